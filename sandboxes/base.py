@@ -1,0 +1,83 @@
+"""The contract of a backend: start our runner in a fresh isolated place, yield a stream to it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from anyio.abc import ByteStream
+
+    from bellglass.sandboxes.protocol import Ready
+
+MIB = 1024**2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What one session may use. Every backend enforces them, or says in its table which not."""
+
+    memory_bytes: int = 1024 * MIB
+    """Of all processes of the session together. Room for a data frame of 200 MB and its copies."""
+
+    processes: int = 64
+    """Processes and threads at one time. A pool on a large machine starts 32."""
+
+    cpu_seconds: int = 600
+    """CPU time of one call, over all its processes: the longest call on two cores."""
+
+    disk_bytes: int = 256 * MIB
+    """Size of the workspace."""
+
+    scratch_bytes: int = 64 * MIB
+    """Size of /tmp, and of /dev/shm."""
+
+    files: int = 32_768
+    """Files and directories in the workspace: a large package has 5,000."""
+
+    file_bytes: int = 256 * MIB
+    """Size of one file."""
+
+    open_files: int = 1024
+    """Descriptors of one process."""
+
+    output_bytes: int = 20_000
+    """Of each of stdout and stderr in a result: half from the head, half from the tail."""
+
+    output_file_bytes: int = 16 * MIB
+    """Of output kept in a file of the session when a result had to cut it."""
+
+
+class Sandbox(ABC):
+    """A way of running code in isolation.
+
+    A backend implements `connect` and nothing else: everything a tool can do is done by the
+    runner at the far end of the stream.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+
+    @abstractmethod
+    def connect(self, session_id: str) -> AbstractAsyncContextManager[ByteStream]:
+        """Start the runner in a fresh place and yield a stream to it.
+
+        `session_id` is for labels that find a place again. Two places share nothing. Leaving the
+        context destroys the place and every process in it, also when the task is cancelled.
+
+        Raises:
+            SandboxUnavailable: The backend cannot start a sandbox on this machine.
+        """
+
+    def accept(self, ready: Ready) -> None:  # noqa: B027 - a backend may have nothing to demand
+        """Refuse a place that is less confined than promised, from what the runner sees in it.
+
+        Raises:
+            SandboxUnavailable: The place lacks a protection.
+        """
+
+    async def aclose(self) -> None:  # noqa: B027 - most backends hold nothing between places
+        """Release what the backend holds between places. Called once, when no place is left."""

@@ -1,0 +1,58 @@
+"""What can go wrong around untrusted code.
+
+* SandboxError
+  + SandboxUnavailable   the backend cannot start a sandbox here
+  + SessionNotFound      the session id leads nowhere, or not to a session of the caller
+  + SessionLimit         no room for one more session
+  + SessionLost          the sandbox died while it ran the code
+
+Code that fails inside the sandbox is not an error here: it is an `Execution`. Every message ends
+with what to do next, because its reader is a model or an operator.
+"""
+
+
+class SandboxError(Exception):
+    """Base of our failures; its text is fit to be shown to a client."""
+
+
+class SandboxUnavailable(SandboxError):
+    """The backend cannot start a sandbox on this machine."""
+
+    def __init__(self, backend: str, reason: str) -> None:
+        super().__init__(
+            f"The {backend} sandbox cannot run here, so nothing was executed: {reason} "
+            "The operator can run `bellglass doctor` for the diagnosis."
+        )
+        self.backend = backend
+        self.reason = reason
+
+
+class SessionNotFound(SandboxError):
+    """The session id is unknown, closed, expired or another caller's: one text for all four."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No such session: it expired, was closed, or never existed. "
+            "Call again without session_id to start a new one."
+        )
+
+
+class SessionLimit(SandboxError):
+    """Every session the server may hold is busy."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"All {limit} sessions are busy. Wait for a running call to end and try again, "
+            "or pass the session_id of a session you have."
+        )
+
+
+class SessionLost(SandboxError):
+    """The sandbox of the session died, or broke the protocol."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"{reason} Variables and files of the session are lost. "
+            "The next call with this session_id starts afresh."
+        )
+        self.reason = reason

@@ -1,0 +1,93 @@
+"""What one run did, as the runner reports it. The far end ran untrusted code: this is input."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+
+# What no JSON text, terminal or client should meet: NUL, and surrogates, of which a single one
+# ends the SDK's stdio writer.
+UNSAFE = re.compile("[\x00\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """Return `text` with NULs and lone surrogates replaced."""
+    return UNSAFE.sub("\ufffd", text)
+
+
+def cleaned(value: JsonValue) -> JsonValue:
+    """Return `value` with every string in it cleaned."""
+    match value:
+        case str():
+            return clean(value)
+        case list():
+            return [cleaned(item) for item in value]
+        case dict():
+            return {clean(key): cleaned(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+CleanStr = Annotated[str, AfterValidator(clean)]
+CleanJson = Annotated[JsonValue, AfterValidator(cleaned)]
+
+Status = Literal[
+    "ok", "error", "exit", "timeout", "cancelled", "oom", "killed", "crashed", "lost"
+]
+
+
+class _Report(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Output(_Report):
+    """One of the two streams: the head and the tail of it, with a marker between."""
+
+    text: CleanStr = Field(default="", max_length=1_000_000)
+    total_bytes: int = Field(default=0, ge=0)
+    cut_bytes: int = Field(default=0, ge=0)
+    file: CleanStr | None = Field(default=None, max_length=200)
+    """Where in the session the whole stream is, if it was cut."""
+    file_bytes: int = Field(default=0, ge=0)
+    """How much of the stream the file holds."""
+
+
+class ExecutionError(_Report):
+    """An exception that the code did not handle."""
+
+    name: CleanStr = Field(max_length=1_000)
+    message: CleanStr = Field(max_length=100_000)
+    traceback: CleanStr = Field(max_length=100_000)
+    line: int | None = Field(default=None, ge=0)
+    """Line of the given code that raised it or called what raised it."""
+
+
+class Execution(_Report):
+    """What one run did. A traceback, an exit code and a time-out are data, not exceptions."""
+
+    status: Status
+    exit_code: int | None = None
+    signal: CleanStr | None = Field(default=None, max_length=30)
+    """Name of the signal that ended the process, such as SIGSEGV."""
+    stdout: Output = Output()
+    stderr: Output = Output()
+    value: CleanStr | None = Field(default=None, max_length=200_000)
+    """`repr` of the last expression."""
+    error: ExecutionError | None = None
+    state: Literal["kept", "restored", "lost"] = "kept"
+    """Of the variables: kept; put back to what they were before this call; or gone."""
+    wall_seconds: float = Field(default=0.0, ge=0)
+    cpu_seconds: float = Field(default=0.0, ge=0)
+    peak_memory_bytes: int = Field(default=0, ge=0)
+    swept: int = Field(default=0, ge=0)
+    """Processes that the code left behind, ended after the call."""
+    background_bytes: int = Field(default=0, ge=0)
+    """Output of threads left over from earlier calls, dropped because it is not this call's."""
+    notices: list[Annotated[CleanStr, Field(max_length=2_000)]] = Field(
+        default=[], max_length=20
+    )
+    """What the caller should be told beside the outcome, such as which limit was met."""
+    report: list[CleanJson] = Field(default=[], max_length=20_000)
+    """What a one-shot operation (check, test) sent, in order."""

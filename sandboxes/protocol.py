@@ -1,0 +1,72 @@
+"""Frames between the server and a runner. No I/O here.
+
+A frame is a 4-byte big-endian length and that many bytes of JSON. The server sends requests; the
+runner sends one `ready`, then for each request any number of `stream` and exactly one `reply`,
+each with the request's id and nonce. The nonce is random and never shown to the code that runs:
+whatever that code writes, wherever it writes it, cannot be taken for an answer.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from bellglass.sandboxes.execution import CleanStr, Execution
+
+MAX_FRAME = 16 * 1024**2
+"""Bytes of one frame from the runner: its own caps add up to less than half of this."""
+
+
+class _Frame(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Ready(_Frame):
+    """The runner is up; what it sees of the confinement around it, from its own /proc."""
+
+    type: Literal["ready"]
+    python: CleanStr = Field(max_length=100)
+    uid: int
+    capabilities: int
+    """Effective capabilities as a bit set."""
+    no_new_privs: bool
+    seccomp: int
+    """0 none, 1 strict, 2 filter."""
+    interfaces: list[Annotated[CleanStr, Field(max_length=50)]] = Field(max_length=100)
+
+
+class Stream(_Frame):
+    """Output, while the code runs."""
+
+    type: Literal["stream"]
+    id: int
+    nonce: str
+    name: Literal["stdout", "stderr"]
+    text: CleanStr = Field(max_length=100_000)
+
+
+class Reply(_Frame):
+    """The end of a request."""
+
+    type: Literal["reply"]
+    id: int
+    nonce: str
+    execution: Execution
+
+
+FromRunner = TypeAdapter[Ready | Stream | Reply](
+    Annotated[Ready | Stream | Reply, Field(discriminator="type")]
+)
+
+
+def encode(frame: dict[str, Any]) -> bytes:
+    """Return `frame` as bytes to send."""
+    body = json.dumps(frame, separators=(",", ":")).encode()
+    return len(body).to_bytes(4, "big") + body
+
+
+def new_nonce() -> str:
+    return secrets.token_hex(16)

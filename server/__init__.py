@@ -1,0 +1,1 @@
+"""Speaks MCP: the command, its settings, the two transports."""

@@ -1,0 +1,41 @@
+"""The log: plain lines on stderr, without code, output or anything that opens a session."""
+
+import hashlib
+import logging
+import re
+import sys
+
+_IDS = re.compile(r"(?<![0-9A-Za-z_-])(?=[0-9A-Za-z_-]*[0-9])[0-9A-Za-z_-]{20,}(?![0-9A-Za-z_-])")
+"""What may be a session id or a token: long, without a space, with a digit."""
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def short_hash(secret: str) -> str:
+    """Return a name for `secret` that lines of a log can be matched by, and that opens nothing."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()[:8]
+
+
+class PlainFormatter(logging.Formatter):
+    """Escapes what could forge a line or steer a terminal, and shortens ids to hashes.
+
+    The net under everything else: a library may log a session id (the SDK does).
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = record.message.replace("\n", "\\n")
+        return super().formatMessage(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = _IDS.sub(lambda match: f"#{short_hash(match[0])}", super().format(record))
+        return _CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def configure(level: str) -> None:
+    """Log to stderr. Called before the server is built, which would set up boxes and colours."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # These tell of every request and name sessions; ours is the line that counts.
+    for name in ("mcp", "httpx2", "sse_starlette", "asyncio", "uvicorn"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

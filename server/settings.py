@@ -1,0 +1,148 @@
+"""What an operator may set: one field, one BELLGLASS_ variable, one flag."""
+
+import difflib
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from bellglass.sandboxes.base import MIB, Limits
+
+PREFIX = "BELLGLASS_"
+
+NOT_FLAGS = frozenset({"http_token"})
+"""Settings that have no flag: other users of the machine can read a command line."""
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the text is one line for the operator."""
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(item.strip() for item in value.split(",") if item.strip())
+    return value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+
+
+class Settings(BaseModel):
+    """One field is one variable and one flag: `max_sessions`, BELLGLASS_MAX_SESSIONS, --max-sessions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sandbox: str = Field("auto", description="How code is isolated: `auto`, `embedded`, or the name of a plug-in.")
+    launcher: Literal["auto", "zygote", "bubblewrap"] = Field(
+        "auto", description="How the embedded sandbox starts a place; `auto` tries both."
+    )
+    python: str | None = Field(
+        None, description="Interpreter for the code inside. Default: what `bellglass setup` made."
+    )
+    sessions: Literal["connection", "explicit"] = Field(
+        "connection",
+        description="Whether a legacy connection has a session of its own (`connection`), or every "
+        "call without session_id starts a new one (`explicit`).",
+    )
+    max_sessions: int = Field(64, ge=1, le=10_000, description="Sessions at one time.")
+    idle_seconds: float = Field(
+        1800, gt=0, allow_inf_nan=False, description="A session ends after this time without a call."
+    )
+    age_seconds: float = Field(
+        86_400, gt=0, allow_inf_nan=False, description="A session ends at this age."
+    )
+    grace_seconds: float = Field(
+        30,
+        ge=0,
+        allow_inf_nan=False,
+        description="A legacy connection's session lives on for this time after the connection.",
+    )
+    memory_mb: int = Field(1024, ge=64, description="Memory of all processes of a session, in MiB.")
+    processes: int = Field(64, ge=8, description="Processes and threads of a session.")
+    cpu_seconds: int = Field(600, ge=1, description="CPU time of one call.")
+    disk_mb: int = Field(256, ge=1, description="Size of a session's files, in MiB.")
+    output_bytes: int = Field(
+        20_000,
+        ge=1_000,
+        le=60_000,
+        description="Of stdout, and of stderr, shown in a result; the rest stays in a file.",
+    )
+    timeout_seconds: float = Field(
+        30, gt=0, le=300, allow_inf_nan=False, description="Time limit of a call that names none."
+    )
+    errors_as_tool_errors: bool = Field(
+        False, description="Mark the result of code that failed as an error (`isError`)."
+    )
+    http: str | None = Field(
+        None, description="HOST:PORT to serve streamable HTTP on, at /mcp, instead of stdio."
+    )
+    http_token: SecretStr | None = Field(
+        None, description="Bearer token that HTTP clients must send: 128 random bits or more."
+    )
+    http_token_file: str | None = Field(None, description="A file with that token.")
+    http_hosts: Names = Field(
+        (), description="Host names, comma-separated, that HTTP clients reach this server by."
+    )
+    http_origins: Names = Field(
+        (), description="Origins of web pages, comma-separated, that may call over HTTP."
+    )
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)
+    ] = Field("info", description="How much to log on stderr.")
+
+    @classmethod
+    def from_environ(
+        cls, environ: Mapping[str, str] = os.environ, flags: Mapping[str, str] | None = None
+    ) -> Self:
+        """Read the settings, flags over environment.
+
+        Raises:
+            SettingsError: A value is wrong, or a BELLGLASS_ variable is misspelt.
+        """
+        values: dict[str, Any] = {}
+        for variable, value in environ.items():
+            if variable.startswith(PREFIX):
+                name = variable.removeprefix(PREFIX).lower()
+                if name not in cls.model_fields or variable != variable.upper():
+                    raise SettingsError(_unknown(variable))
+                if value != "":
+                    values[name] = value
+        values |= flags or {}
+        try:
+            return cls(**values)
+        except ValidationError as exc:
+            error = exc.errors(include_url=False)[0]
+            name = str(error["loc"][0])
+            given = "" if name in NOT_FLAGS else f"={str(error['input'])[:60]!r}"
+            reason = error["msg"].removeprefix("Input ").removeprefix("should ")
+            raise SettingsError(f"{PREFIX}{name.upper()}{given} should {reason}.") from exc
+
+    def limits(self) -> Limits:
+        """Return what one session may use."""
+        return Limits(
+            memory_bytes=self.memory_mb * MIB,
+            processes=self.processes,
+            cpu_seconds=self.cpu_seconds,
+            disk_bytes=self.disk_mb * MIB,
+            file_bytes=self.disk_mb * MIB,
+            output_bytes=self.output_bytes,
+        )
+
+
+def variables() -> dict[str, str]:
+    """Return every variable with its description, in order."""
+    return {
+        PREFIX + name.upper(): field.description or ""
+        for name, field in Settings.model_fields.items()
+    }
+
+
+def _unknown(variable: str) -> str:
+    near = difflib.get_close_matches(variable.upper(), variables(), n=1)
+    hint = f" Did you mean {near[0]}?" if near else " `bellglass --help` lists the settings."
+    return f"{variable} is not a setting.{hint}"

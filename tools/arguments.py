@@ -1,0 +1,38 @@
+"""Arguments that several tools take, each described once."""
+
+from typing import Annotated
+
+from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import Field
+
+MAX_CODE = 1_000_000
+MAX_TIMEOUT_SECONDS = 300
+
+SessionId = Annotated[
+    str | None,
+    Field(
+        max_length=200,
+        description="From an earlier result, to go on with its variables and files.",
+    ),
+]
+
+Timeout = Annotated[
+    float | None,
+    Field(
+        gt=0,
+        le=MAX_TIMEOUT_SECONDS,
+        allow_inf_nan=False,
+        description="Seconds; {timeout} if left out.",
+    ),
+]
+
+
+def refuse_nul(name: str, text: str) -> None:
+    """Refuse a NUL, which neither Python nor a shell takes in a program."""
+    position = text.find("\x00")
+    if position >= 0:
+        line = text.count("\n", 0, position) + 1
+        raise ToolError(
+            f"{name} has a NUL character in line {line}, so nothing was run. "
+            "Remove it, or write \\x00 where a string needs one."
+        )

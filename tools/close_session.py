@@ -1,0 +1,20 @@
+from typing import Annotated
+
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult, TextContent
+from pydantic import Field
+
+from bellglass.tools.conversation import owner_of
+from bellglass.tools.errors import reported_to_model
+from bellglass.tools.workbench import Workbench
+
+
+async def close_session(
+    session_id: Annotated[str, Field(max_length=200)], ctx: Context[Workbench]
+) -> CallToolResult:
+    """End a session now: stop what runs in it and delete its variables and files."""
+    with reported_to_model():
+        await ctx.request_context.lifespan_context.sessions.close(session_id, owner_of(ctx))
+    return CallToolResult(
+        content=[TextContent(type="text", text="Closed. Its variables and files are deleted.")]
+    )

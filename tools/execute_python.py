@@ -1,0 +1,39 @@
+from typing import Annotated
+
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from bellglass.tools.arguments import MAX_CODE, SessionId, Timeout, refuse_nul
+from bellglass.tools.conversation import session_for
+from bellglass.tools.errors import reported_to_model
+from bellglass.tools.progress import progress_to
+from bellglass.tools.rendering import rendered
+from bellglass.tools.workbench import Workbench
+
+
+async def execute_python(
+    code: Annotated[str, Field(max_length=MAX_CODE)],
+    ctx: Context[Workbench],
+    session_id: SessionId = None,
+    timeout: Timeout = None,
+) -> CallToolResult:
+    """Run Python in a sandbox and return its output and the value of its last expression.
+
+    Variables, imports and files (working directory /work) persist between calls that pass the same
+    session_id, and execute_bash sees the same files. Top-level await works. numpy, pandas,
+    matplotlib and pytest are installed. There is no network. A session is deleted {idle} after its
+    last call, at the latest {age} after its first.
+
+    Code that fails is a normal result: its first line says how (exception, time-out, memory), and
+    whether variables were kept. Long output is cut in the middle; the whole is kept in a file.
+    """
+    refuse_nul("code", code)
+    bench = ctx.request_context.lifespan_context
+    seconds = timeout or bench.timeout_seconds
+    with reported_to_model():
+        session = await session_for(ctx, session_id)
+        execution = await session.run(
+            "python", {"code": code}, timeout=seconds, on_stream=progress_to(ctx, seconds)
+        )
+    return rendered(execution, session, bench, timeout=seconds, empty=not code.strip())

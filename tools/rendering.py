@@ -1,0 +1,160 @@
+"""An execution as a model reads it: what happened first, then the output, then what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from mcp.types import CallToolResult, TextContent
+
+from bellglass.sandboxes.base import MIB
+from bellglass.tools.hints import hint_for
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.execution import Execution, Output
+    from bellglass.sandboxes.session import Session
+    from bellglass.tools.workbench import Workbench
+
+RECORD = "bellglass/execution"
+VALUE_CHARACTERS = 8_000
+TRACEBACK_CHARACTERS = 8_000
+
+
+def rendered(
+    execution: Execution,
+    session: Session,
+    bench: Workbench,
+    *,
+    timeout: float,
+    empty: bool = False,
+) -> CallToolResult:
+    """Return the result of an execute tool: text for the model, the record for programs."""
+    parts = list(_parts(execution, bench, timeout))
+    if execution.status == "ok" and not any((execution.stdout.text, execution.stderr.text)):
+        if execution.value is None:
+            parts.insert(0, "(no output: there was nothing to run)" if empty else "(no output)")
+    if hint := hint_for(execution, fresh=session.calls <= 1):
+        parts.append(hint)
+    parts.append(f"session_id: {session.id}")
+    failed = execution.status not in ("ok", "cancelled")
+    return CallToolResult(
+        content=[TextContent(type="text", text="\n".join(parts))],
+        is_error=failed and bench.errors_as_tool_errors,
+        _meta={RECORD: record(execution, session)},
+    )
+
+
+def record(execution: Execution, session: Session) -> dict[str, Any]:
+    """Return what a program may want to know of an execution."""
+    files = {
+        name: {"path": output.file, "bytes": output.file_bytes}
+        for name, output in (("stdout", execution.stdout), ("stderr", execution.stderr))
+        if output.file is not None
+    }
+    return {
+        "session_id": session.id,
+        "status": execution.status,
+        "exit_code": execution.exit_code,
+        "signal": execution.signal,
+        "wall_seconds": execution.wall_seconds,
+        "cpu_seconds": execution.cpu_seconds,
+        "peak_memory_bytes": execution.peak_memory_bytes,
+        "cut": {"stdout": execution.stdout.cut_bytes, "stderr": execution.stderr.cut_bytes},
+        "files": files,
+        "state": execution.state,
+        "swept": execution.swept,
+    }
+
+
+def _parts(execution: Execution, bench: Workbench, timeout: float) -> Iterator[str]:
+    failed = execution.status != "ok"
+    if failed:
+        yield f"{_outcome(execution, bench, timeout)}{_state(execution)}"
+    if execution.error is not None and execution.error.traceback:
+        yield shortened(execution.error.traceback.rstrip("\n"), TRACEBACK_CHARACTERS)
+    if execution.stdout.text:
+        if failed:
+            yield "stdout:"
+        yield execution.stdout.text.rstrip("\n")
+    if execution.value is not None:
+        yield shortened(execution.value, VALUE_CHARACTERS)
+    if execution.stderr.text:
+        yield "stderr:"
+        yield execution.stderr.text.rstrip("\n")
+    yield from _cuts("stdout", execution.stdout)
+    yield from _cuts("stderr", execution.stderr)
+    for notice in execution.notices:
+        yield f"Note: {notice}"
+    if execution.swept:
+        left = "1 process" if execution.swept == 1 else f"{execution.swept} processes"
+        yield f"Note: {left} that the code left running ended with the call."
+
+
+def _outcome(execution: Execution, bench: Workbench, timeout: float) -> str:
+    """Return how the code failed, in one line."""
+    match execution.status:
+        case "error" if error := execution.error:
+            message = shortened(error.message.partition("\n")[0], 500)
+            line = "" if error.line is None else f" (line {error.line})"
+            return f"Failed: {error.name}{': ' if message else ''}{message}{line}"
+        case "exit":
+            return f"Exited with code {execution.exit_code}"
+        case "timeout":
+            return f"Timed out after {timeout:g} s"
+        case "cancelled":
+            return "Cancelled"
+        case "oom":
+            return f"Killed: out of memory (limit {bench.limits.memory_bytes // MIB} MB)"
+        case "killed":
+            return f"Killed by {execution.signal or 'a signal'}"
+        case "crashed":
+            return f"Crashed: {execution.signal or 'the interpreter died'}"
+        case "lost":
+            return "Lost: the sandbox died while it ran the code"
+        case _:
+            return "Failed"
+
+
+def _state(execution: Execution) -> str:
+    """Return what became of the variables, where that is in doubt."""
+    if execution.status == "lost":
+        return ". Variables and files are gone; the next call starts afresh."
+    match execution.state:
+        case "restored":
+            return ". Variables are as they were before this call."
+        case "lost":
+            return ". Variables are gone; files are kept."
+        case "kept" if execution.status in ("timeout", "cancelled", "oom", "killed", "crashed"):
+            return ". Variables are kept."
+        case _:
+            return ""
+
+
+def _cuts(name: str, output: Output) -> Iterator[str]:
+    if not output.cut_bytes:
+        return
+    if output.file is None:
+        yield f"Note: {name} was {output.total_bytes:,} bytes; {output.cut_bytes:,} are not shown."
+        return
+    what = "it all" if output.file_bytes >= output.total_bytes else f"{output.file_bytes:,} of them"
+    yield (
+        f"Note: {name} was {output.total_bytes:,} bytes; {output.file} holds {what}. "
+        f"Read on with execute_bash, such as: sed -n '200,300p' {output.file}"
+    )
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return `text` with its middle cut so that it keeps to about `limit` characters."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]}\n[... {len(text) - 2 * half:,} characters cut ...]\n{text[-half:]}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time as people say it: 45 s, 30 minutes, 24 hours."""
+    if seconds < 120:
+        return f"{max(0, round(seconds))} s"
+    if seconds < 2 * 3600:
+        return f"{round(seconds / 60)} minutes"
+    return f"{seconds / 3600:.3g} hours"

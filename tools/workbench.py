@@ -1,0 +1,34 @@
+"""What a tool call finds: the sessions, and how the operator wants them served."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+    from bellglass.sandboxes.base import Limits
+    from bellglass.sandboxes.sessions import Sessions
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workbench:
+    """Made once, in the server's lifespan."""
+
+    sessions: Sessions
+    tasks: TaskGroup
+    """For what outlives a call."""
+
+    limits: Limits
+    timeout_seconds: float = 30
+    """Of a call that names no time limit."""
+
+    explicit_sessions: bool = False
+    """A call without session_id always starts a new session."""
+
+    grace_seconds: float = 30
+    """How long the session of a legacy connection outlives it."""
+
+    errors_as_tool_errors: bool = False
+    """Mark results of code that failed with `isError`."""
