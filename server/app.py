@@ -1,98 +1,133 @@
-"""The MCP server: its tools, what it says of itself, and the edge that every call passes."""
+"""The MCP server: its tools and what it says of itself."""
 
 import base64
 import inspect
-import logging
-import time
-from collections.abc import AsyncGenerator, Callable
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
 import anyio
-from mcp.server import CacheHint, MCPServer
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
-from mcp.server.mcpserver import Context, Icon
-from mcp.server.mcpserver.exceptions import ToolError
-from mcp.shared.exceptions import MCPError
-from mcp.types import INTERNAL_ERROR, CallToolResult, InputRequiredResult, TextContent
-from pydantic import ValidationError
+from mcp.server import CacheHint
+from mcp.server.mcpserver import Icon
+from mcp.server.mcpserver.tools import Tool
 
 from bellglass.sandboxes.base import Sandbox
-from bellglass.sandboxes.execution import clean, cleaned
 from bellglass.sandboxes.sessions import Sessions
-from bellglass.server.logs import short_hash
+from bellglass.server.edge import BellglassServer
 from bellglass.server.settings import Settings
-from bellglass.tools import TOOLS
-from bellglass.tools.errors import misspelt_argument, wrong_arguments
-from bellglass.tools.rendering import RECORD, duration
+from bellglass.tools import TOOLS, ToolEntry
+from bellglass.tools.rendering import duration
 from bellglass.tools.workbench import Workbench
 
 INSTRUCTIONS = (
     "Runs code in an isolated sandbox without network. Every result names its session_id: pass it "
     "to the next call to go on with the same variables and files; without it a call may start "
-    "afresh. Code that fails is a normal result whose first line says how. "
-    "A session is deleted {idle} after its last call."
+    "afresh. Code that fails is a normal result whose first line says how."
 )
 
 _ICON = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="#2a7f8e" '
-    'stroke-width="1.8" stroke-linecap="round"><path d="M5 19v-8a7 7 0 0 1 14 0v8M3 19h18"/>'
-    '<circle cx="12" cy="2.5" r="1"/></svg>'
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" stroke="#2a7f8e" '
+    b'stroke-width="1.8" stroke-linecap="round"><path d="M5 19v-8a7 7 0 0 1 14 0v8M3 19h18"/>'
+    b'<circle cx="12" cy="2.5" r="1"/></svg>'
 )
 
-log = logging.getLogger("bellglass")
 
+def build_server(
+    settings: Settings, choose: Callable[[], Awaitable[Sandbox]] | None = None
+) -> BellglassServer:
+    """Return the server; `choose` makes the backend, at the first need of it."""
+    choose = choose or _chooser(settings)
 
-class BellglassServer(MCPServer[Workbench]):
-    """The SDK's server, with our texts for refused calls and one line of log for every call."""
-
-    async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[Workbench, Any] | None = None
-    ) -> CallToolResult | InputRequiredResult:
-        started = time.monotonic()
-        status, session_id = "cancelled", None
-        try:
-            result = await self._call(name, arguments, context)
-            status, session_id = _outcome(result)
-            return result
-        except ToolError:
-            status = "refused"
-            raise
-        except Exception:
-            status = "internal error"
-            raise
-        finally:
-            log.info(
-                "%s %s %.3f s%s",
-                name if name in self._listed else "unknown tool",
-                status,
-                time.monotonic() - started,
-                f" session {short_hash(session_id)}" if session_id else "",
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncGenerator[Workbench]:
+        async with (
+            Sessions.open_all(
+                choose,
+                max_sessions=settings.max_sessions,
+                idle_seconds=settings.idle_seconds,
+                age_seconds=settings.age_seconds,
+            ) as sessions,
+            anyio.create_task_group() as tasks,
+        ):
+            yield Workbench(
+                sessions=sessions,
+                tasks=tasks,
+                limits=settings.limits(),
+                timeout_seconds=settings.timeout_seconds,
+                explicit_sessions=settings.sessions == "explicit",
+                grace_seconds=settings.grace_seconds,
+                errors_as_tool_errors=settings.errors_as_tool_errors,
             )
+            tasks.cancel_scope.cancel()
 
-    async def _call(
-        self, name: str, arguments: dict[str, Any], context: Context[Workbench, Any] | None
-    ) -> CallToolResult | InputRequiredResult:
-        known = self._listed.get(name)
-        if known is None:
-            listed = ", ".join(self._listed)
-            raise ToolError(f"There is no tool {clean(name[:60])!r}. The tools are: {listed}.")
-        arguments = {clean_key(key): _repaired(value) for key, value in arguments.items()}
-        if complaint := misspelt_argument(arguments, known):
-            raise ToolError(complaint)
-        try:
-            result = await super().call_tool(name, arguments, context)
-        except ToolError as exc:
-            if isinstance(exc.__cause__, ValidationError):
-                raise ToolError(wrong_arguments(name, exc.__cause__)) from exc.__cause__
-            if isinstance(exc.__cause__, ToolError):
-                raise exc.__cause__ from None  # without the SDK's prefix
-            raise
-        return _sendable(result)
+    return BellglassServer(
+        "bellglass",
+        title="bellglass",
+        version=version("bellglass"),
+        instructions=INSTRUCTIONS,
+        icons=[
+            Icon(
+                src=f"data:image/svg+xml;base64,{base64.b64encode(_ICON).decode()}",
+                mime_type="image/svg+xml",
+                sizes=["any"],
+            )
+        ],
+        tools=[_tool(entry, settings) for entry in TOOLS],
+        cache_hints={"tools/list": CacheHint(ttl_ms=3_600_000, scope="public")},
+        lifespan=lifespan,
+    )
 
-    @property
-    def _listed(self) -> dict[str, Any]:
-        return self._parameters
 
-    _parameters: dict[str, dict[str, Any]]
+def _chooser(settings: Settings) -> Callable[[], Awaitable[Sandbox]]:
+    async def choose() -> Sandbox:
+        # At the first need: clients start servers only to ask for their tools.
+        from bellglass.sandboxes import registry
+
+        return await registry.choose(
+            settings.sandbox,
+            settings.limits(),
+            launcher=settings.launcher,
+            python=settings.python,
+        )
+
+    return choose
+
+
+def _tool(entry: ToolEntry, settings: Settings) -> Tool:
+    """Return `entry` as the SDK wants it, its texts true to the settings."""
+    facts = {
+        "{idle}": duration(settings.idle_seconds),
+        "{age}": duration(settings.age_seconds),
+        "{timeout}": f"{settings.timeout_seconds:g}",
+    }
+
+    def filled(text: str) -> str:
+        for name, fact in facts.items():
+            text = text.replace(name, fact)
+        return text
+
+    tool = Tool.from_function(
+        entry.function,
+        title=entry.title,
+        description=filled(inspect.cleandoc(entry.function.__doc__ or "")),
+        annotations=entry.annotations,
+    )
+    tool.parameters = json.loads(filled(json.dumps(_without_titles(tool.parameters))))
+    return tool
+
+
+def _without_titles(schema: Any) -> Any:
+    """Drop the titles that pydantic makes from names: the listing is paid for in every chat."""
+    match schema:
+        case dict():
+            return {
+                key: _without_titles(value)
+                for key, value in schema.items()
+                if not (key == "title" and isinstance(value, str))
+            }
+        case list():
+            return [_without_titles(item) for item in schema]
+        case _:
+            return schema

@@ -33,11 +33,13 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 
 
 class Settings(BaseModel):
-    """One field is one variable and one flag: `max_sessions`, BELLGLASS_MAX_SESSIONS, --max-sessions."""
+    """One field is one variable and one flag: `disk_mb`, BELLGLASS_DISK_MB, --disk-mb."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sandbox: str = Field("auto", description="How code is isolated: `auto`, `embedded`, or the name of a plug-in.")
+    sandbox: str = Field(
+        "auto", description="How code is isolated: `auto`, `embedded`, or the name of a plug-in."
+    )
     launcher: Literal["auto", "zygote", "bubblewrap"] = Field(
         "auto", description="How the embedded sandbox starts a place; `auto` tries both."
     )
@@ -51,7 +53,10 @@ class Settings(BaseModel):
     )
     max_sessions: int = Field(64, ge=1, le=10_000, description="Sessions at one time.")
     idle_seconds: float = Field(
-        1800, gt=0, allow_inf_nan=False, description="A session ends after this time without a call."
+        1800,
+        gt=0,
+        allow_inf_nan=False,
+        description="A session ends after this time without a call.",
     )
     age_seconds: float = Field(
         86_400, gt=0, allow_inf_nan=False, description="A session ends at this age."
@@ -91,9 +96,9 @@ class Settings(BaseModel):
     http_origins: Names = Field(
         (), description="Origins of web pages, comma-separated, that may call over HTTP."
     )
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)
-    ] = Field("info", description="How much to log on stderr.")
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = (
+        Field("info", description="How much to log on stderr.")
+    )
 
     @classmethod
     def from_environ(

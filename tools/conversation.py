@@ -62,11 +62,16 @@ def sessions_of(ctx: Context[Workbench]) -> list[Session]:
     a session: such a caller is told only of what its own connection opened.
     """
     sessions = ctx.request_context.lifespan_context.sessions.list(owner_of(ctx))
-    if owner_of(ctx) is not None or ctx.headers is None:
+    if not is_anonymous(ctx):
         return sessions
     connection = _legacy_connection(ctx)
     opened = _opened(connection) if connection else set()
     return [session for session in sessions if session.id in opened]
+
+
+def is_anonymous(ctx: Context[Workbench]) -> bool:
+    """Tell whether the caller is one of several that we cannot tell apart."""
+    return owner_of(ctx) is None and ctx.headers is not None
 
 
 def _legacy_connection(ctx: Context[Workbench]) -> Connection | None:

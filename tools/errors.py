@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from bellglass.sandboxes.errors import SandboxError
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Mapping
+
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
@@ -68,7 +69,9 @@ def _reason(details: ErrorDetails) -> str:
         case "string_type":
             return f"{name} must be a string, not {_kind(given)}"
         case "greater_than" | "less_than_equal" | "finite_number" | "float_parsing" | "float_type":
-            return f"{name} must be a number of seconds above 0 and at most 300, not {_brief(given)}"
+            return (
+                f"{name} must be a number of seconds above 0 and at most 300, not {_brief(given)}"
+            )
         case _:
             place = ".".join(str(part)[:40] for part in details["loc"])
             return f"{place}: {details['msg'][:200]} (got {_brief(given)})"

@@ -4,26 +4,33 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
 
 from bellglass.sandboxes.session import Session
-from bellglass.tools.conversation import sessions_of
+from bellglass.tools.conversation import is_anonymous, sessions_of
 from bellglass.tools.rendering import duration
 from bellglass.tools.workbench import Workbench
 
 
 async def list_sessions(ctx: Context[Workbench]) -> CallToolResult:
     """List your open sessions: id, age, calls, and the time left without a call."""
+    manager = ctx.request_context.lifespan_context.sessions
     sessions = sorted(sessions_of(ctx), key=lambda session: session.used_at, reverse=True)
-    lines = [_line(session) for session in sessions]
-    text = "\n".join(lines) or "No open sessions. A call without session_id starts one."
+    text = "\n".join(_line(session, manager.seconds_left(session)) for session in sessions)
+    if not text:
+        text = "No open sessions. A call without session_id starts one."
+        if is_anonymous(ctx):
+            text = (
+                "None to list. Over HTTP without a token only the sessions of this connection are "
+                "listed; any other can be used by the session_id that its result named."
+            )
     return CallToolResult(content=[TextContent(type="text", text=text)])
 
 
-def _line(session: Session) -> str:
+def _line(session: Session, seconds_left: float) -> str:
     now = time.time()
     state = (
         "running now"
         if session.busy
-        else f"idle {duration(now - session.used_at)}, "
-        f"deleted in {duration(session.idle_seconds_left())}"
+        else f"idle {duration(now - session.used_at)}, deleted in {duration(seconds_left)}"
     )
     calls = f"{session.calls} call{'' if session.calls == 1 else 's'}"
-    return f"session_id: {session.id} - started {duration(now - session.created_at)} ago, {calls}, {state}"
+    age = duration(now - session.created_at)
+    return f"session_id: {session.id} - started {age} ago, {calls}, {state}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mcp.types import CallToolResult, TextContent
@@ -11,6 +10,8 @@ from bellglass.sandboxes.base import MIB
 from bellglass.tools.hints import hint_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bellglass.sandboxes.execution import Execution, Output
     from bellglass.sandboxes.session import Session
     from bellglass.tools.workbench import Workbench
@@ -30,9 +31,9 @@ def rendered(
 ) -> CallToolResult:
     """Return the result of an execute tool: text for the model, the record for programs."""
     parts = list(_parts(execution, bench, timeout))
-    if execution.status == "ok" and not any((execution.stdout.text, execution.stderr.text)):
-        if execution.value is None:
-            parts.insert(0, "(no output: there was nothing to run)" if empty else "(no output)")
+    shown = execution.stdout.text or execution.stderr.text or execution.value is not None
+    if execution.status == "ok" and not shown:
+        parts.insert(0, "(no output: there was nothing to run)" if empty else "(no output)")
     if hint := hint_for(execution, fresh=session.calls <= 1):
         parts.append(hint)
     parts.append(f"session_id: {session.id}")

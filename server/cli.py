@@ -1,0 +1,105 @@
+"""The command `bellglass`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from bellglass.server.settings import NOT_FLAGS, PREFIX, Settings, SettingsError
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    parser = _parser()
+    options = vars(parser.parse_args(arguments))
+    command = options.pop("command")
+    target = options.pop("backend", None)
+    upgrade = options.pop("upgrade", False)
+    try:
+        flags = {name: value for name, value in options.items() if value is not None}
+        settings = Settings.from_environ(os.environ, flags)
+    except SettingsError as exc:
+        _fail(str(exc))
+    match command:
+        # Each imports what it needs itself: to serve on stdio is the one that must start fast.
+        case None:
+            _serve(settings)
+        case "version":
+            from importlib.metadata import version
+
+            sys.stdout.write(f"bellglass {version('bellglass')}\n")
+            code = 0
+        case "demo":
+            from bellglass.server.demo import demo
+
+            code = demo()
+        case "doctor":
+            from bellglass.server.doctor import doctor
+
+            code = doctor(settings)
+        case "setup":
+            from bellglass.server.setup import setup
+
+            code = setup(upgrade=upgrade)
+        case "check":
+            from bellglass.server.check import check
+
+            code = check(target, settings)
+    sys.exit(code)
+
+
+def _serve(settings: Settings) -> NoReturn:
+    import anyio
+
+    from bellglass.server import logs
+    from bellglass.server.stopping import Stop
+
+    logs.configure(settings.log_level)
+    stop = Stop()
+    if settings.http is not None:
+        from bellglass.server.http import serve_http
+
+        try:
+            anyio.run(serve_http, settings, stop)
+        except SettingsError as exc:
+            _fail(str(exc))
+    else:
+        from bellglass.server.app import build_server
+        from bellglass.server.stdio import serve_stdio
+
+        anyio.run(serve_stdio, build_server(settings), stop)
+    stop.now()
+
+
+def _fail(message: str) -> NoReturn:
+    sys.stderr.write(f"bellglass: {message}\n")
+    sys.exit(2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bellglass",
+        description="An MCP server that runs a model's code in a sandbox. Without a command: serve "
+        "on stdin and stdout, or on --http.",
+        epilog="Every flag is also a variable: --max-sessions is BELLGLASS_MAX_SESSIONS.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("demo", help="show a short conversation with a real client")
+    commands.add_parser("doctor", help="say which sandboxes work here, and how to mend the others")
+    setup = commands.add_parser("setup", help="prepare numpy, pandas, ... for the code inside")
+    setup.add_argument("--upgrade", action="store_true", help="bring the packages up to date")
+    check = commands.add_parser("check", help="run the contract checks on a backend")
+    check.add_argument("backend", help="name of an entry point")
+    commands.add_parser("version", help="print the version")
+    for name, field in Settings.model_fields.items():
+        if name not in NOT_FLAGS:
+            parser.add_argument(
+                f"--{name.replace('_', '-')}",
+                metavar="HOST:PORT" if name == "http" else "VALUE",
+                help=f"{field.description} [{PREFIX}{name.upper()}]".replace("%", "%%"),
+            )
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""The edge that every call passes: what comes in is repaired, what goes out is safe to send."""
+
+import logging
+import re
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from anyio import get_cancelled_exc_class
+from mcp.server import MCPServer
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp.shared.exceptions import MCPError
+from mcp.types import INTERNAL_ERROR, CallToolResult, InputRequiredResult, TextContent
+from pydantic import ValidationError
+
+from bellglass.sandboxes.execution import clean, cleaned
+from bellglass.server.logs import short_hash
+from bellglass.tools.errors import misspelt_argument, wrong_arguments
+from bellglass.tools.rendering import RECORD
+from bellglass.tools.workbench import Workbench
+
+log = logging.getLogger("bellglass")
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+Result = CallToolResult | InputRequiredResult
+
+if TYPE_CHECKING:
+    from mcp.shared._stream_protocols import ReadStream, WriteStream
+    from mcp.shared.message import SessionMessage
+
+    Received = ReadStream[SessionMessage | Exception]
+    Sent = WriteStream[SessionMessage]
+
+
+class BellglassServer(MCPServer[Workbench]):
+    """The SDK's server, with our words for a refused call and one line of log for every call."""
+
+    def __init__(self, name: str, *, tools: Sequence[Tool], **options: Any) -> None:
+        super().__init__(name, tools=list(tools), middleware=[guard], **options)
+        self._arguments = {tool.name: frozenset(tool.parameters["properties"]) for tool in tools}
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Workbench, Any] | None = None
+    ) -> Result:
+        started = time.monotonic()
+        status, session_id = "cancelled", None
+        try:
+            result = await self._call(name, arguments, context)
+            status, session_id = _summary(result)
+            return result
+        except ToolError as exc:
+            # An unexpected exception has the SDK's wrapper, which is a ToolError too.
+            status = "refused" if type(exc) is ToolError else "internal error"
+            raise
+        finally:
+            log.info(
+                "%s %s %.3f s%s",
+                name if name in self._arguments else "unknown tool",
+                status,
+                time.monotonic() - started,
+                f" session {short_hash(session_id)}" if session_id else "",
+            )
+
+    async def run_on(self, received: "Received", sent: "Sent") -> None:
+        """Serve one client on these streams, the lifespan around it.
+
+        mcp 2.3 does this for streams of its own only; a test fails if the attribute goes away.
+        """
+        server = self._lowlevel_server
+        await server.run(received, sent, server.create_initialization_options())
+
+    async def _call(
+        self, name: str, arguments: dict[str, Any], context: Context[Workbench, Any] | None
+    ) -> Result:
+        known = self._arguments.get(name)
+        if known is not None:
+            arguments = repaired(arguments)
+            if complaint := misspelt_argument(arguments, known):
+                raise ToolError(complaint)
+        try:
+            return _sendable(await super().call_tool(name, arguments, context))
+        except ToolError as exc:
+            match exc.__cause__:
+                case ValidationError() as error:
+                    raise ToolError(wrong_arguments(name, error)) from error
+                case ToolError() as error if type(error) is ToolError:
+                    raise error from None  # our text alone, without the SDK's prefix
+                case None:
+                    tools = ", ".join(self._arguments)
+                    raise ToolError(
+                        f"No tool {clean(name[:60])!r}. The tools are: {tools}."
+                    ) from None
+            raise
+
+
+async def guard(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
+    """Keep what a handler raises from ending the server or reaching the client."""
+    try:
+        return await call_next(ctx)
+    except (MCPError, ValidationError, get_cancelled_exc_class()):
+        raise
+    except BaseException as exc:
+        log.exception("A handler raised")
+        raise MCPError(
+            INTERNAL_ERROR, "Internal error of the server; its log has the cause."
+        ) from exc
+
+
+def repaired(value: Any) -> Any:
+    """Return `value` with every lone surrogate in it replaced; JavaScript clients send them."""
+    match value:
+        case str():
+            return _SURROGATE.sub("\ufffd", value)
+        case list():
+            return [repaired(item) for item in value]
+        case dict():
+            return {repaired(key): repaired(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def _sendable(result: Result) -> Result:
+    """Clean every string of `result`: one lone surrogate would end the SDK's stdio writer."""
+    if isinstance(result, CallToolResult):
+        for block in result.content:
+            if isinstance(block, TextContent):
+                block.text = clean(block.text)
+        if result.structured_content is not None:
+            result.structured_content = cleaned(result.structured_content)
+    return result
+
+
+def _summary(result: Result) -> tuple[str, str | None]:
+    """Return the status and the session of a call, as far as the result tells."""
+    if not isinstance(result, CallToolResult):
+        return "asks", None
+    record = (result.meta or {}).get(RECORD, {})
+    structured = result.structured_content if isinstance(result.structured_content, dict) else {}
+    return (
+        record.get("status", "error" if result.is_error else "ok"),
+        record.get("session_id") or structured.get("session_id"),
+    )

@@ -1,0 +1,218 @@
+"""MCP over streamable HTTP, at /mcp."""
+
+import asyncio
+import ipaddress
+import logging
+import signal
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import anyio
+import uvicorn
+from mcp.server.transport_security import TransportSecuritySettings
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from bellglass.server.app import build_server
+from bellglass.server.http_guard import Authority, Guard
+from bellglass.server.settings import Settings, SettingsError
+from bellglass.server.stopping import Stop
+
+MAX_BODY_BYTES = 8 * 1024**2
+"""The longest argument takes 6 MB when each of its characters is sent as an escape."""
+
+HEADER_SECONDS = 15
+GRACEFUL_SECONDS = 2
+CONNECTIONS = 1_000
+MIN_TOKEN_CHARACTERS = 22
+"""128 bits in base64."""
+
+log = logging.getLogger("bellglass")
+
+
+async def serve_http(settings: Settings, stop: Stop) -> None:
+    """Serve until a signal.
+
+    Raises:
+        SettingsError: The address cannot be served, or not safely.
+    """
+    host, port = _address(settings.http or "")
+    token = _token(settings)
+    _require_safe(host, token, settings)
+    listener = _listen(host, port)
+    port = listener.getsockname()[1]
+    server = _Server(
+        uvicorn.Config(
+            _guarded(settings, host, port, token),
+            http=_Protocol,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=HEADER_SECONDS,
+            timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        )
+    )
+    log.info("Serving on http://%s/mcp", _authority(host, port))
+
+    def finish() -> None:
+        # What is cut off on purpose would be logged as errors, with tracebacks.
+        for name in ("uvicorn", "mcp"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        server.handle_exit(signal.SIGTERM, None)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stop.on_signal, finish)
+        await server.serve(sockets=[listener])
+        tasks.cancel_scope.cancel()
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """Leave signals to us: SIGHUP is one of them, and the exit code is ours."""
+        yield
+
+
+class _Protocol(H11Protocol):
+    """uvicorn's, but a client that is slow to send its headers is dropped."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_headers()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._expect_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._late is not None:
+            self._late.cancel()
+        super().connection_lost(exc)
+
+    def _expect_headers(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+        self._late = self.loop.call_later(HEADER_SECONDS, self._drop_if_waiting)
+
+    def _drop_if_waiting(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()
+
+
+def _guarded(settings: Settings, host: str, port: int, token: str | None) -> ASGIApp:
+    hosts = _hosts(settings, host, port)
+    origins = frozenset(
+        {
+            f"{scheme}://{name.name}:{name.port}"
+            for scheme in ("http", "https")
+            for name in hosts
+            if name.port is not None
+        }
+        | set(settings.http_origins)
+    )
+    app = build_server(settings).streamable_http_app(
+        # Never json_response=True: in that mode the SDK does not see that a client left.
+        transport_security=TransportSecuritySettings(
+            allowed_hosts=[_spelt(name) for name in hosts]
+            + [f"{name.name}:*" for name in hosts if name.port is None],
+            allowed_origins=sorted(origins),
+        ),
+        max_request_body_size=MAX_BODY_BYTES,
+        session_idle_timeout=settings.idle_seconds,
+        max_sessions=4 * settings.max_sessions,
+    )
+    return Guard(app, hosts=hosts, origins=origins, token=token)
+
+
+def _hosts(settings: Settings, host: str, port: int) -> frozenset[Authority]:
+    """Return what a Host header may say."""
+    names = set()
+    if _is_loopback(host):
+        names = {Authority(name, port) for name in ("127.0.0.1", "localhost", "[::1]")}
+    for text in settings.http_hosts:
+        name = Authority.parse(text)
+        if name is None:
+            raise SettingsError(f"BELLGLASS_HTTP_HOSTS: {text!r} is not a host name or name:port.")
+        names.add(name)
+    return frozenset(names)
+
+
+def _require_safe(host: str, token: str | None, settings: Settings) -> None:
+    if _is_loopback(host):
+        return
+    missing = []
+    if token is None:
+        missing.append("BELLGLASS_HTTP_TOKEN_FILE (or BELLGLASS_HTTP_TOKEN)")
+    if not settings.http_hosts:
+        missing.append("BELLGLASS_HTTP_HOSTS")
+    if missing:
+        raise SettingsError(
+            f"--http {settings.http}: an address that others can reach needs "
+            f"{' and '.join(missing)}. Or bind to 127.0.0.1."
+        )
+    log.warning("%s speaks plain HTTP: put a proxy with TLS before it", settings.http)
+
+
+def _token(settings: Settings) -> str | None:
+    if settings.http_token is not None:
+        source, token = "BELLGLASS_HTTP_TOKEN", settings.http_token.get_secret_value()
+    elif settings.http_token_file is not None:
+        source = "BELLGLASS_HTTP_TOKEN_FILE"
+        try:
+            token = Path(settings.http_token_file).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as exc:
+            raise SettingsError(f"{source}: cannot be read: {exc}") from exc
+    else:
+        return None
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        raise SettingsError(f"{source}: a token has printable ASCII characters only.")
+    if len(token) < MIN_TOKEN_CHARACTERS or len(set(token)) < 8:
+        raise SettingsError(
+            f"{source}: too easy to guess. Make one with: "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+    return token
+
+
+def _address(text: str) -> tuple[str, int]:
+    parsed = Authority.parse(text)
+    if parsed is None or parsed.port is None or parsed.port > 65_535:
+        raise SettingsError(f"--http {text!r}: expected HOST:PORT, such as 127.0.0.1:8000.")
+    return parsed.name.strip("[]"), parsed.port
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as exc:
+        listener.close()
+        raise SettingsError(f"--http {host}:{port}: {exc.strerror or exc}.") from exc
+    return listener
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _spelt(name: Authority) -> str:
+    return name.name if name.port is None else f"{name.name}:{name.port}"
+
+
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,125 @@
+"""Who may talk to the HTTP server: checks before anything reads the request.
+
+The SDK compares the beginning of Host and Origin only, so that `localhost:1.evil.example` passes;
+these compare the whole.
+"""
+
+import hmac
+import json
+import re
+from typing import NamedTuple
+
+import anyio
+from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
+from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
+from mcp.server.auth.provider import AccessToken
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+BODY_SECONDS = 30
+"""For a whole request body: a client that trickles must not hold a connection."""
+
+_AUTHORITY = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>\d{1,5}))?")
+
+
+class Authority(NamedTuple):
+    """A host, and a port where one is given."""
+
+    name: str
+    port: int | None
+
+    @classmethod
+    def parse(cls, text: str) -> "Authority | None":
+        match = _AUTHORITY.fullmatch(text.lower())
+        if match is None:
+            return None
+        return cls(match["name"], int(match["port"]) if match["port"] else None)
+
+
+class Guard:
+    """Lets a request pass if it was meant for this server, by someone who may."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        hosts: frozenset[Authority],
+        origins: frozenset[str],
+        token: str | None,
+    ) -> None:
+        self._app = AuthContextMiddleware(app)
+        self._hosts = hosts
+        self._origins = origins
+        self._token = token
+        # One token is one principal: whoever has it may use every session made with it.
+        self._user = AuthenticatedUser(AccessToken(token="", client_id="token", scopes=[]))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            return  # a refused upgrade; nothing here speaks WebSocket
+        headers: dict[str, list[str]] = {}
+        for name, value in scope["headers"]:
+            headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+        if not self._host_is_ours(headers.get("host", [])):
+            await _answer(send, 421, "This server is not reached by that Host.")
+        elif not all(origin in self._origins for origin in headers.get("origin", [])):
+            await _answer(send, 403, "Web pages of that Origin may not call this server.")
+        elif scope["path"] == "/health" and scope["method"] in ("GET", "HEAD"):
+            await _answer(send, 200, "ok")
+        elif self._token is not None and not _carries(
+            headers.get("authorization", []), self._token
+        ):
+            await _answer(send, 401, "A bearer token is needed.", ("www-authenticate", "Bearer"))
+        else:
+            if self._token is not None:
+                scope["user"] = self._user
+            await self._app(scope, _bounded(receive), send)
+
+    def _host_is_ours(self, values: list[str]) -> bool:
+        if len(values) != 1 or (host := Authority.parse(values[0])) is None:
+            return False
+        return host in self._hosts or Authority(host.name, None) in self._hosts
+
+
+def _carries(values: list[str], token: str) -> bool:
+    if len(values) != 1:
+        return False
+    scheme, _, given = values[0].partition(" ")
+    # Compared in constant time: the time must not tell how much of a guess was right.
+    return scheme.lower() == "bearer" and hmac.compare_digest(
+        given.strip().encode("latin-1", "replace"), token.encode()
+    )
+
+
+def _bounded(receive: Receive) -> Receive:
+    """Return `receive`, treating a body that takes too long as a client that left."""
+    deadline = anyio.current_time() + BODY_SECONDS
+    complete = False
+
+    async def bounded() -> Message:
+        nonlocal complete
+        if complete:
+            return await receive()
+        with anyio.CancelScope(deadline=deadline):
+            message = await receive()
+            complete = not message.get("more_body", False)
+            return message
+        return {"type": "http.disconnect"}
+
+    return bounded
+
+
+async def _answer(send: Send, status: int, text: str, *headers: tuple[str, str]) -> None:
+    key = "status" if status == 200 else "error"
+    body = json.dumps({key: text}).encode()
+    pairs = [("content-type", "application/json"), ("content-length", str(len(body))), *headers]
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(name.encode(), value.encode()) for name, value in pairs],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})

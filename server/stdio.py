@@ -1,0 +1,143 @@
+"""MCP over stdin and stdout, for as long as the client likes and whatever it sends.
+
+The SDK's reader drops a line that it cannot parse, so that its sender waits for ever. Ours repairs
+what can be repaired and answers the rest; and it can be interrupted, being no thread.
+"""
+
+import fcntl
+import os
+from collections.abc import AsyncGenerator, Callable
+from typing import TYPE_CHECKING, Self, cast
+
+import anyio
+from mcp.server.stdio import stdio_server
+from mcp.shared.message import SessionMessage
+from mcp.types import (
+    INVALID_REQUEST,
+    PARSE_ERROR,
+    ErrorData,
+    JSONRPCError,
+    JSONRPCMessage,
+    jsonrpc_message_adapter,
+)
+from pydantic import ValidationError
+
+from bellglass.server.edge import BellglassServer
+from bellglass.server.lines import MAX_LINE_BYTES, Line, LineBuffer, find_id, repair
+from bellglass.server.stopping import EOF_SECONDS, Stop
+
+if TYPE_CHECKING:
+    from bellglass.server.edge import Sent
+
+_CHUNK = 256 * 1024
+
+
+async def serve_stdio(server: BellglassServer, stop: Stop) -> None:
+    """Serve until the end of stdin, or until `stop` is asked for."""
+    wire = _claim_stdin()
+    try:
+        async with (
+            anyio.create_task_group() as tasks,
+            stdio_server(stdin=cast("anyio.AsyncFile[str]", _Nothing())) as (unused, sent),
+        ):
+            await unused.aclose()
+            tasks.start_soon(stop.on_signal, tasks.cancel_scope.cancel)
+            await server.run_on(
+                _Requests(wire, sent, at_end=lambda: stop.within(EOF_SECONDS)), sent
+            )
+            tasks.cancel_scope.cancel()
+    except* BrokenPipeError:
+        pass  # the client is gone, which is its way to say that it needs no more
+
+
+class _Requests:
+    """The messages on stdin, in the form in which the SDK reads a stream."""
+
+    def __init__(self, wire: int, sent: "Sent", at_end: Callable[[], None]) -> None:
+        self._sent = sent
+        self._messages = self._read(wire, at_end)
+
+    async def _read(
+        self, wire: int, at_end: Callable[[], None]
+    ) -> AsyncGenerator[SessionMessage | Exception]:
+        buffer = LineBuffer()
+        while chunk := await _read_some(wire):
+            for line in buffer.feed(chunk):
+                if message := await self._parsed(line):
+                    yield SessionMessage(message)
+        at_end()
+        for line in buffer.end():
+            if message := await self._parsed(line):
+                yield SessionMessage(message)
+
+    async def _parsed(self, line: Line) -> JSONRPCMessage | None:
+        """Return the message in `line`; answer it here if there is none."""
+        if line.too_long:
+            await self._refuse(line.data, INVALID_REQUEST, f"Longer than {MAX_LINE_BYTES} bytes")
+            return None
+        data = repair(line.data)
+        if not data.strip():
+            return None
+        try:
+            return jsonrpc_message_adapter.validate_json(data, by_name=False)
+        except ValidationError as exc:
+            if exc.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
+                await self._refuse(data, PARSE_ERROR, "Not JSON, or nested too deeply")
+            else:
+                await self._refuse(data, INVALID_REQUEST, "Not a JSON-RPC message")
+        return None
+
+    async def _refuse(self, data: bytes, code: int, message: str) -> None:
+        error = JSONRPCError(
+            jsonrpc="2.0", id=find_id(data), error=ErrorData(code=code, message=message)
+        )
+        await self._sent.send(SessionMessage(error))
+
+    async def receive(self) -> SessionMessage | Exception:
+        try:
+            return await anext(self._messages)
+        except StopAsyncIteration:
+            raise anyio.EndOfStream from None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SessionMessage | Exception:
+        return await anext(self._messages)
+
+    async def aclose(self) -> None:
+        await self._messages.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+
+class _Nothing:
+    """Stands where the SDK would read stdin itself; we want its writer only."""
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> str:
+        raise StopAsyncIteration
+
+
+def _claim_stdin() -> int:
+    """Return a descriptor of our own for the wire; descriptor 0 becomes /dev/null for children."""
+    wire = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 3)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return wire
+
+
+async def _read_some(descriptor: int) -> bytes:
+    try:
+        await anyio.wait_readable(descriptor)
+    except PermissionError:
+        # A file cannot be waited for: it is always ready.
+        await anyio.lowlevel.checkpoint()
+    return os.read(descriptor, _CHUNK)
