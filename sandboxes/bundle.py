@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 
 # Finds modules in SOURCES. It stands first, so that nothing on the path can shadow the runner.
-_LOADER = '''
+_LOADER = """
 import importlib.machinery, sys
 
 class Bundle:
@@ -23,7 +23,7 @@ class Bundle:
         exec(compile(SOURCES[name][1], f"<{name}>", "exec"), module.__dict__)
 
 sys.meta_path.insert(0, Bundle())
-'''
+"""
 
 
 @cache

@@ -33,9 +33,7 @@ def cleaned(value: JsonValue) -> JsonValue:
 CleanStr = Annotated[str, AfterValidator(clean)]
 CleanJson = Annotated[JsonValue, AfterValidator(cleaned)]
 
-Status = Literal[
-    "ok", "error", "exit", "timeout", "cancelled", "oom", "killed", "crashed", "lost"
-]
+Status = Literal["ok", "error", "exit", "timeout", "cancelled", "oom", "killed", "crashed", "lost"]
 
 
 class _Report(BaseModel):
@@ -85,9 +83,7 @@ class Execution(_Report):
     """Processes that the code left behind, ended after the call."""
     background_bytes: int = Field(default=0, ge=0)
     """Output of threads left over from earlier calls, dropped because it is not this call's."""
-    notices: list[Annotated[CleanStr, Field(max_length=2_000)]] = Field(
-        default=[], max_length=20
-    )
+    notices: list[Annotated[CleanStr, Field(max_length=2_000)]] = Field(default=[], max_length=20)
     """What the caller should be told beside the outcome, such as which limit was met."""
     report: list[CleanJson] = Field(default=[], max_length=20_000)
     """What a one-shot operation (check, test) sent, in order."""

@@ -1,0 +1,171 @@
+"""A live runner at the far end of a stream: one request at a time, and its answer."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio.streams.buffered import BufferedByteReceiveStream
+from pydantic import ValidationError
+
+from bellglass.sandboxes.errors import SessionLost
+from bellglass.sandboxes.protocol import (
+    MAX_FRAME,
+    FromRunner,
+    Ready,
+    Reply,
+    Stream,
+    encode,
+    new_nonce,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from anyio.abc import ByteStream
+    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+    from bellglass.sandboxes.execution import Execution
+
+SLACK_SECONDS = 5.0
+"""Beyond the time limit, for the runner to interrupt, kill, sweep and report. It takes one."""
+
+CANCEL_SECONDS = 2.0
+"""For a cancelled call to be wound up; after that the place is given up instead."""
+
+STREAM_FRAMES = 16
+"""Output that waits for a slow reader; what comes beyond is in the reply anyway."""
+
+
+class Place:
+    """Requests to a runner. `listen` must be running in a task of its own."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+        self._frames = BufferedByteReceiveStream(stream)
+        self._requests = 0
+        self._expected: tuple[int, str] | None = None
+        self._waiting: MemoryObjectSendStream[Stream | Reply] | None = None
+        self._scope = anyio.CancelScope()
+        self._reason = "The sandbox died while running the code."
+
+    async def ready(self) -> Ready:
+        """Return the first frame, what the runner sees of its confinement.
+
+        Raises:
+            SessionLost: It is not there, or not that.
+        """
+        frame = await self._receive()
+        if not isinstance(frame, Ready):
+            raise SessionLost("The sandbox sent a malformed greeting.")
+        return frame
+
+    async def listen(self) -> None:
+        """Hand on what the runner sends, until the stream ends or the place is given up."""
+        try:
+            with self._scope:
+                while True:
+                    await self._hand_on(await self._receive())
+        except SessionLost as exc:
+            self._reason = exc.reason
+        except anyio.get_cancelled_exc_class():
+            self._reason = "The session was closed while the code was running."
+            raise
+        finally:
+            self._scope.cancel()
+            if self._waiting is not None:
+                self._waiting.close()
+
+    async def _hand_on(self, frame: Ready | Stream | Reply) -> None:
+        if isinstance(frame, Ready) or (frame.id, frame.nonce) != self._expected:
+            return  # late, forged, or meant for nobody
+        assert self._waiting is not None
+        try:
+            # Room for one more than the streamed frames: a reply never waits.
+            statistics = self._waiting.statistics()
+            if isinstance(frame, Reply) or statistics.current_buffer_used < STREAM_FRAMES:
+                self._waiting.send_nowait(frame)
+        except (anyio.BrokenResourceError, anyio.WouldBlock):
+            pass
+
+    async def _receive(self) -> Ready | Stream | Reply:
+        try:
+            size = int.from_bytes(await self._frames.receive_exactly(4), "big")
+            if size > MAX_FRAME:
+                raise SessionLost("The sandbox sent an oversized reply.")
+            # The far end ran untrusted code: what it says is input, not truth.
+            frame = json.loads(await self._frames.receive_exactly(size))
+            return FromRunner.validate_python(frame)
+        except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.IncompleteRead) as exc:
+            raise SessionLost("The sandbox died while running the code.") from exc
+        except (ValueError, RecursionError, ValidationError) as exc:
+            raise SessionLost("The sandbox sent a malformed reply.") from exc
+
+    async def request(
+        self,
+        op: str,
+        arguments: dict[str, Any],
+        timeout: float,
+        on_stream: Callable[[Stream], Awaitable[None]] | None = None,
+    ) -> Execution:
+        """Send one request and return the execution that answers it.
+
+        A cancelled call is stopped inside before this returns; a place that will not stop is
+        given up.
+
+        Raises:
+            SessionLost: There was no answer, or no valid one.
+        """
+        self._requests += 1
+        number, nonce = self._expected = self._requests, new_nonce()
+        frame = {**arguments, "op": op, "id": number, "nonce": nonce, "timeout": timeout}
+        self._waiting, answers = anyio.create_memory_object_stream[Stream | Reply](math.inf)
+        with self._waiting, answers:
+            sent = False
+            try:
+                with anyio.fail_after(timeout + SLACK_SECONDS):
+                    await self._send(frame)
+                    sent = True
+                    async for answer in answers:
+                        if isinstance(answer, Reply):
+                            return answer.execution
+                        if on_stream is not None:
+                            await on_stream(answer)
+                    raise SessionLost(self._reason)
+            except TimeoutError as exc:
+                self.give_up()
+                raise SessionLost("The sandbox did not answer in time.") from exc
+            except anyio.get_cancelled_exc_class():
+                with anyio.move_on_after(CANCEL_SECONDS, shield=True):
+                    if sent and await self._wound_up(number, answers):
+                        raise
+                self.give_up()
+                raise
+            finally:
+                self._expected = None
+
+    async def _wound_up(
+        self, number: int, answers: MemoryObjectReceiveStream[Stream | Reply]
+    ) -> bool:
+        """Stop the call inside; tell if its reply came, so that the stream is in step."""
+        try:
+            await self._send({"op": "cancel", "id": number})
+        except SessionLost:
+            return False
+        async for answer in answers:
+            if isinstance(answer, Reply):
+                return True
+        return False
+
+    def give_up(self) -> None:
+        """End `listen`: the place is dead, or cannot be trusted to be in step."""
+        self._scope.cancel()
+
+    async def _send(self, frame: dict[str, Any]) -> None:
+        try:
+            await self._stream.send(encode(frame))
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as exc:
+            self.give_up()
+            raise SessionLost("The sandbox died before the code ran.") from exc

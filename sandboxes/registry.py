@@ -1,0 +1,41 @@
+"""Backends by name: ours and those of other distributions, all declared as entry points."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
+
+from bellglass.sandboxes.base import Limits, Sandbox
+from bellglass.sandboxes.errors import SandboxUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+GROUP = "bellglass.sandboxes"
+
+STRONG = ("embedded", "docker", "e2b")
+"""What "auto" tries, in this order. A weaker backend is used only when it is named."""
+
+
+def installed() -> dict[str, EntryPoint]:
+    """Return the backends that are installed, by name; none is imported."""
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def create(name: str, limits: Limits, options: Mapping[str, object] | None = None) -> Sandbox:
+    """Make the backend of that name.
+
+    Raises:
+        SandboxUnavailable: There is none, or it cannot be imported.
+    """
+    backends = installed()
+    if name not in backends:
+        known = ", ".join(sorted(backends)) or "none"
+        raise SandboxUnavailable(name, f"no such backend is installed; installed: {known}.")
+    try:
+        backend = backends[name].load()
+    except ImportError as exc:
+        raise SandboxUnavailable(name, f"it cannot be imported ({exc}).") from exc
+    sandbox = backend(limits, **(options or {}))
+    assert isinstance(sandbox, Sandbox), f"{name} is no Sandbox"
+    return sandbox

@@ -1,0 +1,289 @@
+"""One call, from its start to its verdict.
+
+The verdict (time-out, cancelled, out of memory, ended by a signal) is made here, outside the
+process that runs the foreign code; what that process says of itself is only its value and error.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from bellglass.sandboxes.runner import processes
+from bellglass.sandboxes.runner.capture import Capture, drain
+from bellglass.sandboxes.runner.frames import Message, Stream
+from bellglass.sandboxes.runner.job import Job
+
+GRACE = 0.4
+"""Seconds between the interrupt and the kill: a call with a limit of 1 s ends within 2."""
+
+TICK = 0.1
+"""Seconds between two looks at memory and CPU time. A process can fill about 200 MB in one."""
+
+FIRST_STREAM = 0.25
+"""Seconds before output is streamed: a short call sends only its reply."""
+
+UNHEARD = 2.0
+"""Seconds for a worker to say that it has begun; it takes microseconds."""
+
+REPORT_BYTES = 4 * 1024**2
+"""Of all that a one-shot job reports."""
+
+
+class Call:
+    """Supervises one job until it has answered or ended."""
+
+    def __init__(
+        self,
+        request: Message,
+        job: Job,
+        *,
+        persistent: bool,
+        limits: dict[str, int],
+        stream: Stream,
+        wakeup: int,
+        spare: AbstractSet[int],
+        on_ended: Callable[[dict[int, int]], None],
+        oom_kills: Callable[[], int],
+    ) -> None:
+        self.request = request
+        self.job = job
+        self.persistent = persistent
+        self.limits = limits
+        self.verdict: str | None = None
+        self.answer: Message | None = None
+        self.report: list[Message] = []
+        self.notices: list[str] = []
+        self.peak = 0
+        self.unheard = False
+        self._report_room = REPORT_BYTES
+        self._stream = stream
+        self._wakeup = wakeup
+        self._spare = spare
+        self._on_ended = on_ended
+        self._oom_kills = oom_kills
+        self._oom_kills_before = oom_kills()
+        self._started = time.monotonic()
+        self._deadline = self._started + float(request["timeout"])
+        self._kill_at: float | None = None
+        self._heard = not persistent
+        self._next_stream = self._started + FIRST_STREAM
+        kept, file_bytes = limits["output_bytes"], limits["output_file_bytes"]
+        self.captures = [
+            Capture(f"/tmp/{name}-{request['id']}.txt", kept, file_bytes)
+            for name in ("stdout", "stderr")
+        ]
+        self._cpu_before = self._cpu()
+
+    def run(self) -> None:
+        """Return when the job has answered, or has ended, or cannot be heard."""
+        poll = select.poll()
+        for fd in (self._stream.read_fd, self._wakeup, self.job.out, self.job.err):
+            poll.register(fd, select.POLLIN)
+        control = self.job.control.socket.fileno()
+        poll.register(control, select.POLLIN)
+        if self.job.side >= 0:
+            poll.register(self.job.side, select.POLLIN)
+        next_tick = self._started + TICK
+        while self.answer is None and not self.job.ended and not self.unheard:
+            now = time.monotonic()
+            wait = min(next_tick, self._kill_at or self._deadline) - now
+            ready = poll.poll(max(0.0, wait * 1000))
+            for fd, event in ready:
+                if fd == self._stream.read_fd:
+                    self._from_server()
+                elif fd == control:
+                    if not self._from_job():
+                        poll.unregister(fd)
+                elif fd == self._wakeup:
+                    self.look()
+                elif not self._output(fd) and event & select.POLLHUP:
+                    poll.unregister(fd)
+            now = time.monotonic()
+            self._enforce(now)
+            if now >= next_tick:
+                next_tick = now + TICK
+                self._watch(now)
+        self._finish()
+
+    def look(self) -> None:
+        """Collect what has ended."""
+        try:
+            os.read(self._wakeup, 4096)
+        except BlockingIOError:
+            pass
+        self._on_ended(processes.reap())
+
+    def stop(self, verdict: str) -> None:
+        """Interrupt the job; it is killed if it is still there after the grace."""
+        if self.verdict is None:
+            self.verdict = verdict
+            self._kill_at = time.monotonic() + GRACE
+            processes.interrupt(self.job.pid)
+
+    # --- what arrives
+
+    def _from_server(self) -> None:
+        messages = self._stream.receive()
+        if messages is None:
+            os._exit(0)  # as PID 1: the kernel ends the whole place
+        for message in messages:
+            if message.get("op") == "cancel" and message.get("id") == self.request["id"]:
+                self.stop("cancelled")
+
+    def _from_job(self) -> bool:
+        """Take one packet; False at the end of the socket."""
+        try:
+            message, descriptors = self.job.control.receive()
+        except (EOFError, OSError):
+            return False
+        for fd in descriptors:
+            os.close(fd)
+        if message is None:
+            return True
+        if self.persistent:
+            if message.get("nonce") == self.request["inner_nonce"]:
+                self._heard = True
+                if "status" in message:
+                    self.answer = message
+        elif self._report_room > 0:
+            self.report.append(message)
+            self._report_room -= len(repr(message))
+        return True
+
+    def _output(self, fd: int) -> int:
+        if fd == self.job.side:
+            try:
+                data = os.read(fd, 1 << 18)
+            except OSError:
+                return 0
+            self.job.side_data += data
+            return len(data)
+        return drain(fd, self.captures[0 if fd == self.job.out else 1])
+
+    # --- what is enforced
+
+    def _enforce(self, now: float) -> None:
+        if now >= self._deadline:
+            self.stop("timeout")
+        if self._kill_at is not None and now >= self._kill_at:
+            self._kill_at = now + GRACE
+            self._kill()
+        if not self._heard and now - self._started > UNHEARD:
+            self.unheard = True
+
+    def _kill(self) -> None:
+        for number in (signal.SIGKILL, signal.SIGCONT):
+            processes.send_signal(self.job.pid, number)
+
+    def _watch(self, now: float) -> None:
+        total = processes.memory(self._spare - {self.job.pid})
+        self.peak = max(self.peak, total)
+        if total > self.limits["memory_bytes"]:
+            self._out_of_memory(total)
+        if self.cpu_seconds() > self.limits["cpu_seconds"]:
+            self.notices.append(
+                f"The call used more than {self.limits['cpu_seconds']} s of CPU time, its limit."
+            )
+            self.stop("timeout")
+        if now >= self._next_stream:
+            self._send_stream()
+            self._next_stream = now + FIRST_STREAM
+
+    def _out_of_memory(self, total: int) -> None:
+        own = processes.resident(self.job.pid)
+        if own * 2 >= total:
+            self.verdict = "oom"
+            self._kill()
+            return
+        # The job is small, what it started is not: it may yet report how that ended.
+        ended: dict[int, int] = {}
+        processes.sweep({*self._spare, self.job.pid}, ended, seconds=0.2)
+        self._on_ended(ended)
+        self._note_oom()
+
+    def _note_oom(self) -> None:
+        text = "Processes started by the code were ended: together they used more memory than"
+        text += f" the session may ({self.limits['memory_bytes'] >> 20} MiB)."
+        if text not in self.notices:
+            self.notices.append(text)
+        if not self.persistent:
+            self.verdict = self.verdict or "oom"
+
+    def _send_stream(self) -> None:
+        for name, capture in zip(("stdout", "stderr"), self.captures):
+            text = capture.unsent()
+            # A server that does not read must not hold up the deadline.
+            if text and self._stream.writable():
+                frame = {"type": "stream", "id": self.request["id"], "name": name, "text": text}
+                self._stream.send({**frame, "nonce": self.request["nonce"]})
+
+    # --- the end
+
+    def _finish(self) -> None:
+        self.drain()
+        if self._oom_kills() > self._oom_kills_before:
+            if self.answer is None and self._ended_by() == signal.SIGKILL:
+                self.verdict = self.verdict or "oom"
+            else:
+                self._note_oom()
+        if not self.job.ended:
+            self.peak = max(self.peak, processes.peak(self.job.pid))
+
+    def drain(self) -> None:
+        """Take what the job wrote before it ended, and nothing that comes later."""
+        drain(self.job.out, self.captures[0])
+        drain(self.job.err, self.captures[1])
+        while self.job.side >= 0 and self._output(self.job.side):
+            pass
+        while not self.persistent and self._waiting() and self._from_job():
+            pass
+
+    def _waiting(self) -> bool:
+        return bool(select.select([self.job.control.socket], [], [], 0)[0])
+
+    def _ended_by(self) -> int:
+        status = self.job.status
+        return os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else 0
+
+    def wall_seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def cpu_seconds(self) -> float:
+        return max(0.0, self._cpu() - self._cpu_before)
+
+    def _cpu(self) -> float:
+        return processes.cpu_seconds(self.job.pid) + processes.reaped_cpu_seconds()
+
+    def outcome(self) -> dict[str, Any]:
+        """Return status, exit code and signal: our verdict first, then how the job ended."""
+        number = self._ended_by()
+        status = self.job.status
+        code = None
+        if status is not None and os.WIFEXITED(status):
+            code = os.WEXITSTATUS(status)
+        if self.verdict is not None:
+            name = self.verdict
+        elif self.answer is not None:
+            claimed = self.answer.get("status")
+            name = claimed if claimed in ("ok", "error", "exit") else "error"
+            code = self.answer.get("exit_code")
+        elif number:
+            crash = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+            name = "crashed" if number in crash else "killed"
+        elif self.persistent:
+            name = "crashed"
+        elif self.request["op"] == "bash":
+            name = "exit" if code else "ok"
+        else:
+            name = {0: "ok", 70: "error"}.get(code or 0, "crashed")
+        return {
+            "status": name,
+            "exit_code": code if isinstance(code, int) else None,
+            "signal": signal.Signals(number).name if number else None,
+        }

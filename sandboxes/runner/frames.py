@@ -1,0 +1,141 @@
+"""Bytes to messages and back: the stream to the server, and the packets to a process of ours.
+
+The server's side of the stream format is `bellglass.sandboxes.protocol`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+from collections.abc import Callable
+from typing import Any
+
+MAX_REQUEST = 64 * 1024**2
+"""Bytes of one frame from the server: a file of 40 MB in base64."""
+
+PACKET = 60 * 1024
+"""Payload of one packet: well under the 208 KiB that a socket buffer holds by default."""
+
+Message = dict[str, Any]
+
+
+class Stream:
+    """Length-prefixed JSON on two descriptors, which may be the same."""
+
+    def __init__(self, read_fd: int, write_fd: int) -> None:
+        self.read_fd = read_fd
+        self._write_fd = write_fd
+        self._pending = bytearray()
+        os.set_blocking(read_fd, True)
+
+    def receive(self) -> list[Message] | None:
+        """Read once and return the messages that are whole; None at the end of the stream."""
+        data = os.read(self.read_fd, 1 << 18)
+        if not data:
+            return None
+        self._pending += data
+        messages = []
+        while len(self._pending) >= 4:
+            size = int.from_bytes(self._pending[:4], "big")
+            if size > MAX_REQUEST:
+                return None
+            if len(self._pending) < 4 + size:
+                break
+            messages.append(json.loads(bytes(self._pending[4 : 4 + size])))
+            del self._pending[: 4 + size]
+        return messages
+
+    def send(self, message: Message) -> None:
+        body = json.dumps(message, separators=(",", ":")).encode()
+        data = memoryview(len(body).to_bytes(4, "big") + body)
+        while data:
+            try:
+                data = data[os.write(self._write_fd, data) :]
+            except BlockingIOError:
+                select.select([], [self._write_fd], [])
+
+    def writable(self) -> bool:
+        """Tell if a frame can be sent without waiting for the server to read."""
+        return bool(select.select([], [self._write_fd], [], 0)[1])
+
+
+class Packets:
+    """Messages to or from a process that runs foreign code, on a SOCK_SEQPACKET socket.
+
+    That process can write to the socket whatever it likes. A packet that is no message of ours
+    is dropped, and cannot disturb the packets after it: there is no framing to lose.
+    """
+
+    def __init__(self, sock: socket.socket, patience: float | None = None) -> None:
+        """`patience` bounds, in seconds, each wait for the other end."""
+        self.socket = sock
+        self._patience = patience
+        self._parts: list[bytes] = []
+        # Bound now: what foreign code puts in their place later is not what is called here.
+        self._dumps: Callable[..., str] = json.dumps
+        self._loads = json.loads
+        self._poll = select.poll
+
+    @staticmethod
+    def pair() -> tuple[socket.socket, socket.socket]:
+        return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+    def send(self, message: Message, descriptors: tuple[int, ...] = ()) -> None:
+        """Send `message`, in as many packets as it takes.
+
+        Raises:
+            OSError: The other end is gone, or does not read within our patience.
+        """
+        body = self._dumps(message, separators=(",", ":")).encode()
+        parts = [body[at : at + PACKET] for at in range(0, len(body), PACKET)]
+        for index, part in enumerate(parts):
+            last = index == len(parts) - 1
+            self._send_packet((b"." if last else b"+") + part, descriptors if last else ())
+
+    def _send_packet(self, packet: bytes, descriptors: tuple[int, ...]) -> None:
+        while True:
+            try:
+                if descriptors:
+                    socket.send_fds(self.socket, [packet], list(descriptors))
+                else:
+                    self.socket.send(packet)
+                return
+            except BlockingIOError:
+                self._wait(select.POLLOUT)
+
+    def receive(self, most: int = 8 * 1024**2) -> tuple[Message | None, list[int]]:
+        """Wait for one packet; return the message it completes, if any, and its descriptors.
+
+        Raises:
+            EOFError: The other end is gone.
+            OSError: Nothing came within our patience.
+        """
+        while True:
+            try:
+                packet, descriptors, _, _ = socket.recv_fds(self.socket, PACKET + 1, 4)
+                break
+            except BlockingIOError:
+                self._wait(select.POLLIN)
+        if not packet:
+            raise EOFError
+        self._parts.append(packet[1:])
+        if packet[:1] == b"+" and sum(map(len, self._parts)) < most:
+            return None, descriptors
+        body = b"".join(self._parts)
+        self._parts.clear()
+        if packet[:1] != b".":
+            return None, descriptors
+        try:
+            message = self._loads(body)
+        except (ValueError, RecursionError):
+            return None, descriptors
+        return (message if isinstance(message, dict) else None), descriptors
+
+    def _wait(self, event: int) -> None:
+        """Foreign code may have made the socket non-blocking."""
+        poll = self._poll()
+        poll.register(self.socket.fileno(), event)
+        if not poll.poll(None if self._patience is None else self._patience * 1000):
+            raise TimeoutError

@@ -1,0 +1,126 @@
+"""A process that runs foreign code: how it is born, and what its parent keeps of it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from typing import NoReturn
+
+from bellglass.sandboxes.runner.frames import Packets
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+PR_SET_DUMPABLE = 4  # include/uapi/linux/prctl.h
+
+RESERVED = 16
+"""Our descriptors in a worker lie in the top few below the limit, out of the way of loops over
+small numbers."""
+
+PATIENCE = 2.0
+"""Seconds that PID 1 waits for a process to take a packet: it takes microseconds."""
+
+
+class Job:
+    """One child process with its two pipes and its control socket."""
+
+    def __init__(self, pid: int, out: int, err: int, control: Packets) -> None:
+        self.pid = pid
+        self.out = out
+        self.err = err
+        self.control = control
+        self.status: int | None = None
+        """Wait status, once it has ended."""
+        self.side = -1
+        """One more pipe to read from, into `side_data`, or -1."""
+        self.side_data = bytearray()
+
+    @property
+    def ended(self) -> bool:
+        return self.status is not None
+
+    def note_ended(self, ended: dict[int, int]) -> None:
+        self.status = ended.get(self.pid, self.status)
+
+    def close(self) -> None:
+        os.close(self.out)
+        os.close(self.err)
+        self.control.socket.close()
+        if self.side >= 0:
+            os.close(self.side)
+
+
+def start(main: Callable[[Packets], None], keep: Mapping[int, int] | None = None) -> Job:
+    """Fork a child that runs `main` with fresh pipes and a control socket, and then ends.
+
+    The child shares nothing with us but what it inherits of the place's confinement, and the
+    descriptors that `keep` names: its number in the child, and ours.
+    """
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    ours, theirs = Packets.pair()
+    pid = os.fork()
+    if pid == 0:
+        _become(out_write, err_write, theirs, keep or {}, main)
+    os.close(out_write)
+    os.close(err_write)
+    theirs.close()
+    for fd in (out_read, err_read):
+        os.set_blocking(fd, False)
+    ours.setblocking(False)
+    return Job(pid, out_read, err_read, Packets(ours, PATIENCE))
+
+
+def _become(
+    out: int,
+    err: int,
+    control: socket.socket,
+    keep: Mapping[int, int],
+    main: Callable[[Packets], None],
+) -> NoReturn:
+    code = 70  # EX_SOFTWARE: our own code failed
+    try:
+        os.setsid()
+        top = _top_descriptor()
+        null = os.open("/dev/null", os.O_RDONLY)
+        os.dup2(null, 0)
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        os.dup2(control.detach(), top, inheritable=False)
+        for number, fd in keep.items():
+            os.dup2(fd, number)
+        # Everything else of PID 1 is closed, above all its stream to the server.
+        first = 3
+        for number in sorted([*keep, top]):
+            os.closerange(first, number)
+            first = number + 1
+        os.closerange(first, 1 << 20)
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        # PID 1 is closed to inspection; foreign code may look at its own process.
+        LIBC.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+        set_oom_score(1000)
+        main(Packets(socket.socket(fileno=top)))
+        code = 0
+    except SystemExit as exc:
+        code = exc.code if isinstance(exc.code, int) else 1
+    finally:
+        os._exit(code)
+
+
+def set_oom_score(score: int) -> None:
+    """Say how gladly the kernel may end this process when memory is out: 1000 is the first."""
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write(str(score))
+    except OSError:
+        pass
+
+
+def _top_descriptor() -> int:
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return min(soft, 4096) - RESERVED

@@ -1,0 +1,103 @@
+"""One bash per call, which finds the shell as the call before left it.
+
+A fresh process for each call cannot be wrecked by the one before; what a user expects to last
+(working directory, variables, functions, aliases) travels as text: written by the shell when it
+ends, kept by the runner, read by the next one. All three are of the same trust.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+
+from bellglass.sandboxes.runner.frames import Packets
+from bellglass.sandboxes.runner.job import Job, start
+
+STATE_BYTES = 1 << 20  # fs.pipe-max-size, the most that a pipe holds for a user without privilege
+F_SETPIPE_SZ = 1031  # include/uapi/linux/fcntl.h; in `fcntl` from Python 3.10 on
+
+COMMAND_FD, OLD_STATE_FD, NEW_STATE_FD = 57, 58, 59
+"""Out of the way of `exec 3>file`."""
+
+END = b"\n# end of state\n"
+"""A state without it was cut off, and is not taken."""
+
+# On one line, so that the line numbers in bash's messages are those of the command. `eval` and
+# not `source`: a syntax error is then an error of the command, and the state is still saved.
+PRELUDE = (
+    "shopt -s expand_aliases; "
+    "source /dev/fd/58 2>/dev/null; exec 58<&-; "
+    "__bellglass_save() { trap - EXIT; unset __bellglass_command; "
+    "{ declare -p; declare -f; alias -p; shopt -p; "
+    "printf 'cd -- %q 2>/dev/null\\n# end of state\\n' \"$PWD\"; } >&59; } 2>/dev/null; "
+    "trap __bellglass_save EXIT; "
+    '__bellglass_command=$(</dev/fd/57); exec 57<&-; eval "$__bellglass_command"'
+)
+
+
+class Shell:
+    """The shell of a session, between calls a text."""
+
+    def __init__(self) -> None:
+        self._state = b""
+        self._environment = {
+            name: os.environ[name]
+            for name in ("PATH", "HOME", "LANG", "TMPDIR", "USER", "VIRTUAL_ENV", "MPLBACKEND")
+            if name in os.environ
+        }
+
+    def start(self, command: str) -> Job:
+        """Start a bash that runs `command`.
+
+        Raises:
+            ValueError: The command is longer than a pipe can hold.
+        """
+        old_read = _filled(self._state)
+        command_read = _filled(command.encode("utf-8", "replace"))
+        new_read, new_write = _pipe()
+        keep = {OLD_STATE_FD: old_read, COMMAND_FD: command_read, NEW_STATE_FD: new_write}
+        try:
+            job = start(self._become_bash, keep)
+        finally:
+            for fd in keep.values():
+                os.close(fd)
+        os.set_blocking(new_read, False)
+        job.side, job.side_data = new_read, bytearray()
+        return job
+
+    def _become_bash(self, control: Packets) -> None:
+        control.socket.close()
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        argv = ["bash", "--noprofile", "--norc", "-c", PRELUDE, "bash"]
+        os.execvpe("bash", argv, self._environment)
+
+    def finish(self, job: Job) -> None:
+        """Take the state that the bash of `job` left, if it came to write one."""
+        data = bytes(job.side_data)
+        if data.endswith(END) and len(data) <= STATE_BYTES:
+            self._state = data
+
+
+def _filled(data: bytes) -> int:
+    """Return the reading end of a pipe that holds `data`."""
+    reader, writer = _pipe()
+    os.set_blocking(writer, False)
+    try:
+        if data and os.write(writer, data) < len(data):
+            raise BlockingIOError
+    except BlockingIOError:
+        os.close(reader)
+        raise ValueError(f"The command is longer than {STATE_BYTES:,} bytes.") from None
+    finally:
+        os.close(writer)
+    return reader
+
+
+def _pipe() -> tuple[int, int]:
+    reader, writer = os.pipe()
+    try:
+        fcntl.fcntl(writer, F_SETPIPE_SZ, STATE_BYTES)
+    except OSError:
+        pass  # the user has no more pages for pipes: 64 KiB must do
+    return reader, writer

@@ -1,0 +1,158 @@
+"""One conversation's hold on one sandboxed place: requests in, executions out, one at a time."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from bellglass.sandboxes.errors import SandboxUnavailable, SessionLost
+from bellglass.sandboxes.execution import Execution
+from bellglass.sandboxes.place import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from anyio.abc import ByteStream
+
+    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.protocol import Stream
+
+RESTARTED = "The session was restarted before this call: its variables and files are lost."
+
+START_SECONDS = 60.0
+"""For a place to be ready: a container on a busy machine takes seconds, a virtual machine tens."""
+
+
+class Session:
+    """A place under a name, and the turn to use it.
+
+    When the place dies, the session goes on under the same id: the next run starts a fresh place
+    and says so. `hold` must be running in a task of its own.
+    """
+
+    def __init__(self, session_id: str, sandbox: Sandbox, owner: str | None = None) -> None:
+        self.id = session_id
+        self.owner = owner
+        self.created_at = self.used_at = time.time()
+        self.calls = 0
+        self.cpu_seconds = 0.0
+        self._sandbox = sandbox
+        self._turn = anyio.Lock()
+        self._waiting = 0
+        self._place: Place | None = None
+        self._failure: SandboxUnavailable | None = None
+        self._wanted = anyio.Event()
+        """Somebody waits for a place."""
+        self._settled = anyio.Event()
+        """The place is there, or it is known why not."""
+        self._gone = anyio.Event()
+        """The place that was there is destroyed."""
+        self._restarted = False
+        """Nobody has been told yet that the place before this one died."""
+
+    @property
+    def busy(self) -> bool:
+        return self._waiting > 0
+
+    async def run(
+        self,
+        op: str,
+        arguments: dict[str, Any],
+        *,
+        timeout: float,
+        on_stream: Callable[[Stream], Awaitable[None]] | None = None,
+    ) -> Execution:
+        """Run one operation in the place; calls wait for their turn in the order they came.
+
+        What the code does is data: a place that died under it gives status "lost".
+
+        Raises:
+            SandboxUnavailable: No place can be had.
+        """
+        self._waiting += 1
+        try:
+            async with self._turn:
+                self.used_at = time.time()
+                self.calls += 1
+                return await self._run(op, arguments, timeout, on_stream)
+        finally:
+            self.used_at = time.time()
+            self._waiting -= 1
+
+    async def _run(
+        self,
+        op: str,
+        arguments: dict[str, Any],
+        timeout: float,
+        on_stream: Callable[[Stream], Awaitable[None]] | None,
+    ) -> Execution:
+        place = await self._connected()
+        started = time.monotonic()
+        try:
+            execution = await place.request(op, arguments, timeout, on_stream)
+        except SessionLost as exc:
+            # This execution says what is lost; the one after it need not.
+            await self._gone.wait()
+            self._restarted = False
+            return Execution(
+                status="lost",
+                state="lost",
+                notices=[str(exc)],
+                wall_seconds=time.monotonic() - started,
+            )
+        self.cpu_seconds += execution.cpu_seconds
+        if self._restarted:
+            self._restarted = False
+            execution = execution.model_copy(
+                update={"state": "lost", "notices": [RESTARTED, *execution.notices]}
+            )
+        return execution
+
+    async def _connected(self) -> Place:
+        if self._place is None:
+            self._wanted.set()
+            await self._settled.wait()
+        if self._place is None:
+            name = type(self._sandbox).__name__.removesuffix("Sandbox").lower()
+            raise self._failure or SandboxUnavailable(name, "it ended as soon as it was there.")
+        return self._place
+
+    # --- the task that holds the place
+
+    async def hold(self) -> None:
+        """Open a place when one is wanted, and another when it has died, until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._failure = None
+            try:
+                async with self._sandbox.connect(self.id) as stream:
+                    place = await self._greeted(stream)
+                    self._place = place
+                    self._gone = anyio.Event()
+                    self._settled.set()
+                    await place.listen()
+                    self._restarted = True
+            except SandboxUnavailable as exc:
+                self._failure = exc
+                self._settled.set()
+            finally:
+                self._place = None
+                self._wanted = anyio.Event()
+                self._settled = anyio.Event()
+                self._gone.set()
+
+    async def _greeted(self, stream: ByteStream) -> Place:
+        place = Place(stream)
+        name = type(self._sandbox).__name__.removesuffix("Sandbox").lower()
+        try:
+            with anyio.fail_after(START_SECONDS):
+                ready = await place.ready()
+        except TimeoutError as exc:
+            reason = f"the runner did not start within {START_SECONDS:.0f} s."
+            raise SandboxUnavailable(name, reason) from exc
+        except SessionLost as exc:
+            raise SandboxUnavailable(name, exc.reason) from exc
+        self._sandbox.accept(ready)
+        return place

@@ -1,0 +1,167 @@
+"""The sessions of a server: opened, found by id, expired. Each is a task of one task group."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Self
+
+import anyio
+
+from bellglass.sandboxes.errors import SessionLimit, SessionNotFound
+from bellglass.sandboxes.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from anyio.abc import TaskGroup
+
+    from bellglass.sandboxes.base import Sandbox
+
+ID_BYTES = 16
+"""128 bits: an id is a name, but where there is no authentication it is also the key."""
+
+
+class Sessions:
+    """Opens sessions on a sandbox that is chosen at the first need."""
+
+    def __init__(
+        self,
+        tasks: TaskGroup,
+        choose: Callable[[], Awaitable[Sandbox]],
+        *,
+        max_sessions: int,
+        idle_seconds: float,
+        age_seconds: float,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.idle_seconds = idle_seconds
+        self.age_seconds = age_seconds
+        self._tasks = tasks
+        self._choose = choose
+        self._choosing = anyio.Lock()
+        self._sandbox: Sandbox | None = None
+        self._max_sessions = max_sessions
+        self._clock = clock
+        self._live: dict[str, Session] = {}
+        self._scopes: dict[str, anyio.CancelScope] = {}
+        self._shared: Session | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def open_all(
+        cls,
+        choose: Callable[[], Awaitable[Sandbox]],
+        *,
+        max_sessions: int,
+        idle_seconds: float,
+        age_seconds: float,
+    ) -> AsyncGenerator[Self]:
+        """Serve sessions until the context is left; then every place is destroyed."""
+        async with anyio.create_task_group() as tasks:
+            sessions = cls(
+                tasks,
+                choose,
+                max_sessions=max_sessions,
+                idle_seconds=idle_seconds,
+                age_seconds=age_seconds,
+            )
+            tasks.start_soon(sessions._expire)
+            try:
+                yield sessions
+            finally:
+                tasks.cancel_scope.cancel()
+        if sessions._sandbox is not None:
+            with anyio.CancelScope(shield=True):
+                await sessions._sandbox.aclose()
+
+    async def open(self, owner: str | None = None) -> Session:
+        """Start a session for `owner`. Its place is made by the first run.
+
+        At the limit the owner's longest unused session makes room: a client that never names a
+        session would otherwise lock itself out.
+
+        Raises:
+            SandboxUnavailable: No sandbox can run here.
+            SessionLimit: Every session is busy or another's.
+        """
+        sandbox = await self.sandbox()
+        if len(self._live) >= self._max_sessions:
+            unused = [s for s in self.list(owner) if not s.busy]
+            if not unused:
+                raise SessionLimit(self._max_sessions)
+            await self.close(min(unused, key=lambda session: session.used_at).id, owner)
+        session = Session(secrets.token_urlsafe(ID_BYTES), sandbox, owner)
+        await self._tasks.start(self._hold, session)
+        return session
+
+    def get(self, session_id: str, owner: str | None = None) -> Session:
+        """Return the session of that id.
+
+        Raises:
+            SessionNotFound: It never existed, has ended, or is another owner's.
+        """
+        session = self._live.get(session_id)
+        if session is None or session.owner != owner:
+            raise SessionNotFound
+        return session
+
+    def list(self, owner: str | None = None) -> list[Session]:
+        return [session for session in self._live.values() if session.owner == owner]
+
+    async def close(self, session_id: str, owner: str | None = None) -> None:
+        """End the session and destroy its place.
+
+        Raises:
+            SessionNotFound: As `get`.
+        """
+        session = self.get(session_id, owner)
+        del self._live[session.id]
+        self._scopes[session.id].cancel()
+
+    def seconds_left(self, session: Session) -> float:
+        """How long the session lives if nobody calls it."""
+        now = self._clock()
+        idle = session.used_at + self.idle_seconds - now
+        age = session.created_at + self.age_seconds - now
+        return max(0.0, min(idle, age))
+
+    async def shared(self) -> Session:
+        """Return a session of nobody's, for operations that leave nothing behind."""
+        if self._shared is None:
+            session = Session(secrets.token_urlsafe(ID_BYTES), await self.sandbox())
+            self._tasks.start_soon(session.hold)
+            self._shared = session
+        return self._shared
+
+    async def sandbox(self) -> Sandbox:
+        """Return the sandbox, chosen at the first call.
+
+        Raises:
+            SandboxUnavailable: None can run here. The next call tries again.
+        """
+        async with self._choosing:
+            if self._sandbox is None:
+                self._sandbox = await self._choose()
+            return self._sandbox
+
+    async def _hold(self, session: Session, *, task_status: anyio.abc.TaskStatus[None]) -> None:
+        with anyio.CancelScope() as scope:
+            self._live[session.id] = session
+            self._scopes[session.id] = scope
+            task_status.started()
+            try:
+                await session.hold()
+            finally:
+                self._live.pop(session.id, None)
+                del self._scopes[session.id]
+
+    async def _expire(self) -> None:
+        while True:
+            for session in list(self._live.values()):
+                if not session.busy and self.seconds_left(session) == 0:
+                    await self.close(session.id, session.owner)
+            waits = [self.seconds_left(session) for session in self._live.values()]
+            # A session opened meanwhile lives at least a minute, or as long as it may idle.
+            await anyio.sleep(max(0.5, min([*waits, 60.0, self.idle_seconds])))
