@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from typing import TYPE_CHECKING, Any
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
@@ -12,7 +14,7 @@ from bellglass.sandboxes.execution import Execution
 from bellglass.sandboxes.place import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from anyio.abc import ByteStream
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.protocol import Stream
 
 RESTARTED = "The session was restarted before this call: its variables and files are lost."
+
+ID_BYTES = 16
+"""128 bits: an id is a name, but where there is no authentication it is also the key."""
 
 START_SECONDS = 60.0
 """For a place to be ready: a container on a busy machine takes seconds, a virtual machine tens."""
@@ -51,6 +56,18 @@ class Session:
         """The place that was there is destroyed."""
         self._restarted = False
         """Nobody has been told yet that the place before this one died."""
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, sandbox: Sandbox) -> AsyncGenerator[Self]:
+        """Hold a session for as long as the context is open."""
+        async with anyio.create_task_group() as tasks:
+            session = cls(secrets.token_urlsafe(ID_BYTES), sandbox)
+            tasks.start_soon(session.hold)
+            try:
+                yield session
+            finally:
+                tasks.cancel_scope.cancel()
 
     @property
     def busy(self) -> bool:

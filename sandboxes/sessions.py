@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from bellglass.sandboxes.errors import SessionLimit, SessionNotFound
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.session import ID_BYTES, Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from bellglass.sandboxes.base import Sandbox
-
-ID_BYTES = 16
-"""128 bits: an id is a name, but where there is no authentication it is also the key."""
 
 
 class Sessions:
