@@ -83,14 +83,9 @@ def build_server(
 def _chooser(settings: Settings) -> Callable[[], Awaitable[Sandbox]]:
     async def choose() -> Sandbox:
         # At the first need: clients start servers only to ask for their tools.
-        from bellglass.sandboxes import registry
+        from bellglass.server import choosing
 
-        return await registry.choose(
-            settings.sandbox,
-            settings.limits(),
-            launcher=settings.launcher,
-            python=settings.python,
-        )
+        return await choosing.choose(settings)
 
     return choose
 

@@ -1,0 +1,40 @@
+"""`bellglass check BACKEND`: the contract of a backend, checked as its author would."""
+
+import sys
+
+import anyio
+
+from bellglass.sandboxes.errors import SandboxError
+from bellglass.server.choosing import create
+from bellglass.server.settings import Settings
+
+CHECK_SECONDS = 120
+
+
+def check(backend: str, settings: Settings) -> int:
+    """Run every check on `backend`; return the exit code."""
+    return anyio.run(_check, backend, settings)
+
+
+async def _check(backend: str, settings: Settings) -> int:
+    from bellglass.sandboxes.conformance import CHECKS
+
+    failed = 0
+    for run in CHECKS:
+        name = run.__name__.replace("_", " ")
+        try:
+            sandbox = create(backend, settings)
+            try:
+                with anyio.fail_after(CHECK_SECONDS):
+                    await run(sandbox)
+            finally:
+                await sandbox.aclose()
+        except (AssertionError, SandboxError, TimeoutError) as exc:
+            failed += 1
+            reason = str(exc).strip() or type(exc).__name__
+            sys.stdout.write(f"FAILED  {name}\n        {reason}\n")
+        else:
+            sys.stdout.write(f"ok      {name}\n")
+        sys.stdout.flush()
+    sys.stdout.write(f"{len(CHECKS) - failed} of {len(CHECKS)} checks held.\n")
+    return 1 if failed else 0
