@@ -31,6 +31,9 @@ FIRST_STREAM = 0.25
 UNHEARD = 2.0
 """Seconds for a worker to say that it has begun; it takes microseconds."""
 
+SIDE_BYTES = 2 * 1024**2
+"""Of the state that a shell leaves; a longer one is not taken."""
+
 REPORT_BYTES = 4 * 1024**2
 """Of all that a one-shot job reports."""
 
@@ -48,6 +51,7 @@ class Call:
         stream: Stream,
         wakeup: int,
         spare: AbstractSet[int],
+        copy: int,
         on_ended: Callable[[dict[int, int]], None],
         oom_kills: Callable[[], int],
     ) -> None:
@@ -65,6 +69,7 @@ class Call:
         self._stream = stream
         self._wakeup = wakeup
         self._spare = spare
+        self._copy = copy
         self._on_ended = on_ended
         self._oom_kills = oom_kills
         self._oom_kills_before = oom_kills()
@@ -162,7 +167,8 @@ class Call:
                 data = os.read(fd, 1 << 18)
             except OSError:
                 return 0
-            self.job.side_data += data
+            if len(self.job.side_data) <= SIDE_BYTES:
+                self.job.side_data += data
             return len(data)
         return drain(fd, self.captures[0 if fd == self.job.out else 1])
 
@@ -182,7 +188,8 @@ class Call:
             processes.send_signal(self.job.pid, number)
 
     def _watch(self, now: float) -> None:
-        total = processes.memory(self._spare - {self.job.pid})
+        # The worker's sleeping copy shares its pages, and counting them twice would be unfair.
+        total = processes.memory({self._copy})
         self.peak = max(self.peak, total)
         if total > self.limits["memory_bytes"]:
             self._out_of_memory(total)

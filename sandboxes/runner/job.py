@@ -61,12 +61,19 @@ def start(main: Callable[[Packets], None], keep: Mapping[int, int] | None = None
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
     ours, theirs = Packets.pair()
-    pid = os.fork()
-    if pid == 0:
-        _become(out_write, err_write, theirs, keep or {}, main)
-    os.close(out_write)
-    os.close(err_write)
-    theirs.close()
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _become(out_write, err_write, theirs, keep or {}, main)
+    except OSError:
+        os.close(out_read)
+        os.close(err_read)
+        ours.close()
+        raise
+    finally:
+        os.close(out_write)
+        os.close(err_write)
+        theirs.close()
     for fd in (out_read, err_read):
         os.set_blocking(fd, False)
     ours.setblocking(False)

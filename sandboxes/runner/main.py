@@ -92,6 +92,8 @@ class Runner:
             execution = self._execute(request)
         except (OSError, ValueError, KeyError, TypeError) as exc:
             reason = f"{type(exc).__name__}: {exc}"
+            if isinstance(exc, BlockingIOError):
+                reason = "No process could be started: the session is at its limit of processes."
             execution = {"status": "error", "error": _own_error(reason)}
             self._changed = True
         reply = {"type": "reply", "id": request["id"], "nonce": request["nonce"]}
@@ -157,9 +159,7 @@ class Runner:
         return self._supervise(request, self._worker, persistent=True)
 
     def _supervise(self, request: Message, job: Job, persistent: bool = False) -> Call:
-        spare = {self._worker.pid}
-        if self._checkpoint is not None:
-            spare.add(self._checkpoint.pid)
+        copy = self._checkpoint.pid if self._checkpoint is not None else 0
         call = Call(
             request,
             job,
@@ -167,7 +167,8 @@ class Runner:
             limits=self._limits,
             stream=self._stream,
             wakeup=self._wakeup,
-            spare=spare,
+            spare={self._worker.pid, copy},
+            copy=copy,
             on_ended=self._note_ended,
             oom_kills=self._oom_kills,
         )

@@ -59,6 +59,7 @@ class Worker:
         top = control.socket.fileno()
         self._out = os.dup2(STDOUT, top + 1, inheritable=False)
         self._err = os.dup2(STDERR, top + 2, inheritable=False)
+        self._home = os.getcwd()
         self._modules = {name: sys.modules[name] for name in ("builtins", "sys")}
         sys.path.insert(0, "")
         sys.argv = [""]
@@ -136,7 +137,7 @@ class Worker:
         try:
             os.getcwd()
         except OSError:
-            os.chdir("/")
+            os.chdir(self._home)
 
     def _flush(self) -> None:
         for stream in (sys.stdout, sys.stderr):

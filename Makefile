@@ -1,0 +1,46 @@
+# Two commands for a newcomer: `make demo` and `make test`. Everything lands in .venv.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+FOLDERS := server tools sandboxes sandboxes/runner sandboxes/embedded sandboxes/embedded/inside
+
+.PHONY: demo setup test lint bench doctor clean
+
+demo: setup
+	@$(BIN)/bellglass demo
+
+# The sandbox's own packages (numpy, pandas, matplotlib, pytest), apart from the server's.
+setup: $(VENV)/.installed
+	@$(BIN)/bellglass setup
+
+test: setup lint
+	$(BIN)/pytest
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/mypy tests
+	$(BIN)/lint-imports
+
+bench: setup $(VENV)/.dev
+	$(BIN)/python -m tests.benchmarks
+
+doctor: setup
+	$(BIN)/bellglass doctor
+
+clean:
+	rm -rf $(VENV) build
+
+# A folder's time changes when a file comes or goes: then the tree of links must be made anew.
+$(VENV)/.installed: pyproject.toml $(FOLDERS)
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "No virtual environment could be made. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing bellglass into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --editable . --config-settings editable_mode=strict
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	@$(BIN)/python -m pip install --quiet --group dev
+	@touch $@
