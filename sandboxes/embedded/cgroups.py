@@ -1,0 +1,221 @@
+"""A control group for each place: the one bound on the memory of all its processes together.
+
+Tried in this order: version 2, where the server's own group is delegated to it; version 1, where
+its memory and pids hierarchies are writable; none. Without one, the runner watches the memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bellglass.sandboxes.base import Limits
+
+_SPARE_PROCESSES = 16
+"""RLIMIT_NPROC is the limit; pids.max only holds where that one does not."""
+
+_REMOVE_SECONDS = 2.0
+_count = itertools.count()
+
+
+class Group:
+    """The control groups of one place; without directories, none."""
+
+    def __init__(self, directories: list[Path], *, joins: list[int], events: int | None) -> None:
+        self._directories = directories
+        self.joins = joins
+        """Descriptors of files that a process writes "0" to, to be in the group."""
+        self.events = events
+        """Descriptor of the file that counts what was killed for want of memory."""
+
+    async def add(self, pid: int) -> None:
+        """Put a process in, where it cannot do that itself (version 2)."""
+        if self._directories and not self.joins:
+            file = self._directories[0] / "cgroup.procs"
+            # In a thread: the kernel waits for all processors, 10 ms.
+            await anyio.to_thread.run_sync(file.write_text, str(pid))
+
+    def close(self) -> None:
+        descriptors = [*self.joins, *([] if self.events is None else [self.events])]
+        self.joins, self.events = [], None
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    async def remove(self) -> None:
+        """Remove the directories; a group is busy for a moment after its last process ended."""
+        with anyio.move_on_after(_REMOVE_SECONDS, shield=True):
+            while self._directories:
+                try:
+                    self._directories[-1].rmdir()
+                except FileNotFoundError:
+                    self._directories.pop()
+                except OSError:
+                    await anyio.sleep(0.01)
+                else:
+                    self._directories.pop()
+
+
+class Cgroups:
+    """No control groups."""
+
+    mechanism = "none"
+    detail = "no control group can be made; the runner watches the memory while code runs"
+
+    @contextmanager
+    def group(self, limits: Limits) -> Iterator[Group]:
+        """Make the group of a place. Its descriptors are closed on leaving, not its processes."""
+        yield Group([], joins=[], events=None)
+
+
+class _Real(Cgroups):
+    def __init__(self, parents: list[Path]) -> None:
+        self.parents = parents
+        self.detail = f"below {parents[0]}"
+        for parent in parents:
+            _sweep(parent)
+
+    @contextmanager
+    def group(self, limits: Limits) -> Iterator[Group]:
+        name = f"bellglass-{os.getpid()}-{_start_time(os.getpid())}-{next(_count)}"
+        group = Group([], joins=[], events=None)
+        try:
+            for parent in self.parents:
+                directory = parent / name
+                directory.mkdir()
+                group._directories.append(directory)
+            self._fill(group, limits)
+            yield group
+        finally:
+            group.close()
+
+    def _fill(self, group: Group, limits: Limits) -> None:
+        raise NotImplementedError
+
+
+def memory_bytes(limits: Limits) -> int:
+    """Return what a place may use: memory of processes, and files of its three tmpfs."""
+    return limits.memory_bytes + limits.disk_bytes + 2 * limits.scratch_bytes
+
+
+class Version1(_Real):
+    """Separate hierarchies for memory and processes, which root may write to."""
+
+    mechanism = "v1"
+
+    def _fill(self, group: Group, limits: Limits) -> None:
+        memory, pids = group._directories
+        size = str(memory_bytes(limits))
+        (memory / "memory.limit_in_bytes").write_text(size)
+        with contextlib.suppress(FileNotFoundError):  # a kernel that does not account swap
+            (memory / "memory.memsw.limit_in_bytes").write_text(size)
+        (memory / "memory.swappiness").write_text("0")
+        (pids / "pids.max").write_text(str(limits.processes + _SPARE_PROCESSES))
+        # Through `tasks`, by the process itself: cgroup.procs would cost 10 ms, for a lock that
+        # one thread moving itself does not need (cgroup_procs_write_start in the kernel).
+        for directory in (memory, pids):
+            group.joins.append(os.open(directory / "tasks", os.O_WRONLY | os.O_CLOEXEC))
+        group.events = os.open(memory / "memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
+
+
+class Version2(_Real):
+    """The unified hierarchy, below a group that was delegated to the server."""
+
+    mechanism = "v2"
+
+    def _fill(self, group: Group, limits: Limits) -> None:
+        (directory,) = group._directories
+        (directory / "memory.max").write_text(str(memory_bytes(limits)))
+        with contextlib.suppress(FileNotFoundError):
+            (directory / "memory.swap.max").write_text("0")
+        with contextlib.suppress(FileNotFoundError):
+            (directory / "pids.max").write_text(str(limits.processes + _SPARE_PROCESSES))
+        group.events = os.open(directory / "memory.events", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def probe(proc: Path = Path("/proc")) -> Cgroups:
+    """Find the mechanism that works for this process, by making and removing a group."""
+    own = _own_groups(proc)
+    with contextlib.suppress(OSError, KeyError):
+        _delegate(own[""])
+        return Version2([own[""]])
+    with contextlib.suppress(OSError, KeyError):
+        parents = [own["memory"], own["pids"]]
+        for parent in parents:
+            directory = parent / f"bellglass-{os.getpid()}-{_start_time(os.getpid())}-probe"
+            directory.mkdir()
+            directory.rmdir()
+        return Version1(parents)
+    return Cgroups()
+
+
+def _delegate(own: Path) -> None:
+    """See to it that groups below our own have the memory controller.
+
+    A group with processes cannot give controllers to groups below it: the server moves into a
+    leaf. If others are there too, the group was not made for us, and everything stays as it was.
+    """
+    if "memory" not in (own / "cgroup.controllers").read_text().split():
+        raise OSError("no memory controller")
+    control = own / "cgroup.subtree_control"
+    if "memory" in control.read_text().split():
+        probed = own / f"bellglass-{os.getpid()}-{_start_time(os.getpid())}-probe"
+        probed.mkdir()
+        probed.rmdir()
+        return
+    leaf = own / f"bellglass-{os.getpid()}-{_start_time(os.getpid())}-server"
+    leaf.mkdir()
+    try:
+        (leaf / "cgroup.procs").write_text("0")
+        control.write_text("+memory +pids")
+    except OSError:
+        (own / "cgroup.procs").write_text("0")
+        leaf.rmdir()
+        raise
+
+
+def _own_groups(proc: Path) -> dict[str, Path]:
+    """Return the directory of our own group by controller; "" is the unified hierarchy."""
+    relative: dict[str, str] = {}
+    for line in (proc / "self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        for controller in controllers.split(","):
+            relative[controller] = path
+    found: dict[str, Path] = {}
+    for line in (proc / "self/mountinfo").read_text().splitlines():
+        left, _, right = line.partition(" - ")
+        root, mount_point = left.split()[3:5]
+        kind, _, options = right.split()[:3]
+        if kind not in ("cgroup", "cgroup2"):
+            continue
+        for controller in [""] if kind == "cgroup2" else options.split(","):
+            path = relative.get(controller, "")
+            if path.startswith(root.rstrip("/") + "/") or path == root:
+                found[controller] = Path(mount_point) / os.path.relpath(path, root)
+    return found
+
+
+def _start_time(pid: int) -> str:
+    """Return when a process started, in ticks since boot: with the id, it names it for ever."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]  # field 22 of proc(5)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the groups of servers that were killed: with them their places ended."""
+    for directory in parent.glob("bellglass-*-*-*"):
+        _, pid, started, _ = directory.name.split("-", 3)
+        if pid.isdigit() and _start_time(int(pid)) != started:
+            with contextlib.suppress(OSError):
+                directory.rmdir()

@@ -1,0 +1,201 @@
+"""The system-call filter: a classic BPF program, assembled here, so that nothing is installed.
+
+Denied is what a namespace does not cover, what only an escape needs, and memory that no limit
+counts. The kernel's own filter cache makes the calls that are always allowed free (Linux 5.11).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+
+from bellglass.sandboxes.embedded.inside import libc
+from bellglass.sandboxes.embedded.inside.syscalls import number
+
+# include/uapi/linux/audit.h: AUDIT_ARCH_X86_64 and AUDIT_ARCH_AARCH64
+AUDIT_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+
+# fmt: off
+DENIED = (
+    # mounts and namespaces
+    "mount", "umount2", "pivot_root", "chroot", "move_mount", "open_tree", "open_tree_attr",
+    "fsopen", "fsconfig", "fsmount", "fspick", "mount_setattr", "setns", "unshare",
+    # other processes
+    "ptrace", "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd", "process_madvise",
+    # keyrings are not namespaced
+    "add_key", "request_key", "keyctl",
+    # large and often broken parts of the kernel
+    "bpf", "perf_event_open", "io_uring_setup", "io_uring_enter", "io_uring_register",
+    "userfaultfd", "vmsplice", "remap_file_pages",
+    # the machine
+    "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "reboot",
+    "swapon", "swapoff", "acct", "quotactl", "quotactl_fd", "syslog", "settimeofday",
+    "clock_settime", "adjtimex", "clock_adjtime", "sethostname", "setdomainname", "vhangup",
+    "iopl", "ioperm", "modify_ldt", "personality", "lsm_set_self_attr", "seccomp",
+    "migrate_pages", "move_pages", "mbind", "set_mempolicy", "set_mempolicy_home_node",
+    # old and unused
+    "lookup_dcookie", "nfsservctl", "uselib", "_sysctl",
+    # files by other ways than their paths
+    "name_to_handle_at", "open_by_handle_at", "fanotify_init", "fanotify_mark",
+    # memory that belongs to no process: a watcher that adds up processes does not see it
+    "memfd_create", "memfd_secret", "mq_open", "shmget", "shmat", "shmctl",
+    "msgget", "msgsnd", "msgrcv", "msgctl", "semget", "semop", "semctl", "semtimedop",
+)
+# fmt: on
+
+# "Not there" makes the C library and util-linux take the older call, which can be filtered:
+# the flags of clone3 are in memory, out of a filter's sight.
+ABSENT = ("clone3", "statmount", "listmount")
+
+# Says that it worked and does nothing: it would write out the disks of the host.
+PRETENDED = ("sync",)
+
+_NAMESPACE_FLAGS = 0x7E020000  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}
+_X32_BIT = 0x40000000  # __X32_SYSCALL_BIT
+_AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
+_SOCK_TYPE_MASK = 0xF  # include/linux/net.h
+_SOCK_STREAM, _SOCK_DGRAM = 1, 2
+_IPPROTO_TCP, _IPPROTO_UDP = 6, 17
+_TIOCSTI, _TIOCLINUX = 0x5412, 0x541C  # asm-generic/ioctls.h: type into a terminal
+_PR_SET_SECCOMP = 22
+
+# include/uapi/linux/seccomp.h
+KILL = 0x80000000
+_ERRNO = 0x00050000
+ALLOW = 0x7FFF0000
+
+# include/uapi/linux/bpf_common.h: class | size or operation | mode or source
+_LOAD = 0x20  # BPF_LD | BPF_W | BPF_ABS
+_AND = 0x54  # BPF_ALU | BPF_AND | BPF_K
+_JUMP = 0x05  # BPF_JMP | BPF_JA
+_EQUAL = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
+_AT_LEAST = 0x35  # BPF_JMP | BPF_JGE | BPF_K
+_ANY_BIT = 0x45  # BPF_JMP | BPF_JSET | BPF_K
+_RETURN = 0x06  # BPF_RET | BPF_K
+
+# struct seccomp_data; both machines are little-endian, so an argument's low half comes first
+_NUMBER_AT = 0
+_ARCHITECTURE_AT = 4
+
+
+def _argument_at(index: int) -> int:
+    return 16 + 8 * index
+
+
+class Assembler:
+    """Turns instructions with labels into a program with counted jumps."""
+
+    def __init__(self) -> None:
+        self._lines: list[tuple[int, int, str, str]] = []
+        self._labels: dict[str, int] = {}
+
+    def label(self, name: str) -> None:
+        assert name not in self._labels
+        self._labels[name] = len(self._lines)
+
+    def emit(self, code: int, value: int, then: str = "", otherwise: str = "") -> None:
+        """Add an instruction; an empty label means the next one."""
+        self._lines.append((code, value, then, otherwise))
+
+    def _distance(self, line: int, label: str) -> int:
+        if not label:
+            return 0
+        distance = self._labels[label] - line - 1
+        assert distance >= 0  # a filter cannot jump back
+        return distance
+
+    def program(self) -> bytes:
+        packed = []
+        for line, (code, value, then, otherwise) in enumerate(self._lines):
+            if code == _JUMP:
+                packed.append(struct.pack("<HBBI", code, 0, 0, self._distance(line, then)))
+            else:
+                jumps = self._distance(line, then), self._distance(line, otherwise)
+                packed.append(struct.pack("<HBBI", code, *jumps, value))
+        return b"".join(packed)
+
+
+def build(machine: str) -> bytes:
+    """Return the program for a machine, as an array of struct sock_filter."""
+    asm = Assembler()
+    emit = asm.emit
+
+    def on(name: str, label: str) -> None:
+        found = number(name, machine)
+        if found is not None:
+            emit(_EQUAL, found, label)
+
+    emit(_LOAD, _ARCHITECTURE_AT)
+    emit(_EQUAL, AUDIT_ARCHITECTURES[machine], "", "kill")
+    emit(_LOAD, _NUMBER_AT)
+    if machine == "x86_64":
+        emit(_AT_LEAST, _X32_BIT, "absent")
+    for name in ("ioctl", "prctl", "clone", "socket", "socketpair"):
+        on(name, name)
+    for name in DENIED:
+        on(name, "denied")
+    for name in ABSENT:
+        on(name, "absent")
+    for name in PRETENDED:
+        on(name, "pretended")
+    asm.label("allowed")
+    emit(_RETURN, ALLOW)
+
+    asm.label("ioctl")
+    emit(_LOAD, _argument_at(1))
+    emit(_EQUAL, _TIOCSTI, "denied")
+    emit(_EQUAL, _TIOCLINUX, "denied", "fine")
+
+    asm.label("prctl")
+    emit(_LOAD, _argument_at(0))
+    emit(_EQUAL, _PR_SET_SECCOMP, "denied", "fine")
+
+    asm.label("clone")
+    emit(_LOAD, _argument_at(0))
+    emit(_ANY_BIT, _NAMESPACE_FLAGS, "denied", "fine")
+
+    asm.label("socketpair")  # other families than this one have pairs: TIPC
+    emit(_LOAD, _argument_at(0))
+    emit(_EQUAL, _AF_UNIX, "fine", "no family")
+
+    asm.label("socket")
+    emit(_LOAD, _argument_at(0))
+    emit(_EQUAL, _AF_UNIX, "fine")
+    emit(_EQUAL, _AF_INET, "internet")
+    emit(_EQUAL, _AF_INET6, "internet", "no family")
+    asm.label("internet")
+    emit(_LOAD, _argument_at(1))
+    emit(_AND, _SOCK_TYPE_MASK)  # without SOCK_NONBLOCK and SOCK_CLOEXEC
+    emit(_EQUAL, _SOCK_STREAM, "stream")
+    emit(_EQUAL, _SOCK_DGRAM, "datagram", "denied")
+    asm.label("stream")
+    emit(_LOAD, _argument_at(2))
+    emit(_EQUAL, 0, "fine")
+    emit(_EQUAL, _IPPROTO_TCP, "fine", "no protocol")
+    asm.label("datagram")
+    emit(_LOAD, _argument_at(2))
+    emit(_EQUAL, 0, "fine")
+    emit(_EQUAL, _IPPROTO_UDP, "fine", "no protocol")
+
+    for label, verdict in (
+        ("fine", ALLOW),
+        ("denied", _ERRNO | 1),  # EPERM
+        ("absent", _ERRNO | 38),  # ENOSYS
+        ("pretended", _ERRNO | 0),
+        ("no family", _ERRNO | 97),  # EAFNOSUPPORT
+        ("no protocol", _ERRNO | 93),  # EPROTONOSUPPORT
+        ("kill", KILL),  # SECCOMP_RET_KILL_PROCESS
+    ):
+        asm.label(label)
+        emit(_RETURN, verdict)
+    return asm.program()
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+def install(program: bytes) -> None:
+    """Put this process and all it will start under the filter. Needs no_new_privs."""
+    argument = _Program(len(program) // 8, program)
+    libc.prctl(libc.PR_SET_SECCOMP, 2, ctypes.byref(argument))  # SECCOMP_MODE_FILTER

@@ -1,0 +1,103 @@
+"""Where the sandbox's Python is: what of the host its places need to see, and under which name."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+
+from bellglass.sandboxes.embedded.inside.failure import Failure
+
+VENV = "/opt/bellglass"
+"""Where a place sees the virtual environment. Not at its own path: that may be below a directory
+that a place has an own one of (/work, /tmp), and it may tell who runs the server."""
+
+_LARGE_SCRIPT = 64 * 1024
+_TAKEN = ("/work", "/tmp", "/dev", "/proc", "/etc", "/run", "/sys", VENV)
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """What a view has to hold for the interpreter that runs this."""
+
+    executable: str
+    binds: list[tuple[str, str]]
+    links: list[tuple[str, str]]
+    scripts: list[tuple[str, bytes]]
+    path: list[str]
+    venv: str | None
+
+
+def describe() -> Interpreter:
+    """Describe the running interpreter, which was started by the name it is configured with."""
+    venv = os.path.dirname(os.path.dirname(sys.executable))
+    config = os.path.join(venv, "pyvenv.cfg")
+    if not os.path.isfile(config):
+        executable = os.path.realpath(sys.executable)
+        prefix_binds = _prefix_binds(executable)
+        return Interpreter(executable, prefix_binds, [], [], [os.path.dirname(executable)], None)
+
+    with open(config, encoding="utf-8") as file:
+        text = file.read()
+    settings = dict(line.split(" = ", 1) for line in text.splitlines() if " = " in line)
+    base = _base_executable(settings.get("home", ""))
+    binds = _prefix_binds(base)
+    links = [(f"{VENV}/bin/{name}", base) for name in _names()]
+    scripts = [(f"{VENV}/pyvenv.cfg", text.encode())]
+    for name in ("lib", "lib64", "include", "share"):
+        part = os.path.join(venv, name)
+        if os.path.islink(part):
+            links.append((f"{VENV}/{name}", os.readlink(part)))
+        elif os.path.isdir(part):
+            binds.append((os.path.realpath(part), f"{VENV}/{name}"))
+    for entry in sorted(os.scandir(os.path.join(venv, "bin")), key=lambda entry: entry.name):
+        target = f"{VENV}/bin/{entry.name}"
+        if entry.is_symlink() or entry.name in _names() or not os.access(entry.path, os.X_OK):
+            continue
+        if entry.stat().st_size > _LARGE_SCRIPT:
+            binds.append((entry.path, target))
+        else:
+            with open(entry.path, "rb") as program:
+                scripts.append((target, _moved(program.read(), venv)))
+    path = [f"{VENV}/bin", os.path.dirname(base)]
+    return Interpreter(f"{VENV}/bin/python", binds, links, scripts, path, VENV)
+
+
+def _names() -> list[str]:
+    return ["python", "python3", "python{}.{}".format(*sys.version_info[:2])]
+
+
+def _base_executable(home: str) -> str:
+    """Return the interpreter that the virtual environment's one is a link to."""
+    for name in reversed(_names()):
+        candidate = os.path.join(home, name)
+        if os.access(candidate, os.X_OK):
+            # By the name in pyvenv.cfg, because the prefix is found from there; but not through
+            # links like /usr/bin/python3 -> /etc/alternatives/..., which a view may not have.
+            return os.path.join(home, os.path.basename(os.path.realpath(candidate)))
+    return os.path.realpath(sys.executable)
+
+
+def _prefix_binds(executable: str) -> list[tuple[str, str]]:
+    binds: list[tuple[str, str]] = []
+    bin_prefix = os.path.dirname(os.path.dirname(executable))
+    for prefix in (bin_prefix, sys.base_prefix, sys.base_exec_prefix):
+        if prefix in ("/", "/usr") or any(target == prefix for _, target in binds):
+            continue
+        if any(prefix == taken or prefix.startswith(taken + "/") for taken in _TAKEN):
+            raise Failure("python", 0, f"the interpreter is below {prefix}, which a place replaces")
+        if prefix == "/usr/local":
+            # Only what an installation of Python has there.
+            parts = [os.path.join(prefix, part) for part in ("bin", "include", "lib", "share")]
+            binds += [(os.path.realpath(part), part) for part in parts if os.path.isdir(part)]
+        else:
+            binds.append((os.path.realpath(prefix), prefix))
+    return binds
+
+
+def _moved(script: bytes, venv: str) -> bytes:
+    """Return a console script with its first line naming the interpreter where a place sees it."""
+    first, newline, rest = script.partition(b"\n")
+    if first.startswith(b"#!") and os.fsencode(venv) in first:
+        first = f"#!{VENV}/bin/python".encode()
+    return first + newline + rest

@@ -1,0 +1,55 @@
+"""Resource limits of the processes of a place. All are hard: nothing inside can raise them."""
+
+from __future__ import annotations
+
+import resource
+
+MIB = 1024**2
+
+# asm-generic/resource.h; the resource module has no names for these.
+_RLIMIT_NPROC = 6
+_RLIMIT_SIGPENDING = 11
+_RLIMIT_MSGQUEUE = 12
+_RLIMIT_NICE = 13
+_RLIMIT_RTPRIO = 14
+
+_THREAD_ADDRESS_SPACE = 160 * MIB
+"""Of one thread: 8 MiB of stack, and what malloc reserves for its arena (128 MiB, see
+glibc's HEAP_MAX_SIZE; a first try to align takes twice 64 MiB)."""
+
+OOM_SCORE = 500
+"""Our own processes go before the host's when memory ends; workers set 1000 and go first."""
+
+
+def table(limits: dict[str, int]) -> dict[int, int]:
+    """Return what is set: the limits of the session, and what no program here needs."""
+    memory = limits["memory_bytes"]
+    return {
+        _RLIMIT_NPROC: limits["processes"],
+        # Private writable memory of one process. Not RLIMIT_AS, which counts what threads only
+        # reserve: with 1 GiB of it, 21 threads were the end; with this, 126.
+        resource.RLIMIT_DATA: memory,
+        # A backstop for what RLIMIT_DATA does not see, such as shared mappings.
+        resource.RLIMIT_AS: 2 * memory + limits["processes"] * _THREAD_ADDRESS_SPACE,
+        resource.RLIMIT_FSIZE: limits["file_bytes"],
+        resource.RLIMIT_NOFILE: limits["open_files"],
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_MEMLOCK: 64 * 1024,
+        _RLIMIT_SIGPENDING: 1024,
+        _RLIMIT_MSGQUEUE: 0,
+        _RLIMIT_NICE: 0,
+        _RLIMIT_RTPRIO: 0,
+    }
+
+
+def apply(limits: dict[str, int]) -> None:
+    """Set the limits. Where the server has a lower one, that one stays."""
+    for name, wanted in table(limits).items():
+        _, hard = resource.getrlimit(name)
+        value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(name, (value, value))
+
+
+def offer_to_oom_killer() -> None:
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write(str(OOM_SCORE))

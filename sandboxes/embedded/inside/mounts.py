@@ -1,0 +1,100 @@
+"""Mounts: read-only binds, sized tmpfs, a proc of one's own, and the change of the root."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+
+from bellglass.sandboxes.embedded.inside import libc
+
+# include/uapi/linux/mount.h
+RDONLY = 1
+NOSUID = 2
+NODEV = 4
+NOEXEC = 8
+_REMOUNT = 32
+_BIND = 4096
+_REC = 16384
+_PRIVATE = 1 << 18
+_ATTR_RDONLY = 0x1
+_ATTR_NOSUID = 0x2
+_ATTR_NODEV = 0x4
+
+_AT_FDCWD = -100  # include/uapi/linux/fcntl.h
+_AT_RECURSIVE = 0x8000
+_MNT_DETACH = 2  # include/linux/fs.h
+
+
+class _MountAttributes(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "userns"))
+
+
+def make_private() -> None:
+    """Stop mounts from going to, or coming from, the namespace this one was copied from."""
+    libc.mount(None, "/", None, _REC | _PRIVATE)
+
+
+def tmpfs(target: str, size: int, inodes: int, mode: int, flags: int = NOSUID | NODEV) -> None:
+    """Mount an empty tmpfs that can hold `size` bytes and `inodes` files, and no more."""
+    options = f"size={size},nr_inodes={inodes},mode={mode:o}"
+    libc.mount("tmpfs", target, "tmpfs", flags, options)
+
+
+def proc(target: str) -> None:
+    libc.mount("proc", target, "proc", NOSUID | NODEV | NOEXEC)
+
+
+def bind(source: str, target: str) -> None:
+    """Show `source` at `target` as it is: for a device, and for the proc of the host."""
+    libc.mount(source, target, None, _BIND)
+
+
+def bind_tree(source: str, target: str) -> None:
+    libc.mount(source, target, None, _BIND | _REC)
+
+
+def bind_read_only(source: str, target: str) -> None:
+    """Show `source` at `target`, read-only, without devices and setuid files.
+
+    MS_REMOUNT changes the top mount only: below it, what is mounted under `source` would stay
+    writable. So such mounts come along only where mount_setattr (Linux 5.12) reaches them too.
+    """
+    libc.mount(source, target, None, _BIND | _REC)
+    attributes = _MountAttributes(_ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV, 0, 0, 0)
+    try:
+        libc.syscall(
+            "mount_setattr",
+            _AT_FDCWD,
+            os.fsencode(target),
+            _AT_RECURSIVE,
+            ctypes.byref(attributes),
+            ctypes.sizeof(attributes),
+        )
+    except OSError as exc:
+        if exc.errno != errno.ENOSYS:
+            raise
+        libc.unmount(target, _MNT_DETACH)
+        libc.mount(source, target, None, _BIND)
+        remount_read_only(target)
+
+
+def remount_read_only(target: str) -> None:
+    # What the mount already has must be said again: a user namespace may not take it away.
+    kept = os.statvfs(target).f_flag & (NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME | os.ST_RELATIME)
+    flags = kept & NOEXEC
+    flags |= 1024 if kept & os.ST_NOATIME else 0
+    flags |= 2048 if kept & os.ST_NODIRATIME else 0
+    flags |= 1 << 21 if kept & os.ST_RELATIME else 0
+    libc.mount(None, target, None, _REMOUNT | _BIND | RDONLY | NOSUID | NODEV | flags)
+
+
+def change_root(new: str, old: str) -> None:
+    """Make `new`, a mount point, the root; what was the root is at `old`, a path below `new`."""
+    libc.syscall("pivot_root", os.fsencode(new), os.fsencode(old))
+    os.chdir("/")
+
+
+def detach(target: str) -> None:
+    """Take a tree of mounts out of the namespace, whatever still has files open in it."""
+    libc.unmount(target, _MNT_DETACH)

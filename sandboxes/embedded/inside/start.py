@@ -1,0 +1,123 @@
+"""Where an interpreter that has nothing of ours begins: the stages of a launch.
+
+prepare   in the host's view: makes the view, becomes unprivileged, and executes the next one
+serve     the zygote, in the view. A fresh execution, so that no file of the host is open or
+          mapped: through /proc/self/exe a place could otherwise reach the interpreter itself
+plan      prints the plan of the view, for the command line of bubblewrap
+bwrap     as root: makes the view, becomes unprivileged, and executes bubblewrap in it
+place     inside bubblewrap: the remaining confinement, then the runner
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import platform
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+from bellglass.sandboxes.embedded.inside import libc, namespaces, place, plan, view
+from bellglass.sandboxes.embedded.inside.failure import as_frame, step
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+_OWN = namespaces.NEWNS | namespaces.NEWPID | namespaces.NEWIPC | namespaces.NEWUTS
+_OWN |= namespaces.NEWNET
+
+
+BOOT = """\
+import os, sys
+bundle = int(sys.argv[1])
+text = os.pread(bundle, os.fstat(bundle).st_size, 0)
+exec(compile(text, "<bellglass>", "exec"))
+from bellglass.sandboxes.embedded.inside import start
+start.main(bundle, *sys.argv[2:])
+"""
+"""Program text for `python -I -c BOOT BUNDLE STAGE CONFIG`; BUNDLE is a descriptor."""
+
+
+def main(bundle: int, stage: str, configuration: str) -> NoReturn:
+    """Run one stage."""
+    config = json.loads(configuration)
+    if stage == "plan":
+        _print_plan()
+    if stage == "place":
+        os.close(bundle)
+        environment = plan.environment(config["path"], config["venv"])
+        prepared = place.Prepared(platform.machine(), environment)
+        given = place.Descriptors(config["stream"], config["joins"], config["events"])
+        place.main(given, prepared, own_namespaces=False)
+
+    control = socket.socket(fileno=config["control"])
+    try:
+        if stage == "prepare":
+            _prepare(control, bundle, config)
+        elif stage == "serve":
+            os.close(bundle)
+            from bellglass.sandboxes.embedded.inside import zygote
+
+            zygote.serve(control, config)
+        elif stage == "bwrap":
+            _execute_bubblewrap(control, config)
+    except BaseException as exc:
+        control.send(json.dumps(as_frame(exc)).encode())
+    os._exit(1)
+
+
+def _print_plan() -> NoReturn:
+    made = plan.make([])
+    files = [(path, base64.b64encode(data).decode(), mode) for path, data, mode in made.files]
+    sys.stdout.write(json.dumps({**made.__dict__, "files": files}))
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _prepare(control: socket.socket, bundle: int, config: dict[str, Any]) -> None:
+    root = namespaces.may_administer()
+    if not root and namespaces.may_change_user():
+        # Root of a container that may not mount. The code must not have its uid all the same.
+        with step("become an unprivileged user"):
+            namespaces.become_unprivileged()
+            libc.prctl(libc.PR_SET_DUMPABLE, 1)  # else /proc/self is root's
+    own = (os.getuid(), os.getgid())
+    the_plan = plan.make([])
+    with step("unshare"):
+        libc.unshare(_OWN if root else _OWN | namespaces.NEWUSER)
+    if not root:
+        with step("map the user"):
+            namespaces.map_ids(own, own)
+    if os.fork():
+        os._exit(0)  # the child is the first process of the pid namespace, and is the zygote
+    control.send(b'{"type":"started"}')
+    view.enter(the_plan, own_proc=True)
+    if root:
+        with step("become an unprivileged user"):
+            namespaces.become_unprivileged()
+    following = {
+        "control": control.fileno(),
+        "preload": config["preload"],
+        "path": the_plan.path,
+        "venv": the_plan.venv,
+        "uid": os.getuid(),
+    }
+    os.set_inheritable(control.fileno(), True)
+    os.set_inheritable(bundle, True)
+    with step("execute the interpreter in the view"):
+        arguments = ["-I", "-u", "-c", BOOT, str(bundle), "serve", json.dumps(following)]
+        os.execve(the_plan.python, [the_plan.python, *arguments], {})
+
+
+def _execute_bubblewrap(control: socket.socket, config: dict[str, Any]) -> None:
+    the_plan = plan.make([config["argv"][0]])
+    with step("unshare"):
+        libc.unshare(namespaces.NEWNS)
+    view.enter(the_plan, own_proc=False)
+    with step("become an unprivileged user"):
+        namespaces.become_unprivileged()
+    for descriptor in config["descriptors"]:
+        os.set_inheritable(descriptor, True)
+    control.close()
+    os.execve(config["argv"][0], config["argv"], {})

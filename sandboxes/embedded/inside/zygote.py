@@ -1,0 +1,101 @@
+"""The zygote: a process that holds the view and a warm interpreter, and makes places of itself.
+
+It never runs a line that a session sent, and it ends when the server does: all it reads is the
+control socket, and the end of that is its end. As the first process of a pid namespace it takes
+every place along.
+"""
+
+from __future__ import annotations
+
+import array
+import gc
+import importlib
+import json
+import os
+import platform
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+from bellglass.sandboxes.embedded.inside import (
+    landlock,
+    libc,
+    namespaces,
+    place,
+    plan,
+)
+from bellglass.sandboxes.embedded.inside.failure import as_frame, send_frame
+
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+_NAMESPACES = (
+    namespaces.NEWUSER
+    | namespaces.NEWNS
+    | namespaces.NEWPID
+    | namespaces.NEWIPC
+    | namespaces.NEWUTS
+    | namespaces.NEWNET
+)
+
+
+def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
+    """Make a place for each request: a message whose descriptors are its stream and events."""
+    libc.prctl(libc.PR_SET_NAME, b"bellglass-zyg")
+    environment = plan.environment(config["path"], config["venv"])
+    os.environ.update(environment)  # numpy reads it when it is imported
+    prepared = place.Prepared(platform.machine(), environment)
+    missing = _preload(config["preload"])
+    answer = {
+        "type": "serving",
+        "python": platform.python_version(),
+        "uid": config["uid"],
+        "landlock": landlock.abi(),
+        "missing": missing,
+    }
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a place
+    # What is here now is never freed: a collection in a place must not touch, and so copy, it.
+    gc.collect()
+    gc.freeze()
+    control.send(json.dumps(answer).encode())
+    while True:
+        data, ancillary, _, _ = control.recvmsg(256, socket.CMSG_SPACE(8 * 4))
+        if not data:
+            os._exit(0)
+        request = json.loads(data)
+        descriptors = array.array("i")
+        for _, _, content in ancillary:
+            descriptors.frombytes(content)
+        stream, *others = descriptors
+        joins = others[: request["joins"]]
+        events = others[request["joins"]] if request["events"] else None
+        _make_place(control, place.Descriptors(stream, joins, events), prepared)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _preload(modules: list[str]) -> list[str]:
+    """Import what sessions will want, and the runner; return what is not installed."""
+    importlib.import_module("bellglass.sandboxes.runner.main")
+    missing = []
+    for module in modules:
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            missing.append(module)
+    return missing
+
+
+def _make_place(
+    control: socket.socket, descriptors: place.Descriptors, prepared: place.Prepared
+) -> None:
+    try:
+        pid = namespaces.fork_into(_NAMESPACES)
+    except OSError as exc:
+        with socket.socket(fileno=os.dup(descriptors.stream)) as answer:
+            send_frame(answer, {**as_frame(exc), "step": "clone into new namespaces"})
+        return
+    if pid == 0:
+        control.detach()  # its number will be another file's
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        place.main(descriptors, prepared, own_namespaces=True)

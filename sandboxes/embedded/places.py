@@ -1,0 +1,117 @@
+"""From a launcher to a stream: birth, cgroup and end of one place."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+from anyio import BrokenResourceError, EndOfStream
+
+from bellglass.sandboxes.embedded.failure import LaunchFailed
+from bellglass.sandboxes.embedded.process import end_process
+from bellglass.sandboxes.embedded.stream import SocketStream, pair
+from bellglass.sandboxes.protocol import encode
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from bellglass.sandboxes.base import Limits
+    from bellglass.sandboxes.embedded.cgroups import Cgroups, Group
+
+PLACE_SECONDS = 20.0
+"""Until a place is there; it takes a hundredth of a second, or more on a machine under load."""
+
+_MAX_FRAME = 64 * 1024
+
+
+class Launcher(Protocol):
+    """A way of starting the first process of a place."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def alive(self) -> bool: ...
+
+    @property
+    def preloaded(self) -> list[str]: ...
+
+    def launched(self, stream: socket.socket, group: Group) -> AbstractAsyncContextManager[None]:
+        """Start one with these descriptors. Leaving the context ends what it did not."""
+
+    async def aclose(self) -> None: ...
+
+
+@asynccontextmanager
+async def place(
+    launcher: Launcher, limits: Limits, cgroups: Cgroups
+) -> AsyncGenerator[SocketStream]:
+    """Make a place, and yield the stream to the runner in it.
+
+    Raises:
+        LaunchFailed: A step failed, and nothing was executed.
+    """
+    ours, theirs = pair(socket.SOCK_STREAM)
+    new = _Place(SocketStream(ours))
+    with theirs, cgroups.group(limits) as group:
+        try:
+            async with launcher.launched(theirs, group):
+                theirs.close()
+                await new.settle(limits, launcher, group)
+                group.close()
+                yield new.stream
+        finally:
+            # Shielded: a cancelled call must not leave a process or a group behind.
+            with anyio.CancelScope(shield=True):
+                await new.end()
+                await group.remove()
+
+
+class _Place:
+    def __init__(self, stream: SocketStream) -> None:
+        self.stream = stream
+        self._pidfd: int | None = None
+
+    async def settle(self, limits: Limits, launcher: Launcher, group: Group) -> None:
+        """Do the server's half of what inside/place.py does."""
+        try:
+            with anyio.fail_after(PLACE_SECONDS):
+                await self._settle(limits, launcher, group)
+        except TimeoutError as exc:
+            raise LaunchFailed("start a place", 0, "it took too long") from exc
+        except (EndOfStream, BrokenResourceError) as exc:
+            raise LaunchFailed("start a place", 0, "its first process ended") from exc
+        except OSError as exc:
+            raise LaunchFailed("take a place over", exc.errno or 0, str(exc)) from exc
+
+    async def _settle(self, limits: Limits, launcher: Launcher, group: Group) -> None:
+        config = {"limits": asdict(limits), "workspace": "/work", "preload": launcher.preloaded}
+        await self.stream.send(encode(config))
+        first, pid = await self.stream.receive_signed()
+        if first != b"p":
+            raise LaunchFailed.from_frame(await receive_frame(self.stream, first))
+        self._pidfd = os.pidfd_open(pid)
+        await group.add(pid)
+        await self.stream.send(b"g")
+        frame = await receive_frame(self.stream)
+        if frame.get("type") != "placed":
+            raise LaunchFailed.from_frame(frame)
+
+    async def end(self) -> None:
+        await self.stream.aclose()
+        if self._pidfd is not None:
+            await end_process(self._pidfd)
+
+
+async def receive_frame(stream: SocketStream, start: bytes = b"") -> dict[str, object]:
+    """Receive a frame from before any code of a session ran; `start` was received already."""
+    header = start + await stream.receive_exactly(4 - len(start))
+    length = min(int.from_bytes(header, "big"), _MAX_FRAME)
+    frame = json.loads(await stream.receive_exactly(length))
+    assert isinstance(frame, dict)
+    return frame

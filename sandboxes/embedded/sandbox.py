@@ -1,0 +1,162 @@
+"""The embedded sandbox: namespaces of the kernel, with nothing to install."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Literal
+
+import anyio
+from pydantic import ValidationError
+
+from bellglass.sandboxes.base import Limits, Sandbox
+from bellglass.sandboxes.embedded import cgroups
+from bellglass.sandboxes.embedded.advice import advice
+from bellglass.sandboxes.embedded.bubblewrap import Bubblewrap
+from bellglass.sandboxes.embedded.failure import LaunchFailed
+from bellglass.sandboxes.embedded.places import PLACE_SECONDS, Launcher, place, receive_frame
+from bellglass.sandboxes.embedded.python import find_python
+from bellglass.sandboxes.embedded.zygote import Zygote
+from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.sandboxes.protocol import Ready
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from anyio.abc import ByteStream
+
+_NAME = "embedded"
+
+
+class EmbeddedSandbox(Sandbox):
+    """Processes in namespaces of their own: no network, no file of the host, no privilege.
+
+    A place has a user, a process table, a network with only a loopback, a file system that is a
+    read-only view of the host's programs and libraries, and three directories of its own in
+    memory. A filter closes the parts of the kernel that namespaces do not cover.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        launcher: Literal["auto", "zygote", "bubblewrap"] = "auto",
+        python: str | None = None,
+        preload: Sequence[str] = (),
+    ) -> None:
+        """Nothing is started before the first connect.
+
+        `preload`: modules that every place finds imported already, at the price of 5 ms each
+        time and their memory once.
+        """
+        super().__init__(limits)
+        self._wanted = launcher
+        self._python = python
+        self._preload = preload
+        self._launcher: Launcher | None = None
+        self._cgroups: cgroups.Cgroups | None = None
+        self._starting = anyio.Lock()
+
+    @asynccontextmanager
+    async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
+        """Make a place: see `Sandbox.connect`."""
+        launcher = await self.launcher()
+        groups = self.cgroups()
+        entering = place(launcher, self.limits, groups)
+        try:
+            stream = await entering.__aenter__()
+        except LaunchFailed as exc:
+            raise SandboxUnavailable(_NAME, advice(exc)) from exc
+        try:
+            yield stream
+        except BaseException as exc:
+            if not await entering.__aexit__(type(exc), exc, exc.__traceback__):
+                raise
+        else:
+            await entering.__aexit__(None, None, None)
+
+    def cgroups(self) -> cgroups.Cgroups:
+        """Return the way of making control groups here, found at the first call."""
+        if self._cgroups is None:
+            self._cgroups = cgroups.probe()
+        return self._cgroups
+
+    async def launcher(self) -> Launcher:
+        """Return a launcher that has made a place, starting one if there is none.
+
+        Raises:
+            SandboxUnavailable: None works here; the text says why, and what to do.
+        """
+        async with self._starting:
+            if self._launcher is not None and self._launcher.alive:
+                return self._launcher
+            if self._launcher is not None:
+                await self._launcher.aclose()
+                self._launcher = None
+            if sys.platform != "linux":
+                raise SandboxUnavailable(
+                    _NAME, "it needs Linux. Use the docker sandbox, or E2B, on this system."
+                )
+            self._launcher = await self._first_that_works()
+            return self._launcher
+
+    async def _first_that_works(self) -> Launcher:
+        failures = []
+        for name in ("zygote", "bubblewrap"):
+            if self._wanted in (name, "auto"):
+                try:
+                    return await self._tried(name)
+                except LaunchFailed as exc:
+                    failures.append(exc)
+        first, *others = failures
+        reason = advice(first)
+        for other in others:
+            reason += f" bubblewrap was tried instead: {other}."
+        raise SandboxUnavailable(_NAME, reason) from first
+
+    async def _tried(self, name: str) -> Launcher:
+        """Start a launcher and make one place with it: only that proves anything."""
+        python = find_python(self._python)
+        launcher: Launcher
+        if name == "zygote":
+            launcher = await Zygote.start(python, self._preload)
+        else:
+            launcher = await Bubblewrap.start(python)
+        try:
+            async with place(launcher, self.limits, self.cgroups()) as stream:
+                with anyio.fail_after(PLACE_SECONDS):
+                    frame = await receive_frame(stream)
+                if frame.get("type") == "failed":
+                    raise LaunchFailed.from_frame(frame)
+                self.accept(Ready.model_validate(frame))
+        except (ValidationError, TimeoutError, anyio.EndOfStream, anyio.BrokenResourceError) as exc:
+            await launcher.aclose()
+            text = str(exc) or "it ended, or did not answer"
+            raise LaunchFailed("start the runner", 0, text) from exc
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await launcher.aclose()
+            raise
+        return launcher
+
+    def accept(self, ready: Ready) -> None:
+        """Refuse a place that lacks a part of its confinement."""
+        missing = [
+            what
+            for what, present in (
+                ("an unprivileged user", ready.uid != 0),
+                ("an empty set of capabilities", ready.capabilities == 0),
+                ("no_new_privs", ready.no_new_privs),
+                ("the system call filter", ready.seccomp == 2),
+                ("a network with only a loopback", ready.interfaces == ["lo"]),
+            )
+            if not present
+        ]
+        if missing:
+            raise SandboxUnavailable(_NAME, f"a place came up without {', '.join(missing)}.")
+
+    async def aclose(self) -> None:
+        """End the zygote."""
+        if self._launcher is not None:
+            launcher, self._launcher = self._launcher, None
+            await launcher.aclose()
