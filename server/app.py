@@ -83,9 +83,9 @@ def build_server(
 def _chooser(settings: Settings) -> Callable[[], Awaitable[Sandbox]]:
     async def choose() -> Sandbox:
         # At the first need: clients start servers only to ask for their tools.
-        from bellglass.server import choosing
+        from bellglass.server.choosing import choose as chosen
 
-        return await choosing.choose(settings)
+        return await chosen(settings)
 
     return choose
 

@@ -32,9 +32,8 @@ def demo() -> int:
     with tempfile.TemporaryFile("w+") as log:
         try:
             anyio.run(_converse, log)
-        except* (Unexpected, OSError, TimeoutError) as failures:
-            for failure in failures.exceptions:
-                say(paint("red", f"\n{_innermost(failure)}"))
+        except Exception as exc:
+            say(paint("red", f"\n{_innermost(exc)}"))
             log.seek(0)
             say(log.read()[-4000:])
             return 1

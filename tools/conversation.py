@@ -83,7 +83,8 @@ def _legacy_connection(ctx: Context[Workbench]) -> Connection | None:
     version = ctx.protocol_version
     if version is None or version >= FIRST_MODERN_VERSION:
         return None
-    return ctx.session._connection
+    connection: Connection = ctx.session._connection
+    return connection
 
 
 def _opened(connection: Connection) -> set[str]:

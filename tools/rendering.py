@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mcp.types import CallToolResult, TextContent
 
 from bellglass.sandboxes.base import MIB
+from bellglass.sandboxes.session import RESTARTED
 from bellglass.tools.hints import hint_for
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _state(execution: Execution) -> str:
     match execution.state:
         case "restored":
             return ". Variables are as they were before this call."
-        case "lost":
+        case "lost" if RESTARTED not in execution.notices:
             return ". Variables are gone; files are kept."
         case "kept" if execution.status in ("timeout", "cancelled", "oom", "killed", "crashed"):
             return ". Variables are kept."

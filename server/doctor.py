@@ -1,0 +1,97 @@
+"""`bellglass doctor`: what works on this machine, what does not, and how to mend it."""
+
+import platform
+import time
+from importlib.metadata import version
+
+import anyio
+
+from bellglass.sandboxes import registry
+from bellglass.sandboxes.base import MIB, Sandbox
+from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.sandboxes.execution import Execution
+from bellglass.sandboxes.sessions import Sessions
+from bellglass.server.choosing import candidates, create
+from bellglass.server.paint import paint, say
+from bellglass.server.settings import Settings
+from bellglass.tools.rendering import duration
+
+TRIAL_SECONDS = 30
+
+_TRIAL = """
+import importlib.metadata, sys
+
+found = [f"Python {sys.version.split()[0]}"]
+for name in ("numpy", "pandas", "matplotlib", "pytest"):
+    try:
+        found.append(f"{name} {importlib.metadata.version(name)}")
+    except importlib.metadata.PackageNotFoundError:
+        found.append(f"no {name} (`bellglass setup` installs it)")
+print(*found, sep=", ")
+"""
+
+
+def doctor(settings: Settings) -> int:
+    """Try every backend; return 0 if the server can run code here."""
+    say(f"bellglass {version('bellglass')}, mcp {version('mcp')}")
+    say(f"Python {platform.python_version()}, {platform.platform()}")
+    say()
+    working = [name for name in sorted(registry.installed()) if anyio.run(_report, name, settings)]
+    say()
+    for line in _limits(settings):
+        say(line)
+    say()
+    usable = [name for name in candidates(settings) if name in working]
+    if usable:
+        say(paint("green", f"Code runs in the {usable[0]} sandbox."))
+        return 0
+    say(paint("red", "No sandbox works here, so the server will refuse to run code."))
+    return 1
+
+
+async def _report(name: str, settings: Settings) -> bool:
+    """Say whether the backend `name` works, by running code in it."""
+    started = time.monotonic()
+    try:
+        execution = await _try(create(name, settings))
+    except SandboxUnavailable as exc:
+        execution = exc
+    elapsed = (time.monotonic() - started) * 1000
+    if isinstance(execution, SandboxUnavailable):
+        say(f"{paint('red', 'no ')} {name}: {execution.reason}")
+        return False
+    if execution.status != "ok":
+        say(f"{paint('red', 'no ')} {name}: its first run ended with {execution.status!r}")
+        return False
+    say(f"{paint('green', 'yes')} {name}: {execution.stdout.text.strip()}, after {elapsed:.0f} ms")
+    for note in execution.notices:
+        say(f"    {note}")
+    return True
+
+
+async def _try(sandbox: Sandbox) -> Execution | SandboxUnavailable:
+    async def choose() -> Sandbox:
+        return sandbox
+
+    async with Sessions.open_all(
+        choose, max_sessions=1, idle_seconds=TRIAL_SECONDS, age_seconds=TRIAL_SECONDS
+    ) as sessions:
+        try:
+            session = await sessions.open()
+            return await session.run("python", {"code": _TRIAL}, timeout=TRIAL_SECONDS)
+        except SandboxUnavailable as exc:
+            return exc
+
+
+def _limits(settings: Settings) -> list[str]:
+    limits = settings.limits()
+    return [
+        "Limits of a session:",
+        f"    memory {limits.memory_bytes // MIB} MiB, processes {limits.processes}, "
+        f"CPU time of a call {limits.cpu_seconds} s",
+        f"    files {limits.disk_bytes // MIB} MiB in at most {limits.files:,} files, "
+        f"/tmp {limits.scratch_bytes // MIB} MiB",
+        f"    a call {settings.timeout_seconds:g} s unless it asks for more, at most 300 s",
+        f"    deleted {duration(settings.idle_seconds)} after its last call, "
+        f"at the latest {duration(settings.age_seconds)} after its first",
+    ]
