@@ -18,6 +18,9 @@ MAX_REQUEST = 64 * 1024**2
 PACKET = 60 * 1024
 """Payload of one packet: well under the 208 KiB that a socket buffer holds by default."""
 
+TAG = 8
+"""Random bytes that the packets of one message have in common."""
+
 Message = dict[str, Any]
 
 
@@ -64,19 +67,20 @@ class Stream:
 class Packets:
     """Messages to or from a process that runs foreign code, on a SOCK_SEQPACKET socket.
 
-    That process can write to the socket whatever it likes. A packet that is no message of ours
-    is dropped, and cannot disturb the packets after it: there is no framing to lose.
+    That process can write to the socket whatever it likes. A packet that is no part of a message
+    of ours is dropped, and cannot disturb the others: there is no framing to lose.
     """
 
     def __init__(self, sock: socket.socket, patience: float | None = None) -> None:
         """`patience` bounds, in seconds, each wait for the other end."""
         self.socket = sock
         self._patience = patience
-        self._parts: list[bytes] = []
+        self._parts: dict[bytes, bytes] = {}
         # Bound now: what foreign code puts in their place later is not what is called here.
         self._dumps: Callable[..., str] = json.dumps
         self._loads = json.loads
         self._poll = select.poll
+        self._urandom = os.urandom
 
     @staticmethod
     def pair() -> tuple[socket.socket, socket.socket]:
@@ -89,10 +93,11 @@ class Packets:
             OSError: The other end is gone, or does not read within our patience.
         """
         body = self._dumps(message, separators=(",", ":")).encode()
+        tag = self._urandom(TAG)
         parts = [body[at : at + PACKET] for at in range(0, len(body), PACKET)]
-        for index, part in enumerate(parts):
-            last = index == len(parts) - 1
-            self._send_packet((b"." if last else b"+") + part, descriptors if last else ())
+        for part in parts[:-1]:
+            self._send_packet(b"+" + tag + part, ())
+        self._send_packet(b"." + tag + parts[-1], descriptors)
 
     def _send_packet(self, packet: bytes, descriptors: tuple[int, ...]) -> None:
         while True:
@@ -114,18 +119,19 @@ class Packets:
         """
         while True:
             try:
-                packet, descriptors, _, _ = socket.recv_fds(self.socket, PACKET + 1, 4)
+                packet, descriptors, _, _ = socket.recv_fds(self.socket, PACKET + 1 + TAG, 4)
                 break
             except BlockingIOError:
                 self._wait(select.POLLIN)
         if not packet:
             raise EOFError
-        self._parts.append(packet[1:])
-        if packet[:1] == b"+" and sum(map(len, self._parts)) < most:
-            return None, descriptors
-        body = b"".join(self._parts)
-        self._parts.clear()
-        if packet[:1] != b".":
+        kind, tag = packet[:1], packet[1 : 1 + TAG]
+        body = self._parts.pop(tag, b"") + packet[1 + TAG :]
+        if kind != b".":
+            if kind == b"+" and sum(map(len, self._parts.values())) + len(body) < most:
+                self._parts[tag] = body
+            else:
+                self._parts.clear()
             return None, descriptors
         try:
             message = self._loads(body)

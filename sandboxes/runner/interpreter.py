@@ -1,0 +1,169 @@
+"""The Python of a session, seen from PID 1: a worker, and a sleeping copy of it.
+
+Between calls the worker is stopped, so that a thread which the code left running burns no CPU.
+When a worker is gone, the copy takes its place.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import signal
+import socket
+import time
+from typing import Any
+
+from bellglass.sandboxes.runner import processes
+from bellglass.sandboxes.runner.capture import drain
+from bellglass.sandboxes.runner.frames import Message, Packets
+from bellglass.sandboxes.runner.job import PATIENCE, Job, start
+from bellglass.sandboxes.runner.worker import Worker
+
+STOPPED = "After the call before this one the Python process ended or no longer answered."
+
+
+class Interpreter:
+    """Variables that last, though the process that holds them may not."""
+
+    def __init__(self, memory_bytes: int) -> None:
+        self._memory_bytes = memory_bytes
+        self.worker = self._new_worker()
+        self.copy: Job | None = None
+        self._calls = 0
+        """Calls whose effects the worker holds."""
+        self._resting = True
+        """The worker has nothing to do, and is stopped."""
+        self._nonce = ""
+
+    def _new_worker(self) -> Job:
+        memory = self._memory_bytes
+        return start(lambda control: Worker(control, memory).serve())
+
+    @property
+    def control(self) -> int:
+        """The descriptor to watch between calls."""
+        return self.worker.control.socket.fileno()
+
+    def pids(self) -> set[int]:
+        """The processes that belong to us, and not to the call."""
+        return {job.pid for job in (self.worker, self.copy) if job is not None and not job.ended}
+
+    def note_ended(self, ended: dict[int, int]) -> None:
+        self.worker.note_ended(ended)
+        if self.copy is not None:
+            self.copy.note_ended(ended)
+
+    def ask(self, nonce: str, code: str) -> None:
+        """Send a request; that it was not taken shows in the call."""
+        try:
+            self.worker.control.send({"nonce": nonce, "code": code})
+        except OSError:
+            pass
+
+    # --- before a call
+
+    def wake(self, wakeup: int) -> list[str]:
+        """Wait until the worker is ready; replace one that is not to be had.
+
+        Returns what is to be said of it.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while not self._resting and not self.worker.ended:
+            left = deadline - time.monotonic()
+            control = self.control
+            ready, _, _ = select.select([control, wakeup], [], [], max(0.0, left))
+            if not ready:
+                self.end()
+            if wakeup in ready:
+                os.read(wakeup, 4096)
+                self.note_ended(processes.reap())
+            if control in ready and not self.take():
+                self.end()
+        self._resting = True
+        if not self.worker.ended:
+            processes.send_signal(self.worker.pid, signal.SIGCONT)
+            return []
+        if self.replace() == "restored":
+            return [STOPPED + " Variables are as they were one call earlier."]
+        return [STOPPED + " Its variables are lost."]
+
+    def drop_background(self) -> int:
+        """Throw away what came from the worker since its last call; return how much it was."""
+        return drain(self.worker.out, None) + drain(self.worker.err, None)
+
+    # --- after a call
+
+    def after(self, answer: Message | None, *, asked: bool) -> str:
+        """Put another worker in the place of one that is gone; say what became of the state."""
+        if asked and answer is None:
+            self.end()
+        if self.worker.ended:
+            return self.replace()
+        self._calls += asked
+        return "kept"
+
+    def end(self) -> None:
+        """Kill the worker and wait for its end."""
+        deadline = time.monotonic() + PATIENCE
+        while not self.worker.ended and time.monotonic() < deadline:
+            processes.send_signal(self.worker.pid, signal.SIGKILL)
+            self.note_ended(processes.reap())
+            if not self.worker.ended:
+                time.sleep(0.0005)
+
+    def replace(self) -> str:
+        """Go on with the copy, or with nothing."""
+        copy, self.copy = self.copy, None
+        if copy is not None and not copy.ended:
+            # The copy writes into the same pipes.
+            self.worker.control.socket.close()
+            self.worker = copy
+            return "restored"
+        if copy is not None:
+            copy.control.socket.close()
+        self.worker.close()
+        self.worker = self._new_worker()
+        state = "lost" if self._calls else "restored"
+        self._calls = 0
+        return state
+
+    def rest(self, *, changed: bool) -> None:
+        """Have the worker make a copy of itself if anything changed, then stop it.
+
+        The copy from before stays until the new one is there.
+        """
+        if not changed and self.copy is not None:
+            processes.send_signal(self.worker.pid, signal.SIGSTOP)
+            return
+        self._resting = False
+        self._nonce = secrets.token_hex(16)
+        try:
+            self.worker.control.send({"nonce": self._nonce, "checkpoint": True})
+        except OSError:
+            self._resting = True
+
+    def take(self) -> bool:
+        """Take a packet from a worker between calls; False if it is gone."""
+        try:
+            message, descriptors = self.worker.control.receive()
+        except (EOFError, OSError):
+            return False
+        if message is not None and not self._resting and message.get("nonce") == self._nonce:
+            self._resting = True
+            self._drop_copy()
+            pid: Any = message.get("checkpoint")
+            if isinstance(pid, int) and pid > 1 and len(descriptors) == 1:
+                control = Packets(socket.socket(fileno=descriptors.pop()), PATIENCE)
+                control.socket.setblocking(False)
+                self.copy = Job(pid, self.worker.out, self.worker.err, control)
+            processes.send_signal(self.worker.pid, signal.SIGSTOP)
+        for fd in descriptors:
+            os.close(fd)
+        return True
+
+    def _drop_copy(self) -> None:
+        if self.copy is not None:
+            processes.send_signal(self.copy.pid, signal.SIGKILL)
+            self.copy.control.socket.close()
+            self.copy = None
