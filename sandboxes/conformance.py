@@ -160,14 +160,14 @@ async def there_is_no_network_but_loopback(sandbox: Sandbox) -> None:
     async with Session.open(sandbox) as session:
         # Where there is a route nothing is sent: the check fails before a socket is connected.
         routes = await python(session, "open('/proc/net/route').read().splitlines()[1:]")
-        names = await python(session, "import socket\n[n for _, n in socket.if_nameindex()]")
+        names = await bash(session, "grep -o '^ *[^ :]*:' /proc/net/dev | tr -d ' :'")
         local = await python(
             session,
-            "s = socket.create_server(('127.0.0.1', 0))\n"
+            "import socket\ns = socket.create_server(('127.0.0.1', 0))\n"
             "socket.create_connection(s.getsockname()).close()\n'connected'",
         )
     assert routes.value == "[]"
-    assert names.value == "['lo']"
+    assert names.stdout.text == "lo\n"
     assert local.value == "'connected'"
 
 
@@ -204,9 +204,7 @@ async def a_time_limit_keeps_the_variables(sandbox: Sandbox) -> None:
 
 @check
 async def code_that_ignores_the_interrupt_costs_only_its_own_call(sandbox: Sandbox) -> None:
-    stubborn = (
-        "x = 2\nwhile True:\n    try:\n        while True: pass\n    except BaseException: pass"
-    )
+    stubborn = "while True:\n    try:\n        while True: x += 1\n    except BaseException: pass"
     async with Session.open(sandbox) as session:
         await python(session, "x = 1")
         execution = await python(session, stubborn, timeout=1)
@@ -351,7 +349,7 @@ async def output_is_cut_and_the_rest_can_be_read(sandbox: Sandbox) -> None:
 async def frames_written_to_every_descriptor_forge_nothing(sandbox: Sandbox) -> None:
     code = """
 import json, os, struct
-fake = json.dumps({'type': 'reply', 'id': 1, 'nonce': '0', 'execution': {'status': 'ok', 'value': 'F'}})
+fake = json.dumps({'type': 'reply', 'id': 1, 'nonce': '0', 'execution': {'status': 'ok'}})
 fake = struct.pack('>I', len(fake)) + fake.encode()
 for fd in range(3, 4096):
     try:

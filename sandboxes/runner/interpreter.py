@@ -128,7 +128,7 @@ class Interpreter:
         self._calls = 0
         return state
 
-    def rest(self, *, changed: bool) -> None:
+    def rest(self, *, changed: bool, swept: list[int]) -> None:
         """Have the worker make a copy of itself if anything changed, then stop it.
 
         The copy from before stays until the new one is there.
@@ -139,7 +139,8 @@ class Interpreter:
         self._resting = False
         self._nonce = secrets.token_hex(16)
         try:
-            self.worker.control.send({"nonce": self._nonce, "checkpoint": True})
+            message = {"nonce": self._nonce, "checkpoint": True, "swept": swept}
+            self.worker.control.send(message)
         except OSError:
             self._resting = True
 

@@ -13,7 +13,6 @@ import re
 import secrets
 import select
 import signal
-import socket
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -49,6 +48,7 @@ class Runner:
         self._job: Job | None = None
         self._changed = True
         """The last call may have left other variables than the interpreter's copy holds."""
+        self._swept: list[int] = []
         self._files: list[list[str]] = []
 
     def serve(self) -> NoReturn:
@@ -94,7 +94,7 @@ class Runner:
             self._changed = True
         reply = {"type": "reply", "id": request["id"], "nonce": request["nonce"]}
         self._stream.send({**reply, "execution": execution})
-        self._python.rest(changed=self._changed)
+        self._python.rest(changed=self._changed, swept=self._swept)
 
     def _execute(self, request: Message) -> Message:
         notices = self._python.wake(self._wakeup)
@@ -112,12 +112,12 @@ class Runner:
             call = self._supervise(request, job)
         else:
             raise ValueError(f"unknown operation {op!r}")
-        swept = 0
+        self._swept = []
         if processes.last_pid() != before:
-            swept = self._sweep()
+            self._swept = self._sweep()
         call.drain()
         execution = self._described(call)
-        execution["swept"] = swept
+        execution["swept"] = len(self._swept)
         execution["background_bytes"] += background
         execution["notices"][:0] = notices
         execution["state"] = self._python.after(call.answer, asked=call.persistent)
@@ -162,7 +162,7 @@ class Runner:
         call.run()
         return call
 
-    def _sweep(self) -> int:
+    def _sweep(self) -> list[int]:
         """End what the call has left behind."""
         # Stopped, or its threads could start processes as fast as they are ended.
         worker = self._python.worker
@@ -171,7 +171,7 @@ class Runner:
         swept = processes.sweep(self._python.pids(), ended)
         self._note_ended(ended)
         processes.send_signal(worker.pid, signal.SIGCONT)
-        return swept
+        return sorted(swept)
 
     def _note_ended(self, ended: dict[int, int]) -> None:
         self._python.note_ended(ended)
@@ -259,6 +259,9 @@ def _ready() -> Message:
         for line in file:
             name, _, value = line.partition(":")
             status[name] = value.strip()
+    # Not if_nameindex(), which asks over netlink: the filter refuses that to all of us.
+    with open("/proc/net/dev") as file:
+        interfaces = [line.split(":")[0].strip() for line in file if ":" in line]
     return {
         "type": "ready",
         "python": platform.python_version(),
@@ -266,7 +269,7 @@ def _ready() -> Message:
         "capabilities": int(status["CapEff"], 16),
         "no_new_privs": status.get("NoNewPrivs") == "1",
         "seccomp": int(status.get("Seccomp", "0")),
-        "interfaces": [name for _, name in socket.if_nameindex()],
+        "interfaces": interfaces,
     }
 
 

@@ -60,8 +60,8 @@ def interrupt(pid: int) -> None:
             send_signal(pid, number)
 
 
-def sweep(spare: AbstractSet[int], ended: dict[int, int], seconds: float = 2.0) -> int:
-    """Kill every process but `spare`, until none is left; return how many there were.
+def sweep(spare: AbstractSet[int], ended: dict[int, int], seconds: float = 2.0) -> set[int]:
+    """Kill every process but `spare`, until none is left; return which there were.
 
     A fork bomb outruns one pass, so the passes go on until one finds nothing. What is reaped on
     the way is put into `ended`.
@@ -80,7 +80,7 @@ def sweep(spare: AbstractSet[int], ended: dict[int, int], seconds: float = 2.0) 
             break
         time.sleep(0.001)
     ended.update(reap())
-    return len(found)
+    return found
 
 
 def _alive(pid: int) -> bool:

@@ -7,6 +7,7 @@ the checkpoint takes its place, with the variables as they were before that call
 from __future__ import annotations
 
 import ctypes
+import gc
 import io
 import os
 import platform
@@ -76,6 +77,8 @@ class Worker:
             if "code" in request:
                 self._answer(request)
             elif request.get("checkpoint"):
+                if request["swept"]:
+                    collect(request["swept"])
                 self._checkpoint(request["nonce"])
 
     def _answer(self, request: dict[str, Any]) -> None:
@@ -180,6 +183,23 @@ class Worker:
         # Out of memory, the kernel shall take the worker and leave the copy.
         set_oom_score(900)
         self._standing_by = True
+
+
+def collect(pids: list[int]) -> None:
+    """Wait for children that the runner has killed: unwaited they count against the limit.
+
+    Those that a Popen stands for are waited for through it, so that it knows how they ended.
+    """
+    subprocess = sys.modules.get("subprocess")
+    if subprocess is not None:
+        for thing in gc.get_objects():
+            if type(thing) is subprocess.Popen and thing.pid in pids:
+                thing.poll()
+    for pid in pids:
+        try:
+            os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            pass  # another's child, or collected above
 
 
 def fork_sibling() -> int:

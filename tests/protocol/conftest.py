@@ -1,0 +1,67 @@
+"""Fixtures that run a test over both transports and in both protocol eras."""
+
+import os
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from protocol.support import COMMAND, Wire, connected, environment, http_server
+
+MODES = [(transport, era) for transport in ("stdio", "http") for era in ("legacy", "modern")]
+
+Connect = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+@pytest.fixture
+async def wire() -> AsyncGenerator[Wire]:
+    with Wire() as server:
+        await server.initialize()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def http_url() -> Generator[str]:
+    """One server for every test that leaves the settings alone."""
+    with http_server() as (_, url):
+        yield url
+
+
+@pytest.fixture(params=MODES, ids="-".join)
+def mode(request: pytest.FixtureRequest) -> tuple[str, str]:
+    transport, era = request.param
+    return transport, era
+
+
+@pytest.fixture
+def connect(mode: tuple[str, str], request: pytest.FixtureRequest) -> Connect:
+    """Return a way to open clients in the mode of this test, to a server with these settings."""
+    transport, era = mode
+
+    @asynccontextmanager
+    async def over_stdio(**settings: str) -> AsyncGenerator[Client]:
+        parameters = StdioServerParameters(command=COMMAND, env=environment(settings))
+        with open(os.devnull, "w") as log:
+            async with connected(stdio_client(parameters, errlog=log), era) as client:
+                yield client
+
+    @asynccontextmanager
+    async def over_http(**settings: str) -> AsyncGenerator[Client]:
+        if not settings:
+            url = request.getfixturevalue("http_url")
+            async with connected(streamable_http_client(url), era) as client:
+                yield client
+            return
+        with http_server(**settings) as (_, url):
+            async with connected(streamable_http_client(url), era) as client:
+                yield client
+
+    return over_stdio if transport == "stdio" else over_http
+
+
+@pytest.fixture
+async def client(connect: Connect) -> AsyncGenerator[Client]:
+    async with connect() as client:
+        yield client

@@ -1,0 +1,183 @@
+"""`bellglass` as a process of its own, and clients for it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncGenerator, Generator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import anyio
+from mcp import Client
+from mcp.types import CallToolResult, TextContent
+
+COMMAND = os.environ.get("BELLGLASS_TEST_COMMAND", str(Path(sys.executable).parent / "bellglass"))
+
+
+def environment(settings: dict[str, str]) -> dict[str, str]:
+    """Return an environment with nothing of ours in it but `settings`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BELLGLASS_")}
+    return {**kept, **settings}
+
+
+class Server:
+    """A running `bellglass`, what it logs, and its end."""
+
+    def __init__(self, *arguments: str, **settings: str) -> None:
+        self.process = subprocess.Popen(
+            [COMMAND, *arguments],
+            env=environment(settings),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.logged: list[str] = []
+        self._reader: threading.Thread | None = None
+
+    @property
+    def log(self) -> str:
+        """What was logged, all of it once the process has ended."""
+        if self._reader is not None:
+            self._reader.join(10)
+        return "".join(self.logged)
+
+    def listening(self) -> str:
+        """Wait until the server listens; return its address."""
+        assert self.process.stderr is not None
+        for line in self._lines():
+            if match := re.search(r"Serving on (http://\S+)", line):
+                # The pipe must not fill up.
+                self._reader = threading.Thread(target=lambda: list(self._lines()), daemon=True)
+                self._reader.start()
+                return match[1]
+        raise AssertionError(f"The server ended: {''.join(self.logged)}")
+
+    def _lines(self) -> Iterator[str]:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.logged.append(line.decode())
+            yield self.logged[-1]
+
+    async def ended(self, seconds: float) -> int:
+        """Wait for the end of the process; return its exit code."""
+        with anyio.fail_after(seconds):
+            await gone(self.process.pid)
+        return self.process.wait(1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        if self._reader is not None:
+            self._reader.join(10)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+class Wire(Server):
+    """A server on stdio, spoken to in raw lines."""
+
+    def send(self, message: dict[str, Any] | bytes) -> None:
+        assert self.process.stdin is not None
+        data = message if isinstance(message, bytes) else json.dumps(message).encode()
+        self.process.stdin.write(data + b"\n")
+        self.process.stdin.flush()
+
+    async def receive(self, seconds: float = 30) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        with anyio.fail_after(seconds):
+            await anyio.wait_readable(self.process.stdout)
+            line = await anyio.to_thread.run_sync(
+                self.process.stdout.readline, abandon_on_cancel=True
+            )
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    async def ask(self, message: dict[str, Any] | bytes) -> dict[str, Any]:
+        self.send(message)
+        return await self.receive()
+
+    async def initialize(self) -> None:
+        await self.ask(
+            {
+                "jsonrpc": "2.0",
+                "id": 0,
+                "method": "initialize",
+                "params": {
+                    "protocolVersion": "2025-11-25",
+                    "capabilities": {},
+                    "clientInfo": {"name": "test", "version": "1"},
+                },
+            }
+        )
+        self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+    async def start_call(self, code: str, **arguments: Any) -> None:
+        """Start a call and return when its code has printed something."""
+        params = {
+            "name": "execute_python",
+            "arguments": {"code": code, **arguments},
+            "_meta": {"progressToken": "p"},
+        }
+        self.send({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+        message = await self.receive(60)
+        assert message.get("method") == "notifications/progress", message
+
+
+@contextmanager
+def http_server(**settings: str) -> Generator[tuple[Server, str]]:
+    with Server("--http", "127.0.0.1:0", **settings) as server:
+        yield server, server.listening()
+
+
+@asynccontextmanager
+async def connected(target: Any, era: str) -> AsyncGenerator[Client]:
+    with anyio.fail_after(100):
+        async with Client(target, mode="legacy" if era == "legacy" else "auto") as client:
+            yield client
+
+
+def text_of(result: CallToolResult) -> str:
+    return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+
+
+def record_of(result: CallToolResult) -> dict[str, Any]:
+    record: dict[str, Any] = (result.meta or {})["bellglass/execution"]
+    return record
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes below `pid`."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            parents[int(entry.name)] = int(fields[1])
+    found = [pid]
+    for one in found:
+        found.extend(child for child, parent in parents.items() if parent == one)
+    return found[1:]
+
+
+async def gone(*pids: int) -> None:
+    """Wait until none of these processes runs."""
+    for pid in pids:
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            await anyio.wait_readable(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,60 @@
+"""What a client is told before it calls anything: paid for in every conversation."""
+
+import json
+
+from mcp import Client
+
+NAMES = [
+    "execute_python",
+    "execute_bash",
+    "validate_code",
+    "run_tests",
+    "list_sessions",
+    "close_session",
+]
+
+
+async def test_tools_stand_in_a_fixed_order(client: Client) -> None:
+    tools = (await client.list_tools()).tools
+
+    assert [tool.name for tool in tools] == NAMES
+
+
+async def test_listing_is_small(client: Client) -> None:
+    listing = (await client.list_tools()).model_dump_json(by_alias=True, exclude_none=True)
+
+    assert len(listing) < 8_000
+
+
+async def test_every_tool_has_title_description_and_hints(client: Client) -> None:
+    for tool in (await client.list_tools()).tools:
+        assert tool.title, tool.name
+        assert tool.description, tool.name
+        assert tool.annotations is not None, tool.name
+        assert tool.annotations.open_world_hint is False, tool.name
+
+
+async def test_tools_whose_result_may_hold_pictures_have_no_output_schema(client: Client) -> None:
+    tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+
+    assert tools["execute_python"].output_schema is None
+    assert tools["execute_bash"].output_schema is None
+
+
+async def test_lifetime_and_limits_are_those_of_the_settings(connect) -> None:
+    async with connect(
+        BELLGLASS_IDLE_SECONDS="300", BELLGLASS_AGE_SECONDS="7200", BELLGLASS_TIMEOUT_SECONDS="7"
+    ) as client:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+
+    for name in ("execute_python", "execute_bash"):
+        description = " ".join((tools[name].description or "").split())
+        assert "5 minutes after its last call, at the latest 2 hours" in description
+        assert "7 if left out" in json.dumps(tools[name].input_schema)
+
+
+async def test_server_introduces_itself(client: Client) -> None:
+    assert client.server_info is not None
+    assert client.server_info.name == "bellglass"
+    assert client.instructions is not None
+    assert "session_id" in client.instructions

@@ -1,0 +1,187 @@
+"""Which session a call works in."""
+
+import anyio
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from protocol.support import connected, http_server, record_of, text_of
+
+from mcp.types import CallToolResult
+
+
+async def run(client: Client, code: str, session_id: str | None = None) -> CallToolResult:
+    arguments = {"code": code} | ({"session_id": session_id} if session_id else {})
+    return await client.call_tool("execute_python", arguments)
+
+
+async def session_of(client: Client, code: str = "pass") -> str:
+    session_id: str = record_of(await run(client, code))["session_id"]
+    return session_id
+
+
+async def test_call_without_a_session_follows_the_era(
+    client: Client, mode: tuple[str, str]
+) -> None:
+    first = await run(client, "x = 41")
+    second = await run(client, "x + 1")
+
+    if mode[1] == "legacy":
+        # The one use of a private attribute of the SDK: if it moves, this fails.
+        assert record_of(second)["session_id"] == record_of(first)["session_id"]
+        assert text_of(second).startswith("42\n")
+    else:
+        assert record_of(second)["session_id"] != record_of(first)["session_id"]
+        assert text_of(second).startswith("Failed: NameError")
+
+
+async def test_named_session_keeps_variables_and_files(client: Client) -> None:
+    session_id = await session_of(client, "x = 41; open('note', 'w').write('here')")
+
+    assert text_of(await run(client, "x + 1", session_id)).startswith("42\n")
+    files = await client.call_tool("execute_bash", {"command": "cat note", "session_id": session_id})
+    assert text_of(files).startswith("here\n")
+
+
+async def test_session_is_named_in_text_and_record(client: Client) -> None:
+    result = await run(client, "1")
+
+    assert text_of(result).splitlines()[-1] == f"session_id: {record_of(result)['session_id']}"
+
+
+async def test_explicit_sessions_are_new_for_every_call(connect) -> None:
+    async with connect(BELLGLASS_SESSIONS="explicit") as client:
+        first, second = await session_of(client), await session_of(client)
+
+        assert first != second
+        assert text_of(await run(client, "'alive'", first)).startswith("'alive'")
+
+
+async def test_two_clients_share_nothing(connect) -> None:
+    async with connect() as one, connect() as other:
+        await run(one, "secret = 1; open('secret', 'w').write('x')")
+
+        assert text_of(await run(other, "secret")).startswith("Failed: NameError")
+        assert text_of(await run(other, "import os; os.listdir()")).startswith("[]")
+
+
+async def test_two_sessions_of_one_client_share_nothing(client: Client) -> None:
+    one = await session_of(client, "secret = 1; open('secret', 'w').write('x')")
+    await client.call_tool("close_session", {"session_id": await session_of(client)})
+    other = await run(client, "import os; 'secret' in globals(), os.listdir()", None)
+    if record_of(other)["session_id"] == one:
+        return  # a legacy connection: the case above is the one that tells
+
+    assert text_of(other).startswith("(False, [])")
+
+
+async def test_unknown_session_tells_the_model_what_to_do(client: Client) -> None:
+    result = await run(client, "1", "nope")
+
+    assert result.is_error
+    assert "Call again without session_id" in text_of(result)
+
+
+async def test_closed_session_and_unknown_one_are_told_alike(client: Client) -> None:
+    session_id = await session_of(client)
+    closed = await client.call_tool("close_session", {"session_id": session_id})
+
+    assert not closed.is_error
+    assert text_of(await run(client, "1", session_id)) == text_of(await run(client, "1", "nope"))
+
+
+async def test_default_session_of_a_connection_is_made_anew_after_it_was_closed(
+    client: Client,
+) -> None:
+    session_id = await session_of(client)
+    await client.call_tool("close_session", {"session_id": session_id})
+
+    assert text_of(await run(client, "'again'")).startswith("'again'")
+
+
+async def test_sessions_run_side_by_side_and_calls_on_one_in_turn(client: Client) -> None:
+    one, other = await session_of(client, "log = []"), await session_of(client)
+    if one == other:
+        other = record_of(await run(client, "1"))["session_id"]
+    ended = []
+
+    async def call(code: str, session_id: str, name: str) -> None:
+        await run(client, code, session_id)
+        ended.append(name)
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(3):
+            tasks.start_soon(call, f"log.append({number})", one, str(number))
+
+    assert sorted(ended) == ["0", "1", "2"]
+    assert len(eval(text_of(await run(client, "log", one)).splitlines()[0])) == 3
+
+
+async def test_list_names_only_what_the_caller_may_know(
+    client: Client, mode: tuple[str, str]
+) -> None:
+    session_id = await session_of(client)
+    listing = text_of(await client.call_tool("list_sessions", {}))
+
+    if mode == ("http", "modern"):
+        # Without a token, callers over HTTP cannot be told apart, and an id is a key.
+        assert session_id not in listing
+        assert "token" in listing
+    else:
+        assert [line for line in listing.splitlines() if session_id in line]
+
+
+async def test_session_is_reached_from_any_connection_and_era(http_url: str) -> None:
+    async with connected(streamable_http_client(http_url), "legacy") as legacy:
+        session_id = await session_of(legacy, "x = 1")
+        async with connected(streamable_http_client(http_url), "modern") as modern:
+            await run(modern, "x += 1", session_id)
+
+        assert text_of(await run(legacy, "x")).startswith("2\n")
+
+
+async def test_session_outlives_its_legacy_connection_by_the_grace(http_url: str) -> None:
+    async with connected(streamable_http_client(http_url), "legacy") as client:
+        session_id = await session_of(client, "x = 1")
+
+    async with connected(streamable_http_client(http_url), "legacy") as client:
+        assert text_of(await run(client, "x", session_id)).startswith("1\n")
+
+
+async def test_session_ends_after_the_grace_of_its_legacy_connection() -> None:
+    settings = {"BELLGLASS_GRACE_SECONDS": "0.1", "BELLGLASS_HTTP_TOKEN": TOKEN}
+    with http_server(**settings) as (_, url):
+        async with authorized(url, "legacy") as client:
+            session_id = await session_of(client)
+        async with authorized(url, "legacy") as client:
+            listing = session_id
+            with anyio.fail_after(10):
+                while session_id in listing:
+                    listing = text_of(await client.call_tool("list_sessions", {}))
+
+
+async def test_session_ends_when_it_is_idle(connect) -> None:
+    async with connect(BELLGLASS_IDLE_SECONDS="0.5") as client:
+        session_id = await session_of(client)
+        await anyio.sleep(2)  # the time itself is what is tested
+
+        result = await run(client, "1", session_id)
+
+    assert result.is_error
+
+
+async def test_sessions_are_limited_and_the_longest_unused_makes_room(connect) -> None:
+    async with connect(BELLGLASS_MAX_SESSIONS="2", BELLGLASS_SESSIONS="explicit") as client:
+        first, second, third = [await session_of(client) for _ in range(3)]
+
+        assert (await run(client, "1", first)).is_error
+        assert not (await run(client, "1", second)).is_error
+        assert not (await run(client, "1", third)).is_error
+
+
+TOKEN = "a-token-for-tests-0123456789-abcdef"
+
+
+def authorized(url: str, era: str):
+    import httpx2
+
+    http = httpx2.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"})
+    return connected(streamable_http_client(url, http_client=http), era)
