@@ -18,7 +18,7 @@ from bellglass.sandboxes.embedded.stream import SocketStream, pair
 from bellglass.sandboxes.protocol import encode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Sequence
 
     from bellglass.sandboxes.base import Limits
     from bellglass.sandboxes.embedded.cgroups import Cgroups, Group
@@ -39,7 +39,7 @@ class Launcher(Protocol):
     def alive(self) -> bool: ...
 
     @property
-    def preloaded(self) -> list[str]: ...
+    def preloaded(self) -> Sequence[str]: ...
 
     def launched(self, stream: socket.socket, group: Group) -> AbstractAsyncContextManager[None]:
         """Start one with these descriptors. Leaving the context ends what it did not."""
@@ -90,7 +90,7 @@ class _Place:
             raise LaunchFailed("take a place over", exc.errno or 0, str(exc)) from exc
 
     async def _settle(self, limits: Limits, launcher: Launcher, group: Group) -> None:
-        config = {"limits": asdict(limits), "workspace": "/work", "preload": launcher.preloaded}
+        config = {"limits": asdict(limits), "workspace": "/work", "preload": [*launcher.preloaded]}
         await self.stream.send(encode(config))
         first, pid = await self.stream.receive_signed()
         if first != b"p":

@@ -121,7 +121,7 @@ class EmbeddedSandbox(Sandbox):
         if name == "zygote":
             launcher = await Zygote.start(python, self._preload)
         else:
-            launcher = await Bubblewrap.start(python)
+            launcher = await Bubblewrap.start(python, self.limits)
         try:
             async with place(launcher, self.limits, self.cgroups()) as stream:
                 with anyio.fail_after(PLACE_SECONDS):

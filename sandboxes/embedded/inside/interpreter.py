@@ -59,8 +59,7 @@ def describe() -> Interpreter:
         else:
             with open(entry.path, "rb") as program:
                 scripts.append((target, _moved(program.read(), venv)))
-    path = [f"{VENV}/bin", os.path.dirname(base)]
-    return Interpreter(f"{VENV}/bin/python", binds, links, scripts, path, VENV)
+    return Interpreter(f"{VENV}/bin/python", binds, links, scripts, [f"{VENV}/bin"], VENV)
 
 
 def _names() -> list[str]:

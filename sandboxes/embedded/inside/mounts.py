@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
@@ -20,6 +21,7 @@ _PRIVATE = 1 << 18
 _ATTR_RDONLY = 0x1
 _ATTR_NOSUID = 0x2
 _ATTR_NODEV = 0x4
+_ATTR_NOEXEC = 0x8
 
 _AT_FDCWD = -100  # include/uapi/linux/fcntl.h
 _AT_RECURSIVE = 0x8000
@@ -45,9 +47,11 @@ def proc(target: str) -> None:
     libc.mount("proc", target, "proc", NOSUID | NODEV | NOEXEC)
 
 
-def bind(source: str, target: str) -> None:
-    """Show `source` at `target` as it is: for a device, and for the proc of the host."""
+def bind_device(source: str, target: str) -> None:
+    """Show a device at `target`: it can be written to, but not renamed or given other modes."""
     libc.mount(source, target, None, _BIND)
+    with contextlib.suppress(OSError):  # Linux before 5.12; the file belongs to root anyway
+        _set_attributes(target, _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NOEXEC)
 
 
 def bind_tree(source: str, target: str) -> None:
@@ -61,22 +65,22 @@ def bind_read_only(source: str, target: str) -> None:
     writable. So such mounts come along only where mount_setattr (Linux 5.12) reaches them too.
     """
     libc.mount(source, target, None, _BIND | _REC)
-    attributes = _MountAttributes(_ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV, 0, 0, 0)
     try:
-        libc.syscall(
-            "mount_setattr",
-            _AT_FDCWD,
-            os.fsencode(target),
-            _AT_RECURSIVE,
-            ctypes.byref(attributes),
-            ctypes.sizeof(attributes),
-        )
+        _set_attributes(target, _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV)
     except OSError as exc:
         if exc.errno != errno.ENOSYS:
             raise
         libc.unmount(target, _MNT_DETACH)
         libc.mount(source, target, None, _BIND)
         remount_read_only(target)
+
+
+def _set_attributes(target: str, attributes: int) -> None:
+    """Add attributes to a mount and to all below it."""
+    wanted = _MountAttributes(attributes, 0, 0, 0)
+    size = ctypes.sizeof(wanted)
+    path = os.fsencode(target)
+    libc.syscall("mount_setattr", _AT_FDCWD, path, _AT_RECURSIVE, ctypes.byref(wanted), size)
 
 
 def remount_read_only(target: str) -> None:

@@ -47,9 +47,12 @@ def may_change_user() -> bool:
 
 def may_administer() -> bool:
     """Whether this is root that may mount without a user namespace of its own."""
+    return may_change_user() and bool(_capabilities("CapEff") >> _CAP_SYS_ADMIN & 1)
+
+
+def _capabilities(kind: str) -> int:
     with open("/proc/self/status") as file:
-        effective = next(int(line.split()[1], 16) for line in file if line.startswith("CapEff:"))
-    return may_change_user() and bool(effective >> _CAP_SYS_ADMIN & 1)
+        return next(int(line.split()[1], 16) for line in file if line.startswith(kind + ":"))
 
 
 def become_unprivileged() -> None:
@@ -112,9 +115,8 @@ class _CapabilityHeader(ctypes.Structure):
 
 def drop_capabilities() -> None:
     """Give up every capability, those that an exec could bring back too, and setuid files."""
-    with open("/proc/sys/kernel/cap_last_cap") as file:
-        last = int(file.read())
-    for capability in range(last + 1):
+    bounding = _capabilities("CapBnd")  # bubblewrap has emptied it already
+    for capability in range(bounding.bit_length()):
         libc.prctl(libc.PR_CAPBSET_DROP, capability)
     header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
     libc.syscall("capset", ctypes.byref(header), (ctypes.c_uint32 * 6)())

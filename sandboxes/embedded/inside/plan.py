@@ -32,6 +32,8 @@ _ETC = {
     "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     "/etc/hostname": f"{HOSTNAME}\n",
 }
+# Debian's awk and editor are links into the first; matplotlib complains without the second.
+_SHARED_ETC = ("/etc/alternatives", "/etc/fonts")
 # Not secret, and of use: where libraries are, and which clock people here read.
 _COPIED = ("/etc/ld.so.cache", "/etc/localtime")
 
@@ -63,8 +65,7 @@ def make(extra: list[str]) -> Plan:
             links.append((path, os.readlink(path)))
         elif os.path.isdir(path):
             binds.append((path, path))
-    if os.path.isdir("/etc/alternatives"):  # Debian's awk and editor are links into it
-        binds.append(("/etc/alternatives", "/etc/alternatives"))
+    binds += [(os.path.realpath(path), path) for path in _SHARED_ETC if os.path.isdir(path)]
     files = [(path, text.encode(), 0o444) for path, text in _ETC.items()]
     for path in _COPIED:
         if os.path.isfile(path):
@@ -113,6 +114,7 @@ def environment(python_path: str, venv: str | None) -> dict[str, str]:
         "TMPDIR": "/tmp",
         "PYTHONDONTWRITEBYTECODE": "1",
         "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": "/tmp/.matplotlib",  # else its caches are in the workspace
         # Each would start a thread for every processor of the host, at import.
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",

@@ -19,7 +19,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.embedded.inside import libc, namespaces, place, plan, view
-from bellglass.sandboxes.embedded.inside.failure import as_frame, step
+from bellglass.sandboxes.embedded.inside.failure import as_frame, send_frame, step
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -51,6 +51,9 @@ def main(bundle: int, stage: str, configuration: str) -> NoReturn:
         given = place.Descriptors(config["stream"], config["joins"], config["events"])
         place.main(given, prepared, own_namespaces=False)
 
+    if stage == "bwrap":
+        _execute_bubblewrap(config)
+
     control = socket.socket(fileno=config["control"])
     try:
         if stage == "prepare":
@@ -60,8 +63,6 @@ def main(bundle: int, stage: str, configuration: str) -> NoReturn:
             from bellglass.sandboxes.embedded.inside import zygote
 
             zygote.serve(control, config)
-        elif stage == "bwrap":
-            _execute_bubblewrap(control, config)
     except BaseException as exc:
         control.send(json.dumps(as_frame(exc)).encode())
     os._exit(1)
@@ -110,14 +111,20 @@ def _prepare(control: socket.socket, bundle: int, config: dict[str, Any]) -> Non
         os.execve(the_plan.python, [the_plan.python, *arguments], {})
 
 
-def _execute_bubblewrap(control: socket.socket, config: dict[str, Any]) -> None:
-    the_plan = plan.make([config["argv"][0]])
-    with step("unshare"):
-        libc.unshare(namespaces.NEWNS)
-    view.enter(the_plan, own_proc=False)
-    with step("become an unprivileged user"):
-        namespaces.become_unprivileged()
-    for descriptor in config["descriptors"]:
-        os.set_inheritable(descriptor, True)
-    control.close()
-    os.execve(config["argv"][0], config["argv"], {})
+def _execute_bubblewrap(config: dict[str, Any]) -> NoReturn:
+    program = config["argv"][0]
+    try:
+        the_plan = plan.make([program])
+        with step("unshare"):
+            libc.unshare(namespaces.NEWNS)
+        view.enter(the_plan, own_proc=False)
+        with step("become an unprivileged user"):
+            namespaces.become_unprivileged()
+        for descriptor in config["descriptors"]:
+            os.set_inheritable(descriptor, True)
+        with step("execute bubblewrap in the view"):
+            os.execve(program, config["argv"], {})
+    except BaseException as exc:
+        with socket.socket(fileno=config["stream"]) as stream:
+            send_frame(stream, as_frame(exc))
+    os._exit(1)

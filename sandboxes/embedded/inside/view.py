@@ -48,7 +48,7 @@ def enter(plan: Plan, *, own_proc: bool) -> None:
     for name in DEVICES:
         with step(f"bind /dev/{name}"):
             _mount_point(f"{_OLD}/dev/{name}", f"/dev/{name}")
-            mounts.bind(f"{_OLD}/dev/{name}", f"/dev/{name}")
+            mounts.bind_device(f"{_OLD}/dev/{name}", f"/dev/{name}")
     with step("mount proc"):
         # While the host's is still in sight: a user namespace may only mount one if it has one.
         if own_proc:
