@@ -1,0 +1,65 @@
+"""Where in a text something is, in words that need no editor to follow."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+WINDOW = 160
+"""Characters shown of a line."""
+
+MESSAGE = 1_000
+
+
+class Source:
+    """A program text by lines. The first line and the first column are number 1."""
+
+    def __init__(self, code: str) -> None:
+        # As the compiler counts: str.splitlines would also split at form feeds and the like.
+        self.lines = re.split("\r\n|\r|\n", code)
+
+    def finding(
+        self, line: int | None, column: int | None, message: str, width: int = 1
+    ) -> dict[str, Any]:
+        """Return `message` with its place, and the source line with a caret under it."""
+        if line is None or not 1 <= line <= len(self.lines):
+            return {"line": None, "column": None, "message": message[:MESSAGE], "source": None}
+        text = self.lines[line - 1]
+        if column is not None:
+            column = max(1, min(column, len(text) + 1))
+        return {
+            "line": line,
+            "column": column,
+            "message": message[:MESSAGE],
+            "source": _shown(text, column, width),
+        }
+
+    def column(self, line: int, offset: int) -> int:
+        """Return the column that is `offset` bytes into the line as UTF-8: how a tree counts."""
+        if not 1 <= line <= len(self.lines):
+            return 1
+        before = self.lines[line - 1][:offset].encode("utf-8", "replace")[:offset]
+        return len(before.decode("utf-8", "ignore")) + 1
+
+    def at(self, offset: int) -> tuple[int, int]:
+        """Return line and column of the character at `offset` of a text with Unix line ends."""
+        for number, line in enumerate(self.lines, 1):
+            if offset <= len(line):
+                return number, offset + 1
+            offset -= len(line) + 1
+        return len(self.lines), 1
+
+
+def _shown(text: str, column: int | None, width: int) -> str:
+    start = 0
+    if column is not None and column > WINDOW * 3 // 4:
+        start = column - WINDOW // 2
+    shown = text[start : start + WINDOW]
+    if column is not None:
+        before = re.sub("[^\t]", " ", text[start : column - 1])
+        caret = "^" * max(1, min(width, len(shown) - len(before)))
+        if start:
+            before = " " * 2 + before
+        shown = f"{'… ' if start else ''}{shown}{' …' if start + WINDOW < len(text) else ''}"
+        return f"{shown}\n{before}{caret}"
+    return shown + (" …" if len(text) > WINDOW else "")

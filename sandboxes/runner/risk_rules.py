@@ -1,0 +1,235 @@
+"""What is risky in Python, by full name. `risks` finds the names."""
+
+from __future__ import annotations
+
+READS = "reads files"
+WRITES = "writes files"
+DELETES = "deletes files"
+PROCESS = "starts processes"
+SIGNALS = "ends or signals processes"
+NETWORK = "opens the network"
+EVALUATES = "evaluates strings"
+IMPORTS = "imports dynamically"
+ENVIRONMENT = "touches the environment"
+UNSAFE_DATA = "deserialises unsafely"
+PERMISSIONS = "changes permissions"
+INTERPRETER = "reaches into the interpreter"
+DYNAMIC = "looks names up dynamically"
+
+# Risky wherever they are named: called now, or handed on to be called later.
+_FUNCTIONS = (
+    (
+        READS,
+        "reads a file",
+        "codecs.open tokenize.open linecache.getline linecache.getlines "
+        "fileinput.input fileinput.FileInput mmap.mmap numpy.genfromtxt numpy.loadtxt "
+        "numpy.fromfile numpy.memmap PIL.Image.open",
+    ),
+    (READS, "lists a directory", "os.listdir os.scandir os.walk os.fwalk glob.glob glob.iglob"),
+    (READS, "reads a link", "os.readlink"),
+    (
+        WRITES,
+        "writes a file",
+        "numpy.save numpy.savez numpy.savez_compressed numpy.savetxt "
+        "matplotlib.pyplot.savefig matplotlib.pyplot.imsave logging.FileHandler "
+        "logging.handlers.RotatingFileHandler logging.handlers.TimedRotatingFileHandler "
+        "shutil.make_archive shutil.unpack_archive os.truncate os.mkfifo os.mknod",
+    ),
+    (
+        WRITES,
+        "copies files",
+        "shutil.copy shutil.copy2 shutil.copyfile shutil.copytree shutil.copyfileobj",
+    ),
+    (WRITES, "moves files, over what is there", "shutil.move os.rename os.renames os.replace"),
+    (WRITES, "makes a directory", "os.mkdir os.makedirs"),
+    (WRITES, "makes a link", "os.link os.symlink"),
+    (
+        WRITES,
+        "makes a temporary file",
+        "tempfile.mkstemp tempfile.mkdtemp tempfile.TemporaryFile "
+        "tempfile.NamedTemporaryFile tempfile.TemporaryDirectory tempfile.SpooledTemporaryFile",
+    ),
+    (WRITES, "opens a database file", "sqlite3.connect dbm.open sqlite3.dbapi2.connect"),
+    (DELETES, "deletes a file", "os.remove os.unlink send2trash.send2trash"),
+    (DELETES, "deletes a directory", "os.rmdir os.removedirs"),
+    (DELETES, "deletes a directory and all that is in it", "shutil.rmtree"),
+    (
+        PROCESS,
+        "runs a command in a shell",
+        "os.system os.popen subprocess.getoutput "
+        "subprocess.getstatusoutput asyncio.create_subprocess_shell",
+    ),
+    (
+        PROCESS,
+        "starts a program",
+        "subprocess.run subprocess.call subprocess.check_call "
+        "subprocess.check_output subprocess.Popen asyncio.create_subprocess_exec os.posix_spawn "
+        "os.posix_spawnp os.startfile os.spawnl os.spawnle os.spawnlp os.spawnlpe os.spawnv "
+        "os.spawnve os.spawnvp os.spawnvpe pty.spawn pexpect.spawn pexpect.run",
+    ),
+    (
+        PROCESS,
+        "replaces the process by another program",
+        "os.execl os.execle os.execlp os.execlpe os.execv os.execve os.execvp os.execvpe",
+    ),
+    (PROCESS, "starts a copy of the process", "os.fork os.forkpty pty.fork"),
+    (
+        PROCESS,
+        "starts worker processes",
+        "multiprocessing.Process multiprocessing.Pool "
+        "multiprocessing.pool.Pool multiprocessing.Manager "
+        "concurrent.futures.ProcessPoolExecutor "
+        "concurrent.futures.process.ProcessPoolExecutor",
+    ),
+    (
+        SIGNALS,
+        "sends a signal",
+        "os.kill os.killpg signal.pthread_kill signal.raise_signal signal.pidfd_send_signal",
+    ),
+    (SIGNALS, "ends the process at once, without clean-up", "os._exit os.abort"),
+    (
+        NETWORK,
+        "opens a socket",
+        "socket.socket socket.create_connection socket.create_server "
+        "socket.socketpair socket.fromfd asyncio.open_connection asyncio.start_server "
+        "asyncio.open_unix_connection asyncio.start_unix_server",
+    ),
+    (
+        NETWORK,
+        "asks a name server",
+        "socket.gethostbyname socket.getaddrinfo "
+        "socket.gethostbyaddr socket.gethostbyname_ex socket.getnameinfo",
+    ),
+    (
+        NETWORK,
+        "fetches a URL",
+        "urllib.request.urlopen urllib.request.urlretrieve "
+        "requests.get requests.post requests.put requests.patch requests.delete requests.head "
+        "requests.request httpx.get httpx.post httpx.put httpx.patch httpx.delete httpx.head "
+        "httpx.request httpx.stream urllib2.urlopen",
+    ),
+    (
+        NETWORK,
+        "opens a web browser",
+        "webbrowser.open webbrowser.open_new webbrowser.open_new_tab webbrowser.get",
+    ),
+    (
+        EVALUATES,
+        "runs a string or file as code",
+        "builtins.eval builtins.exec pandas.eval code.interact runpy.run_module runpy.run_path "
+        "code.InteractiveInterpreter code.InteractiveConsole",
+    ),
+    (EVALUATES, "turns a string into code", "builtins.compile codeop.compile_command"),
+    (
+        IMPORTS,
+        "imports a module by its name as a string",
+        "builtins.__import__ "
+        "importlib.import_module importlib.reload importlib.util.spec_from_file_location "
+        "importlib.util.module_from_spec importlib.machinery.SourceFileLoader imp.load_source "
+        "pkgutil.find_loader zipimport.zipimporter",
+    ),
+    (ENVIRONMENT, "reads or changes environment variables", "os.environ os.environb"),
+    (ENVIRONMENT, "reads an environment variable", "os.getenv os.getenvb"),
+    (ENVIRONMENT, "changes an environment variable", "os.putenv os.unsetenv"),
+    (
+        UNSAFE_DATA,
+        "can run any code that the data names",
+        "pickle.load pickle.loads "
+        "pickle.Unpickler marshal.load marshal.loads shelve.open dill.load dill.loads "
+        "cloudpickle.load cloudpickle.loads joblib.load torch.load yaml.unsafe_load "
+        "yaml.full_load yaml.unsafe_load_all yaml.full_load_all jsonpickle.decode "
+        "pandas.read_pickle",
+    ),
+    (
+        PERMISSIONS,
+        "changes who may use a file",
+        "os.chmod os.chown os.lchown os.fchmod os.fchown shutil.chown os.setxattr",
+    ),
+    (
+        PERMISSIONS,
+        "changes the user the process runs as",
+        "os.setuid os.setgid os.seteuid os.setegid os.setreuid os.setresuid os.setgroups",
+    ),
+    (
+        INTERPRETER,
+        "calls native code",
+        "ctypes.CDLL ctypes.PyDLL ctypes.cdll ctypes.pythonapi "
+        "ctypes.memmove ctypes.memset ctypes.string_at ctypes.cast ctypes.CFUNCTYPE cffi.FFI "
+        "ctypes.util.find_library ctypes.from_address",
+    ),
+    (INTERPRETER, "makes code from raw parts", "types.CodeType types.FunctionType"),
+    (
+        INTERPRETER,
+        "sees the frames or objects of other code",
+        "sys._getframe gc.get_objects "
+        "gc.get_referrers inspect.stack inspect.currentframe sys._current_frames",
+    ),
+    (
+        INTERPRETER,
+        "watches or changes all that runs",
+        "sys.settrace sys.setprofile sys.addaudithook threading.settrace",
+    ),
+)
+
+FUNCTIONS = {name: (kind, reason) for kind, reason, names in _FUNCTIONS for name in names.split()}
+
+_CLIENTS = (
+    "aiohttp asyncssh boto3 ftplib grpc http.client http.server httpx imaplib nntplib paramiko "
+    "poplib pymongo psycopg psycopg2 pymysql redis requests smtplib socketserver telnetlib "
+    "urllib.request urllib3 websocket websockets xmlrpc.client xmlrpc.server"
+)
+CLIENTS = frozenset(_CLIENTS.split())
+"""Modules in which every call is about the network, but for making exceptions."""
+
+_REQUESTS = (
+    "get post put patch delete head options request send stream connect urlopen login "
+    "sendmail send_message retrbinary storbinary exec_command ws_connect"
+)
+REQUESTS = frozenset(_REQUESTS.split())
+"""Methods of what CLIENTS make that talk to the other side."""
+
+# By class: what a method of an instance does.
+_METHODS = (
+    ("pathlib.Path", READS, "reads a file", "read_text read_bytes readlink"),
+    ("pathlib.Path", READS, "lists a directory", "iterdir glob rglob walk"),
+    ("pathlib.Path", WRITES, "writes a file", "write_text write_bytes touch"),
+    ("pathlib.Path", WRITES, "makes a directory", "mkdir"),
+    ("pathlib.Path", WRITES, "moves a file, over what is there", "rename replace"),
+    ("pathlib.Path", WRITES, "makes a link", "symlink_to hardlink_to link_to"),
+    ("pathlib.Path", DELETES, "deletes a file", "unlink"),
+    ("pathlib.Path", DELETES, "deletes a directory", "rmdir"),
+    ("pathlib.Path", PERMISSIONS, "changes who may use a file", "chmod lchmod"),
+    ("socket.socket", NETWORK, "sends or receives", "connect connect_ex bind listen sendto"),
+    ("tarfile.open", WRITES, "unpacks files", "extract"),
+    ("tarfile.TarFile", WRITES, "unpacks files", "extract"),
+    ("zipfile.ZipFile", WRITES, "unpacks files", "extract"),
+)
+
+METHODS = {
+    (owner, name): (kind, reason)
+    for owner, kind, reason, names in _METHODS
+    for name in names.split()
+}
+
+# By name alone, where the class is not known: little else is called so.
+_ANYWHERE = (
+    (READS, "reads a file", "read_text read_bytes"),
+    (
+        WRITES,
+        "writes a file",
+        "write_text write_bytes savefig to_csv to_excel to_feather to_hdf "
+        "to_parquet to_pickle to_stata",
+    ),
+    (WRITES, "unpacks files", "extractall"),
+    (DELETES, "deletes a file", "unlink"),
+    (DELETES, "deletes a directory", "rmdir"),
+)
+
+ANYWHERE = {name: (kind, reason) for kind, reason, names in _ANYWHERE for name in names.split()}
+
+_INNARDS = (
+    "__subclasses__ __globals__ __builtins__ __code__ __closure__ f_globals f_locals f_builtins "
+    "f_back gi_frame cr_frame ag_frame tb_frame"
+)
+INNARDS = frozenset(_INNARDS.split())
+"""Attributes by which code gets from any object to the whole interpreter."""
