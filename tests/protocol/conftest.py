@@ -1,18 +1,17 @@
 """Fixtures that run a test over both transports and in both protocol eras."""
 
 import os
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
+from typing import TextIO
 
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
-from protocol.support import COMMAND, Wire, connected, environment, http_server
+from protocol.support import COMMAND, Connect, Wire, connected, environment, http_server
 
 MODES = [(transport, era) for transport in ("stdio", "http") for era in ("legacy", "modern")]
-
-Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
 
 @pytest.fixture
@@ -35,17 +34,22 @@ def mode(request: pytest.FixtureRequest) -> tuple[str, str]:
     return transport, era
 
 
+@pytest.fixture(scope="session")
+def nowhere() -> Generator[TextIO]:
+    with open(os.devnull, "w") as file:
+        yield file
+
+
 @pytest.fixture
-def connect(mode: tuple[str, str], request: pytest.FixtureRequest) -> Connect:
+def connect(mode: tuple[str, str], nowhere: TextIO, request: pytest.FixtureRequest) -> Connect:
     """Return a way to open clients in the mode of this test, to a server with these settings."""
     transport, era = mode
 
     @asynccontextmanager
     async def over_stdio(**settings: str) -> AsyncGenerator[Client]:
         parameters = StdioServerParameters(command=COMMAND, env=environment(settings))
-        with open(os.devnull, "w") as log:
-            async with connected(stdio_client(parameters, errlog=log), era) as client:
-                yield client
+        async with connected(stdio_client(parameters, errlog=nowhere), era) as client:
+            yield client
 
     @asynccontextmanager
     async def over_http(**settings: str) -> AsyncGenerator[Client]:

@@ -6,16 +6,24 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator, Generator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import anyio
+import httpx2
 from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
 
 COMMAND = os.environ.get("BELLGLASS_TEST_COMMAND", str(Path(sys.executable).parent / "bellglass"))
+
+
+TOKEN = "a-token-for-tests-0123456789-abcdef"
+
+Connect = Callable[..., AbstractAsyncContextManager[Client]]
+"""Opens a client in the mode of the test, to a server with the settings given."""
 
 
 def environment(settings: dict[str, str]) -> dict[str, str]:
@@ -143,6 +151,16 @@ async def connected(target: Any, era: str) -> AsyncGenerator[Client]:
     with anyio.fail_after(100):
         async with Client(target, mode="legacy" if era == "legacy" else "auto") as client:
             yield client
+
+
+@asynccontextmanager
+async def authorized(url: str, era: str) -> AsyncGenerator[Client]:
+    """Connect with the token of the tests."""
+    async with (
+        httpx2.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"}) as http,
+        connected(streamable_http_client(url, http_client=http), era) as client,
+    ):
+        yield client
 
 
 def text_of(result: CallToolResult) -> str:

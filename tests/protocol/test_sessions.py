@@ -1,11 +1,12 @@
 """Which session a call works in."""
 
+from functools import partial
+
 import anyio
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
-from protocol.support import connected, http_server, record_of, text_of
-
 from mcp.types import CallToolResult
+from protocol.support import TOKEN, Connect, authorized, connected, http_server, record_of, text_of
 
 
 async def run(client: Client, code: str, session_id: str | None = None) -> CallToolResult:
@@ -37,7 +38,9 @@ async def test_named_session_keeps_variables_and_files(client: Client) -> None:
     session_id = await session_of(client, "x = 41; open('note', 'w').write('here')")
 
     assert text_of(await run(client, "x + 1", session_id)).startswith("42\n")
-    files = await client.call_tool("execute_bash", {"command": "cat note", "session_id": session_id})
+    files = await client.call_tool(
+        "execute_bash", {"command": "cat note", "session_id": session_id}
+    )
     assert text_of(files).startswith("here\n")
 
 
@@ -47,7 +50,7 @@ async def test_session_is_named_in_text_and_record(client: Client) -> None:
     assert text_of(result).splitlines()[-1] == f"session_id: {record_of(result)['session_id']}"
 
 
-async def test_explicit_sessions_are_new_for_every_call(connect) -> None:
+async def test_explicit_sessions_are_new_for_every_call(connect: Connect) -> None:
     async with connect(BELLGLASS_SESSIONS="explicit") as client:
         first, second = await session_of(client), await session_of(client)
 
@@ -55,7 +58,7 @@ async def test_explicit_sessions_are_new_for_every_call(connect) -> None:
         assert text_of(await run(client, "'alive'", first)).startswith("'alive'")
 
 
-async def test_two_clients_share_nothing(connect) -> None:
+async def test_two_clients_share_nothing(connect: Connect) -> None:
     async with connect() as one, connect() as other:
         await run(one, "secret = 1; open('secret', 'w').write('x')")
 
@@ -63,12 +66,10 @@ async def test_two_clients_share_nothing(connect) -> None:
         assert text_of(await run(other, "import os; os.listdir()")).startswith("[]")
 
 
-async def test_two_sessions_of_one_client_share_nothing(client: Client) -> None:
-    one = await session_of(client, "secret = 1; open('secret', 'w').write('x')")
-    await client.call_tool("close_session", {"session_id": await session_of(client)})
-    other = await run(client, "import os; 'secret' in globals(), os.listdir()", None)
-    if record_of(other)["session_id"] == one:
-        return  # a legacy connection: the case above is the one that tells
+async def test_two_sessions_of_one_client_share_nothing(connect: Connect) -> None:
+    async with connect(BELLGLASS_SESSIONS="explicit") as client:
+        await session_of(client, "secret = 1; open('secret', 'w').write('x')")
+        other = await run(client, "import os; 'secret' in globals(), os.listdir()")
 
     assert text_of(other).startswith("(False, [])")
 
@@ -97,22 +98,37 @@ async def test_default_session_of_a_connection_is_made_anew_after_it_was_closed(
     assert text_of(await run(client, "'again'")).startswith("'again'")
 
 
-async def test_sessions_run_side_by_side_and_calls_on_one_in_turn(client: Client) -> None:
-    one, other = await session_of(client, "log = []"), await session_of(client)
-    if one == other:
-        other = record_of(await run(client, "1"))["session_id"]
-    ended = []
-
-    async def call(code: str, session_id: str, name: str) -> None:
-        await run(client, code, session_id)
-        ended.append(name)
+async def test_calls_on_one_session_take_turns(client: Client) -> None:
+    session_id = await session_of(client, "import time; log = []")
+    code = "log.append('in'); time.sleep(0.05); log.append('out')"
 
     async with anyio.create_task_group() as tasks:
-        for number in range(3):
-            tasks.start_soon(call, f"log.append({number})", one, str(number))
+        for _ in range(3):
+            tasks.start_soon(run, client, code, session_id)
 
-    assert sorted(ended) == ["0", "1", "2"]
-    assert len(eval(text_of(await run(client, "log", one)).splitlines()[0])) == 3
+    log = text_of(await run(client, "log", session_id))
+    assert log.startswith("['in', 'out', 'in', 'out', 'in', 'out']")
+
+
+async def test_calls_on_two_sessions_run_side_by_side(connect: Connect) -> None:
+    async with connect(BELLGLASS_SESSIONS="explicit") as client:
+        waiting = anyio.Event()
+
+        async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+            waiting.set()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(
+                partial(
+                    client.call_tool,
+                    "execute_python",
+                    {"code": "print('on', flush=True); import time; time.sleep(60)", "timeout": 90},
+                    progress_callback=on_progress,
+                )
+            )
+            await waiting.wait()
+            assert text_of(await run(client, "1")).startswith("1\n")
+            tasks.cancel_scope.cancel()
 
 
 async def test_list_names_only_what_the_caller_may_know(
@@ -158,7 +174,7 @@ async def test_session_ends_after_the_grace_of_its_legacy_connection() -> None:
                     listing = text_of(await client.call_tool("list_sessions", {}))
 
 
-async def test_session_ends_when_it_is_idle(connect) -> None:
+async def test_session_ends_when_it_is_idle(connect: Connect) -> None:
     async with connect(BELLGLASS_IDLE_SECONDS="0.5") as client:
         session_id = await session_of(client)
         await anyio.sleep(2)  # the time itself is what is tested
@@ -168,20 +184,10 @@ async def test_session_ends_when_it_is_idle(connect) -> None:
     assert result.is_error
 
 
-async def test_sessions_are_limited_and_the_longest_unused_makes_room(connect) -> None:
+async def test_sessions_are_limited_and_the_longest_unused_makes_room(connect: Connect) -> None:
     async with connect(BELLGLASS_MAX_SESSIONS="2", BELLGLASS_SESSIONS="explicit") as client:
         first, second, third = [await session_of(client) for _ in range(3)]
 
         assert (await run(client, "1", first)).is_error
         assert not (await run(client, "1", second)).is_error
         assert not (await run(client, "1", third)).is_error
-
-
-TOKEN = "a-token-for-tests-0123456789-abcdef"
-
-
-def authorized(url: str, era: str):
-    import httpx2
-
-    http = httpx2.AsyncClient(headers={"authorization": f"Bearer {TOKEN}"})
-    return connected(streamable_http_client(url, http_client=http), era)

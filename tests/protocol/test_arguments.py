@@ -1,0 +1,65 @@
+"""Wrong arguments: each gets an answer that a model can act on, and none ends the server."""
+
+from typing import Any
+
+import pytest
+from mcp import Client
+from protocol.support import Wire, text_of
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({}, "code is missing"),
+    ({"code": 5}, "code must be a string, not a number"),
+    ({"code": ["1"]}, "code must be a string, not an array"),
+    ({"code": None}, "code must be a string, not null"),
+    ({"code": "x = '\0'"}, "NUL character in line 1"),
+    ({"code": "x" * 1_000_001}, "1,000,001 characters, of which it may have 1,000,000"),
+    ({"code": "1", "timeout": -1}, "above 0 and at most 300, not -1"),
+    ({"code": "1", "timeout": 0}, "above 0 and at most 300, not 0"),
+    ({"code": "1", "timeout": 301}, "above 0 and at most 300, not 301"),
+    ({"code": "1", "timeout": "soon"}, "above 0 and at most 300, not 'soon'"),
+    ({"code": "1", "session_id": 5}, "session_id must be a string"),
+    ({"code": "1", "session_id": {"id": "x"}}, "session_id must be a string"),
+    ({"code": "1", "session_id": "x" * 1000}, "session_id has 1,000 characters"),
+    ({"code": "1", "session_id": ""}, "Call again without session_id"),
+    ({"code": "1", "session_id": "../../etc/passwd"}, "Call again without session_id"),
+    ({"code": "1", "sessionid": "x"}, "did you mean 'session_id'?"),
+]
+
+
+async def test_wrong_argument_is_explained(client: Client, subtests: pytest.Subtests) -> None:
+    for arguments, explanation in WRONG:
+        with subtests.test(explanation):
+            result = await client.call_tool("execute_python", arguments)
+
+            assert result.is_error
+            assert explanation in text_of(result)
+            assert len(text_of(result)) < 1_000
+
+    alive = await client.call_tool("execute_python", {"code": "40 + 2"})
+    assert text_of(alive).startswith("42\n")
+
+
+async def test_unknown_tool_is_told_which_there_are(client: Client) -> None:
+    result = await client.call_tool("x" * 100_000, {})
+
+    assert result.is_error
+    assert "execute_python" in text_of(result)
+    assert len(text_of(result)) < 1_000
+
+
+@pytest.mark.parametrize("timeout", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
+async def test_time_limit_that_is_no_number_is_refused(wire: Wire, timeout: bytes) -> None:
+    answer = await wire.ask(
+        b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"execute_python",'
+        b'"arguments":{"code":"1","timeout":' + timeout + b"}}}"
+    )
+
+    assert answer["result"]["isError"]
+    assert "above 0 and at most 300" in answer["result"]["content"][0]["text"]
+
+
+async def test_empty_code_has_a_friendly_answer(client: Client) -> None:
+    result = await client.call_tool("execute_python", {"code": ""})
+
+    assert not result.is_error
+    assert "nothing to run" in text_of(result)

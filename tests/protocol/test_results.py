@@ -1,0 +1,116 @@
+"""How the end of a run is told: first line, record, and whether it counts as an error."""
+
+from typing import Any
+
+import pytest
+from mcp import Client
+from protocol.support import Connect, record_of, text_of
+
+ENDS: list[tuple[dict[str, Any], str, str, str]] = [
+    ({"code": "1 / 0"}, "error", "kept", "Failed: ZeroDivisionError: division by zero (line 1)"),
+    ({"code": "x ="}, "error", "kept", "Failed: SyntaxError"),
+    ({"code": "import sys; sys.exit(3)"}, "exit", "kept", "Exited with code 3"),
+    ({"code": "while True: pass", "timeout": 1}, "timeout", "kept", "Timed out after 1 s"),
+    ({"code": "import os; os._exit(1)"}, "exit", "restored", "Exited with code 1"),
+    ({"code": "import os; os.kill(os.getpid(), 11)"}, "crashed", "restored", "Crashed: SIGSEGV"),
+    ({"code": "x = bytearray(8 * 1024**3)"}, "", "", "Failed: MemoryError"),
+]
+
+
+async def test_first_line_says_how_it_ended(client: Client, subtests: pytest.Subtests) -> None:
+    first = await client.call_tool("execute_python", {"code": "kept = 1"})
+    session_id = record_of(first)["session_id"]
+    for arguments, status, state, line in ENDS:
+        with subtests.test(line):
+            result = await client.call_tool(
+                "execute_python", {**arguments, "session_id": session_id}
+            )
+
+            assert text_of(result).startswith(line), text_of(result)
+            assert not result.is_error
+            assert status in record_of(result)["status"]
+            assert state in record_of(result)["state"]
+            after = await client.call_tool(
+                "execute_python", {"code": "kept", "session_id": session_id}
+            )
+            assert text_of(after).startswith("1\n")
+
+
+async def test_setting_makes_code_that_failed_an_error(connect: Connect) -> None:
+    async with connect(BELLGLASS_ERRORS_AS_TOOL_ERRORS="true") as client:
+        failed = await client.call_tool("execute_python", {"code": "1 / 0"})
+        fine = await client.call_tool("execute_python", {"code": "1"})
+
+    assert failed.is_error
+    assert not fine.is_error
+
+
+async def test_record_has_what_a_program_wants(client: Client) -> None:
+    record = record_of(await client.call_tool("execute_python", {"code": "print('x' * 100_000)"}))
+
+    assert record["status"] == "ok"
+    assert record["wall_seconds"] > 0
+    assert record["cpu_seconds"] >= 0
+    assert record["peak_memory_bytes"] > 1_000_000
+    assert record["cut"]["stdout"] > 70_000
+    assert record["cut"]["stderr"] == 0
+    assert record["files"]["stdout"]["bytes"] == 100_001
+
+
+async def test_long_output_is_cut_and_can_be_read_on(client: Client) -> None:
+    result = await client.call_tool(
+        "execute_python", {"code": "for i in range(100_000): print('line', i)"}
+    )
+    text, record = text_of(result), record_of(result)
+
+    assert len(text) < 40_000
+    assert text.startswith("line 0\n")
+    assert "line 99999" in text
+    assert record["files"]["stdout"]["path"] in text
+    rest = await client.call_tool(
+        "execute_bash",
+        {
+            "command": f"sed -n 50001p {record['files']['stdout']['path']}",
+            "session_id": record["session_id"],
+        },
+    )
+    assert text_of(rest).startswith("line 50000\n")
+
+
+async def test_output_stands_in_the_order_of_a_console(client: Client) -> None:
+    code = "import sys\nprint('out')\nprint('err', file=sys.stderr)\n'value'"
+    lines = text_of(await client.call_tool("execute_python", {"code": code})).splitlines()
+
+    assert lines[:4] == ["out", "'value'", "stderr:", "err"]
+
+
+async def test_nothing_to_say_is_said(client: Client) -> None:
+    assert text_of(await client.call_tool("execute_python", {"code": "x = 1"})).startswith(
+        "(no output)\n"
+    )
+
+
+async def test_hint_for_a_variable_of_another_session(connect: Connect) -> None:
+    async with connect(BELLGLASS_SESSIONS="explicit") as client:
+        await client.call_tool("execute_python", {"code": "x = 1"})
+        result = await client.call_tool("execute_python", {"code": "x"})
+
+    assert "pass the session_id" in text_of(result)
+
+
+async def test_progress_tells_the_last_line_at_most_twice_a_second(client: Client) -> None:
+    heard: list[tuple[float, float | None, str | None]] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        heard.append((progress, total, message))
+
+    code = "import time\nfor i in range(60):\n    print('step', i, flush=True); time.sleep(0.02)"
+    await client.call_tool(
+        "execute_python", {"code": code, "timeout": 20}, progress_callback=on_progress
+    )
+
+    assert 1 <= len(heard) <= 5
+    assert all(message is not None and message.startswith("step") for _, _, message in heard)
+    assert {total for _, total, _ in heard} == {20}
+    times = [progress for progress, _, _ in heard]
+    assert times == sorted(set(times))

@@ -1,0 +1,95 @@
+"""However the server ends, within seconds nothing of it is left, also in the middle of a call."""
+
+import signal
+
+import anyio
+import pytest
+from mcp import MCPError
+from mcp.client.streamable_http import streamable_http_client
+from protocol.support import Wire, connected, descendants, gone, http_server
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+ENDLESS = "print('on', flush=True)\nwhile True: pass"
+
+
+async def test_end_of_input_ends_everything(wire: Wire) -> None:
+    await wire.start_call(ENDLESS, timeout=60)
+    below = descendants(wire.process.pid)
+    assert below
+    assert wire.process.stdin is not None
+
+    wire.process.stdin.close()
+
+    assert await wire.ended(2) == 0
+    with anyio.fail_after(2):
+        await gone(*below)
+
+
+async def test_end_of_input_without_a_call_ends_at_once(wire: Wire) -> None:
+    assert wire.process.stdin is not None
+
+    wire.process.stdin.close()
+
+    assert await wire.ended(1) == 0
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+async def test_signal_ends_everything_while_input_stays_open(
+    wire: Wire, number: signal.Signals
+) -> None:
+    await wire.start_call(ENDLESS, timeout=60)
+    below = descendants(wire.process.pid)
+
+    wire.process.send_signal(number)
+
+    assert await wire.ended(4) == 128 + number
+    with anyio.fail_after(2):
+        await gone(*below)
+
+
+async def test_killed_server_leaves_nothing(wire: Wire) -> None:
+    await wire.start_call(ENDLESS, timeout=60)
+    below = descendants(wire.process.pid)
+
+    wire.process.kill()
+
+    with anyio.fail_after(5):
+        await gone(*below)
+
+
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+async def test_signal_ends_an_http_server_in_the_middle_of_a_call(
+    era: str, number: signal.Signals
+) -> None:
+    with http_server() as (server, url):
+        running = anyio.Event()
+
+        async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+            running.set()
+
+        async def call() -> None:
+            with pytest.raises(MCPError):
+                await client.call_tool(
+                    "execute_python",
+                    {"code": ENDLESS, "timeout": 60},
+                    progress_callback=on_progress,
+                )
+
+        async with (
+            connected(streamable_http_client(url), era) as client,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(call)
+            with anyio.fail_after(60):
+                await running.wait()
+            below = descendants(server.process.pid)
+            assert below
+
+            server.process.send_signal(number)
+
+            assert await server.ended(5) == 128 + number
+            with anyio.fail_after(2):
+                await gone(*below)
+        assert "Traceback" not in server.log
