@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Literal
 
 import anyio
@@ -13,6 +13,7 @@ from bellglass.sandboxes.base import Limits, Sandbox
 from bellglass.sandboxes.embedded import cgroups
 from bellglass.sandboxes.embedded.advice import advice
 from bellglass.sandboxes.embedded.bubblewrap import Bubblewrap
+from bellglass.sandboxes.embedded.diagnosis import Finding, findings, python_finding
 from bellglass.sandboxes.embedded.failure import LaunchFailed
 from bellglass.sandboxes.embedded.places import PLACE_SECONDS, Launcher, place, receive_frame
 from bellglass.sandboxes.embedded.python import find_python
@@ -22,6 +23,7 @@ from bellglass.sandboxes.protocol import Ready
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from anyio.abc import ByteStream
 
@@ -55,25 +57,36 @@ class EmbeddedSandbox(Sandbox):
         self._preload = preload
         self._launcher: Launcher | None = None
         self._cgroups: cgroups.Cgroups | None = None
+        self._failures: list[LaunchFailed] = []
         self._starting = anyio.Lock()
 
     @asynccontextmanager
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
         """Make a place: see `Sandbox.connect`."""
-        launcher = await self.launcher()
-        groups = self.cgroups()
-        entering = place(launcher, self.limits, groups)
-        try:
-            stream = await entering.__aenter__()
-        except LaunchFailed as exc:
-            raise SandboxUnavailable(_NAME, advice(exc)) from exc
-        try:
+        async with AsyncExitStack() as stack:
+            try:
+                stream = await stack.enter_async_context(await self._place())
+            except LaunchFailed as exc:
+                if await self._usable():
+                    raise SandboxUnavailable(_NAME, advice(exc)) from exc
+                # The zygote ended meanwhile, killed for memory perhaps. A new one is worth a try.
+                try:
+                    stream = await stack.enter_async_context(await self._place())
+                except LaunchFailed as again:
+                    raise SandboxUnavailable(_NAME, advice(again)) from again
             yield stream
-        except BaseException as exc:
-            if not await entering.__aexit__(type(exc), exc, exc.__traceback__):
-                raise
-        else:
-            await entering.__aexit__(None, None, None)
+
+    async def _place(self) -> AbstractAsyncContextManager[ByteStream]:
+        return place(await self.launcher(), self.limits, self.cgroups())
+
+    async def _usable(self) -> bool:
+        """Whether the launcher is worth keeping; if not, it is ended here."""
+        async with self._starting:
+            if self._launcher is not None and not self._launcher.alive:
+                launcher, self._launcher = self._launcher, None
+                with anyio.CancelScope(shield=True):
+                    await launcher.aclose()
+            return self._launcher is not None
 
     def cgroups(self) -> cgroups.Cgroups:
         """Return the way of making control groups here, found at the first call."""
@@ -91,8 +104,9 @@ class EmbeddedSandbox(Sandbox):
             if self._launcher is not None and self._launcher.alive:
                 return self._launcher
             if self._launcher is not None:
-                await self._launcher.aclose()
-                self._launcher = None
+                launcher, self._launcher = self._launcher, None
+                with anyio.CancelScope(shield=True):
+                    await launcher.aclose()
             if sys.platform != "linux":
                 raise SandboxUnavailable(
                     _NAME, "it needs Linux. Use the docker sandbox, or E2B, on this system."
@@ -101,7 +115,8 @@ class EmbeddedSandbox(Sandbox):
             return self._launcher
 
     async def _first_that_works(self) -> Launcher:
-        failures = []
+        failures: list[LaunchFailed] = []
+        self._failures = failures
         for name in ("zygote", "bubblewrap"):
             if self._wanted in (name, "auto"):
                 try:
@@ -154,6 +169,16 @@ class EmbeddedSandbox(Sandbox):
         ]
         if missing:
             raise SandboxUnavailable(_NAME, f"a place came up without {', '.join(missing)}.")
+
+    async def diagnose(self) -> list[Finding]:
+        """Return what `bellglass doctor` says of this machine: (what, whether it holds, detail)."""
+        python = find_python(self._python)
+        try:
+            launcher = await self.launcher()
+        except SandboxUnavailable as exc:
+            return [("launcher", False, exc.reason), python_finding(python)]
+        failed = [str(failure) for failure in self._failures]
+        return [*findings(launcher, failed, self.cgroups()), python_finding(python)]
 
     async def aclose(self) -> None:
         """End the zygote."""
