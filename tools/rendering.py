@@ -109,8 +109,10 @@ def _outcome(execution: Execution, bench: Workbench, timeout: float) -> str:
             return f"Killed: out of memory (limit {bench.limits.memory_bytes // MIB} MB)"
         case "killed":
             return f"Killed by {execution.signal or 'a signal'}"
+        case "crashed" if execution.signal:
+            return f"Crashed: {execution.signal}"
         case "crashed":
-            return f"Crashed: {execution.signal or 'the interpreter died'}"
+            return f"Crashed: the interpreter exited with code {execution.exit_code}"
         case "lost":
             return "Lost: the sandbox died while it ran the code"
         case _:

@@ -172,20 +172,20 @@ def record_of(result: CallToolResult) -> dict[str, Any]:
     return record
 
 
-def descendants(pid: int) -> list[int]:
-    """Return the processes below `pid`."""
-    parents: dict[int, int] = {}
+def sandbox_processes() -> set[int]:
+    """Return the processes of every sandbox on this machine, that of the launcher among them.
+
+    They are no children of the server: the launcher leaves its user and its session.
+    """
+    found = set()
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            parents[int(entry.name)] = int(fields[1])
-    found = [pid]
-    for one in found:
-        found.extend(child for child, parent in parents.items() if parent == one)
-    return found[1:]
+        try:
+            name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
+        except OSError:
+            continue
+        if name in ("bellglass-zyg", "bwrap") and not rest.startswith(" Z"):
+            found.add(int(entry.name))
+    return found
 
 
 async def gone(*pids: int) -> None:

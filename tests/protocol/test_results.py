@@ -11,7 +11,12 @@ ENDS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"code": "x ="}, "error", "kept", "Failed: SyntaxError"),
     ({"code": "import sys; sys.exit(3)"}, "exit", "kept", "Exited with code 3"),
     ({"code": "while True: pass", "timeout": 1}, "timeout", "kept", "Timed out after 1 s"),
-    ({"code": "import os; os._exit(1)"}, "exit", "restored", "Exited with code 1"),
+    (
+        {"code": "import os; os._exit(1)"},
+        "crashed",
+        "restored",
+        "Crashed: the interpreter exited with code 1. Variables are as they were before this call.",
+    ),
     ({"code": "import os; os.kill(os.getpid(), 11)"}, "crashed", "restored", "Crashed: SIGSEGV"),
     ({"code": "x = bytearray(8 * 1024**3)"}, "", "", "Failed: MemoryError"),
 ]

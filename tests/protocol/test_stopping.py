@@ -6,7 +6,7 @@ import anyio
 import pytest
 from mcp import MCPError
 from mcp.client.streamable_http import streamable_http_client
-from protocol.support import Wire, connected, descendants, gone, http_server
+from protocol.support import Wire, connected, gone, http_server, sandbox_processes
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -14,16 +14,17 @@ ENDLESS = "print('on', flush=True)\nwhile True: pass"
 
 
 async def test_end_of_input_ends_everything(wire: Wire) -> None:
+    before = sandbox_processes()
     await wire.start_call(ENDLESS, timeout=60)
-    below = descendants(wire.process.pid)
-    assert below
+    started = sandbox_processes() - before
+    assert started
     assert wire.process.stdin is not None
 
     wire.process.stdin.close()
 
     assert await wire.ended(2) == 0
     with anyio.fail_after(2):
-        await gone(*below)
+        await gone(*started)
 
 
 async def test_end_of_input_without_a_call_ends_at_once(wire: Wire) -> None:
@@ -38,24 +39,26 @@ async def test_end_of_input_without_a_call_ends_at_once(wire: Wire) -> None:
 async def test_signal_ends_everything_while_input_stays_open(
     wire: Wire, number: signal.Signals
 ) -> None:
+    before = sandbox_processes()
     await wire.start_call(ENDLESS, timeout=60)
-    below = descendants(wire.process.pid)
+    started = sandbox_processes() - before
 
     wire.process.send_signal(number)
 
     assert await wire.ended(4) == 128 + number
     with anyio.fail_after(2):
-        await gone(*below)
+        await gone(*started)
 
 
 async def test_killed_server_leaves_nothing(wire: Wire) -> None:
+    before = sandbox_processes()
     await wire.start_call(ENDLESS, timeout=60)
-    below = descendants(wire.process.pid)
+    started = sandbox_processes() - before
 
     wire.process.kill()
 
     with anyio.fail_after(5):
-        await gone(*below)
+        await gone(*started)
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
@@ -64,6 +67,7 @@ async def test_signal_ends_an_http_server_in_the_middle_of_a_call(
     era: str, number: signal.Signals
 ) -> None:
     with http_server() as (server, url):
+        before = sandbox_processes()
         running = anyio.Event()
 
         async def on_progress(progress: float, total: float | None, message: str | None) -> None:
@@ -84,12 +88,12 @@ async def test_signal_ends_an_http_server_in_the_middle_of_a_call(
             tasks.start_soon(call)
             with anyio.fail_after(60):
                 await running.wait()
-            below = descendants(server.process.pid)
-            assert below
+            started = sandbox_processes() - before
+            assert started
 
             server.process.send_signal(number)
 
             assert await server.ended(5) == 128 + number
             with anyio.fail_after(2):
-                await gone(*below)
+                await gone(*started)
         assert "Traceback" not in server.log

@@ -1,0 +1,102 @@
+"""From what the sandbox reports of a check to the answer of validate_code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, Field, ValidationError
+
+from bellglass.sandboxes.errors import SessionLost
+from bellglass.tools.rendering import shortened
+from bellglass.tools.results import Finding, Language, Risk, Validation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bellglass.sandboxes.execution import Execution
+
+TEXT_CHARACTERS = 40_000
+
+
+class _Part(BaseModel):
+    """One message of `runner.check`."""
+
+    errors: list[Finding] | None = Field(default=None, max_length=200)
+    warnings: list[Finding] = Field(default=[], max_length=200)
+    risks: list[Risk] = Field(default=[], max_length=200)
+    notes: list[str] = Field(default=[], max_length=20)
+    finished: bool = False
+
+
+def validation_of(execution: Execution, language: Language, seconds: float) -> Validation:
+    """Return what a check found; a parser that died of the code found the code at fault.
+
+    Raises:
+        SessionLost: The sandbox sent something else than a check.
+    """
+    try:
+        parts = [_Part.model_validate(part) for part in execution.report[:100]]
+    except ValidationError as exc:
+        raise SessionLost("The sandbox sent a malformed reply.") from exc
+    errors = [error for part in parts for error in part.errors or []]
+    notes = [note for part in parts for note in part.notes]
+    if not any(part.finished for part in parts):
+        if all(part.errors is None for part in parts):
+            errors.append(Finding(message=_died(execution, seconds)))
+        else:
+            notes.append("Warnings and risks are incomplete: looking for them took too much.")
+    return Validation(
+        valid=not errors,
+        language=language,
+        errors=errors,
+        warnings=[warning for part in parts for warning in part.warnings],
+        risks=[risk for part in parts for risk in part.risks],
+        notes=notes,
+    )
+
+
+def _died(execution: Execution, seconds: float) -> str:
+    match execution.status:
+        case "timeout":
+            return f"Too large or nested too deeply: it could not be parsed within {seconds:g} s."
+        case "crashed":
+            return (
+                f"Nested too deeply: the parser crashed on it ({execution.signal or 'no reason'})."
+            )
+        case "oom" | "killed" | "lost":
+            return "Too large or nested too deeply: parsing it ran out of memory."
+        case _:
+            return "It could not be parsed: the parser failed on it."
+
+
+def validation_text(validation: Validation) -> str:
+    """Return the validation in words."""
+    return shortened("\n".join(_lines(validation)), TEXT_CHARACTERS)
+
+
+def _lines(validation: Validation) -> Iterator[str]:
+    name = validation.language.capitalize()
+    if validation.errors:
+        yield f"Not valid {name}:"
+        yield from map(_shown, validation.errors)
+    else:
+        yield f"Valid {name}: the syntax is right. Nothing was run."
+    if validation.warnings:
+        yield "Warnings:"
+        yield from map(_shown, validation.warnings)
+    if validation.risks:
+        yield "Risks (what it could do; the sandbox, not this list, is the boundary):"
+        for risk in validation.risks:
+            yield f"line {risk.line}, column {risk.column}: {risk.kind}: {risk.reason}"
+    elif validation.valid and not validation.notes:
+        yield "No risky operation found."
+    for note in validation.notes:
+        yield f"Note: {note}"
+
+
+def _shown(finding: Finding) -> str:
+    if finding.line is None:
+        return finding.message
+    column = f", column {finding.column}" if finding.column is not None else ""
+    source = "".join(f"\n    {line}" for line in (finding.source or "").split("\n"))
+    return f"line {finding.line}{column}: {finding.message}{source}"

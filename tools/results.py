@@ -1,0 +1,85 @@
+"""What validate_code and run_tests answer, for programs; the text beside it says the same."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from mcp.types import CallToolResult, TextContent
+from pydantic import BaseModel, ConfigDict, Field
+
+Language = Literal["python", "bash"]
+
+
+def _without_titles(schema: dict[str, Any]) -> None:
+    """Drop the titles that pydantic makes from names: the listing is paid for in every chat."""
+    schema.pop("title", None)
+    for field in schema.get("properties", {}).values():
+        field.pop("title", None)
+
+
+class _Result(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra=_without_titles)
+
+
+class Finding(_Result):
+    line: int | None = None
+    column: int | None = None
+    message: str = Field(max_length=2_000)
+    source: str | None = Field(default=None, max_length=2_000)
+    """The line, with a caret under the column where that is known."""
+
+
+class Risk(_Result):
+    kind: str = Field(max_length=100)
+    line: int
+    column: int
+    reason: str = Field(max_length=2_000)
+
+
+class Validation(_Result):
+    valid: bool
+    language: Language
+    errors: list[Finding] = []
+    warnings: list[Finding] = []
+    risks: list[Risk] = Field(default=[], description="What the code could do.")
+    notes: list[str] = []
+
+
+class TestOutcome(_Result):
+    __test__ = False
+
+    id: str
+    outcome: Literal["passed", "failed", "error", "skipped", "not_run"]
+    seconds: float = 0.0
+    message: str | None = None
+    expected: str | None = None
+    actual: str | None = None
+    stdout: str | None = None
+
+
+class TestRun(_Result):
+    """How a suite ended, test by test."""
+
+    __test__ = False
+
+    session_id: str
+    ok: bool = Field(description="Every test ran and none failed.")
+    total: int
+    passed: int
+    failed: int
+    errors: int
+    skipped: int
+    not_run: int
+    timed_out: bool
+    error: str | None = Field(default=None, description="Why the run as a whole went wrong.")
+    seconds: float
+    tests: list[TestOutcome]
+    notes: list[str] = []
+
+
+def result_of(record: Validation | TestRun, text: str) -> CallToolResult:
+    """Return both halves: clients show a model the one or the other, seldom both."""
+    return CallToolResult(
+        structured_content=record.model_dump(mode="json", exclude_none=True),
+        content=[TextContent(type="text", text=text)],
+    )

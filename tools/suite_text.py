@@ -1,0 +1,87 @@
+"""A test run as a model reads it: the counts, then each failure, then the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bellglass.tools.rendering import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bellglass.tools.results import TestOutcome, TestRun
+
+FAILURE_CHARACTERS = 3_000
+FAILURES_CHARACTERS = 30_000
+LIST_CHARACTERS = 3_000
+
+
+def run_text(run: TestRun, timeout: float) -> str:
+    """Return the run in words."""
+    return "\n".join([*_parts(run, timeout), f"session_id: {run.session_id}"])
+
+
+def _parts(run: TestRun, timeout: float) -> Iterator[str]:
+    yield _counts(run)
+    if run.timed_out:
+        yield f"Timed out after {timeout:g} s; what had finished is reported."
+    if run.error is not None:
+        yield shortened(run.error, FAILURE_CHARACTERS)
+    yield from _failures([test for test in run.tests if test.outcome in ("failed", "error")])
+    for word, outcome in (("Not run", "not_run"), ("Skipped", "skipped"), ("Passed", "passed")):
+        names = [
+            f"{test.id} ({test.message})" if outcome == "skipped" and test.message else test.id
+            for test in run.tests
+            if test.outcome == outcome
+        ]
+        if names:
+            yield shortened(f"{word}: {', '.join(names)}", LIST_CHARACTERS)
+    for note in run.notes:
+        yield f"Note: {note}"
+
+
+def _counts(run: TestRun) -> str:
+    others = [
+        f"{count} {word}"
+        for count, word in (
+            (run.failed, "failed"),
+            (run.errors, "could not run"),
+            (run.skipped, "skipped"),
+            (run.not_run, "not run"),
+        )
+        if count
+    ]
+    if not run.total:
+        return "No test ran."
+    if not others and run.ok:
+        whole = "The test" if run.total == 1 else f"All {run.total} tests"
+        return f"{whole} passed ({run.seconds:.2f} s)."
+    details = f": {', '.join(others)}" if others else ""
+    return f"{run.passed} of {run.total} passed{details} ({run.seconds:.2f} s)."
+
+
+def _failures(failures: list[TestOutcome]) -> Iterator[str]:
+    room = FAILURES_CHARACTERS
+    for index, test in enumerate(failures):
+        text = _failure(test)
+        room -= len(text)
+        if room < 0:
+            names = ", ".join(test.id for test in failures[index:])
+            yield shortened(f"\nFailed as well: {names}", LIST_CHARACTERS)
+            break
+        yield text
+    if failures:
+        yield ""
+
+
+def _failure(test: TestOutcome) -> str:
+    lines = [f"\n{test.outcome.upper()} {test.id}"]
+    if test.expected is not None:
+        lines.append(f"expected: {shortened(test.expected, FAILURE_CHARACTERS // 2)}")
+    if test.actual is not None:
+        lines.append(f"actual:   {shortened(test.actual, FAILURE_CHARACTERS // 2)}")
+    if test.message:
+        lines.append(shortened(test.message.strip("\n"), FAILURE_CHARACTERS))
+    if test.stdout:
+        lines.append(f"stdout:\n{shortened(test.stdout.rstrip(), FAILURE_CHARACTERS // 2)}")
+    return "\n".join(lines)

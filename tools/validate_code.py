@@ -1,0 +1,33 @@
+from typing import Annotated
+
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from bellglass.tools.arguments import MAX_CODE
+from bellglass.tools.check_report import validation_of, validation_text
+from bellglass.tools.errors import reported_to_model
+from bellglass.tools.results import Language, Validation, result_of
+from bellglass.tools.workbench import Workbench
+
+SECONDS = 10
+"""A program of 500 lines takes 20 ms."""
+
+
+async def validate_code(
+    code: Annotated[str, Field(max_length=MAX_CODE)],
+    ctx: Context[Workbench],
+    language: Language = "python",
+) -> Annotated[CallToolResult, Validation]:
+    """Check code without running any of it.
+
+    Names syntax errors with line and column, mistakes that are certain, and risks: what the code
+    could do (read or delete files, start processes, open the network, evaluate strings and so on),
+    with line and reason. This informs and never guards: the sandbox is what keeps code from harm.
+    """
+    with reported_to_model():
+        session = await ctx.request_context.lifespan_context.sessions.shared()
+        arguments = {"code": code, "language": language}
+        execution = await session.run("check", arguments, timeout=SECONDS)
+        validation = validation_of(execution, language, SECONDS)
+    return result_of(validation, validation_text(validation))
