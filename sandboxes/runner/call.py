@@ -274,6 +274,8 @@ class Call:
         code = None
         if status is not None and os.WIFEXITED(status):
             code = os.WEXITSTATUS(status)
+        elif number and self.verdict in (None, "oom"):
+            code = 128 + number  # as a shell tells it
         if self.verdict is not None:
             name = self.verdict
         elif self.answer is not None:
