@@ -1,0 +1,224 @@
+"""The embedded sandbox when something ends that should not, or lacks what it should have."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from bellglass.sandboxes.base import MIB, Limits
+from bellglass.sandboxes.embedded import EmbeddedSandbox
+from bellglass.sandboxes.embedded.places import receive_frame
+from bellglass.sandboxes.embedded.zygote import Zygote
+from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.sandboxes.protocol import Ready
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from anyio.abc import ByteStream
+
+    from bellglass.sandboxes.embedded.stream import SocketStream
+
+LIMITS = Limits(memory_bytes=300 * MIB)
+
+READY = Ready(
+    type="ready",
+    python="3.11.7",
+    uid=1000,
+    capabilities=0,
+    no_new_privs=True,
+    seccomp=2,
+    interfaces=["lo"],
+)
+
+
+@pytest.fixture
+async def sandbox() -> AsyncGenerator[EmbeddedSandbox]:
+    sandbox = EmbeddedSandbox(LIMITS, launcher="zygote")
+    yield sandbox
+    await sandbox.aclose()
+
+
+async def ready(stream: ByteStream | SocketStream) -> None:
+    frame = await receive_frame(stream)  # type: ignore[arg-type]
+    assert frame["type"] == "ready"
+
+
+def pid_of(sandbox: EmbeddedSandbox) -> int:
+    launcher = sandbox._launcher
+    assert isinstance(launcher, Zygote)
+    info = Path(f"/proc/self/fdinfo/{launcher._pidfd}").read_text()
+    return int(next(line.split()[1] for line in info.splitlines() if line.startswith("Pid:")))
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def descendants(pid: int) -> list[int]:
+    return [pid, *(each for child in children_of(pid) for each in descendants(child))]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    with anyio.fail_after(5):
+        while not condition():  # noqa: ASYNC110 - the kernel sets no event
+            await anyio.sleep(0.01)
+
+
+def gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+async def test_twenty_places_at_once(sandbox: EmbeddedSandbox) -> None:
+    async def visit() -> None:
+        async with sandbox.connect("x") as stream:
+            await ready(stream)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(20):
+            tasks.start_soon(visit)
+
+    zygote = pid_of(sandbox)
+    assert children_of(zygote) == []
+
+
+async def test_cancelling_at_any_moment_leaves_nothing(sandbox: EmbeddedSandbox) -> None:
+    async with sandbox.connect("first") as stream:
+        await ready(stream)
+    before = len(os.listdir("/proc/self/fd"))
+
+    for tenths in range(0, 150, 3):
+        with anyio.move_on_after(tenths / 10_000):
+            async with sandbox.connect("x") as stream:
+                await anyio.sleep_forever()
+
+    zygote = pid_of(sandbox)
+    await until(lambda: children_of(zygote) == [])
+    assert len(os.listdir("/proc/self/fd")) == before
+    for parent in getattr(sandbox.cgroups(), "parents", []):
+        assert list(parent.glob(f"bellglass-{os.getpid()}-*-[0-9]*")) == []
+
+
+async def test_a_zygote_that_was_killed_is_replaced(sandbox: EmbeddedSandbox) -> None:
+    async with sandbox.connect("first") as stream:
+        await ready(stream)
+        os.kill(pid_of(sandbox), signal.SIGKILL)
+        with pytest.raises(anyio.EndOfStream):
+            await stream.receive()
+
+    async with sandbox.connect("second") as stream:
+        await ready(stream)
+
+
+async def test_leaving_ends_the_zygote() -> None:
+    sandbox = EmbeddedSandbox(LIMITS, launcher="zygote")
+    async with sandbox.connect("x") as stream:
+        await ready(stream)
+    zygote = pid_of(sandbox)
+
+    await sandbox.aclose()
+
+    assert gone(zygote)
+
+
+SERVER = """
+import anyio, os, sys
+from bellglass.sandboxes.base import Limits
+from bellglass.sandboxes.embedded import EmbeddedSandbox
+
+async def main():
+    sandbox = EmbeddedSandbox(Limits(), launcher=sys.argv[1])
+    async with sandbox.connect("x") as stream:
+        launcher = sandbox._launcher
+        zygote = getattr(launcher, "_pidfd", None)
+        info = open(f"/proc/self/fdinfo/{zygote}").read() if zygote else ""
+        print(info.partition("Pid:")[2].split()[0] if zygote else os.getpid(), flush=True)
+        await anyio.sleep_forever()
+
+anyio.run(main)
+"""
+
+
+@pytest.mark.parametrize("launcher", ["zygote", "bubblewrap"])
+async def test_nothing_outlives_a_server_that_was_killed(launcher: str) -> None:
+    if launcher == "bubblewrap" and shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed")
+    server = subprocess.Popen(  # noqa: ASYNC220
+        [sys.executable, "-c", SERVER, launcher], stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    first = int(await anyio.to_thread.run_sync(server.stdout.readline))
+    ours = descendants(first)
+    assert len(ours) >= 2
+
+    server.kill()
+    server.wait()
+    server.stdout.close()
+
+    await until(lambda: all(gone(pid) for pid in ours))
+
+
+@pytest.mark.parametrize(
+    "weakness",
+    [
+        {"uid": 0},
+        {"capabilities": 1 << 21},
+        {"no_new_privs": False},
+        {"seccomp": 0},
+        {"seccomp": 1},
+        {"interfaces": ["lo", "eth0"]},
+        {"interfaces": []},
+    ],
+    ids=str,
+)
+async def test_a_place_that_lacks_a_protection_is_refused(weakness: dict[str, object]) -> None:
+    sandbox = EmbeddedSandbox(LIMITS)
+    sandbox.accept(READY)
+
+    with pytest.raises(SandboxUnavailable, match="came up without"):
+        sandbox.accept(READY.model_copy(update=weakness))
+
+
+@pytest.mark.parametrize("launcher", ["zygote", "bubblewrap", "auto"])
+async def test_without_its_python_it_says_what_to_do(launcher: str) -> None:
+    sandbox = EmbeddedSandbox(LIMITS, launcher=launcher, python="/nonexistent/python")  # type: ignore[arg-type]
+
+    with pytest.raises(SandboxUnavailable, match="bellglass setup") as caught:
+        async with sandbox.connect("x"):
+            pass
+
+    assert "nothing was executed" in str(caught.value)
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+async def test_a_setuid_bubblewrap_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "bwrap"
+    shutil.copy(shutil.which("bwrap") or "", copy)
+    copy.chmod(0o4755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    sandbox = EmbeddedSandbox(LIMITS, launcher="bubblewrap")
+
+    with pytest.raises(SandboxUnavailable, match="setuid"):
+        async with sandbox.connect("x"):
+            pass
+
+
+async def test_the_diagnosis_of_a_machine_that_isolates_is_good(sandbox: EmbeddedSandbox) -> None:
+    findings = {what: holds for what, holds, _ in await sandbox.diagnose()}
+
+    assert findings["launcher"]
+    assert findings["namespaces"]
+    assert findings["user"]
