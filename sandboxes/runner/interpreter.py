@@ -20,7 +20,7 @@ from bellglass.sandboxes.runner.frames import Message, Packets
 from bellglass.sandboxes.runner.job import PATIENCE, Job, start
 from bellglass.sandboxes.runner.worker import Worker
 
-STOPPED = "After the call before this one the Python process ended or no longer answered."
+STOPPED = "Python was restarted, as its process ended or hung after the call before this one."
 
 
 class Interpreter:
@@ -86,7 +86,7 @@ class Interpreter:
             return []
         if self.replace() == "restored":
             return [STOPPED + " Variables are as they were one call earlier."]
-        return [STOPPED + " Its variables are lost."]
+        return [STOPPED + " Its state was lost: variables are gone, files are kept."]
 
     def drop_background(self) -> int:
         """Throw away what came from the worker since its last call; return how much it was."""

@@ -136,7 +136,8 @@ class Runner:
             self._python.end()
             state = self._python.replace()
             call = self._ask(request)
-            call.notices.append(f"The Python process did not answer; its variables are {state}.")
+            text = "Python was restarted, as its process did not answer; its state was"
+            call.notices.append(f"{text} {state}.")
         return call
 
     def _ask(self, request: Message) -> Call:
