@@ -64,8 +64,8 @@ def arguments(plan: Plan, files: Sequence[int], limits: Limits, *, in_view: bool
     for (path, _, mode), descriptor in zip(plan.files, files, strict=True):
         options += ["--perms", f"{mode:04o}", "--file", str(descriptor), path]
     for name in DEVICES:  # not --dev: that is a tmpfs without a size, and has terminals
-        path = f"/dev/{name}"
-        options += ["--dev-bind", path, path, "--remount-ro", path]
+        # And not --remount-ro on top of it: bubblewrap adds nodev, and nothing opens any more.
+        options += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
     options += ["--proc", "/proc"]
     for path, size, permissions in (
         ("/work", limits.disk_bytes, "0700"),

@@ -127,13 +127,15 @@ async def test_a_file_of_the_host_is_nowhere(inside: Inside, tmp_path: Path) -> 
     assert found == []
 
 
-async def test_only_four_mounts_can_be_written_to(inside: Inside) -> None:
+async def test_only_four_mounts_can_be_written_to(inside: Inside, launcher: str) -> None:
     mounts = [line.split() for line in await inside("lines('/proc/self/mountinfo')")]
+    devices = {m[4] for m in mounts if "nodev" not in m[5]}
+    if launcher == "bubblewrap":  # it cannot show a device read-only; they belong to root
+        mounts = [m for m in mounts if m[4] not in devices]
 
+    assert devices == {f"/dev/{name}" for name in ("full", "null", "random", "urandom", "zero")}
     assert {m[4] for m in mounts if "rw" in m[5].split(",")} == WRITABLE
     assert all("nosuid" in m[5] for m in mounts)
-    devices = {m[4] for m in mounts if "nodev" not in m[5]}
-    assert devices == {f"/dev/{name}" for name in ("full", "null", "random", "urandom", "zero")}
     assert (
         await inside("[attempt(open, d + '/x', 'w') for d in ('/', '/etc', '/usr/bin')]")
         == ["EROFS"] * 3

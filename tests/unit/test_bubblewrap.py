@@ -27,11 +27,11 @@ REVIEWED = """
 --symlink /proc/self/fd /dev/fd --symlink /proc/self/fd/0 /dev/stdin
 --symlink /proc/self/fd/1 /dev/stdout --symlink /proc/self/fd/2 /dev/stderr
 --perms 0444 --file 9 /etc/passwd
---dev-bind /dev/null /dev/null --remount-ro /dev/null
---dev-bind /dev/zero /dev/zero --remount-ro /dev/zero
---dev-bind /dev/full /dev/full --remount-ro /dev/full
---dev-bind /dev/random /dev/random --remount-ro /dev/random
---dev-bind /dev/urandom /dev/urandom --remount-ro /dev/urandom
+--dev-bind /dev/null /dev/null
+--dev-bind /dev/zero /dev/zero
+--dev-bind /dev/full /dev/full
+--dev-bind /dev/random /dev/random
+--dev-bind /dev/urandom /dev/urandom
 --proc /proc
 --perms 0700 --size 1000 --tmpfs /work
 --perms 1777 --size 500 --tmpfs /tmp

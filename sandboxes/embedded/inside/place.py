@@ -58,8 +58,8 @@ def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoR
         with step("join the control group"):
             for join in given.joins:
                 os.write(join, b"0")
-        server.detach()
-        server = _only_descriptors(given)
+        given_socket, server = server, _only_descriptors(given)
+        given_socket.detach()  # its number is closed, or another file's
         config = receive_frame(server)
         session: dict[str, int] = config["limits"]  # type: ignore[assignment]
         # The server learns our process id on the host from the kernel, with this byte.
