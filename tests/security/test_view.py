@@ -246,6 +246,20 @@ async def test_the_limits_are_set_and_hard(inside: Inside) -> None:
     }
 
 
+async def test_no_namespace_can_be_made_even_without_the_filter(
+    inside: Inside, launcher: str
+) -> None:
+    if launcher == "bubblewrap":
+        return  # it does the same one user namespace further out, where we cannot look
+
+    limits = await inside(
+        "{n: int(lines('/proc/sys/user/max_' + n)[0]) for n in"
+        " ('user_namespaces', 'net_namespaces', 'inotify_instances')}"
+    )
+
+    assert limits == {"user_namespaces": 0, "net_namespaces": 0, "inotify_instances": 32}
+
+
 async def test_the_interpreter_cannot_be_written_to(inside: Inside) -> None:
     # CVE-2019-5736: by a path of the kernel's own, past the read-only mount.
     flags = "os.O_PATH"

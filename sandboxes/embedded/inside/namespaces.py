@@ -109,6 +109,29 @@ def map_ids(inside: tuple[int, int], outside: tuple[int, int]) -> None:
             target.write(text)
 
 
+# Limits of this user namespace (namespaces(7), inotify(7)): no namespace in it, whatever the filter
+# says, and not all of the inotify instances that the user who runs the server has for himself.
+_OWN_LIMITS = {
+    **{
+        f"max_{kind}_namespaces": 0
+        for kind in ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup", "time")
+    },
+    "max_inotify_instances": 32,
+    "max_inotify_watches": 8192,
+}
+
+
+def limit_kernel_objects() -> None:
+    """Bound what the kernel counts by user namespace; needs CAP_SYS_RESOURCE in it."""
+    for name, most in _OWN_LIMITS.items():
+        try:
+            descriptor = os.open(f"/proc/sys/user/{name}", os.O_WRONLY)
+        except FileNotFoundError:
+            continue  # a kernel without this kind
+        os.write(descriptor, b"%d" % most)
+        os.close(descriptor)
+
+
 class _CapabilityHeader(ctypes.Structure):
     _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
 

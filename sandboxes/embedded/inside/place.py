@@ -72,6 +72,8 @@ def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoR
         if own_namespaces:
             with step("unshare cgroup namespace"):
                 libc.unshare(namespaces.NEWCGROUP)
+            with step("limit kernel objects"):
+                namespaces.limit_kernel_objects()
         version = _confine(session, prepared)
         send_frame(server, {"type": "placed", "landlock": version})
         from bellglass.sandboxes.runner import main as runner

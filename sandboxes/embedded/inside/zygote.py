@@ -58,6 +58,7 @@ def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
     gc.collect()
     gc.freeze()
     control.send(json.dumps(answer).encode())
+    os.dup2(os.open("/dev/null", os.O_WRONLY), 2)  # from here on nobody reads it
     while True:
         data, ancillary, _, _ = control.recvmsg(256, socket.CMSG_SPACE(8 * 4))
         if not data:
