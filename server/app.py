@@ -109,7 +109,10 @@ def _tool(entry: ToolEntry, settings: Settings) -> Tool:
         description=filled(inspect.cleandoc(entry.function.__doc__ or "")),
         annotations=entry.annotations,
     )
-    tool.parameters = json.loads(filled(json.dumps(_without_titles(tool.parameters))))
+    tool.parameters = json.loads(
+        filled(json.dumps(_without_nulls(_without_titles(tool.parameters))))
+    )
+    tool.fn_metadata.output_schema = _without_titles(tool.fn_metadata.output_schema)
     return tool
 
 
@@ -124,5 +127,21 @@ def _without_titles(schema: Any) -> Any:
             }
         case list():
             return [_without_titles(item) for item in schema]
+        case _:
+            return schema
+
+
+def _without_nulls(schema: Any) -> Any:
+    """Let an argument that may be left out be left out, without a word on null.
+
+    Null is taken all the same. Several clients cannot read a choice of types.
+    """
+    match schema:
+        case {"anyOf": [dict(one), {"type": "null"}], "default": None, **rest}:
+            return {**_without_nulls(one), **rest}
+        case dict():
+            return {key: _without_nulls(value) for key, value in schema.items()}
+        case list():
+            return [_without_nulls(item) for item in schema]
         case _:
             return schema

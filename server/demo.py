@@ -50,7 +50,7 @@ async def _converse(log: TextIO) -> None:
     say()
     say(paint("green", "All as promised.") + " To connect a client, put this in its configuration:")
     say()
-    say(json.dumps({"mcpServers": {"bellglass": {"command": str(_command())}}}, indent=2))
+    say(json.dumps({"mcpServers": {"bellglass": _entry()}}, indent=2))
     say()
     say(f"or: claude mcp add bellglass -- {_command()}")
 
@@ -134,7 +134,7 @@ class _Conversation:
             "execute_bash",
             _has("nobody there", "nothing there"),
             command=f"(exec 3<>/dev/tcp/1.1.1.1/53) 2>/dev/null || echo nobody there\n"
-            f"ls {Path.home()}/.ssh {Path(__file__).parent} 2>/dev/null || echo nothing there",
+            f"ls {Path.home()} 2>/dev/null || echo nothing there",
             session_id=session_id,
         )
         await self._say(
@@ -173,6 +173,11 @@ def _server() -> StdioServerParameters:
         args=["-P", "-m", "bellglass.server.cli"],
         env={**wanted, "NO_COLOR": "1"},
     )
+
+
+def _entry() -> dict[str, Any]:
+    # One desktop process serves every chat, and each is to have sessions of its own.
+    return {"command": str(_command()), "env": {f"{PREFIX}SESSIONS": "explicit"}}
 
 
 def _command() -> Path:

@@ -15,7 +15,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bellglass.server.app import build_server
+from bellglass.server.edge import BellglassServer
 from bellglass.server.http_guard import Authority, Guard
 from bellglass.server.settings import Settings, SettingsError
 from bellglass.server.stopping import Stop
@@ -32,7 +32,7 @@ MIN_TOKEN_CHARACTERS = 22
 log = logging.getLogger("bellglass")
 
 
-async def serve_http(settings: Settings, stop: Stop) -> None:
+async def serve_http(mcp: BellglassServer, settings: Settings, stop: Stop) -> None:
     """Serve until a signal.
 
     Raises:
@@ -45,7 +45,7 @@ async def serve_http(settings: Settings, stop: Stop) -> None:
     port = listener.getsockname()[1]
     server = _Server(
         uvicorn.Config(
-            _guarded(settings, host, port, token),
+            _guarded(mcp, settings, host, port, token),
             http=_Protocol,
             ws="none",
             lifespan="on",
@@ -107,7 +107,9 @@ class _Protocol(H11Protocol):
             self.transport.close()
 
 
-def _guarded(settings: Settings, host: str, port: int, token: str | None) -> ASGIApp:
+def _guarded(
+    mcp: BellglassServer, settings: Settings, host: str, port: int, token: str | None
+) -> ASGIApp:
     hosts = _hosts(settings, host, port)
     origins = frozenset(
         {
@@ -118,7 +120,7 @@ def _guarded(settings: Settings, host: str, port: int, token: str | None) -> ASG
         }
         | set(settings.http_origins)
     )
-    app = build_server(settings).streamable_http_app(
+    app = mcp.streamable_http_app(
         # Never json_response=True: in that mode the SDK does not see that a client left.
         transport_security=TransportSecuritySettings(
             allowed_hosts=[_spelt(name) for name in hosts]

@@ -38,10 +38,10 @@ def run(cases: list[dict[str, Any]], explain: Explain, send: Callable[[Event], N
             broken = f"The code could not be imported:\n{explain(exc)}"
     for index, case in enumerate(cases):
         if broken is not None:
-            outcome: Event = {"outcome": "error", "message": broken if index == 0 else "As above."}
-        else:
-            outcome = _outcome(case, namespace, explain)
-        send({"case": {"index": index, **outcome}})
+            outcome = {"outcome": "error", "message": broken if index == 0 else "As above."}
+            send({"case": {"index": index, **outcome}})
+            continue
+        send({"case": {"index": index, **_outcome(case, namespace, explain)}})
 
 
 def _outcome(case: dict[str, Any], namespace: dict[str, Any], explain: Explain) -> Event:
@@ -65,7 +65,7 @@ def _outcome(case: dict[str, Any], namespace: dict[str, Any], explain: Explain) 
             passed = wanted in _names(exc)
             if not passed:
                 event["message"] = explain(exc)
-    event["seconds"] = time.perf_counter() - started
+    event["seconds"] = round(time.perf_counter() - started, 6)
     event["outcome"] = "passed" if passed else "failed"
     if text := printed():
         event["stdout"] = text
@@ -91,7 +91,10 @@ def _names(exc: BaseException) -> set[str]:
 
 
 def _shown(value: Any) -> str:
-    return shortened(repr(value), SHOWN)
+    try:
+        return shortened(repr(value), SHOWN)
+    except Exception as exc:
+        return f"<{type(value).__name__} that cannot be shown: {type(exc).__name__}>"
 
 
 class _Head(io.RawIOBase):

@@ -34,7 +34,8 @@ class Explain:
     def clean(self, text: str) -> str:
         """Return `text` with file names as the caller knows them, and cut to size."""
         text = self._directory.sub("", text)
-        lines = [line for line in text.split("\n") if not _ADVICE.search(line)]
+        lines = [line.rstrip() for line in text.split("\n") if not _ADVICE.search(line)]
+        lines = [line for line in lines if line != "E"]
         return shortened("\n".join(lines).strip("\n"), MESSAGE)
 
     def _from_own(self, trace: TracebackType | None) -> TracebackType | None:
@@ -48,7 +49,7 @@ class Explain:
 
 
 # What pytest says to someone who can pass it options.
-_ADVICE = re.compile(r"Use -vv? to (get|show)|use '-vv' to show")
+_ADVICE = re.compile(r"Use -vv? to (get|show)|use '-vv' to show|use 'pytest --fixtures")
 
 
 def shortened(text: str, limit: int) -> str:

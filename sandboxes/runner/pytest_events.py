@@ -32,11 +32,12 @@ class Events:
         self._causes: dict[str, str] = {}
         self._outcomes: dict[str, dict[str, Any]] = {}
         self._room = DETAILS
+        self._uncollected = False
 
     # --- collecting
 
     def pytest_exception_interact(self, call: Any, report: Any) -> None:
-        if not hasattr(report, "when"):  # a module that could not be imported
+        if report.when == "collect":  # a module that could not be imported
             exc = call.excinfo.value
             self._causes[report.nodeid] = self._explain(exc.__cause__ or exc)
 
@@ -46,6 +47,7 @@ class Events:
         message = self._causes.get(report.nodeid) or self._reason(report)
         outcome = "skipped" if report.skipped else "error"
         test = {"id": report.nodeid[:ID] or "collection", "outcome": outcome, "message": message}
+        self._uncollected = self._uncollected or outcome == "error"
         self._send({"test": test})
 
     def pytest_collection_finish(self, session: Any) -> None:
@@ -61,11 +63,13 @@ class Events:
 
     # --- running
 
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._send({"started": self._index.get(nodeid)})
+
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Take in one phase of a test: its set-up, its call or its tear-down."""
         test = self._outcomes.setdefault(report.nodeid, {"outcome": "passed", "seconds": 0.0})
-        if report.when == "call" or report.failed:
-            test["seconds"] += report.duration
+        test["seconds"] = round(test["seconds"] + report.duration, 6)
         if report.failed:
             test["outcome"] = "failed" if report.when == "call" else "error"
             before = test.get("message")
@@ -98,11 +102,13 @@ class Events:
         return True  # said; pytest need not print it
 
     def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
-        self._send({"problem": f"The run was ended by {self._explain(excinfo.value)}"})
+        if not self._uncollected:  # else pytest stops itself, and the reason has been sent
+            self._send({"problem": f"The run was ended by {self._explain(excinfo.value)}"})
 
     def _reason(self, report: Any) -> str:
         if hasattr(report, "wasxfail"):
             return f"expected to fail: {report.wasxfail}"
         if isinstance(report.longrepr, tuple):  # a skip: file, line, reason
-            return self._explain.clean(str(report.longrepr[2]))
+            reason = str(report.longrepr[2])
+            return self._explain.clean(reason[9:] if reason.startswith("Skipped: ") else reason)
         return self._explain.clean(str(report.longrepr or ""))

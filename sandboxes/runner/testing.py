@@ -1,9 +1,8 @@
 """Running tests on a piece of code, in a process of their own, and sending what becomes of each.
 
-The messages, in order: `case` for each case; `collected` with the names of tests; `test` for each
-that has finished, by its place in that list; `problem` if the run as a whole went wrong; and
-`finished` with the exit status of pytest. Who reads them gives the verdict: without `finished` it
-is none.
+The messages, in order: `case` for each case; `collected` with the names of tests; for each of them
+by its place in that list `started`, and `test` when it has finished; `problem` if the run as a
+whole went wrong; `finished` with the exit status of pytest. Who reads them gives the verdict.
 """
 
 from __future__ import annotations
@@ -45,7 +44,8 @@ def run(arguments: dict[str, Any], send: Send) -> None:
 def _run(arguments: dict[str, Any], directory: str, send: Send) -> None:
     tests = arguments.get("tests")
     _write(directory, "solution.py", arguments["code"])
-    _write(directory, "pytest.ini", "[pytest]\n")
+    # The directories that tests get for their files must not fill the scratch space.
+    _write(directory, "pytest.ini", "[pytest]\ntmp_path_retention_policy = none\n")
     if tests is not None:
         _write(directory, "test_solution.py", tests)
     sys.dont_write_bytecode = True

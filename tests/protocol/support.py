@@ -93,6 +93,8 @@ class Server:
 class Wire(Server):
     """A server on stdio, spoken to in raw lines."""
 
+    _received = b""
+
     def send(self, message: dict[str, Any] | bytes) -> None:
         assert self.process.stdin is not None
         data = message if isinstance(message, bytes) else json.dumps(message).encode()
@@ -101,11 +103,14 @@ class Wire(Server):
 
     async def receive(self, seconds: float = 30) -> dict[str, Any]:
         assert self.process.stdout is not None
+        descriptor = self.process.stdout.fileno()
         with anyio.fail_after(seconds):
-            await anyio.wait_readable(self.process.stdout)
-            line = await anyio.to_thread.run_sync(
-                self.process.stdout.readline, abandon_on_cancel=True
-            )
+            while b"\n" not in self._received:
+                await anyio.wait_readable(descriptor)
+                chunk = os.read(descriptor, 65_536)
+                assert chunk, "The server closed its output."
+                self._received += chunk
+        line, _, self._received = self._received.partition(b"\n")
         message: dict[str, Any] = json.loads(line)
         return message
 

@@ -1,0 +1,86 @@
+"""Tests run in the session's place, and silence is never a pass."""
+
+from typing import Any
+
+import pytest
+from mcp import Client
+from protocol.support import text_of
+
+ADD = "def add(a, b):\n    return a + b\n"
+
+NOT_OK: list[tuple[str, dict[str, Any], str]] = [
+    ("a failing test", {"code": "def test_a(): assert 1 == 2, 'why'"}, "AssertionError: why"),
+    ("exit while importing", {"code": "import os\ndef test_a(): ...\nos._exit(0)"}, "os._exit"),
+    ("exit in a test", {"code": "import os\ndef test_a(): os._exit(0)"}, "in solution.py::test_a"),
+    ("a crash", {"code": "def test_a():\n  import os; os.kill(os.getpid(), 11)"}, "SIGSEGV"),
+    ("a loop", {"code": "def test_a():\n  while True: ...", "timeout": 1}, "Timed out after 1 s"),
+    ("no tests", {"code": ADD}, "No tests were found"),
+    ("bad syntax", {"code": "def f(:", "tests": "import solution"}, "SyntaxError"),
+    ("a wrong case", {"code": ADD, "cases": [{"call": "add(2, 2)", "expected": 5}]}, "actual:   4"),
+    ("a bomb", {"code": "def test_a(): x = b'1' * 8 * 1024**3"}, "Memory"),
+]
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"code": ""}, "code is empty"),
+    ({"code": ADD, "cases": [{"call": "add(1, 1)"}]}, "either expected"),
+    ({"code": ADD, "cases": [{"call": "f()", "expected": 1, "raises": "E"}]}, "either expected"),
+    ({"code": ADD, "cases": [{"call": "f()", "expect": 1}]}, "expect"),
+    ({"code": ADD, "cases": [{"call": "f()", "expected": 1}] * 1001}, "1000"),
+    ({"code": ADD, "timeout": 0}, "timeout"),
+    ({"code": ADD, "timeout": 301}, "timeout"),
+    ({"code": ADD, "tests": "a\0b"}, "NUL"),
+    ({"code": ADD, "session_id": "nope"}, "Call again without session_id"),
+]
+
+
+async def test_both_halves_tell_each_test(client: Client) -> None:
+    tests = "from solution import add\ndef test_a(): assert add(1, 1) == 2\n"
+    cases = [{"call": "add(0.1, 0.2)", "expected": 0.3}, {"call": "add()", "raises": "TypeError"}]
+
+    result = await client.call_tool("run_tests", {"code": ADD, "tests": tests, "cases": cases})
+
+    run = result.structured_content
+    assert run is not None
+    assert (run["ok"], run["total"], run["passed"], run["failed"]) == (True, 3, 3, 0)
+    assert [test["outcome"] for test in run["tests"]] == ["passed"] * 3
+    assert run["tests"][0]["actual"] == "0.30000000000000004"
+    text = text_of(result)
+    assert text.startswith("All 3 tests passed")
+    assert "test_solution.py::test_a" in text
+    assert text.endswith(f"session_id: {run['session_id']}")
+
+
+async def test_what_is_not_a_pass_is_never_ok(client: Client, subtests: pytest.Subtests) -> None:
+    for name, arguments, said in NOT_OK:
+        with subtests.test(name):
+            result = await client.call_tool("run_tests", arguments)
+
+            assert not result.is_error
+            assert result.structured_content is not None
+            assert result.structured_content["ok"] is False
+            assert said in text_of(result)
+
+
+async def test_tests_see_the_files_of_the_session_and_not_its_variables(client: Client) -> None:
+    write = "open('data.txt', 'w').write('7'); x = 1"
+    first = await client.call_tool("execute_python", {"code": write})
+    session_id = text_of(first).rpartition("session_id: ")[2].strip()
+
+    code = "def test_a(): assert open('data.txt').read() == '7' and 'x' not in globals()"
+    arguments = {"code": code, "session_id": session_id}
+    result = await client.call_tool("run_tests", arguments)
+    after = await client.call_tool("execute_python", {"code": "x", "session_id": session_id})
+
+    assert text_of(result).startswith("The test passed"), text_of(result)
+    assert text_of(after).startswith("1\n")
+
+
+async def test_wrong_arguments_are_refused_with_the_reason(
+    client: Client, subtests: pytest.Subtests
+) -> None:
+    for arguments, said in REFUSED:
+        with subtests.test(said):
+            result = await client.call_tool("run_tests", arguments)
+
+            assert result.is_error
+            assert said in text_of(result)

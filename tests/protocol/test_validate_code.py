@@ -1,0 +1,65 @@
+"""Code is read in a sandbox and never run; each half of the answer is complete."""
+
+from typing import Any
+
+import pytest
+from mcp import Client
+from protocol.support import text_of
+
+DEEP = {
+    "brackets": "[" * 100_000,
+    "minus signs": "-" * 100_000 + "1",
+    "attributes": "a" + ".a" * 100_000,
+    "lambdas": "lambda:" * 10_000 + "1",
+    "a megabyte of names": "a\n" * 500_000,
+}
+
+
+async def check(client: Client, **arguments: Any) -> tuple[dict[str, Any], str]:
+    result = await client.call_tool("validate_code", arguments)
+    assert not result.is_error, text_of(result)
+    assert result.structured_content is not None
+    return result.structured_content, text_of(result)
+
+
+async def test_both_halves_name_errors_warnings_and_risks(client: Client) -> None:
+    wrong, wrong_text = await check(client, code="x = 1\nprint(x +* 2)")
+    risky, risky_text = await check(client, code="from os import system as s\ns('\\d')")
+
+    assert (wrong["valid"], wrong["errors"][0]["line"]) == (False, 2)
+    assert "line 2, column 10: invalid syntax\n    print(x +* 2)" in wrong_text
+    assert (risky["valid"], risky["errors"]) == (True, [])
+    assert risky["warnings"][0]["line"] == 2
+    assert risky["risks"][0]["kind"] == "starts processes"
+    assert "invalid escape sequence" in risky_text
+    assert "line 2, column 1: starts processes: os.system runs" in risky_text
+
+
+async def test_nothing_is_run(client: Client) -> None:
+    traps = "@print('ran')\nclass A(print('ran')):\n    def f(x=open('/work/ran', 'w')): ...\n"
+
+    checked, _ = await check(client, code=traps)
+    await check(client, code="touch /work/ran; $(touch /work/ran)", language="bash")
+
+    assert checked["valid"]
+    listing = await client.call_tool("execute_bash", {"command": "ls /work"})
+    assert "ran" not in text_of(listing)
+
+
+async def test_no_program_takes_the_checker_down(client: Client, subtests: pytest.Subtests) -> None:
+    for name, code in DEEP.items():
+        with subtests.test(name):
+            _, text = await check(client, code=code)
+
+            assert "too" in text
+
+    checked, _ = await check(client, code="1 + 1")
+    assert checked["valid"]
+
+
+async def test_bash_is_read_by_bash(client: Client) -> None:
+    checked, text = await check(client, code="if true; then\nrm -rf x\n", language="bash")
+
+    assert not checked["valid"]
+    assert checked["risks"][0]["kind"] == "deletes files"
+    assert "line 3: syntax error: unexpected end of file" in text
