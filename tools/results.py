@@ -10,15 +10,23 @@ from pydantic import BaseModel, ConfigDict, Field
 Language = Literal["python", "bash"]
 
 
-def _without_titles(schema: dict[str, Any]) -> None:
-    """Drop the titles that pydantic makes from names: the listing is paid for in every chat."""
-    schema.pop("title", None)
+def _brief(schema: dict[str, Any]) -> None:
+    """Drop what a client can do without: the listing is paid for in every conversation.
+
+    A field without a value is left out of the record, so that none of them is ever null.
+    """
+    for name in ("title", "description"):
+        schema.pop(name, None)
     for field in schema.get("properties", {}).values():
-        field.pop("title", None)
+        for name in ("title", "default", "maxLength"):
+            field.pop(name, None)
+        if options := field.pop("anyOf", None):
+            field.update(options[0])
+            field.pop("maxLength", None)
 
 
 class _Result(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra=_without_titles)
+    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra=_brief)
 
 
 class Finding(_Result):
@@ -41,7 +49,7 @@ class Validation(_Result):
     language: Language
     errors: list[Finding] = []
     warnings: list[Finding] = []
-    risks: list[Risk] = Field(default=[], description="What the code could do.")
+    risks: list[Risk] = []
     notes: list[str] = []
 
 

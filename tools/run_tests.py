@@ -1,9 +1,10 @@
-from typing import Annotated, Self
+import json
+from typing import Annotated, Any, Self
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bellglass.tools.arguments import MAX_CODE, MAX_TIMEOUT_SECONDS, SessionId, refuse_nul
 from bellglass.tools.conversation import session_for
@@ -21,7 +22,7 @@ class Case(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     call: Annotated[str, Field(min_length=1, max_length=10_000)]
-    expected: JsonValue = None
+    expected: Any = None  # any JSON value
     raises: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
     @model_validator(mode="after")
@@ -35,11 +36,16 @@ async def run_tests(
     code: Annotated[str, Field(max_length=MAX_CODE)],
     ctx: Context[Workbench],
     tests: Annotated[
-        str | None, Field(max_length=MAX_CODE, description="Module that imports `solution`.")
+        str | None,
+        Field(max_length=MAX_CODE, description="Such as: from solution import add ..."),
     ] = None,
     cases: Annotated[
         list[Case] | None,
-        Field(max_length=MAX_CASES, description='Such as {"call": "add(2, 3)", "expected": 5}.'),
+        Field(
+            max_length=MAX_CASES,
+            description='{"call": "add(2, 3)", "expected": 5} or {"call": "add()", '
+            '"raises": "TypeError"}',
+        ),
     ] = None,
     session_id: SessionId = None,
     timeout: Annotated[
@@ -48,22 +54,24 @@ async def run_tests(
             gt=0,
             le=MAX_TIMEOUT_SECONDS,
             allow_inf_nan=False,
-            description="Seconds, for all tests together.",
+            description="Seconds, for all tests.",
         ),
     ] = 60,
 ) -> Annotated[CallToolResult, TestRun]:
     """Test Python code in a sandbox and return what failed, and why.
 
-    tests is a pytest module that imports the code as `solution`. cases are calls with the value
-    they return, or with the exception they raise ({"call": "add()", "raises": "TypeError"}); floats
-    need only be close. With neither, pytest runs the tests within code. The files of the session
-    are in the working directory; its variables are not there. A failing test is a normal result.
+    tests is a pytest module that imports the code as `solution`; cases are calls with the value
+    they return or the exception they raise; with neither, the tests in code itself run. Files of
+    the session are in the working directory, its variables are not there. A failing test is a
+    normal result.
     """
     for name, text in (("code", code), ("tests", tests or "")):
         refuse_nul(name, text)
     if not code.strip():
         raise ToolError("code is empty, so there is nothing to test. Pass the program as code.")
     given = [case.model_dump(exclude_unset=True) for case in cases or []]
+    if len(json.dumps(given)) > MAX_CODE:
+        raise ToolError(f"cases are larger than {MAX_CODE:,} characters. Pass them in parts.")
     arguments = {"code": code, "tests": tests, "cases": given}
     with reported_to_model():
         session = await session_for(ctx, session_id)

@@ -7,13 +7,12 @@ only if it said that it finished, and a test only if its result came.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Literal
+import re
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, Field, ValidationError
-
-from bellglass.sandboxes.execution import CleanStr
 from bellglass.tools.rendering import shortened
 from bellglass.tools.results import TestOutcome, TestRun
+from bellglass.tools.suite_events import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,86 +33,14 @@ NO_PYTEST = (
     "pytest is not installed in the sandbox, so only cases can run. "
     "The operator can install it with `bellglass setup`."
 )
-FORGED = "The test process sent a malformed report."
 
-_Text = CleanStr | None
-
-
-class _Outcome(BaseModel):
-    index: int | None = Field(default=None, ge=0, le=10_000)
-    """Which of the cases, or of the collected tests; None for what could not be collected."""
-    id: CleanStr = Field(default="", max_length=1_000)
-    outcome: Literal["passed", "failed", "error", "skipped"]
-    seconds: float = Field(default=0.0, ge=0, le=1e6)
-    message: _Text = Field(default=None, max_length=20_000)
-    expected: _Text = Field(default=None, max_length=20_000)
-    actual: _Text = Field(default=None, max_length=20_000)
-    stdout: _Text = Field(default=None, max_length=20_000)
-
-
-class _Event(BaseModel):
-    """One message of `runner.testing`."""
-
-    collected: list[CleanStr] = Field(default=[], max_length=10_000)
-    case: _Outcome | None = None
-    test: _Outcome | None = None
-    problem: CleanStr | None = Field(default=None, max_length=20_000)
-    missing: bool = False
-    finished: int | None = None
-    """Exit status of pytest."""
-
-
-class _Report:
-    """The events of a run, put together."""
-
-    def __init__(self, execution: Execution, calls: list[str]) -> None:
-        self.problem: str | None = None
-        self.finished: int | None = None
-        self.missing = False
-        self._cases = [f"case {number}: {call}" for number, call in enumerate(calls, 1)]
-        self._tests: list[str] = []
-        self._case_outcomes: dict[int, _Outcome] = {}
-        self._test_outcomes: dict[int, _Outcome] = {}
-        self._uncollected: list[_Outcome] = []
-        for message in execution.report:
-            try:
-                self._take(_Event.model_validate(message))
-            except ValidationError:
-                self.problem = FORGED
-
-    def _take(self, event: _Event) -> None:
-        self._tests += event.collected
-        self.problem = self.problem or event.problem
-        self.missing = self.missing or event.missing
-        if event.finished is not None:
-            self.finished = event.finished
-        if event.case is not None and event.case.index is not None:
-            # The first word counts: what comes later cannot mend a failure.
-            self._case_outcomes.setdefault(event.case.index, event.case)
-        if event.test is not None and event.test.index is not None:
-            self._test_outcomes.setdefault(event.test.index, event.test)
-        elif event.test is not None:
-            self._uncollected.append(event.test)
-
-    def outcomes(self) -> list[TestOutcome]:
-        listed = [_outcome(i, name, self._case_outcomes) for i, name in enumerate(self._cases)]
-        listed += [
-            TestOutcome(**outcome.model_dump(exclude={"index"})) for outcome in self._uncollected
-        ]
-        listed += [_outcome(i, name, self._test_outcomes) for i, name in enumerate(self._tests)]
-        return listed
-
-
-def _outcome(index: int, name: str, known: dict[int, _Outcome]) -> TestOutcome:
-    name = name if len(name) <= 200 else f"{name[:199]}…"
-    if index not in known:
-        return TestOutcome(id=name, outcome="not_run")
-    return TestOutcome(id=name, **known[index].model_dump(exclude={"index", "id"}))
+_FRAME = re.compile(r'  File "[^"]*", line ')
+_DIRECTORY = re.compile(r"/tmp/tests-[^/]+/")
 
 
 def run_of(execution: Execution, session_id: str, calls: list[str]) -> TestRun:
     """Return the verdict on a run; `calls` are the cases that were asked for."""
-    report = _Report(execution, calls)
+    report = Report(execution, calls)
     outcomes = report.outcomes()
     counts = {
         name: sum(outcome.outcome == name for outcome in outcomes)
@@ -140,21 +67,23 @@ def run_of(execution: Execution, session_id: str, calls: list[str]) -> TestRun:
     return _fitted(run)
 
 
-def _error(execution: Execution, report: _Report, outcomes: list[TestOutcome]) -> str | None:
+def _error(execution: Execution, report: Report, outcomes: list[TestOutcome]) -> str | None:
     """Return what went wrong with the run as a whole, beside its tests."""
-    said = shortened(execution.stderr.text.strip(), 1_000)
+    said = shortened(_own_frames(execution.stderr.text).strip(), 1_000)
     details = f"\n{said}" if said else ""
+    running = report.running()
+    where = f" in {running}" if running else ""
     match execution.status:
         case "timeout":
             return None  # `timed_out` says so
         case "cancelled":
             return "The run was cancelled."
         case "oom":
-            return "The tests ran out of memory."
+            return f"The tests ran out of memory{where}."
         case "crashed" if execution.signal:
-            return f"The test process crashed ({execution.signal}).{details}"
+            return f"The test process crashed{where} ({execution.signal}).{details}"
         case "killed":
-            return f"The test process was killed ({execution.signal or 'by a signal'})."
+            return f"The test process was killed{where} ({execution.signal})."
         case "lost":
             return "The sandbox died while it ran the tests; files of the session are lost."
     if report.missing:
@@ -163,7 +92,7 @@ def _error(execution: Execution, report: _Report, outcomes: list[TestOutcome]) -
         return report.problem
     if report.finished is None:
         return (
-            f"The test process ended with exit code {execution.exit_code} before it had "
+            f"The test process ended{where} with exit code {execution.exit_code} before it had "
             f"finished, as os._exit() would do: what has no result did not pass.{details}"
         )
     if report.finished == 5:
@@ -172,6 +101,12 @@ def _error(execution: Execution, report: _Report, outcomes: list[TestOutcome]) -
     if report.finished != 0 and not explained:
         return f"pytest ended with status {report.finished}.{details}"
     return None
+
+
+def _own_frames(text: str) -> str:
+    """Return what a crash printed, of its stack only the frames in the code that was tested."""
+    lines = [line for line in text.split("\n") if "/tests-" in line or not _FRAME.match(line)]
+    return _DIRECTORY.sub("", "\n".join(lines))
 
 
 def _fitted(run: TestRun) -> TestRun:
@@ -185,7 +120,9 @@ def _fitted(run: TestRun) -> TestRun:
     while _size(shorter) > RECORD_BYTES:
         shorter = shorter[: len(shorter) * 3 // 4]
     if len(shorter) < len(tests):
-        notes.append(f"{len(tests) - len(shorter)} more results are not listed; they are counted.")
+        notes.append(
+            f"{len(tests) - len(shorter):,} more results are not listed; they are counted."
+        )
     return run.model_copy(
         update={"tests": shorter, "notes": notes, "error": run.error and run.error[:20_000]}
     )
@@ -199,7 +136,7 @@ def _without_some_passed(tests: list[TestOutcome], notes: list[str]) -> list[Tes
             kept.append(outcome)
     if len(kept) == len(tests):
         return tests
-    notes.append(f"{len(tests) - len(kept)} more tests passed that are not listed.")
+    notes.append(f"{len(tests) - len(kept):,} more tests passed that are not listed.")
     return kept
 
 

@@ -30,7 +30,7 @@ def _parts(run: TestRun, timeout: float) -> Iterator[str]:
     yield from _failures([test for test in run.tests if test.outcome in ("failed", "error")])
     for word, outcome in (("Not run", "not_run"), ("Skipped", "skipped"), ("Passed", "passed")):
         names = [
-            f"{test.id} ({test.message})" if outcome == "skipped" and test.message else test.id
+            f"{test.id} ({test.message})" if outcome != "passed" and test.message else test.id
             for test in run.tests
             if test.outcome == outcome
         ]

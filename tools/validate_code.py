@@ -21,9 +21,8 @@ async def validate_code(
 ) -> Annotated[CallToolResult, Validation]:
     """Check code without running any of it.
 
-    Names syntax errors with line and column, mistakes that are certain, and risks: what the code
-    could do (read or delete files, start processes, open the network, evaluate strings and so on),
-    with line and reason. This informs and never guards: the sandbox is what keeps code from harm.
+    Returns syntax errors, certain mistakes, and risks (what the code could do to files, processes,
+    network and so on), each with its line. This informs and never guards: the sandbox does.
     """
     with reported_to_model():
         session = await ctx.request_context.lifespan_context.sessions.shared()
