@@ -51,9 +51,12 @@ def _fix(failure: LaunchFailed, root: Path) -> str:
         return "The kernel or a security module of this machine forbids it; see its log."
     if step.startswith("bind ") and refused:
         return (
-            "The sandbox's Python is where an unprivileged user cannot read it. "
-            "Run `bellglass setup` as the user who runs the server."
+            "The code runs as another user, who cannot read the sandbox's Python there. "
+            "Install one that every user can read, run `bellglass setup` with it, or name it "
+            "with BELLGLASS_PYTHON."
         )
+    if step == "become an unprivileged user":
+        return "Run the server as an ordinary user, or leave it CAP_SETUID and CAP_SETGID."
     if step in ("start the interpreter", "python") or step.startswith("execute"):
         return "Run `bellglass setup` to prepare a Python for the sandbox."
     if step == "find bubblewrap":

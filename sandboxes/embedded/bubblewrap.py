@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from bellglass.sandboxes.embedded.failure import LaunchFailed
-from bellglass.sandboxes.embedded.inside.namespaces import INSIDE_ID
+from bellglass.sandboxes.embedded.inside import namespaces
 from bellglass.sandboxes.embedded.inside.plan import (
     DEVICE_LINKS,
     DEVICES,
@@ -47,11 +47,12 @@ def arguments(plan: Plan, files: Sequence[int], limits: Limits, *, in_view: bool
 
     `in_view`: it is started in a view of ours, where the sources are at their targets.
     """
+    inside = str(namespaces.INSIDE_ID)
     # fmt: off
     options = [
         "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
         "--unshare-cgroup-try", "--disable-userns", "--die-with-parent", "--new-session",
-        "--as-pid-1", "--uid", str(INSIDE_ID), "--gid", str(INSIDE_ID), "--cap-drop", "ALL",
+        "--as-pid-1", "--uid", inside, "--gid", inside, "--cap-drop", "ALL",
         "--clearenv", "--hostname", HOSTNAME,
     ]
     # fmt: on
@@ -88,7 +89,10 @@ class Bubblewrap:
         self._python = python
         self._plan = plan
         self._limits = limits
-        self._as_root = os.geteuid() == 0
+        # As root it would make the code run as root's uid; without root, it could not read below
+        # root's own home. So a stage of ours makes a view first, if it may, and drops the uid.
+        self._in_view = namespaces.may_administer()
+        self._drops = namespaces.may_change_user()
         self.facts: dict[str, Any] = {}
 
     @classmethod
@@ -109,7 +113,7 @@ class Bubblewrap:
             descriptors = [_memory_file(content) for _, content, _ in self._plan.files]
             for descriptor in descriptors:
                 opened.callback(os.close, descriptor)
-            options = arguments(self._plan, descriptors, self._limits, in_view=self._as_root)
+            options = arguments(self._plan, descriptors, self._limits, in_view=self._in_view)
             bundle_fd = bundle_file()
             opened.callback(os.close, bundle_fd)
             config = {
@@ -124,8 +128,7 @@ class Bubblewrap:
             descriptors += [bundle_fd, stream.fileno(), *group.joins]
             if group.events is not None:
                 descriptors.append(group.events)
-            if self._as_root:
-                # Without root, bubblewrap could not read below root's own home: so in a view.
+            if self._drops:
                 outer = {"stream": stream.fileno(), "argv": command, "descriptors": descriptors}
                 stage = boot_arguments(bundle_fd, "bwrap", outer)
                 command = [self._python, "-I", "-S", "-u", *stage]

@@ -6,8 +6,7 @@ import os
 import platform
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.embedded.inside import landlock
-from bellglass.sandboxes.embedded.inside.namespaces import UNUSED_ID
+from bellglass.sandboxes.embedded.inside import landlock, namespaces
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.embedded.cgroups import Cgroups
@@ -24,7 +23,7 @@ def findings(launcher: Launcher, failed: list[str], cgroups: Cgroups) -> list[Fi
     """Describe a launcher that has made a place, and the limits that hold in it."""
     abi = landlock.abi()
     grouped = cgroups.mechanism != "none"
-    uid = UNUSED_ID if os.geteuid() == 0 else os.geteuid()
+    uid = namespaces.UNUSED_ID if namespaces.may_change_user() else os.geteuid()
     zygote = launcher.name == "zygote"
     return [
         ("launcher", True, "; ".join([launcher.name, *(f"instead of: {text}" for text in failed)])),

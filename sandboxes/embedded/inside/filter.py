@@ -130,7 +130,7 @@ def build(machine: str) -> bytes:
     emit(_LOAD, _NUMBER_AT)
     if machine == "x86_64":
         emit(_AT_LEAST, _X32_BIT, "absent")
-    for name in ("ioctl", "prctl", "clone", "socket", "socketpair"):
+    for name in ("ioctl", "prctl", "clone", "socket", "socketpair", "prlimit64"):
         on(name, name)
     for name in DENIED:
         on(name, "denied")
@@ -153,6 +153,10 @@ def build(machine: str) -> bytes:
     asm.label("clone")
     emit(_LOAD, _argument_at(0))
     emit(_ANY_BIT, _NAMESPACE_FLAGS, "denied", "fine")
+
+    asm.label("prlimit64")  # the runner has the same uid: its limits could be set to nothing
+    emit(_LOAD, _argument_at(0))
+    emit(_EQUAL, 0, "fine", "denied")
 
     asm.label("socketpair")  # other families than this one have pairs: TIPC
     emit(_LOAD, _argument_at(0))

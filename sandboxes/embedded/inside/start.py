@@ -114,10 +114,11 @@ def _prepare(control: socket.socket, bundle: int, config: dict[str, Any]) -> Non
 def _execute_bubblewrap(config: dict[str, Any]) -> NoReturn:
     program = config["argv"][0]
     try:
-        the_plan = plan.make([program])
-        with step("unshare"):
-            libc.unshare(namespaces.NEWNS)
-        view.enter(the_plan, own_proc=False)
+        if namespaces.may_administer():
+            the_plan = plan.make([program])
+            with step("unshare"):
+                libc.unshare(namespaces.NEWNS)
+            view.enter(the_plan, own_proc=False)
         with step("become an unprivileged user"):
             namespaces.become_unprivileged()
         for descriptor in config["descriptors"]:
