@@ -6,6 +6,7 @@ process that runs the foreign code; what that process says of itself is only its
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -35,7 +36,9 @@ SIDE_BYTES = 2 * 1024**2
 """Of the state that a shell leaves; a longer one is not taken."""
 
 REPORT_BYTES = 4 * 1024**2
-"""Of all that a one-shot job reports."""
+"""Of all that a one-shot job reports, as it is sent."""
+
+REPORT_MESSAGES = 10_000
 
 
 class Call:
@@ -156,9 +159,13 @@ class Call:
                 self._heard = True
                 if "status" in message:
                     self.answer = message
-        elif self._report_room > 0:
-            self.report.append(message)
-            self._report_room -= len(repr(message))
+        elif len(self.report) < REPORT_MESSAGES:
+            try:
+                self._report_room -= len(json.dumps(message))
+            except RecursionError:
+                return True
+            if self._report_room >= 0:
+                self.report.append(message)
         return True
 
     def _output(self, fd: int) -> int:
@@ -293,6 +300,13 @@ class Call:
             name = {0: "ok", 70: "error"}.get(code or 0, "crashed")
         return {
             "status": name,
-            "exit_code": code if isinstance(code, int) else None,
-            "signal": signal.Signals(number).name if number else None,
+            "exit_code": code if isinstance(code, int) and abs(code) < 1 << 31 else None,
+            "signal": _signal_name(number) if number else None,
         }
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIGRTMIN+{number - signal.SIGRTMIN}"

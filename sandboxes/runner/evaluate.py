@@ -19,6 +19,9 @@ SOURCES = 200
 """Calls whose source is kept, for the tracebacks of functions that they defined."""
 
 
+# Bound now: what foreign code puts in their place later is not what is called here.
+_compile, _eval, _repr = compile, eval, repr
+
 LOOKING = (
     *(ast.Module, ast.Expr, ast.Constant, ast.Name, ast.Load, ast.Tuple, ast.List, ast.Attribute),
     *(ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.Subscript, ast.Slice),
@@ -65,7 +68,7 @@ class Namespace:
             result.changed = not all(isinstance(node, LOOKING) for node in ast.walk(tree))
             value = self._run(tree, code, file)
             if value is not None:
-                result.value = shortened(repr(value))
+                result.value = shortened(_repr(value))
         except SystemExit as exc:
             result.status = "exit"
             result.exit_code = _exit_code(exc.code)
@@ -83,7 +86,7 @@ class Namespace:
 
     def _parse(self, code: str, file: str) -> ast.Module:
         flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        tree = compile(code, file, "exec", flags, dont_inherit=True)
+        tree = _compile(code, file, "exec", flags, dont_inherit=True)
         assert isinstance(tree, ast.Module)
         return tree
 
@@ -93,13 +96,13 @@ class Namespace:
         if tree.body and isinstance(tree.body[-1], ast.Expr) and not code.rstrip().endswith(";"):
             last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
         if tree.body:
-            self._execute(compile(tree, file, "exec", flags, dont_inherit=True))
+            self._execute(_compile(tree, file, "exec", flags, dont_inherit=True))
         if last is None:
             return None
-        return self._execute(compile(last, file, "eval", flags, dont_inherit=True))
+        return self._execute(_compile(last, file, "eval", flags, dont_inherit=True))
 
     def _execute(self, code: types.CodeType) -> Any:
-        result = eval(code, self.module.__dict__)
+        result = _eval(code, self.module.__dict__)
         if code.co_flags & inspect.CO_COROUTINE:
             return self._await(result)
         return result

@@ -1,7 +1,7 @@
 """The Python of a session, seen from PID 1: a worker, and a sleeping copy of it.
 
-Between calls the worker is stopped, so that a thread which the code left running burns no CPU.
-When a worker is gone, the copy takes its place.
+Between calls both are stopped, so that nothing which the code left in them burns CPU: a thread, or
+a hook of its own around fork(). When a worker is gone, the copy takes its place.
 """
 
 from __future__ import annotations
@@ -20,6 +20,12 @@ from bellglass.sandboxes.runner.frames import Message, Packets
 from bellglass.sandboxes.runner.job import PATIENCE, Job, start
 from bellglass.sandboxes.runner.worker import Worker
 
+RESTORES = 4
+"""Times in a row that a copy takes over. The code may have broken what both of them need."""
+
+OWN_FAILURE = 70
+"""Exit code of a worker whose own code failed, see `job.start`."""
+
 STOPPED = "Python was restarted, as its process ended or hung after the call before this one."
 
 
@@ -34,7 +40,10 @@ class Interpreter:
         """Calls whose effects the worker holds."""
         self._resting = True
         """The worker has nothing to do, and is stopped."""
+        self._rest_by = 0.0
         self._nonce = ""
+        self._restores = 0
+        """Calls in a row after which the copy had to take over."""
 
     def _new_worker(self) -> Job:
         memory = self._memory_bytes
@@ -101,6 +110,8 @@ class Interpreter:
         if self.worker.ended:
             return self.replace()
         self._calls += asked
+        if asked:
+            self._restores = 0
         return "kept"
 
     def end(self) -> None:
@@ -114,18 +125,20 @@ class Interpreter:
 
     def replace(self) -> str:
         """Go on with the copy, or with nothing."""
-        copy, self.copy = self.copy, None
-        if copy is not None and not copy.ended:
+        copy = self.copy
+        self._restores += 1
+        most = 1 if self.worker.exit_code == OWN_FAILURE else RESTORES
+        if copy is not None and not copy.ended and self._restores <= most:
             # The copy writes into the same pipes.
             self.worker.control.socket.close()
-            self.worker = copy
+            self.worker, self.copy = copy, None
+            processes.send_signal(copy.pid, signal.SIGCONT)
             return "restored"
-        if copy is not None:
-            copy.control.socket.close()
+        self._drop_copy()
         self.worker.close()
         self.worker = self._new_worker()
         state = "lost" if self._calls else "restored"
-        self._calls = 0
+        self._calls = self._restores = 0
         return state
 
     def rest(self, *, changed: bool, swept: list[int]) -> None:
@@ -134,9 +147,10 @@ class Interpreter:
         The copy from before stays until the new one is there.
         """
         if not changed and self.copy is not None:
-            processes.send_signal(self.worker.pid, signal.SIGSTOP)
+            self.stop()
             return
         self._resting = False
+        self._rest_by = time.monotonic() + PATIENCE
         self._nonce = secrets.token_hex(16)
         try:
             message = {"nonce": self._nonce, "checkpoint": True, "swept": swept}
@@ -158,10 +172,24 @@ class Interpreter:
                 control = Packets(socket.socket(fileno=descriptors.pop()), PATIENCE)
                 control.socket.setblocking(False)
                 self.copy = Job(pid, self.worker.out, self.worker.err, control)
-            processes.send_signal(self.worker.pid, signal.SIGSTOP)
+            self.stop()
         for fd in descriptors:
             os.close(fd)
         return True
+
+    @property
+    def resting(self) -> bool:
+        return self._resting or self.worker.ended
+
+    def rest_ms(self) -> int | None:
+        """How long a worker may still take to come to rest; None if it has."""
+        if self.resting:
+            return None
+        return max(0, int((self._rest_by - time.monotonic()) * 1000))
+
+    def stop(self) -> None:
+        for pid in self.pids():
+            processes.send_signal(pid, signal.SIGSTOP)
 
     def _drop_copy(self) -> None:
         if self.copy is not None:

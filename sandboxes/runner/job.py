@@ -41,6 +41,12 @@ class Job:
     def ended(self) -> bool:
         return self.status is not None
 
+    @property
+    def exit_code(self) -> int | None:
+        if self.status is None or not os.WIFEXITED(self.status):
+            return None
+        return os.WEXITSTATUS(self.status)
+
     def note_ended(self, ended: dict[int, int]) -> None:
         self.status = ended.get(self.pid, self.status)
 

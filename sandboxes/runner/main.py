@@ -13,6 +13,7 @@ import re
 import secrets
 import select
 import signal
+import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -31,6 +32,13 @@ JOBS: dict[str, Callable[[Message, Callable[[Message], None]], None]] = {
 }
 """Operations that get a process of their own, for one request."""
 
+COUNT_SECONDS = 0.02
+"""For so long the number of the newest process is trusted to tell if one was started. Given more
+time, code can start processes until the numbers have come round."""
+
+CLAIMED_TEXT = 50_000
+"""Characters of one text from a worker; its own code sends less."""
+
 FILES_KEPT = 2
 """Calls whose cut output stays in a file: more would fill /tmp."""
 
@@ -48,6 +56,11 @@ class Runner:
         self._job: Job | None = None
         self._changed = True
         """The last call may have left other variables than the interpreter's copy holds."""
+        self._newest = processes.last_pid()
+        """Number of the newest process when there were none but the interpreter's."""
+        self._settled = True
+        """Nothing runs until the next request."""
+        self._rest_since = 0.0
         self._swept: list[int] = []
         self._files: list[list[str]] = []
 
@@ -59,17 +72,19 @@ class Runner:
         while True:
             control = self._python.control
             poll.register(control, select.POLLIN)
-            ready = [fd for fd, _ in poll.poll()]
+            ready = [fd for fd, _ in poll.poll(self._python.rest_ms())]
             if self._wakeup in ready:
                 os.read(self._wakeup, 4096)
                 self._note_ended(processes.reap())
             gone = control in ready and not self._python.take()
+            if gone or self._python.rest_ms() == 0:
+                self._python.end()
+            self._settle()
             if gone or self._stream.read_fd in ready:
                 poll.unregister(control)
             if self._stream.read_fd in ready:
                 self._serve_some()
             elif gone:
-                self._python.end()
                 select.select([self._stream.read_fd], [], [])
 
     def _serve_some(self) -> None:
@@ -94,12 +109,14 @@ class Runner:
             self._changed = True
         reply = {"type": "reply", "id": request["id"], "nonce": request["nonce"]}
         self._stream.send({**reply, "execution": execution})
+        self._settled = False
+        self._rest_since = time.monotonic()
         self._python.rest(changed=self._changed, swept=self._swept)
+        self._settle()
 
     def _execute(self, request: Message) -> Message:
         notices = self._python.wake(self._wakeup)
         background = self._python.drop_background()
-        before = processes.last_pid()
         op = request["op"]
         if op == "python":
             call = self._run_python(request)
@@ -113,7 +130,7 @@ class Runner:
         else:
             raise ValueError(f"unknown operation {op!r}")
         self._swept = []
-        if processes.last_pid() != before:
+        if call.wall_seconds() > COUNT_SECONDS or processes.last_pid() != self._newest:
             self._swept = self._sweep()
         call.drain()
         execution = self._described(call)
@@ -171,8 +188,27 @@ class Runner:
         ended: dict[int, int] = {}
         swept = processes.sweep(self._python.pids(), ended)
         self._note_ended(ended)
+        self._newest = processes.last_pid()
         processes.send_signal(worker.pid, signal.SIGCONT)
         return sorted(swept)
+
+    def _settle(self) -> None:
+        """End what was started after the sweep: by threads, or by hooks around the copy's fork."""
+        if self._settled or not self._python.resting:
+            return
+        self._settled = True
+        self._python.stop()
+        copy = self._python.copy
+        newest = processes.last_pid()
+        expected = {self._newest}
+        if copy is not None:
+            expected = {self._newest, self._newest + 1} & {self._newest, copy.pid}
+        if newest not in expected or time.monotonic() - self._rest_since > COUNT_SECONDS:
+            ended: dict[int, int] = {}
+            processes.sweep(self._python.pids(), ended)
+            self._note_ended(ended)
+            newest = processes.last_pid()
+        self._newest = newest
 
     def _note_ended(self, ended: dict[int, int]) -> None:
         self._python.note_ended(ended)
@@ -227,11 +263,11 @@ class Runner:
 
 
 def _text_or_none(claim: object) -> str | None:
-    return claim if isinstance(claim, str) else None
+    return claim[:CLAIMED_TEXT] if isinstance(claim, str) else None
 
 
 def _count(claim: object) -> int:
-    return claim if isinstance(claim, int) and claim >= 0 else 0
+    return claim if isinstance(claim, int) and 0 <= claim < 1 << 48 else 0
 
 
 def _error_or_none(claim: Any) -> Message | None:
@@ -239,8 +275,9 @@ def _error_or_none(claim: Any) -> Message | None:
     if not isinstance(claim, dict) or not all(isinstance(claim.get(key), str) for key in texts):
         return None
     line = claim.get("line")
-    whole = {key: claim[key] for key in texts}
-    return {**whole, "line": line if isinstance(line, int) and line >= 0 else None}
+    whole = {key: claim[key][:CLAIMED_TEXT] for key in texts}
+    whole["name"] = whole["name"][:1000]
+    return {**whole, "line": _count(line) or None}
 
 
 def _wakeup_fd() -> int:

@@ -166,12 +166,15 @@ class Worker:
             self._stand_by(ours, theirs)
             return
         theirs.close()
-        if pid > 0:
-            message["checkpoint"] = pid
-            self._control.send(message, (ours.fileno(),))
-        else:
-            self._control.send(message)
-        ours.close()
+        try:
+            if pid > 0:
+                self._control.send({**message, "checkpoint": pid}, (ours.fileno(),))
+                return
+        except OSError:
+            pass  # ETOOMANYREFS: the kernel counts descriptors on their way over all sessions
+        finally:
+            ours.close()  # a copy that nobody has the other end of is gone with this
+        self._control.send(message)
 
     def _stand_by(self, ours: socket.socket, theirs: socket.socket) -> None:
         """Be the checkpoint: take over the place of the control socket, and go on serving."""
