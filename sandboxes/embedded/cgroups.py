@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _SPARE_PROCESSES = 16
 """RLIMIT_NPROC is the limit; pids.max only holds where that one does not."""
 
+_TCP_BYTES = 64 * 1024**2
+
 _REMOVE_SECONDS = 2.0
 _count = itertools.count()
 
@@ -118,6 +120,10 @@ class Version1(_Real):
         with contextlib.suppress(FileNotFoundError):  # a kernel that does not account swap
             (memory / "memory.memsw.limit_in_bytes").write_text(size)
         (memory / "memory.swappiness").write_text("0")
+        # TCP buffers count apart; without a limit the loopback of one place can take all memory
+        # that the kernel has for TCP, also that of the host's connections.
+        with contextlib.suppress(OSError):
+            (memory / "memory.kmem.tcp.limit_in_bytes").write_text(str(_TCP_BYTES))
         (pids / "pids.max").write_text(str(limits.processes + _SPARE_PROCESSES))
         # Through `tasks`, by the process itself: cgroup.procs would cost 10 ms, for a lock that
         # one thread moving itself does not need (cgroup_procs_write_start in the kernel).

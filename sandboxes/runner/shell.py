@@ -80,7 +80,23 @@ class Shell:
 
 
 def _filled(data: bytes) -> int:
-    """Return the reading end of a pipe that holds `data`."""
+    """Return a descriptor to read `data` from.
+
+    Of a file without a name: the kernel counts pipe buffers over all sessions of one user, and
+    one session can use them up. Where the disk of this one is full, of a pipe.
+    """
+    if len(data) <= STATE_BYTES:
+        try:
+            fd = os.open("/tmp", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError:
+            pass
+        else:
+            try:
+                if os.pwrite(fd, data, 0) == len(data):
+                    return fd
+            except OSError:
+                pass
+            os.close(fd)
     reader, writer = _pipe()
     os.set_blocking(writer, False)
     try:
