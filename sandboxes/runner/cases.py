@@ -14,7 +14,7 @@ from types import CodeType
 from typing import Any
 
 from bellglass.sandboxes.runner.equality import same
-from bellglass.sandboxes.runner.failures import Explain, shortened
+from bellglass.sandboxes.runner.failures import Explain, Room, shortened, text_of
 
 OUTPUT = 4_000
 """Bytes kept of what a case prints."""
@@ -22,10 +22,14 @@ OUTPUT = 4_000
 SHOWN = 2_000
 """Characters of a value."""
 
+LIMITS = {"message": 4_000, "stdout": OUTPUT, "expected": 2 * SHOWN, "actual": 2 * SHOWN}
+
 Event = dict[str, Any]
 
 
-def run(cases: list[dict[str, Any]], explain: Explain, send: Callable[[Event], None]) -> None:
+def run(
+    cases: list[dict[str, Any]], explain: Explain, room: Room, send: Callable[[Event], None]
+) -> None:
     """Run every case against a fresh import of `solution`, and send what became of each."""
     namespace: dict[str, Any] = {}
     broken = None
@@ -39,9 +43,9 @@ def run(cases: list[dict[str, Any]], explain: Explain, send: Callable[[Event], N
     for index, case in enumerate(cases):
         if broken is not None:
             outcome = {"outcome": "error", "message": broken if index == 0 else "As above."}
-            send({"case": {"index": index, **outcome}})
-            continue
-        send({"case": {"index": index, **_outcome(case, namespace, explain)}})
+        else:
+            outcome = room.cut(_outcome(case, namespace, explain), LIMITS)
+        send({"case": {"index": index, **outcome}})
 
 
 def _outcome(case: dict[str, Any], namespace: dict[str, Any], explain: Explain) -> Event:
@@ -61,14 +65,14 @@ def _outcome(case: dict[str, Any], namespace: dict[str, Any], explain: Explain) 
         except KeyboardInterrupt:
             raise
         except BaseException as exc:  # SystemExit fails a case like any other exception
-            event["actual"] = shortened(f"raises {type(exc).__name__}: {exc}", SHOWN)
+            said = text_of(str, exc)
+            event["actual"] = shortened(f"raises {type(exc).__name__}: {said}", SHOWN)
             passed = wanted in _names(exc)
             if not passed:
                 event["message"] = explain(exc)
     event["seconds"] = round(time.perf_counter() - started, 6)
     event["outcome"] = "passed" if passed else "failed"
-    if text := printed():
-        event["stdout"] = text
+    event["stdout"] = printed()
     return event
 
 
@@ -91,10 +95,7 @@ def _names(exc: BaseException) -> set[str]:
 
 
 def _shown(value: Any) -> str:
-    try:
-        return shortened(repr(value), SHOWN)
-    except Exception as exc:
-        return f"<{type(value).__name__} that cannot be shown: {type(exc).__name__}>"
+    return shortened(text_of(repr, value), SHOWN)
 
 
 class _Head(io.RawIOBase):

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bellglass.sandboxes.runner.failures import Explain, shortened
+from bellglass.sandboxes.runner.failures import Explain, Room
 
-MOST_TESTS = 5_000
+MOST_TESTS = 4_000
+"""Each is two messages, and the runner takes 10,000."""
 
 ID = 300
-OUTPUT = 2_000
-"""Characters of one test's output."""
+"""Characters of a test's name."""
 
-DETAILS = 1_500_000
-"""Characters of all messages and outputs: what the report of a run has room for."""
+LIMITS = {"message": 8_000, "stdout": 2_000}
 
 _EXITED = (
     "sys.exit() was called while the tests were imported. Put what the program does when it is "
@@ -25,13 +24,15 @@ _EXITED = (
 class Events:
     """Hooks of pytest. Their names and arguments are pytest's."""
 
-    def __init__(self, explain: Explain, send: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(
+        self, explain: Explain, room: Room, send: Callable[[dict[str, Any]], None]
+    ) -> None:
         self._explain = explain
+        self._room = room
         self._send = send
         self._index: dict[str, int] = {}
         self._causes: dict[str, str] = {}
         self._outcomes: dict[str, dict[str, Any]] = {}
-        self._room = DETAILS
         self._uncollected = False
 
     # --- collecting
@@ -84,14 +85,9 @@ class Events:
 
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         test = self._outcomes.pop(nodeid, None)
-        if test is None:
-            return
-        for name, limit in (("message", 8_000), ("stdout", OUTPUT)):
-            text = shortened(test.pop(name, ""), limit if self._room > 0 else 200)
-            self._room -= len(text)
-            if text:
-                test[name] = text
-        self._send({"test": {"index": self._index.get(nodeid), "id": nodeid[:ID], **test}})
+        if test is not None:
+            test["index"] = self._index.get(nodeid)
+            self._send({"test": self._room.cut(test, LIMITS)})
 
     # --- when the run as a whole goes wrong
 
@@ -103,7 +99,7 @@ class Events:
 
     def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
         if not self._uncollected:  # else pytest stops itself, and the reason has been sent
-            self._send({"problem": f"The run was ended by {self._explain(excinfo.value)}"})
+            self._send({"problem": f"The run was ended by:\n{self._explain(excinfo.value)}"})
 
     def _reason(self, report: Any) -> str:
         if hasattr(report, "wasxfail"):

@@ -15,8 +15,11 @@ from collections.abc import Callable
 from typing import Any
 
 from bellglass.sandboxes.runner import cases
-from bellglass.sandboxes.runner.failures import Explain
+from bellglass.sandboxes.runner.failures import Explain, Room
 from bellglass.sandboxes.runner.pytest_events import Events
+
+ROOM = 2 * 1024**2
+"""Bytes of texts in the report: half of what the runner takes, for the rest is names and times."""
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -51,16 +54,16 @@ def _run(arguments: dict[str, Any], directory: str, send: Send) -> None:
     sys.dont_write_bytecode = True
     sys.path.insert(0, directory)
     sys.path.append(os.getcwd())  # modules of the session, after all others
-    explain = Explain(directory)
+    explain, room = Explain(directory), Room(ROOM)
     if arguments.get("cases"):
-        cases.run(arguments["cases"], explain, send)
+        cases.run(arguments["cases"], explain, room, send)
         sys.modules.pop("solution", None)  # what the cases changed, the tests do not see
     status = 0
     if tests is not None or not arguments.get("cases"):
         status = _pytest(
             directory,
             "solution.py" if tests is None else "test_solution.py",
-            Events(explain, send),
+            Events(explain, room, send),
             send,
         )
     send({"finished": status})

@@ -128,7 +128,7 @@ def test_without_tests_those_in_the_code_run_with_explained_assertions(
     result = run("def test_a():\n    x = [1, 2]\n    assert x == [1, 3]\n")
 
     (test,) = result.all("test")
-    assert test["id"] == "solution.py::test_a"
+    assert result.all("collected") == [["solution.py::test_a"]]
     assert "At index 1 diff: 2 != 3" in test["message"]
 
 
@@ -210,17 +210,34 @@ def test_settings_and_files_around_do_not_reach_the_tests(
 
 
 def test_long_messages_and_output_are_cut(run: Callable[..., Run]) -> None:
-    result = run("def test_a():\n    print('x' * 100000)\n    assert 'a' * 99999 == 'b' * 99999")
+    result = run(
+        "def test_a():\n    print('x' * 100_000)\n    assert not 'a' * 1_000_000, 'b' * 1_000_000"
+    )
 
     (test,) = result.all("test")
     assert len(test["message"]) < 9_000
     assert len(test["stdout"]) < 3_000
 
 
-def test_too_many_tests_are_refused(run: Callable[..., Run]) -> None:
-    code = "import pytest\n@pytest.mark.parametrize('x', range(6000))\ndef test_a(x): ..."
+def test_the_report_stays_within_what_the_runner_takes(run: Callable[..., Run]) -> None:
+    text = "é" * 3_000
+    code = (
+        "import pytest\n@pytest.mark.parametrize('x', range(500))\n"
+        f"def test_a(x): assert 0, '{text}'"
+    )
+    cases = [{"call": f"print({text!r}) or {text!r}", "expected": 1}] * 500
 
-    assert "more than 5,000" in run(code).all("problem")[0]
+    result = run(code, cases=cases, tests=code)
+
+    assert result.outcomes() == ["failed"] * 1_000
+    assert len(json.dumps(result.events)) < 4 * 1024**2
+    assert "left out" in result.all("test")[-1]["message"]
+
+
+def test_too_many_tests_are_refused(run: Callable[..., Run]) -> None:
+    code = "import pytest\n@pytest.mark.parametrize('x', range(4001))\ndef test_a(x): ..."
+
+    assert "more than 4,000" in run(code).all("problem")[0]
 
 
 def test_nothing_is_left_behind(run: Callable[..., Run], tmp_path: Path) -> None:
@@ -242,8 +259,10 @@ class Odd(ValueError): ...
 def odd(): raise Odd("hm")
 async def later(): return 3
 def loud(): print("out"); return (1, 2.0000000000001)
-class Mute:
-    def __repr__(self): raise KeyError("r")
+class Mute(Exception):
+    def __repr__(self): raise SystemExit(0)
+    __str__ = __repr__
+def mute(): raise Mute
 """
     cases: list[dict[str, Any]] = [
         {"call": "add(2, 3)", "expected": 5},
@@ -259,12 +278,21 @@ class Mute:
         {"call": "loud()", "expected": [1, 2]},
         {"call": "print(", "expected": 1},
         {"call": "Mute()", "expected": 1},
+        {"call": "mute()", "expected": 1},
     ]
 
     result = run(code, cases=cases)
 
     expected = ["passed", "failed", "passed", "passed", "failed", "failed", "failed", "failed"]
-    assert result.outcomes() == [*expected, "passed", "passed", "passed", "error", "failed"]
+    assert result.outcomes() == [
+        *expected,
+        "passed",
+        "passed",
+        "passed",
+        "error",
+        "failed",
+        "failed",
+    ]
     events = result.all("case")
     assert (events[1]["expected"], events[1]["actual"]) == ("5", "4")
     assert events[4]["expected"] == "raises KeyError"
@@ -274,7 +302,8 @@ class Mute:
     assert events[7]["actual"] == "raises SystemExit: 0"
     assert events[10]["stdout"] == "out\n"
     assert "never closed" in events[11]["message"]
-    assert "cannot be shown" in events[12]["actual"]
+    assert events[12]["actual"] == "<Mute that cannot be shown: SystemExit>"
+    assert events[13]["actual"] == "raises Mute: <Mute that cannot be shown: SystemExit>"
     assert result.finished == 0
 
 
