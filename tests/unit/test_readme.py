@@ -8,8 +8,10 @@ import inspect
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 import tomllib
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,6 +93,8 @@ async def _replayed(client: Client, step: str, session_id: str | None) -> tuple[
 
 
 def _without_id(text: str) -> str:
+    """Return `text` as it is with any id, and with any Python: each has its own marks."""
+    text = re.sub(r"^ *[~^]+\n", "", text, flags=re.MULTILINE)
     return re.sub(r"session_id: \S+", "session_id: ...", text)
 
 
@@ -219,13 +223,27 @@ def _served(script: str, directory: Path) -> Generator[int]:
     try:
         for line in process.stderr:
             if match := re.search(r"Serving on http://\S+:(\d+)", line):
-                yield int(match[1])
+                port = int(match[1])
+                _await_listening(port)
+                yield port
                 return
         raise AssertionError("It does not serve.")
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(10)
         process.stderr.close()
+
+
+def _await_listening(port: int) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _status(port: int, headers: dict[str, str]) -> int:
@@ -323,6 +341,20 @@ def test_links_lead_somewhere() -> None:
             assert target[1:] in anchors
         elif "://" not in target:
             assert (ROOT / target).exists(), target
+
+
+def test_promises_name_checks_that_exist() -> None:
+    """docs/security.md says what proves each promise."""
+    known = {check.__name__ for check in conformance.CHECKS}
+    for file in (ROOT / "tests").rglob("test_*.py"):
+        known |= set(re.findall(r"^(?:async )?def (test_\w+)", file.read_text(), re.MULTILINE))
+    promises = (ROOT / "docs/security.md").read_text("utf-8").partition("\n## Promises\n")[2]
+    proofs = re.findall(r"^\| P\d+ \|.*\|(.*)\|$", promises, re.MULTILINE)
+
+    assert len(proofs) > 20
+    for proof in proofs:
+        assert names(proof), "a promise without proof"
+        assert set(names(proof)) <= known
 
 
 if __name__ == "__main__":
