@@ -10,10 +10,11 @@ from pathlib import Path
 def where_to_prepare() -> Path:
     """Return where the virtual environment of the sandbox belongs.
 
-    Beside a server that has a virtual environment, so that it goes with it; else in the user's
-    data directory (https://specifications.freedesktop.org/basedir-spec/).
+    Beside a server that has a lasting virtual environment, so that it goes with it; else in the
+    user's data directory (https://specifications.freedesktop.org/basedir-spec/).
     """
-    if sys.prefix != sys.base_prefix:
+    thrown_away = "archive-v0" in Path(sys.prefix).parts  # uvx, in the cache of uv
+    if sys.prefix != sys.base_prefix and not thrown_away:
         return Path(sys.prefix, "share", "bellglass", "python")
     return _user_data() / "bellglass" / "python"
 

@@ -55,6 +55,10 @@ def enter(plan: Plan, *, own_proc: bool) -> None:
             mounts.proc("/proc")
         else:
             mounts.bind_tree(_OLD + "/proc", "/proc")
+    with step("scratch tmpfs"):
+        # Of the zygote alone: modules that it imports want to write caches. A place has its own
+        # tmpfs on top of it.
+        mounts.tmpfs("/tmp", _BYTES, _INODES, 0o1777)
     with step("detach the host's root"):
         mounts.detach(_OLD)
         os.rmdir(_OLD)

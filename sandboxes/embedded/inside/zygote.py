@@ -76,13 +76,13 @@ def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
 
 
 def _preload(modules: list[str]) -> list[str]:
-    """Import what sessions will want, and the runner; return what is not installed."""
+    """Import what sessions will want, and the runner; return what does not import."""
     importlib.import_module("bellglass.sandboxes.runner.main")
     missing = []
     for module in modules:
         try:
             importlib.import_module(module)
-        except ImportError:
+        except Exception:  # a broken module must not cost the sandbox
             missing.append(module)
     return missing
 
