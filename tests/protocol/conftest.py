@@ -9,9 +9,22 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
-from protocol.support import COMMAND, Connect, Wire, connected, environment, http_server
+from protocol.support import (
+    COMMAND,
+    Connect,
+    Wire,
+    adopt_orphans,
+    connected,
+    environment,
+    http_server,
+)
 
 MODES = [(transport, era) for transport in ("stdio", "http") for era in ("legacy", "modern")]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def orphans_are_ours() -> None:
+    adopt_orphans()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """`bellglass` as a process of its own, and clients for it."""
 
+import ctypes
 import json
 import os
 import re
@@ -177,20 +178,33 @@ def record_of(result: CallToolResult) -> dict[str, Any]:
     return record
 
 
-def sandbox_processes() -> set[int]:
-    """Return the processes of every sandbox on this machine, that of the launcher among them.
+def adopt_orphans() -> None:
+    """Become the parent of what our servers leave behind, so that it can be told from others'.
 
-    They are no children of the server: the launcher leaves its user and its session.
+    The launcher of a sandbox is no child of the server: it leaves its user and its session.
     """
-    found = set()
-    for entry in Path("/proc").iterdir():
+    set_child_subreaper = 36  # include/uapi/linux/prctl.h
+    assert ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0) == 0
+
+
+def sandbox_processes() -> set[int]:
+    """Return the processes of sandboxes that servers of this test run started."""
+    parents: dict[int, int] = {}
+    sandboxed = set()
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
             name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
         except OSError:
             continue
-        if name in ("bellglass-zyg", "bwrap") and not rest.startswith(" Z"):
-            found.add(int(entry.name))
-    return found
+        state, parent = rest.split()[:2]
+        parents[int(entry.name)] = int(parent)
+        if name in ("bellglass-zyg", "bwrap") and state != "Z":
+            sandboxed.add(int(entry.name))
+
+    def ours(pid: int) -> bool:
+        return pid == os.getpid() or (pid in parents and ours(parents[pid]))
+
+    return {pid for pid in sandboxed if ours(pid)}
 
 
 async def gone(*pids: int) -> None:

@@ -42,6 +42,7 @@ async def test_signal_ends_everything_while_input_stays_open(
     before = sandbox_processes()
     await wire.start_call(ENDLESS, timeout=60)
     started = sandbox_processes() - before
+    assert started
 
     wire.process.send_signal(number)
 
@@ -54,6 +55,7 @@ async def test_killed_server_leaves_nothing(wire: Wire) -> None:
     before = sandbox_processes()
     await wire.start_call(ENDLESS, timeout=60)
     started = sandbox_processes() - before
+    assert started
 
     wire.process.kill()
 
