@@ -34,8 +34,10 @@ def test_a_server_in_a_virtual_environment_has_it_beside(
 ) -> None:
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
 
+    prepared = install(where_to_prepare())
+
     assert where_to_prepare() == tmp_path / "venv/share/bellglass/python"
-    assert find_python() == install(where_to_prepare())
+    assert find_python() == prepared
 
 
 @pytest.mark.parametrize("prefix", [sys.base_prefix, "/home/me/.cache/uv/archive-v0/x1"])
@@ -44,8 +46,10 @@ def test_otherwise_it_is_in_the_data_directory(
 ) -> None:
     monkeypatch.setattr(sys, "prefix", prefix)
 
+    prepared = install(where_to_prepare())
+
     assert where_to_prepare() == data / "bellglass" / "python"
-    assert find_python() == install(where_to_prepare())
+    assert find_python() == prepared
 
 
 def test_unprepared_it_is_the_interpreter_below_the_server(
