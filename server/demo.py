@@ -134,7 +134,7 @@ class _Conversation:
             "execute_bash",
             _has("nobody there", "nothing there"),
             command=f"(exec 3<>/dev/tcp/1.1.1.1/53) 2>/dev/null || echo nobody there\n"
-            f"ls {Path.home()} 2>/dev/null || echo nothing there",
+            f"ls {Path.home()}/.ssh 2>/dev/null || echo nothing there",
             session_id=session_id,
         )
         await self._say(
