@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-FOLDERS := server tools sandboxes sandboxes/runner sandboxes/embedded sandboxes/embedded/inside
+FOLDERS := server tools sandboxes sandboxes/runner sandboxes/runner/checking sandboxes/runner/testing \
+	sandboxes/embedded sandboxes/embedded/inside
 
 .PHONY: demo setup test lint bench doctor clean
 

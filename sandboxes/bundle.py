@@ -26,6 +26,14 @@ sys.meta_path.insert(0, Bundle())
 """
 
 
+RUNNER = (
+    "bellglass.sandboxes.runner",
+    "bellglass.sandboxes.runner.checking",
+    "bellglass.sandboxes.runner.testing",
+)
+"""What every backend ships."""
+
+
 @cache
 def bundle(*packages: str) -> str:
     """Return a program text that makes `packages`, with all their modules, importable.

@@ -35,7 +35,7 @@ class _Outcome(BaseModel):
 
 
 class _Event(BaseModel):
-    """One message of `runner.testing`."""
+    """One message of `runner.testing.suite`."""
 
     collected: list[CleanStr] = Field(default=[], max_length=10_000)
     started: int | None = None

@@ -40,6 +40,8 @@ _NEEDED = ("--size", "--disable-userns", "--as-pid-1", "--clearenv", "--perms")
 """The youngest of our options came with 0.8.0, of 2023."""
 
 _PLAN_SECONDS = 30
+_GRACE_SECONDS = 5.0
+"""For a bubblewrap whose stream is closed to end by itself: it takes 50 ms when it just started."""
 
 
 def arguments(plan: Plan, files: Sequence[int], limits: Limits, *, in_view: bool) -> list[str]:
@@ -141,7 +143,7 @@ class Bubblewrap:
         except LaunchFailed as exc:
             raise LaunchFailed(exc.step, exc.errno, process.errors() or exc.text) from exc
         finally:
-            await process.end(kill=True)
+            await process.end(grace=_GRACE_SECONDS)
 
     async def aclose(self) -> None:
         """Nothing is kept between places."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from bellglass.sandboxes.bundle import bundle
+from bellglass.sandboxes.bundle import RUNNER, bundle
 from bellglass.sandboxes.embedded.inside.start import BOOT
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _STDERR_BYTES = 4096
 
 def bundle_file() -> int:
     """Return a descriptor of the code that an interpreter boots from; nobody can write to it."""
-    text = bundle("bellglass.sandboxes.runner", "bellglass.sandboxes.embedded.inside")
+    text = bundle(*RUNNER, "bellglass.sandboxes.embedded.inside")
     fd = os.memfd_create("bellglass", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with os.fdopen(os.dup(fd), "wb") as file:
         file.write(text.encode())
@@ -73,18 +73,23 @@ class Process:
         except OSError:
             return ""
 
-    async def end(self, *, kill: bool) -> int | None:
-        """Await its end, for a bounded time, and return its exit code."""
-        with anyio.move_on_after(EXIT_SECONDS, shield=True):
+    async def end(self, *, grace: float) -> int | None:
+        """Await its end, kill it after a grace, and return its exit code; all for a bounded time.
+
+        Bubblewrap needs the grace: killed between its clone and the first word to its child, it
+        leaves the child waiting for ever, before --die-with-parent holds.
+        """
+        with anyio.CancelScope(shield=True), contextlib.suppress(OSError):
             if self._process.poll() is None:
-                with contextlib.suppress(OSError):
-                    fd = os.pidfd_open(self._process.pid)
-                    try:
-                        if kill:
-                            self._process.kill()
+                fd = os.pidfd_open(self._process.pid)
+                try:
+                    with anyio.move_on_after(grace):
                         await anyio.wait_readable(fd)
-                    finally:
-                        os.close(fd)
+                    self._process.kill()
+                    with anyio.move_on_after(EXIT_SECONDS):
+                        await anyio.wait_readable(fd)
+                finally:
+                    os.close(fd)
         if self._errors >= 0:
             os.close(self._errors)
             self._errors = -1

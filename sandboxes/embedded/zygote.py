@@ -13,6 +13,7 @@ import anyio
 
 from bellglass.sandboxes.embedded.failure import LaunchFailed
 from bellglass.sandboxes.embedded.process import (
+    EXIT_SECONDS,
     Process,
     boot_arguments,
     bundle_file,
@@ -73,7 +74,7 @@ class Zygote:
             except TimeoutError as exc:
                 raise LaunchFailed("start the zygote", 0, "it took too long") from exc
             finally:
-                await process.end(kill=True)
+                await process.end(grace=0)
         except BaseException:
             await self.aclose()
             raise
@@ -83,7 +84,9 @@ class Zygote:
         while True:
             data, pid = await self._receive()
             if not data:
-                reason = process.errors() or f"it exited with {await process.end(kill=False)}"
+                reason = (
+                    process.errors() or f"it exited with {await process.end(grace=EXIT_SECONDS)}"
+                )
                 raise LaunchFailed("start the zygote", 0, reason)
             message = json.loads(data)
             if message["type"] == "started":

@@ -169,13 +169,20 @@ class Interpreter:
             self._drop_copy()
             pid: Any = message.get("checkpoint")
             if isinstance(pid, int) and pid > 1 and len(descriptors) == 1:
-                control = Packets(socket.socket(fileno=descriptors.pop()), PATIENCE)
-                control.socket.setblocking(False)
-                self.copy = Job(pid, self.worker.out, self.worker.err, control)
+                self._accept_copy(pid, descriptors.pop())
             self.stop()
         for fd in descriptors:
             os.close(fd)
         return True
+
+    def _accept_copy(self, pid: int, fd: int) -> None:
+        try:
+            end = socket.socket(fileno=fd)
+        except OSError:
+            os.close(fd)  # no socket: not what our code in the worker sends
+            return
+        end.setblocking(False)
+        self.copy = Job(pid, self.worker.out, self.worker.err, Packets(end, PATIENCE))
 
     @property
     def resting(self) -> bool:

@@ -17,18 +17,20 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from bellglass.sandboxes.runner import check, processes, testing
+from bellglass.sandboxes.runner import processes
 from bellglass.sandboxes.runner.call import Call
+from bellglass.sandboxes.runner.checking import check
 from bellglass.sandboxes.runner.frames import Message, Stream
 from bellglass.sandboxes.runner.interpreter import Interpreter
 from bellglass.sandboxes.runner.job import PR_SET_DUMPABLE, Job, start
 from bellglass.sandboxes.runner.shell import Shell
+from bellglass.sandboxes.runner.testing import suite
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 JOBS: dict[str, Callable[[Message, Callable[[Message], None]], None]] = {
     "check": check.run,
-    "test": testing.run,
+    "test": suite.run,
 }
 """Operations that get a process of their own, for one request."""
 

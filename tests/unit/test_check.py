@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bellglass.sandboxes.runner import check
+from bellglass.sandboxes.runner.checking import check
 
 
 def checked(code: str, language: str = "python") -> dict[str, Any]:

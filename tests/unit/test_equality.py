@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bellglass.sandboxes.runner.equality import same
+from bellglass.sandboxes.runner.testing.equality import same
 
 
 @pytest.mark.parametrize(

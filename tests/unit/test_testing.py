@@ -18,13 +18,13 @@ Event = dict[str, Any]
 
 PROGRAM = """
 import json, os, sys
-from bellglass.sandboxes.runner import testing
+from bellglass.sandboxes.runner.testing import suite
 
 def send(event, file=os.fdopen(int(sys.argv[1]), "w")):
     file.write(json.dumps(event) + "\\n")
     file.flush()
 
-testing.run(json.load(sys.stdin), send)
+suite.run(json.load(sys.stdin), send)
 """
 
 CODE = "def add(a, b):\n    return a + b\n"

@@ -9,9 +9,9 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any
 
-from bellglass.sandboxes.runner import bash_risks
-from bellglass.sandboxes.runner.bash_commands import TooDeep
-from bellglass.sandboxes.runner.places import Source
+from bellglass.sandboxes.runner.checking import bash_risks
+from bellglass.sandboxes.runner.checking.bash_commands import TooDeep
+from bellglass.sandboxes.runner.checking.places import Source
 
 SECONDS = 5
 """For bash to read a script: it needs milliseconds, but for the worst of them."""

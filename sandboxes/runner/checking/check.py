@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bellglass.sandboxes.runner import bash_check, python_check
+from bellglass.sandboxes.runner.checking import bash_check, python_check
 
 MOST = 200
 """Findings of one list that are sent."""

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from bellglass.sandboxes.runner import call_risks
-from bellglass.sandboxes.runner import risk_rules as rules
-from bellglass.sandboxes.runner.names import Names
-from bellglass.sandboxes.runner.scopes import Scope, read
+from bellglass.sandboxes.runner.checking import call_risks
+from bellglass.sandboxes.runner.checking import risk_rules as rules
+from bellglass.sandboxes.runner.checking.names import Names
+from bellglass.sandboxes.runner.checking.scopes import Scope, read
 
 # A method of a path, also after the attributes and methods that give another path.
 _PATH = re.compile(

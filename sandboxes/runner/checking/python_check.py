@@ -10,8 +10,8 @@ from itertools import islice
 from types import CodeType
 from typing import Any
 
-from bellglass.sandboxes.runner import mistakes, risks
-from bellglass.sandboxes.runner.places import Source
+from bellglass.sandboxes.runner.checking import mistakes, risks
+from bellglass.sandboxes.runner.checking.places import Source
 
 Finding = dict[str, Any]
 Lists = Iterator[tuple[str, list[Any]]]

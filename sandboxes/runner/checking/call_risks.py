@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from bellglass.sandboxes.runner import risk_rules as rules
-from bellglass.sandboxes.runner.names import Names
-from bellglass.sandboxes.runner.scopes import Scope
+from bellglass.sandboxes.runner.checking import risk_rules as rules
+from bellglass.sandboxes.runner.checking.names import Names
+from bellglass.sandboxes.runner.checking.scopes import Scope
 
 Risk = tuple[str, str]
 """Kind, and reason in words."""

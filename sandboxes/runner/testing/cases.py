@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any
 
-from bellglass.sandboxes.runner.equality import same
-from bellglass.sandboxes.runner.failures import Explain, Room, shortened, text_of
+from bellglass.sandboxes.runner.testing.equality import same
+from bellglass.sandboxes.runner.testing.failures import Explain, Room, shortened, text_of
 
 OUTPUT = 4_000
 """Bytes kept of what a case prints."""

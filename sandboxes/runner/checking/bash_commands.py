@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bellglass.sandboxes.runner.bash_words import META, Reader, Word
+from bellglass.sandboxes.runner.checking.bash_words import META, Reader, Word
 
 DEPTH = 40
 """Substitutions within substitutions."""

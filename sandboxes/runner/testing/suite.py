@@ -14,9 +14,9 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
-from bellglass.sandboxes.runner import cases
-from bellglass.sandboxes.runner.failures import Explain, Room
-from bellglass.sandboxes.runner.pytest_events import Events
+from bellglass.sandboxes.runner.testing import cases
+from bellglass.sandboxes.runner.testing.failures import Explain, Room
+from bellglass.sandboxes.runner.testing.pytest_events import Events
 
 ROOM = 2 * 1024**2
 """Bytes of texts in the report: half of what the runner takes, for the rest is names and times."""

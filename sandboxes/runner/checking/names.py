@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from bellglass.sandboxes.runner.scopes import Scope
+from bellglass.sandboxes.runner.checking.scopes import Scope
 
 NOTHING: frozenset[str] = frozenset()
 

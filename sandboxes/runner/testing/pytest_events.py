@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bellglass.sandboxes.runner.failures import Explain, Room
+from bellglass.sandboxes.runner.testing.failures import Explain, Room
 
 MOST_TESTS = 4_000
 """Each is two messages, and the runner takes 10,000."""

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from bellglass.sandboxes.runner import risk_rules as rules
-from bellglass.sandboxes.runner.bash_commands import DEPTH, Command, Scanner
-from bellglass.sandboxes.runner.bash_words import Word
+from bellglass.sandboxes.runner.checking import risk_rules as rules
+from bellglass.sandboxes.runner.checking.bash_commands import DEPTH, Command, Scanner
+from bellglass.sandboxes.runner.checking.bash_words import Word
 
 Risk = tuple[str, str]
 """Kind, and reason in words."""

@@ -1,0 +1,1 @@
+"""Running tests and cases in a process of their own: what `run_tests` asks the runner for."""
