@@ -1,30 +1,17 @@
-"""Packages of ours as one text, for an interpreter that has nothing of ours installed."""
+"""Packages of ours as one run of bytes, for an interpreter that has nothing of ours installed."""
 
 from __future__ import annotations
 
+import marshal
+import os
 from functools import cache
 from importlib.resources import files
+from importlib.util import MAGIC_NUMBER, find_spec
+from types import CodeType
+from typing import TYPE_CHECKING, cast
 
-# Finds modules in SOURCES. It stands first, so that nothing on the path can shadow the runner.
-_LOADER = """
-import importlib.machinery, sys
-
-class Bundle:
-    def find_spec(self, name, path=None, target=None):
-        if name in SOURCES:
-            package = SOURCES[name][0]
-            return importlib.machinery.ModuleSpec(name, self, is_package=package)
-
-    def create_module(self, spec):
-        return None
-
-    def exec_module(self, module):
-        name = module.__name__
-        exec(compile(SOURCES[name][1], f"<{name}>", "exec"), module.__dict__)
-
-sys.meta_path.insert(0, Bundle())
-"""
-
+if TYPE_CHECKING:
+    from importlib.abc import InspectLoader
 
 RUNNER = (
     "bellglass.sandboxes.runner",
@@ -33,22 +20,78 @@ RUNNER = (
 )
 """What every backend ships."""
 
+LOADER = """
+import importlib.machinery, importlib.util, marshal, sys
+
+class Bundle:
+    def __init__(self, data):
+        magic, self.modules = marshal.loads(data)
+        self.compiled = magic == importlib.util.MAGIC_NUMBER
+
+    def find_spec(self, name, path=None, target=None):
+        if name in self.modules:
+            is_package = self.modules[name][0]
+            return importlib.machinery.ModuleSpec(name, self, is_package=is_package)
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        _, source, code = self.modules[module.__name__]
+        if self.compiled and code:
+            code = marshal.loads(code)
+        else:
+            code = compile(source, f"<{module.__name__}>", "exec")
+        exec(code, module.__dict__)
+
+# First, so that nothing on the path can shadow the runner.
+sys.meta_path.insert(0, Bundle(data))
+"""
+"""Program text that makes the modules of a bundle in `data` importable.
+
+The bundle has each module as source and, if it can, compiled: another version of Python takes the
+source, the same one saves the 60 ms that it takes to compile it.
+"""
+
 
 @cache
-def bundle(*packages: str) -> str:
-    """Return a program text that makes `packages`, with all their modules, importable.
+def bundle(*packages: str) -> bytes:
+    """Return `packages` with all their modules, for LOADER.
 
     Only the named packages come along; their parents are there as empty packages.
     """
-    sources: dict[str, tuple[bool, str]] = {}
+    modules: dict[str, tuple[bool, str, bytes]] = {}
     for package in packages:
         parts = package.split(".")
         for depth in range(1, len(parts)):
-            sources.setdefault(".".join(parts[:depth]), (True, ""))
+            modules.setdefault(".".join(parts[:depth]), (True, "", b""))
         for file in files(package).iterdir():
             if file.name.endswith(".py"):
                 stem = file.name.removesuffix(".py")
                 is_package = stem == "__init__"
                 name = package if is_package else f"{package}.{stem}"
-                sources[name] = (is_package, file.read_text("utf-8"))
-    return f"SOURCES = {sources!r}\n{_LOADER}"
+                modules[name] = (is_package, file.read_text("utf-8"), _compiled(name))
+    return marshal.dumps((MAGIC_NUMBER, modules))
+
+
+def _compiled(name: str) -> bytes:
+    """Return the code of a module as our own interpreter has it in its cache, or nothing.
+
+    Where it is not cached, the far end compiles only what it imports.
+    """
+    spec = find_spec(name)
+    assert spec is not None
+    if spec.cached is None or not os.path.exists(spec.cached):
+        return b""
+    code = cast("InspectLoader", spec.loader).get_code(name)
+    assert code is not None
+    return marshal.dumps(_renamed(code, f"<{name}>"))
+
+
+def _renamed(code: CodeType, file: str) -> CodeType:
+    """Return `code` without the path of this machine that it was compiled with."""
+    constants = tuple(
+        _renamed(constant, file) if isinstance(constant, CodeType) else constant
+        for constant in code.co_consts
+    )
+    return code.replace(co_filename=file, co_consts=constants)

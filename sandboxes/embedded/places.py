@@ -59,14 +59,18 @@ async def place(
     ours, theirs = pair(socket.SOCK_STREAM)
     new = _Place(SocketStream(ours))
     with theirs, cgroups.group(limits) as group:
+        # Shielded: a cancelled call must not leave a process or a group behind.
         try:
             async with launcher.launched(theirs, group):
-                theirs.close()
-                await new.settle(limits, launcher, group)
-                group.close()
-                yield new.stream
+                try:
+                    theirs.close()
+                    await new.settle(limits, launcher, group)
+                    group.close()
+                    yield new.stream
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await new.end()
         finally:
-            # Shielded: a cancelled call must not leave a process or a group behind.
             with anyio.CancelScope(shield=True):
                 await new.end()
                 await group.remove()
@@ -105,7 +109,8 @@ class _Place:
     async def end(self) -> None:
         await self.stream.aclose()
         if self._pidfd is not None:
-            await end_process(self._pidfd)
+            pidfd, self._pidfd = self._pidfd, None
+            await end_process(pidfd)
 
 
 async def receive_frame(stream: SocketStream, start: bytes = b"") -> dict[str, object]:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from bellglass.sandboxes.bundle import RUNNER, bundle
-from bellglass.sandboxes.embedded.inside.start import BOOT
+from bellglass.sandboxes.bundle import LOADER, RUNNER, bundle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,13 +22,23 @@ EXIT_SECONDS = 5.0
 
 _STDERR_BYTES = 4096
 
+BOOT = f"""\
+import os, sys
+bundle = int(sys.argv[1])
+data = os.pread(bundle, os.fstat(bundle).st_size, 0)
+{LOADER}
+from bellglass.sandboxes.embedded.inside import start
+start.main(bundle, *sys.argv[2:])
+"""
+"""Program text for `python -I -c BOOT BUNDLE STAGE CONFIG`; BUNDLE is a descriptor."""
+
 
 def bundle_file() -> int:
     """Return a descriptor of the code that an interpreter boots from; nobody can write to it."""
-    text = bundle(*RUNNER, "bellglass.sandboxes.embedded.inside")
+    data = bundle(*RUNNER, "bellglass.sandboxes.embedded.inside")
     fd = os.memfd_create("bellglass", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with os.fdopen(os.dup(fd), "wb") as file:
-        file.write(text.encode())
+        file.write(data)
     seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
     fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
     return fd

@@ -13,6 +13,7 @@ import anyio
 
 from bellglass.sandboxes.embedded.failure import LaunchFailed
 from bellglass.sandboxes.embedded.process import (
+    BOOT,
     EXIT_SECONDS,
     Process,
     boot_arguments,
@@ -57,7 +58,7 @@ class Zygote:
         ours, theirs = pair(socket.SOCK_SEQPACKET)
         self = cls(ours, preload)
         bundle_fd = bundle_file()
-        config = {"control": theirs.fileno(), "preload": list(preload)}
+        config = {"control": theirs.fileno(), "preload": list(preload), "boot": BOOT}
         # -S: of this stage's imports none is in the site-packages, and it may be root's.
         command = [python, "-I", "-S", "-u", *boot_arguments(bundle_fd, "prepare", config)]
         try:

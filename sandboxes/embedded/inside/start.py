@@ -28,17 +28,6 @@ _OWN = namespaces.NEWNS | namespaces.NEWPID | namespaces.NEWIPC | namespaces.NEW
 _OWN |= namespaces.NEWNET
 
 
-BOOT = """\
-import os, sys
-bundle = int(sys.argv[1])
-text = os.pread(bundle, os.fstat(bundle).st_size, 0)
-exec(compile(text, "<bellglass>", "exec"))
-from bellglass.sandboxes.embedded.inside import start
-start.main(bundle, *sys.argv[2:])
-"""
-"""Program text for `python -I -c BOOT BUNDLE STAGE CONFIG`; BUNDLE is a descriptor."""
-
-
 def main(bundle: int, stage: str, configuration: str) -> NoReturn:
     """Run one stage."""
     config = json.loads(configuration)
@@ -107,7 +96,7 @@ def _prepare(control: socket.socket, bundle: int, config: dict[str, Any]) -> Non
     os.set_inheritable(control.fileno(), True)
     os.set_inheritable(bundle, True)
     with step("execute the interpreter in the view"):
-        arguments = ["-I", "-u", "-c", BOOT, str(bundle), "serve", json.dumps(following)]
+        arguments = ["-I", "-u", "-c", config["boot"], str(bundle), "serve", json.dumps(following)]
         os.execve(the_plan.python, [the_plan.python, *arguments], {})
 
 
