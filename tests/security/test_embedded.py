@@ -67,6 +67,13 @@ def descendants(pid: int) -> list[int]:
     return [pid, *(each for child in children_of(pid) for each in descendants(child))]
 
 
+def _command(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has ended
+        return b""
+
+
 async def until(condition: Callable[[], bool]) -> None:
     with anyio.fail_after(5):
         while not condition():  # noqa: ASYNC110 - the kernel sets no event
@@ -108,6 +115,23 @@ async def test_cancelling_at_any_moment_leaves_nothing(sandbox: EmbeddedSandbox)
     assert len(os.listdir("/proc/self/fd")) == before
     for parent in getattr(sandbox.cgroups(), "parents", []):
         assert list(parent.glob(f"bellglass-{os.getpid()}-*-[0-9]*")) == []
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+async def test_cancelling_a_bubblewrap_at_any_moment_leaves_nothing() -> None:
+    # Whoever has this number in its command line is of this test.
+    size = 24 * MIB + os.getpid() * 4096
+    sandbox = EmbeddedSandbox(Limits(disk_bytes=size), launcher="bubblewrap")
+    async with sandbox.connect("first") as stream:
+        await ready(stream)
+
+    for milliseconds in range(0, 160, 4):
+        with anyio.move_on_after(milliseconds / 1000):
+            async with sandbox.connect("x"):
+                await anyio.sleep_forever()
+
+    commands = [_command(name) for name in os.listdir("/proc") if name.isdigit()]
+    assert [command for command in commands if str(size).encode() in command] == []
 
 
 async def test_a_zygote_that_was_killed_is_replaced(sandbox: EmbeddedSandbox) -> None:
