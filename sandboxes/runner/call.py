@@ -32,6 +32,8 @@ FIRST_STREAM = 0.25
 UNHEARD = 2.0
 """Seconds for a worker to say that it has begun; it takes microseconds."""
 
+WRITABLE = (".", "/tmp", "/dev/shm")
+
 SIDE_BYTES = 2 * 1024**2
 """Of the state that a shell leaves; a longer one is not taken."""
 
@@ -87,6 +89,8 @@ class Call:
             for name in ("stdout", "stderr")
         ]
         self._cpu_before = self._cpu()
+        self._most_cpu = limits["cpu_seconds"]
+        self._files_before = _files()
 
     def run(self) -> None:
         """Return when the job has answered, or has ended, or cannot be heard."""
@@ -200,14 +204,21 @@ class Call:
         self.peak = max(self.peak, total)
         if total > self.limits["memory_bytes"]:
             self._out_of_memory(total)
-        if self.cpu_seconds() > self.limits["cpu_seconds"]:
-            self.notices.append(
-                f"The call used more than {self.limits['cpu_seconds']} s of CPU time, its limit."
-            )
-            self.stop("timeout")
+        started = [pid for pid in processes.pids() if pid not in {*self._spare, self.job.pid}]
+        if self.cpu_seconds() + sum(map(processes.cpu_seconds, started)) > self._most_cpu:
+            self._exceeded("timeout", f"more than {self._most_cpu} s of CPU time, its limit")
+        files = _files()
+        if files > max(self.limits["files"], self._files_before):
+            most = self.limits["files"]
+            self._exceeded("killed", f"{files:,} files, of which it may have {most:,}")
         if now >= self._next_stream:
             self._send_stream()
             self._next_stream = now + FIRST_STREAM
+
+    def _exceeded(self, verdict: str, what: str) -> None:
+        if self.verdict is None:
+            self.notices.append(f"The call was ended: it used {what}.")
+        self.stop(verdict)
 
     def _out_of_memory(self, total: int) -> None:
         own = processes.resident(self.job.pid)
@@ -303,6 +314,21 @@ class Call:
             "exit_code": code if isinstance(code, int) and abs(code) < 1 << 31 else None,
             "signal": _signal_name(number) if number else None,
         }
+
+
+def _files() -> int:
+    """Files in the fullest directory that the code can write to.
+
+    The mounts have a limit of their own, but for those that bubblewrap makes.
+    """
+    most = 0
+    for path in WRITABLE:
+        try:
+            stat = os.statvfs(path)
+        except OSError:
+            continue
+        most = max(most, stat.f_files - stat.f_ffree)
+    return most
 
 
 def _signal_name(number: int) -> str:
