@@ -51,6 +51,15 @@ class Limits:
     """Of output kept in a file of the session when a result had to cut it."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing that a backend found out about this machine, for `bellglass doctor`."""
+
+    what: str
+    holds: bool
+    detail: str
+
+
 class Sandbox(ABC):
     """A way of running code in isolation.
 
@@ -78,6 +87,14 @@ class Sandbox(ABC):
         Raises:
             SandboxUnavailable: The place lacks a protection.
         """
+
+    def facts(self) -> dict[str, str]:
+        """Return what the record of an execution says of the sandbox, once there is a place."""
+        return {"name": type(self).__name__.removesuffix("Sandbox").lower()}
+
+    async def diagnose(self) -> list[Finding]:
+        """Return what protects on this machine, and what does not; may start a place to see."""
+        return []
 
     async def aclose(self) -> None:  # noqa: B027 - most backends hold nothing between places
         """Release what the backend holds between places. Called once, when no place is left."""

@@ -69,6 +69,10 @@ class Session:
             finally:
                 tasks.cancel_scope.cancel()
 
+    def facts(self) -> dict[str, str]:
+        """Return what its sandbox is, and how it bounds what cannot be bounded everywhere."""
+        return self._sandbox.facts()
+
     @property
     def busy(self) -> bool:
         return self._waiting > 0
@@ -128,6 +132,8 @@ class Session:
         return execution
 
     async def _connected(self) -> Place:
+        if self._place is not None and self._place.given_up:
+            await self._gone.wait()
         if self._place is None:
             self._wanted.set()
             await self._settled.wait()
@@ -145,7 +151,12 @@ class Session:
             self._failure = None
             try:
                 async with self._sandbox.connect(self.id) as stream:
-                    place = await self._greeted(stream)
+                    try:
+                        place = await self._greeted(stream)
+                    except SandboxUnavailable as exc:
+                        # Not through the backend's context: a task group in it would wrap it.
+                        self._failure = exc
+                        continue
                     self._place = place
                     self._gone = anyio.Event()
                     self._settled.set()
@@ -153,10 +164,10 @@ class Session:
                     self._restarted = True
             except SandboxUnavailable as exc:
                 self._failure = exc
-                self._settled.set()
             finally:
                 self._place = None
                 self._wanted = anyio.Event()
+                self._settled.set()
                 self._settled = anyio.Event()
                 self._gone.set()
 

@@ -26,6 +26,7 @@ def create(name: str, settings: Settings) -> Sandbox:
     options: dict[str, object] = {}
     if name == "embedded":
         options = {"launcher": settings.launcher, "python": settings.python}
+        options["preload"] = settings.preload
     return registry.create(name, settings.limits(), options)
 
 

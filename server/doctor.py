@@ -53,7 +53,8 @@ async def _report(name: str, settings: Settings) -> bool:
     """Say whether the backend `name` works, by running code in it."""
     started = time.monotonic()
     try:
-        execution = await _try(create(name, settings))
+        sandbox = create(name, settings)
+        execution = await _try(sandbox)
     except SandboxUnavailable as exc:
         execution = exc
     elapsed = (time.monotonic() - started) * 1000
@@ -64,8 +65,10 @@ async def _report(name: str, settings: Settings) -> bool:
         say(f"{paint('red', 'no ')} {name}: its first run ended with {execution.status!r}")
         return False
     say(f"{paint('green', 'yes')} {name}: {execution.stdout.text.strip()}, after {elapsed:.0f} ms")
-    for note in execution.notices:
-        say(f"    {note}")
+    for finding in await sandbox.diagnose():
+        mark = paint("green", "yes") if finding.holds else paint("yellow", "-  ")
+        say(f"    {mark} {finding.what}: {finding.detail}")
+    await sandbox.aclose()
     return True
 
 

@@ -46,6 +46,11 @@ class Settings(BaseModel):
     python: str | None = Field(
         None, description="Interpreter for the code inside. Default: what `bellglass setup` made."
     )
+    preload: Names = Field(
+        ("pytest",),
+        description="Modules, comma-separated, that the embedded sandbox imports once for all "
+        "sessions: `numpy,pandas` saves half a second in each and costs 10 ms at its start.",
+    )
     sessions: Literal["connection", "explicit"] = Field(
         "connection",
         description="Whether a legacy connection has a session of its own (`connection`), or every "

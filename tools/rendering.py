@@ -65,6 +65,7 @@ def record(execution: Execution, session: Session) -> dict[str, Any]:
         "files": files,
         "state": execution.state,
         "swept": execution.swept,
+        "sandbox": session.facts(),
     }
 
 

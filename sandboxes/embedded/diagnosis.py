@@ -6,14 +6,12 @@ import os
 import platform
 from typing import TYPE_CHECKING
 
+from bellglass.sandboxes.base import Finding
 from bellglass.sandboxes.embedded.inside import landlock, namespaces
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.embedded.cgroups import Cgroups
     from bellglass.sandboxes.embedded.places import Launcher
-
-Finding = tuple[str, bool, str]
-"""What was looked at, whether it is as it should be, and how it is."""
 
 _SCOPES_SINCE = 6
 _PROCESS_LIMIT_SINCE = (5, 14)
@@ -26,43 +24,49 @@ def findings(launcher: Launcher, failed: list[str], cgroups: Cgroups) -> list[Fi
     uid = namespaces.UNUSED_ID if namespaces.may_change_user() else os.geteuid()
     zygote = launcher.name == "zygote"
     return [
-        ("launcher", True, "; ".join([launcher.name, *(f"instead of: {text}" for text in failed)])),
-        ("namespaces", True, "user, mount, pid, network, ipc, uts, cgroup"),
-        ("user", True, f"code runs as uid {uid} of this machine, without capabilities"),
-        ("system call filter", True, platform.machine()),
-        (
+        _finding(
+            "launcher", True, "; ".join([launcher.name, *map("instead of: {}".format, failed)])
+        ),
+        _finding("namespaces", True, "user, mount, pid, network, ipc, uts, cgroup"),
+        _finding("user", True, f"code runs as uid {uid} of this machine, without capabilities"),
+        _finding("system call filter", True, platform.machine()),
+        _finding(
             "Landlock scopes",
             abi >= _SCOPES_SINCE,
             f"ABI {abi}" if abi >= _SCOPES_SINCE else f"ABI {abi}, they need 6 (Linux 6.12)",
         ),
-        (
+        _finding(
             "memory of a whole session",
             grouped,
             f"control group {cgroups.mechanism}, {cgroups.detail}" if grouped else cgroups.detail,
         ),
         _process_limit(grouped),
-        (
+        _finding(
             "number of files",
             zygote,
-            "bounded" if zygote else "bubblewrap cannot bound it; their bytes it does",
+            "bounded by the mounts" if zygote else "looked at ten times a second during a call",
         ),
     ]
+
+
+def _finding(what: str, holds: bool, detail: str) -> Finding:
+    return Finding(what=what, holds=holds, detail=detail)
 
 
 def _process_limit(grouped: bool) -> Finding:
     release = platform.release().split("-")[0].split(".")
     version = tuple(int(part) for part in release[:2] if part.isdigit())
     if version >= _PROCESS_LIMIT_SINCE:
-        return ("number of processes", True, "RLIMIT_NPROC, counted for each session")
+        return _finding("number of processes", True, "RLIMIT_NPROC, counted for each session")
     detail = "RLIMIT_NPROC is counted for all sessions together before Linux 5.14"
-    return ("number of processes", grouped, detail)
+    return _finding("number of processes", grouped, detail)
 
 
 def python_finding(python: str) -> Finding:
     """Say which interpreter runs the code, and whether it was prepared."""
     prepared = os.path.isfile(os.path.join(os.path.dirname(os.path.dirname(python)), "pyvenv.cfg"))
     if not os.access(python, os.X_OK):
-        return ("python", False, f"{python} cannot be executed")
+        return _finding("python", False, f"{python} cannot be executed")
     if prepared:
-        return ("python", True, python)
-    return ("python", False, f"{python}, without numpy and its like: run `bellglass setup`")
+        return _finding("python", True, python)
+    return _finding("python", False, f"{python}, without numpy and its like: run `bellglass setup`")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 from pydantic import ValidationError
 
-from bellglass.sandboxes.base import Limits, Sandbox
+from bellglass.sandboxes.base import Finding, Limits, Sandbox
 from bellglass.sandboxes.embedded import cgroups
 from bellglass.sandboxes.embedded.advice import advice
 from bellglass.sandboxes.embedded.bubblewrap import Bubblewrap
-from bellglass.sandboxes.embedded.diagnosis import Finding, findings, python_finding
+from bellglass.sandboxes.embedded.diagnosis import findings, python_finding
 from bellglass.sandboxes.embedded.failure import LaunchFailed
 from bellglass.sandboxes.embedded.places import PLACE_SECONDS, Launcher, place, receive_frame
 from bellglass.sandboxes.embedded.python import find_python
@@ -170,13 +170,21 @@ class EmbeddedSandbox(Sandbox):
         if missing:
             raise SandboxUnavailable(_NAME, f"a place came up without {', '.join(missing)}.")
 
+    def facts(self) -> dict[str, str]:
+        """Name the launcher, and what bounds the memory of a session as a whole."""
+        launcher = "none" if self._launcher is None else self._launcher.name
+        grouped = self.cgroups().mechanism
+        memory = "watcher" if grouped == "none" else f"control group {grouped}"
+        return {**super().facts(), "launcher": launcher, "memory_bounded_by": memory}
+
     async def diagnose(self) -> list[Finding]:
-        """Return what `bellglass doctor` says of this machine: (what, whether it holds, detail)."""
+        """Try to start, and describe what came of it."""
         python = find_python(self._python)
         try:
             launcher = await self.launcher()
         except SandboxUnavailable as exc:
-            return [("launcher", False, exc.reason), python_finding(python)]
+            launcher_finding = Finding(what="launcher", holds=False, detail=exc.reason)
+            return [launcher_finding, python_finding(python)]
         failed = [str(failure) for failure in self._failures]
         return [*findings(launcher, failed, self.cgroups()), python_finding(python)]
 
