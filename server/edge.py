@@ -10,7 +10,7 @@ from anyio import get_cancelled_exc_class
 from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
 from mcp.types import INTERNAL_ERROR, CallToolResult, InputRequiredResult, TextContent
@@ -83,6 +83,9 @@ class BellglassServer(MCPServer[Workbench]):
                 raise ToolError(complaint)
         try:
             return _sendable(await super().call_tool(name, arguments, context))
+        except UnexpectedToolError as exc:
+            text = f"{name} failed for a reason of the server's own, not of the code. Try again."
+            raise UnexpectedToolError(text) from exc.__cause__
         except ToolError as exc:
             match exc.__cause__:
                 case ValidationError() as error:

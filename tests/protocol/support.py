@@ -89,6 +89,7 @@ class Server:
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream is not None:
                 stream.close()
+        sys.stderr.write(self.log)  # shown with a test that failed
 
 
 class Wire(Server):
