@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
 
 # What no JSON text, terminal or client should meet: NUL, and surrogates, of which a single one
 # ends the SDK's stdio writer.
@@ -30,8 +30,13 @@ def cleaned(value: JsonValue) -> JsonValue:
             return value
 
 
-CleanStr = Annotated[str, AfterValidator(clean)]
-CleanJson = Annotated[JsonValue, AfterValidator(cleaned)]
+def _cleaned_text(value: object) -> object:
+    return clean(value) if isinstance(value, str) else value
+
+
+# Before: to pydantic a text with a lone surrogate is no text at all.
+CleanStr = Annotated[str, BeforeValidator(_cleaned_text)]
+CleanJson = Annotated[JsonValue, BeforeValidator(cleaned)]
 
 Status = Literal["ok", "error", "exit", "timeout", "cancelled", "oom", "killed", "crashed", "lost"]
 

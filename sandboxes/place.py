@@ -159,6 +159,10 @@ class Place:
                 return True
         return False
 
+    @property
+    def given_up(self) -> bool:
+        return self._scope.cancel_called
+
     def give_up(self) -> None:
         """End `listen`: the place is dead, or cannot be trusted to be in step."""
         self._scope.cancel()

@@ -41,6 +41,9 @@ time, code can start processes until the numbers have come round."""
 CLAIMED_TEXT = 50_000
 """Characters of one text from a worker; its own code sends less."""
 
+UNBURIED = 8
+"""Ended children that stay for the code of a later call to wait for."""
+
 FILES_KEPT = 2
 """Calls whose cut output stays in a file: more would fill /tmp."""
 
@@ -64,6 +67,8 @@ class Runner:
         """Nothing runs until the next request."""
         self._rest_since = 0.0
         self._swept: list[int] = []
+        self._unburied: list[int] = []
+        """Children that the foreign code has not waited for: they count against the limit."""
         self._files: list[list[str]] = []
 
     def serve(self) -> NoReturn:
@@ -113,7 +118,8 @@ class Runner:
         self._stream.send({**reply, "execution": execution})
         self._settled = False
         self._rest_since = time.monotonic()
-        self._python.rest(changed=self._changed, swept=self._swept)
+        unburied = self._unburied if len(self._unburied) > UNBURIED else []
+        self._python.rest(changed=self._changed, swept=self._swept + unburied)
         self._settle()
 
     def _execute(self, request: Message) -> Message:
@@ -131,7 +137,7 @@ class Runner:
             call = self._supervise(request, job)
         else:
             raise ValueError(f"unknown operation {op!r}")
-        self._swept = []
+        self._swept, self._unburied = [], []
         if call.wall_seconds() > COUNT_SECONDS or processes.last_pid() != self._newest:
             self._swept = self._sweep()
         call.drain()
@@ -191,6 +197,7 @@ class Runner:
         swept = processes.sweep(self._python.pids(), ended)
         self._note_ended(ended)
         self._newest = processes.last_pid()
+        self._unburied = processes.zombies()
         processes.send_signal(worker.pid, signal.SIGCONT)
         return sorted(swept)
 

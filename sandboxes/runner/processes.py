@@ -83,6 +83,11 @@ def sweep(spare: AbstractSet[int], ended: dict[int, int], seconds: float = 2.0) 
     return found
 
 
+def zombies() -> list[int]:
+    """Ended processes that another than we has to wait for."""
+    return [pid for pid in pids() if not _alive(pid)]
+
+
 def _alive(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
