@@ -1,0 +1,33 @@
+"""What every attack starts from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from security.support import Target
+
+from bellglass.sandboxes.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from bellglass.sandboxes.base import Sandbox
+
+
+@pytest.fixture
+async def target(sandbox: Sandbox) -> AsyncGenerator[Target]:
+    """A session of its own for each attack, with something to lose."""
+    async with Session.open(sandbox) as session:
+        target = Target(session, sandbox.limits)
+        await target.settle()
+        yield target
+
+
+@pytest.fixture(scope="module")
+async def lasting(sandbox: Sandbox) -> AsyncGenerator[Target]:
+    """One session for all attacks of a file that leave nothing behind when they fail."""
+    async with Session.open(sandbox) as session:
+        target = Target(session, sandbox.limits)
+        await target.settle()
+        yield target

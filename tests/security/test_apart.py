@@ -1,0 +1,133 @@
+"""Two sessions on one machine: neither reads, disturbs or starves the other."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from security.support import Target
+
+from bellglass.sandboxes.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from bellglass.sandboxes.base import Sandbox
+
+
+@pytest.fixture
+async def other(sandbox: Sandbox) -> AsyncGenerator[Target]:
+    async with Session.open(sandbox) as session:
+        other = Target(session, sandbox.limits)
+        await other.settle()
+        yield other
+
+
+async def test_no_place_for_files_is_shared(target: Target, other: Target) -> None:
+    await target.bash(
+        "for d in /work /tmp /dev/shm /var/tmp; do echo s > $d/secret; chmod 777 $d/secret; done"
+    )
+    found = await other.bash("find / -name secret -not -path '/proc/*' 2>/dev/null")
+
+    assert found.stdout.text == ""
+
+
+async def test_processes_do_not_see_each_other(target: Target, other: Target) -> None:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(target.bash, "exec -a visible sleep 2", 1)
+        await anyio.sleep(0.3)
+        seen = await other.bash("cat /proc/[0-9]*/cmdline | tr '\\0' ' '; kill -9 -1")
+
+    assert "visible" not in seen.stdout.text
+
+
+async def test_addresses_are_not_shared(target: Target, other: Target) -> None:
+    port = await target.value(
+        """
+server = socket.create_server(("127.0.0.1", 0))
+named = socket.socket(socket.AF_UNIX)
+named.bind("\\0shared")
+named.listen()
+server.getsockname()[1]
+"""
+    )
+    outcome = await other.value(
+        f"""
+[attempt(socket.create_connection, ("127.0.0.1", {port}), 2),
+ attempt(socket.socket(socket.AF_UNIX).connect, "\\0shared"),
+ attempt(lambda: socket.create_server(("127.0.0.1", {port}))),
+ attempt(socket.socket(socket.AF_UNIX).bind, "\\0shared")]
+"""
+    )
+
+    assert outcome == ["ECONNREFUSED", "ECONNREFUSED", "OK", "OK"]
+
+
+async def test_descriptors_in_flight_do_not_end_the_python_of_another(
+    target: Target, other: Target
+) -> None:
+    # The kernel counts them for the user, and all sessions of a server are one user to it.
+    stuck = await target.value(
+        """
+weight = b"x" * (220 << 20)  # too large for a copy, which would need to be sent, too
+kept = []
+try:
+    while len(kept) < 100:
+        kept.append(socket.socketpair())
+        socket.send_fds(kept[-1][0], [b"x"], [0] * 200)
+    stuck = "OK"
+except OSError as exc:
+    stuck = errno.errorcode[exc.errno]
+stuck
+"""
+    )
+    for value in range(3):
+        await other.python(f"x = {value}")
+    execution = await other.python("x")
+
+    assert stuck in ("ETOOMANYREFS", "EMFILE")
+    assert (execution.value, execution.notices) == ("2", [])
+
+
+async def test_pipes_of_one_do_not_stop_the_shell_of_another(target: Target, other: Target) -> None:
+    await target.python(
+        """
+import fcntl
+pipes = []
+try:
+    while len(pipes) < 400:
+        pipes.append(os.pipe())
+        fcntl.fcntl(pipes[-1][1], 1031, 1 << 20)
+except OSError:
+    pass
+"""
+    )
+    execution = await other.bash(f"x={'y' * 30_000}; echo ${{#x}}")
+    after = await other.bash("echo ${#x}")
+
+    assert (execution.stdout.text, after.stdout.text) == ("30000\n", "30000\n")
+
+
+BUSY = {
+    "fork bomb": "while True:\n    try: os.fork()\n    except OSError: pass",
+    "memory": "x = [bytearray(1 << 20) for _ in range(10 ** 6)]",
+    "threads": "for _ in range(40): threading.Thread(target=lambda: sum(range(10**9))).start()",
+    "output": "while True: os.write(1, b'x' * 65536)",
+}
+
+
+@pytest.mark.parametrize("how", BUSY)
+async def test_a_busy_session_does_not_starve_another(
+    target: Target, other: Target, how: str
+) -> None:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(target.python, BUSY[how], 1.5)
+        await anyio.sleep(0.3)
+        started = time.monotonic()
+        execution = await other.session.run("python", {"code": "witness"}, timeout=5)
+        took = time.monotonic() - started
+
+    assert execution.value == "'here'"
+    assert took < 1

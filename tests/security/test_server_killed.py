@@ -1,0 +1,184 @@
+"""Killing from the host what serves a session: the runner, the launcher, the server itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from protocol.support import Wire, sandbox_processes
+from security.support import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+
+@pytest.fixture(params=["zygote", "bubblewrap"])
+def launcher(request: pytest.FixtureRequest) -> str:
+    if request.param == "bubblewrap" and shutil.which("bwrap") is None:
+        if os.environ.get("CI"):
+            pytest.fail("bubblewrap is not installed, and in CI it has to be")
+        pytest.skip("bubblewrap is not installed")
+    return str(request.param)
+
+
+class Conversation:
+    """Calls on one session of a server, over the wire."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+        self._calls = 1
+        self._session: str | None = None
+
+    def start(self, code: str, timeout: float = 30) -> int:
+        self._calls += 1
+        arguments: dict[str, Any] = {"code": code, "timeout": timeout}
+        if self._session is not None:
+            arguments["session_id"] = self._session
+        params = {"name": "execute_python", "arguments": arguments}
+        message = {"jsonrpc": "2.0", "id": self._calls, "method": "tools/call", "params": params}
+        self.wire.send(message)
+        return self._calls
+
+    async def answer(self, call: int, seconds: float = 20) -> str:
+        with anyio.fail_after(seconds):
+            while True:
+                message = await self.wire.receive()
+                if message.get("id") == call:
+                    break
+        content = message["result"]["content"]
+        text = "\n".join(block.get("text", "") for block in content)
+        self._session = text.rpartition("session_id: ")[2].strip() or self._session
+        return text
+
+    async def run(self, code: str) -> str:
+        return await self.answer(self.start(code))
+
+
+@asynccontextmanager
+async def conversation(launcher: str) -> AsyncGenerator[Conversation]:
+    with Wire("--launcher", launcher) as wire:
+        await wire.initialize()
+        yield Conversation(wire)
+
+
+def named(comm: str) -> list[int]:
+    """Processes of this machine of that name."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            text = (entry / "stat").read_text()
+        except OSError:
+            continue
+        name, _, rest = text.partition("(")[2].rpartition(")")
+        if name == comm and rest.split()[0] != "Z":
+            found.append(int(entry.name))
+    return found
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+async def runner_of(conversation: Conversation, launcher: str) -> int:
+    """The process on this machine that is the first one of the conversation's place."""
+    name = f"w{os.getpid()}"
+    await conversation.run(
+        f"import ctypes, time; ctypes.CDLL(None).prctl(15, b'{name}', 0, 0, 0); x = 'kept'"
+    )
+    # The worker and its copy: children of the runner, both of them.
+    await until(lambda: bool(named(name)))
+    return parent(named(name)[0])
+
+
+async def test_a_killed_runner_is_told_and_replaced(launcher: str) -> None:
+    async with conversation(launcher) as talk:
+        runner = await runner_of(talk, launcher)
+        os.kill(runner, signal.SIGKILL)
+        after = await talk.run("x")
+        fresh = await talk.run("6 * 7")
+
+    assert "lost" in after
+    assert "42" in fresh
+    assert "lost" not in fresh
+
+
+async def test_a_runner_killed_during_a_call_is_told_at_once(launcher: str) -> None:
+    async with conversation(launcher) as talk:
+        runner = await runner_of(talk, launcher)
+        call = talk.start("open('/tmp/started', 'w')\ntime.sleep(60)")
+        name = f"w{os.getpid()}"
+        await until(lambda: any(not stopped(pid) for pid in named(name)))
+        os.kill(runner, signal.SIGKILL)
+        answer = await talk.answer(call, 5)
+        fresh = await talk.run("6 * 7")
+
+    assert "lost" in answer
+    assert "42" in fresh
+
+
+async def test_a_stopped_runner_is_given_up(launcher: str) -> None:
+    async with conversation(launcher) as talk:
+        runner = await runner_of(talk, launcher)
+        os.kill(runner, signal.SIGSTOP)
+        answer = await talk.answer(talk.start("x", 0.5), 15)
+        fresh = await talk.run("6 * 7")
+
+    assert "lost" in answer
+    assert "42" in fresh
+
+
+async def test_a_killed_launcher_is_told_and_replaced(launcher: str) -> None:
+    async with conversation(launcher) as talk:
+        first = parent(await runner_of(talk, launcher))
+        os.kill(first, signal.SIGKILL)
+        after = await talk.run("x")
+        fresh = await talk.run("6 * 7")
+
+    assert "lost" in after
+    assert "42" in fresh
+
+
+async def test_nothing_is_left_of_a_server_that_was_killed(launcher: str) -> None:
+    before = sandbox_processes()
+    async with conversation(launcher) as talk:
+        runner = await runner_of(talk, launcher)
+        name = f"w{os.getpid()}"
+        talk.start("time.sleep(60)")
+        server = talk.wire.process
+        mounts = mounts_now()
+        groups = groups_of(server.pid)
+        server.kill()
+        server.wait()
+
+        await until(lambda: not named(name) and not Path(f"/proc/{runner}").exists(), 5)
+        await until(lambda: not sandbox_processes() - before, 5)
+
+    assert mounts_now() == mounts
+    # Empty groups remain where the server made some; the next server removes them.
+    if any(group.exists() for group in groups):
+        async with conversation(launcher) as talk:
+            await talk.run("1")
+            await until(lambda: not any(group.exists() for group in groups), 5)
+
+
+def stopped(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+    except OSError:
+        return True
+
+
+def mounts_now() -> str:
+    return Path("/proc/self/mountinfo").read_text()
+
+
+def groups_of(pid: int) -> list[Path]:
+    """The control groups that a server has made."""
+    top = Path("/sys/fs/cgroup")
+    return [path for depth in range(1, 5) for path in top.glob("*/" * depth + f"bellglass-{pid}-*")]
