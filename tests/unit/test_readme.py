@@ -187,7 +187,9 @@ def settings_table() -> str:
     for name, field in Settings.model_fields.items():
         default: Any = field.default
         assert default is not PydanticUndefined
-        shown = "" if default in (None, ()) else f"`{str(default).lower()}`"
+        if isinstance(default, tuple):
+            default = ",".join(default)
+        shown = "" if default in (None, "") else f"`{str(default).lower()}`"
         rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
     return "\n".join(rows) + "\n"
 
