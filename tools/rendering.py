@@ -128,7 +128,7 @@ def _state(execution: Execution) -> str:
         case "restored":
             return ". Variables are as they were before this call."
         case "lost" if RESTARTED not in execution.notices:
-            return ". Variables are gone; files are kept."
+            return ". State was lost: variables are gone, files are kept."
         case "kept" if execution.status in ("timeout", "cancelled", "oom", "killed", "crashed"):
             return ". Variables are kept."
         case _:
