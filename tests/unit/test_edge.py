@@ -30,7 +30,7 @@ async def test_failure_of_ours_is_told_and_ends_nothing(
     async def choose() -> Sandbox:
         raise failure
 
-    async with Client(build_server(Settings(), choose), mode=mode) as client:  # type: ignore[arg-type]
+    async with Client(build_server(Settings(), choose), mode=mode) as client:
         for _ in range(2):
             result = await client.call_tool("execute_python", {"code": "1"})
 
