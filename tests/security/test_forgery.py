@@ -133,7 +133,8 @@ os._exit(0)
 """
     )
 
-    assert execution.status in ("ok", "error")
+    # "crashed" where the end of the worker was seen before what it claimed.
+    assert execution.status in ("ok", "error", "crashed")
     execution.model_dump_json().encode()
 
 
