@@ -241,7 +241,7 @@ async def test_a_setuid_bubblewrap_is_refused(
 
 
 async def test_the_diagnosis_of_a_machine_that_isolates_is_good(sandbox: EmbeddedSandbox) -> None:
-    findings = {what: holds for what, holds, _ in await sandbox.diagnose()}
+    findings = {finding.what: finding.holds for finding in await sandbox.diagnose()}
 
     assert findings["launcher"]
     assert findings["namespaces"]
