@@ -30,9 +30,9 @@ PRELUDE = (
     "source /dev/fd/58 2>/dev/null; exec 58<&-; "
     "__bellglass_save() { trap - EXIT; unset __bellglass_command; "
     "{ declare -p; declare -f; alias -p; shopt -p; "
-    "printf 'cd -- %q 2>/dev/null\\n# end of state\\n' \"$PWD\"; } >&59; } 2>/dev/null; "
+    "printf 'builtin cd -- %q 2>/dev/null\\n# end of state\\n' \"$PWD\"; } >&59; } 2>/dev/null; "
     "trap __bellglass_save EXIT; "
-    '__bellglass_command=$(</dev/fd/57); exec 57<&-; eval "$__bellglass_command"'
+    '__bellglass_command=$(</dev/fd/57); exec 57<&-; builtin eval "$__bellglass_command"'
 )
 
 

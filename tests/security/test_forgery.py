@@ -388,3 +388,12 @@ async def test_modules_in_the_workspace_do_not_shadow_the_runners(target: Target
     await target.python("os._exit(1)")
 
     assert execution.status == "crashed"
+
+
+async def test_functions_of_bash_do_not_shadow_the_runners(target: Target) -> None:
+    await target.session.run(
+        "bash", {"command": "eval() { echo SHADOW; }; cd() { echo SHADOW; }"}, timeout=5
+    )
+    execution = await target.bash("echo mine")
+
+    assert execution.stdout.text == "mine\n"
