@@ -62,7 +62,7 @@ class Session:
     async def open(cls, sandbox: Sandbox) -> AsyncGenerator[Self]:
         """Hold a session for as long as the context is open."""
         async with anyio.create_task_group() as tasks:
-            session = cls(secrets.token_urlsafe(ID_BYTES), sandbox)
+            session = cls(secrets.token_hex(ID_BYTES), sandbox)
             tasks.start_soon(session.hold)
             try:
                 yield session

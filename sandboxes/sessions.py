@@ -89,7 +89,7 @@ class Sessions:
             if not unused:
                 raise SessionLimit(self._max_sessions)
             await self.close(min(unused, key=lambda session: session.used_at).id, owner)
-        session = Session(secrets.token_urlsafe(ID_BYTES), sandbox, owner)
+        session = Session(secrets.token_hex(ID_BYTES), sandbox, owner)
         await self._tasks.start(self._hold, session)
         return session
 
@@ -127,7 +127,7 @@ class Sessions:
     async def shared(self) -> Session:
         """Return a session of nobody's, for operations that leave nothing behind."""
         if self._shared is None:
-            session = Session(secrets.token_urlsafe(ID_BYTES), await self.sandbox())
+            session = Session(secrets.token_hex(ID_BYTES), await self.sandbox())
             self._tasks.start_soon(session.hold)
             self._shared = session
         return self._shared

@@ -23,10 +23,9 @@ def findings(launcher: Launcher, failed: list[str], cgroups: Cgroups) -> list[Fi
     grouped = cgroups.mechanism != "none"
     uid = namespaces.UNUSED_ID if namespaces.may_change_user() else os.geteuid()
     zygote = launcher.name == "zygote"
+    names = "; ".join([launcher.name, *(f"instead of: {text}" for text in failed)])
     return [
-        _finding(
-            "launcher", True, "; ".join([launcher.name, *map("instead of: {}".format, failed)])
-        ),
+        _finding("launcher", True, names),
         _finding("namespaces", True, "user, mount, pid, network, ipc, uts, cgroup"),
         _finding("user", True, f"code runs as uid {uid} of this machine, without capabilities"),
         _finding("system call filter", True, platform.machine()),

@@ -116,7 +116,7 @@ async def end_process(pidfd: int) -> None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             await anyio.wait_readable(pidfd)
-        # It is ours to bury where we are the reaper of orphans, as the init of a container is.
+        # It is ours to bury, as we are the reaper of our orphans.
         with contextlib.suppress(ChildProcessError):
             os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG)  # noqa: ASYNC222 - WNOHANG
     finally:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from bellglass.sandboxes.embedded.failure import LaunchFailed
+from bellglass.sandboxes.embedded.inside import libc
 from bellglass.sandboxes.embedded.process import (
     BOOT,
     EXIT_SECONDS,
@@ -55,6 +56,8 @@ class Zygote:
         Raises:
             LaunchFailed: It ended before it could.
         """
+        # The zygote is an orphan, which init would bury; not every container has one that does.
+        libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)
         ours, theirs = pair(socket.SOCK_SEQPACKET)
         self = cls(ours, preload)
         bundle_fd = bundle_file()

@@ -17,6 +17,7 @@ PR_SET_SECCOMP = 22
 PR_SET_DUMPABLE = 4
 PR_GET_TID_ADDRESS = 40
 PR_CAP_AMBIENT = 47
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def _checked(result: int, call: str) -> int:
