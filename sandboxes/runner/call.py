@@ -19,6 +19,8 @@ from bellglass.sandboxes.runner import processes
 from bellglass.sandboxes.runner.capture import Capture, drain
 from bellglass.sandboxes.runner.frames import Message, Stream
 from bellglass.sandboxes.runner.job import Job
+from bellglass.sandboxes.runner.outcome import ended_by, outcome
+from bellglass.sandboxes.runner.usage import Usage
 
 GRACE = 0.4
 """Seconds between the interrupt and the kill: a call with a limit of 1 s ends within 2."""
@@ -32,10 +34,10 @@ FIRST_STREAM = 0.25
 UNHEARD = 2.0
 """Seconds for a worker to say that it has begun; it takes microseconds."""
 
-WRITABLE = (".", "/tmp", "/dev/shm")
-
 SIDE_BYTES = 2 * 1024**2
 """Of the state that a shell leaves; a longer one is not taken."""
+
+SIDE_READS = 64
 
 REPORT_BYTES = 4 * 1024**2
 """Of all that a one-shot job reports, as it is sent."""
@@ -68,13 +70,11 @@ class Call:
         self.answer: Message | None = None
         self.report: list[Message] = []
         self.notices: list[str] = []
-        self.peak = 0
         self.unheard = False
         self._report_room = REPORT_BYTES
         self._stream = stream
         self._wakeup = wakeup
         self._spare = spare
-        self._copy = copy
         self._on_ended = on_ended
         self._oom_kills = oom_kills
         self._oom_kills_before = oom_kills()
@@ -88,9 +88,7 @@ class Call:
             Capture(f"/tmp/{name}-{request['id']}.txt", kept, file_bytes)
             for name in ("stdout", "stderr")
         ]
-        self._cpu_before = self._cpu()
-        self._most_cpu = limits["cpu_seconds"]
-        self._files_before = _files()
+        self.usage = Usage(job.pid, limits, spare, copy)
 
     def run(self) -> None:
         """Return when the job has answered, or has ended, or cannot be heard."""
@@ -199,26 +197,16 @@ class Call:
             processes.send_signal(self.job.pid, number)
 
     def _watch(self, now: float) -> None:
-        # The worker's sleeping copy shares its pages, and counting them twice would be unfair.
-        total = processes.memory({self._copy})
-        self.peak = max(self.peak, total)
-        if total > self.limits["memory_bytes"]:
+        if (total := self.usage.memory()) > self.limits["memory_bytes"]:
             self._out_of_memory(total)
-        started = [pid for pid in processes.pids() if pid not in {*self._spare, self.job.pid}]
-        if self.cpu_seconds() + sum(map(processes.cpu_seconds, started)) > self._most_cpu:
-            self._exceeded("timeout", f"more than {self._most_cpu} s of CPU time, its limit")
-        files = _files()
-        if files > max(self.limits["files"], self._files_before):
-            most = self.limits["files"]
-            self._exceeded("killed", f"{files:,} files, of which it may have {most:,}")
+        if exceeded := self.usage.exceeded():
+            verdict, what = exceeded
+            if self.verdict is None:
+                self.notices.append(f"The call was ended: it used {what}.")
+            self.stop(verdict)
         if now >= self._next_stream:
             self._send_stream()
             self._next_stream = now + FIRST_STREAM
-
-    def _exceeded(self, verdict: str, what: str) -> None:
-        if self.verdict is None:
-            self.notices.append(f"The call was ended: it used {what}.")
-        self.stop(verdict)
 
     def _out_of_memory(self, total: int) -> None:
         own = processes.resident(self.job.pid)
@@ -253,86 +241,30 @@ class Call:
     def _finish(self) -> None:
         self.drain()
         if self._oom_kills() > self._oom_kills_before:
-            if self.answer is None and self._ended_by() == signal.SIGKILL:
+            if self.answer is None and ended_by(self.job.status) == signal.SIGKILL:
                 self.verdict = self.verdict or "oom"
             else:
                 self._note_oom()
         if not self.job.ended:
-            self.peak = max(self.peak, processes.peak(self.job.pid))
+            self.usage.note_peak()
 
     def drain(self) -> None:
         """Take what the job wrote before it ended, and nothing that comes later."""
         drain(self.job.out, self.captures[0])
         drain(self.job.err, self.captures[1])
-        while self.job.side >= 0 and self._output(self.job.side):
-            pass
-        while not self.persistent and self._waiting() and self._from_job():
-            pass
+        # Bounded: what the job started may still be writing.
+        for _ in range(SIDE_READS):
+            if self.job.side < 0 or not self._output(self.job.side):
+                break
+        for _ in range(REPORT_MESSAGES):
+            if self.persistent or not self._waiting() or not self._from_job():
+                break
 
     def _waiting(self) -> bool:
         return bool(select.select([self.job.control.socket], [], [], 0)[0])
 
-    def _ended_by(self) -> int:
-        status = self.job.status
-        return os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else 0
-
     def wall_seconds(self) -> float:
         return time.monotonic() - self._started
 
-    def cpu_seconds(self) -> float:
-        return max(0.0, self._cpu() - self._cpu_before)
-
-    def _cpu(self) -> float:
-        return processes.cpu_seconds(self.job.pid) + processes.reaped_cpu_seconds()
-
     def outcome(self) -> dict[str, Any]:
-        """Return status, exit code and signal: our verdict first, then how the job ended."""
-        number = self._ended_by()
-        status = self.job.status
-        code = None
-        if status is not None and os.WIFEXITED(status):
-            code = os.WEXITSTATUS(status)
-        elif number and self.verdict in (None, "oom"):
-            code = 128 + number  # as a shell tells it
-        if self.verdict is not None:
-            name = self.verdict
-        elif self.answer is not None:
-            claimed = self.answer.get("status")
-            name = claimed if claimed in ("ok", "error", "exit") else "error"
-            code = self.answer.get("exit_code")
-        elif number:
-            crash = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
-            name = "crashed" if number in crash else "killed"
-        elif self.persistent:
-            name = "crashed"
-        elif self.request["op"] == "bash":
-            name = "exit" if code else "ok"
-        else:
-            name = {0: "ok", 70: "error"}.get(code or 0, "crashed")
-        return {
-            "status": name,
-            "exit_code": code if isinstance(code, int) and abs(code) < 1 << 31 else None,
-            "signal": _signal_name(number) if number else None,
-        }
-
-
-def _files() -> int:
-    """Files in the fullest directory that the code can write to.
-
-    The mounts have a limit of their own, but for those that bubblewrap makes.
-    """
-    most = 0
-    for path in WRITABLE:
-        try:
-            stat = os.statvfs(path)
-        except OSError:
-            continue
-        most = max(most, stat.f_files - stat.f_ffree)
-    return most
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"SIGRTMIN+{number - signal.SIGRTMIN}"
+        return outcome(self.request["op"], self.verdict, self.answer, self.job.status)

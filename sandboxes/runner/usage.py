@@ -1,0 +1,73 @@
+"""What a call uses, measured from PID 1: memory, CPU time, files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Set as AbstractSet
+
+from bellglass.sandboxes.runner import processes
+
+WRITABLE = (".", "/tmp", "/dev/shm")
+
+
+class Usage:
+    """The use of one call, from now on."""
+
+    def __init__(
+        self, job: int, limits: dict[str, int], spare: AbstractSet[int], copy: int
+    ) -> None:
+        """`job` is the process of the call; `spare` are the interpreter's, `copy` one of them."""
+        self.peak = 0
+        """Most bytes seen in memory."""
+        self._job = job
+        self._own = {*spare, job}
+        self._copy = copy
+        self._limits = limits
+        self._cpu_before = self._cpu()
+        self._files_before = files()
+
+    def memory(self) -> int:
+        """Return the bytes in memory now.
+
+        The worker's sleeping copy shares its pages, and counting them twice would be unfair.
+        """
+        total = processes.memory({self._copy})
+        self.peak = max(self.peak, total)
+        return total
+
+    def exceeded(self) -> tuple[str, str] | None:
+        """Return the verdict and what there is too much of, memory apart."""
+        most_cpu, most_files = self._limits["cpu_seconds"], self._limits["files"]
+        started = [pid for pid in processes.pids() if pid not in self._own]
+        if self.cpu_seconds() + sum(map(processes.cpu_seconds, started)) > most_cpu:
+            return "timeout", f"more than {most_cpu} s of CPU time, its limit"
+        now = files()
+        if now > max(most_files, self._files_before):
+            return "killed", f"{now:,} files, of which it may have {most_files:,}"
+        return None
+
+    def note_peak(self) -> None:
+        """Take in what the kernel says of the job itself, which a look now and then misses."""
+        self.peak = max(self.peak, processes.peak(self._job))
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of the job, and of all that has ended."""
+        return max(0.0, self._cpu() - self._cpu_before)
+
+    def _cpu(self) -> float:
+        return processes.cpu_seconds(self._job) + processes.reaped_cpu_seconds()
+
+
+def files() -> int:
+    """Files in the fullest directory that the code can write to.
+
+    The mounts have a limit of their own, but for those that bubblewrap makes.
+    """
+    most = 0
+    for path in WRITABLE:
+        try:
+            stat = os.statvfs(path)
+        except OSError:
+            continue
+        most = max(most, stat.f_files - stat.f_ffree)
+    return most
