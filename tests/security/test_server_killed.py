@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 from contextlib import asynccontextmanager
@@ -32,6 +33,8 @@ class Conversation:
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
+        self.name = f"w-{secrets.token_hex(4)}"
+        """What the processes of its Python are called."""
         self._calls = 1
         self._session: str | None = None
 
@@ -87,19 +90,20 @@ def parent(pid: int) -> int:
 
 async def runner_of(conversation: Conversation, launcher: str) -> int:
     """The process on this machine that is the first one of the conversation's place."""
-    name = f"w{os.getpid()}"
     await conversation.run(
-        f"import ctypes, time; ctypes.CDLL(None).prctl(15, b'{name}', 0, 0, 0); x = 'kept'"
+        "import ctypes, time; x = 'kept'\n"
+        f"ctypes.CDLL(None).prctl(15, b'{conversation.name}', 0, 0, 0)"
     )
     # The worker and its copy: children of the runner, both of them.
-    await until(lambda: bool(named(name)))
-    return parent(named(name)[0])
+    await until(lambda: bool(named(conversation.name)))
+    return parent(named(conversation.name)[0])
 
 
 async def test_a_killed_runner_is_told_and_replaced(launcher: str) -> None:
     async with conversation(launcher) as talk:
         runner = await runner_of(talk, launcher)
         os.kill(runner, signal.SIGKILL)
+        await until(lambda: not named(talk.name))
         after = await talk.run("x")
         fresh = await talk.run("6 * 7")
 
@@ -112,8 +116,7 @@ async def test_a_runner_killed_during_a_call_is_told_at_once(launcher: str) -> N
     async with conversation(launcher) as talk:
         runner = await runner_of(talk, launcher)
         call = talk.start("open('/tmp/started', 'w')\ntime.sleep(60)")
-        name = f"w{os.getpid()}"
-        await until(lambda: any(not stopped(pid) for pid in named(name)))
+        await until(lambda: any(not stopped(pid) for pid in named(talk.name)))
         os.kill(runner, signal.SIGKILL)
         answer = await talk.answer(call, 5)
         fresh = await talk.run("6 * 7")
@@ -137,6 +140,7 @@ async def test_a_killed_launcher_is_told_and_replaced(launcher: str) -> None:
     async with conversation(launcher) as talk:
         first = parent(await runner_of(talk, launcher))
         os.kill(first, signal.SIGKILL)
+        await until(lambda: not named(talk.name))  # the kernel ends the place after its launcher
         after = await talk.run("x")
         fresh = await talk.run("6 * 7")
 
@@ -148,7 +152,6 @@ async def test_nothing_is_left_of_a_server_that_was_killed(launcher: str) -> Non
     before = sandbox_processes()
     async with conversation(launcher) as talk:
         runner = await runner_of(talk, launcher)
-        name = f"w{os.getpid()}"
         talk.start("time.sleep(60)")
         server = talk.wire.process
         mounts = mounts_now()
@@ -156,7 +159,7 @@ async def test_nothing_is_left_of_a_server_that_was_killed(launcher: str) -> Non
         server.kill()
         server.wait()
 
-        await until(lambda: not named(name) and not Path(f"/proc/{runner}").exists(), 5)
+        await until(lambda: not named(talk.name) and state(runner) in ("", "Z"), 5)
         await until(lambda: not sandbox_processes() - before, 5)
 
     assert mounts_now() == mounts
@@ -168,10 +171,15 @@ async def test_nothing_is_left_of_a_server_that_was_killed(launcher: str) -> Non
 
 
 def stopped(pid: int) -> bool:
+    return state(pid) in ("", "T")
+
+
+def state(pid: int) -> str:
+    """The letter of proc(5), or nothing."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
-        return True
+        return ""
 
 
 def mounts_now() -> str:
