@@ -32,8 +32,8 @@ class SessionNotFound(SandboxError):
 
     def __init__(self) -> None:
         super().__init__(
-            "No such session: it expired, was closed, or never existed. "
-            "Call again without session_id to start a new one."
+            "No such session: the session expired, was closed, or never existed. "
+            "Call again without session_id to start a new session."
         )
 
 

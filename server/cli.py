@@ -10,6 +10,8 @@ from typing import NoReturn
 
 from bellglass.server.settings import NOT_FLAGS, PREFIX, Settings, SettingsError
 
+DESCRIPTORS = 65_536
+
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     parser = _parser()
@@ -60,6 +62,7 @@ def _serve(settings: Settings) -> NoReturn:
     from bellglass.server.stopping import Stop
 
     logs.configure(settings.log_level)
+    _allow_descriptors()
     server, stop = build_server(settings), Stop()
     if settings.http is None:
         from bellglass.server.stdio import serve_stdio
@@ -76,6 +79,17 @@ def _serve(settings: Settings) -> NoReturn:
     except SettingsError as exc:
         _fail(str(exc))
     stop.now()
+
+
+def _allow_descriptors() -> None:
+    """Raise our soft limit: a session takes some four, and they count while they are passed on."""
+    if sys.platform != "win32":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+        if most > soft:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _fail(message: str) -> NoReturn:

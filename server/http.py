@@ -197,6 +197,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen()  # before the log says so
     except OSError as exc:
         listener.close()
         raise SettingsError(f"--http {host}:{port}: {exc.strerror or exc}.") from exc

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from bellglass.tools.workbench import Workbench
 
 RECORD = "bellglass/execution"
-VALUE_CHARACTERS = 8_000
-TRACEBACK_CHARACTERS = 8_000
+TEXT_CHARACTERS = 9_000
+"""Of a value or a traceback. The runner cuts them shorter, and says by how much: this binds only one
+that does not, as to cut twice would cut out what it says."""
 
 
 def rendered(
@@ -74,13 +75,13 @@ def _parts(execution: Execution, bench: Workbench, timeout: float) -> Iterator[s
     if failed:
         yield f"{_outcome(execution, bench, timeout)}{_state(execution)}"
     if execution.error is not None and execution.error.traceback:
-        yield shortened(execution.error.traceback.rstrip("\n"), TRACEBACK_CHARACTERS)
+        yield shortened(execution.error.traceback.rstrip("\n"), TEXT_CHARACTERS)
     if execution.stdout.text:
         if failed:
             yield "stdout:"
         yield execution.stdout.text.rstrip("\n")
     if execution.value is not None:
-        yield shortened(execution.value, VALUE_CHARACTERS)
+        yield shortened(execution.value, TEXT_CHARACTERS)
     if execution.stderr.text:
         yield "stderr:"
         yield execution.stderr.text.rstrip("\n")
@@ -88,6 +89,13 @@ def _parts(execution: Execution, bench: Workbench, timeout: float) -> Iterator[s
     yield from _cuts("stderr", execution.stderr)
     for notice in execution.notices:
         yield f"Note: {notice}"
+    if not failed and (state := _state(execution)):
+        yield f"Note: the code ended the Python of its session{state}"
+    if execution.background_bytes:
+        yield (
+            f"Note: {execution.background_bytes:,} bytes that threads or processes of earlier "
+            "calls printed are not shown."
+        )
     if execution.swept:
         left = "1 process" if execution.swept == 1 else f"{execution.swept} processes"
         yield f"Note: {left} that the code left running ended with the call."
@@ -153,7 +161,7 @@ def shortened(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     half = limit // 2
-    return f"{text[:half]}\n[... {len(text) - 2 * half:,} characters cut ...]\n{text[-half:]}"
+    return f"{text[:half]}\n[… {len(text) - 2 * half:,} characters omitted …]\n{text[-half:]}"
 
 
 def duration(seconds: float) -> str:

@@ -62,9 +62,15 @@ def run_of(execution: Execution, session_id: str, calls: list[str]) -> TestRun:
         error=error,
         seconds=round(execution.wall_seconds, 3),
         tests=outcomes,
-        notes=list(execution.notices),
+        notes=_notes(execution),
     )
     return _fitted(run)
+
+
+def _notes(execution: Execution) -> list[str]:
+    if execution.state != "lost" or execution.status == "lost" or RESTARTED in execution.notices:
+        return list(execution.notices)
+    return [*execution.notices, STATE_LOST]
 
 
 def _error(execution: Execution, report: Report, outcomes: list[TestOutcome]) -> str | None:

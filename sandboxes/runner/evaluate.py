@@ -9,7 +9,7 @@ import traceback
 import types
 from typing import Any
 
-TEXT = 10_000
+TEXT = 8_000
 """Characters kept of a value, a message or a traceback; twice that stays under one packet."""
 
 CHAIN = 5
@@ -123,7 +123,8 @@ class Namespace:
                 self._loop.run_until_complete(asyncio.wait([task], timeout=0.2))
 
     def _remember(self, code: str, file: str) -> None:
-        lines = code.splitlines(keepends=True)
+        # Without a last line end, Python 3.11 puts its carets one column off.
+        lines = (code + "\n").splitlines(keepends=True)
         linecache.cache[file] = (len(code), None, lines, file)
         self._files.append(file)
         if len(self._files) > SOURCES:

@@ -36,6 +36,8 @@ class Interpreter:
         self._memory_bytes = memory_bytes
         self.worker = self._new_worker()
         self.copy: Job | None = None
+        self._dropped: set[int] = set()
+        """Copies that were killed and may take a moment to end."""
         self._calls = 0
         """Calls whose effects the worker holds."""
         self._resting = True
@@ -58,7 +60,13 @@ class Interpreter:
         """The processes that belong to us, and not to the call."""
         return {job.pid for job in (self.worker, self.copy) if job is not None and not job.ended}
 
+    @property
+    def dropped(self) -> frozenset[int]:
+        """Processes of ours that are ending: nothing that the call has left behind."""
+        return frozenset(self._dropped)
+
     def note_ended(self, ended: dict[int, int]) -> None:
+        self._dropped.difference_update(ended)
         self.worker.note_ended(ended)
         if self.copy is not None:
             self.copy.note_ended(ended)
@@ -202,4 +210,6 @@ class Interpreter:
         if self.copy is not None:
             processes.send_signal(self.copy.pid, signal.SIGKILL)
             self.copy.control.socket.close()
+            if not self.copy.ended:
+                self._dropped.add(self.copy.pid)
             self.copy = None

@@ -194,7 +194,8 @@ class Runner:
         worker = self._python.worker
         processes.send_signal(worker.pid, signal.SIGSTOP)
         ended: dict[int, int] = {}
-        swept = processes.sweep(self._python.pids(), ended)
+        dropped = self._python.dropped
+        swept = processes.sweep(self._python.pids(), ended) - dropped
         self._note_ended(ended)
         self._newest = processes.last_pid()
         self._unburied = processes.zombies()
@@ -321,7 +322,12 @@ def _ready() -> Message:
 
 
 def serve(read_fd: int, write_fd: int, config: dict[str, Any]) -> NoReturn:
-    """Be the runner of a finished place, until the server closes the stream."""
+    """Be the runner of a finished place, until the server closes the stream.
+
+    As process 1 of a pid namespace: it ends every process that it sees and is not its own.
+    """
+    if os.getpid() != 1:
+        raise RuntimeError("the runner has to be process 1 of a pid namespace of its own")
     LIBC.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)

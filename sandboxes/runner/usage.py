@@ -9,6 +9,9 @@ from bellglass.sandboxes.runner import processes
 
 WRITABLE = (".", "/tmp", "/dev/shm")
 
+BOUNDED = 10_000
+"""A mount for so many files at most was given that limit on purpose."""
+
 
 class Usage:
     """The use of one call, from now on."""
@@ -24,7 +27,7 @@ class Usage:
         self._copy = copy
         self._limits = limits
         self._cpu_before = self._cpu()
-        self._files_before = files()
+        self._files_before = files(limits["files"])
 
     def memory(self) -> int:
         """Return the bytes in memory now.
@@ -41,7 +44,7 @@ class Usage:
         started = [pid for pid in processes.pids() if pid not in self._own]
         if self.cpu_seconds() + sum(map(processes.cpu_seconds, started)) > most_cpu:
             return "timeout", f"more than {most_cpu} s of CPU time, its limit"
-        now = files()
+        now = files(most_files)
         if now > max(most_files, self._files_before):
             return "killed", f"{now:,} files, of which it may have {most_files:,}"
         return None
@@ -58,16 +61,14 @@ class Usage:
         return processes.cpu_seconds(self._job) + processes.reaped_cpu_seconds()
 
 
-def files() -> int:
-    """Files in the fullest directory that the code can write to.
-
-    The mounts have a limit of their own, but for those that bubblewrap makes.
-    """
+def files(limit: int) -> int:
+    """Files in the fullest directory that has no limit of its own, as those of bubblewrap."""
     most = 0
     for path in WRITABLE:
         try:
             stat = os.statvfs(path)
         except OSError:
             continue
-        most = max(most, stat.f_files - stat.f_ffree)
+        if stat.f_files > max(limit, BOUNDED):
+            most = max(most, stat.f_files - stat.f_ffree)
     return most
