@@ -39,7 +39,7 @@ $(VENV)/.installed: pyproject.toml $(FOLDERS)
 		{ rm -rf $(VENV); echo "No virtual environment could be made. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing bellglass into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	@$(BIN)/python -m pip install --quiet --editable . --config-settings editable_mode=strict
+	@$(BIN)/python -m pip install -qq --editable . --config-settings editable_mode=strict
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.installed

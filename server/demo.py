@@ -130,10 +130,10 @@ class _Conversation:
             code="prices",
         )
         await self._say(
-            "There is no network, and no way to the files of this machine",
+            "No network but a loopback, and no way to the files of this machine",
             "execute_bash",
-            _has("nobody there", "nothing there"),
-            command=f"(exec 3<>/dev/tcp/1.1.1.1/53) 2>/dev/null || echo nobody there\n"
+            _has("lo:", "nothing there"),
+            command="grep -o '[a-z0-9]*:' /proc/net/dev\n"
             f"ls {Path.home()}/.ssh 2>/dev/null || echo nothing there",
             session_id=session_id,
         )
