@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 RECORD = "bellglass/execution"
 TEXT_CHARACTERS = 9_000
-"""Of a value or a traceback. The runner cuts them shorter, and says by how much: this binds only one
-that does not, as to cut twice would cut out what it says."""
+"""Of a value or a traceback. The runner cuts them shorter, and says by how much: cut again here,
+they would lose those words."""
 
 
 def rendered(

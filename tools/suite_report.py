@@ -10,6 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from bellglass.sandboxes.session import RESTARTED
 from bellglass.tools.rendering import shortened
 from bellglass.tools.results import TestOutcome, TestRun
 from bellglass.tools.suite_events import Report
@@ -33,6 +34,8 @@ NO_PYTEST = (
     "pytest is not installed in the sandbox, so only cases can run. "
     "The operator can install it with `bellglass setup`."
 )
+
+STATE_LOST = "The tests ended the Python of their session: its variables are lost, files are kept."
 
 _FRAME = re.compile(r'  File "[^"]*", line ')
 _DIRECTORY = re.compile(r"/tmp/tests-[^/]+/")

@@ -32,7 +32,7 @@ PRELUDE = (
     "{ declare -p; declare -f; alias -p; shopt -p; "
     "printf 'builtin cd -- %q 2>/dev/null\\n# end of state\\n' \"$PWD\"; } >&59; } 2>/dev/null; "
     "trap __bellglass_save EXIT; "
-    '__bellglass_command=$(</dev/fd/57); exec 57<&-; builtin eval "$__bellglass_command"'
+    '__bellglass_command=$(</dev/fd/57); exec 57<&-; builtin eval -- "$__bellglass_command"'
 )
 
 

@@ -82,6 +82,43 @@ async def test_long_output_is_cut_and_can_be_read_on(client: Client) -> None:
     assert text_of(rest).startswith("line 50000\n")
 
 
+async def test_what_is_left_out_of_a_long_value_is_counted(client: Client) -> None:
+    for code in ("'v' * 3_000_000", "raise ValueError('v' * 3_000_000)"):
+        text = text_of(await client.call_tool("execute_python", {"code": code}))
+
+        assert len(text) < 12_000
+        assert "2,99" in text
+        assert "characters omitted" in text
+
+
+async def test_state_that_code_without_failing_lost_is_said(client: Client) -> None:
+    first = await client.call_tool("execute_python", {"code": "x = 1"})
+    session = {"session_id": record_of(first)["session_id"]}
+    result = await client.call_tool(
+        "execute_bash", {"command": "kill -KILL -1; sleep 0.2", **session}
+    )
+    after = await client.call_tool("execute_python", {"code": "x", **session})
+
+    assert record_of(result)["status"] == "ok"
+    assert "State was lost" in text_of(result)
+    assert text_of(after).startswith("Failed: NameError")
+
+
+async def test_output_of_threads_of_earlier_calls_is_counted(client: Client) -> None:
+    code = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "pool = ThreadPoolExecutor(1); pool.submit(int).result()"
+    )
+    first = await client.call_tool("execute_python", {"code": code})
+    session = {"session_id": record_of(first)["session_id"]}
+    result = await client.call_tool(
+        "execute_python", {"code": "pool.submit(print, 'unheard').result()", **session}
+    )
+
+    assert "unheard" not in text_of(result)
+    assert "8 bytes that threads" in text_of(result)
+
+
 async def test_output_stands_in_the_order_of_a_console(client: Client) -> None:
     code = "import sys\nprint('out')\nprint('err', file=sys.stderr)\n'value'"
     lines = text_of(await client.call_tool("execute_python", {"code": code})).splitlines()

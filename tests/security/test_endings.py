@@ -115,6 +115,25 @@ async def test_a_daemon_of_a_call_that_crashed_is_swept(lasting: Target) -> None
     assert ticks_of("leftover") is None
 
 
+async def test_the_end_of_our_own_copy_is_not_laid_at_the_code(lasting: Target) -> None:
+    # A large process is a while in ending.
+    await lasting.python("ballast = bytearray(b'x') * 150_000_000")
+    for _ in range(20):
+        execution = await lasting.session.run(
+            "python", {"code": "time.sleep(0.021); ballast[0] = 1"}, timeout=5
+        )
+        assert execution.swept == 0
+    await lasting.python("del ballast")
+
+
+@pytest.mark.parametrize("command", ["--help", "-c 'echo x'", "-- ; true", "-p"])
+async def test_a_command_with_a_leading_dash_is_a_command(lasting: Target, command: str) -> None:
+    execution = await lasting.bash(f"{command}\necho next")
+
+    assert "command not found" in execution.stderr.text
+    assert execution.stdout.text == "next\n"
+
+
 async def test_jobs_of_bash_are_swept(lasting: Target) -> None:
     execution = await lasting.bash(
         "printf leftover > /tmp/name; (cat /tmp/name > /proc/self/comm; trap '' TERM HUP INT;"
