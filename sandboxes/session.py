@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from contextlib import asynccontextmanager
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
-from bellglass.sandboxes.errors import SandboxUnavailable, SessionLost
+from bellglass.sandboxes.errors import SandboxUnavailable, SessionLost, SessionNotFound
 from bellglass.sandboxes.execution import Execution
 from bellglass.sandboxes.place import Place
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.base import Sandbox
     from bellglass.sandboxes.protocol import Stream
+
+logger = logging.getLogger("bellglass")
 
 RESTARTED = "The session was restarted before this call: its variables and files are lost."
 
@@ -56,6 +59,8 @@ class Session:
         """The place that was there is destroyed."""
         self._restarted = False
         """Nobody has been told yet that the place before this one died."""
+        self._closed = False
+        """No place will come any more."""
 
     @classmethod
     @asynccontextmanager
@@ -91,6 +96,7 @@ class Session:
 
         Raises:
             SandboxUnavailable: No place can be had.
+            SessionNotFound: The session was closed meanwhile.
         """
         self._waiting += 1
         try:
@@ -117,6 +123,8 @@ class Session:
             # This execution says what is lost; the one after it need not.
             await self._gone.wait()
             self._restarted = False
+            if self._closed:
+                raise SessionNotFound from exc
             return Execution(
                 status="lost",
                 state="lost",
@@ -134,53 +142,76 @@ class Session:
     async def _connected(self) -> Place:
         if self._place is not None and self._place.given_up:
             await self._gone.wait()
-        if self._place is None:
+        if self._place is None and not self._closed:
             self._wanted.set()
             await self._settled.wait()
+        if self._closed:
+            raise SessionNotFound
         if self._place is None:
-            name = type(self._sandbox).__name__.removesuffix("Sandbox").lower()
-            raise self._failure or SandboxUnavailable(name, "it ended as soon as it was there.")
+            raise self._failure or self._unavailable("it ended as soon as it was there.")
         return self._place
 
     # --- the task that holds the place
 
     async def hold(self) -> None:
         """Open a place when one is wanted, and another when it has died, until cancelled."""
-        while True:
-            await self._wanted.wait()
-            self._failure = None
-            try:
-                async with self._sandbox.connect(self.id) as stream:
-                    try:
-                        place = await self._greeted(stream)
-                    except SandboxUnavailable as exc:
-                        # Not through the backend's context: a task group in it would wrap it.
-                        self._failure = exc
-                        continue
-                    self._place = place
-                    self._gone = anyio.Event()
-                    self._settled.set()
-                    await place.listen()
-                    self._restarted = True
-            except SandboxUnavailable as exc:
-                self._failure = exc
-            finally:
-                self._place = None
-                self._wanted = anyio.Event()
+        try:
+            while True:
+                await self._wanted.wait()
+                self._failure = None
+                await self._hold_place()
+        finally:
+            # Calls that still wait for a place would wait for ever.
+            self._closed = True
+            self._settled.set()
+            self._gone.set()
+
+    async def _hold_place(self) -> None:
+        """Hold one place until it has died, or cannot be had."""
+        try:
+            async with self._sandbox.connect(self.id) as stream:
+                try:
+                    place = await self._greeted(stream)
+                except SandboxUnavailable as exc:
+                    # Not through the backend's context: a task group in it would wrap it.
+                    self._failure = exc
+                    return
+                self._place = place
+                self._gone = anyio.Event()
                 self._settled.set()
-                self._settled = anyio.Event()
-                self._gone.set()
+                try:
+                    await place.listen()
+                finally:
+                    self._restarted = True
+        except SandboxUnavailable as exc:
+            self._failure = exc
+        except Exception as exc:
+            # Of one place: the others, and the server, go on.
+            logger.exception("A place of the %s sandbox failed", self._backend)
+            self._failure = self._unavailable(f"{type(exc).__name__} in the server.")
+        finally:
+            self._place = None
+            self._wanted = anyio.Event()
+            self._settled.set()
+            self._settled = anyio.Event()
+            self._gone.set()
 
     async def _greeted(self, stream: ByteStream) -> Place:
         place = Place(stream)
-        name = type(self._sandbox).__name__.removesuffix("Sandbox").lower()
         try:
             with anyio.fail_after(START_SECONDS):
                 ready = await place.ready()
         except TimeoutError as exc:
             reason = f"the runner did not start within {START_SECONDS:.0f} s."
-            raise SandboxUnavailable(name, reason) from exc
+            raise self._unavailable(reason) from exc
         except SessionLost as exc:
-            raise SandboxUnavailable(name, exc.reason) from exc
+            raise self._unavailable(exc.reason) from exc
         self._sandbox.accept(ready)
         return place
+
+    @property
+    def _backend(self) -> str:
+        return type(self._sandbox).__name__.removesuffix("Sandbox").lower()
+
+    def _unavailable(self, reason: str) -> SandboxUnavailable:
+        return SandboxUnavailable(self._backend, reason)

@@ -90,7 +90,10 @@ class Sessions:
                 raise SessionLimit(self._max_sessions)
             await self.close(min(unused, key=lambda session: session.used_at).id, owner)
         session = Session(secrets.token_hex(ID_BYTES), sandbox, owner)
-        await self._tasks.start(self._hold, session)
+        # Without a pause from here to the first run, in which it would pass for unused.
+        self._live[session.id] = session
+        self._scopes[session.id] = anyio.CancelScope()
+        self._tasks.start_soon(self._hold, session, self._scopes[session.id])
         return session
 
     def get(self, session_id: str, owner: str | None = None) -> Session:
@@ -143,11 +146,8 @@ class Sessions:
                 self._sandbox = await self._choose()
             return self._sandbox
 
-    async def _hold(self, session: Session, *, task_status: anyio.abc.TaskStatus[None]) -> None:
-        with anyio.CancelScope() as scope:
-            self._live[session.id] = session
-            self._scopes[session.id] = scope
-            task_status.started()
+    async def _hold(self, session: Session, scope: anyio.CancelScope) -> None:
+        with scope:
             try:
                 await session.hold()
             finally:

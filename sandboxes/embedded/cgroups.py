@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from bellglass.sandboxes.embedded.failure import LaunchFailed
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -74,7 +76,11 @@ class Cgroups:
 
     @contextmanager
     def group(self, limits: Limits) -> Iterator[Group]:
-        """Make the group of a place. Its descriptors are closed on leaving, not its processes."""
+        """Make the group of a place. Its descriptors are closed on leaving, not its processes.
+
+        Raises:
+            LaunchFailed: It cannot be made.
+        """
         yield Group([], joins=[], events=None)
 
 
@@ -90,11 +96,18 @@ class _Real(Cgroups):
         name = f"bellglass-{os.getpid()}-{_start_time(os.getpid())}-{next(_count)}"
         group = Group([], joins=[], events=None)
         try:
-            for parent in self.parents:
-                directory = parent / name
-                directory.mkdir()
-                group._directories.append(directory)
-            self._fill(group, limits)
+            try:
+                for parent in self.parents:
+                    directory = parent / name
+                    directory.mkdir()
+                    group._directories.append(directory)
+                self._fill(group, limits)
+            except OSError as exc:
+                for directory in group._directories:
+                    with contextlib.suppress(OSError):
+                        directory.rmdir()  # nothing was put in
+                text = exc.strerror or type(exc).__name__
+                raise LaunchFailed("make a control group", exc.errno or 0, text) from exc
             yield group
         finally:
             group.close()

@@ -195,7 +195,9 @@ def _exit_code(code: object) -> int:
     """What a shell would see of `sys.exit(code)`."""
     if code is None:
         return 0
-    return code & 0xFF if isinstance(code, int) else 1
+    if not isinstance(code, int):
+        return 1
+    return code & 0xFF if abs(code) < 1 << 63 else 255
 
 
 def _text(value: object) -> str:

@@ -89,6 +89,42 @@ async def test_closed_session_and_unknown_one_are_told_alike(client: Client) -> 
     assert text_of(await run(client, "1", session_id)) == text_of(await run(client, "1", "nope"))
 
 
+async def test_closing_answers_the_call_that_runs_and_those_that_wait(client: Client) -> None:
+    session_id = await session_of(client)
+    answers: list[str] = []
+
+    async def call(code: str) -> None:
+        answers.append(text_of(await run(client, code, session_id)))
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            for code in ("import time; time.sleep(20)", "2", "3"):
+                tasks.start_soon(call, code)
+            await anyio.sleep(0.5)
+            await client.call_tool("close_session", {"session_id": session_id})
+        unknown = text_of(await run(client, "1", "nope"))
+
+    assert answers == [unknown] * 3
+
+
+async def test_every_call_of_a_flood_of_new_sessions_is_answered(connect: Connect) -> None:
+    settings = {"BELLGLASS_SESSIONS": "explicit", "BELLGLASS_MAX_SESSIONS": "3"}
+    answers: list[str] = []
+
+    async def call(client: Client) -> None:
+        answers.append(text_of(await run(client, "import time; time.sleep(0.02); 'ran'")))
+
+    async with connect(**settings) as client:
+        await session_of(client)
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(30):
+                    tasks.start_soon(call, client)
+
+    assert all(text.startswith(("'ran'", "All 3 sessions are busy")) for text in answers), answers
+    assert len(answers) == 30
+
+
 async def test_default_session_of_a_connection_is_made_anew_after_it_was_closed(
     client: Client,
 ) -> None:

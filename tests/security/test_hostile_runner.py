@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 from contextlib import asynccontextmanager
@@ -104,6 +105,18 @@ class LyingSandbox(Sandbox):
             pass
 
 
+class FailingSandbox(LyingSandbox):
+    """A backend with a fault of its own, the first time."""
+
+    @asynccontextmanager
+    async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
+        if self.places == 0:
+            self.places += 1
+            raise OSError(errno.EMFILE, "Too many open files: /secret/path")
+        async with super().connect(session_id) as stream:
+            yield stream
+
+
 class _Bytes(StapledByteStream):
     """A byte stream that may be cut anywhere, as one over a socket may."""
 
@@ -131,6 +144,21 @@ async def lost_and_restarted(script: Callable[[Far], Awaitable[None]], reason: s
     assert "lost" in execution.notices[0]
     assert (after.status, after.state, after.notices) == ("ok", "kept", [])
     assert (sandbox.places, live, sandbox.live) == (2, 1, 0)
+
+
+async def test_a_fault_of_the_backend_costs_one_call_and_not_the_server() -> None:
+    async def honest(far: Far) -> None:
+        await far.send(encode(READY))
+
+    with anyio.fail_after(20):
+        async with Session.open(FailingSandbox(honest)) as one:
+            with pytest.raises(SandboxUnavailable) as caught:
+                await one.run("python", {"code": "1"}, timeout=1)
+            after = await one.run("python", {"code": "1"}, timeout=1)
+
+    assert "OSError" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert after.status == "ok"
 
 
 def after_request(*frames: bytes, end: bool = False) -> Callable[[Far], Awaitable[None]]:

@@ -9,6 +9,7 @@ import pytest
 
 from bellglass.sandboxes.base import Limits
 from bellglass.sandboxes.embedded import cgroups
+from bellglass.sandboxes.embedded.failure import LaunchFailed
 
 LIMITS = Limits(memory_bytes=100, disk_bytes=20, scratch_bytes=3, processes=5)
 
@@ -131,6 +132,18 @@ class TestVersions:
 
         assert found.mechanism == "v1"
         assert [*memory.glob("bellglass-*"), *pids.glob("bellglass-*")] == []
+
+    async def test_half_a_group_is_not_left(self, kernel: Kernel) -> None:
+        kernel.hierarchy("", "/", {"cgroup.controllers": ""})
+        memory = kernel.hierarchy("memory", "/me", {})
+        pids = kernel.hierarchy("pids", "/me", {})
+        found = cgroups.probe(kernel.proc)
+        pids.rmdir()
+
+        with pytest.raises(LaunchFailed, match="make a control group"), found.group(LIMITS):
+            pass
+
+        assert list(memory.glob("bellglass-*")) == []
 
     async def test_groups_of_servers_that_are_gone_are_removed(self, kernel: Kernel) -> None:
         memory = kernel.hierarchy("memory", "/", {})
