@@ -19,6 +19,9 @@ RESERVED = 16
 """Our descriptors in a worker lie in the top few below the limit, out of the way of loops over
 small numbers."""
 
+DEFAULT_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD)
+"""PID 1 ignores or handles these; a child starts as any process does."""
+
 PATIENCE = 2.0
 """Seconds that PID 1 waits for a process to take a packet: it takes microseconds."""
 
@@ -58,19 +61,59 @@ class Job:
             os.close(self.side)
 
 
-def start(main: Callable[[Packets], None], keep: Mapping[int, int] | None = None) -> Job:
+def start(main: Callable[[Packets], None]) -> Job:
     """Fork a child that runs `main` with fresh pipes and a control socket, and then ends.
 
-    The child shares nothing with us but what it inherits of the place's confinement, and the
-    descriptors that `keep` names: its number in the child, and ours.
+    The child shares nothing with us but what it inherits of the place's confinement.
+
+    Raises:
+        OSError: No process can be made.
     """
+
+    def fork(out: int, err: int, control: socket.socket) -> int:
+        pid = os.fork()
+        if pid == 0:
+            _become(out, err, control, main)
+        return pid
+
+    return _born(fork)
+
+
+def start_program(argv: list[str], environment: dict[str, str], keep: Mapping[int, int]) -> Job:
+    """Start another program, with the descriptors that `keep` names: its number, and ours.
+
+    Not by a fork, which would copy the page tables of a process that has all this imported.
+
+    Raises:
+        OSError: No process can be made.
+    """
+
+    def spawn(out: int, err: int, control: socket.socket) -> int:
+        return os.posix_spawnp(
+            argv[0],
+            argv,
+            environment,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, out, 1),
+                (os.POSIX_SPAWN_DUP2, err, 2),
+                *((os.POSIX_SPAWN_DUP2, fd, number) for number, fd in keep.items()),
+            ],
+            setsid=True,
+            setsigmask=[],
+            setsigdef=[*DEFAULT_SIGNALS, signal.SIGPIPE],
+        )
+
+    return _born(spawn)
+
+
+def _born(birth: Callable[[int, int, socket.socket], int]) -> Job:
+    """Have a child made, given the far ends of its pipes and its control socket."""
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
     ours, theirs = Packets.pair()
     try:
-        pid = os.fork()
-        if pid == 0:
-            _become(out_write, err_write, theirs, keep or {}, main)
+        pid = birth(out_write, err_write, theirs)
     except OSError:
         os.close(out_read)
         os.close(err_read)
@@ -87,11 +130,7 @@ def start(main: Callable[[Packets], None], keep: Mapping[int, int] | None = None
 
 
 def _become(
-    out: int,
-    err: int,
-    control: socket.socket,
-    keep: Mapping[int, int],
-    main: Callable[[Packets], None],
+    out: int, err: int, control: socket.socket, main: Callable[[Packets], None]
 ) -> NoReturn:
     code = 70  # EX_SOFTWARE: our own code failed
     try:
@@ -102,16 +141,11 @@ def _become(
         os.dup2(out, 1)
         os.dup2(err, 2)
         os.dup2(control.detach(), top, inheritable=False)
-        for number, fd in keep.items():
-            os.dup2(fd, number)
         # Everything else of PID 1 is closed, above all its stream to the server.
-        first = 3
-        for number in sorted([*keep, top]):
-            os.closerange(first, number)
-            first = number + 1
-        os.closerange(first, 1 << 20)
+        os.closerange(3, top)
+        os.closerange(top + 1, 1 << 20)
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD):
+        for number in DEFAULT_SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         # PID 1 is closed to inspection; foreign code may look at its own process.

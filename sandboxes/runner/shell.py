@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 
-from bellglass.sandboxes.runner.frames import Packets
-from bellglass.sandboxes.runner.job import Job, start
+from bellglass.sandboxes.runner.job import Job, start_program
 
 STATE_BYTES = 1 << 20  # fs.pipe-max-size, the most that a pipe holds for a user without privilege
 F_SETPIPE_SZ = 1031  # include/uapi/linux/fcntl.h; in `fcntl` from Python 3.10 on
@@ -58,19 +56,14 @@ class Shell:
         new_read, new_write = _pipe()
         keep = {OLD_STATE_FD: old_read, COMMAND_FD: command_read, NEW_STATE_FD: new_write}
         try:
-            job = start(self._become_bash, keep)
+            argv = ["bash", "--noprofile", "--norc", "-c", PRELUDE, "bash"]
+            job = start_program(argv, self._environment, keep)
         finally:
             for fd in keep.values():
                 os.close(fd)
         os.set_blocking(new_read, False)
         job.side, job.side_data = new_read, bytearray()
         return job
-
-    def _become_bash(self, control: Packets) -> None:
-        control.socket.close()
-        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        argv = ["bash", "--noprofile", "--norc", "-c", PRELUDE, "bash"]
-        os.execvpe("bash", argv, self._environment)
 
     def finish(self, job: Job) -> None:
         """Take the state that the bash of `job` left, if it came to write one."""
