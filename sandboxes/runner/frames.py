@@ -123,6 +123,8 @@ class Packets:
                 break
             except BlockingIOError:
                 self._wait(select.POLLIN)
+        for fd in descriptors:
+            os.set_inheritable(fd, False)  # as they come, any program that is started has them
         if not packet:
             raise EOFError
         kind, tag = packet[:1], packet[1 : 1 + TAG]

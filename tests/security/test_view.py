@@ -66,11 +66,11 @@ class Inside:
     """Asks questions of a place."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self.session = session
 
     async def __call__(self, expression: str) -> Any:
         code = f"{HELPERS}\nprint(json.dumps({expression}))"
-        execution = await self._session.run("python", {"code": code}, timeout=30)
+        execution = await self.session.run("python", {"code": code}, timeout=30)
         assert execution.status == "ok", execution
         return json.loads(execution.stdout.text)
 
@@ -282,3 +282,15 @@ async def test_no_descriptor_of_ours_is_left_in_a_worker(inside: Inside) -> None
 
     allowed = ("pipe:", "socket:", "/dev/null", "/proc/", "anon_inode:")
     assert all(target.startswith(allowed) for target in kinds.values())
+
+
+async def test_bash_has_no_descriptor_of_ours_and_no_better_score(inside: Inside) -> None:
+    await inside("1")  # after which the runner has been sent a descriptor
+    execution = await inside.session.run(
+        "bash",
+        {"command": "ls /proc/$$/fd; cat /proc/$$/oom_score_adj"},
+        timeout=10,
+    )
+
+    # 59 is where it leaves its state.
+    assert execution.stdout.text.split() == ["0", "1", "2", "59", "1000"]
