@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Annotated, Literal
 
@@ -35,6 +36,16 @@ def _cleaned_text(value: object) -> object:
 
 
 # Before: to pydantic a text with a lone surrogate is no text at all.
+def decoded_png(data: object) -> bytes:
+    """Return the bytes of a picture in base64; a picture is all that may pass for one."""
+    picture = base64.b64decode(data, validate=True) if isinstance(data, str) else b""
+    if not picture.startswith(b"\x89PNG\r\n\x1a\n"):
+        raise ValueError("no PNG")
+    return picture
+
+
+Png = Annotated[bytes, BeforeValidator(decoded_png), Field(max_length=600_000)]
+
 CleanStr = Annotated[str, BeforeValidator(_cleaned_text)]
 CleanJson = Annotated[JsonValue, BeforeValidator(cleaned)]
 
@@ -79,6 +90,8 @@ class Execution(_Report):
     value: CleanStr | None = Field(default=None, max_length=200_000)
     """`repr` of the last expression."""
     error: ExecutionError | None = None
+    images: list[Png] = Field(default=[], max_length=10)
+    """Figures that the code drew, as PNG."""
     state: Literal["kept", "restored", "lost"] = "kept"
     """Of the variables: kept; put back to what they were before this call; or gone."""
     wall_seconds: float = Field(default=0.0, ge=0)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult, ImageContent, TextContent
 
 from bellglass.sandboxes.base import MIB
 from bellglass.sandboxes.session import RESTARTED
@@ -34,17 +35,22 @@ def rendered(
     """Return the result of an execute tool: text for the model, the record for programs."""
     parts = list(_parts(execution, bench, timeout))
     shown = execution.stdout.text or execution.stderr.text or execution.value is not None
-    if execution.status == "ok" and not shown:
+    if execution.status == "ok" and not shown and not execution.images:
         parts.insert(0, "(no output: there was nothing to run)" if empty else "(no output)")
     if hint := hint_for(execution, fresh=session.calls <= 1):
         parts.append(hint)
     parts.append(f"session_id: {session.id}")
     failed = execution.status not in ("ok", "cancelled")
     return CallToolResult(
-        content=[TextContent(type="text", text="\n".join(parts))],
+        content=[TextContent(type="text", text="\n".join(parts)), *map(_image, execution.images)],
         is_error=failed and bench.errors_as_tool_errors,
         _meta={RECORD: record(execution, session)},
     )
+
+
+def _image(picture: bytes) -> ImageContent:
+    data = base64.b64encode(picture).decode()
+    return ImageContent(type="image", data=data, mime_type="image/png")
 
 
 def record(execution: Execution, session: Session) -> dict[str, Any]:

@@ -37,6 +37,7 @@ class Evaluation:
         self.exit_code: int | None = None
         self.value: str | None = None
         self.error: dict[str, Any] | None = None
+        self.images: list[str] = []
         self.changed = True
         """Something may be different from before; false only where the code is a mere look."""
 
@@ -46,6 +47,7 @@ class Evaluation:
             "exit_code": self.exit_code,
             "value": self.value,
             "error": self.error,
+            "images": self.images,
             "changed": self.changed,
         }
 

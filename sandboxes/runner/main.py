@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from bellglass.sandboxes.runner import processes
+from bellglass.sandboxes.runner import figures, processes
 from bellglass.sandboxes.runner.call import Call
 from bellglass.sandboxes.runner.checking import check
 from bellglass.sandboxes.runner.frames import Message, Stream
@@ -43,6 +43,8 @@ CLAIMED_TEXT = 50_000
 
 UNBURIED = 8
 """Ended children that stay for the code of a later call to wait for."""
+
+PNG_IN_BASE64 = re.compile("iVBORw0KGgo[A-Za-z0-9+/]*={0,2}")
 
 FILES_KEPT = 2
 """Calls whose cut output stays in a file: more would fill /tmp."""
@@ -237,6 +239,7 @@ class Runner:
             "stderr": err,
             "value": _text_or_none(answer.get("value")),
             "error": _error_or_none(answer.get("error")),
+            "images": _images(answer.get("images")),
             "wall_seconds": round(call.wall_seconds(), 6),
             "cpu_seconds": round(call.usage.cpu_seconds(), 6),
             "peak_memory_bytes": call.usage.peak,
@@ -274,6 +277,19 @@ class Runner:
 
 def _text_or_none(claim: object) -> str | None:
     return claim[:CLAIMED_TEXT] if isinstance(claim, str) else None
+
+
+def _images(claim: object) -> list[str]:
+    """As far as they are texts, and together what `figures` allows."""
+    room = figures.ALL_BYTES * 4 // 3 + 100
+    kept: list[str] = []
+    for image in claim if isinstance(claim, list) else ():
+        if len(kept) < figures.MOST and isinstance(image, str) and len(image) <= room:
+            if len(image) % 4 or not PNG_IN_BASE64.fullmatch(image):
+                continue
+            kept.append(image)
+            room -= len(image)
+    return kept
 
 
 def _count(claim: object) -> int:

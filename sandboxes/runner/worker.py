@@ -19,6 +19,7 @@ import threading
 import warnings
 from typing import Any, ClassVar
 
+from bellglass.sandboxes.runner import figures
 from bellglass.sandboxes.runner.evaluate import Evaluation, Namespace
 from bellglass.sandboxes.runner.frames import Packets
 from bellglass.sandboxes.runner.job import set_oom_score
@@ -67,6 +68,7 @@ class Worker:
         self._modules = {name: sys.modules[name] for name in ("builtins", "sys")}
         sys.path.insert(0, "")
         sys.argv = [""]
+        figures.expect()
 
     def serve(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -110,6 +112,7 @@ class Worker:
             try:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 result = self._namespace.evaluate(request["code"], file)
+                result.images = self._images()
                 self._flush()
             finally:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -144,6 +147,12 @@ class Worker:
             os.getcwd()
         except OSError:
             os.chdir(self._home)
+
+    def _images(self) -> list[str]:
+        try:
+            return figures.drawn()
+        except Exception:  # of a module that only has the name of pyplot
+            return []
 
     def _flush(self) -> None:
         for stream in (sys.stdout, sys.stderr):

@@ -1,9 +1,11 @@
 """How the end of a run is told: first line, record, and whether it counts as an error."""
 
+import base64
 from typing import Any
 
 import pytest
 from mcp import Client
+from mcp.types import ImageContent
 from protocol.support import Connect, record_of, text_of
 
 ENDS: list[tuple[dict[str, Any], str, str, str]] = [
@@ -48,6 +50,24 @@ async def test_setting_makes_code_that_failed_an_error(connect: Connect) -> None
 
     assert failed.is_error
     assert not fine.is_error
+
+
+async def test_figure_is_an_image_of_bounded_size(client: Client) -> None:
+    code = """
+import numpy as np, matplotlib.pyplot as plt
+for _ in range(3):
+    plt.figure(figsize=(12, 8))
+    plt.imshow(np.random.rand(800, 1200, 3))
+print("drawn")
+"""
+    result = await client.call_tool("execute_python", {"code": code, "timeout": 100})
+
+    assert text_of(result).startswith("drawn\n")
+    images = [block for block in result.content if isinstance(block, ImageContent)]
+    assert len(images) == 3 or "figures are shown" in text_of(result)
+    assert images
+    assert all(base64.b64decode(image.data).startswith(b"\x89PNG") for image in images)
+    assert len(result.model_dump_json()) < 900_000
 
 
 async def test_record_has_what_a_program_wants(client: Client) -> None:
