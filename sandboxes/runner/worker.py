@@ -51,6 +51,17 @@ def open_stream(fd: int) -> CallStream:
     )
 
 
+def usable(stream: CallStream, fd: int) -> CallStream:
+    """Return `stream` as it was at first, or another in the place of one that was closed."""
+    try:
+        stream.reconfigure(
+            encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=False
+        )
+    except Exception:
+        return open_stream(fd)
+    return stream
+
+
 class Worker:
     """Reads requests from the runner, runs them in one namespace, answers each once."""
 
@@ -64,6 +75,8 @@ class Worker:
         top = control.socket.fileno()
         self._out = os.dup2(STDOUT, top + 1, inheritable=False)
         self._err = os.dup2(STDERR, top + 2, inheritable=False)
+        self._stdout, self._stderr = open_stream(STDOUT), open_stream(STDERR)
+        self._replaced: tuple[object, ...] = ()
         self._home = os.getcwd()
         self._modules = {name: sys.modules[name] for name in ("builtins", "sys")}
         sys.path.insert(0, "")
@@ -133,8 +146,11 @@ class Worker:
         sys.modules["__main__"] = main
         os.dup2(self._out, STDOUT)
         os.dup2(self._err, STDERR)
-        sys.stdout = open_stream(STDOUT)
-        sys.stderr = open_stream(STDERR)
+        # What was there stays for a while: a thread may be in the middle of a print, and print()
+        # of Python 3.11 does not hold the stream that it writes to.
+        self._replaced = (*self._replaced[-4:], sys.stdout, sys.stderr)
+        sys.stdout = self._stdout = usable(self._stdout, STDOUT)
+        sys.stderr = self._stderr = usable(self._stderr, STDERR)
         try:
             os.fstat(STDIN)
         except OSError:
