@@ -89,7 +89,7 @@ def start_program(argv: list[str], environment: dict[str, str], keep: Mapping[in
     """
 
     def spawn(out: int, err: int, control: socket.socket) -> int:
-        pid = os.posix_spawnp(
+        return os.posix_spawnp(
             argv[0],
             argv,
             environment,
@@ -103,9 +103,6 @@ def start_program(argv: list[str], environment: dict[str, str], keep: Mapping[in
             setsigmask=[],
             setsigdef=[*DEFAULT_SIGNALS, signal.SIGPIPE],
         )
-        # Ours is lower than the interpreter's: the kernel would end that in its place.
-        set_oom_score(1000, pid)
-        return pid
 
     return _born(spawn)
 
@@ -162,10 +159,10 @@ def _become(
         os._exit(code)
 
 
-def set_oom_score(score: int, pid: int | None = None) -> None:
-    """Say how gladly the kernel may end a process when memory is out: 1000 is the first."""
+def set_oom_score(score: int) -> None:
+    """Say how gladly the kernel may end this process when memory is out: 1000 is the first."""
     try:
-        with open(f"/proc/{pid or 'self'}/oom_score_adj", "w") as file:
+        with open("/proc/self/oom_score_adj", "w") as file:
             file.write(str(score))
     except OSError:
         pass

@@ -23,7 +23,10 @@ END = b"\n# end of state\n"
 
 # On one line, so that the line numbers in bash's messages are those of the command. `eval` and
 # not `source`: a syntax error is then an error of the command, and the state is still saved.
+# First of all it offers itself to the kernel's killer, as `job` does for Python: what it inherits
+# from the runner is lower, and the interpreter would be ended in its place.
 PRELUDE = (
+    "{ echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null; "
     "shopt -s expand_aliases; "
     "source /dev/fd/58 2>/dev/null; exec 58<&-; "
     "__bellglass_save() { trap - EXIT; unset __bellglass_command; "
