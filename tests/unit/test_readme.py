@@ -23,8 +23,9 @@ from protocol.support import COMMAND, connected, environment, record_of, text_of
 from pydantic_core import PydanticUndefined
 from readme import BLOCKS, ROOT, block, first_cells, names, section
 
-from bellglass.sandboxes import conformance, registry
+from bellglass.sandboxes import registry
 from bellglass.sandboxes.base import Limits, Sandbox
+from bellglass.sandboxes.conformance import CHECKS, Check, endings, running
 from bellglass.sandboxes.execution import Status
 from bellglass.server.settings import PREFIX, Settings
 from bellglass.tools import TOOLS
@@ -294,15 +295,15 @@ exec unshare --user --map-user=1000 --map-group=1000 --pid --fork --kill-child -
 @pytest.mark.parametrize(
     "check",
     [
-        conformance.python_shows_output_and_last_value,
-        conformance.variables_last_between_calls,
-        conformance.a_crash_costs_only_its_own_call,
-        conformance.leaving_the_session_leaves_nothing,
+        running.python_shows_output_and_last_value,
+        running.variables_last_between_calls,
+        endings.a_crash_costs_only_its_own_call,
+        endings.leaving_the_session_leaves_nothing,
     ],
     ids=lambda check: check.__name__,
 )
 async def test_backend_of_the_example_keeps_the_contract(
-    check: conformance.Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     podman = tmp_path / "podman"
     podman.write_text(CONTAINER.format(directory=tmp_path))
@@ -347,7 +348,7 @@ def test_links_lead_somewhere() -> None:
 
 def test_promises_name_checks_that_exist() -> None:
     """docs/security.md says what proves each promise."""
-    known = {check.__name__ for check in conformance.CHECKS}
+    known = {check.__name__ for check in CHECKS}
     for file in (ROOT / "tests").rglob("test_*.py"):
         known |= set(re.findall(r"^(?:async )?def (test_\w+)", file.read_text(), re.MULTILINE))
     promises = (ROOT / "docs/security.md").read_text("utf-8").partition("\n## Promises\n")[2]

@@ -1,0 +1,29 @@
+"""What a check is, and the two ways of running code that checks use."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.execution import Execution
+    from bellglass.sandboxes.session import Session
+
+Check = Callable[["Sandbox"], Awaitable[None]]
+
+CHECKS: list[Check] = []
+
+
+def check(function: Check) -> Check:
+    """Make a function part of the contract."""
+    CHECKS.append(function)
+    return function
+
+
+async def python(session: Session, code: str, timeout: float = 20) -> Execution:
+    return await session.run("python", {"code": code}, timeout=timeout)
+
+
+async def bash(session: Session, command: str, timeout: float = 20) -> Execution:
+    return await session.run("bash", {"command": command}, timeout=timeout)

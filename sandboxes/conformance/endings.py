@@ -1,0 +1,99 @@
+"""How calls and sessions end: nothing runs on, and no more is lost than must be."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import anyio
+
+from bellglass.sandboxes.conformance.check import bash, check, python
+from bellglass.sandboxes.session import Session
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.base import Sandbox
+
+
+@check
+async def a_time_limit_keeps_the_variables(sandbox: Sandbox) -> None:
+    async with Session.open(sandbox) as session:
+        await python(session, "x = 1")
+        started = time.monotonic()
+        execution = await python(session, "while True: pass", timeout=1)
+        took = time.monotonic() - started
+        after = await python(session, "x")
+    assert execution.status == "timeout"
+    assert execution.state == "kept"
+    assert took < 2
+    assert after.value == "1"
+
+
+@check
+async def code_that_ignores_the_interrupt_costs_only_its_own_call(sandbox: Sandbox) -> None:
+    stubborn = (
+        "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nx = 2\nwhile True: pass"
+    )
+    async with Session.open(sandbox) as session:
+        await python(session, "x = 1")
+        execution = await python(session, stubborn, timeout=1)
+        after = await python(session, "x")
+    assert execution.status == "timeout"
+    assert execution.state == "restored"
+    assert after.value == "1"
+
+
+@check
+async def a_time_limit_ends_what_bash_started(sandbox: Sandbox) -> None:
+    async with Session.open(sandbox) as session:
+        execution = await bash(session, "sleep 61 & sleep 62", timeout=1)
+        after = await bash(session, "grep -l sleep /proc/[0-9]*/comm")
+    assert execution.status == "timeout"
+    assert after.stdout.text == ""
+
+
+@check
+async def nothing_is_left_running(sandbox: Sandbox) -> None:
+    code = "import subprocess\nsubprocess.Popen(['sleep', '63'], start_new_session=True)\n'started'"
+    async with Session.open(sandbox) as session:
+        execution = await python(session, code)
+        after = await bash(session, "grep -l sleep /proc/[0-9]*/comm")
+    assert execution.swept == 1
+    assert after.stdout.text == ""
+
+
+@check
+async def a_crash_costs_only_its_own_call(sandbox: Sandbox) -> None:
+    async with Session.open(sandbox) as session:
+        await python(session, "x = 1")
+        crash = await python(session, "import os\nx = 2\nos.abort()")
+        left = await python(session, "import os\nos._exit(0)")
+        after = await python(session, "x")
+    assert (crash.status, crash.signal, crash.state) == ("crashed", "SIGABRT", "restored")
+    assert (left.status, left.exit_code) == ("crashed", 0)
+    assert after.value == "1"
+
+
+@check
+async def a_cancelled_call_stops_and_keeps_the_variables(sandbox: Sandbox) -> None:
+    async with Session.open(sandbox) as session:
+        await python(session, "x = 1")
+        with anyio.move_on_after(1):
+            await python(session, "import time\ntime.sleep(30)")
+        with anyio.fail_after(10):
+            after = await python(session, "x")
+    assert after.value == "1"
+    assert after.state == "kept"
+
+
+@check
+async def leaving_the_session_leaves_nothing(sandbox: Sandbox) -> None:
+    async with Session.open(sandbox) as session:
+        await python(session, "import time")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(python, session, "time.sleep(60)")
+            await anyio.sleep(0.2)
+            tasks.cancel_scope.cancel()
+    with anyio.fail_after(10):
+        async with Session.open(sandbox) as session:
+            execution = await python(session, "'a new one'")
+    assert execution.value == "'a new one'"

@@ -1,0 +1,108 @@
+"""Memory, processes, disk and output have a limit, and the session outlives reaching it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bellglass.sandboxes.conformance.check import bash, check, python
+from bellglass.sandboxes.session import Session
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.base import Sandbox
+
+
+@check
+async def memory_is_limited_for_one_process(sandbox: Sandbox) -> None:
+    size = sandbox.limits.memory_bytes * 2
+    async with Session.open(sandbox) as session:
+        execution = await python(session, f"b = b'x' * {size}\nlen(b)", timeout=30)
+        after = await python(session, "'still here'")
+    assert execution.status == "oom" or (
+        execution.error is not None and execution.error.name == "MemoryError"
+    )
+    assert after.value == "'still here'"
+
+
+@check
+async def memory_is_limited_for_all_processes_together(sandbox: Sandbox) -> None:
+    part = sandbox.limits.memory_bytes // 4
+    code = f"""
+import os, time
+for _ in range(8):
+    if os.fork() == 0:
+        b = b'x' * {part}
+        time.sleep(20)
+        os._exit(0)
+time.sleep(20)
+'unlimited'
+"""
+    async with Session.open(sandbox) as session:
+        execution = await python(session, code, timeout=10)
+        after = await python(session, "'still here'")
+    assert execution.value != "'unlimited'"
+    assert execution.status == "oom" or any("memory" in notice for notice in execution.notices)
+    assert after.value == "'still here'"
+
+
+@check
+async def processes_are_limited(sandbox: Sandbox) -> None:
+    code = f"""
+import os, time
+n = 0
+try:
+    for _ in range({sandbox.limits.processes * 4}):
+        if os.fork() == 0:
+            time.sleep(20)
+            os._exit(0)
+        n += 1
+except OSError:
+    pass
+n
+"""
+    async with Session.open(sandbox) as session:
+        execution = await python(session, code)
+        after = await python(session, "'still here'")
+    assert execution.value is not None
+    assert int(execution.value) <= sandbox.limits.processes
+    assert after.value == "'still here'"
+
+
+@check
+async def disk_is_limited_everywhere(sandbox: Sandbox) -> None:
+    most = (sandbox.limits.disk_bytes + sandbox.limits.scratch_bytes) * 2
+    code = f"""
+import os
+endless = []
+for d in ('.', '/tmp', '/var/tmp', '/dev/shm', '/dev', '/run', '/opt', '/'):
+    n, paths = 0, []
+    try:
+        while n < {most}:
+            paths.append(f'{{d}}/fill{{len(paths)}}')
+            with open(paths[-1], 'wb') as f:
+                os.posix_fallocate(f.fileno(), 0, 16 << 20)
+            n += 16 << 20
+        endless.append(d)
+    except OSError:
+        pass
+    for p in paths:
+        try: os.unlink(p)
+        except OSError: pass
+endless
+"""
+    async with Session.open(sandbox) as session:
+        execution = await python(session, code, timeout=60)
+    assert execution.value == "[]"
+
+
+@check
+async def output_is_cut_and_the_rest_can_be_read(sandbox: Sandbox) -> None:
+    async with Session.open(sandbox) as session:
+        execution = await python(session, "print('a' * 3_000_000)\nprint('the end')", timeout=30)
+        assert execution.stdout.file is not None
+        rest = await bash(session, f"wc -c < {execution.stdout.file}")
+    assert execution.stdout.total_bytes == 3_000_009
+    assert execution.stdout.cut_bytes > 2_900_000
+    assert len(execution.stdout.text) < sandbox.limits.output_bytes + 1000
+    assert execution.stdout.text.endswith("the end\n")
+    assert "omitted" in execution.stdout.text
+    assert rest.stdout.text.strip() == "3000009"
