@@ -26,6 +26,9 @@ logger = logging.getLogger("bellglass")
 
 RESTARTED = "The session was restarted before this call: its variables and files are lost."
 
+UNSEEN = ("read",)
+"""Operations whose result no model sees: what was lost is left for the next one to tell."""
+
 ID_BYTES = 16
 """128 bits: an id is a name, but where there is no authentication it is also the key."""
 
@@ -122,7 +125,7 @@ class Session:
         except SessionLost as exc:
             # This execution says what is lost; the one after it need not.
             await self._gone.wait()
-            self._restarted = False
+            self._restarted = op in UNSEEN
             if self._closed:
                 raise SessionNotFound from exc
             return Execution(
@@ -132,7 +135,7 @@ class Session:
                 wall_seconds=time.monotonic() - started,
             )
         self.cpu_seconds += execution.cpu_seconds
-        if self._restarted:
+        if self._restarted and op not in UNSEEN:
             self._restarted = False
             execution = execution.model_copy(
                 update={"state": "lost", "notices": [RESTARTED, *execution.notices]}

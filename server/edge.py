@@ -3,21 +3,29 @@
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from anyio import get_cancelled_exc_class
 from mcp.server import MCPServer
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
-from mcp.types import INTERNAL_ERROR, CallToolResult, InputRequiredResult, TextContent
+from mcp.types import (
+    INTERNAL_ERROR,
+    CallToolResult,
+    InputRequiredResult,
+    ResourceTemplate,
+    TextContent,
+)
 from pydantic import ValidationError
 
 from bellglass.sandboxes.execution import clean, cleaned
 from bellglass.server.logs import short_hash
+from bellglass.tools import session_files
 from bellglass.tools.errors import misspelt_argument, wrong_arguments
 from bellglass.tools.rendering import RECORD
 from bellglass.tools.workbench import Workbench
@@ -64,6 +72,22 @@ class BellglassServer(MCPServer[Workbench]):
                 time.monotonic() - started,
                 f" session {short_hash(session_id)}" if session_id else "",
             )
+
+    async def list_resource_templates(self) -> list[ResourceTemplate]:
+        return list(session_files.TEMPLATES)
+
+    async def read_resource(
+        self, uri: Any, context: Context[Workbench, Any] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """Read a file of a session; anything else is the SDK's.
+
+        Not by a template of the SDK: each of its resources has one type of content and one part.
+        """
+        if context is not None:
+            contents = await session_files.read(repaired(str(uri)), context)
+            if contents is not None:
+                return contents
+        return await super().read_resource(uri, context)
 
     async def run_on(self, received: "Received", sent: "Sent") -> None:
         """Serve one client on these streams, the lifespan around it.

@@ -36,4 +36,4 @@ async def execute_bash(
         execution = await session.run(
             "bash", {"command": command}, timeout=seconds, on_stream=progress_to(ctx, seconds)
         )
-    return rendered(execution, session, bench, timeout=seconds, empty=not command.strip())
+    return rendered(execution, session, ctx, timeout=seconds, empty=not command.strip())

@@ -36,4 +36,4 @@ async def execute_python(
         execution = await session.run(
             "python", {"code": code}, timeout=seconds, on_stream=progress_to(ctx, seconds)
         )
-    return rendered(execution, session, bench, timeout=seconds, empty=not code.strip())
+    return rendered(execution, session, ctx, timeout=seconds, empty=not code.strip())

@@ -10,9 +10,13 @@ from mcp.types import CallToolResult, ImageContent, TextContent
 from bellglass.sandboxes.base import MIB
 from bellglass.sandboxes.session import RESTARTED
 from bellglass.tools.hints import hint_for
+from bellglass.tools.session_files import link_to_output, reads_links
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from mcp.server.mcpserver import Context
+    from mcp.types import ContentBlock
 
     from bellglass.sandboxes.execution import Execution, Output
     from bellglass.sandboxes.session import Session
@@ -27,12 +31,13 @@ they would lose those words."""
 def rendered(
     execution: Execution,
     session: Session,
-    bench: Workbench,
+    ctx: Context[Workbench],
     *,
     timeout: float,
     empty: bool = False,
 ) -> CallToolResult:
     """Return the result of an execute tool: text for the model, the record for programs."""
+    bench = ctx.request_context.lifespan_context
     parts = list(_parts(execution, bench, timeout))
     shown = execution.stdout.text or execution.stderr.text or execution.value is not None
     if execution.status == "ok" and not shown and not execution.images:
@@ -41,8 +46,13 @@ def rendered(
         parts.append(hint)
     parts.append(f"session_id: {session.id}")
     failed = execution.status not in ("ok", "cancelled")
+    content: list[ContentBlock] = [TextContent(type="text", text="\n".join(parts))]
+    content += map(_image, execution.images)
+    if reads_links(ctx):
+        links = (link_to_output(out, session) for out in (execution.stdout, execution.stderr))
+        content += (link for link in links if link is not None)
     return CallToolResult(
-        content=[TextContent(type="text", text="\n".join(parts)), *map(_image, execution.images)],
+        content=content,
         is_error=failed and bench.errors_as_tool_errors,
         _meta={RECORD: record(execution, session)},
     )

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from bellglass.sandboxes.runner import figures, processes
+from bellglass.sandboxes.runner import figures, files, processes
 from bellglass.sandboxes.runner.call import Call
 from bellglass.sandboxes.runner.checking import check
 from bellglass.sandboxes.runner.frames import Message, Stream
@@ -31,6 +31,7 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 JOBS: dict[str, Callable[[Message, Callable[[Message], None]], None]] = {
     "check": check.run,
     "test": suite.run,
+    "read": files.read,
 }
 """Operations that get a process of their own, for one request."""
 

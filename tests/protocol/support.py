@@ -120,14 +120,14 @@ class Wire(Server):
         self.send(message)
         return await self.receive()
 
-    async def initialize(self) -> None:
+    async def initialize(self, version: str = "2025-11-25") -> None:
         await self.ask(
             {
                 "jsonrpc": "2.0",
                 "id": 0,
                 "method": "initialize",
                 "params": {
-                    "protocolVersion": "2025-11-25",
+                    "protocolVersion": version,
                     "capabilities": {},
                     "clientInfo": {"name": "test", "version": "1"},
                 },

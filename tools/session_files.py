@@ -1,0 +1,177 @@
+"""Files of a session as resources: their addresses, and what a client gets that reads one."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+from mcp.shared.uri_template import UriTemplate
+from mcp.types import ResourceLink, ResourceTemplate
+from pydantic import Base64Bytes, BaseModel, Field, ValidationError
+
+from bellglass.sandboxes.errors import SandboxError
+from bellglass.sandboxes.execution import clean
+from bellglass.tools.conversation import owner_of
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver import Context
+
+    from bellglass.sandboxes.execution import Execution, Output
+    from bellglass.sandboxes.session import Session
+    from bellglass.tools.workbench import Workbench
+
+FIRST_VERSION_WITH_LINKS = "2025-06-18"
+
+SECONDS = 10
+"""To read one part: it takes milliseconds."""
+
+TEXT_BYTES = 850_000
+"""Of a text as JSON; a part that needs more, with every character escaped, travels in base64."""
+
+PART = "bellglass/part"
+
+TEMPLATES = (
+    ResourceTemplate(
+        name="file",
+        title="A file of a session",
+        uri_template="sandbox://{session_id}/files/{+path}{?offset}",
+        description=(
+            "A file in the working directory of a session. Of a large one a part, from the byte "
+            "`offset` on; its _meta names the next."
+        ),
+    ),
+    ResourceTemplate(
+        name="output",
+        title="The whole of a cut output",
+        uri_template="sandbox://{session_id}/output/{name}{?offset}",
+        description="What one of the last calls printed, when its result had to cut it.",
+    ),
+)
+
+_FILES, _OUTPUT = (UriTemplate.parse(template.uri_template) for template in TEMPLATES)
+
+_OUTPUT_FOLDER = "/tmp"  # of the sandbox; the runner keeps cut output there
+
+
+class _Part(BaseModel):
+    """What `runner.files` sends."""
+
+    refusal: str | None = Field(default=None, max_length=200)
+    size: int = Field(default=0, ge=0)
+    data: Base64Bytes = Field(default=b"", max_length=900_000)
+
+
+def link_to_output(output: Output, session: Session) -> ResourceLink | None:
+    """Return a link to the file that holds the whole of an output, if there is one."""
+    if output.file is None:
+        return None
+    name = output.file.rpartition("/")[2]
+    return ResourceLink(
+        name=name,
+        uri=f"sandbox://{session.id}/output/{quote(name, safe='')}",
+        mime_type="text/plain",
+        size=output.file_bytes,
+    )
+
+
+def reads_links(ctx: Context[Workbench]) -> bool:
+    """Tell whether the protocol of this call knows links; an older client refuses the result."""
+    version = ctx.protocol_version
+    return version is not None and version >= FIRST_VERSION_WITH_LINKS
+
+
+async def read(uri: str, ctx: Context[Workbench]) -> list[ReadResourceContents] | None:
+    """Return the file at `uri`, or the part of it from `offset` on; None if it is no file's.
+
+    Of a file that is longer than a part, `_meta` says where the part lies and names the next, and
+    a second text says so to a person.
+
+    Raises:
+        ResourceError: The session or the file is not there, or cannot be read.
+    """
+    named = _FILES.match(uri) or _OUTPUT.match(uri)
+    if named is None:
+        return None
+    # No file of ours has a list in its address.
+    parts = {key: value for key, value in named.items() if isinstance(value, str)}
+    path = parts.get("path") or f"{_OUTPUT_FOLDER}/{parts.get('name')}"
+    offset = _checked(path, parts)
+    try:
+        session = ctx.request_context.lifespan_context.sessions.get(
+            parts["session_id"], owner_of(ctx)
+        )
+        execution = await session.run("read", {"path": path, "offset": offset}, timeout=SECONDS)
+    except SandboxError as exc:
+        raise ResourceNotFoundError(str(exc)) from exc
+    return _contents(uri, path, offset, _part_of(execution, path))
+
+
+def _checked(path: str, parts: dict[str, str]) -> int:
+    """Return the offset asked for, if it and the path are such as can be asked for."""
+    absolute = "path" in parts and path.startswith("/")
+    if absolute or "\0" in path or ".." in path.split("/") or "/" in parts.get("name", ""):
+        raise ResourceNotFoundError(
+            "A file is named by its path below the working directory, without '..'."
+        )
+    offset = parts.get("offset", "0")
+    if not (offset.isascii() and offset.isdecimal() and len(offset) <= 15):
+        raise ResourceNotFoundError("The offset must be a number of bytes, such as ?offset=600000.")
+    return int(offset)
+
+
+def _part_of(execution: Execution, path: str) -> _Part:
+    if execution.status != "ok" or len(execution.report) != 1:
+        reason = "".join(f" {notice}" for notice in execution.notices)
+        raise ResourceError(f"The file could not be read ({execution.status}).{reason} Try again.")
+    try:
+        part = _Part.model_validate(execution.report[0])
+    except ValidationError as exc:
+        raise ResourceError("The sandbox sent a malformed reply.") from exc
+    if part.refusal is not None:
+        raise ResourceNotFoundError(
+            f"{clean(path[:200])}: {clean(part.refusal)}. execute_bash with `ls` shows the files."
+        )
+    return part
+
+
+def _contents(uri: str, path: str, offset: int, part: _Part) -> list[ReadResourceContents]:
+    data = part.data
+    text = _text_of(data, last=offset + len(data) >= part.size)
+    if text is not None:
+        data = text.encode()
+    end = offset + len(data)
+    kind = mimetypes.guess_type(path)[0]
+    if end >= part.size and offset == 0:
+        return [_content(data, text, kind, None)]
+    about: dict[str, str | int] = {"offset": offset, "bytes": len(data), "size": part.size}
+    contents = [_content(data, text, kind, {PART: about})]
+    if end < part.size and data:
+        about["next"] = f"{uri.partition('?')[0]}?offset={end}"
+        told = f"[Bytes {offset:,} to {end:,} of {part.size:,}. Read on at {about['next']}]"
+        contents.append(ReadResourceContents(content=told, mime_type="text/plain"))
+    return contents
+
+
+def _content(
+    data: bytes, text: str | None, kind: str | None, meta: dict[str, object] | None
+) -> ReadResourceContents:
+    if text is None:
+        return ReadResourceContents(data, kind or "application/octet-stream", meta)
+    return ReadResourceContents(text, kind or "text/plain", meta)
+
+
+def _text_of(data: bytes, *, last: bool) -> str | None:
+    """Return `data` as text, without a character that its end cuts in two; None if it is none."""
+    for cut in range(1 if last else 4):
+        try:
+            text = data[: len(data) - cut].decode()
+        except UnicodeDecodeError:
+            continue
+        if "\0" in text or len(json.dumps(text, ensure_ascii=False).encode()) > TEXT_BYTES:
+            return None
+        return text
+    return None
