@@ -1,0 +1,7 @@
+"""The image that Docker sessions run in: its name, and what it is built from."""
+
+IMAGE = "bellglass/sandbox:latest"
+"""What `bellglass image build` makes and the docker sandbox uses, unless told another."""
+
+BASE = "python:3.13-slim"
+"""What the Dockerfile starts from, unless told another: Debian with CPython and Bash."""
