@@ -14,7 +14,9 @@ from bellglass.sandboxes.embedded import EmbeddedSandbox
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-pytest.register_assert_rewrite("bellglass.sandboxes.conformance", "security.support")
+pytest.register_assert_rewrite(
+    "bellglass.sandboxes.conformance", "security.lying", "security.support"
+)
 
 LIMITS = Limits(
     memory_bytes=384 * 1024**2,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from mcp import StdioServerParameters
 from protocol.support import COMMAND, connected, environment, record_of, text_of
-from readme import ROOT, block
+from readme.blocks import ROOT, block
 
 EXAMPLE = (ROOT / "claude_desktop_config.example.json").read_text()
 

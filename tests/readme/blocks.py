@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text("utf-8")
 
 _BLOCK = re.compile(r"^```(?P<language>\w*) ?(?P<name>.*)\n(?P<body>(?s:.*?))^```$", re.MULTILINE)

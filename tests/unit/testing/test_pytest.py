@@ -1,77 +1,16 @@
-"""What the runner reports of tests, in a process of their own as in a session."""
+"""What is reported of a suite for pytest."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
+from unit.testing.support import CODE, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-Event = dict[str, Any]
-
-PROGRAM = """
-import json, os, sys
-from bellglass.sandboxes.runner.testing import suite
-
-def send(event, file=os.fdopen(int(sys.argv[1]), "w")):
-    file.write(json.dumps(event) + "\\n")
-    file.flush()
-
-suite.run(json.load(sys.stdin), send)
-"""
-
-CODE = "def add(a, b):\n    return a + b\n"
-
-
-class Run:
-    """The events of one run, and how its process ended."""
-
-    def __init__(self, events: list[Event], exit_code: int) -> None:
-        self.events = events
-        self.exit_code = exit_code
-
-    def all(self, name: str) -> list[Any]:
-        return [event[name] for event in self.events if name in event]
-
-    def outcomes(self) -> list[str]:
-        return [test["outcome"] for test in self.all("case") + self.all("test")]
-
-    @property
-    def finished(self) -> int | None:
-        return next(iter(self.all("finished")), None)
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[..., Run]:
-    def run_tests(code: str = CODE, **arguments: Any) -> Run:
-        reader, writer = os.pipe()
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(writer)],
-            pass_fds=[writer],
-            cwd=tmp_path,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(writer)
-        with open(reader) as events, process:
-            assert process.stdin is not None
-            process.stdin.write(json.dumps({"code": code, **arguments}).encode())
-            process.stdin.close()
-            lines = events.read().splitlines()
-        return Run([json.loads(line) for line in lines], process.returncode)
-
-    return run_tests
-
-
-# --- pytest
 
 
 def test_every_test_is_reported_as_it_ends(run: Callable[..., Run]) -> None:
@@ -247,87 +186,3 @@ def test_nothing_is_left_behind(run: Callable[..., Run], tmp_path: Path) -> None
 
     assert set(Path("/tmp").glob("tests-*")) <= before
     assert list(tmp_path.iterdir()) == []
-
-
-# --- cases
-
-
-def test_cases_are_evaluated_in_the_code(run: Callable[..., Run]) -> None:
-    code = f"""
-{CODE}
-class Odd(ValueError): ...
-def odd(): raise Odd("hm")
-async def later(): return 3
-def loud(): print("out"); return (1, 2.0000000000001)
-class Mute(Exception):
-    def __repr__(self): raise SystemExit(0)
-    __str__ = __repr__
-def mute(): raise Mute
-"""
-    cases: list[dict[str, Any]] = [
-        {"call": "add(2, 3)", "expected": 5},
-        {"call": "add(2, 2)", "expected": 5},
-        {"call": "add()", "raises": "TypeError"},
-        {"call": "odd()", "raises": "ValueError"},
-        {"call": "odd()", "raises": "KeyError"},
-        {"call": "odd()", "expected": 1},
-        {"call": "add(1, 1)", "raises": "ValueError"},
-        {"call": "exit(0)", "expected": None},
-        {"call": "later()", "expected": 3},
-        {"call": "await later()", "expected": 3},
-        {"call": "loud()", "expected": [1, 2]},
-        {"call": "print(", "expected": 1},
-        {"call": "Mute()", "expected": 1},
-        {"call": "mute()", "expected": 1},
-    ]
-
-    result = run(code, cases=cases)
-
-    expected = ["passed", "failed", "passed", "passed", "failed", "failed", "failed", "failed"]
-    assert result.outcomes() == [
-        *expected,
-        "passed",
-        "passed",
-        "passed",
-        "error",
-        "failed",
-        "failed",
-    ]
-    events = result.all("case")
-    assert (events[1]["expected"], events[1]["actual"]) == ("5", "4")
-    assert events[4]["expected"] == "raises KeyError"
-    assert events[4]["actual"] == "raises Odd: hm"
-    assert 'File "solution.py", line 6, in odd' in events[5]["message"]
-    assert events[6]["actual"] == "2"
-    assert events[7]["actual"] == "raises SystemExit: 0"
-    assert events[10]["stdout"] == "out\n"
-    assert "never closed" in events[11]["message"]
-    assert events[12]["actual"] == "<Mute that cannot be shown: SystemExit>"
-    assert events[13]["actual"] == "raises Mute: <Mute that cannot be shown: SystemExit>"
-    assert result.finished == 0
-
-
-def test_code_that_cannot_be_imported_fails_every_case(run: Callable[..., Run]) -> None:
-    result = run("exit()", cases=[{"call": "1", "expected": 1}, {"call": "2", "expected": 2}])
-
-    assert result.outcomes() == ["error", "error"]
-    assert "SystemExit" in result.all("case")[0]["message"]
-
-
-def test_cases_come_first_and_tests_do_not_see_what_they_changed(run: Callable[..., Run]) -> None:
-    result = run(
-        "items = []\ndef put(x): items.append(x); return items",
-        cases=[{"call": "put(1)", "expected": [1]}, {"call": "put(2)", "expected": [1, 2]}],
-        tests="from solution import items\ndef test_a(): assert items == []",
-    )
-
-    assert result.outcomes() == ["passed", "passed", "passed"]
-
-
-def test_without_pytest_cases_still_run(run: Callable[..., Run], tmp_path: Path) -> None:
-    hide = "import sys\nsys.modules['pytest'] = None\n"
-
-    result = run(hide, cases=[{"call": "1", "expected": 1}], tests="")
-
-    assert result.outcomes() == ["passed"]
-    assert result.all("missing") == [True]

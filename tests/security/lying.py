@@ -1,0 +1,158 @@
+"""A far end that lies: a small real backend that says what a test wants."""
+
+from __future__ import annotations
+
+import errno
+import json
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio.streams.stapled import StapledByteStream
+
+from bellglass.sandboxes.base import Limits, Sandbox
+from bellglass.sandboxes.protocol import encode
+from bellglass.sandboxes.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable
+
+    from anyio.abc import ByteStream
+
+READY = {
+    "type": "ready",
+    "python": "3",
+    "uid": 1000,
+    "capabilities": 0,
+    "no_new_privs": True,
+    "seccomp": 2,
+    "interfaces": ["lo"],
+}
+
+
+class Far:
+    """The far end of one place."""
+
+    def __init__(self, stream: ByteStream, started: int) -> None:
+        self._stream = stream
+        self.started = started
+        """Which place of the sandbox this is, from 1."""
+
+    async def request(self) -> dict[str, Any]:
+        data = b""
+        while len(data) < 4 or len(data) < 4 + int.from_bytes(data[:4], "big"):
+            data += await self._stream.receive()
+        request: dict[str, Any] = json.loads(data[4:])
+        return request
+
+    async def send(self, *parts: bytes) -> None:
+        for part in parts:
+            await self._stream.send(part)
+
+    async def reply(self, request: dict[str, Any], **changes: Any) -> None:
+        await self.send(encode(answer(request, **changes)))
+
+    async def end(self) -> None:
+        await self._stream.aclose()
+
+
+def answer(request: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    frame = {"type": "reply", "id": request["id"], "nonce": request["nonce"]}
+    return {**frame, "execution": {"status": "ok", "value": "1"}, **changes}
+
+
+class LyingSandbox(Sandbox):
+    """A place whose runner follows a script the first time, and is honest from then on."""
+
+    def __init__(self, script: Callable[[Far], Awaitable[None]]) -> None:
+        super().__init__(Limits())
+        self._script = script
+        self.places = 0
+        self.live = 0
+
+    @asynccontextmanager
+    async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
+        to_far, from_near = anyio.create_memory_object_stream[bytes](1000)
+        to_near, from_far = anyio.create_memory_object_stream[bytes](1000)
+        near = StapledByteStream(to_far, from_far)  # type: ignore[arg-type]
+        far_end = StapledByteStream(to_near, from_near)  # type: ignore[arg-type]
+        self.places += 1
+        self.live += 1
+        far = Far(_Bytes(far_end), self.places)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._play, far)
+            try:
+                yield _Bytes(near)
+            finally:
+                self.live -= 1
+                tasks.cancel_scope.cancel()
+                for stream in (to_far, from_near, to_near, from_far):
+                    stream.close()
+
+    async def _play(self, far: Far) -> None:
+        try:
+            if self.places == 1:
+                await self._script(far)
+                return
+            await far.send(encode(READY))
+            while True:
+                await far.reply(await far.request())
+        except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            pass
+
+
+class FailingSandbox(LyingSandbox):
+    """A backend with a fault of its own, the first time."""
+
+    @asynccontextmanager
+    async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
+        if self.places == 0:
+            self.places += 1
+            raise OSError(errno.EMFILE, "Too many open files: /secret/path")
+        async with super().connect(session_id) as stream:
+            yield stream
+
+
+class _Bytes(StapledByteStream):
+    """A byte stream that may be cut anywhere, as one over a socket may."""
+
+    def __init__(self, inner: StapledByteStream) -> None:
+        super().__init__(inner.send_stream, inner.receive_stream)
+        self._left = b""
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        data = self._left or await self.receive_stream.receive()
+        self._left = data[max_bytes:]
+        return data[:max_bytes]
+
+
+async def lost_and_restarted(script: Callable[[Far], Awaitable[None]], reason: str) -> None:
+    """Check the whole course: lost with a reason, then a fresh place, without a second notice."""
+    sandbox = LyingSandbox(script)
+    with anyio.fail_after(20):
+        async with Session.open(sandbox) as one:
+            execution = await one.run("python", {"code": "1"}, timeout=1)
+            after = await one.run("python", {"code": "1"}, timeout=1)
+            live = sandbox.live
+
+    assert (execution.status, execution.state) == ("lost", "lost")
+    assert reason in execution.notices[0]
+    assert "lost" in execution.notices[0]
+    assert (after.status, after.state, after.notices) == ("ok", "kept", [])
+    assert (sandbox.places, live, sandbox.live) == (2, 1, 0)
+
+
+def after_request(*frames: bytes, end: bool = False) -> Callable[[Far], Awaitable[None]]:
+    async def script(far: Far) -> None:
+        await far.send(encode(READY))
+        await far.request()
+        await far.send(*frames)
+        if end:
+            await far.end()
+        await anyio.sleep_forever()
+
+    return script
+
+
+def frame(body: bytes) -> bytes:
+    return len(body).to_bytes(4, "big") + body

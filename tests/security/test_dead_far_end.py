@@ -1,0 +1,126 @@
+"""A far end that dies, hangs or cannot be had."""
+
+from __future__ import annotations
+
+import time
+
+import anyio
+import pytest
+from security.lying import (
+    READY,
+    FailingSandbox,
+    Far,
+    LyingSandbox,
+    after_request,
+    lost_and_restarted,
+)
+
+from bellglass.sandboxes import place
+from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.sandboxes.protocol import encode
+from bellglass.sandboxes.session import RESTARTED, Session
+
+
+async def test_a_fault_of_the_backend_costs_one_call_and_not_the_server() -> None:
+    async def honest(far: Far) -> None:
+        await far.send(encode(READY))
+
+    with anyio.fail_after(20):
+        async with Session.open(FailingSandbox(honest)) as one:
+            with pytest.raises(SandboxUnavailable) as caught:
+                await one.run("python", {"code": "1"}, timeout=1)
+            after = await one.run("python", {"code": "1"}, timeout=1)
+
+    assert "OSError" in str(caught.value)
+    assert "secret" not in str(caught.value)
+    assert after.status == "ok"
+
+
+async def test_a_death_in_the_middle_of_a_frame_is_told() -> None:
+    await lost_and_restarted(after_request(b"\0\0\x10\0{", end=True), "died")
+
+
+async def test_a_death_between_frames_is_told() -> None:
+    await lost_and_restarted(after_request(end=True), "died")
+
+
+async def test_a_place_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place, "SLACK_SECONDS", 0.2)
+    started = time.monotonic()
+
+    await lost_and_restarted(after_request(), "did not answer in time")
+
+    assert time.monotonic() - started < 5
+
+
+async def test_output_without_end_does_not_put_off_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(place, "SLACK_SECONDS", 0.2)
+
+    async def script(far: Far) -> None:
+        await far.send(encode(READY))
+        request = await far.request()
+        ids = {"type": "stream", "id": request["id"], "nonce": request["nonce"]}
+        while True:
+            await far.send(encode({**ids, "name": "stdout", "text": "x" * 1000}))
+
+    await lost_and_restarted(script, "did not answer in time")
+
+
+async def test_a_cancelled_call_to_a_dead_end_costs_the_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(place, "CANCEL_SECONDS", 0.2)
+    sandbox = LyingSandbox(after_request())
+
+    with anyio.fail_after(10):
+        async with Session.open(sandbox) as one:
+            with anyio.move_on_after(0.2):
+                await one.run("python", {"code": "1"}, timeout=60)
+            after = await one.run("python", {"code": "1"}, timeout=5)
+
+    assert after.notices == [RESTARTED]
+    assert after.state == "lost"
+
+
+async def test_a_place_that_dies_between_calls_is_said_to_be_lost() -> None:
+    died = anyio.Event()
+
+    async def script(far: Far) -> None:
+        await far.send(encode(READY))
+        await far.reply(await far.request())
+        await far.end()
+        died.set()
+
+    async with Session.open(LyingSandbox(script)) as one:
+        await one.run("python", {"code": "1"}, timeout=5)
+        await died.wait()
+        await anyio.wait_all_tasks_blocked()
+        after = await one.run("python", {"code": "1"}, timeout=5)
+        third = await one.run("python", {"code": "1"}, timeout=5)
+
+    assert (after.state, after.notices) == ("lost", [RESTARTED])
+    assert third.notices == []
+
+
+async def test_waiting_calls_outlive_a_place_that_dies() -> None:
+    async def script(far: Far) -> None:
+        await far.send(encode(READY))
+        await far.request()
+        await far.end()
+
+    results: list[str] = []
+
+    async def call(one: Session) -> None:
+        results.append((await one.run("python", {"code": "1"}, timeout=5)).status)
+
+    with anyio.fail_after(10):
+        async with (
+            Session.open(LyingSandbox(script)) as one,
+            anyio.create_task_group() as tasks,
+        ):
+            for _ in range(5):
+                tasks.start_soon(call, one)
+
+    assert results == ["lost", "ok", "ok", "ok", "ok"]

@@ -1,0 +1,115 @@
+"""Taking more memory than a session may."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from security.support import Target
+
+    from bellglass.sandboxes.embedded import EmbeddedSandbox
+
+UNCOUNTED_BUFFERS = {
+    "none": "without a control group nothing but the kernel's limit for all of its TCP bounds "
+    "the socket buffers of a session",
+}
+
+
+async def test_one_process_cannot_have_more_memory_than_the_session(target: Target) -> None:
+    execution = await target.python("x = bytearray(3 << 30)\nx[::4096] = b'1' * len(x[::4096])")
+
+    assert execution.status in ("error", "oom")
+    assert execution.error is None or execution.error.name == "MemoryError"
+
+
+async def test_many_processes_share_one_limit_of_memory(target: Target) -> None:
+    execution = await target.python(
+        """
+reader, writer = os.pipe()
+for _ in range(20):
+    if os.fork() == 0:
+        x = os.urandom(1 << 20) * 64
+        os.write(writer, b"x")
+        time.sleep(15)
+        os._exit(0)
+full = 0
+while full < 20 and os.read(reader, 1):
+    full += 1
+"ALL"
+""",
+        timeout=4,
+    )
+
+    assert execution.value is None
+    assert execution.status in ("oom", "timeout")
+    assert execution.status == "oom" or any("memory" in text for text in execution.notices)
+
+
+async def test_shared_mappings_count_too(target: Target) -> None:
+    execution = await target.python(
+        """
+import mmap
+maps = []
+for _ in range(40):
+    maps.append(mmap.mmap(-1, 64 << 20))
+    maps[-1].write(bytes(64 << 20))
+len(maps)
+"""
+    )
+
+    assert execution.value is None
+    assert execution.status in ("error", "oom", "killed")
+
+
+async def test_buffers_of_the_loopback_are_bounded(
+    target: Target, sandbox: EmbeddedSandbox
+) -> None:
+    sent = await target.value(
+        """
+server = socket.create_server(("127.0.0.1", 0))
+kept, sent = [], 0
+try:
+    for _ in range(60):
+        one = socket.create_connection(server.getsockname(), timeout=1)
+        kept.append((one, server.accept()[0]))
+        one.setblocking(False)
+        try:
+            while sent < 600 << 20:
+                sent += one.send(bytes(1 << 20))
+        except BlockingIOError:
+            pass
+except OSError:
+    pass
+sent >> 20
+"""
+    )
+
+    if sandbox.cgroups().mechanism not in UNCOUNTED_BUFFERS:
+        assert sent < 200
+    else:  # they go with the code that holds them
+        after = await target.value("kept.clear(); one = None; sum(map(bool, kept))")
+        assert after == 0
+
+
+async def test_memory_without_a_process_cannot_be_had(lasting: Target) -> None:
+    outcome = await lasting.value(
+        """
+from multiprocessing import shared_memory
+[attempt(os.memfd_create, "x"), attempt(lambda: libc.shmget(0, 1 << 30, 0o1666) < 0 and 1 / 0)]
+"""
+    )
+
+    assert outcome == ["EPERM", "ZeroDivisionError"]
+
+
+async def test_nothing_is_spared_when_memory_ends(lasting: Target) -> None:
+    outcome = await lasting.value(
+        """
+def spare():
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write("-1000")
+[attempt(spare), int(open("/proc/self/oom_score_adj").read()) >= 0]
+"""
+    )
+
+    assert outcome == ["EACCES", True]

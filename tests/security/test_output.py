@@ -1,0 +1,45 @@
+"""Output and values without end."""
+
+from __future__ import annotations
+
+import resource
+from typing import TYPE_CHECKING
+
+from bellglass.sandboxes.base import MIB
+
+if TYPE_CHECKING:
+    from security.support import Target
+
+
+async def test_output_without_end_costs_the_server_nothing(lasting: Target) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    execution = await lasting.python(
+        "block = b'y' * (1 << 20)\nfor _ in range(512): os.write(1, block)", timeout=30
+    )
+
+    assert execution.stdout.total_bytes == 512 * MIB
+    assert len(execution.stdout.text) < lasting.limits.output_bytes + 1000
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 * 1024
+
+
+async def test_lines_without_end_on_stderr_are_counted(lasting: Target) -> None:
+    execution = await lasting.python("for _ in range(300_000): sys.stderr.write('err line\\n')")
+
+    assert execution.stderr.total_bytes == 300_000 * 9
+    assert len(execution.stderr.text) < lasting.limits.output_bytes + 1000
+
+
+async def test_a_flood_does_not_hold_off_the_time_limit(lasting: Target) -> None:
+    execution = await lasting.bash("yes", timeout=1)
+
+    assert execution.status == "timeout"
+    assert execution.wall_seconds < 3
+
+
+async def test_a_value_is_shown_in_part(lasting: Target) -> None:
+    execution = await lasting.python("'z' * 50_000_000")
+
+    assert execution.value is not None
+    assert len(execution.value) < 50_000
+    assert "omitted" in execution.value

@@ -1,0 +1,114 @@
+"""System calls that lead out of the place, and the filter that refuses them."""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bellglass.sandboxes.embedded.inside.syscalls import number
+
+if TYPE_CHECKING:
+    from security.support import Target
+
+MACHINE = platform.machine()
+
+DOORS = {
+    "mount": "b'tmpfs', b'/tmp', b'tmpfs', 0, None",
+    "umount2": "b'/proc', 2",
+    "pivot_root": "b'/', b'/'",
+    "chroot": "b'/tmp'",
+    "fsopen": "b'tmpfs', 0",
+    "open_tree": "-100, b'/', 1",
+    "move_mount": "-100, b'/', -100, b'/tmp', 0",
+    "mount_setattr": "-100, b'/', 0, ctypes.create_string_buffer(32), 32",
+    "setns": "0, 0",
+    "add_key": "b'user', b'k', b'd', 1, -3",
+    "keyctl": "0, -3, 0",
+    "request_key": "b'user', b'k', None, -3",
+    "io_uring_setup": "8, ctypes.create_string_buffer(256)",
+    "bpf": "0, ctypes.create_string_buffer(128), 128",
+    "perf_event_open": "ctypes.create_string_buffer(128), 0, -1, -1, 0",
+    "userfaultfd": "1",
+    "memfd_create": "b'x', 0",
+    "memfd_secret": "0",
+    "personality": "0x40000",
+    "syslog": "3, ctypes.create_string_buffer(64), 64",
+    "kexec_load": "0, 0, 0, 0",
+    "init_module": "0, 0, b''",
+    "delete_module": "b'x', 0",
+    "open_by_handle_at": "3, ctypes.create_string_buffer(64), 0",
+    "name_to_handle_at": "-100, b'/', ctypes.create_string_buffer(64), 0, 0",
+    "settimeofday": "ctypes.create_string_buffer(16), None",
+    "clock_settime": "0, ctypes.create_string_buffer(16)",
+    "fanotify_init": "0, 0",
+    "quotactl": "0, None, 0, None",
+    "sethostname": "b'x', 1",
+    "seccomp": "2, 0, None",
+    "swapon": "b'/tmp/x', 0",
+    "acct": "b'/tmp/x'",
+    "mq_open": "b'x', 0o102, 0o600, None",
+    "shmget": "0, 1 << 20, 0o1600",
+    "msgget": "0, 0o1600",
+    "semget": "0, 1, 0o1600",
+    "kcmp": "1, os.getpid(), 0, 0, 0",
+    "vmsplice": "1, None, 0, 0",
+    "process_vm_writev": "os.getpid(), None, 0, None, 0, 0",
+    "iopl": "3",
+    "modify_ldt": "0, None, 0",
+}
+
+
+async def test_dangerous_system_calls_are_refused(lasting: Target) -> None:
+    numbers = {name: number(name, MACHINE) for name in DOORS}
+    calls = ", ".join(
+        f"'{name}': syscall({found}, {DOORS[name]})"
+        for name, found in numbers.items()
+        if found is not None
+    )
+
+    outcome = await lasting.value(f"{{{calls}}}")
+
+    assert {name: result for name, result in outcome.items() if result != "EPERM"} == {}
+
+
+async def test_no_namespace_can_be_made(lasting: Target) -> None:
+    unshare, clone, clone3 = (number(name, MACHINE) for name in ("unshare", "clone", "clone3"))
+    outcome = await lasting.value(
+        f"""
+flags = (0x00020000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000)
+[syscall({unshare}, ctypes.c_ulong(flag)) for flag in (*flags, 0x80)] + [
+ syscall({clone}, ctypes.c_ulong(flag | 17), None, None, None, None) for flag in flags] + [
+ syscall({clone3}, ctypes.create_string_buffer(88), 88)]
+"""
+    )
+
+    assert set(outcome[:-1]) == {"EPERM"}
+    assert outcome[-1] == "ENOSYS"  # its flags are out of the filter's sight
+
+
+@pytest.mark.skipif(MACHINE != "x86_64", reason="only x86_64 has calls of two other kinds")
+async def test_the_filter_cannot_be_gone_around_by_another_call_table(lasting: Target) -> None:
+    x32 = await lasting.value("syscall(0x40000000 + 39)")
+    execution = await lasting.python(
+        """
+import mmap
+page = mmap.mmap(-1, 4096, prot=7)
+page.write(bytes.fromhex("b814000000cd80c3"))  # mov eax, 20 (getpid of i386); int 0x80; ret
+address = ctypes.addressof(ctypes.c_char.from_buffer(page))
+ctypes.CFUNCTYPE(ctypes.c_int)(address)()
+"""
+    )
+
+    assert x32 == "ENOSYS"
+    assert execution.value is None
+    assert execution.signal in ("SIGSYS", "SIGSEGV")
+
+
+async def test_the_filter_cannot_be_replaced(lasting: Target) -> None:
+    outcome = await lasting.value(
+        "[libc.prctl(22, 2, 0, 0, 0), libc.prctl(22, 1, 0, 0, 0), libc.prctl(38, 0, 0, 0, 0)]"
+    )
+
+    assert outcome == [-1, -1, -1]

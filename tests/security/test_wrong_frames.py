@@ -1,0 +1,153 @@
+"""Frames that are none, no answer to what was asked, or beyond what is agreed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anyio
+import pytest
+from security.lying import READY, Far, LyingSandbox, after_request, frame, lost_and_restarted
+
+from bellglass.sandboxes import session
+from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.sandboxes.protocol import MAX_FRAME, encode
+from bellglass.sandboxes.session import Session
+
+MALFORMED = {
+    "no json": frame(b"hello"),
+    "no utf-8": frame(b'"\xff\xfe"'),
+    "empty": frame(b""),
+    "a list": frame(b"[1]"),
+    "null": frame(b"null"),
+    "deep": frame(b"[" * 200_000 + b"]" * 200_000),
+    "another type": frame(b'{"type": "shutdown"}'),
+    "no type": frame(b"{}"),
+    "a reply without id": frame(b'{"type": "reply", "nonce": "0", "execution": {"status": "ok"}}'),
+    "an unknown status": frame(
+        b'{"type": "reply", "id": 1, "nonce": "0", "execution": {"status": "fine"}}'
+    ),
+    "a huge number": frame(b'{"type": "reply", "id": ' + b"9" * 5000 + b"}"),
+    "two frames in one": frame(b'{"type": "stream"}{"type": "stream"}'),
+}
+
+
+@pytest.mark.parametrize("what", MALFORMED)
+async def test_a_malformed_frame_ends_the_place(what: str) -> None:
+    await lost_and_restarted(after_request(MALFORMED[what]), "malformed")
+
+
+async def test_garbage_ends_the_place() -> None:
+    await lost_and_restarted(after_request(b"\0\0\0\x05garbage" * 100), "malformed")
+
+
+async def test_an_oversized_frame_ends_the_place_before_it_is_read() -> None:
+    header = (MAX_FRAME + 1).to_bytes(4, "big")
+
+    await lost_and_restarted(after_request(header), "oversized")
+
+
+async def test_a_second_greeting_changes_nothing() -> None:
+    async def script(far: Far) -> None:
+        await far.send(encode(READY))
+        request = await far.request()
+        await far.send(encode({**READY, "seccomp": 0}))
+        await far.reply(request)
+        await anyio.sleep_forever()
+
+    async with Session.open(LyingSandbox(script)) as one:
+        execution = await one.run("python", {"code": "1"}, timeout=5)
+
+    assert execution.value == "1"
+
+
+async def test_forged_and_late_replies_are_dropped() -> None:
+    async def script(far: Far) -> None:
+        await far.send(encode(READY))
+        first = await far.request()
+        forged = {"status": "ok", "value": "'forged'"}
+        await far.reply(first, nonce="0" * 32, execution=forged)
+        await far.reply(first, id=first["id"] + 1, execution=forged)
+        await far.send(
+            encode({"type": "stream", "id": 1, "nonce": "", "name": "stdout", "text": ""})
+        )
+        await far.reply(first)
+        second = await far.request()
+        await far.reply(first, execution=forged)
+        await far.reply(second, nonce=first["nonce"], execution=forged)
+        await far.reply(second)
+        await anyio.sleep_forever()
+
+    async with Session.open(LyingSandbox(script)) as one:
+        values = [(await one.run("python", {"code": "1"}, timeout=5)).value for _ in range(2)]
+
+    assert values == ["1", "1"]
+
+
+async def test_text_of_any_kind_is_made_safe() -> None:
+    async def script(far: Far) -> None:
+        await far.send(encode(READY))
+        request = await far.request()
+        execution = {
+            "status": "error",
+            "value": "\ud800 \0",
+            "stdout": {"text": "\udfff\0"},
+            "error": {"name": "\ud800", "message": "\0", "traceback": "\ud800"},
+            "notices": ["\ud800"],
+            "report": [{"\ud800": ["\0", {"deep": "\udc00"}]}],
+        }
+        await far.reply(request, execution=execution)
+        await anyio.sleep_forever()
+
+    async with Session.open(LyingSandbox(script)) as one:
+        execution = await one.run("python", {"code": "1"}, timeout=5)
+
+    text = execution.model_dump_json()
+    text.encode()
+    assert "\\u0000" not in text
+    assert execution.value == "\ufffd \ufffd"
+
+
+@pytest.mark.parametrize(
+    "execution",
+    [
+        {"status": "ok", "value": "x" * 300_000},
+        {"status": "ok", "stdout": {"text": "x" * 2_000_000}},
+        {"status": "ok", "swept": -1},
+        {"status": "ok", "notices": ["n"] * 100},
+        {"status": "ok", "report": [{}] * 30_000},
+        {"status": "lost", "state": "found"},
+        {"status": "ok", "wall_seconds": "soon"},
+    ],
+    ids=lambda execution: ",".join(execution),
+)
+async def test_a_result_beyond_what_is_agreed_is_no_result(execution: dict[str, Any]) -> None:
+    async def script(far: Far) -> None:
+        await far.send(encode(READY))
+        await far.reply(await far.request(), execution=execution)
+        await anyio.sleep_forever()
+
+    await lost_and_restarted(script, "malformed")
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [b"", b"\0\0\0\x02{}", frame(b'{"type": "reply"}'), b"\xff\xff\xff\xff", frame(b'"ready"')],
+    ids=["none", "empty", "a reply", "oversized", "a string"],
+)
+async def test_a_wrong_greeting_is_no_sandbox(
+    greeting: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "START_SECONDS", 0.2)
+
+    async def script(far: Far) -> None:
+        await far.send(*([greeting] if greeting else []))
+        await anyio.sleep_forever()
+
+    sandbox = LyingSandbox(script)
+    with anyio.fail_after(10):
+        async with Session.open(sandbox) as one:
+            with pytest.raises(SandboxUnavailable):
+                await one.run("python", {"code": "1"}, timeout=1)
+            after = await one.run("python", {"code": "1"}, timeout=1)
+
+    assert after.status == "ok"

@@ -1,0 +1,94 @@
+"""What is said of bash that is only read."""
+
+from __future__ import annotations
+
+import pytest
+from unit.checking.support import checked, kinds
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "message"),
+    [
+        ("if true; then\n echo\n", 3, "unexpected end of file"),
+        ("echo 'a\n", 1, "matching"),
+        ("echo a\nfi\n", 2, "unexpected token"),
+        ("echo a\0b", 1, "NUL"),
+    ],
+)
+def test_a_bash_syntax_error_has_its_line(code: str, line: int, message: str) -> None:
+    error = checked(code, "bash")["errors"][0]
+
+    assert error["line"] == line
+    assert message in error["message"]
+
+
+def test_bash_that_nests_too_deeply_is_an_error_and_not_a_crash() -> None:
+    (error,) = checked("${" * 100_000, "bash")["errors"]
+
+    assert "deeply" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("rm -rf /tmp/x", "deletes files"),
+        ("'r'm x", "deletes files"),
+        ("/bin/rm x", "deletes files"),
+        ("if true; then rm x; fi", "deletes files"),
+        ("A=1 B=2 rm x", "deletes files"),
+        ("f() { rm x; }; f", "deletes files"),
+        ("function f { rm x; }", "deletes files"),
+        ("x=$(rm y)", "deletes files"),
+        ('echo "`rm y`"', "deletes files"),
+        ("cat <<EOF\n$(rm y)\nEOF", "deletes files"),
+        ("cat <(rm y)", "deletes files"),
+        ("case $1 in a) rm x;; esac", "deletes files"),
+        ("( (rm x) )", "deletes files"),
+        ("find . -name x -exec rm {} +", "deletes files"),
+        ("find . -delete", "deletes files"),
+        ("ls | xargs -n 1 rm", "deletes files"),
+        ("timeout -k 1 5 rm x", "deletes files"),
+        ("bash -c 'rm x'", "deletes files"),
+        ("eval 'rm x'", "deletes files"),
+        ("sudo ls", "asks for privileges"),
+        ("curl x | sh", "evaluates strings"),
+        ("wget x", "opens the network"),
+        ("echo > /dev/tcp/1.1.1.1/80", "opens the network"),
+        ("dd if=a of=b", "writes to devices"),
+        ("mkfs.ext4 /dev/sda", "writes to devices"),
+        ("echo a >> /etc/hosts", "writes files"),
+        ("cat /etc/passwd", "reads files"),
+        ("kill -9 1", "ends or signals processes"),
+        ("chmod +x a", "changes permissions"),
+        ("python3 -c 'print(1)'", "evaluates strings"),
+        ("sleep 9 &", "starts processes"),
+        ("$command a", "looks names up dynamically"),
+    ],
+)
+def test_a_risk_in_bash_is_named(code: str, kind: str) -> None:
+    assert kind in kinds(code, "bash")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "# rm -rf /",
+        "echo rm -rf / 'curl x' \"sudo\"",
+        "cat <<'EOF'\nrm $(rm x)\nEOF",
+        "case $1 in rm) echo;; kill|nc) :;; esac",
+        "ls 2>/dev/null >&2",
+        "[[ $a > $b && -f rm ]] && echo yes",
+        "(( a > b ))\necho $((a > b))",
+        "list=(rm curl)\nfor f in rm; do echo $f; done",
+        "remove() { echo; }\nremove x",
+        "echo a\\;rm",
+    ],
+)
+def test_innocent_bash_has_no_risk(code: str) -> None:
+    assert checked(code, "bash")["risks"] == []
+
+
+def test_windows_line_ends_are_a_warning_in_bash() -> None:
+    (warning,) = checked("echo a\r\n", "bash")["warnings"]
+
+    assert "carriage return" in warning["message"]

@@ -1,0 +1,101 @@
+"""Risks of Python code that is only read."""
+
+from __future__ import annotations
+
+import pytest
+from unit.checking.support import checked, kinds
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("open('a')", "reads files"),
+        ("open('a', 'w')", "writes files"),
+        ("m = 'a'\nopen('a', mode=m)", "writes files"),
+        ("import os\nos.remove('a')", "deletes files"),
+        ("from shutil import rmtree as gone\ngone('a')", "deletes files"),
+        ("from pathlib import Path\np = Path('a') / 'b'\np.unlink()", "deletes files"),
+        ("from pathlib import Path\nPath.home().joinpath('a').write_text('')", "writes files"),
+        ("def f(p: Path): p.write_bytes(b'')", "writes files"),
+        ("import os\nos.system('ls')", "starts processes"),
+        ("import os as o\no.system('ls')", "starts processes"),
+        ("from os import *\nsystem('ls')", "starts processes"),
+        ("from subprocess import run as r\nr(['ls'])", "starts processes"),
+        ("import os\nrun = os.system\nlist(map(run, ['ls']))", "starts processes"),
+        ("import os\nfor f in (print, os.popen): f('ls')", "starts processes"),
+        ("__import__('os').system('ls')", "starts processes"),
+        ("import importlib\nimportlib.import_module('os').popen('ls')", "starts processes"),
+        ("import sys\nsys.modules['os'].system('ls')", "starts processes"),
+        ("import os\ngetattr(os, 'sys' + 'tem')('ls')", "starts processes"),
+        ("import os\nvars(os)['system']('ls')", "starts processes"),
+        ("import os\nos.__dict__['system']('ls')", "starts processes"),
+        ("import posix\nposix.system('ls')", "starts processes"),
+        ("import os\ndef f(g=os.fork): g()", "starts processes"),
+        ("import os\ndef f():\n  global s\n  s = os.system\ns('ls')", "starts processes"),
+        ("import os\nos.kill(1, 9)", "ends or signals processes"),
+        ("import socket\nsocket.create_connection(('a', 1))", "opens the network"),
+        ("import requests\nrequests.get('http://a')", "opens the network"),
+        ("import requests\nwith requests.Session() as s: s.get('a')", "opens the network"),
+        ("from urllib.request import urlopen\nurlopen('http://a')", "opens the network"),
+        ("import pandas as pd\npd.read_csv('https://a')", "opens the network"),
+        ("eval('1')", "evaluates strings"),
+        ("__builtins__['exec']('1')", "evaluates strings"),
+        ("import builtins\ngetattr(builtins, 'ex' + 'ec')('1')", "evaluates strings"),
+        ("f = eval\nf('1')", "evaluates strings"),
+        ("import importlib\nimportlib.import_module(name)", "imports dynamically"),
+        ("__import__(name)", "imports dynamically"),
+        ("import os\nos.environ['A'] = '1'", "touches the environment"),
+        ("from os import getenv\ngetenv('A')", "touches the environment"),
+        ("import pickle\npickle.loads(b'')", "deserialises unsafely"),
+        ("import yaml\nyaml.load(f)", "deserialises unsafely"),
+        ("import numpy as np\nnp.load('a', allow_pickle=True)", "deserialises unsafely"),
+        ("import os\ngetattr(os, name)('ls')", "looks names up dynamically"),
+        ("import os\nvars(os)[name]('ls')", "looks names up dynamically"),
+        ("().__class__.__base__.__subclasses__()", "reaches into the interpreter"),
+        ("import ctypes\nctypes.CDLL(None)", "reaches into the interpreter"),
+        ("import os\nos.chmod('a', 7)", "changes permissions"),
+        ("def f(a: eval('1')): pass", "evaluates strings"),
+    ],
+)
+def test_a_risk_is_named_however_it_is_written(code: str, kind: str) -> None:
+    assert kind in kinds(code)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "print('os.system(x)')  # eval(x), open(x)",
+        "'''import os\nos.remove(x)'''",
+        "import os, subprocess, socket, pickle",
+        "import os\nos.path.join('a', 'b')\nos.getcwd()",
+        "import re\nre.compile('a')",
+        "def open(x): return x\nopen('a')",
+        "class Door:\n  def open(self): pass\nDoor().open()",
+        "class List:\n  def unlink(self, node): pass\nlist.unlink(a)",
+        "model.eval()\ncursor.execute('select 1')\nqueue.remove(a)",
+        "def f(eval): return eval(1)",
+        "system = print\nsystem('ls')",
+        "import subprocess\ndef f(p: subprocess.Popen) -> None: ...",
+        "import subprocess\ntry: pass\nexcept subprocess.CalledProcessError: pass",
+        "import requests\nraise requests.ConnectionError('a')",
+        "import json, ast\njson.loads('1')\nast.literal_eval('1')",
+        "import yaml\nyaml.load(f, Loader=yaml.SafeLoader)",
+        "getattr(self, name)",
+        "from pathlib import Path\nPath('a').name.replace('a', 'b')",
+        "class Base: pass\nBase.__subclasses__()",
+        "import sys\nsys.exit(1)\ninput()",
+    ],
+)
+def test_innocent_code_has_no_risk(code: str) -> None:
+    assert checked(code)["risks"] == []
+
+
+def test_a_risk_has_its_place_and_a_reason_in_words() -> None:
+    (risk,) = checked("import os as o\nx = 'é'; o.system('ls')")["risks"]
+
+    assert risk == {
+        "kind": "starts processes",
+        "line": 2,
+        "column": 10,
+        "reason": "os.system runs a command in a shell",
+    }

@@ -1,0 +1,39 @@
+"""Running tests as the runner does: in a process of their own, as in a session."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from unit.testing.support import CODE, PROGRAM, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Run]:
+    def run_tests(code: str = CODE, **arguments: Any) -> Run:
+        reader, writer = os.pipe()
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(writer)],
+            pass_fds=[writer],
+            cwd=tmp_path,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(writer)
+        with open(reader) as events, process:
+            assert process.stdin is not None
+            process.stdin.write(json.dumps({"code": code, **arguments}).encode())
+            process.stdin.close()
+            lines = events.read().splitlines()
+        return Run([json.loads(line) for line in lines], process.returncode)
+
+    return run_tests

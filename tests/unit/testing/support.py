@@ -1,0 +1,38 @@
+"""The events of a run of tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Event = dict[str, Any]
+
+PROGRAM = """
+import json, os, sys
+from bellglass.sandboxes.runner.testing import suite
+
+def send(event, file=os.fdopen(int(sys.argv[1]), "w")):
+    file.write(json.dumps(event) + "\\n")
+    file.flush()
+
+suite.run(json.load(sys.stdin), send)
+"""
+
+CODE = "def add(a, b):\n    return a + b\n"
+
+
+class Run:
+    """The events of one run, and how its process ended."""
+
+    def __init__(self, events: list[Event], exit_code: int) -> None:
+        self.events = events
+        self.exit_code = exit_code
+
+    def all(self, name: str) -> list[Any]:
+        return [event[name] for event in self.events if name in event]
+
+    def outcomes(self) -> list[str]:
+        return [test["outcome"] for test in self.all("case") + self.all("test")]
+
+    @property
+    def finished(self) -> int | None:
+        return next(iter(self.all("finished")), None)
