@@ -20,6 +20,9 @@ RUNNER = (
 )
 """What every backend ships."""
 
+CONFINEMENT = "bellglass.sandboxes.confinement"
+"""What those ship besides that put a place on a kernel which others use too."""
+
 LOADER = """
 import importlib.machinery, importlib.util, marshal, sys
 

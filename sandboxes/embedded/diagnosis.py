@@ -7,7 +7,8 @@ import platform
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.base import Finding
-from bellglass.sandboxes.embedded.inside import landlock, namespaces
+from bellglass.sandboxes.confinement import landlock
+from bellglass.sandboxes.embedded.inside import namespaces
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.embedded.cgroups import Cgroups

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from bellglass.sandboxes.bundle import LOADER, RUNNER, bundle
+from bellglass.sandboxes.bundle import CONFINEMENT, LOADER, RUNNER, bundle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ def bundle_file() -> int:
 
     Not by sealing it: the kernel refuses that now and then, while it has a page in its hands.
     """
-    data = bundle(*RUNNER, "bellglass.sandboxes.embedded.inside")
+    data = bundle(*RUNNER, CONFINEMENT, "bellglass.sandboxes.embedded.inside")
     fd = os.memfd_create("bellglass", os.MFD_CLOEXEC)
     with os.fdopen(fd, "wb") as file:
         file.write(data)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from bellglass.sandboxes.confinement import libc
 from bellglass.sandboxes.embedded.failure import LaunchFailed
-from bellglass.sandboxes.embedded.inside import libc
 from bellglass.sandboxes.embedded.process import (
     BOOT,
     EXIT_SECONDS,

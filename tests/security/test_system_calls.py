@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bellglass.sandboxes.embedded.inside.syscalls import number
+from bellglass.sandboxes.confinement.syscalls import number
 
 if TYPE_CHECKING:
     from security.support import Target

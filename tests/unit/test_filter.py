@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bellglass.sandboxes.embedded.inside import filter, syscalls
+from bellglass.sandboxes.confinement import filter, syscalls
 
 MASK = 0xFFFFFFFF
 ALLOW = "allow"

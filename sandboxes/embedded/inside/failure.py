@@ -1,35 +1,16 @@
-"""Which step of the set-up failed, and why: the server makes a diagnosis of it."""
+"""Frames between a place that is being set up and the server, which diagnoses what failed."""
 
 from __future__ import annotations
 
 import json
 import os
 import struct
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from bellglass.sandboxes.confinement.failure import Failure
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator
-
-
-class Failure(Exception):
-    """A step of the set-up failed. There is no sandbox, and nothing must run."""
-
-    def __init__(self, step: str, errno: int, text: str) -> None:
-        super().__init__(f"{step}: {text}")
-        self.step = step
-        self.errno = errno
-        self.text = text
-
-
-@contextmanager
-def step(name: str) -> Iterator[None]:
-    """Name the step in which an OSError happens."""
-    try:
-        yield
-    except OSError as exc:
-        raise Failure(name, exc.errno or 0, str(exc)) from exc
 
 
 def as_frame(exc: BaseException) -> dict[str, object]:

@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 
-from bellglass.sandboxes.embedded.inside.failure import Failure
+from bellglass.sandboxes.confinement.failure import Failure
 
 VENV = "/opt/bellglass"
 """Where a place sees the virtual environment. Not at its own path: that may be below a directory

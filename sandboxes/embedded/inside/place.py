@@ -8,22 +8,10 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.embedded.inside import (
-    filter,
-    landlock,
-    libc,
-    limits,
-    mounts,
-    namespaces,
-    network,
-)
-from bellglass.sandboxes.embedded.inside.failure import (
-    Failure,
-    as_frame,
-    receive_frame,
-    send_frame,
-    step,
-)
+from bellglass.sandboxes.confinement import confine, libc, limits
+from bellglass.sandboxes.confinement.failure import step
+from bellglass.sandboxes.embedded.inside import mounts, namespaces, network
+from bellglass.sandboxes.embedded.inside.failure import as_frame, receive_frame, send_frame
 from bellglass.sandboxes.embedded.inside.plan import HOSTNAME
 
 if TYPE_CHECKING:
@@ -89,9 +77,7 @@ class Prepared:
     """What is made once, before there is a place, because it would cost time in each."""
 
     def __init__(self, machine: str, environment: dict[str, str]) -> None:
-        if machine not in filter.AUDIT_ARCHITECTURES:
-            raise Failure("system call filter", 0, f"there is no filter for {machine}")
-        self.program = filter.build(machine)
+        self.program = confine.program(machine)
         self.environment = environment
         self.outside = (os.getuid(), os.getgid())
 
@@ -138,18 +124,9 @@ def _furnish(session: dict[str, int], outside: tuple[int, int]) -> None:
 
 
 def _confine(session: dict[str, int], prepared: Prepared) -> int:
-    """Give up all that can be given up; the filter is last, as it denies some of these steps."""
-    with step("no_new_privs and capabilities"):
+    """Give up all that can be given up; return the version of Landlock."""
+    with step("capabilities"):
         namespaces.drop_capabilities()
-    with step("resource limits"):
+    with step("out of memory score"):
         limits.offer_to_oom_killer()
-        limits.apply(session)
-    os.environ.clear()
-    os.environ.update(prepared.environment)
-    os.umask(0o022)
-    os.chdir("/work")
-    with step("Landlock"):
-        version = landlock.restrict()
-    with step("system call filter"):
-        filter.install(prepared.program)
-    return version
+    return confine.confine(session, prepared.program, prepared.environment, count_processes=True)

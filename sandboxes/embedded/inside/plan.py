@@ -102,23 +102,3 @@ def _shallow_first(binds: list[tuple[str, str]]) -> list[tuple[str, str]]:
         if not any(_below(target, above) for _, above in kept):
             kept.append((source, target))
     return kept
-
-
-def environment(python_path: str, venv: str | None) -> dict[str, str]:
-    """Return the whole environment of the code: nothing of the server's is in it."""
-    variables = {
-        "PATH": python_path,
-        "HOME": "/work",
-        "USER": "sandbox",
-        "LANG": "C.UTF-8",
-        "TMPDIR": "/tmp",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "MPLBACKEND": "Agg",
-        "MPLCONFIGDIR": "/tmp/.matplotlib",  # else its caches are in the workspace
-        # Each would start a thread for every processor of the host, at import.
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-    }
-    if venv is not None:
-        variables["VIRTUAL_ENV"] = venv
-    return variables

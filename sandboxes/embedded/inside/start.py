@@ -18,8 +18,11 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bellglass.sandboxes.embedded.inside import libc, namespaces, place, plan, view
-from bellglass.sandboxes.embedded.inside.failure import as_frame, send_frame, step
+from bellglass.sandboxes.confinement import libc
+from bellglass.sandboxes.confinement.environment import environment
+from bellglass.sandboxes.confinement.failure import step
+from bellglass.sandboxes.embedded.inside import namespaces, place, plan, view
+from bellglass.sandboxes.embedded.inside.failure import as_frame, send_frame
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -35,8 +38,8 @@ def main(bundle: int, stage: str, configuration: str) -> NoReturn:
         _print_plan()
     if stage == "place":
         os.close(bundle)
-        environment = plan.environment(config["path"], config["venv"])
-        prepared = place.Prepared(platform.machine(), environment)
+        inner = environment(config["path"], config["venv"])
+        prepared = place.Prepared(platform.machine(), inner)
         given = place.Descriptors(config["stream"], config["joins"], config["events"])
         place.main(given, prepared, own_namespaces=False)
 

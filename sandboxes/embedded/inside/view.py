@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
+from bellglass.sandboxes.confinement.failure import step
 from bellglass.sandboxes.embedded.inside import mounts
-from bellglass.sandboxes.embedded.inside.failure import step
 from bellglass.sandboxes.embedded.inside.plan import DEVICE_LINKS, DEVICES, DIRECTORIES, Plan
 
 _OLD = "/.host"

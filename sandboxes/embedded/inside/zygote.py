@@ -17,13 +17,9 @@ import signal
 import socket
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.embedded.inside import (
-    landlock,
-    libc,
-    namespaces,
-    place,
-    plan,
-)
+from bellglass.sandboxes.confinement import landlock, libc
+from bellglass.sandboxes.confinement.environment import environment
+from bellglass.sandboxes.embedded.inside import namespaces, place
 from bellglass.sandboxes.embedded.inside.failure import as_frame, send_frame
 
 if TYPE_CHECKING:
@@ -42,9 +38,9 @@ _NAMESPACES = (
 def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
     """Make a place for each request: a message whose descriptors are its stream and events."""
     libc.prctl(libc.PR_SET_NAME, b"bellglass-zyg")
-    environment = plan.environment(config["path"], config["venv"])
-    os.environ.update(environment)  # numpy reads it when it is imported
-    prepared = place.Prepared(platform.machine(), environment)
+    inner = environment(config["path"], config["venv"])
+    os.environ.update(inner)  # numpy reads it when it is imported
+    prepared = place.Prepared(platform.machine(), inner)
     missing = _preload(config["preload"])
     answer = {
         "type": "serving",

@@ -21,11 +21,12 @@ OOM_SCORE = 500
 """Our own processes go before the host's when memory ends; workers set 1000 and go first."""
 
 
-def table(limits: dict[str, int]) -> dict[int, int]:
+def table(limits: dict[str, int], *, count_processes: bool) -> dict[int, int]:
     """Return what is set: the limits of the session, and what no program here needs."""
     memory = limits["memory_bytes"]
+    counted = {_RLIMIT_NPROC: limits["processes"]} if count_processes else {}
     return {
-        _RLIMIT_NPROC: limits["processes"],
+        **counted,
         # Private writable memory of one process. Not RLIMIT_AS, which counts what threads only
         # reserve: with 1 GiB of it, 21 threads were the end; with this, 126.
         resource.RLIMIT_DATA: memory,
@@ -42,9 +43,9 @@ def table(limits: dict[str, int]) -> dict[int, int]:
     }
 
 
-def apply(limits: dict[str, int]) -> None:
+def apply(limits: dict[str, int], *, count_processes: bool) -> None:
     """Set the limits. Where the server has a lower one, that one stays."""
-    for name, wanted in table(limits).items():
+    for name, wanted in table(limits, count_processes=count_processes).items():
         _, hard = resource.getrlimit(name)
         value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(name, (value, value))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 
-from bellglass.sandboxes.embedded.inside import libc
+from bellglass.sandboxes.confinement import libc
 
 # include/uapi/linux/landlock.h
 _CREATE_RULESET_VERSION = 1

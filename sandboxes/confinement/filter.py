@@ -9,8 +9,8 @@ from __future__ import annotations
 import ctypes
 import struct
 
-from bellglass.sandboxes.embedded.inside import libc
-from bellglass.sandboxes.embedded.inside.syscalls import number
+from bellglass.sandboxes.confinement import libc
+from bellglass.sandboxes.confinement.syscalls import number
 
 # include/uapi/linux/audit.h: AUDIT_ARCH_X86_64 and AUDIT_ARCH_AARCH64
 AUDIT_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}

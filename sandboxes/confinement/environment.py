@@ -1,0 +1,23 @@
+"""The environment of the code: of our making, whatever the process was started with."""
+
+from __future__ import annotations
+
+
+def environment(path: str, venv: str | None) -> dict[str, str]:
+    """Return all of it. `path` is the search path of programs; `venv` the environment of Python."""
+    variables = {
+        "PATH": path,
+        "HOME": "/work",
+        "USER": "sandbox",
+        "LANG": "C.UTF-8",
+        "TMPDIR": "/tmp",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": "/tmp/.matplotlib",  # else its caches are in the workspace
+        # Each would start a thread for every processor of the host, at import.
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+    if venv is not None:
+        variables["VIRTUAL_ENV"] = venv
+    return variables
