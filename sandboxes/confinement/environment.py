@@ -17,6 +17,9 @@ def environment(path: str, venv: str | None) -> dict[str, str]:
         # Each would start a thread for every processor of the host, at import.
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
+        # There is no network: pip need not wait and try again five times to say so.
+        "PIP_RETRIES": "0",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
     if venv is not None:
         variables["VIRTUAL_ENV"] = venv

@@ -20,7 +20,7 @@ from bellglass.sandboxes.runner.frames import Message, Packets
 from bellglass.sandboxes.runner.job import PATIENCE, Job, start
 from bellglass.sandboxes.runner.worker import Worker
 
-RESTORES = 4
+RESTORES = 10
 """Times in a row that a copy takes over. The code may have broken what both of them need."""
 
 OWN_FAILURE = 70

@@ -104,6 +104,18 @@ async def test_a_place_that_dies_between_calls_is_said_to_be_lost() -> None:
     assert third.notices == []
 
 
+async def test_a_read_that_no_model_sees_leaves_the_loss_to_be_told() -> None:
+    async with Session.open(LyingSandbox(after_request(end=True))) as one:
+        read = await one.run("read", {"path": "f", "offset": 0}, timeout=5)
+        again = await one.run("read", {"path": "f", "offset": 0}, timeout=5)
+        after = await one.run("python", {"code": "1"}, timeout=5)
+        third = await one.run("python", {"code": "1"}, timeout=5)
+
+    assert (read.status, again.status) == ("lost", "ok")
+    assert (after.state, after.notices) == ("lost", [RESTARTED])
+    assert third.notices == []
+
+
 async def test_waiting_calls_outlive_a_place_that_dies() -> None:
     async def script(far: Far) -> None:
         await far.send(encode(READY))
