@@ -19,6 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     command = options.pop("command")
     target = options.pop("backend", None)
     upgrade = options.pop("upgrade", False)
+    action = options.pop("action", None)
+    recipe = {name: options.pop(name, None) for name in ("base", "tag", "wheels")}
     try:
         flags = {name: value for name, value in options.items() if value is not None}
         settings = Settings.from_environ(os.environ, flags)
@@ -45,6 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             from bellglass.server.setup import setup
 
             code = setup(upgrade=upgrade)
+        case "image":
+            from bellglass.server import image
+
+            code = image.show() if action is None else image.build(**recipe)
         case "check":
             from bellglass.server.check import check
 
@@ -109,6 +115,12 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("doctor", help="say which sandboxes work here, and how to mend the others")
     setup = commands.add_parser("setup", help="prepare numpy, pandas, ... for the code inside")
     setup.add_argument("--upgrade", action="store_true", help="bring the packages up to date")
+    image = commands.add_parser("image", help="show, or build, the image of Docker sessions")
+    actions = image.add_subparsers(dest="action", metavar="ACTION")
+    build = actions.add_parser("build", help="build it; without ACTION, images are shown")
+    build.add_argument("--base", metavar="IMAGE", help="start from it, not from python:3.13-slim")
+    build.add_argument("--tag", metavar="NAME", help="name of what is built")
+    build.add_argument("--wheels", metavar="FOLDER", help="packages, instead of an index's")
     check = commands.add_parser("check", help="run the contract checks on a backend")
     check.add_argument("backend", help="name of an entry point")
     commands.add_parser("version", help="print the version")

@@ -1,0 +1,72 @@
+"""The Docker engine: how it is reached, and in what words it is not."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from bellglass.sandboxes.errors import SandboxUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from docker import DockerClient
+
+ANSWER_SECONDS = 30
+"""For one answer of the engine. A loaded one takes seconds; one that hangs is not waited for."""
+
+_SOCKET = "/var/run/docker.sock"
+
+
+def connect(*, connections: int = 10) -> DockerClient:
+    """Return a client of the engine that DOCKER_HOST or the current context names.
+
+    Raises:
+        SandboxUnavailable: No engine answers there; the text says why, and what to do.
+    """
+    try:
+        import docker
+    except ImportError as exc:
+        raise SandboxUnavailable(
+            "docker", "its Python package is not installed: `pip install docker`."
+        ) from exc
+    try:
+        return docker.from_env(timeout=ANSWER_SECONDS, max_pool_size=connections)
+    except (docker.errors.DockerException, OSError, ValueError) as exc:
+        raise SandboxUnavailable("docker", why_unreached(exc)) from exc
+
+
+def why_unreached(error: BaseException, environ: Mapping[str, str] = os.environ) -> str:
+    """Say why no engine was reached, in a sentence, and in another what to do."""
+    host = environ.get("DOCKER_HOST", "")
+    where = f"at {host}, which DOCKER_HOST names" if host else f"at {_SOCKET}"
+    causes = list(_causes(error))
+    if any(isinstance(cause, PermissionError) for cause in causes):
+        return (
+            f"This user may not use the Docker engine {where}. "
+            "`sudo usermod -aG docker $USER` and a new login allow it (and make the user as "
+            "powerful as root); a rootless engine needs no such right."
+        )
+    if any(isinstance(cause, FileNotFoundError) for cause in causes):
+        return f"There is no Docker engine {where}. {_install()}"
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return f"No Docker engine listens {where}. {_install()}"
+    if any(isinstance(cause, TimeoutError) for cause in causes) or "timed out" in str(error):
+        return f"The Docker engine {where} does not answer within {ANSWER_SECONDS} s. Restart it."
+    last = str(causes[-1]).strip().rstrip(".")[:300]
+    return f"The Docker engine {where} cannot be used: {last}."
+
+
+def _install() -> str:
+    if sys.platform in ("darwin", "win32"):
+        return "Install and start Docker Desktop."
+    return "Install it (Debian, Ubuntu: `apt install docker.io`) and start it."
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error and what it came from: the libraries wrap one another."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

@@ -1,0 +1,109 @@
+"""`bellglass image`: the image that Docker sessions run in, shown or built."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bellglass.server.paint import paint, say
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+    from bellglass.sandboxes.image.inventory import SessionImage
+
+MB = 1000**2
+
+_INTERRUPTED = 130
+
+
+def show() -> int:
+    """Say which images there are; return 0 if the one that sessions use by default is there."""
+    engine = _engine()
+    if engine is None:
+        return 1
+    from bellglass.sandboxes.image import IMAGE
+    from bellglass.sandboxes.image.inventory import built, find
+
+    wanted = find(engine, IMAGE)
+    for image in built(engine):
+        say(_line(image))
+    if wanted is None:
+        say(f"There is no {IMAGE} yet: `bellglass image build` makes it.")
+        return 1
+    if not wanted.current:
+        say(f"{IMAGE} was not made by this version: `bellglass image build` makes it anew.")
+    return 0
+
+
+def build(base: str | None, tag: str | None, wheels: str | None) -> int:
+    """Build an image and show how; return the exit code."""
+    from bellglass.sandboxes.image import BASE, IMAGE
+    from bellglass.sandboxes.image.context import Recipe
+
+    folder = Path(wheels) if wheels else None
+    if folder is not None and not any(folder.glob("*.whl")):
+        return _failed(
+            f"{folder} is no folder with wheels; `pip download -d {folder} ...` makes one."
+        )
+    engine = _engine()
+    if engine is None:
+        return 1
+    from bellglass.sandboxes.image.build import BuildFailed, Step
+    from bellglass.sandboxes.image.build import build as built
+    from bellglass.sandboxes.image.inventory import find
+
+    recipe = Recipe(tag=tag or IMAGE, base=base or BASE, wheels=folder)
+    started = time.monotonic()
+    try:
+        for shown in built(recipe, engine):
+            if isinstance(shown, Step):
+                say(_cropped(f"[{shown.number}/{shown.of}] {shown.instruction}"))
+            else:
+                say(paint("dim", _cropped(f"    {shown}")))
+        image = find(engine, recipe.tag)
+    except BuildFailed as exc:
+        return _failed(str(exc))
+    except KeyboardInterrupt:
+        sys.stderr.write(f"\nbellglass: stopped; {recipe.tag} is as it was.\n")
+        return _INTERRUPTED
+    finally:
+        engine.close()
+    if image is None:
+        return _failed(f"the engine says that it built {recipe.tag}, but has no such image.")
+    say(paint("green", f"{_line(image)}, after {time.monotonic() - started:.0f} s"))
+    if recipe.tag != IMAGE:
+        say(f"To use it: BELLGLASS_DOCKER_IMAGE={recipe.tag}")
+    return 0
+
+
+def _engine() -> DockerClient | None:
+    """Return a client of the engine, or say why there is none."""
+    from bellglass.sandboxes.docker.engine import connect
+    from bellglass.sandboxes.errors import SandboxUnavailable
+
+    try:
+        return connect()
+    except SandboxUnavailable as exc:
+        _failed(exc.reason)
+        return None
+
+
+def _line(image: SessionImage) -> str:
+    origin = f"from {image.base}" if image.base else "not built by bellglass"
+    return f"{', '.join(image.names)}: {image.size_bytes // MB} MB, {origin}"
+
+
+def _cropped(line: str) -> str:
+    """Return `line` as wide as the terminal, and without what could drive it."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 200
+    clean = "".join(character if character.isprintable() else " " for character in line)
+    return clean if len(clean) <= width else f"{clean[: width - 1]}…"
+
+
+def _failed(message: str) -> int:
+    sys.stderr.write(f"bellglass: {message}\n")
+    return 1
