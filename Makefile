@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 FOLDERS := server tools sandboxes sandboxes/runner sandboxes/runner/checking sandboxes/runner/testing \
-	sandboxes/conformance sandboxes/confinement sandboxes/docker sandboxes/embedded sandboxes/embedded/inside \
+	sandboxes/conformance sandboxes/confinement sandboxes/embedded sandboxes/embedded/inside \
 	sandboxes/image
 
 .PHONY: demo setup test lint bench doctor clean

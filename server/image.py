@@ -82,8 +82,8 @@ def build(base: str | None, tag: str | None, wheels: str | None) -> int:
 
 def _engine() -> DockerClient | None:
     """Return a client of the engine, or say why there is none."""
-    from bellglass.sandboxes.docker.engine import connect
     from bellglass.sandboxes.errors import SandboxUnavailable
+    from bellglass.sandboxes.image.client import connect
 
     try:
         return connect()
