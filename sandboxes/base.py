@@ -92,6 +92,24 @@ class Sandbox(ABC):
         """Return what the record of an execution says of the sandbox, once there is a place."""
         return {"name": type(self).__name__.removesuffix("Sandbox").lower()}
 
+    async def rest(self, session_id: str) -> bool:
+        """Let the place of an idle session sleep until it is used again; tell if it does.
+
+        What is sent to a sleeping place wakes it, with all its processes. Where the answer is no,
+        an idle session is closed.
+        """
+        return False
+
+    def used_seconds(self, session_id: str) -> float | None:
+        """Estimate for how long the session's places have cost money, where they do."""
+        return None
+
+    async def tend(self) -> None:  # noqa: B027 - most backends leave nothing behind
+        """Do what is to be done as long as the server runs, such as ending what dead ones left.
+
+        Runs in a task of its own from the first need of the sandbox on, until it is cancelled.
+        """
+
     async def diagnose(self) -> list[Finding]:
         """Return what protects on this machine, and what does not; may start a place to see."""
         return []

@@ -98,7 +98,9 @@ class Place:
             # The far end ran untrusted code: what it says is input, not truth.
             frame = json.loads(await self._frames.receive_exactly(size))
             return FromRunner.validate_python(frame)
-        except (anyio.BrokenResourceError, anyio.EndOfStream, anyio.IncompleteRead) as exc:
+        except anyio.BrokenResourceError as exc:
+            raise SessionLost(str(exc) or "The sandbox died while running the code.") from exc
+        except (anyio.EndOfStream, anyio.IncompleteRead) as exc:
             raise SessionLost("The sandbox died while running the code.") from exc
         except (ValueError, RecursionError, ValidationError) as exc:
             raise SessionLost("The sandbox sent a malformed reply.") from exc
@@ -172,4 +174,5 @@ class Place:
             await self._stream.send(encode(frame))
         except (anyio.BrokenResourceError, anyio.ClosedResourceError) as exc:
             self.give_up()
-            raise SessionLost("The sandbox died before the code ran.") from exc
+            # A backend may know more than that its stream is broken.
+            raise SessionLost(str(exc) or "The sandbox died before the code ran.") from exc

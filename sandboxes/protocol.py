@@ -37,6 +37,17 @@ class Ready(_Frame):
     """0 none, 1 strict, 2 filter."""
     interfaces: list[Annotated[CleanStr, Field(max_length=50)]] = Field(max_length=100)
 
+    def missing(self) -> list[str]:
+        """Name what of the confinement of our own making is not there."""
+        expected = {
+            "an unprivileged user": self.uid != 0,
+            "an empty set of capabilities": self.capabilities == 0,
+            "no_new_privs": self.no_new_privs,
+            "the system call filter": self.seccomp == 2,
+            "a network with only a loopback": self.interfaces == ["lo"],
+        }
+        return [what for what, present in expected.items() if not present]
+
 
 class Stream(_Frame):
     """Output, while the code runs."""

@@ -49,6 +49,8 @@ class Session:
         self.created_at = self.used_at = time.time()
         self.calls = 0
         self.cpu_seconds = 0.0
+        self.resting = False
+        """Its place sleeps, and costs next to nothing."""
         self._sandbox = sandbox
         self._turn = anyio.Lock()
         self._waiting = 0
@@ -85,6 +87,18 @@ class Session:
     def busy(self) -> bool:
         return self._waiting > 0
 
+    @property
+    def used_seconds(self) -> float | None:
+        """For how long its places have cost money, where they do."""
+        return self._sandbox.used_seconds(self.id)
+
+    async def rest(self) -> bool:
+        """Let its place sleep until the next run; tell if it does."""
+        calls = self.calls
+        rests = await self._sandbox.rest(self.id)
+        self.resting = rests and self.calls == calls
+        return rests
+
     async def run(
         self,
         op: str,
@@ -106,6 +120,7 @@ class Session:
             async with self._turn:
                 self.used_at = time.time()
                 self.calls += 1
+                self.resting = False
                 return await self._run(op, arguments, timeout, on_stream)
         finally:
             self.used_at = time.time()

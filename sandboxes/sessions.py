@@ -43,6 +43,7 @@ class Sessions:
         self._clock = clock
         self._live: dict[str, Session] = {}
         self._scopes: dict[str, anyio.CancelScope] = {}
+        self._retiring: set[str] = set()
         self._shared: Session | None = None
 
     @classmethod
@@ -125,6 +126,8 @@ class Sessions:
         now = self._clock()
         idle = session.used_at + self.idle_seconds - now
         age = session.created_at + self.age_seconds - now
+        if session.resting:
+            return max(0.0, age)
         return max(0.0, min(idle, age))
 
     async def shared(self) -> Session:
@@ -144,6 +147,7 @@ class Sessions:
         async with self._choosing:
             if self._sandbox is None:
                 self._sandbox = await self._choose()
+                self._tasks.start_soon(self._sandbox.tend)
             return self._sandbox
 
     async def _hold(self, session: Session, scope: anyio.CancelScope) -> None:
@@ -154,11 +158,26 @@ class Sessions:
                 self._live.pop(session.id, None)
                 del self._scopes[session.id]
 
+    async def _retire(self, session: Session) -> None:
+        """Let an idle session sleep, or close it."""
+        try:
+            old = session.created_at + self.age_seconds <= self._clock()
+            if not old and await session.rest():
+                return
+            if not session.busy and self.seconds_left(session) == 0:
+                await self.close(session.id, session.owner)
+        except SessionNotFound:
+            pass  # closed meanwhile
+        finally:
+            self._retiring.discard(session.id)
+
     async def _expire(self) -> None:
         while True:
             for session in list(self._live.values()):
-                if not session.busy and self.seconds_left(session) == 0:
-                    await self.close(session.id, session.owner)
+                known = session.busy or session.id in self._retiring
+                if not known and self.seconds_left(session) == 0:
+                    self._retiring.add(session.id)
+                    self._tasks.start_soon(self._retire, session)
             waits = [self.seconds_left(session) for session in self._live.values()]
             # A session opened meanwhile lives at least a minute, or as long as it may idle.
             await anyio.sleep(max(0.5, min([*waits, 60.0, self.idle_seconds])))

@@ -5,6 +5,7 @@ import logging
 from bellglass.sandboxes import registry
 from bellglass.sandboxes.base import Sandbox
 from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.server import e2b
 from bellglass.server.settings import Settings
 
 log = logging.getLogger("bellglass")
@@ -27,6 +28,8 @@ def create(name: str, settings: Settings) -> Sandbox:
     if name == "embedded":
         options = {"launcher": settings.launcher, "python": settings.python}
         options["preload"] = settings.preload
+    if name == "e2b":
+        options = e2b.options(settings)
     return registry.create(name, settings.limits(), options)
 
 

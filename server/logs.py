@@ -37,5 +37,5 @@ def configure(level: str) -> None:
     handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # These tell of every request and name sessions; ours is the line that counts.
-    for name in ("mcp", "httpx2", "sse_starlette", "asyncio", "uvicorn"):
+    for name in ("mcp", "httpx2", "sse_starlette", "asyncio", "uvicorn", "httpx", "e2b", "pyqwest"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

@@ -11,7 +11,7 @@ from bellglass.sandboxes.base import MIB, Limits
 
 PREFIX = "BELLGLASS_"
 
-NOT_FLAGS = frozenset({"http_token"})
+NOT_FLAGS = frozenset({"http_token", "e2b_headers"})
 """Settings that have no flag: other users of the machine can read a command line."""
 
 
@@ -100,6 +100,42 @@ class Settings(BaseModel):
     )
     http_origins: Names = Field(
         (), description="Origins of web pages, comma-separated, that may call over HTTP."
+    )
+    e2b_key_file: str | None = Field(
+        None, description="A file with the key of the E2B account. Default: `E2B_API_KEY`."
+    )
+    e2b_domain: str | None = Field(
+        None, description="Domain of the engine. Default: `E2B_DOMAIN`, else E2B's cloud."
+    )
+    e2b_api_url: str | None = Field(
+        None,
+        description="URL of its control plane. Default: `E2B_API_URL`, else `api.` at the domain.",
+    )
+    e2b_sandbox_url: str | None = Field(
+        None,
+        description="One URL for all its sandboxes. Default: `E2B_SANDBOX_URL`, else one each, "
+        "below the domain.",
+    )
+    e2b_template: str | None = Field(
+        None, description="What sessions start from; it needs a Python. Default: E2B's own."
+    )
+    e2b_headers: SecretStr | None = Field(
+        None, description="More headers for the control plane: `NAME: VALUE, NAME: VALUE`."
+    )
+    e2b_pause: bool = Field(
+        False, description="Pause the sandbox of an idle session instead of ending the session."
+    )
+    e2b_lease_seconds: int = Field(
+        300,
+        ge=15,
+        le=3600,
+        description="A sandbox whose server was killed ends after this time.",
+    )
+    e2b_sandboxes: int = Field(
+        64, ge=1, description="Sandboxes at one time. What the plan allows is a good value."
+    )
+    e2b_per_second: float = Field(
+        5, gt=0, allow_inf_nan=False, description="Sandboxes made in a second."
     )
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = (
         Field("info", description="How much to log on stderr.")

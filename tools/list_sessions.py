@@ -29,8 +29,11 @@ def _line(session: Session, seconds_left: float) -> str:
     state = (
         "running now"
         if session.busy
-        else f"idle {duration(now - session.used_at)}, deleted in {duration(seconds_left)}"
+        else f"{'paused' if session.resting else 'idle'} {duration(now - session.used_at)}, "
+        f"deleted in {duration(seconds_left)}"
     )
+    if (used := session.used_seconds) is not None:
+        state += f", about {used:.0f} s of paid time used"
     calls = f"{session.calls} call{'' if session.calls == 1 else 's'}"
     age = duration(now - session.created_at)
     return f"session_id: {session.id} - started {age} ago, {calls}, {state}"

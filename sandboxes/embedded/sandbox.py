@@ -156,18 +156,7 @@ class EmbeddedSandbox(Sandbox):
 
     def accept(self, ready: Ready) -> None:
         """Refuse a place that lacks a part of its confinement."""
-        missing = [
-            what
-            for what, present in (
-                ("an unprivileged user", ready.uid != 0),
-                ("an empty set of capabilities", ready.capabilities == 0),
-                ("no_new_privs", ready.no_new_privs),
-                ("the system call filter", ready.seccomp == 2),
-                ("a network with only a loopback", ready.interfaces == ["lo"]),
-            )
-            if not present
-        ]
-        if missing:
+        if missing := ready.missing():
             raise SandboxUnavailable(_NAME, f"a place came up without {', '.join(missing)}.")
 
     def facts(self) -> dict[str, str]:

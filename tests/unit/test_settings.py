@@ -61,8 +61,8 @@ def test_token_is_never_shown() -> None:
     assert TOKEN not in settings.model_dump_json()
 
 
-def test_token_has_no_flag() -> None:
-    assert set(Settings.model_fields) >= NOT_FLAGS == {"http_token"}
+def test_what_may_be_secret_has_no_flag() -> None:
+    assert set(Settings.model_fields) >= NOT_FLAGS == {"http_token", "e2b_headers"}
 
 
 def test_every_setting_is_described() -> None:

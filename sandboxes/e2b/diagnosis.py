@@ -1,0 +1,67 @@
+"""What `bellglass doctor` says of an engine."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from bellglass.sandboxes.base import Finding
+from bellglass.sandboxes.e2b.calls import bounded
+from bellglass.sandboxes.e2b.errors import E2BError
+from bellglass.sandboxes.e2b.machine import REQUEST_SECONDS, Machine
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.e2b.endpoint import Endpoint
+
+_TRIAL_LEASE = 60
+
+
+async def findings(endpoint: Endpoint, client: Any) -> list[Finding]:
+    """Ask the engine for what our sessions need beside a place: lists, leases, sleep."""
+    found = [
+        Finding(what="SDK", holds=True, detail=sdk_versions()),
+        Finding(what="control plane", holds=True, detail=endpoint.api),
+        Finding(what="sandboxes at", holds=True, detail=endpoint.sandboxes),
+        Finding(what="template", holds=True, detail=endpoint.template),
+        await _finding("lists sandboxes, so that lost ones are found", _lists(endpoint, client)),
+    ]
+    try:
+        machine = await Machine.create(client, endpoint, {"bellglass-trial": "1"}, _TRIAL_LEASE)
+    except E2BError as exc:
+        return [*found, Finding(what="makes sandboxes", holds=False, detail=str(exc))]
+    try:
+        found.append(await _finding("renews leases", machine.renew(_TRIAL_LEASE)))
+        found.append(await _finding("lets sandboxes sleep and wake", _sleeps(machine)))
+    finally:
+        with anyio.CancelScope(shield=True):
+            killed = await machine.kill()
+    return [*found, Finding(what="ends sandboxes", holds=killed, detail=_word(killed))]
+
+
+def sdk_versions() -> str:
+    return ", ".join(f"{name} {version(name)}" for name in ("e2b", "e2b-code-interpreter"))
+
+
+async def _lists(endpoint: Endpoint, client: Any) -> None:
+    secrets = (endpoint.key, *endpoint.headers.values())
+    pages = client.list(limit=1)
+    await bounded("list sandboxes", pages.next_items, seconds=REQUEST_SECONDS, secrets=secrets)
+
+
+async def _sleeps(machine: Machine) -> None:
+    await machine.pause()
+    await machine.resume(_TRIAL_LEASE)
+
+
+async def _finding(what: str, attempt: Any) -> Finding:
+    try:
+        await attempt
+    except E2BError as exc:
+        return Finding(what=what, holds=False, detail=str(exc))
+    return Finding(what=what, holds=True, detail=_word(True))
+
+
+def _word(holds: bool) -> str:
+    return "seen" if holds else "it did not say so"

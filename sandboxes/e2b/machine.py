@@ -1,0 +1,190 @@
+"""One sandbox of an engine, a virtual machine or what passes for one, through the SDK."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from bellglass.sandboxes.e2b.calls import bounded, supported
+from bellglass.sandboxes.e2b.errors import E2BError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bellglass.sandboxes.e2b.endpoint import Endpoint
+
+    Output = Callable[[str], Awaitable[None]]
+
+CREATE_SECONDS = 45.0
+"""Half a second is usual; a cold node of a cluster takes tens."""
+
+REQUEST_SECONDS = 15.0
+"""Any other request to the control plane, and to open a stream."""
+
+KILL_SECONDS = 10.0
+SEND_SECONDS = 10.0
+PAUSE_SECONDS = 60.0
+"""Four seconds for each GiB of memory, says the vendor."""
+
+USER = "root"
+"""Who starts our program. It makes a place in which the code is nobody of the machine."""
+
+
+class Machine:
+    """A running or paused sandbox."""
+
+    def __init__(self, client: Any, sandbox: Any, endpoint: Endpoint) -> None:
+        self._client = client
+        """The SDK's sandbox class, bound to the endpoint."""
+        self._sandbox = sandbox
+        self._endpoint = endpoint
+        self._secrets = (endpoint.key, *endpoint.headers.values())
+        self.id: str = sandbox.sandbox_id
+
+    @classmethod
+    async def create(
+        cls, client: Any, endpoint: Endpoint, metadata: dict[str, str], lease_seconds: int
+    ) -> Machine:
+        """Start one that no connection leaves and that ends by itself when nobody renews it.
+
+        Raises:
+            E2BError: The engine did not make one, or it is out of our reach. What may be left of
+                it is the caller's to look for.
+        """
+        options = supported(
+            client.create,
+            template=endpoint.template,
+            timeout=lease_seconds,
+            metadata=metadata,
+            # So that a repeated request does not make, and cost, a second one.
+            idempotency_key=uuid4().hex,
+            allow_internet_access=False,
+            lifecycle={"on_timeout": "kill"},
+            secure=True,
+        )
+        what = "create a sandbox"
+        try:
+            sandbox = await bounded(
+                what,
+                lambda: client.create(**options, request_timeout=CREATE_SECONDS),
+                seconds=CREATE_SECONDS,
+                secrets=(endpoint.key, *endpoint.headers.values()),
+            )
+        except E2BError as exc:
+            raise _told_apart(exc, what, endpoint) from None
+        self = cls(client, sandbox, endpoint)
+        if not endpoint.serves(sandbox.sandbox_domain):
+            await self.kill()
+            detail = f"the engine puts it at the domain {sandbox.sandbox_domain}"
+            raise E2BError("request", "use the sandbox", f"{detail}: set BELLGLASS_E2B_DOMAIN")
+        return self
+
+    async def start(self, command: str, on_output: Output, on_errors: Output) -> Any:
+        """Start a command with a stdin; return the SDK's handle of it.
+
+        Not repeated: two runners of one session would be one too many.
+        """
+        commands = self._sandbox.commands
+        options = supported(commands.run, retain_output=False)
+        return await self._bounded(
+            "start the runner",
+            lambda: commands.run(
+                command,
+                background=True,
+                stdin=True,
+                user=USER,
+                cwd="/",
+                timeout=0,  # envd would kill it then
+                request_timeout=REQUEST_SECONDS,
+                on_stdout=on_output,
+                on_stderr=on_errors,
+                **options,
+            ),
+        )
+
+    async def reconnect(self, pid: int, on_output: Output, on_errors: Output) -> Any:
+        """Listen again to the command of that number."""
+        commands = self._sandbox.commands
+        options = supported(commands.connect, retain_output=False)
+        return await self._bounded(
+            "listen to the runner again",
+            lambda: commands.connect(
+                pid,
+                timeout=0,
+                request_timeout=REQUEST_SECONDS,
+                on_stdout=on_output,
+                on_stderr=on_errors,
+                **options,
+            ),
+            repeat=True,
+        )
+
+    async def send(self, pid: int, data: bytes, *, repeat: bool = True) -> None:
+        """Write to the stdin of the command; `repeat`: a second copy of `data` does no harm."""
+        await self._bounded(
+            "reach the runner",
+            lambda: self._sandbox.commands.send_stdin(pid, data, request_timeout=SEND_SECONDS),
+            repeat,
+            seconds=SEND_SECONDS,
+        )
+
+    async def renew(self, seconds: int) -> None:
+        """Let it live for `seconds` from now."""
+        await self._bounded("renew the lease", lambda: self._sandbox.set_timeout(seconds), True)
+
+    async def pause(self) -> None:
+        """Put it to sleep with its memory: connections break, processes go on later."""
+        what = "pause the sandbox"
+        paused = await self._bounded(what, self._sandbox.pause, seconds=PAUSE_SECONDS)
+        # The SDK says no both of one that sleeps already and of one that is in between.
+        if paused is False and await self.state() != "paused":
+            raise E2BError("changing", what)
+
+    async def resume(self, seconds: int) -> None:
+        """Wake it, with a lease of `seconds`; one that is awake is left alone."""
+        sandbox = await self._bounded(
+            "resume the sandbox",
+            lambda: self._client.connect(self.id, timeout=seconds),
+            True,
+            seconds=PAUSE_SECONDS,
+        )
+        if not self._endpoint.serves(sandbox.sandbox_domain):
+            raise E2BError("request", "use the sandbox", "the engine moved it to another domain")
+        self._sandbox = sandbox
+
+    async def state(self) -> str:
+        """Return "running", "paused" or "gone", as the control plane knows it."""
+        try:
+            info = await self._bounded("look at the sandbox", self._sandbox.get_info, True)
+        except E2BError as exc:
+            if exc.kind == "gone":
+                return "gone"
+            raise
+        return str(getattr(info.state, "value", info.state))
+
+    async def kill(self) -> bool:
+        """End it; tell if that is certain. It is no error if it has ended already."""
+        try:
+            await self._bounded("kill", self._sandbox.kill, True, seconds=KILL_SECONDS)
+        except E2BError as exc:
+            return exc.kind == "gone"
+        return True
+
+    async def _bounded(
+        self,
+        what: str,
+        call: Callable[[], Awaitable[Any]],
+        repeat: bool = False,
+        *,
+        seconds: float = REQUEST_SECONDS,
+    ) -> Any:
+        return await bounded(what, call, seconds=seconds, repeat=repeat, secrets=self._secrets)
+
+
+def _told_apart(exc: E2BError, what: str, endpoint: Endpoint) -> E2BError:
+    """Tell a template that is not there from an engine that does not know the request."""
+    if exc.kind != "gone":
+        return exc
+    if "template" in str(exc).lower():
+        return E2BError("request", what, f"there is no template {endpoint.template!r}")
+    return E2BError("old", what, "it does not know the request, 404")

@@ -1,0 +1,239 @@
+"""The E2B sandbox: sessions on somebody else's machines."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import time
+from collections import OrderedDict
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio import to_thread
+
+from bellglass.sandboxes.base import Finding, Limits, Sandbox
+from bellglass.sandboxes.e2b import orphans
+from bellglass.sandboxes.e2b.admission import Admission
+from bellglass.sandboxes.e2b.command import command, program
+from bellglass.sandboxes.e2b.diagnosis import findings
+from bellglass.sandboxes.e2b.endpoint import CLOUD, TEMPLATE, Endpoint, parsed_headers
+from bellglass.sandboxes.e2b.errors import E2BError
+from bellglass.sandboxes.e2b.lease import Lease
+from bellglass.sandboxes.e2b.machine import KILL_SECONDS, Machine
+from bellglass.sandboxes.e2b.owner import Owner
+from bellglass.sandboxes.e2b.stream import CommandStream
+from bellglass.sandboxes.errors import SandboxUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from anyio.abc import ByteStream
+
+    from bellglass.sandboxes.protocol import Ready
+
+logger = logging.getLogger("bellglass")
+
+_NAME = "e2b"
+
+SWEEP_SECONDS = 60.0
+"""Between two looks for what is left over."""
+
+_REMEMBERED = 10_000
+"""Sessions whose use is remembered after their sandboxes have ended."""
+
+
+class E2BSandbox(Sandbox):
+    """A virtual machine per session, and in it a place as the embedded sandbox makes them.
+
+    So the kernel is not shared with anybody; there is no network, neither of the machine nor of
+    the place; and what the code sees and may do is the same as on one's own machine.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        key: str | None = None,
+        domain: str | None = None,
+        api_url: str | None = None,
+        sandbox_url: str | None = None,
+        template: str | None = None,
+        headers: str = "",
+        pause: bool = False,
+        lease_seconds: int = 300,
+        age_seconds: float = 86_400,
+        sandboxes: int = 64,
+        per_second: float = 5,
+    ) -> None:
+        """Nothing is sent before the first connect.
+
+        `pause`: let sandboxes of idle sessions sleep. `age_seconds`: no session gets older.
+        `sandboxes`, `per_second`: how many there may be at one time, and be made in a second.
+
+        Raises:
+            SandboxUnavailable: There is no key, or a value cannot be used.
+        """
+        super().__init__(limits)
+        if not key:
+            raise SandboxUnavailable(_NAME, "it needs a key. Set E2B_API_KEY.")
+        self.endpoint = Endpoint(
+            key=key,
+            domain=domain or CLOUD,
+            api_url=api_url,
+            sandbox_url=sandbox_url,
+            template=template or TEMPLATE,
+            headers=parsed_headers(headers),
+        )
+        self._pause = pause
+        self._lease_seconds = lease_seconds
+        self._age_seconds = age_seconds
+        self._admission = Admission(sandboxes, per_second)
+        self._owner = Owner.this()
+        self._client: Any = None
+        self._starting = anyio.Lock()
+        self._live: set[str] = set()
+        """Places that are being made or in use."""
+        self._streams: dict[str, CommandStream] = {}
+        self._leases: dict[str, Lease] = {}
+        self._used: OrderedDict[str, float] = OrderedDict()
+        """Seconds that sandboxes of a session have run which have ended."""
+        self._doubt = anyio.Event()
+        """Something may be left over that should be ended."""
+
+    # --- a place
+
+    @asynccontextmanager
+    async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
+        """Start a machine and our program in it: see `Sandbox.connect`."""
+        place = secrets.token_hex(16)
+        with self._admission.one():
+            self._live.add(place)
+            try:
+                machine = await self._create(session_id, place)
+                lease = Lease(machine, self._lease_seconds)
+                try:
+                    async with self._started(session_id, machine, lease) as stream:
+                        yield stream
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await self._end(session_id, machine, lease)
+            finally:
+                self._live.discard(place)
+
+    async def _create(self, session_id: str, place: str) -> Machine:
+        await self._admission.turn()
+        session = hashlib.sha256(session_id.encode()).hexdigest()[:16]
+        marks = orphans.metadata(self._owner, place, session, time.time() + self._age_seconds)
+        try:
+            client = await self._sdk()
+            return await Machine.create(client, self.endpoint, marks, self._lease_seconds)
+        except E2BError as exc:
+            if exc.kind not in ("auth", "old"):
+                self._doubt.set()
+            raise SandboxUnavailable(_NAME, f"{exc}") from None
+        except anyio.get_cancelled_exc_class():
+            self._doubt.set()  # the engine may have made it all the same
+            raise
+
+    async def _sdk(self) -> Any:
+        async with self._starting:
+            if self._client is None:
+                # In a thread: the import takes half a second.
+                self._client = await to_thread.run_sync(self.endpoint.client)
+            return self._client
+
+    @asynccontextmanager
+    async def _started(
+        self, session_id: str, machine: Machine, lease: Lease
+    ) -> AsyncGenerator[CommandStream]:
+        stream = CommandStream(machine, lease)
+        try:
+            await stream.open(command(self.limits), await to_thread.run_sync(program))
+        except E2BError as exc:
+            await stream.aclose()
+            raise SandboxUnavailable(_NAME, f"{exc}") from None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(stream.listen)
+            tasks.start_soon(_keep, lease, stream)
+            self._streams[session_id], self._leases[session_id] = stream, lease
+            try:
+                yield stream
+            finally:
+                del self._streams[session_id], self._leases[session_id]
+                tasks.cancel_scope.cancel()
+                await stream.aclose()
+
+    async def _end(self, session_id: str, machine: Machine, lease: Lease) -> None:
+        certain = await machine.kill()
+        lease.stopped()
+        if not certain:
+            self._doubt.set()
+        used = self._used.pop(session_id, 0.0) + lease.used_seconds
+        self._used[session_id] = used
+        while len(self._used) > _REMEMBERED:
+            self._used.popitem(last=False)
+        logger.info(
+            "E2B: a sandbox ended after %.0f s; its session used %.0f s",
+            *(
+                lease.used_seconds,
+                used,
+            ),
+        )
+
+    def accept(self, ready: Ready) -> None:
+        """Refuse a place that lacks a part of its confinement."""
+        if missing := ready.missing():
+            raise SandboxUnavailable(_NAME, f"a place came up without {', '.join(missing)}.")
+
+    def facts(self) -> dict[str, str]:
+        """Name the engine and the template."""
+        facts = {"engine": self.endpoint.api, "template": self.endpoint.template}
+        return {**super().facts(), **facts}
+
+    # --- between calls
+
+    async def rest(self, session_id: str) -> bool:
+        """Let the machine sleep, where that is wanted: see `Sandbox.rest`."""
+        stream = self._streams.get(session_id)
+        return self._pause and stream is not None and await stream.sleep()
+
+    def used_seconds(self, session_id: str) -> float:
+        """Return how long machines of the session have run: they are paid for by the second."""
+        lease = self._leases.get(session_id)
+        return self._used.get(session_id, 0.0) + (lease.used_seconds if lease else 0.0)
+
+    async def tend(self) -> None:
+        """Look for what is left over, at once and now and then, until cancelled."""
+        while True:
+            await self._sweep()
+            with anyio.move_on_after(SWEEP_SECONDS):
+                await self._doubt.wait()
+                await anyio.sleep(1)  # what was cut off may just be coming into being
+
+    async def _sweep(self) -> None:
+        self._doubt = anyio.Event()
+        try:
+            client = await self._sdk()
+            ended = await orphans.sweep(client, self.endpoint, self._owner, self._live)
+        except E2BError as exc:
+            logger.warning("E2B: %s", exc)
+        else:
+            if ended:
+                logger.info("E2B: ended %d sandboxes that were left over", ended)
+
+    async def diagnose(self) -> list[Finding]:
+        """Say where sessions would run, and what the engine answers."""
+        return await findings(self.endpoint, await self._sdk())
+
+    async def aclose(self) -> None:
+        """End what may be left over."""
+        if self._doubt.is_set():
+            with anyio.move_on_after(KILL_SECONDS):
+                await self._sweep()
+
+
+async def _keep(lease: Lease, stream: CommandStream) -> None:
+    await lease.keep()
+    stream.give_up(str(lease.lost))

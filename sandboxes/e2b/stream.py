@@ -1,0 +1,228 @@
+"""A byte stream to the runner in a machine, over a command's stdin and stdout.
+
+It outlives cuts of the connection and sleep of the machine: see `inside/relay.py` for how.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
+from anyio.abc import ByteStream
+
+from bellglass.sandboxes.e2b.errors import E2BError, kind_of
+from bellglass.sandboxes.e2b.lines import Lines, Malformed
+from bellglass.sandboxes.execution import clean
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.e2b.lease import Lease
+    from bellglass.sandboxes.e2b.machine import Machine
+
+logger = logging.getLogger("bellglass")
+
+RECONNECT_SECONDS = 30.0
+"""For a cut connection to be there again, before the place is given up."""
+
+DISCONNECT_SECONDS = 1.0
+
+_ERROR_CHARACTERS = 300
+
+
+class CommandStream(ByteStream):
+    """The stream. `listen` must be running in a task of its own."""
+
+    def __init__(self, machine: Machine, lease: Lease) -> None:
+        self._machine = machine
+        self._lease = lease
+        self._lines = Lines()
+        self._handle: Any = None
+        self._pid = 0
+        # Bounded by the relay, which sends no more before what it sent has been read.
+        self._arriving, self._arrived = anyio.create_memory_object_stream[bytes](math.inf)
+        self._consumed = 0
+        self._rest = b""
+        self._errors = ""
+        """The end of what the command wrote to stderr."""
+        self._turn = anyio.Lock()
+        """Of who writes to the command, or has the machine sleep or wake."""
+        self._asleep = False
+        self._woken = anyio.Event()
+        self._reason: str | None = None
+        """Why the stream is broken; empty if the runner has just ended."""
+
+    async def open(self, command: str, first: bytes) -> None:
+        """Start `command`, and write `first` to its stdin.
+
+        Raises:
+            E2BError: It does not start.
+        """
+        self._handle = await self._machine.start(command, self._feed, self._note_error)
+        self._pid = self._handle.pid
+        await self._machine.send(self._pid, first, repeat=False)
+
+    # --- what arrives
+
+    async def listen(self) -> None:
+        """Take in what the command sends, over as many connections as it takes."""
+        try:
+            while self._reason is None:
+                await self._heard_out()
+                if self._lines.ended or self._lines.failure is not None:
+                    self._reason = self._refusal()
+                elif self._asleep:
+                    await self._woken.wait()
+                elif self._reason is None:
+                    await self._mend()
+        finally:
+            if self._reason is None:
+                self._reason = ""
+            self._arriving.close()
+            if self._handle is not None:
+                await self._disconnect()
+
+    async def _heard_out(self) -> None:
+        """Wait until the command has ended, or the connection."""
+        try:
+            await self._handle.wait()
+            self._reason = self._refusal()
+        except anyio.get_cancelled_exc_class():
+            # Ours, or that of the handle, by `_disconnect`.
+            await anyio.lowlevel.checkpoint_if_cancelled()
+        except Exception as exc:
+            # Below the SDK our cancellation becomes an error.
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            exit_code = getattr(exc, "exit_code", None)
+            if isinstance(exit_code, int):
+                self._reason = self._refusal(exit_code)
+            else:
+                logger.info("E2B: a connection was cut (%s)", kind_of(exc))
+
+    async def _mend(self) -> None:
+        """Connect again, if the machine lives; wake it if somebody else let it sleep."""
+        try:
+            with anyio.fail_after(RECONNECT_SECONDS):
+                async with self._turn:
+                    state = await self._machine.state()
+                    if state == "paused":
+                        await self._machine.resume(self._lease.seconds)
+                    elif state != "running":
+                        raise E2BError("gone", "go on with the session")
+                    await self._attach()
+        except (E2BError, TimeoutError) as exc:
+            self._reason = f"The connection to the sandbox was cut: {_told(exc)}"
+
+    async def _attach(self) -> None:
+        # Two connections would mix their halves of a line.
+        await self._disconnect()
+        self._handle = await self._machine.reconnect(self._pid, self._feed, self._note_error)
+        await self._machine.send(self._pid, self._lines.resumption())
+
+    async def _disconnect(self) -> None:
+        with anyio.move_on_after(DISCONNECT_SECONDS, shield=True):
+            await self._handle.disconnect()
+
+    async def _feed(self, text: str) -> None:
+        """Take output of the command."""
+        try:
+            data = self._lines.feed(text)
+        except Malformed:
+            self.give_up("The sandbox sent what is not from our program.")
+            return
+        if data and self._reason is None:
+            self._arriving.send_nowait(data)
+
+    def give_up(self, reason: str) -> None:
+        """Break the stream, and say why to who uses it."""
+        self._reason = reason
+        self._arriving.close()
+
+    async def _note_error(self, text: str) -> None:
+        self._errors = (self._errors + text)[-_ERROR_CHARACTERS:]
+
+    def _refusal(self, exit_code: int = 0) -> str:
+        """Return why there is no runner, or nothing if there was one and it has ended."""
+        if failure := self._lines.failure:
+            step, error = str(failure.get("step"))[:100], str(failure.get("error"))[:300]
+            return clean(f"The template's system does not let us confine code: {step}: {error}.")
+        if self._lines.received == 0:
+            words = " ".join(clean(self._errors).split()) or f"exit code {exit_code}"
+            return f"Our program did not start in the template ({words}): it needs a python3."
+        return ""
+
+    async def receive(self, max_bytes: int = 65536) -> bytes:
+        if not self._rest:
+            try:
+                self._rest = await self._arrived.receive()
+            except (EndOfStream, ClosedResourceError):
+                if self._reason:
+                    raise BrokenResourceError(self._reason) from None
+                raise EndOfStream from None
+            self._consumed += len(self._rest)
+            await self._acknowledge()
+        data, self._rest = self._rest[:max_bytes], self._rest[max_bytes:]
+        return data
+
+    async def _acknowledge(self) -> None:
+        line = self._lines.acknowledgement(self._consumed)
+        if line is not None and not self._asleep:
+            try:
+                await self._machine.send(self._pid, line)
+            except E2BError as exc:
+                logger.info("E2B: %s", exc)  # `listen` finds out if it is more than that
+
+    # --- what is sent
+
+    async def send(self, item: bytes) -> None:
+        async with self._turn:
+            try:
+                if self._reason is not None:
+                    raise BrokenResourceError(self._reason)
+                if self._asleep:
+                    await self._wake()
+                await self._lease.ensure()
+                for line in self._lines.encoded(item):
+                    await self._machine.send(self._pid, line)
+            except E2BError as exc:
+                self._reason = f"The sandbox cannot be reached: {_told(exc)}"
+                raise BrokenResourceError(self._reason) from None
+
+    async def sleep(self) -> bool:
+        """Pause the machine until the next `send`; tell if it sleeps."""
+        async with self._turn:
+            if self._reason is None and not self._asleep:
+                self._woken = anyio.Event()
+                self._asleep = True
+                try:
+                    await self._machine.pause()
+                    self._lease.stopped()
+                except E2BError as exc:
+                    self._asleep = False
+                    self._woken.set()
+                    logger.warning("E2B: %s", exc)
+            return self._asleep
+
+    async def _wake(self) -> None:
+        try:
+            await self._machine.resume(self._lease.seconds)
+            self._lease.resumed()
+            await self._attach()
+            self._asleep = False
+        except E2BError as exc:
+            self._reason = f"The paused session did not come back: {_told(exc)}"
+            raise BrokenResourceError(self._reason) from None
+        finally:
+            self._woken.set()
+
+    async def send_eof(self) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        self._arriving.close()
+        self._arrived.close()
+
+
+def _told(exc: E2BError | TimeoutError) -> str:
+    return str(exc) or "it did not answer in time."

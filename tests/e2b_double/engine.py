@@ -1,0 +1,150 @@
+"""The state of the engine: its machines, their leases, and their commands."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from e2b_double.faults import Faults
+
+if TYPE_CHECKING:
+    from e2b_double.processes import Command
+
+KEY = "e2b_" + "0123456789abcdef" * 2
+"""The key of the account that the engine knows. It opens nothing else."""
+
+ENVD_VERSION = "0.6.13"
+TEMPLATES = ("code-interpreter-v1", "base")
+
+
+class Machine:
+    """What passes for a virtual machine: a directory, and commands."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self.id = "i" + secrets.token_hex(10)
+        self.token = "envd_" + secrets.token_hex(16)
+        self.request = request
+        self.metadata: dict[str, str] = request.get("metadata") or {}
+        self.state = "running"
+        self.started = time.time()
+        self.ends = self.started + request.get("timeout", 15)
+        self.commands: dict[int, Command] = {}
+        self.home = tempfile.mkdtemp(prefix="e2b-double-")
+
+    def write_profile(self, path: str) -> None:
+        """Say in which directories its programs are: a login shell sets a PATH of its own."""
+        with open(f"{self.home}/.bash_profile", "w") as profile:
+            profile.write(f"export PATH='{path}'\n")
+
+    def described(self) -> dict[str, Any]:
+        return {
+            "sandboxID": self.id,
+            "templateID": self.request["templateID"],
+            "clientID": "double",
+            "envdVersion": ENVD_VERSION,
+            "envdAccessToken": self.token,
+            "domain": None,
+        }
+
+    def detailed(self) -> dict[str, Any]:
+        return {
+            **self.described(),
+            "startedAt": _moment(self.started),
+            "endAt": _moment(self.ends),
+            "cpuCount": 2,
+            "memoryMB": 1024,
+            "diskSizeMB": 1024,
+            "state": self.state,
+            "metadata": self.metadata,
+        }
+
+    async def kill(self) -> None:
+        self.state = "gone"
+        for command in self.commands.values():
+            command.thaw()
+            command.cut()
+            await command.kill()
+        await asyncio.to_thread(shutil.rmtree, self.home, ignore_errors=True)
+
+    def pause(self) -> None:
+        self.state = "paused"
+        for command in self.commands.values():
+            command.freeze()
+            command.cut()
+
+    def resume(self, timeout: float) -> None:
+        if self.state == "paused":
+            self.state = "running"
+            self.ends = 0.0
+            for command in self.commands.values():
+                command.thaw()
+        self.ends = max(self.ends, time.time() + timeout)
+
+
+class Engine:
+    """All machines of the one account."""
+
+    def __init__(self) -> None:
+        self.key = KEY
+        self.machines: dict[str, Machine] = {}
+        self.faults = Faults()
+        self.most = 1000
+        """Machines that the account may have at one time."""
+        self.made_by_key: dict[str, Machine] = {}
+        self.made = 0
+        self.old = False
+        """Speak only version 1 of the API."""
+        self.forgets_memory = False
+        """Resume without the processes that were running."""
+        self.path = os.environ.get("PATH", "/usr/bin:/bin")
+        """Of the commands that run in the machines."""
+
+    @property
+    def running(self) -> list[Machine]:
+        return [machine for machine in self.machines.values() if machine.state == "running"]
+
+    def create(self, request: dict[str, Any], key: str | None) -> Machine:
+        if key is not None and key in self.made_by_key:
+            return self.made_by_key[key]
+        machine = Machine(request)
+        self.machines[machine.id] = machine
+        self.made += 1
+        if key is not None:
+            self.made_by_key[key] = machine
+        return machine
+
+    async def kill(self, machine: Machine) -> None:
+        del self.machines[machine.id]
+        await machine.kill()
+
+    async def expire(self) -> None:
+        """End, or pause, whose lease has run out."""
+        now = time.time()
+        for machine in self.running:
+            if machine.ends <= now:
+                if machine.request.get("autoPause"):
+                    machine.pause()
+                else:
+                    await self.kill(machine)
+
+    async def resume(self, machine: Machine, timeout: float) -> None:
+        if machine.state == "paused" and self.forgets_memory:
+            for command in machine.commands.values():
+                command.thaw()
+                await command.kill()
+            machine.commands.clear()
+        machine.resume(timeout)
+
+    async def close(self) -> None:
+        for machine in list(self.machines.values()):
+            await self.kill(machine)
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,160 @@
+"""Commands as child processes, each machine's in a pid namespace where that is possible."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+READ = 32 * 1024
+"""What envd reads from a pipe at once."""
+
+
+@cache
+def wrapper() -> tuple[str, ...]:
+    """Return what goes before a command: a pid namespace ends with its first process."""
+    user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
+    command = ("unshare", *user, "--pid", "--fork", "--kill-child", "--mount-proc")
+    try:
+        status = os.spawnvp(os.P_WAIT, command[0], [*command, "true"])
+    except OSError:
+        return ()
+    return command if status == 0 else ()
+
+
+class Subscriber:
+    """One connection to a command: its output from now on."""
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[tuple[str, bytes] | int | None] = asyncio.Queue(64)
+        """(stream, data), the exit code, or None: the connection is cut."""
+
+
+class Command:
+    """A running command. Output that nobody listens to is dropped, as envd does."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.pid = process.pid
+        self.exit_code: int | None = None
+        self.stopped: list[int] = []
+        self._subscribers: list[Subscriber] = []
+        self._writing = asyncio.Lock()
+        self._task = asyncio.create_task(self._run())
+
+    @classmethod
+    async def start(cls, argv: list[str], environment: dict[str, str], cwd: str) -> Command:
+        process = await asyncio.create_subprocess_exec(
+            *wrapper(),
+            *argv,
+            env=environment,
+            cwd=cwd,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        return cls(process)
+
+    def subscribe(self) -> Subscriber:
+        subscriber = Subscriber()
+        self._subscribers.append(subscriber)
+        return subscriber
+
+    async def events(self, subscriber: Subscriber) -> AsyncIterator[tuple[str, bytes] | int | None]:
+        """Yield output, and the exit code at the end."""
+        try:
+            while True:
+                event = await subscriber.queue.get()
+                yield event
+                if not isinstance(event, tuple):
+                    return
+        finally:
+            if subscriber in self._subscribers:
+                self._subscribers.remove(subscriber)
+
+    async def write(self, data: bytes) -> None:
+        assert self.process.stdin is not None
+        async with self._writing:
+            self.process.stdin.write(data)
+            await self.process.stdin.drain()
+
+    def cut(self) -> None:
+        """Cut every connection; the command goes on."""
+        for subscriber in self._subscribers:
+            while subscriber.queue.full():
+                subscriber.queue.get_nowait()
+            subscriber.queue.put_nowait(None)
+        self._subscribers = []
+
+    def freeze(self) -> None:
+        """Stop it and all below it, but for what is stopped already."""
+        self.stopped = [pid for pid in self._tree() if _state(pid) not in ("", "T", "Z")]
+        for pid in self.stopped:
+            _signal(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        for pid in self.stopped:
+            _signal(pid, signal.SIGCONT)
+        self.stopped = []
+
+    async def kill(self) -> None:
+        """End it and all below it."""
+        tree = self._tree()
+        for pid in tree:
+            _signal(pid, signal.SIGKILL)
+        await self._task
+
+    def signal(self, number: int) -> None:
+        _signal(self.pid, number)
+
+    def _tree(self) -> list[int]:
+        """Return the processes below this one, and itself at the end."""
+        children: dict[int, list[int]] = {}
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                fields = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()
+            except OSError:
+                continue
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
+        found, todo = [], [self.pid]
+        while todo:
+            pid = todo.pop()
+            found.append(pid)
+            todo += children.get(pid, [])
+        return found[::-1]
+
+    async def _run(self) -> None:
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        await asyncio.gather(
+            self._read("stdout", self.process.stdout), self._read("stderr", self.process.stderr)
+        )
+        self.exit_code = await self.process.wait()
+        for subscriber in self._subscribers:
+            await subscriber.queue.put(self.exit_code)
+
+    async def _read(self, name: str, stream: asyncio.StreamReader) -> None:
+        while data := await stream.read(READ):
+            for subscriber in list(self._subscribers):
+                await subscriber.queue.put((name, data))
+
+
+def _state(pid: int) -> str:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[0]
+
+
+def _signal(pid: int, number: int) -> None:
+    with contextlib.suppress(OSError):
+        os.kill(pid, number)

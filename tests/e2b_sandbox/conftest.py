@@ -1,0 +1,28 @@
+"""Doubles to test on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from e2b_double import Double
+from e2b_sandbox.support import path_with_python
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+
+@pytest.fixture(scope="module")
+def shared_double() -> Generator[Double]:
+    """One for tests that leave it as it is."""
+    with Double() as double:
+        double.engine.path = path_with_python()
+        yield double
+
+
+@pytest.fixture
+def double() -> Generator[Double]:
+    """One of one's own, to meddle with."""
+    with Double() as double:
+        double.engine.path = path_with_python()
+        yield double

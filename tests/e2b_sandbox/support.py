@@ -1,0 +1,53 @@
+"""The E2B sandbox on the double, through the real SDK."""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from e2b_double import KEY
+
+from bellglass.sandboxes.base import Limits
+from bellglass.sandboxes.e2b import E2BSandbox
+from bellglass.sandboxes.embedded.python import find_python
+from bellglass.sandboxes.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from e2b_double import Double
+
+    from bellglass.sandboxes.execution import Execution
+
+LIMITS = Limits(
+    memory_bytes=384 * 1024**2,
+    disk_bytes=64 * 1024**2,
+    scratch_bytes=32 * 1024**2,
+    files=4096,
+)
+
+
+def path_with_python() -> str:
+    """Where a template has its python3: the one with numpy."""
+    return f"{Path(find_python()).parent}:{os.environ['PATH']}"
+
+
+def on(double: Double, **options: Any) -> E2BSandbox:
+    """Return the sandbox as it is configured for the double."""
+    given = {"key": KEY, "api_url": double.url, "sandbox_url": double.url, "per_second": 100}
+    return E2BSandbox(LIMITS, **{**given, **options})
+
+
+@asynccontextmanager
+async def session_on(double: Double, **options: Any) -> AsyncGenerator[Session]:
+    """Open one session, and close its sandbox after it."""
+    sandbox = on(double, **options)
+    async with Session.open(sandbox) as session:
+        yield session
+    await sandbox.aclose()
+
+
+async def python(session: Session, code: str, timeout: float = 20) -> Execution:
+    return await session.run("python", {"code": code}, timeout=timeout)
