@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 FOLDERS := server tools sandboxes sandboxes/runner sandboxes/runner/checking sandboxes/runner/testing \
-	sandboxes/conformance sandboxes/confinement sandboxes/e2b sandboxes/e2b/inside \
+	sandboxes/conformance sandboxes/confinement sandboxes/docker sandboxes/docker/inside \
+	sandboxes/e2b sandboxes/e2b/inside \
 	sandboxes/embedded sandboxes/embedded/inside sandboxes/image
 
 .PHONY: demo setup test lint bench doctor clean

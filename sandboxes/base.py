@@ -50,6 +50,11 @@ class Limits:
     output_file_bytes: int = 16 * MIB
     """Of output kept in a file of the session when a result had to cut it."""
 
+    @property
+    def all_bytes(self) -> int:
+        """Memory of the processes, and of the files in the workspace, /tmp and /dev/shm."""
+        return self.memory_bytes + self.disk_bytes + 2 * self.scratch_bytes
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
@@ -79,6 +84,15 @@ class Sandbox(ABC):
 
         Raises:
             SandboxUnavailable: The backend cannot start a sandbox on this machine.
+        """
+
+    async def start(self) -> None:  # noqa: B027 - a backend may find out with its first place
+        """Find out whether places can be made here, and make them ready to be.
+
+        Costs next to nothing where that is known. A backend that is chosen by itself is tried so.
+
+        Raises:
+            SandboxUnavailable: They cannot; the next call looks again.
         """
 
     def accept(self, ready: Ready) -> None:  # noqa: B027 - a backend may have nothing to demand

@@ -36,6 +36,12 @@ class Ready(_Frame):
     seccomp: int
     """0 none, 1 strict, 2 filter."""
     interfaces: list[Annotated[CleanStr, Field(max_length=50)]] = Field(max_length=100)
+    writable_disks: list[Annotated[CleanStr, Field(max_length=500)]] = Field(max_length=100)
+    """Where files can be written that are not in memory."""
+    memory_bytes: int | None
+    """Limit of its control group, if it can see one."""
+    processes: int | None
+    """The same."""
 
     def missing(self) -> list[str]:
         """Name what of the confinement of our own making is not there."""

@@ -2,6 +2,8 @@
 
 import logging
 
+import anyio
+
 from bellglass.sandboxes import registry
 from bellglass.sandboxes.base import Sandbox
 from bellglass.sandboxes.errors import SandboxUnavailable
@@ -9,6 +11,9 @@ from bellglass.server import e2b
 from bellglass.server.settings import Settings
 
 log = logging.getLogger("bellglass")
+
+SPARE_SECONDS = 86_400.0
+"""That a container may be older than the oldest session: it can wait for one before it is used."""
 
 
 def candidates(settings: Settings) -> list[str]:
@@ -26,28 +31,54 @@ def create(name: str, settings: Settings) -> Sandbox:
     """
     options: dict[str, object] = {}
     if name == "embedded":
-        options = {"launcher": settings.launcher, "python": settings.python}
-        options["preload"] = settings.preload
-    if name == "e2b":
+        options = {
+            "launcher": settings.launcher,
+            "python": settings.python,
+            "preload": settings.preload,
+        }
+    elif name == "docker":
+        options = {
+            "image": settings.docker_image,
+            "host": settings.docker_host,
+            "runtime": settings.docker_runtime,
+            "cpus": settings.docker_cpus,
+            "lifetime_seconds": settings.age_seconds + SPARE_SECONDS,
+        }
+    elif name == "e2b":
         options = e2b.options(settings)
     return registry.create(name, settings.limits(), options)
 
 
 async def choose(settings: Settings) -> Sandbox:
-    """Return the sandbox to use.
+    """Return the first sandbox that can make places here.
 
     Raises:
-        SandboxUnavailable: None can be used here; then nothing is run, weakly or otherwise.
+        SandboxUnavailable: None can; then nothing is run, weakly or otherwise.
     """
-    failures = []
+    failures: list[SandboxUnavailable] = []
     for name in candidates(settings):
         try:
             sandbox = create(name, settings)
+            await _started(sandbox)
         except SandboxUnavailable as exc:
             failures.append(exc)
         else:
             log.info("Sandbox: %s", name)
             return sandbox
-    if failures:
-        raise failures[0]
-    raise SandboxUnavailable("auto", "no backend is installed.")
+    match failures:
+        case []:
+            raise SandboxUnavailable("auto", "no backend is installed.")
+        case [failure]:
+            raise failure
+        case _:
+            reasons = " ".join(f"{failure.backend}: {failure.reason}" for failure in failures)
+            raise SandboxUnavailable("auto", reasons)
+
+
+async def _started(sandbox: Sandbox) -> None:
+    try:
+        await sandbox.start()
+    except BaseException:
+        with anyio.CancelScope(shield=True):
+            await sandbox.aclose()
+        raise

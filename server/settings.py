@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from bellglass.sandboxes.base import MIB, Limits
+from bellglass.sandboxes.image import IMAGE
 
 PREFIX = "BELLGLASS_"
 
@@ -38,7 +39,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sandbox: str = Field(
-        "auto", description="How code is isolated: `auto`, `embedded`, or the name of a plug-in."
+        "auto",
+        description="How code is isolated: `auto`, `embedded`, `docker`, or the name of a plug-in.",
     )
     launcher: Literal["auto", "zygote", "bubblewrap"] = Field(
         "auto", description="How the embedded sandbox starts a place; `auto` tries both."
@@ -50,6 +52,25 @@ class Settings(BaseModel):
         ("pytest",),
         description="Modules, comma-separated, that the embedded sandbox imports once for all "
         "sessions: `numpy,pandas` saves half a second in each and costs 10 ms at its start.",
+    )
+    docker_image: str = Field(
+        IMAGE,
+        description="Image of the docker sandbox: any with Python 3.9 or newer, and Bash. One that "
+        "you name is pulled if it is not there; the default is made by `bellglass image build`.",
+    )
+    docker_host: str | None = Field(
+        None,
+        description="Where the Docker engine is, as `DOCKER_HOST`. Default: what the `docker` "
+        "command uses.",
+    )
+    docker_runtime: str | None = Field(
+        None, description="Runtime of the containers, such as `runsc`. Default: the engine's."
+    )
+    docker_cpus: float = Field(
+        2,
+        ge=0.1,
+        allow_inf_nan=False,
+        description="Processors that a container may use, at most those there are.",
     )
     sessions: Literal["connection", "explicit"] = Field(
         "connection",

@@ -116,11 +116,6 @@ class _Real(Cgroups):
         raise NotImplementedError
 
 
-def memory_bytes(limits: Limits) -> int:
-    """Return what a place may use: memory of processes, and files of its three tmpfs."""
-    return limits.memory_bytes + limits.disk_bytes + 2 * limits.scratch_bytes
-
-
 class Version1(_Real):
     """Separate hierarchies for memory and processes, which root may write to."""
 
@@ -128,7 +123,7 @@ class Version1(_Real):
 
     def _fill(self, group: Group, limits: Limits) -> None:
         memory, pids = group._directories
-        size = str(memory_bytes(limits))
+        size = str(limits.all_bytes)
         (memory / "memory.limit_in_bytes").write_text(size)
         with contextlib.suppress(FileNotFoundError):  # a kernel that does not account swap
             (memory / "memory.memsw.limit_in_bytes").write_text(size)
@@ -152,7 +147,7 @@ class Version2(_Real):
 
     def _fill(self, group: Group, limits: Limits) -> None:
         (directory,) = group._directories
-        (directory / "memory.max").write_text(str(memory_bytes(limits)))
+        (directory / "memory.max").write_text(str(limits.all_bytes))
         with contextlib.suppress(FileNotFoundError):
             (directory / "memory.swap.max").write_text("0")
         with contextlib.suppress(FileNotFoundError):

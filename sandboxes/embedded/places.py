@@ -14,7 +14,7 @@ from anyio import BrokenResourceError, EndOfStream
 
 from bellglass.sandboxes.embedded.failure import LaunchFailed
 from bellglass.sandboxes.embedded.process import end_process
-from bellglass.sandboxes.embedded.stream import SocketStream, pair
+from bellglass.sandboxes.embedded.stream import SignedStream, pair
 from bellglass.sandboxes.protocol import encode
 
 if TYPE_CHECKING:
@@ -50,14 +50,14 @@ class Launcher(Protocol):
 @asynccontextmanager
 async def place(
     launcher: Launcher, limits: Limits, cgroups: Cgroups
-) -> AsyncGenerator[SocketStream]:
+) -> AsyncGenerator[SignedStream]:
     """Make a place, and yield the stream to the runner in it.
 
     Raises:
         LaunchFailed: A step failed, and nothing was executed.
     """
     ours, theirs = pair(socket.SOCK_STREAM)
-    new = _Place(SocketStream(ours))
+    new = _Place(SignedStream(ours))
     with theirs, cgroups.group(limits) as group:
         # Shielded: a cancelled call must not leave a process or a group behind.
         try:
@@ -77,7 +77,7 @@ async def place(
 
 
 class _Place:
-    def __init__(self, stream: SocketStream) -> None:
+    def __init__(self, stream: SignedStream) -> None:
         self.stream = stream
         self._pidfd: int | None = None
 
@@ -113,7 +113,7 @@ class _Place:
             await end_process(pidfd)
 
 
-async def receive_frame(stream: SocketStream, start: bytes = b"") -> dict[str, object]:
+async def receive_frame(stream: SignedStream, start: bytes = b"") -> dict[str, object]:
     """Receive a frame from before any code of a session ran; `start` was received already."""
     header = start + await stream.receive_exactly(4 - len(start))
     length = min(int.from_bytes(header, "big"), _MAX_FRAME)

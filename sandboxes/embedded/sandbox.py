@@ -60,6 +60,10 @@ class EmbeddedSandbox(Sandbox):
         self._failures: list[LaunchFailed] = []
         self._starting = anyio.Lock()
 
+    async def start(self) -> None:
+        """Find a launcher, by making a place with it."""
+        await self.launcher()
+
     @asynccontextmanager
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
         """Make a place: see `Sandbox.connect`."""

@@ -19,8 +19,8 @@ ANSWER_SECONDS = 30
 _SOCKET = "/var/run/docker.sock"
 
 
-def connect(*, connections: int = 10) -> DockerClient:
-    """Return a client of the engine that DOCKER_HOST or the current context names.
+def connect(host: str | None = None, *, connections: int = 10) -> DockerClient:
+    """Return a client of the engine at `host`, or that DOCKER_HOST or the current context names.
 
     Raises:
         SandboxUnavailable: No engine answers there; the text says why, and what to do.
@@ -32,9 +32,17 @@ def connect(*, connections: int = 10) -> DockerClient:
             "docker", "its Python package is not installed: `pip install docker`."
         ) from exc
     try:
-        return docker.from_env(timeout=ANSWER_SECONDS, max_pool_size=connections)
+        environ = surroundings(host)
+        return docker.from_env(
+            timeout=ANSWER_SECONDS, max_pool_size=connections, environment=environ
+        )
     except (docker.errors.DockerException, OSError, ValueError) as exc:
-        raise SandboxUnavailable("docker", why_unreached(exc)) from exc
+        raise SandboxUnavailable("docker", why_unreached(exc, environ)) from exc
+
+
+def surroundings(host: str | None) -> dict[str, str]:
+    """Return our environment, with `host` as the engine that it names."""
+    return {**os.environ, **({"DOCKER_HOST": host} if host else {})}
 
 
 def why_unreached(error: BaseException, environ: Mapping[str, str] = os.environ) -> str:

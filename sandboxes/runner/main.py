@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import re
 import secrets
 import select
@@ -17,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from bellglass.sandboxes.runner import figures, files, processes
+from bellglass.sandboxes.runner import figures, files, processes, surroundings
 from bellglass.sandboxes.runner.call import Call
 from bellglass.sandboxes.runner.checking import check
 from bellglass.sandboxes.runner.frames import Message, Stream
@@ -75,7 +74,7 @@ class Runner:
         self._files: list[list[str]] = []
 
     def serve(self) -> NoReturn:
-        self._stream.send(_ready())
+        self._stream.send(surroundings.ready())
         poll = select.poll()
         poll.register(self._stream.read_fd, select.POLLIN)
         poll.register(self._wakeup, select.POLLIN)
@@ -315,27 +314,6 @@ def _wakeup_fd() -> int:
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     return reader
-
-
-def _ready() -> Message:
-    """What this place looks like from inside, for the server to refuse if it is not as promised."""
-    status: dict[str, str] = {}
-    with open("/proc/self/status") as file:
-        for line in file:
-            name, _, value = line.partition(":")
-            status[name] = value.strip()
-    # Not if_nameindex(), which asks over netlink: the filter refuses that to all of us.
-    with open("/proc/net/dev") as file:
-        interfaces = [line.split(":")[0].strip() for line in file if ":" in line]
-    return {
-        "type": "ready",
-        "python": platform.python_version(),
-        "uid": os.getuid(),
-        "capabilities": int(status["CapEff"], 16),
-        "no_new_privs": status.get("NoNewPrivs") == "1",
-        "seccomp": int(status.get("Seccomp", "0")),
-        "interfaces": interfaces,
-    }
 
 
 def serve(read_fd: int, write_fd: int, config: dict[str, Any]) -> NoReturn:

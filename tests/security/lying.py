@@ -27,6 +27,9 @@ READY = {
     "no_new_privs": True,
     "seccomp": 2,
     "interfaces": ["lo"],
+    "writable_disks": [],
+    "memory_bytes": None,
+    "processes": None,
 }
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteStream
 
-    from bellglass.sandboxes.embedded.stream import SocketStream
+    from bellglass.sandboxes.embedded.stream import SignedStream
 
 LIMITS = Limits(memory_bytes=300 * MIB)
 
@@ -37,6 +37,9 @@ READY = Ready(
     no_new_privs=True,
     seccomp=2,
     interfaces=["lo"],
+    writable_disks=[],
+    memory_bytes=None,
+    processes=None,
 )
 
 
@@ -47,7 +50,7 @@ async def sandbox() -> AsyncGenerator[EmbeddedSandbox]:
     await sandbox.aclose()
 
 
-async def ready(stream: ByteStream | SocketStream) -> None:
+async def ready(stream: ByteStream | SignedStream) -> None:
     frame = await receive_frame(stream)  # type: ignore[arg-type]
     assert frame["type"] == "ready"
 

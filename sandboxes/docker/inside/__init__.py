@@ -1,0 +1,1 @@
+"""What runs in a container before the runner. Standard library only; shipped as text."""

@@ -1,0 +1,104 @@
+"""How a container is confined: every option that the engine is given, and nothing else.
+
+What the engine makes of it is not believed: the runner says what it sees (`Ready`), and
+`DockerSandbox.accept` refuses what is less.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.base import Limits
+    from docker import APIClient
+
+USER_ID = 61_000
+"""The uid and gid of the code. No package and no person has it (see embedded.inside.namespaces):
+1000 would be somebody's on most hosts, and the kernel counts some things by user."""
+
+_SCRATCH_INODES = 8192
+_OOM_SCORE = 500  # as confinement.limits.OOM_SCORE: after the workers, before the host's own
+_PERIOD = 1_000_000_000  # nano CPUs of one processor
+
+
+def create(
+    client: APIClient,
+    limits: Limits,
+    *,
+    image: str,
+    command: list[str],
+    name: str,
+    labels: dict[str, str],
+    cpus: float,
+    runtime: str | None,
+) -> dict[str, Any]:
+    """Return the arguments for `APIClient.create_container`."""
+    return {
+        "image": image,
+        "name": name,
+        "labels": labels,
+        # In place of what the image would run; our runner has to be process 1.
+        "entrypoint": command,
+        "command": [],
+        "user": f"{USER_ID}:{USER_ID}",
+        "working_dir": "/work",
+        "hostname": "sandbox",
+        # No interface but a loopback, as network_mode "none" has it, in half the time.
+        "network_disabled": True,
+        "stdin_open": True,  # and with it StdinOnce: when our connection ends, stdin does
+        "tty": False,
+        # An image's own would start processes in the session, for ever.
+        "healthcheck": {"test": ["NONE"]},
+        "host_config": _host_config(client, limits, cpus, runtime),
+    }
+
+
+def _host_config(
+    client: APIClient, limits: Limits, cpus: float, runtime: str | None
+) -> dict[str, Any]:
+    from docker.types import LogConfig, Ulimit
+
+    config = client.create_host_config(
+        auto_remove=True,
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges:true"],  # seccomp unnamed: the engine's own profile
+        read_only=True,
+        tmpfs=_tmpfs(limits),
+        pids_limit=limits.processes,
+        mem_limit=limits.all_bytes,
+        memswap_limit=limits.all_bytes,  # of both together: no swap
+        nano_cpus=int(cpus * _PERIOD),
+        ulimits=[
+            Ulimit(name=name, soft=value, hard=value)
+            for name, value in (
+                ("nofile", limits.open_files),
+                ("core", 0),
+                ("fsize", limits.file_bytes),
+                # Not nproc: it counts a user, and this user is that of every container.
+            )
+        ],
+        ipc_mode="private",
+        cgroupns="private",
+        oom_score_adj=_OOM_SCORE,
+        init=False,  # the engine may be set to put one before us
+        log_config=LogConfig(type=LogConfig.types.NONE),
+        runtime=runtime,
+    )
+    assert isinstance(config, dict)
+    return config
+
+
+def _tmpfs(limits: Limits) -> dict[str, str]:
+    """Return all that can be written to, bounded in size and in number of files."""
+
+    def options(size: int, files: int, rest: str) -> str:
+        return f"rw,nosuid,nodev,size={size},nr_inodes={files},{rest}"
+
+    owner = f"uid={USER_ID},gid={USER_ID}"
+    scratch = limits.scratch_bytes
+    return {
+        # Without "exec" the engine forbids it: what a session compiles would not run.
+        "/work": options(limits.disk_bytes, limits.files, f"exec,mode=0700,{owner}"),
+        "/tmp": options(scratch, _SCRATCH_INODES, "exec,mode=1777"),
+        "/dev/shm": options(scratch, _SCRATCH_INODES, "noexec,mode=1777"),
+    }

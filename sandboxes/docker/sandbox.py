@@ -1,0 +1,209 @@
+"""The docker sandbox: a container per session."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
+
+from bellglass.sandboxes.base import Finding, Limits, Sandbox
+from bellglass.sandboxes.bundle import CONFINEMENT, LOADER, RUNNER, bundle
+from bellglass.sandboxes.docker import container, images, options
+from bellglass.sandboxes.docker.engine import NAME, Engine
+from bellglass.sandboxes.docker.owner import OWNER, Found, Owner
+from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.sandboxes.image import IMAGE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from anyio.abc import ByteStream
+
+    from bellglass.sandboxes.docker.stream import AttachedStream
+    from bellglass.sandboxes.protocol import Ready
+    from docker import APIClient
+
+BOOT_SECONDS = 30.0
+"""From the start of a container to the first word of the runner: a tenth of a second, or more."""
+
+_INFO_SECONDS = 15.0
+_SWEEP_SECONDS = 20.0
+
+# Any Python can read the first lines, and all of ours comes over stdin: nothing is in the image.
+_BOOT = f"""\
+import sys
+if sys.version_info < (3, 9):
+    sys.exit("its python3 is %d.%d, and 3.9 is the oldest that will do" % sys.version_info[:2])
+import json, os
+def read(size):
+    data = b""
+    while len(data) < size:
+        part = os.read(0, size - len(data))
+        if not part:
+            sys.exit(0)
+        data += part
+    return data
+data = read(int(sys.argv[1]))
+{LOADER}
+from bellglass.sandboxes.docker.inside import start
+start.main(json.loads(sys.argv[2]))
+"""
+
+
+class DockerSandbox(Sandbox):
+    """A container per session: no network, no capability, no writable disk, no swap.
+
+    The runner is process 1, and speaks over the connection that the engine attached to it. Before
+    foreign code runs it puts itself under our own filter of system calls, inside the engine's.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        image: str = IMAGE,
+        host: str | None = None,
+        runtime: str | None = None,
+        cpus: float = 2.0,
+        lifetime_seconds: float = 2 * 86_400,
+    ) -> None:
+        """Nothing is started, and no engine asked, before the first need.
+
+        `host`: as DOCKER_HOST; else what the docker command would use. `lifetime_seconds`: no
+        session lives longer; what is left of a dead server is removed after it at the latest.
+        """
+        super().__init__(limits)
+        self._image = image
+        self._runtime = runtime
+        self._cpus = cpus
+        self._engine = Engine(host, image)
+        self._owner = Owner(lifetime_seconds=lifetime_seconds)
+        self._live: set[str] = set()
+        self._info: dict[str, Any] = {}
+        self._starting = anyio.Lock()
+        self._started = False
+
+    async def start(self) -> None:
+        """Reach the engine, find the image, and remove what dead servers left."""
+        async with self._starting:
+            if self._started and self._engine.connected:
+                return
+            self._info = await self._engine.run(lambda client: client.info(), _INFO_SECONDS)
+            if self._info.get("OSType", "linux") != "linux":
+                reason = "the engine runs Windows containers: switch it to Linux containers."
+                raise SandboxUnavailable(NAME, reason)
+            await images.require(self._engine, self._image)
+            await self._sweep()
+            self._started = True
+
+    async def _sweep(self) -> None:
+        def sweep(client: APIClient) -> None:
+            filters = {"label": OWNER}
+            found = [
+                Found(each["Id"], each["Names"][0].strip("/"), each["State"], each["Labels"])
+                for each in client.containers(all=True, filters=filters)
+            ]
+            left = [each.id for each in found if self._owner.has_left(each, self._live)]
+            container.sweep(client, left)
+
+        await self._engine.run(sweep, _SWEEP_SECONDS)
+
+    @asynccontextmanager
+    async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
+        """Start a container: see `Sandbox.connect`."""
+        await self.start()
+        place = container.Container(self._engine)
+        code = bundle(*RUNNER, CONFINEMENT, "bellglass.sandboxes.docker.inside")
+
+        def arguments(client: APIClient) -> dict[str, Any]:
+            config = {"limits": asdict(self.limits), "workspace": "/work"}
+            boot = ["python3", "-I", "-u", "-c", _BOOT, str(len(code)), json.dumps(config)]
+            return options.create(
+                client,
+                self.limits,
+                image=self._image,
+                command=boot,
+                name=place.name,
+                labels=self._owner.labels(session_id),
+                cpus=min(self._cpus, self._info.get("NCPU") or self._cpus),
+                runtime=self._runtime,
+            )
+
+        self._live.add(place.name)
+        try:
+            async with place.attached(arguments) as stream:
+                await self._boot(stream, code)
+                yield stream
+        finally:
+            self._live.discard(place.name)
+            if not place.removed:
+                self._started = False  # and so sweeps again
+
+    async def _boot(self, stream: AttachedStream, code: bytes) -> None:
+        try:
+            with anyio.fail_after(BOOT_SECONDS):
+                await stream.send(code)
+                await stream.wait_started()
+        except TimeoutError as exc:
+            reason = f"the container did not come up within {BOOT_SECONDS:.0f} s."
+            raise SandboxUnavailable(NAME, reason) from exc
+        except (EndOfStream, BrokenResourceError, ClosedResourceError) as exc:
+            # What it says on stderr is still to be read if it was the sending that failed.
+            await stream.drain()
+            why = stream.errors.splitlines()[-1:] or ["it ended without a word"]
+            reason = f"a container of the image {self._image} does not come up: {why[0]}."
+            raise SandboxUnavailable(NAME, reason) from exc
+
+    def accept(self, ready: Ready) -> None:
+        """Refuse a container that lacks a part of its confinement."""
+        most = self.limits.all_bytes, self.limits.processes
+        seen = ready.memory_bytes, ready.processes
+        # Other runtimes show no control groups inside: what those enforce is for who chose one.
+        limited = [
+            value is not None and value <= limit
+            if self._runtime is None
+            else value is None or value <= limit
+            for value, limit in zip(seen, most, strict=True)
+        ]
+        missing = [
+            what
+            for what, present in (
+                ("an unprivileged user", ready.uid == options.USER_ID),
+                ("an empty set of capabilities", ready.capabilities == 0),
+                ("no_new_privs", ready.no_new_privs),
+                ("the system call filter", ready.seccomp == 2),
+                ("a network with only a loopback", ready.interfaces == ["lo"]),
+                ("disks that cannot be written to", ready.writable_disks == []),
+                ("a limit on memory", limited[0]),
+                ("a limit on processes", limited[1]),
+            )
+            if not present
+        ]
+        if missing:
+            raise SandboxUnavailable(NAME, f"a container came up without {', '.join(missing)}.")
+
+    def facts(self) -> dict[str, str]:
+        """Name the image and the runtime."""
+        runtime = self._runtime or str(self._info.get("DefaultRuntime", "default"))
+        facts = {"image": self._image, "runtime": runtime, "memory_bounded_by": "control group"}
+        return {**super().facts(), **facts}
+
+    async def diagnose(self) -> list[Finding]:
+        """Describe the engine."""
+        try:
+            await self.start()
+        except SandboxUnavailable as exc:
+            return [Finding(what="engine", holds=False, detail=exc.reason)]
+        info = self._info
+        return [
+            Finding(what="engine", holds=True, detail=str(info.get("ServerVersion"))),
+            Finding(what="image", holds=True, detail=self._image),
+        ]
+
+    async def aclose(self) -> None:
+        """Close the connection to the engine."""
+        await self._engine.aclose()
