@@ -13,6 +13,10 @@ _RLIMIT_MSGQUEUE = 12
 _RLIMIT_NICE = 13
 _RLIMIT_RTPRIO = 14
 
+_UNKNOWN_TO_GVISOR = {_RLIMIT_SIGPENDING, _RLIMIT_MSGQUEUE, _RLIMIT_NICE, _RLIMIT_RTPRIO}
+"""It refuses to set them, and what they bound is in its own memory, not in the host's kernel
+(pkg/sentry/syscalls/linux/sys_rlimit.go, setableLimits)."""
+
 _THREAD_ADDRESS_SPACE = 160 * MIB
 """Of one thread: 8 MiB of stack, and what malloc reserves for its arena (128 MiB, see
 glibc's HEAP_MAX_SIZE; a first try to align takes twice 64 MiB)."""
@@ -48,7 +52,11 @@ def apply(limits: dict[str, int], *, count_processes: bool) -> None:
     for name, wanted in table(limits, count_processes=count_processes).items():
         _, hard = resource.getrlimit(name)
         value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(name, (value, value))
+        try:
+            resource.setrlimit(name, (value, value))
+        except ValueError:
+            if name not in _UNKNOWN_TO_GVISOR:
+                raise
 
 
 def offer_to_oom_killer() -> None:

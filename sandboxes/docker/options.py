@@ -16,6 +16,10 @@ USER_ID = 61_000
 """The uid and gid of the code. No package and no person has it (see embedded.inside.namespaces):
 1000 would be somebody's on most hosts, and the kernel counts some things by user."""
 
+KERNEL_THREADS = 448
+"""What gVisor itself may start, for 64 processes of a session: with less it dies when they start,
+and the session with it. A process inside is three or four of the engine's machine."""
+
 _SCRATCH_INODES = 8192
 _OOM_SCORE = 500  # as confinement.limits.OOM_SCORE: after the workers, before the host's own
 _PERIOD = 1_000_000_000  # nano CPUs of one processor
@@ -31,8 +35,12 @@ def create(
     labels: dict[str, str],
     cpus: float,
     runtime: str | None,
+    own_kernel: bool,
 ) -> dict[str, Any]:
-    """Return the arguments for `APIClient.create_container`."""
+    """Return the arguments for `APIClient.create_container`.
+
+    `own_kernel`: the runtime starts one, in processes that the limits are counted for too.
+    """
     return {
         "image": image,
         "name": name,
@@ -49,12 +57,12 @@ def create(
         "tty": False,
         # An image's own would start processes in the session, for ever.
         "healthcheck": {"test": ["NONE"]},
-        "host_config": _host_config(client, limits, cpus, runtime),
+        "host_config": _host_config(client, limits, cpus, runtime, own_kernel),
     }
 
 
 def _host_config(
-    client: APIClient, limits: Limits, cpus: float, runtime: str | None
+    client: APIClient, limits: Limits, cpus: float, runtime: str | None, own_kernel: bool
 ) -> dict[str, Any]:
     from docker.types import LogConfig, Ulimit
 
@@ -64,7 +72,7 @@ def _host_config(
         security_opt=["no-new-privileges:true"],  # seccomp unnamed: the engine's own profile
         read_only=True,
         tmpfs=_tmpfs(limits),
-        pids_limit=limits.processes,
+        pids_limit=limits.processes + (KERNEL_THREADS if own_kernel else 0),
         mem_limit=limits.all_bytes,
         memswap_limit=limits.all_bytes,  # of both together: no swap
         nano_cpus=int(cpus * _PERIOD),

@@ -13,6 +13,7 @@ from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 from bellglass.sandboxes.base import Finding, Limits, Sandbox
 from bellglass.sandboxes.bundle import CONFINEMENT, LOADER, RUNNER, bundle
 from bellglass.sandboxes.docker import container, images, options
+from bellglass.sandboxes.docker.diagnosis import findings, own_kernel, runtimes
 from bellglass.sandboxes.docker.engine import NAME, Engine
 from bellglass.sandboxes.docker.owner import OWNER, Found, Owner
 from bellglass.sandboxes.errors import SandboxUnavailable
@@ -131,6 +132,7 @@ class DockerSandbox(Sandbox):
                 labels=self._owner.labels(session_id),
                 cpus=min(self._cpus, self._info.get("NCPU") or self._cpus),
                 runtime=self._runtime,
+                own_kernel=self._own_kernel(),
             )
 
         self._live.add(place.name)
@@ -198,11 +200,15 @@ class DockerSandbox(Sandbox):
             await self.start()
         except SandboxUnavailable as exc:
             return [Finding(what="engine", holds=False, detail=exc.reason)]
-        info = self._info
         return [
-            Finding(what="engine", holds=True, detail=str(info.get("ServerVersion"))),
+            *findings(self._info, runtime=self._runtime),
             Finding(what="image", holds=True, detail=self._image),
         ]
+
+    def _own_kernel(self) -> bool:
+        """Whether the runtime of sessions puts a kernel between them and the host's."""
+        runtime = self._runtime or str(self._info.get("DefaultRuntime", ""))
+        return own_kernel(runtime, runtimes(self._info).get(runtime, {})) is not None
 
     async def aclose(self) -> None:
         """Close the connection to the engine."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import resource
 import signal
 import time
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
+
+_UNTOLD = itertools.count(1)
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICK = os.sysconf("SC_CLK_TCK")
@@ -25,10 +28,11 @@ def last_pid() -> int:
     """The newest process or thread id of this PID namespace.
 
     The last field of /proc/loadavg: while it stands still, nothing has been started. One small
-    read instead of a walk through /proc after every call.
+    read instead of a walk through /proc after every call. Where the kernel does not say (gVisor
+    has 0 there) each answer is a new one, and so the walk is made.
     """
     with open("/proc/loadavg", "rb", buffering=0) as file:
-        return int(file.read(100).split()[-1])
+        return int(file.read(100).split()[-1]) or -next(_UNTOLD)
 
 
 def reap() -> dict[int, int]:

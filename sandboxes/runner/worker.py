@@ -218,6 +218,9 @@ class Worker:
     def _stand_by(self, ours: socket.socket, theirs: socket.socket) -> None:
         """Be the checkpoint: take over the place of the control socket, and go on serving."""
         ours.close()
+        # A group of its own: an interrupt is not for it, and gVisor hangs up on a whole group in
+        # which one is stopped whenever another of it ends.
+        os.setpgid(0, 0)
         top = self._control.socket.fileno()
         os.dup2(theirs.fileno(), top, inheritable=False)
         theirs.close()
