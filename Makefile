@@ -16,8 +16,11 @@ demo: setup
 setup: $(VENV)/.installed
 	@$(BIN)/bellglass setup
 
+# Tests wait more than they compute: a few more at once than there are processors.
+WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 2)))
+
 test: setup lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

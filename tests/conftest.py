@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
+from absent import need
 
 from bellglass.sandboxes.base import Limits
 from bellglass.sandboxes.embedded import EmbeddedSandbox
@@ -32,12 +31,17 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="module", params=["zygote", "bubblewrap"])
-async def sandbox(request: pytest.FixtureRequest) -> AsyncGenerator[EmbeddedSandbox]:
+def launcher(request: pytest.FixtureRequest) -> Literal["zygote", "bubblewrap"]:
+    """Each launcher of the embedded sandbox."""
+    if request.param == "bubblewrap":
+        need("bwrap", "bubblewrap")
+        return "bubblewrap"
+    return "zygote"
+
+
+@pytest.fixture(scope="module")
+async def sandbox(launcher: Literal["zygote", "bubblewrap"]) -> AsyncGenerator[EmbeddedSandbox]:
     """The embedded sandbox, with each of its launchers."""
-    if request.param == "bubblewrap" and shutil.which("bwrap") is None:
-        if os.environ.get("CI"):
-            pytest.fail("bubblewrap is not installed, and in CI it has to be")
-        pytest.skip("bubblewrap is not installed")
-    sandbox = EmbeddedSandbox(LIMITS, launcher=request.param)
+    sandbox = EmbeddedSandbox(LIMITS, launcher=launcher)
     yield sandbox
     await sandbox.aclose()

@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TextIO
 
+import anyio
 import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
+from protocol.shared import SharedClients
 from protocol.support import (
     COMMAND,
     Connect,
@@ -34,6 +36,14 @@ async def wire() -> AsyncGenerator[Wire]:
         yield server
 
 
+@pytest.fixture(scope="module")
+async def lasting_wire() -> AsyncGenerator[Wire]:
+    """One server for all tests of a file after which it has to go on."""
+    with Wire() as server:
+        await server.initialize()
+        yield server
+
+
 @pytest.fixture(scope="session")
 def http_url() -> Generator[str]:
     """One server for every test that leaves the settings alone."""
@@ -51,6 +61,17 @@ def mode(request: pytest.FixtureRequest) -> tuple[str, str]:
 def nowhere() -> Generator[TextIO]:
     with open(os.devnull, "w") as file:
         yield file
+
+
+@pytest.fixture(scope="session")
+async def shared(nowhere: TextIO) -> AsyncGenerator[SharedClients]:
+    def open_client(era: str) -> AbstractAsyncContextManager[Client]:
+        parameters = StdioServerParameters(command=COMMAND, env=environment({}))
+        return connected(stdio_client(parameters, errlog=nowhere), era, seconds=None)
+
+    clients = SharedClients(open_client)
+    yield clients
+    await clients.aclose()
 
 
 @pytest.fixture
@@ -79,6 +100,15 @@ def connect(mode: tuple[str, str], nowhere: TextIO, request: pytest.FixtureReque
 
 
 @pytest.fixture
-async def client(connect: Connect) -> AsyncGenerator[Client]:
-    async with connect() as client:
-        yield client
+async def client(
+    mode: tuple[str, str], connect: Connect, shared: SharedClients
+) -> AsyncGenerator[Client]:
+    """A client without sessions yet, of a server that other tests have used."""
+    transport, era = mode
+    if transport == "http":
+        async with connect() as client:
+            yield client
+        return
+    with anyio.fail_after(100):
+        yield await shared.get(era)
+        await shared.leave(era)

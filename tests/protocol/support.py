@@ -154,8 +154,8 @@ def http_server(**settings: str) -> Generator[tuple[Server, str]]:
 
 
 @asynccontextmanager
-async def connected(target: Any, era: str) -> AsyncGenerator[Client]:
-    with anyio.fail_after(100):
+async def connected(target: Any, era: str, seconds: float | None = 100) -> AsyncGenerator[Client]:
+    with anyio.fail_after(seconds):
         async with Client(target, mode="legacy" if era == "legacy" else "auto") as client:
             yield client
 

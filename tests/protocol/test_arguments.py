@@ -48,8 +48,8 @@ async def test_unknown_tool_is_told_which_there_are(client: Client) -> None:
 
 
 @pytest.mark.parametrize("timeout", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
-async def test_time_limit_that_is_no_number_is_refused(wire: Wire, timeout: bytes) -> None:
-    answer = await wire.ask(
+async def test_time_limit_that_is_no_number_is_refused(lasting_wire: Wire, timeout: bytes) -> None:
+    answer = await lasting_wire.ask(
         b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"execute_python",'
         b'"arguments":{"code":"1","timeout":' + timeout + b"}}}"
     )

@@ -52,13 +52,13 @@ DEEP = b"[" * 20_000 + b"]" * 20_000
     ],
 )
 async def test_line_that_is_no_request_is_answered(
-    wire: Wire, line: bytes, code: int, request_id: int | None
+    lasting_wire: Wire, line: bytes, code: int, request_id: int | None
 ) -> None:
-    answer = await wire.ask(line)
+    answer = await lasting_wire.ask(line)
 
     assert answer["error"]["code"] == code
     assert answer["id"] == request_id
-    assert (await wire.ask(PING))["result"] == {}
+    assert (await lasting_wire.ask(PING))["result"] == {}
 
 
 def text_of_answer(answer: dict[str, Any]) -> str:
@@ -70,27 +70,29 @@ def text_of_answer(answer: dict[str, Any]) -> str:
     "literal", [rb'"ascii(\"\ud800\")"', b'"ascii(\\"\xff\\")"'], ids=["surrogate", "not-utf-8"]
 )
 async def test_text_that_is_no_text_is_repaired_and_the_request_served(
-    wire: Wire, literal: bytes
+    lasting_wire: Wire, literal: bytes
 ) -> None:
-    answer = await wire.ask(call(literal))
+    answer = await lasting_wire.ask(call(literal))
 
     assert r"\ufffd" in text_of_answer(answer)
 
 
 @pytest.mark.parametrize("code", [rb'"print(chr(0xd800))"', rb'"chr(0xd800) + chr(0)"'])
-async def test_surrogate_in_a_result_does_not_end_the_server(wire: Wire, code: bytes) -> None:
-    await wire.ask(call(code))
+async def test_surrogate_in_a_result_does_not_end_the_server(
+    lasting_wire: Wire, code: bytes
+) -> None:
+    await lasting_wire.ask(call(code))
 
-    assert (await wire.ask(PING))["result"] == {}
-
-
-async def test_blank_lines_are_let_pass(wire: Wire) -> None:
-    wire.send(b"\n  \r\n")
-
-    assert (await wire.ask(PING))["result"] == {}
+    assert (await lasting_wire.ask(PING))["result"] == {}
 
 
-async def test_standard_output_of_a_session_does_not_reach_the_wire(wire: Wire) -> None:
-    answer = await wire.ask(call(rb'"import os; os.write(1, b\"junk\\n\"); None"'))
+async def test_blank_lines_are_let_pass(lasting_wire: Wire) -> None:
+    lasting_wire.send(b"\n  \r\n")
+
+    assert (await lasting_wire.ask(PING))["result"] == {}
+
+
+async def test_standard_output_of_a_session_does_not_reach_the_wire(lasting_wire: Wire) -> None:
+    answer = await lasting_wire.ask(call(rb'"import os; os.write(1, b\"junk\\n\"); None"'))
 
     assert answer["id"] == 5

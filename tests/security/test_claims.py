@@ -15,12 +15,12 @@ async def test_an_answer_from_the_right_frames_leaves_nothing_running(target: Ta
     # The nonce is in the worker's memory: such an answer is a claim like any other of its values.
     execution = await target.python(
         """
-libc.prctl(15, b"forger", 0, 0, 0)
+be_marked()
 own_control().send({"nonce": own_nonce(), "status": "ok", "value": "FORGED"})
 while True: pass
 """
     )
-    await stands_still("forger")
+    await stands_still(target.mark)
 
     assert execution.value == "FORGED"
 
@@ -77,7 +77,7 @@ def lie(self, message, descriptors=()):
     if "checkpoint" in message:
         pid = os.fork()
         if pid == 0:
-            libc.prctl(15, b"poser", 0, 0, 0)
+            be_marked()
             while True: pass
         message = {**message, "checkpoint": pid}
         descriptors = (os.dup(0),)
@@ -86,7 +86,7 @@ type(control).send = lie
 """
     )
 
-    await stands_still("poser")
+    await stands_still(target.mark)
 
 
 async def test_a_child_that_falls_through_does_not_answer(lasting: Target) -> None:

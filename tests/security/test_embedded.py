@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from absent import need
 
 from bellglass.sandboxes.base import MIB, Limits
 from bellglass.sandboxes.embedded import EmbeddedSandbox
@@ -120,8 +121,8 @@ async def test_cancelling_at_any_moment_leaves_nothing(sandbox: EmbeddedSandbox)
         assert list(parent.glob(f"bellglass-{os.getpid()}-*-[0-9]*")) == []
 
 
-@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 async def test_cancelling_a_bubblewrap_at_any_moment_leaves_nothing() -> None:
+    need("bwrap", "bubblewrap")
     # Whoever has this number in its command line is of this test.
     size = 24 * MIB + os.getpid() * 4096
     sandbox = EmbeddedSandbox(Limits(disk_bytes=size), launcher="bubblewrap")
@@ -179,8 +180,8 @@ anyio.run(main)
 
 @pytest.mark.parametrize("launcher", ["zygote", "bubblewrap"])
 async def test_nothing_outlives_a_server_that_was_killed(launcher: str) -> None:
-    if launcher == "bubblewrap" and shutil.which("bwrap") is None:
-        pytest.skip("bubblewrap is not installed")
+    if launcher == "bubblewrap":
+        need("bwrap", "bubblewrap")
     server = subprocess.Popen(  # noqa: ASYNC220
         [sys.executable, "-c", SERVER, launcher], stdout=subprocess.PIPE, text=True
     )
@@ -228,10 +229,10 @@ async def test_without_its_python_it_says_what_to_do(launcher: str) -> None:
     assert "nothing was executed" in str(caught.value)
 
 
-@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
 async def test_a_setuid_bubblewrap_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    need("bwrap", "bubblewrap")
     copy = tmp_path / "bwrap"
     shutil.copy(shutil.which("bwrap") or "", copy)
     copy.chmod(0o4755)

@@ -88,7 +88,7 @@ if os.fork() == 0:
     if os.fork() == 0:
         for number in range(1, 65):
             attempt(signal.signal, number, signal.SIG_IGN)
-        libc.prctl(15, b"leftover", 0, 0, 0)
+        be_marked()
         while True: pass
     os._exit(0)
 os.wait()
@@ -99,20 +99,20 @@ async def test_a_daemon_is_swept(lasting: Target) -> None:
     execution = await lasting.python(DAEMON)
 
     assert execution.swept == 1
-    assert ticks_of("leftover") is None
+    assert ticks_of(lasting.mark) is None
 
 
 async def test_a_daemon_of_a_long_call_is_swept(lasting: Target) -> None:
     execution = await lasting.python(DAEMON + "time.sleep(0.1)")
 
     assert execution.swept == 1
-    assert ticks_of("leftover") is None
+    assert ticks_of(lasting.mark) is None
 
 
 async def test_a_daemon_of_a_call_that_crashed_is_swept(lasting: Target) -> None:
     await lasting.python(DAEMON + "os.abort()")
 
-    assert ticks_of("leftover") is None
+    assert ticks_of(lasting.mark) is None
 
 
 async def test_the_end_of_our_own_copy_is_not_laid_at_the_code(lasting: Target) -> None:
@@ -136,12 +136,12 @@ async def test_a_command_with_a_leading_dash_is_a_command(lasting: Target, comma
 
 async def test_jobs_of_bash_are_swept(lasting: Target) -> None:
     execution = await lasting.bash(
-        "printf leftover > /tmp/name; (cat /tmp/name > /proc/self/comm; trap '' TERM HUP INT;"
-        " while :; do :; done) & nohup setsid sleep 77 & disown -a"
+        f"printf {lasting.mark} > /tmp/name; (cat /tmp/name > /proc/self/comm;"
+        " trap '' TERM HUP INT; while :; do :; done) & nohup setsid sleep 77 & disown -a"
     )
 
     assert execution.swept >= 2
-    assert ticks_of("leftover") is None
+    assert ticks_of(lasting.mark) is None
 
 
 async def test_three_hundred_orphans_are_buried(lasting: Target) -> None:
@@ -183,29 +183,29 @@ threading.Thread(target=chatter, daemon=True).start()
 async def test_a_thread_burns_nothing_between_calls(target: Target) -> None:
     await target.python(
         """
-libc.prctl(15, b"spinner", 0, 0, 0)
+be_marked()
 def spin():
-    libc.prctl(15, b"spinner", 0, 0, 0)
+    be_marked()
     while True: pass
 threading.Thread(target=spin, daemon=True).start()
 """
     )
 
-    await stands_still("spinner")
+    await stands_still(target.mark)
 
 
 @pytest.mark.parametrize("when", ["before", "after_in_parent", "after_in_child"])
 async def test_a_hook_around_fork_burns_nothing_between_calls(target: Target, when: str) -> None:
     await target.python(
         f"""
-libc.prctl(15, b"hooked", 0, 0, 0)
+be_marked()
 def spin():
     while True: pass
 os.register_at_fork({when}=spin)
 """
     )
 
-    await stands_still("hooked")
+    await stands_still(target.mark)
 
 
 @pytest.mark.parametrize("when", ["before", "after_in_parent", "after_in_child"])
@@ -219,14 +219,14 @@ def hatch():
         hooked = True
         subprocess.Popen([sys.executable, "-c", '''
 import ctypes
-ctypes.CDLL(None).prctl(15, b"hatched", 0, 0, 0)
+ctypes.CDLL(None).prctl(15, b"{target.mark}", 0, 0, 0)
 while True: pass
 '''], start_new_session=True)
 os.register_at_fork({when}=hatch)
 """
     )
 
-    await until(lambda: ticks_of("hatched") is None)
+    await until(lambda: ticks_of(target.mark) is None)
 
 
 async def test_a_timer_does_not_write_into_the_next_call(target: Target) -> None:

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
-import shutil
 import signal
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import pytest
 from protocol.support import Wire, sandbox_processes
 from security.support import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
-
-
-@pytest.fixture(params=["zygote", "bubblewrap"])
-def launcher(request: pytest.FixtureRequest) -> str:
-    if request.param == "bubblewrap" and shutil.which("bwrap") is None:
-        if os.environ.get("CI"):
-            pytest.fail("bubblewrap is not installed, and in CI it has to be")
-        pytest.skip("bubblewrap is not installed")
-    return str(request.param)
 
 
 class Conversation:
@@ -149,12 +139,11 @@ async def test_a_killed_launcher_is_told_and_replaced(launcher: str) -> None:
 
 
 async def test_nothing_is_left_of_a_server_that_was_killed(launcher: str) -> None:
-    before = sandbox_processes()
+    before, mounts = sandbox_processes(), mounts_now()
     async with conversation(launcher) as talk:
         runner = await runner_of(talk, launcher)
         talk.start("time.sleep(60)")
         server = talk.wire.process
-        mounts = mounts_now()
         groups = groups_of(server.pid)
         server.kill()
         server.wait()
@@ -162,7 +151,7 @@ async def test_nothing_is_left_of_a_server_that_was_killed(launcher: str) -> Non
         await until(lambda: not named(talk.name) and state(runner) in ("", "Z"), 5)
         await until(lambda: not sandbox_processes() - before, 5)
 
-    assert mounts_now() == mounts
+    assert mounts_now() <= mounts
     # Empty groups remain where the server made some; the next server removes them.
     if any(group.exists() for group in groups):
         async with conversation(launcher) as talk:
@@ -182,8 +171,11 @@ def state(pid: int) -> str:
         return ""
 
 
-def mounts_now() -> str:
-    return Path("/proc/self/mountinfo").read_text()
+def mounts_now() -> set[str]:
+    """Mounts of this machine, but for those of containers, which others start and end meanwhile."""
+    theirs = re.compile(r"/(overlay2|rootfs|containers|containerd|netns)/")
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return {line for line in lines if not theirs.search(line)}
 
 
 def groups_of(pid: int) -> list[Path]:

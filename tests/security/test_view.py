@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,15 +73,6 @@ class Inside:
         execution = await self.session.run("python", {"code": code}, timeout=30)
         assert execution.status == "ok", execution
         return json.loads(execution.stdout.text)
-
-
-@pytest.fixture(scope="module", params=["zygote", "bubblewrap"])
-def launcher(request: pytest.FixtureRequest) -> str:
-    if request.param == "bubblewrap" and shutil.which("bwrap") is None:
-        if os.environ.get("CI"):
-            pytest.fail("bubblewrap is not installed, and in CI it has to be")
-        pytest.skip("bubblewrap is not installed")
-    return str(request.param)
 
 
 @pytest.fixture
