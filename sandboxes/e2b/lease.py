@@ -34,7 +34,7 @@ class Lease:
         while True:
             if self._running_since is None:
                 await self._changed.wait()
-            with anyio.move_on_after(max(1.0, self._left() - self.seconds * 2 / 3)):
+            with anyio.move_on_after(max(0.0, self._left() - self.seconds * 2 / 3)):
                 await self._changed.wait()
             if self._running_since is None:
                 continue
@@ -45,7 +45,7 @@ class Lease:
                     self.lost = exc
                     return
                 logger.warning("E2B: %s", exc)
-                await anyio.sleep(self.seconds / 12)
+                await anyio.sleep(self.seconds / 12)  # eight times before it runs out
 
     async def ensure(self) -> None:
         """Make sure that at least half of it is left, for a call that begins now."""

@@ -61,7 +61,7 @@ class Control:
             text = "you have reached the maximum number of concurrent E2B sandboxes"
             return refused(429, f"{text} ({self._engine.most})")
         machine = self._engine.create(body, request.headers.get("idempotency-key"))
-        return JSONResponse(machine.described(), 201)
+        return JSONResponse({} if self._engine.nonsense else machine.described(), 201)
 
     async def _get(self, request: Request) -> Response:
         machine = self._machine(request)

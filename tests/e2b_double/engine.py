@@ -37,10 +37,10 @@ class Machine:
         self.commands: dict[int, Command] = {}
         self.home = tempfile.mkdtemp(prefix="e2b-double-")
 
-    def write_profile(self, path: str) -> None:
+    def write_profile(self, path: str, more: str) -> None:
         """Say in which directories its programs are: a login shell sets a PATH of its own."""
         with open(f"{self.home}/.bash_profile", "w") as profile:
-            profile.write(f"export PATH='{path}'\n")
+            profile.write(f"export PATH='{path}'\n{more}\n")
 
     def described(self) -> dict[str, Any]:
         return {
@@ -100,10 +100,14 @@ class Engine:
         self.made = 0
         self.old = False
         """Speak only version 1 of the API."""
+        self.nonsense = False
+        """Answer the request for a machine with what is none."""
         self.forgets_memory = False
         """Resume without the processes that were running."""
         self.path = os.environ.get("PATH", "/usr/bin:/bin")
         """Of the commands that run in the machines."""
+        self.profile = ""
+        """What a login shell in them does first."""
 
     @property
     def running(self) -> list[Machine]:

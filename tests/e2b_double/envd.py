@@ -67,7 +67,7 @@ class Envd:
         message = _message(await request.body())
         config = message["process"]
         user = base64.b64decode(request.headers.get("authorization", "")[6:]).decode()
-        machine.write_profile(self._engine.path)
+        machine.write_profile(self._engine.path, self._engine.profile)
         environment = {"HOME": machine.home, "USER": user.rstrip(":"), "PATH": self._engine.path}
         environment |= config.get("envs") or {}
         argv = [config["cmd"], *config["args"]]

@@ -37,12 +37,15 @@ class Faults:
         self.waiting: list[Fault] = []
         self.requests: list[str] = []
         """Method and path of every request, as they came."""
+        self.headers: list[dict[str, str]] = []
+        """Those of every request."""
 
     def add(self, *faults: Fault) -> None:
         self.waiting += faults
 
-    def take(self, request: str) -> Fault | None:
+    def take(self, request: str, headers: dict[str, str]) -> Fault | None:
         self.requests.append(request)
+        self.headers.append(headers)
         for fault in self.waiting:
             if fault.fits(request):
                 fault.times -= 1

@@ -98,7 +98,8 @@ class _Faulty:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        fault = self._engine.faults.take(f"{scope['method']} {scope['path']}")
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        fault = self._engine.faults.take(f"{scope['method']} {scope['path']}", headers)
         if fault is not None:
             await asyncio.sleep(fault.delay)
             if fault.status:
@@ -108,6 +109,8 @@ class _Faulty:
 
         async def answered(message: Message) -> None:
             if fault is not None and fault.lose_answer:
+                # By way of uvicorn's bound method: ASGI has no word for this.
+                send.__self__.transport.abort()  # type: ignore[attr-defined]
                 raise Cut
             await send(message)
 

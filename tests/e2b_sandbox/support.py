@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from e2b_double import KEY
 
 from bellglass.sandboxes.base import Limits
@@ -15,7 +16,7 @@ from bellglass.sandboxes.embedded.python import find_python
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from e2b_double import Double
 
@@ -51,3 +52,10 @@ async def session_on(double: Double, **options: Any) -> AsyncGenerator[Session]:
 
 async def python(session: Session, code: str, timeout: float = 20) -> Execution:
     return await session.run("python", {"code": code}, timeout=timeout)
+
+
+async def until(holds: Callable[[], bool], seconds: float = 15) -> None:
+    """Wait for what the double gets to know from elsewhere."""
+    with anyio.fail_after(seconds):
+        while not holds():  # noqa: ASYNC110 - it happens in another process
+            await anyio.sleep(0.02)

@@ -52,7 +52,7 @@ class Relay:
         """The offset of its first byte."""
         self._next = 0
         """The offset of the first byte that is not in a line yet."""
-        self._outward = bytearray()
+        self._outward = bytearray(b"\n")  # a login shell may have begun a line
         """Lines to write."""
         self._ended = False
         """The runner has closed its end."""

@@ -1,0 +1,137 @@
+"""Idle sessions that sleep, and wake with what they had."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from e2b_double import Fault
+from e2b_sandbox.support import on, python, until
+
+from bellglass.sandboxes.sessions import Sessions
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from e2b_double import Double
+
+    from bellglass.sandboxes.base import Sandbox
+
+
+@asynccontextmanager
+async def sessions_on(double: Double, **options: Any) -> AsyncGenerator[Sessions]:
+    """Sessions that are idle after half a second."""
+    sandbox = on(double, **options)
+
+    async def choose() -> Sandbox:
+        return sandbox
+
+    async with Sessions.open_all(
+        choose, max_sessions=10, idle_seconds=0.5, age_seconds=60
+    ) as sessions:
+        yield sessions
+
+
+def states(double: Double) -> list[str]:
+    return [machine.state for machine in double.engine.machines.values()]
+
+
+async def test_an_idle_session_sleeps_and_wakes_with_its_variables(double: Double) -> None:
+    async with sessions_on(double, pause=True) as sessions:
+        session = await sessions.open()
+        await python(session, "x = 41")
+        await until(lambda: session.resting)
+        assert states(double) == ["paused"]
+        assert sessions.seconds_left(session) > 10
+        after = await python(session, "x + 1")
+        assert states(double) == ["running"]
+
+        await until(lambda: session.resting)
+        again = await python(session, "x + 2")
+
+    assert (after.value, after.state, after.notices) == ("42", "kept", [])
+    assert again.value == "43"
+    assert double.engine.made == 1
+    assert double.engine.machines == {}
+
+
+async def test_without_the_setting_an_idle_session_ends(double: Double) -> None:
+    async with sessions_on(double) as sessions:
+        session = await sessions.open()
+        await python(session, "x = 41")
+        await until(lambda: not sessions.list())
+        await until(lambda: not double.engine.machines)
+
+
+async def test_an_engine_that_cannot_pause_costs_the_idle_session(double: Double) -> None:
+    double.engine.faults.add(Fault("POST /sandboxes/*/pause", status=400, times=10))
+    async with sessions_on(double, pause=True) as sessions:
+        session = await sessions.open()
+        await python(session, "x = 41")
+        await until(lambda: not sessions.list())
+        await until(lambda: not double.engine.machines)
+
+
+async def test_an_engine_that_forgets_memory_is_told_and_nothing_runs_twice(
+    double: Double,
+) -> None:
+    double.engine.forgets_memory = True
+    async with sessions_on(double, pause=True) as sessions:
+        session = await sessions.open()
+        await python(session, "x = 41")
+        await until(lambda: session.resting)
+        after = await python(session, "x")
+        fresh = await python(session, "'x' in globals()")
+
+    assert after.status == "lost"
+    assert "did not come back" in after.notices[0]
+    assert fresh.value == "False"
+
+
+async def test_a_paused_sandbox_that_is_gone_is_told(double: Double) -> None:
+    async with sessions_on(double, pause=True) as sessions:
+        session = await sessions.open()
+        await python(session, "x = 41")
+        await until(lambda: session.resting)
+        [machine] = double.engine.machines.values()
+        double.do(double.engine.kill(machine))
+        after = await python(session, "x")
+
+    assert after.status == "lost"
+    assert "did not come back" in after.notices[0]
+
+
+async def test_closing_a_paused_session_ends_its_sandbox(double: Double) -> None:
+    async with sessions_on(double, pause=True) as sessions:
+        session = await sessions.open()
+        await python(session, "1")
+        await until(lambda: session.resting)
+        await sessions.close(session.id)
+        await until(lambda: not double.engine.machines)
+
+
+async def test_a_paused_sandbox_is_not_renewed_and_not_paid_for(double: Double) -> None:
+    async with sessions_on(double, pause=True, lease_seconds=3) as sessions:
+        session = await sessions.open()
+        await python(session, "1")
+        await until(lambda: session.resting)
+        renewals = double.engine.faults.count("POST /sandboxes/*/timeout")
+        used = session.used_seconds
+        await anyio.sleep(1.5)
+        assert session.used_seconds == used
+        assert double.engine.faults.count("POST /sandboxes/*/timeout") == renewals
+        assert (await python(session, "6 * 7")).value == "42"
+
+
+async def test_a_sandbox_that_somebody_else_paused_is_woken(double: Double) -> None:
+    async with sessions_on(double, pause=True) as sessions:
+        sessions.idle_seconds = 60
+        session = await sessions.open()
+        await python(session, "x = 41")
+        [machine] = double.engine.machines.values()
+        double.call(machine.pause)
+        await until(lambda: states(double) == ["running"])
+        after = await python(session, "x + 1")
+
+    assert after.value == "42"
