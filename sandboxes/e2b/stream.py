@@ -27,6 +27,7 @@ RECONNECT_SECONDS = 30.0
 """For a cut connection to be there again, before the place is given up."""
 
 DISCONNECT_SECONDS = 1.0
+ENDING_SECONDS = 2.0
 
 _ERROR_CHARACTERS = 300
 
@@ -61,7 +62,16 @@ class CommandStream(ByteStream):
         """
         self._handle = await self._machine.start(command, self._feed, self._note_error)
         self._pid = self._handle.pid
-        await self._machine.send(self._pid, first, repeat=False)
+        try:
+            await self._machine.send(self._pid, first, repeat=False)
+        except E2BError:
+            # It may have ended before it read anything, and then knows better why.
+            with anyio.move_on_after(ENDING_SECONDS):
+                await self._heard_out()
+            await self._disconnect()
+            if self._reason:
+                raise E2BError("request", "start the runner", self._reason) from None
+            raise
 
     # --- what arrives
 

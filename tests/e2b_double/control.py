@@ -108,7 +108,8 @@ class Control:
         found = [
             machine.detailed()
             for machine in self._engine.machines.values()
-            if machine.state in states and wanted.items() <= machine.metadata.items()
+            if self._engine.ignores_filter
+            or (machine.state in states and wanted.items() <= machine.metadata.items())
         ]
         start, limit = int(query.get("nextToken", 0)), int(query.get("limit", 100))
         more = {"x-next-token": str(start + limit)} if len(found) > start + limit else None

@@ -31,6 +31,7 @@ class Machine:
         self.token = "envd_" + secrets.token_hex(16)
         self.request = request
         self.metadata: dict[str, str] = request.get("metadata") or {}
+        self.domain: str | None = None
         self.state = "running"
         self.started = time.time()
         self.ends = self.started + request.get("timeout", 15)
@@ -49,7 +50,7 @@ class Machine:
             "clientID": "double",
             "envdVersion": ENVD_VERSION,
             "envdAccessToken": self.token,
-            "domain": None,
+            "domain": self.domain,
         }
 
     def detailed(self) -> dict[str, Any]:
@@ -100,6 +101,12 @@ class Engine:
         self.made = 0
         self.old = False
         """Speak only version 1 of the API."""
+        self.domain: str | None = None
+        """Where machines are, as the engine says."""
+        self.tokens: list[str] = []
+        """Of all machines that there have been."""
+        self.ignores_filter = False
+        """List all machines, whatever was asked for."""
         self.nonsense = False
         """Answer the request for a machine with what is none."""
         self.forgets_memory = False
@@ -117,6 +124,8 @@ class Engine:
         if key is not None and key in self.made_by_key:
             return self.made_by_key[key]
         machine = Machine(request)
+        machine.domain = self.domain
+        self.tokens.append(machine.token)
         self.machines[machine.id] = machine
         self.made += 1
         if key is not None:

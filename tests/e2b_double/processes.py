@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 from functools import cache
 from pathlib import Path
@@ -21,11 +22,11 @@ READ = 32 * 1024
 def wrapper() -> tuple[str, ...]:
     """Return what goes before a command: a pid namespace ends with its first process."""
     user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
-    command = ("unshare", *user, "--pid", "--fork", "--kill-child", "--mount-proc")
-    try:
-        status = os.spawnvp(os.P_WAIT, command[0], [*command, "true"])
-    except OSError:
+    program = shutil.which("unshare")
+    if program is None:
         return ()
+    command = (program, *user, "--pid", "--fork", "--kill-child", "--mount-proc")
+    status = os.spawnv(os.P_WAIT, program, [*command, "true"])
     return command if status == 0 else ()
 
 

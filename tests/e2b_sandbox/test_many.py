@@ -1,0 +1,75 @@
+"""Many sessions at once, and how many there may be."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from e2b_sandbox.support import on, python
+
+from bellglass.sandboxes.e2b.admission import Admission
+from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.sandboxes.session import Session
+
+if TYPE_CHECKING:
+    from e2b_double import Double
+
+MANY = 30
+
+
+async def test_thirty_sessions_at_once_share_nothing_and_leave_nothing(double: Double) -> None:
+    sandbox = on(double)
+    values: dict[int, str | None] = {}
+
+    async def one(number: int) -> None:
+        async with Session.open(sandbox) as session:
+            await python(session, f"x = {number}; open('f', 'w').write('{number}')", timeout=60)
+            values[number] = (await python(session, "x, open('f').read()", timeout=60)).value
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(MANY):
+            tasks.start_soon(one, number)
+    await sandbox.aclose()
+
+    assert values == {number: str((number, str(number))) for number in range(MANY)}
+    assert double.engine.made == MANY
+    assert double.engine.machines == {}
+
+
+async def test_one_more_than_allowed_is_refused_at_once(double: Double) -> None:
+    sandbox = on(double, sandboxes=1)
+    async with Session.open(sandbox) as one, Session.open(sandbox) as other:
+        await python(one, "1")
+        started = time.monotonic()
+        with pytest.raises(SandboxUnavailable, match="all 1 sandboxes"):
+            await python(other, "1")
+        took = time.monotonic() - started
+
+    assert took < 1
+    assert double.engine.made == 1
+    await sandbox.aclose()
+
+
+async def test_the_room_of_an_ended_sandbox_is_free_again(double: Double) -> None:
+    sandbox = on(double, sandboxes=1)
+    for _ in range(3):
+        async with Session.open(sandbox) as session:
+            assert (await python(session, "6 * 7")).value == "42"
+    await sandbox.aclose()
+
+
+async def test_sandboxes_are_asked_for_at_the_given_pace() -> None:
+    admission = Admission(100, per_second=20)
+    times = []
+    for _ in range(30):
+        await admission.turn()
+        times.append(time.monotonic())
+
+    # The first twenty may come at once; from then on one every twentieth of a second.
+    assert times[18] - times[0] < times[29] - times[19]
+    gaps = [after - before for before, after in itertools.pairwise(times[20:])]
+    assert 0.03 < statistics.median(gaps) < 0.2

@@ -1,0 +1,204 @@
+"""What is left of servers that died, and whose it is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from e2b_double import KEY, Fault
+from e2b_sandbox.support import on, python, session_on, until
+from protocol.support import Wire
+
+from bellglass.sandboxes.e2b import orphans
+from bellglass.sandboxes.e2b.owner import Owner
+from bellglass.sandboxes.session import Session
+
+if TYPE_CHECKING:
+    from e2b_double import Double
+    from e2b_double.engine import Machine
+
+LEASE = "15"
+
+
+def server_on(double: Double, **settings: str) -> Wire:
+    given = {
+        "BELLGLASS_SANDBOX": "e2b",
+        "BELLGLASS_E2B_API_URL": double.url,
+        "BELLGLASS_E2B_SANDBOX_URL": double.url,
+        "BELLGLASS_E2B_LEASE_SECONDS": LEASE,
+        "E2B_API_KEY": KEY,
+    }
+    return Wire(**{**given, **settings})
+
+
+async def call(wire: Wire, code: str, number: int = 7) -> str:
+    params = {"name": "execute_python", "arguments": {"code": code}}
+    wire.send({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params})
+    with anyio.fail_after(40):
+        while (message := await wire.receive()).get("id") != number:
+            pass
+    return "\n".join(block.get("text", "") for block in message["result"]["content"])
+
+
+def machines(double: Double) -> set[str]:
+    return set(double.engine.machines)
+
+
+async def test_the_next_server_ends_what_a_killed_one_left(double: Double) -> None:
+    with server_on(double) as first:
+        await first.initialize()
+        assert "42" in await call(first, "6 * 7")
+        left = machines(double)
+        assert len(left) == 1
+        first.process.kill()
+        first.process.wait()
+
+    with server_on(double) as second:
+        await second.initialize()
+        assert "43" in await call(second, "6 * 7 + 1")
+        await until(lambda: not left & machines(double), 10)
+        assert len(machines(double)) == 1
+        second.process.stdin.close()  # type: ignore[union-attr]
+        await second.ended(10)
+
+    await until(lambda: not machines(double), 5)
+
+
+async def test_what_a_killed_server_left_ends_with_its_lease(double: Double) -> None:
+    with server_on(double) as server:
+        await server.initialize()
+        await call(server, "1")
+        server.process.kill()
+        server.process.wait()
+
+    await until(lambda: not machines(double), float(LEASE) + 5)
+
+
+async def test_two_servers_leave_each_others_sandboxes_alone(double: Double) -> None:
+    with server_on(double) as one, server_on(double) as other:
+        for wire in (one, other):
+            await wire.initialize()
+            await call(wire, "x = 42")
+        assert len(machines(double)) == 2
+        # Each has looked for orphans by now, with the other's there to see.
+        await until(lambda: double.engine.faults.count("GET /v2/sandboxes") >= 2)
+        assert "42" in await call(one, "x", 8)
+        assert "42" in await call(other, "x", 8)
+        assert len(machines(double)) == 2
+
+
+async def test_the_log_tells_the_time_used_and_no_secret(double: Double) -> None:
+    with server_on(double) as server:
+        await server.initialize()
+        text = await call(server, "1")
+        session_id = text.rpartition("session_id: ")[2].strip()
+        server.process.stdin.close()  # type: ignore[union-attr]
+        await server.ended(10)
+        assert server.process.stderr is not None
+        log = server.process.stderr.read().decode()
+
+    assert "its session used" in log
+    for secret in (KEY, session_id, *double.engine.tokens):
+        assert secret not in log
+
+
+def marked(double: Double, marks: dict[str, str], **more: Any) -> str:
+    request = {"templateID": "base", "timeout": 600, "metadata": marks, **more}
+    machine: Machine = double.call(double.engine.create, request, None)
+    return machine.id
+
+
+def dead() -> Owner:
+    """A process of this machine that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    stat = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    owner = Owner(Owner.this().host, f"{process.pid}-{stat[19]}")
+    assert not owner.is_dead()
+    process.communicate(b"\n")
+    return owner
+
+
+async def swept(double: Double) -> set[str]:
+    sandbox = on(double)
+    await orphans.sweep(await sandbox._sdk(), sandbox.endpoint, sandbox._owner, set())
+    return machines(double)
+
+
+async def test_only_what_is_certainly_left_over_is_ended(double: Double) -> None:
+    now = time.time()
+    this, later = Owner.this(), now + 600
+    others = {
+        marked(double, {}),
+        marked(double, {"app": "something else"}),
+        marked(double, orphans.metadata(Owner("another", "1-1"), "p", "s", later)),
+        marked(double, {"bellglass": "2"}),
+    }
+    ours = {
+        marked(double, orphans.metadata(this, "forgotten", "s", later)),
+        marked(double, orphans.metadata(dead(), "p", "s", later)),
+        marked(double, orphans.metadata(Owner("another", "1-1"), "p", "s", now - 7200)),
+    }
+
+    assert await swept(double) == others
+    assert not ours & machines(double)
+
+
+async def test_an_engine_that_ignores_the_filter_loses_nobody_elses(double: Double) -> None:
+    double.engine.ignores_filter = True
+    foreign = marked(double, {"app": "something else"})
+
+    assert await swept(double) == {foreign}
+
+
+async def test_all_pages_of_the_list_are_looked_at(double: Double) -> None:
+    for number in range(230):
+        marked(double, orphans.metadata(Owner.this(), f"{number}", "s", time.time() + 600))
+
+    assert await swept(double) == set()
+
+
+async def test_a_paused_one_that_was_left_is_ended(double: Double) -> None:
+    left = marked(double, orphans.metadata(dead(), "p", "s", time.time() + 600))
+    double.call(double.engine.machines[left].pause)
+
+    assert await swept(double) == set()
+
+
+async def test_a_sandbox_that_would_not_end_is_ended_later(double: Double) -> None:
+    double.engine.faults.add(Fault("DELETE /sandboxes/*", status=500))
+    sandbox = on(double)
+    async with Session.open(sandbox) as session:
+        await python(session, "1")
+    assert len(machines(double)) == 1
+    await sandbox.aclose()
+
+    assert machines(double) == set()
+
+
+async def test_a_cancelled_start_leaves_nothing(double: Double) -> None:
+    double.engine.faults.add(Fault("POST /v2/sandboxes", delay=1))
+    async with session_on(double) as session:
+        with anyio.move_on_after(0.5):
+            await python(session, "1")
+
+    await until(lambda: double.engine.faults.count("POST /v2/sandboxes") == 1)
+    await anyio.sleep(1.5)
+    assert machines(double) == set()
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/ns/pid"), reason="needs Linux")
+def test_a_process_is_told_from_a_later_one_of_its_number() -> None:
+    this = Owner.this()
+    number = this.process.partition("-")[0]
+
+    assert not this.is_dead()
+    assert Owner(this.host, f"{number}-1").is_dead()
+    assert Owner(this.host, "4194999-1").is_dead()
+    assert not Owner("another host", "4194999-1").is_dead()
+    assert not Owner(this.host, "nonsense").is_dead()
