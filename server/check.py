@@ -36,5 +36,22 @@ async def _check(backend: str, settings: Settings) -> int:
         else:
             sys.stdout.write(f"ok      {name}\n")
         sys.stdout.flush()
+    await _say_what_lacks(backend, settings)
     sys.stdout.write(f"{len(CHECKS) - failed} of {len(CHECKS)} checks held.\n")
     return 1 if failed else 0
+
+
+async def _say_what_lacks(backend: str, settings: Settings) -> None:
+    """Name what the backend has found out that does not hold here, beside the contract."""
+    try:
+        sandbox = create(backend, settings)
+        try:
+            with anyio.fail_after(CHECK_SECONDS):
+                findings = await sandbox.diagnose()
+        finally:
+            await sandbox.aclose()
+    except (SandboxError, TimeoutError):
+        return  # the checks have said so
+    for finding in findings:
+        if not finding.holds:
+            sys.stdout.write(f"lacks   {finding.what}: {finding.detail}\n")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from bellglass.sandboxes.base import Finding
-from bellglass.sandboxes.e2b.calls import bounded
 from bellglass.sandboxes.e2b.errors import E2BError
-from bellglass.sandboxes.e2b.machine import REQUEST_SECONDS, Machine
+from bellglass.sandboxes.e2b.machine import Machine
+from bellglass.sandboxes.e2b.orphans import first_page
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.e2b.endpoint import Endpoint
@@ -25,7 +25,9 @@ async def findings(endpoint: Endpoint, client: Any) -> list[Finding]:
         Finding(what="control plane", holds=True, detail=endpoint.api),
         Finding(what="sandboxes at", holds=True, detail=endpoint.sandboxes),
         Finding(what="template", holds=True, detail=endpoint.template),
-        await _finding("lists sandboxes, so that lost ones are found", _lists(endpoint, client)),
+        await _finding(
+            "lists sandboxes, so that lost ones are found", first_page(client, endpoint)
+        ),
     ]
     try:
         machine = await Machine.create(client, endpoint, {"bellglass-trial": "1"}, _TRIAL_LEASE)
@@ -42,12 +44,6 @@ async def findings(endpoint: Endpoint, client: Any) -> list[Finding]:
 
 def sdk_versions() -> str:
     return ", ".join(f"{name} {version(name)}" for name in ("e2b", "e2b-code-interpreter"))
-
-
-async def _lists(endpoint: Endpoint, client: Any) -> None:
-    secrets = (endpoint.key, *endpoint.headers.values())
-    pages = client.list(limit=1)
-    await bounded("list sandboxes", pages.next_items, seconds=REQUEST_SECONDS, secrets=secrets)
 
 
 async def _sleeps(machine: Machine) -> None:

@@ -74,6 +74,15 @@ async def sweep(client: Any, endpoint: Endpoint, owner: Owner, live: Collection[
     return ended
 
 
+async def first_page(client: Any, endpoint: Endpoint) -> None:
+    """Ask for a list, to see that the engine answers.
+
+    Raises:
+        E2BError: It does not.
+    """
+    await _page(client.list(limit=1), (endpoint.key, *endpoint.headers.values()))
+
+
 async def _all_of_ours(client: Any, secrets: tuple[str, ...]) -> list[Any]:
     from e2b_code_interpreter import SandboxQuery
 
@@ -82,10 +91,13 @@ async def _all_of_ours(client: Any, secrets: tuple[str, ...]) -> list[Any]:
     for _ in range(_PAGES):
         if not pages.has_next:
             break
-        found += await bounded(
-            "list sandboxes", pages.next_items, seconds=REQUEST_SECONDS, secrets=secrets
-        )
+        found += await _page(pages, secrets)
     return found
+
+
+async def _page(pages: Any, secrets: tuple[str, ...]) -> Any:
+    what = "list sandboxes"
+    return await bounded(what, pages.next_items, seconds=REQUEST_SECONDS, secrets=secrets)
 
 
 def _left_over(info: Any, owner: Owner, live: Collection[str]) -> bool:

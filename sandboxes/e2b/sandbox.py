@@ -67,7 +67,7 @@ class E2BSandbox(Sandbox):
         sandboxes: int = 64,
         per_second: float = 5,
     ) -> None:
-        """Nothing is sent before the first connect.
+        """Nothing is sent before the first start or connect.
 
         `pause`: let sandboxes of idle sessions sleep. `age_seconds`: no session gets older.
         `sandboxes`, `per_second`: how many there may be at one time, and be made in a second.
@@ -101,6 +101,13 @@ class E2BSandbox(Sandbox):
         """Seconds that sandboxes of a session have run which have ended."""
         self._doubt = anyio.Event()
         """Something may be left over that should be ended."""
+
+    async def start(self) -> None:
+        """Ask the engine for its list: that it is there, and takes the key. Makes nothing."""
+        try:
+            await orphans.first_page(await self._sdk(), self.endpoint)
+        except E2BError as exc:
+            raise SandboxUnavailable(_NAME, f"{exc}") from None
 
     # --- a place
 
@@ -186,6 +193,8 @@ class E2BSandbox(Sandbox):
         """Refuse a place that lacks a part of its confinement."""
         if missing := ready.missing():
             raise SandboxUnavailable(_NAME, f"a place came up without {', '.join(missing)}.")
+        if ready.writable_disks:
+            raise SandboxUnavailable(_NAME, "code can write to a disk of the machine.")
 
     def facts(self) -> dict[str, str]:
         """Name the engine and the template."""

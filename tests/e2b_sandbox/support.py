@@ -59,3 +59,14 @@ async def until(holds: Callable[[], bool], seconds: float = 15) -> None:
     with anyio.fail_after(seconds):
         while not holds():  # noqa: ASYNC110 - it happens in another process
             await anyio.sleep(0.02)
+
+
+def settings_for(double: Double) -> dict[str, str]:
+    """Return the variables of a server that uses the double."""
+    return {
+        "BELLGLASS_SANDBOX": "e2b",
+        "BELLGLASS_E2B_API_URL": double.url,
+        "BELLGLASS_E2B_SANDBOX_URL": double.url,
+        "BELLGLASS_E2B_PER_SECOND": "100",
+        "E2B_API_KEY": KEY,
+    }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from e2b_double import KEY, Fault
-from e2b_sandbox.support import on, python, session_on, until
+from e2b_sandbox.support import on, python, session_on, settings_for, until
 from protocol.support import Wire
 
 from bellglass.sandboxes.e2b import orphans
@@ -27,13 +27,7 @@ LEASE = "15"
 
 
 def server_on(double: Double, **settings: str) -> Wire:
-    given = {
-        "BELLGLASS_SANDBOX": "e2b",
-        "BELLGLASS_E2B_API_URL": double.url,
-        "BELLGLASS_E2B_SANDBOX_URL": double.url,
-        "BELLGLASS_E2B_LEASE_SECONDS": LEASE,
-        "E2B_API_KEY": KEY,
-    }
+    given = {**settings_for(double), "BELLGLASS_E2B_LEASE_SECONDS": LEASE}
     return Wire(**{**given, **settings})
 
 

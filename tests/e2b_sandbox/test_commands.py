@@ -1,0 +1,80 @@
+"""What an operator sees: `bellglass doctor`, `bellglass check`, and the list of sessions."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from e2b_double import KEY, Double, Fault
+from e2b_sandbox.support import settings_for, until
+from mcp import StdioServerParameters
+from mcp.client.stdio import stdio_client
+from protocol.support import COMMAND, connected, environment, text_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def run(double: Double, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    command = [COMMAND, *arguments]
+    given = environment({**settings_for(double), **settings})
+    return subprocess.run(command, capture_output=True, text=True, env=given, timeout=110)
+
+
+def test_doctor_says_what_an_engine_can(double: Double) -> None:
+    done = run(double, "doctor")
+
+    assert done.returncode == 0, done.stderr
+    for found in ("yes e2b: Python 3", "yes renews leases", "yes lets sandboxes sleep and wake"):
+        assert found in done.stdout
+    assert double.url in done.stdout
+    assert KEY not in done.stdout + done.stderr
+    assert double.engine.machines == {}
+
+
+def test_doctor_says_what_an_engine_lacks(double: Double) -> None:
+    double.engine.faults.add(
+        Fault("POST /sandboxes/*/pause", status=400, message="no snapshots here", times=9)
+    )
+    done = run(double, "doctor")
+
+    assert done.returncode == 0, done.stderr
+    assert "-   lets sandboxes sleep and wake" in done.stdout
+    assert "no snapshots here" in done.stdout
+
+
+def test_doctor_says_that_a_key_is_wrong(double: Double, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("e2b_wrong\n")
+    done = run(double, "doctor", BELLGLASS_E2B_KEY_FILE=str(file))
+
+    assert done.returncode == 1
+    assert "does not take the key" in done.stdout
+    assert "e2b_wrong" not in done.stdout + done.stderr
+
+
+def test_check_names_the_sdk_for_an_old_engine() -> None:
+    with Double(old=True) as double:
+        done = run(double, "check", "e2b")
+
+    assert done.returncode == 1
+    assert '"e2b==2.50.0"' in done.stdout
+    assert "lacks   makes sandboxes" in done.stdout
+    assert "0 of" in done.stdout
+
+
+async def test_the_list_of_sessions_tells_paid_time_and_pauses(double: Double) -> None:
+    settings = {**settings_for(double), "BELLGLASS_E2B_PAUSE": "true"}
+    settings["BELLGLASS_IDLE_SECONDS"] = "1"
+    server = StdioServerParameters(command=COMMAND, env=environment(settings))
+    async with connected(stdio_client(server), "legacy") as client:
+        await client.call_tool("execute_python", {"code": "x = 41"})
+        listed = text_of(await client.call_tool("list_sessions", {}))
+        machine = next(iter(double.engine.machines.values()))
+        await until(lambda: machine.state == "paused")
+        asleep = text_of(await client.call_tool("list_sessions", {}))
+        after = text_of(await client.call_tool("execute_python", {"code": "x + 1"}))
+
+    assert "s of paid time used" in listed
+    assert "paused" in asleep
+    assert "42" in after
