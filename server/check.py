@@ -29,9 +29,13 @@ async def _check(backend: str, settings: Settings) -> int:
                     await run(sandbox)
             finally:
                 await sandbox.aclose()
-        except (AssertionError, SandboxError, TimeoutError) as exc:
+        except Exception as exc:
+            # Out of a session it comes in the group of a task group.
+            cause = _cause(exc)
+            if not isinstance(cause, (AssertionError, SandboxError, TimeoutError)):
+                raise
             failed += 1
-            reason = str(exc).strip() or type(exc).__name__
+            reason = str(cause).strip() or type(cause).__name__
             sys.stdout.write(f"FAILED  {name}\n        {reason}\n")
         else:
             sys.stdout.write(f"ok      {name}\n")
@@ -39,6 +43,12 @@ async def _check(backend: str, settings: Settings) -> int:
     await _say_what_lacks(backend, settings)
     sys.stdout.write(f"{len(CHECKS) - failed} of {len(CHECKS)} checks held.\n")
     return 1 if failed else 0
+
+
+def _cause(exc: Exception) -> Exception:
+    while isinstance(exc, ExceptionGroup):
+        exc = exc.exceptions[0]
+    return exc
 
 
 async def _say_what_lacks(backend: str, settings: Settings) -> None:
