@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-FOLDERS := server tools sandboxes sandboxes/runner sandboxes/runner/checking sandboxes/runner/testing \
+FOLDERS := server tools tools/explaining sandboxes sandboxes/runner sandboxes/runner/checking \
+	sandboxes/runner/explaining sandboxes/runner/testing \
 	sandboxes/conformance sandboxes/confinement sandboxes/docker sandboxes/docker/inside \
 	sandboxes/e2b sandboxes/e2b/inside \
 	sandboxes/embedded sandboxes/embedded/inside sandboxes/image

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 RUNNER = (
     "bellglass.sandboxes.runner",
     "bellglass.sandboxes.runner.checking",
+    "bellglass.sandboxes.runner.explaining",
     "bellglass.sandboxes.runner.testing",
 )
 """What every backend ships."""

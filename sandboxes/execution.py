@@ -47,6 +47,7 @@ def decoded_png(data: object) -> bytes:
 Png = Annotated[bytes, BeforeValidator(decoded_png), Field(max_length=600_000)]
 
 CleanStr = Annotated[str, BeforeValidator(_cleaned_text)]
+ShortStr = Annotated[CleanStr, Field(max_length=1_000)]
 CleanJson = Annotated[JsonValue, BeforeValidator(cleaned)]
 
 Status = Literal["ok", "error", "exit", "timeout", "cancelled", "oom", "killed", "crashed", "lost"]
@@ -74,8 +75,23 @@ class ExecutionError(_Report):
     name: CleanStr = Field(max_length=1_000)
     message: CleanStr = Field(max_length=100_000)
     traceback: CleanStr = Field(max_length=100_000)
+    """The way to it: lines of the user's own code, frames of libraries folded, what came before."""
     line: int | None = Field(default=None, ge=0)
     """Line of the given code that raised it or called what raised it."""
+    where: CleanStr = Field(default="", max_length=1_000)
+    """Where in the user's code it was raised, in words: line, file, function."""
+    code: CleanStr = Field(default="", max_length=2_000)
+    """The lines around that place, numbered."""
+    values: dict[ShortStr, ShortStr] = Field(default={}, max_length=20)
+    """What the names on that line stood for."""
+    wanted: ShortStr = ""
+    """What was asked for and is not there: a name, a key, a file, a module."""
+    subject: ShortStr = ""
+    """What it was asked of; of a division by zero, the divisor."""
+    near: list[ShortStr] = Field(default=[], max_length=20)
+    """What is there and much like it."""
+    there: list[ShortStr] = Field(default=[], max_length=20)
+    """What is there."""
 
 
 class Execution(_Report):

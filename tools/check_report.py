@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, Field, ValidationError
 
 from bellglass.sandboxes.errors import SessionLost
-from bellglass.tools.rendering import shortened
+from bellglass.tools.explaining.text import shortened
 from bellglass.tools.results import Finding, Language, Risk, Validation
 
 if TYPE_CHECKING:

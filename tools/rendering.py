@@ -9,7 +9,15 @@ from mcp.types import CallToolResult, ImageContent, TextContent
 
 from bellglass.sandboxes.base import MIB
 from bellglass.sandboxes.session import RESTARTED
-from bellglass.tools.hints import hint_for
+from bellglass.tools.explaining.hints import hint_for
+from bellglass.tools.explaining.text import (
+    TEXT,
+    error_parts,
+    error_record,
+    first_line,
+    place,
+    shortened,
+)
 from bellglass.tools.session_files import link_to_output, reads_links
 
 if TYPE_CHECKING:
@@ -23,9 +31,6 @@ if TYPE_CHECKING:
     from bellglass.tools.workbench import Workbench
 
 RECORD = "bellglass/execution"
-TEXT_CHARACTERS = 9_000
-"""Of a value or a traceback. The runner cuts them shorter, and says by how much: cut again here,
-they would lose those words."""
 
 
 def rendered(
@@ -42,7 +47,8 @@ def rendered(
     shown = execution.stdout.text or execution.stderr.text or execution.value is not None
     if execution.status == "ok" and not shown and not execution.images:
         parts.insert(0, "(no output: there was nothing to run)" if empty else "(no output)")
-    if hint := hint_for(execution, fresh=session.calls <= 1):
+    hint = hint_for(execution, bench.limits, fresh=session.calls <= 1)
+    if hint:
         parts.append(hint)
     parts.append(f"session_id: {session.id}")
     failed = execution.status not in ("ok", "cancelled")
@@ -54,7 +60,7 @@ def rendered(
     return CallToolResult(
         content=content,
         is_error=failed and bench.errors_as_tool_errors,
-        _meta={RECORD: record(execution, session)},
+        _meta={RECORD: record(execution, session, hint)},
     )
 
 
@@ -63,7 +69,7 @@ def _image(picture: bytes) -> ImageContent:
     return ImageContent(type="image", data=data, mime_type="image/png")
 
 
-def record(execution: Execution, session: Session) -> dict[str, Any]:
+def record(execution: Execution, session: Session, hint: str | None = None) -> dict[str, Any]:
     """Return what a program may want to know of an execution."""
     files = {
         name: {"path": output.file, "bytes": output.file_bytes}
@@ -82,6 +88,7 @@ def record(execution: Execution, session: Session) -> dict[str, Any]:
         "files": files,
         "state": execution.state,
         "swept": execution.swept,
+        "error": error_record(execution.error, hint) if execution.error is not None else None,
         "sandbox": session.facts(),
     }
 
@@ -90,14 +97,16 @@ def _parts(execution: Execution, bench: Workbench, timeout: float) -> Iterator[s
     failed = execution.status != "ok"
     if failed:
         yield f"{_outcome(execution, bench, timeout)}{_state(execution)}"
-    if execution.error is not None and execution.error.traceback:
-        yield shortened(execution.error.traceback.rstrip("\n"), TEXT_CHARACTERS)
+    if execution.error is not None and execution.status != "exit":
+        yield from error_parts(execution.error)
+    elif execution.error is not None and execution.error.name == "SystemExit":
+        yield shortened(execution.error.message, TEXT)
     if execution.stdout.text:
         if failed:
             yield "stdout:"
         yield execution.stdout.text.rstrip("\n")
     if execution.value is not None:
-        yield shortened(execution.value, TEXT_CHARACTERS)
+        yield shortened(execution.value, TEXT)
     if execution.stderr.text:
         yield "stderr:"
         yield execution.stderr.text.rstrip("\n")
@@ -121,13 +130,12 @@ def _outcome(execution: Execution, bench: Workbench, timeout: float) -> str:
     """Return how the code failed, in one line."""
     match execution.status:
         case "error" if error := execution.error:
-            message = shortened(error.message.partition("\n")[0], 500)
-            line = "" if error.line is None else f" (line {error.line})"
-            return f"Failed: {error.name}{': ' if message else ''}{message}{line}"
+            return f"Failed: {first_line(error)}"
         case "exit":
             return f"Exited with code {execution.exit_code}"
         case "timeout":
-            return f"Timed out after {timeout:g} s"
+            where = place(execution.error) if execution.error is not None else ""
+            return f"Timed out after {timeout:g} s{where}"
         case "cancelled":
             return "Cancelled"
         case "oom":
@@ -170,14 +178,6 @@ def _cuts(name: str, output: Output) -> Iterator[str]:
         f"Note: {name} was {output.total_bytes:,} bytes; {output.file} holds {what}. "
         f"Read on with execute_bash, such as: sed -n '200,300p' {output.file}"
     )
-
-
-def shortened(text: str, limit: int) -> str:
-    """Return `text` with its middle cut so that it keeps to about `limit` characters."""
-    if len(text) <= limit:
-        return text
-    half = limit // 2
-    return f"{text[:half]}\n[… {len(text) - 2 * half:,} characters omitted …]\n{text[-half:]}"
 
 
 def duration(seconds: float) -> str:

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.session import RESTARTED
-from bellglass.tools.rendering import shortened
+from bellglass.tools.explaining.text import shortened
 from bellglass.tools.results import TestOutcome, TestRun
 from bellglass.tools.suite_events import Report
 

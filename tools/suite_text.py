@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bellglass.tools.rendering import shortened
+from bellglass.tools.explaining.text import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

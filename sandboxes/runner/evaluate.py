@@ -5,15 +5,12 @@ from __future__ import annotations
 import ast
 import inspect
 import linecache
-import traceback
 import types
 from typing import Any
 
-TEXT = 8_000
-"""Characters kept of a value, a message or a traceback; twice that stays under one packet."""
-
-CHAIN = 5
-"""Exceptions of a chain that are shown."""
+from bellglass.sandboxes.runner.explaining.chain import text_of
+from bellglass.sandboxes.runner.explaining.describe import described, line_of
+from bellglass.sandboxes.runner.explaining.text import shortened
 
 SOURCES = 200
 """Calls whose source is kept, for the tracebacks of functions that they defined."""
@@ -77,9 +74,9 @@ class Namespace:
             if exc.code is not None and not isinstance(exc.code, int):
                 result.error = {
                     "name": "SystemExit",
-                    "message": shortened(_text(exc.code)),
+                    "message": text_of(exc.code),
                     "traceback": "",
-                    "line": _line(exc, file),
+                    "line": line_of(exc, file),
                 }
         except BaseException as exc:
             result.status = "error"
@@ -133,66 +130,6 @@ class Namespace:
             linecache.cache.pop(self._files.pop(0), None)
 
 
-def described(exc: BaseException, file: str) -> dict[str, Any]:
-    """Return `exc` as `execution.ExecutionError` wants it, without the frames of ours."""
-    name = type(exc).__name__
-    message = _text(exc)
-    return {
-        "name": shortened(name, 200),
-        "message": shortened(message),
-        "traceback": shortened(_traceback(exc, file) or f"{name}: {message}"),
-        "line": _line(exc, file),
-    }
-
-
-def _traceback(exc: BaseException, file: str) -> str:
-    """Return the traceback of `exc` and of what it came from, oldest first, CHAIN of them."""
-    parts: list[str] = []
-    seen: BaseException | None = exc
-    try:
-        for _ in range(CHAIN):
-            if seen is None:
-                break
-            frames = _own_frames(seen.__traceback__)
-            formatted = traceback.TracebackException(
-                type(seen), seen, frames, limit=-20, compact=True
-            )
-            parts.append("".join(formatted.format(chain=False)))
-            if seen.__cause__ is not None:
-                seen, link = seen.__cause__, "The above exception was the direct cause of this:"
-            elif seen.__context__ is not None and not seen.__suppress_context__:
-                seen, link = seen.__context__, "While handling the above exception, this came:"
-            else:
-                break
-            parts.append(f"\n{link}\n\n")
-        else:
-            parts[-1] = ""
-    except Exception:
-        # A str() that raises, a group nested beyond the recursion limit: the last word is short.
-        return "".join(reversed(parts))
-    return "".join(reversed(parts)).rstrip("\n")
-
-
-def _own_frames(frames: types.TracebackType | None) -> types.TracebackType | None:
-    """Skip the frames of the runner, which come first."""
-    while frames is not None and frames.tb_frame.f_code.co_filename.startswith("<bellglass."):
-        frames = frames.tb_next
-    return frames
-
-
-def _line(exc: BaseException, file: str) -> int | None:
-    """The last line of the given code that was on the way to `exc`."""
-    if isinstance(exc, SyntaxError) and exc.filename == file:
-        return exc.lineno
-    line = None
-    frames = exc.__traceback__
-    while frames is not None:
-        if frames.tb_frame.f_code.co_filename == file:
-            line = frames.tb_lineno
-        frames = frames.tb_next
-    return line
-
-
 def _exit_code(code: object) -> int:
     """What a shell would see of `sys.exit(code)`."""
     if code is None:
@@ -200,18 +137,3 @@ def _exit_code(code: object) -> int:
     if not isinstance(code, int):
         return 1
     return code & 0xFF if abs(code) < 1 << 63 else 255
-
-
-def _text(value: object) -> str:
-    try:
-        return str(value)
-    except Exception as exc:
-        return f"<str() of it raised {type(exc).__name__}>"
-
-
-def shortened(text: str, most: int = TEXT) -> str:
-    """Return `text`, or its head and tail with a note of how much is left out between."""
-    if len(text) <= most:
-        return text
-    half = most // 2
-    return f"{text[:half]} … [{len(text) - 2 * half:,} characters omitted] … {text[-half:]}"

@@ -16,9 +16,10 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from bellglass.sandboxes.runner import figures, files, processes, surroundings
+from bellglass.sandboxes.runner import claims, files, processes, surroundings
 from bellglass.sandboxes.runner.call import Call
 from bellglass.sandboxes.runner.checking import check
+from bellglass.sandboxes.runner.explaining.commands import missing_command
 from bellglass.sandboxes.runner.frames import Message, Stream
 from bellglass.sandboxes.runner.interpreter import Interpreter
 from bellglass.sandboxes.runner.job import PR_SET_DUMPABLE, Job, start
@@ -38,13 +39,8 @@ COUNT_SECONDS = 0.02
 """For so long the number of the newest process is trusted to tell if one was started. Given more
 time, code can start processes until the numbers have come round."""
 
-CLAIMED_TEXT = 50_000
-"""Characters of one text from a worker; its own code sends less."""
-
 UNBURIED = 8
 """Ended children that stay for the code of a later call to wait for."""
-
-PNG_IN_BASE64 = re.compile("iVBORw0KGgo[A-Za-z0-9+/]*={0,2}")
 
 FILES_KEPT = 2
 """Calls whose cut output stays in a file: more would fill /tmp."""
@@ -237,13 +233,13 @@ class Runner:
             **call.outcome(),
             "stdout": out,
             "stderr": err,
-            "value": _text_or_none(answer.get("value")),
-            "error": _error_or_none(answer.get("error")),
-            "images": _images(answer.get("images")),
+            "value": claims.text(answer.get("value")),
+            "error": claims.error(_error(call, answer, err["text"])),
+            "images": claims.images(answer.get("images")),
             "wall_seconds": round(call.wall_seconds(), 6),
             "cpu_seconds": round(call.usage.cpu_seconds(), 6),
             "peak_memory_bytes": call.usage.peak,
-            "background_bytes": _count(answer.get("background_bytes")),
+            "background_bytes": claims.count(answer.get("background_bytes")),
             "notices": call.notices,
             "report": call.report,
         }
@@ -272,38 +268,10 @@ class Runner:
         return int(found[1]) if found else 0
 
 
-# What a worker claims in another shape than agreed is dropped: the reply must hold.
-
-
-def _text_or_none(claim: object) -> str | None:
-    return claim[:CLAIMED_TEXT] if isinstance(claim, str) else None
-
-
-def _images(claim: object) -> list[str]:
-    """As far as they are texts, and together what `figures` allows."""
-    room = figures.ALL_BYTES * 4 // 3 + 100
-    kept: list[str] = []
-    for image in claim if isinstance(claim, list) else ():
-        if len(kept) < figures.MOST and isinstance(image, str) and len(image) <= room:
-            if len(image) % 4 or not PNG_IN_BASE64.fullmatch(image):
-                continue
-            kept.append(image)
-            room -= len(image)
-    return kept
-
-
-def _count(claim: object) -> int:
-    return claim if isinstance(claim, int) and 0 <= claim < 1 << 48 else 0
-
-
-def _error_or_none(claim: Any) -> Message | None:
-    texts = ("name", "message", "traceback")
-    if not isinstance(claim, dict) or not all(isinstance(claim.get(key), str) for key in texts):
-        return None
-    line = claim.get("line")
-    whole = {key: claim[key][:CLAIMED_TEXT] for key in texts}
-    whole["name"] = whole["name"][:1000]
-    return {**whole, "line": _count(line) or None}
+def _error(call: Call, answer: Message, said: str) -> object:
+    if call.request["op"] == "bash" and call.job.exit_code == 127:  # as POSIX has it
+        return missing_command(said)
+    return answer.get("error")
 
 
 def _wakeup_fd() -> int:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ async def _replayed(client: Client, step: str, session_id: str | None) -> tuple[
     assert isinstance(call, ast.Call)
     assert isinstance(call.func, ast.Name)
     arguments = {word.arg or "": ast.literal_eval(word.value) for word in call.keywords}
-    sent = [line for line in lines if line.startswith("> ")]
+    sent = list(takewhile(lambda line: line.startswith("> "), lines))
     code = "command" if call.func.id == "execute_bash" else "code"
     arguments[code] = "\n".join(line[2:] for line in sent)
     if session_id is not None:

@@ -1,0 +1,136 @@
+"""Lines of the code that ran, and the syntax at the place that failed."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import os
+import stat
+from itertools import islice
+
+SOURCE = 400_000
+"""Bytes of a file that is read, and of a text that is parsed."""
+
+NODES = 400
+"""Parts of the syntax of one line that are looked at."""
+
+WIDTH = 160
+"""Characters shown of a line."""
+
+Span = tuple[int, int, int, int]
+"""First line, last line, first column, last column (in characters), as `co_positions` has it."""
+
+STDLIB = os.path.dirname(os.__file__) + os.sep
+
+_parse = ast.parse
+
+
+def is_own(file: str) -> bool:
+    """Tell if code of that file is the user's: given in a call, or beside what belongs to it."""
+    if file.startswith("<"):
+        return file.startswith("<call ")
+    if not os.path.isabs(file):
+        return False  # as compiled libraries name their source
+    foreign = ("site-packages" + os.sep, "dist-packages" + os.sep)
+    return not file.startswith(STDLIB) and not any(part in file for part in foreign)
+
+
+def lines_of(file: str) -> list[str]:
+    """Return the lines of code that was given, or of a file, as far as it is one of modest size.
+
+    Code can name any file as its own, such as a device that never ends.
+    """
+    known = linecache.cache.get(file)
+    if known is not None and len(known) == 4:
+        return known[2]
+    try:
+        fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError):
+        return []
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > SOURCE:
+            return []
+        return os.read(fd, SOURCE).decode("utf-8", "replace").splitlines(keepends=True)
+    except OSError:
+        return []
+    finally:
+        os.close(fd)
+
+
+def around(lines: list[str], line: int, span: Span | None = None) -> str:
+    """Return a line with its number, the one before and the one after, and a mark under `span`."""
+    if not 1 <= line <= len(lines):
+        return ""
+    numbers = range(max(1, line - 1), min(len(lines), line + 1) + 1)
+    width = len(str(numbers[-1]))
+    shown = []
+    for number in numbers:
+        text = _expanded(lines[number - 1])
+        sign = ">" if number == line else " "
+        if text.strip() or number == line:
+            shown.append(f"{sign} {number:>{width}} | {_cut(text)}".rstrip())
+        if number == line and (mark := _mark(lines[line - 1], span)):
+            shown.append(f"  {' ' * width} | {mark}")
+    return "\n".join(shown)
+
+
+def _mark(text: str, span: Span | None) -> str:
+    """Return carets under what failed, or nothing where that is all of the line."""
+    if span is None:
+        return ""
+    first, last, start, end = span
+    stop = end if last == first else len(text.rstrip())
+    body = text.strip()
+    if text[start:stop].strip() in ("", body) or stop > WIDTH:
+        return ""
+    before = len(text[:start].expandtabs(4))
+    return " " * before + "^" * (len(text[:stop].expandtabs(4)) - before)
+
+
+def _expanded(text: str) -> str:
+    return text.rstrip().expandtabs(4) if text.strip() else ""
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= WIDTH else f"{text[:WIDTH]} …"
+
+
+def span_in(lines: list[str], positions: tuple[int | None, ...]) -> Span | None:
+    """Return a span in characters from positions in bytes, if they are whole."""
+    first, last, start, end = positions
+    if first is None or last is None or start is None or end is None:
+        return None
+    if not 1 <= first <= last <= len(lines):
+        return None
+    return first, last, _characters(lines[first - 1], start), _characters(lines[last - 1], end)
+
+
+def _characters(line: str, at: int) -> int:
+    return len(line.encode("utf-8", "replace")[:at].decode("utf-8", "ignore"))
+
+
+def nodes_at(lines: list[str], line: int, span: Span | None) -> list[ast.AST]:
+    """Return the syntax of one line and of what failed on it: what failed first, then the rest."""
+    if sum(map(len, lines)) > SOURCE:
+        return []
+    try:
+        tree = _parse("".join(lines), mode="exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    last = max(line, min(span[1], line + 5) if span else line)
+    found = (node for node in ast.walk(tree) if line <= getattr(node, "lineno", 0) <= last)
+    on_line = list(islice(found, NODES))
+    if span is None:
+        return on_line
+    # Sorting keeps the order of those that are equal.
+    return sorted(on_line, key=lambda node: not _within(lines, node, span))
+
+
+def _within(lines: list[str], node: ast.AST, span: Span) -> bool:
+    first, last = getattr(node, "lineno", 0), getattr(node, "end_lineno", 0) or 0
+    if not (1 <= first <= last <= len(lines)):
+        return False
+    start = _characters(lines[first - 1], getattr(node, "col_offset", 0))
+    end = _characters(lines[last - 1], getattr(node, "end_col_offset", 0) or 0)
+    return (first, start) >= (span[0], span[2]) and (last, end) <= (span[1], span[3])

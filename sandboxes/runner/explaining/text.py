@@ -1,0 +1,14 @@
+"""Text cut to size."""
+
+from __future__ import annotations
+
+TEXT = 8_000
+"""Characters kept of a value, a message or a traceback; twice that stays under one packet."""
+
+
+def shortened(text: str, most: int = TEXT) -> str:
+    """Return `text`, or its head and tail with a note of how much is left out between."""
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]} … [{len(text) - 2 * half:,} characters omitted] … {text[-half:]}"

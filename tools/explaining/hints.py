@@ -1,0 +1,61 @@
+"""What to do about a run that failed, in one line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bellglass.sandboxes.base import MIB
+from bellglass.tools.explaining import bash, pasted, python
+from bellglass.tools.explaining.rules import offline
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.base import Limits
+    from bellglass.sandboxes.execution import Execution
+
+SMALLER = "work on the data in parts, or delete variables that are not needed."
+
+SAID = 4_000
+"""Characters at the end of stderr that are looked at."""
+
+
+def hint_for(execution: Execution, limits: Limits, *, fresh: bool) -> str | None:
+    """Return a hint for a failed execution; `fresh`: it was the first call of its session."""
+    advice = _advice(execution, limits, fresh)
+    return f"Hint: {advice}" if advice else None
+
+
+def _advice(execution: Execution, limits: Limits, fresh: bool) -> str | None:
+    said = execution.stderr.text[-SAID:]
+    match execution.status:
+        case "ok":
+            return _not_awaited(execution.value or "", said)
+        case "timeout":
+            return "pass a larger timeout (at most 300 s), or do less in one call."
+        case "oom":
+            return SMALLER
+        case "error" if execution.error is not None and execution.error.name == "MemoryError":
+            return f"a session may use {limits.memory_bytes // MIB} MB: {SMALLER}"
+        case "error" if execution.error is not None:
+            return python.advice(execution.error, fresh=fresh) or offline(said)
+        case "exit":
+            return offline(said) or _of_exit(execution, said)
+        case _:
+            return None
+
+
+def _not_awaited(value: str, said: str) -> str | None:
+    if "was never awaited" in said or value.startswith("<coroutine object"):
+        return "a coroutine was made and not run: await it (await works at the top level)."
+    return None
+
+
+def _of_exit(execution: Execution, said: str) -> str | None:
+    """Return what to do about an exit code; the program may have been a Python of its own."""
+    if "usage: " in said and execution.exit_code == 2:
+        return "argparse reads sys.argv, which is empty here: pass a list to parse_args()."
+    if "Traceback (most recent call last)" in said or "SyntaxError" in said:
+        error = pasted.parse(said)
+        if error is not None and error.language == "python":
+            return error.hint
+    error_near = execution.error.near if execution.error is not None else []
+    return bash.advice(execution.exit_code, said, error_near)

@@ -1,0 +1,64 @@
+"""An exception as a model reads it: the first line, the code, the values, the way there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bellglass.sandboxes.execution import ExecutionError
+
+MESSAGE = 500
+"""Characters of a message in the first line."""
+
+TEXT = 9_000
+"""Of a message or a traceback. The runner cuts them shorter, and says by how much: cut again here,
+they would lose those words."""
+
+RECORD_TEXT = 4_000
+"""Characters of a text in the record."""
+
+
+def first_line(error: ExecutionError) -> str:
+    """Return name, message and place, as far as they go into one line."""
+    head = error.message.partition("\n")[0]
+    if len(head) > MESSAGE:
+        head = f"{head[:MESSAGE]} …"
+    return f"{error.name}{': ' if head else ''}{head}{place(error)}"
+
+
+def place(error: ExecutionError) -> str:
+    where = error.where or ("" if error.line is None else f"line {error.line}")
+    return f" ({where})" if where else ""
+
+
+def error_parts(error: ExecutionError) -> Iterator[str]:
+    """Tell what follows the first line."""
+    message = error.message.strip("\n")
+    if "\n" in message or len(message) > MESSAGE:
+        yield shortened(message, TEXT)
+    if error.code:
+        yield error.code
+    yield from (f"{name} = {value}" for name, value in error.values.items())
+    way = shortened(error.traceback.strip("\n"), TEXT).split("\n")
+    # The place itself stands in the first line already.
+    lines = [f"  {line}" for line in way if line and line != error.where]
+    if lines:
+        yield "\n".join(["Traceback:", *lines])
+
+
+def error_record(error: ExecutionError, hint: str | None) -> dict[str, Any]:
+    """Return the error for programs, without what is not known."""
+    told = error.model_dump(mode="json", exclude_defaults=True)
+    for key in ("message", "traceback"):
+        told[key] = shortened(told[key], RECORD_TEXT)
+    return {**told, **({"hint": hint} if hint else {})}
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return `text` with its middle cut so that it keeps to about `limit` characters."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]}\n[… {len(text) - 2 * half:,} characters omitted …]\n{text[-half:]}"
