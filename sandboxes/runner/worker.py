@@ -218,9 +218,6 @@ class Worker:
     def _stand_by(self, ours: socket.socket, theirs: socket.socket) -> None:
         """Be the checkpoint: take over the place of the control socket, and go on serving."""
         ours.close()
-        # A group of its own: an interrupt is not for it, and gVisor hangs up on a whole group in
-        # which one is stopped whenever another of it ends.
-        os.setpgid(0, 0)
         top = self._control.socket.fileno()
         os.dup2(theirs.fileno(), top, inheritable=False)
         theirs.close()
@@ -291,6 +288,10 @@ def _fork_twice() -> int:
             os.close(reader)
             os.close(writer)
             return 0
+        if second > 0:
+            # Before anybody knows of it and stops it: gVisor hangs up on a whole process group
+            # in which one is stopped, whenever another one of it ends.
+            os.setpgid(second, second)
         os.write(writer, str(second).encode())
         os._exit(0)
     os.close(writer)

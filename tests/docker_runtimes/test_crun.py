@@ -1,0 +1,27 @@
+"""crun does what runc does: seen in what depends on a runtime."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bellglass.sandboxes.conformance import Check, apart, limits
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.docker import DockerSandbox
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        apart.the_code_has_no_privileges,
+        apart.there_is_no_network_but_loopback,
+        limits.memory_is_limited_for_all_processes_together,
+        limits.processes_are_limited,
+        limits.disk_is_limited_everywhere,
+    ],
+    ids=lambda check: check.__name__,
+)
+async def test_contract(crun: DockerSandbox, check: Check) -> None:
+    await check(crun)

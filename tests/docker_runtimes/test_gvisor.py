@@ -1,0 +1,50 @@
+"""The contract under gVisor, and the two checks of it that end otherwise there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bellglass.sandboxes.conformance import CHECKS, Check, limits
+from bellglass.sandboxes.conformance.check import python
+from bellglass.sandboxes.conformance.hostile import the_runner_cannot_be_read_or_killed
+from bellglass.sandboxes.session import Session
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.docker import DockerSandbox
+
+OTHERWISE = {limits.processes_are_limited, the_runner_cannot_be_read_or_killed}
+
+
+@pytest.mark.parametrize(
+    "check", [check for check in CHECKS if check not in OTHERWISE], ids=lambda check: check.__name__
+)
+async def test_contract(gvisor: DockerSandbox, check: Check) -> None:
+    await check(gvisor)
+
+
+async def test_the_kernel_is_another(gvisor: DockerSandbox) -> None:
+    async with Session.open(gvisor) as session:
+        release = await python(session, "import os; os.uname().release")
+
+    assert release.value == "'4.4.0'"  # what gVisor calls itself
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass",
+        "import os\nos.kill(1, 9)",
+    ],
+    ids=["fork_bomb", "end_of_process_1"],
+)
+async def test_who_ends_the_place_loses_only_his_own(gvisor: DockerSandbox, code: str) -> None:
+    async with Session.open(gvisor) as session, Session.open(gvisor) as other:
+        await python(other, "x = 1")
+
+        execution = await python(session, code, timeout=20)
+
+        assert execution.status == "lost"
+        assert (await python(session, "1 + 1")).value == "2"
+        assert (await python(other, "x")).value == "1"
