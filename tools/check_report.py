@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from bellglass.sandboxes.errors import SessionLost
 from bellglass.tools.explaining.text import shortened
-from bellglass.tools.results import Finding, Language, Risk, Validation
+from bellglass.tools.results import Finding, Language, Missing, Risk, Validation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,11 +24,14 @@ class _Part(BaseModel):
     errors: list[Finding] | None = Field(default=None, max_length=200)
     warnings: list[Finding] = Field(default=[], max_length=200)
     risks: list[Risk] = Field(default=[], max_length=200)
+    missing: list[Missing] = Field(default=[], max_length=200)
     notes: list[str] = Field(default=[], max_length=20)
     finished: bool = False
 
 
-def validation_of(execution: Execution, language: Language, seconds: float) -> Validation:
+def validation_of(
+    execution: Execution, language: Language, seconds: float, note: str | None = None
+) -> Validation:
     """Return what a check found; a parser that died of the code found the code at fault.
 
     Raises:
@@ -39,7 +42,8 @@ def validation_of(execution: Execution, language: Language, seconds: float) -> V
     except ValidationError as exc:
         raise SessionLost("The sandbox sent a malformed reply.") from exc
     errors = [error for part in parts for error in part.errors or []]
-    notes = [note for part in parts for note in part.notes]
+    notes = [note] if note else []
+    notes += [said for part in parts for said in part.notes]
     if not any(part.finished for part in parts):
         if all(part.errors is None for part in parts):
             errors.append(Finding(message=_died(execution, seconds)))
@@ -48,9 +52,10 @@ def validation_of(execution: Execution, language: Language, seconds: float) -> V
     return Validation(
         valid=not errors,
         language=language,
-        errors=errors,
+        errors=sorted(errors, key=lambda error: error.line or 0),
         warnings=[warning for part in parts for warning in part.warnings],
         risks=[risk for part in parts for risk in part.risks],
+        missing=[module for part in parts for module in part.missing],
         notes=notes,
     )
 
@@ -84,11 +89,14 @@ def _lines(validation: Validation) -> Iterator[str]:
     if validation.warnings:
         yield "Warnings:"
         yield from map(_shown, validation.warnings)
+    if validation.missing:
+        yield "Not installed in the sandbox, and nothing can be installed there:"
+        yield from map(_not_there, validation.missing)
     if validation.risks:
         yield "Risks (what it could do; the sandbox, not this list, is the boundary):"
         for risk in validation.risks:
             yield f"line {risk.line}, column {risk.column}: {risk.kind}: {risk.reason}"
-    elif validation.valid and not validation.notes:
+    elif validation.valid and not any("Risks" in note for note in validation.notes):
         yield "No risky operation found."
     for note in validation.notes:
         yield f"Note: {note}"
@@ -99,4 +107,12 @@ def _shown(finding: Finding) -> str:
         return finding.message
     column = f", column {finding.column}" if finding.column is not None else ""
     source = "".join(f"\n    {line}" for line in (finding.source or "").split("\n"))
-    return f"line {finding.line}{column}: {finding.message}{source}"
+    fix = f"\n    Fix: {finding.fix}" if finding.fix else ""
+    return f"line {finding.line}{column}: {finding.message}{source}{fix}"
+
+
+def _not_there(module: Missing) -> str:
+    what = f"line {module.line}: {module.module}"
+    if module.near:
+        return f"{what} (is {module.near} meant?)"
+    return f"{what} (package {module.package})" if module.package else what

@@ -4,9 +4,11 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from bellglass.tools.arguments import MAX_CODE, SessionId, Timeout, refuse_nul
+from bellglass.tools.admission import admitted
+from bellglass.tools.arguments import MAX_CODE, SessionId, Timeout
 from bellglass.tools.conversation import session_for
 from bellglass.tools.errors import reported_to_model
+from bellglass.tools.policy import Program
 from bellglass.tools.progress import progress_to
 from bellglass.tools.rendering import rendered
 from bellglass.tools.workbench import Workbench
@@ -28,12 +30,12 @@ async def execute_bash(
     A command that fails is a normal result: its first line gives the exit code, signal or limit.
     What still runs when the command returns is ended.
     """
-    refuse_nul("command", command)
     bench = ctx.request_context.lifespan_context
+    command, note = await admitted(bench, Program("command", command, "bash"))
     seconds = timeout or bench.timeout_seconds
     with reported_to_model():
         session = await session_for(ctx, session_id)
         execution = await session.run(
             "bash", {"command": command}, timeout=seconds, on_stream=progress_to(ctx, seconds)
         )
-    return rendered(execution, session, ctx, timeout=seconds, empty=not command.strip())
+    return rendered(execution, session, ctx, timeout=seconds, note=note, empty=not command.strip())

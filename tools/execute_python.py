@@ -4,9 +4,11 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from bellglass.tools.arguments import MAX_CODE, SessionId, Timeout, refuse_nul
+from bellglass.tools.admission import admitted
+from bellglass.tools.arguments import MAX_CODE, SessionId, Timeout
 from bellglass.tools.conversation import session_for
 from bellglass.tools.errors import reported_to_model
+from bellglass.tools.policy import Program
 from bellglass.tools.progress import progress_to
 from bellglass.tools.rendering import rendered
 from bellglass.tools.workbench import Workbench
@@ -28,12 +30,12 @@ async def execute_python(
     Code that fails is a normal result: its first line says how (exception, time-out, memory), and
     whether variables were kept. Long output is cut in the middle; the whole is kept in a file.
     """
-    refuse_nul("code", code)
     bench = ctx.request_context.lifespan_context
+    code, note = await admitted(bench, Program("code", code))
     seconds = timeout or bench.timeout_seconds
     with reported_to_model():
         session = await session_for(ctx, session_id)
         execution = await session.run(
             "python", {"code": code}, timeout=seconds, on_stream=progress_to(ctx, seconds)
         )
-    return rendered(execution, session, ctx, timeout=seconds, empty=not code.strip())
+    return rendered(execution, session, ctx, timeout=seconds, note=note, empty=not code.strip())

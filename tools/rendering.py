@@ -39,14 +39,20 @@ def rendered(
     ctx: Context[Workbench],
     *,
     timeout: float,
+    note: str | None = None,
     empty: bool = False,
 ) -> CallToolResult:
-    """Return the result of an execute tool: text for the model, the record for programs."""
+    """Return the result of an execute tool: text for the model, the record for programs.
+
+    `note` is on how the code was found in what was given.
+    """
     bench = ctx.request_context.lifespan_context
     parts = list(_parts(execution, bench, timeout))
     shown = execution.stdout.text or execution.stderr.text or execution.value is not None
     if execution.status == "ok" and not shown and not execution.images:
         parts.insert(0, "(no output: there was nothing to run)" if empty else "(no output)")
+    if note:
+        parts.append(f"Note: {note}")
     hint = hint_for(execution, bench.limits, fresh=session.calls <= 1)
     if hint:
         parts.append(hint)

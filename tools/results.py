@@ -35,6 +35,7 @@ class Finding(_Result):
     message: str = Field(max_length=2_000)
     source: str | None = Field(default=None, max_length=2_000)
     """The line, with a caret under the column where that is known."""
+    fix: str | None = Field(default=None, max_length=2_000)
 
 
 class Risk(_Result):
@@ -44,12 +45,24 @@ class Risk(_Result):
     reason: str = Field(max_length=2_000)
 
 
+class Missing(_Result):
+    """A module that the sandbox does not have."""
+
+    module: str = Field(max_length=1_000)
+    line: int
+    package: str | None = Field(default=None, max_length=1_000)
+    """The distribution that brings it, where that is certain."""
+    near: str | None = Field(default=None, max_length=1_000)
+    """A module of a similar name that is well known."""
+
+
 class Validation(_Result):
     valid: bool
     language: Language
     errors: list[Finding] = []
     warnings: list[Finding] = []
     risks: list[Risk] = []
+    missing: list[Missing] = []
     notes: list[str] = []
 
 

@@ -6,9 +6,11 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bellglass.tools.arguments import MAX_CODE, MAX_TIMEOUT_SECONDS, SessionId, refuse_nul
+from bellglass.tools.admission import admitted
+from bellglass.tools.arguments import MAX_CODE, MAX_TIMEOUT_SECONDS, SessionId
 from bellglass.tools.conversation import session_for
 from bellglass.tools.errors import reported_to_model
+from bellglass.tools.policy import Program
 from bellglass.tools.progress import progress_to
 from bellglass.tools.results import TestRun, result_of
 from bellglass.tools.suite_report import run_of
@@ -65,18 +67,23 @@ async def run_tests(
     the session are in the working directory, its variables are not there. A failing test is a
     normal result.
     """
-    for name, text in (("code", code), ("tests", tests or "")):
-        refuse_nul(name, text)
+    bench = ctx.request_context.lifespan_context
+    calls = tuple(case.call for case in cases or [])
+    code, note = await admitted(bench, Program("code", code))
+    tests, tests_note = await admitted(bench, Program("tests", tests or ""))
+    await bench.policy.admit(bench.sessions, Program("cases", calls))
     if not code.strip():
         raise ToolError("code is empty, so there is nothing to test. Pass the program as code.")
     given = [case.model_dump(exclude_unset=True) for case in cases or []]
     if len(json.dumps(given)) > MAX_CODE:
         raise ToolError(f"cases are larger than {MAX_CODE:,} characters. Pass them in parts.")
-    arguments = {"code": code, "tests": tests, "cases": given}
+    arguments = {"code": code, "tests": tests or None, "cases": given}
     with reported_to_model():
         session = await session_for(ctx, session_id)
         execution = await session.run(
             "test", arguments, timeout=timeout, on_stream=progress_to(ctx, timeout)
         )
-    run = run_of(execution, session.id, [case.call for case in cases or []])
+    run = run_of(execution, session.id, list(calls))
+    notes = [text for text in dict.fromkeys((note, tests_note)) if text]
+    run = run.model_copy(update={"notes": [*notes, *run.notes]})
     return result_of(run, run_text(run, timeout))

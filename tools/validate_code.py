@@ -7,11 +7,12 @@ from pydantic import Field
 from bellglass.tools.arguments import MAX_CODE
 from bellglass.tools.check_report import validation_of, validation_text
 from bellglass.tools.errors import reported_to_model
+from bellglass.tools.fences import unwrapped
 from bellglass.tools.results import Language, Validation, result_of
 from bellglass.tools.workbench import Workbench
 
 SECONDS = 10
-"""A program of 500 lines takes 20 ms."""
+"""A program of 500 lines takes 50 ms."""
 
 
 async def validate_code(
@@ -21,12 +22,14 @@ async def validate_code(
 ) -> Annotated[CallToolResult, Validation]:
     """Check code without running any of it.
 
-    Returns syntax errors, certain mistakes, and risks (what the code could do to files, processes,
-    network and so on), each with its line. This informs and never guards: the sandbox does.
+    Returns every syntax error, likely bugs, modules that are not installed, and risks (what the
+    code could do to files, processes, network ...), each with line and fix or reason. This informs
+    and is never the boundary: the sandbox is.
     """
+    code, note = unwrapped(code, language)
     with reported_to_model():
         session = await ctx.request_context.lifespan_context.sessions.shared()
         arguments = {"code": code, "language": language}
         execution = await session.run("check", arguments, timeout=SECONDS)
-        validation = validation_of(execution, language, SECONDS)
+        validation = validation_of(execution, language, SECONDS, note)
     return result_of(validation, validation_text(validation))

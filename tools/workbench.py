@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.base import Limits
     from bellglass.sandboxes.sessions import Sessions
+    from bellglass.tools.policy import Policy
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -21,6 +22,9 @@ class Workbench:
     """For what outlives a call."""
 
     limits: Limits
+    policy: Policy
+    """What is refused before it runs."""
+
     timeout_seconds: float = 30
     """Of a call that names no time limit."""
 

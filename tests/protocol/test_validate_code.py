@@ -62,4 +62,4 @@ async def test_bash_is_read_by_bash(client: Client) -> None:
 
     assert not checked["valid"]
     assert checked["risks"][0]["kind"] == "deletes files"
-    assert "line 3: syntax error: unexpected end of file" in text
+    assert "line 2, column 9: syntax error: unexpected end of file" in text

@@ -13,9 +13,6 @@ from bellglass.sandboxes.runner.checking.bash_words import Word
 Risk = tuple[str, str]
 """Kind, and reason in words."""
 
-DEVICES = "writes to devices"
-PRIVILEGES = "asks for privileges"
-
 _COMMANDS = (
     (rules.DELETES, "deletes files", "rm unlink shred wipe srm"),
     (rules.DELETES, "deletes a directory", "rmdir"),
@@ -31,12 +28,12 @@ _COMMANDS = (
         "installs packages from the network",
         "apt apt-get yum dnf apk pip pip3 npm npx yarn pnpm uv uvx gem cargo brew conda",
     ),
-    (DEVICES, "copies raw blocks", "dd"),
-    (DEVICES, "formats or partitions a device", "mkfs fdisk sfdisk parted mkswap wipefs"),
-    (DEVICES, "changes what is mounted", "mount umount swapon swapoff losetup"),
+    (rules.DEVICES, "copies raw blocks", "dd"),
+    (rules.DEVICES, "formats or partitions a device", "mkfs fdisk sfdisk parted mkswap wipefs"),
+    (rules.DEVICES, "changes what is mounted", "mount umount swapon swapoff losetup"),
     (rules.EVALUATES, "runs a string as a command", "eval"),
     (rules.EVALUATES, "runs a file in this shell", "source ."),
-    (PRIVILEGES, "runs a command as another user", "sudo su doas pkexec runuser"),
+    (rules.PRIVILEGES, "runs a command as another user", "sudo su doas pkexec runuser"),
     (rules.SIGNALS, "sends a signal", "kill pkill killall xkill"),
     (rules.SIGNALS, "stops the machine", "shutdown reboot halt poweroff init systemctl"),
     (rules.PERMISSIONS, "changes who may use a file", "chmod chown chgrp setfacl chattr setcap"),
@@ -194,7 +191,7 @@ def _redirected(operator: str, target: Word) -> Iterator[Risk]:
         if operator == "<" and path.startswith(("/", "~")) and not path.startswith(_HARMLESS):
             yield rules.READS, f"reads {path[:100]}"
     elif path.startswith("/dev/"):
-        yield DEVICES, f"{operator} writes to {path[:100]}"
+        yield rules.DEVICES, f"{operator} writes to {path[:100]}"
     elif path.startswith(("/", "~")):
         yield rules.WRITES, f"{operator} writes {path[:100]}, outside the working directory"
     else:

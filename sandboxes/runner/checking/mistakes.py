@@ -1,6 +1,7 @@
 """Mistakes in Python that are certain from the syntax tree alone.
 
-What the compiler warns of is not repeated here. What is only likely is not said at all.
+What the compiler warns of is not repeated here. Each has the code of the rule by which ruff finds
+the same, if it does, so that no thing is said twice.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import ast
 import builtins
 from collections.abc import Iterator, Sequence
 
-Mistake = tuple[ast.AST, str]
+Mistake = tuple[ast.AST, str, str]
+"""The node where it is seen, what it is, and ruff's code for it."""
 
 _LEAVING = {
     ast.Return: "return",
@@ -21,7 +23,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def find(tree: ast.Module) -> Iterator[Mistake]:
-    """Return what is wrong, with the node where it is seen."""
+    """Return what is wrong."""
     for node in ast.walk(tree):
         for field in ("body", "orelse", "finalbody"):
             block = getattr(node, field, None)
@@ -39,7 +41,7 @@ def find(tree: ast.Module) -> Iterator[Mistake]:
         elif isinstance(node, ast.Try):
             yield from _handlers(node)
         elif isinstance(node, (ast.If, ast.While, ast.IfExp)) and _full_tuple(node.test):
-            yield node.test, "a tuple with something in it is always true"
+            yield node.test, "a tuple with something in it is always true", "F634"
 
 
 def _full_tuple(node: ast.expr) -> bool:
@@ -54,7 +56,7 @@ def _unreachable(block: Sequence[ast.stmt]) -> Iterator[Mistake]:
             value = getattr(following, "value", None)
             # A bare yield after a return makes an empty generator: done on purpose.
             if not isinstance(value, (ast.Yield, ast.YieldFrom)):
-                yield following, f"never reached: it comes after a {word}"
+                yield following, f"never reached: it comes after a {word}", ""
             return
 
 
@@ -62,7 +64,7 @@ def _compared(block: Sequence[ast.stmt]) -> Iterator[Mistake]:
     for statement in block:
         value = statement.value if isinstance(statement, ast.Expr) else None
         if isinstance(value, ast.Compare) and isinstance(value.ops[0], ast.Eq):
-            yield statement, "the result of this comparison is not used; was = meant?"
+            yield statement, "the result of this comparison is not used; was = meant?", "B015"
 
 
 def _redefined(block: Sequence[ast.stmt]) -> Iterator[Mistake]:
@@ -79,7 +81,8 @@ def _redefined(block: Sequence[ast.stmt]) -> Iterator[Mistake]:
             first = earlier[name]
             if not _mentioned(name, block[first + 1 : index]):
                 line = block[first].lineno
-                yield statement, f"replaces the {name} of line {line}, which was never used"
+                said = f"replaces the {name} of line {line}, which was never used"
+                yield statement, said, "F811"
         earlier[name] = index
 
 
@@ -94,7 +97,7 @@ def _mentioned(name: str, statements: Sequence[ast.stmt]) -> bool:
 def _not_implemented(node: ast.Raise) -> Iterator[Mistake]:
     raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
     if isinstance(raised, ast.Name) and raised.id == "NotImplemented":
-        yield node, "NotImplemented cannot be raised; NotImplementedError can"
+        yield node, "NotImplemented cannot be raised; NotImplementedError can", "F901"
 
 
 def _same_keys(node: ast.Dict) -> Iterator[Mistake]:
@@ -103,7 +106,7 @@ def _same_keys(node: ast.Dict) -> Iterator[Mistake]:
         if isinstance(key, ast.Constant):
             value = ast.dump(node.values[index])
             if values.setdefault((type(key.value), key.value), value) != value:
-                yield key, f"the key {key.value!r:.60} is here twice; the last one counts"
+                yield key, f"the key {key.value!r:.60} is here twice; the last one counts", "F601"
 
 
 def _handlers(node: ast.Try) -> Iterator[Mistake]:
@@ -116,5 +119,5 @@ def _handlers(node: ast.Try) -> Iterator[Mistake]:
         if classes and len(classes) == len(listed):
             above = [k for k in caught if all(issubclass(c, k) for c in classes)]
             if above:
-                yield handler, f"never reached: {above[0].__name__} is caught above"
+                yield handler, f"never reached: {above[0].__name__} is caught above", "B025"
         caught += classes

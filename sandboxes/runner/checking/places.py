@@ -19,18 +19,25 @@ class Source:
         self.lines = re.split("\r\n|\r|\n", code)
 
     def finding(
-        self, line: int | None, column: int | None, message: str, width: int = 1
+        self,
+        line: int | None,
+        column: int | None,
+        message: str,
+        width: int = 1,
+        *,
+        fix: str | None = None,
     ) -> dict[str, Any]:
-        """Return `message` with its place, and the source line with a caret under it."""
+        """Return `message` with its place, the source line with a caret under it, and the fix."""
+        said: dict[str, Any] = {"message": message[:MESSAGE], "fix": fix and fix[:MESSAGE]}
         if line is None or not 1 <= line <= len(self.lines):
-            return {"line": None, "column": None, "message": message[:MESSAGE], "source": None}
+            return {"line": None, "column": None, "source": None, **said}
         text = self.lines[line - 1]
         if column is not None:
             column = max(1, min(column, len(text) + 1))
         return {
             "line": line,
             "column": column,
-            "message": message[:MESSAGE],
+            **said,
             "source": _shown(text, column, width),
         }
 

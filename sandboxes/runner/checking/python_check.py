@@ -10,8 +10,9 @@ from itertools import islice
 from types import CodeType
 from typing import Any
 
-from bellglass.sandboxes.runner.checking import mistakes, risks
+from bellglass.sandboxes.runner.checking import fixes, imports, likely_bugs, ruff, syntax
 from bellglass.sandboxes.runner.checking.places import Source
+from bellglass.sandboxes.runner.checking.program import Program
 
 Finding = dict[str, Any]
 Lists = Iterator[tuple[str, list[Any]]]
@@ -20,17 +21,22 @@ MOST_CHARACTERS = 400_000
 MOST_NODES = 200_000
 """Of a program that is looked through: some 15,000 lines, two seconds and 200 MB."""
 
+RUFF_SECONDS = 3.0
+"""For ruff to finish: it takes 20 ms, and seconds only where every line is wrong."""
+
 TOO_DEEP = "Nested too deeply, or too large, for Python to parse."
 
 
 def findings(code: str) -> Lists:
-    """Return errors, then warnings, then risks, each as soon as it is known."""
+    """Return errors, warnings, risks and what is imported, each as soon as it is known."""
     code = code[1:] if code.startswith("\ufeff") else code
     source = Source(code)
     if "\0" in code:
         place = source.at(code.index("\0"))
         yield "errors", [source.finding(*place, "a NUL byte cannot be part of a program")]
         return
+    # It reads while we do.
+    linter = ruff.start(code) if len(code) <= ruff.MOST_CHARACTERS else None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         error, compiled = _compiled(code, source)
@@ -39,15 +45,27 @@ def findings(code: str) -> Lists:
     large = len(code) > MOST_CHARACTERS
     tree = None if large else _tree(code)
     large = large or (tree is not None and any(islice(ast.walk(tree), MOST_NODES, None)))
-    yield "warnings", _warnings(caught, None if large else tree, source)
+    program = None if large or tree is None else Program(tree, source)
+    own_risks = program.risks() if program else []
+    reports = ruff.reports(linter, RUFF_SECONDS) if linter else []
+
+    if error:
+        yield "errors", syntax.others(error, reports, source)
+    yield "warnings", likely_bugs.merged(caught, reports, program, source)
     if compiled and compiled.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
         yield "notes", ["await outside a function works in execute_python, not in a script."]
     if large:
         yield "notes", ["Risks are not named: the program is too large to look through."]
-    elif tree is None:
+    elif program is None:
         yield "notes", ["Risks are named once the syntax is right."]
     else:
-        yield "risks", _risks(tree, source)
+        yield "risks", program.with_ruffs(own_risks, reports)
+        yield "imports", program.imported
+        yield "missing", imports.missing(program.imported)
+    if linter is None:
+        yield "notes", ["ruff did not read it: the program is too large."]
+    else:
+        yield "notes", linter.notes("errors and warnings")
 
 
 def _compiled(code: str, source: Source) -> tuple[Finding | None, CodeType | None]:
@@ -59,7 +77,10 @@ def _compiled(code: str, source: Source) -> tuple[Finding | None, CodeType | Non
         width = 1
         if getattr(exc, "end_lineno", None) == exc.lineno and exc.offset:
             width = (getattr(exc, "end_offset", None) or 0) - exc.offset
-        return source.finding(exc.lineno, exc.offset, exc.msg or "invalid syntax", width), None
+        message = exc.msg or "invalid syntax"
+        line = source.lines[min(exc.lineno or 1, len(source.lines)) - 1]
+        advice = fixes.fix(message, line)
+        return source.finding(exc.lineno, exc.offset, message, width, fix=advice), None
     except (RecursionError, MemoryError):
         return source.finding(None, None, TOO_DEEP), None
     except UnicodeEncodeError as exc:
@@ -79,28 +100,3 @@ def _tree(code: str) -> ast.Module | None:
     except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
         return None
     return tree if isinstance(tree, ast.Module) else None
-
-
-def _warnings(
-    caught: list[warnings.WarningMessage], tree: ast.Module | None, source: Source
-) -> list[Finding]:
-    found = {}
-    for warning in caught:
-        message = str(warning.message)
-        if "invalid escape sequence" in message:
-            message += "; write the string with an r in front, or double the backslash"
-        # The parser reads a faulty program twice, and then warns twice.
-        found[warning.lineno, message] = source.finding(warning.lineno, None, message)
-    if tree is not None:
-        for node, message in mistakes.find(tree):
-            line, offset = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
-            column = source.column(line, offset)
-            found.setdefault((line, message), source.finding(line, column, message))
-    return sorted(found.values(), key=lambda finding: finding["line"] or 0)
-
-
-def _risks(tree: ast.Module, source: Source) -> list[Finding]:
-    found = risks.find(tree)
-    for risk in found:
-        risk["column"] = source.column(risk["line"], risk["column"])
-    return found

@@ -15,6 +15,14 @@ UNSAFE_DATA = "deserialises unsafely"
 PERMISSIONS = "changes permissions"
 INTERPRETER = "reaches into the interpreter"
 DYNAMIC = "looks names up dynamically"
+DEVICES = "writes to devices"
+PRIVILEGES = "asks for privileges"
+
+KINDS = (
+    *(READS, WRITES, DELETES, PROCESS, SIGNALS, NETWORK, EVALUATES, IMPORTS, ENVIRONMENT),
+    *(UNSAFE_DATA, PERMISSIONS, INTERPRETER, DYNAMIC, DEVICES, PRIVILEGES),
+)
+"""Every kind of risk, in the words that results and policies name it by."""
 
 # Risky wherever they are named: called now, or handed on to be called later.
 _FUNCTIONS = (
@@ -46,7 +54,7 @@ _FUNCTIONS = (
     (
         WRITES,
         "makes a temporary file",
-        "tempfile.mkstemp tempfile.mkdtemp tempfile.TemporaryFile "
+        "tempfile.mktemp tempfile.mkstemp tempfile.mkdtemp tempfile.TemporaryFile "
         "tempfile.NamedTemporaryFile tempfile.TemporaryDirectory tempfile.SpooledTemporaryFile",
     ),
     (WRITES, "opens a database file", "sqlite3.connect dbm.open sqlite3.dbapi2.connect"),

@@ -13,7 +13,7 @@ from typing import Any
 from bellglass.sandboxes.runner.checking import call_risks
 from bellglass.sandboxes.runner.checking import risk_rules as rules
 from bellglass.sandboxes.runner.checking.names import Names
-from bellglass.sandboxes.runner.checking.scopes import Scope, read
+from bellglass.sandboxes.runner.checking.scopes import Scope
 
 # A method of a path, also after the attributes and methods that give another path.
 _PATH = re.compile(
@@ -26,10 +26,12 @@ _PATH = re.compile(
 _EXCEPTIONS = ("Error", "Exception", "Timeout", "Warning")
 
 
-def find(tree: ast.Module) -> list[dict[str, Any]]:
-    """Return the risky operations in `tree`, in the order of its lines."""
-    uses = read(tree)
-    finder = _Finder(tree, {id(node.func) for node, _ in uses if isinstance(node, ast.Call)})
+def find(
+    tree: ast.Module, uses: list[tuple[ast.expr, Scope]], names: Names
+) -> list[dict[str, Any]]:
+    """Return the risky operations in `tree`, whose `uses` of names are given, by line."""
+    called = {id(node.func) for node, _ in uses if isinstance(node, ast.Call)}
+    finder = _Finder(tree, called, names)
     # From the inside out, so that every answer builds on ready ones.
     for node, scope in reversed(uses):
         for kind, reason in finder.risks(node, scope):
@@ -38,9 +40,9 @@ def find(tree: ast.Module) -> list[dict[str, Any]]:
 
 
 class _Finder:
-    def __init__(self, tree: ast.Module, called: set[int]) -> None:
+    def __init__(self, tree: ast.Module, called: set[int], names: Names) -> None:
         self.found: dict[tuple[int, str, str], dict[str, Any]] = {}
-        self._names = Names()
+        self._names = names
         self._called = called
         self._own = set()
         """Functions that the program itself defines."""

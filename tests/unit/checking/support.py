@@ -9,7 +9,7 @@ from bellglass.sandboxes.runner.checking import check
 
 def checked(code: str, language: str = "python") -> dict[str, Any]:
     """Return all lists of a check as one record."""
-    record: dict[str, Any] = {"errors": [], "warnings": [], "risks": [], "notes": []}
+    record: dict[str, Any] = {"errors": [], "warnings": [], "risks": [], "missing": [], "notes": []}
 
     def send(message: dict[str, Any]) -> None:
         for name, value in message.items():

@@ -9,7 +9,7 @@ from unit.checking.support import checked, kinds
 @pytest.mark.parametrize(
     ("code", "line", "message"),
     [
-        ("if true; then\n echo\n", 3, "unexpected end of file"),
+        ("if true; then\n echo\n", 2, "unexpected end of file"),
         ("echo 'a\n", 1, "matching"),
         ("echo a\nfi\n", 2, "unexpected token"),
         ("echo a\0b", 1, "NUL"),
@@ -92,3 +92,45 @@ def test_windows_line_ends_are_a_warning_in_bash() -> None:
     (warning,) = checked("echo a\r\n", "bash")["warnings"]
 
     assert "carriage return" in warning["message"]
+
+
+def test_every_syntax_error_of_a_script_is_named_with_its_place_and_fix() -> None:
+    code = "echo a\nfi\nls\ndone\nfor i in 1; echo $i; done\necho 'x\n"
+
+    errors = checked(code, "bash")["errors"]
+
+    places = [(error["line"], error["column"]) for error in errors]
+    assert places == [(2, 1), (4, 1), (5, 13), (6, 6)]
+    assert errors[0]["source"] == "fi\n^^"
+    assert errors[0]["fix"] == "take it out, or open what it closes"
+    assert errors[3]["fix"] == "close it with '"
+
+
+def test_what_only_follows_from_an_error_is_not_named() -> None:
+    (error,) = checked("if a; then }\n echo\nfi\nwhile b; do\n c\ndone\n", "bash")["errors"]
+
+    assert error["line"] == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "message"),
+    [
+        ("f=a\nrm $f", 2, "Double quote"),
+        ("echo $undefined_name", 1, "referenced but not assigned"),
+        ("[ a=b ]", 1, "constant"),
+        ("x = 1", 1, "Remove spaces around ="),
+        ("if [ 1 > 2 ]; then echo; fi", 1, "string comparisons"),
+    ],
+)
+def test_a_likely_bug_in_bash_is_a_warning(code: str, line: int, message: str) -> None:
+    warnings = checked(code, "bash")["warnings"]
+
+    assert line in [warning["line"] for warning in warnings]
+    assert message in " ".join(warning["message"] for warning in warnings)
+
+
+def test_a_long_script_is_not_waited_for() -> None:
+    result = checked('for f in *; do echo "$f" | grep x; done\n' * 3000, "bash")
+
+    assert result["errors"] == []
+    assert "check a script of more than 80 lines in parts" in result["notes"][0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from unit.checking.support import checked
 
@@ -14,6 +16,7 @@ def test_a_syntax_error_is_shown_at_its_place() -> None:
         "column": 15,
         "message": "invalid syntax",
         "source": "print('é', x +* 2)\n              ^",
+        "fix": None,
     }
 
 
@@ -57,7 +60,7 @@ def test_every_syntax_error_has_a_line(code: str, line: int) -> None:
     ],
 )
 def test_correct_code_has_no_findings(code: str) -> None:
-    assert checked(code) == {"errors": [], "warnings": [], "risks": [], "notes": []}
+    assert not any(checked(code).values())
 
 
 def test_await_at_the_top_is_right_and_noted() -> None:
@@ -121,3 +124,72 @@ def test_nothing_is_executed(capsys: pytest.CaptureFixture[str]) -> None:
     checked("echo run >&2; $(echo run >&2)", "bash")
 
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("code", "places"),
+    [
+        ("if x\n  pass\nfor i in y\n  pass\nx = = 3\n", [(1, 5), (3, 11), (5, 5)]),
+        ("s = 'abc\nt = 2\nprint 'x'\n", [(1, 5), (3, 7)]),
+        ("foo(1, 2\nbar = 3\nprint(bar\n\ndef f():\n  return 1\n", [(1, 8), (3, 10)]),
+        ("class A:\n  def f(self)\n    pass\n\nx = [1, 2\n", [(2, 14), (5, 10)]),
+        ("return 1\nbreak\ndef f(a, a): pass\n", [(1, 1), (2, 1), (3, 10)]),
+        ('x = """abc\ny = = 1\n', [(1, 5)]),
+    ],
+)
+def test_every_syntax_error_is_named_and_none_that_follows_from_another(
+    code: str, places: list[tuple[int, int]]
+) -> None:
+    errors = checked(code)["errors"]
+
+    assert sorted((error["line"], error["column"]) for error in errors) == places
+    assert all("^" in error["source"] for error in errors)
+
+
+@pytest.mark.parametrize(
+    ("code", "fix"),
+    [
+        ("def f()\n  pass", "end this line with a colon"),
+        ("if True:\nx = 1", "indent this line further than the line that opens its block"),
+        ("print(1", "close it with )"),
+        ("x = [1, 2", "close it with ]"),
+        ("if 1 = 2: pass", "compare with =="),
+        ("print 'a'", "write the arguments in parentheses"),
+        ("else if x: pass", "write elif"),
+        ("x = \u201ca\u201d", 'write "'),
+        ("if a && b: pass", "write and"),
+        ("x = 'abc", "close the string on its line, or open and close it with three quotes"),
+        ("x = (1 2)", "put a comma here"),
+        ("function f() { return 1 }", "define functions with def NAME(...):"),
+        ("if x:\n\ty = 1\n        z = 2", "indent with spaces only"),
+        ("return 1", "indent it into a function, or print the value"),
+    ],
+)
+def test_a_syntax_error_comes_with_its_fix(code: str, fix: str) -> None:
+    assert fix in [error["fix"] for error in checked(code)["errors"]]
+
+
+@pytest.mark.parametrize(
+    ("code", "missing"),
+    [
+        ("import cv2", [("cv2", "opencv-python", None)]),
+        ("from PIL import Image", [("PIL", "pillow", None)]),
+        ("import sklearn.svm\nfrom sklearn import tree", [("sklearn", "scikit-learn", None)]),
+        ("import bs4, yaml.x", [("bs4", "beautifulsoup4", None), ("yaml", "PyYAML", None)]),
+        ("import nunpy", [("nunpy", None, "numpy")]),
+        ("__import__('torch')", [("torch", "torch", None)]),
+        ("import zzqx_helpers", [("zzqx_helpers", None, None)]),
+        ("import os, sys, json, asyncio.queues\nfrom solution import f\nfrom . import x", []),
+        ("try:\n  import torch\nexcept ImportError:\n  torch = None", []),
+        ("x = 'import cv2'  # import cv2", []),
+    ],
+)
+def test_what_is_not_installed_is_named_with_what_brings_it(
+    code: str, missing: list[tuple[str, str | None, str | None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.path", [path for path in sys.path if "packages" not in path])
+    monkeypatch.setattr("sys.path_importer_cache", {})
+
+    found = checked(code)["missing"]
+
+    assert [(module["module"], module["package"], module["near"]) for module in found] == missing

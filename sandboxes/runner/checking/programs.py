@@ -1,0 +1,104 @@
+"""Checkers that are programs of their own: ruff and shellcheck, where the sandbox has them."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+OUTPUT_BYTES = 2 * 1024**2
+"""Read of one checker, which says more of a program that is wrong in every line."""
+
+FOLDERS = tuple(
+    dict.fromkeys(
+        os.path.dirname(path) for path in (sys.executable, "/usr/local/bin/", "/usr/bin/") if path
+    )
+)
+"""Where they may be: beside this interpreter, or the system's. Foreign code writes to none."""
+
+MISSING = "{name} is not installed in the sandbox, so fewer mistakes are found: `bellglass setup`."
+UNFINISHED = "{name} did not finish, so {what} may be missing."
+
+
+class Checker:
+    """A checker at work on `code`, until its answer is taken.
+
+    It sees the code on its stdin and gets no other file, no configuration and no network. What it
+    says is bounded, and so is the time that is waited for it.
+    """
+
+    def __init__(self, name: str, arguments: tuple[str, ...], code: str) -> None:
+        self.name = name
+        self.installed = False
+        self.finished = False
+        """It came to its end in time, and all it said was read."""
+        self._process: subprocess.Popen[bytes] | None = None
+        program = _find(name)
+        if program is None:
+            return
+        with tempfile.TemporaryFile() as file:
+            file.write(code.encode("utf-8", "replace"))
+            file.seek(0)
+            try:
+                self._process = subprocess.Popen(
+                    [program, *arguments],
+                    stdin=file,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    # One thread: more take longer to start than they save.
+                    env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "RAYON_NUM_THREADS": "1"},
+                )
+            except OSError:
+                return
+        self.installed = True
+
+    def lines(self, seconds: float) -> list[Any]:
+        """Wait for its end, for so long at most; return the JSON values it wrote, one a line."""
+        if self._process is None:
+            return []
+        data = self._read(time.monotonic() + seconds)
+        values = []
+        for line in data.split(b"\n"):
+            try:
+                values.append(json.loads(line))
+            except (ValueError, RecursionError):
+                continue
+        return values
+
+    def _read(self, deadline: float) -> bytes:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        data = bytearray()
+        with self._process, self._process.stdout as pipe:
+            while len(data) < OUTPUT_BYTES:
+                left = max(0.0, deadline - time.monotonic())
+                if not select.select([pipe], [], [], left)[0]:
+                    break
+                chunk = os.read(pipe.fileno(), 1 << 16)
+                if not chunk:
+                    # 1: it found something. Ended by a signal it has not said all.
+                    self.finished = self._process.wait() in (0, 1)
+                    break
+                data += chunk
+            self._process.kill()
+        return bytes(data)
+
+    def notes(self, what: str) -> list[str]:
+        """Say what the answer lacks, if it lacks something."""
+        if not self.installed:
+            return [MISSING.format(name=self.name)]
+        return [] if self.finished else [UNFINISHED.format(name=self.name, what=what)]
+
+
+def _find(name: str) -> str | None:
+    """Return the program `name` of this interpreter's environment, or of the system."""
+    for folder in FOLDERS:
+        path = os.path.join(folder, name)
+        if os.access(path, os.X_OK):
+            return path
+    return None

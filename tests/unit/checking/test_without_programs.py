@@ -1,0 +1,26 @@
+"""A sandbox that has neither ruff nor shellcheck still answers."""
+
+from __future__ import annotations
+
+import pytest
+from unit.checking.support import checked, kinds
+
+
+@pytest.fixture(autouse=True)
+def without_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    where = "bellglass.sandboxes.runner.checking.programs.FOLDERS"
+    monkeypatch.setattr(where, ())
+
+
+@pytest.mark.parametrize("language", ["python", "bash"])
+def test_our_own_checks_answer_and_say_what_is_not_there(language: str) -> None:
+    result = checked("echo(\n", language)
+
+    assert result["errors"]
+    assert "bellglass setup" in checked("", language)["notes"][0]
+
+
+def test_risks_and_mistakes_are_found_all_the_same() -> None:
+    assert kinds("import os\nos.remove('a')") == {"deletes files"}
+    assert kinds("rm a", "bash") == {"deletes files"}
+    assert checked("x = 1\nx is 5")["warnings"]

@@ -1,0 +1,25 @@
+"""What every tool does with code before it may run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bellglass.tools.arguments import refuse_nul
+from bellglass.tools.fences import Unwrapped, unwrapped
+
+if TYPE_CHECKING:
+    from bellglass.tools.policy import Program
+    from bellglass.tools.workbench import Workbench
+
+
+async def admitted(bench: Workbench, program: Program) -> Unwrapped:
+    """Return the code in what was given, if it may run.
+
+    Raises:
+        ToolError: It has a NUL character, or the operator's policy refuses it.
+    """
+    text = "".join(program.code)
+    refuse_nul(program.name, text)
+    found = unwrapped(text, program.language)
+    await bench.policy.admit(bench.sessions, program._replace(code=found.code))
+    return found

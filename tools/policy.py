@@ -1,0 +1,89 @@
+"""What the operator refuses to run, asked before a tool runs anything.
+
+It is about honest mistakes and house rules. Code that means to can hide from any reading; what
+keeps it from harm is the sandbox.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from mcp.server.mcpserver.exceptions import ToolError
+from pydantic import BaseModel, Field, ValidationError
+
+from bellglass.tools.errors import reported_to_model
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.sessions import Sessions
+    from bellglass.tools.results import Language
+
+SECONDS = 10
+"""For looking through one program, which takes some 50 ms."""
+
+_TOO_LONG = (
+    "Refused, and nothing was run: {name} has {given:,} characters, and the operator of this "
+    "server takes {most:,}. Pass it in parts."
+)
+_REFUSED = (
+    "Refused by the policy of this server's operator, and nothing was run: {reasons}. "
+    "Do without it, or ask the operator."
+)
+_UNCHECKED = "it could not be checked ({why})"
+
+
+class Program(NamedTuple):
+    """What a call would run, and the name of the argument it came in."""
+
+    name: str
+    code: str | tuple[str, ...]
+    """A program, or expressions of Python, each run by itself."""
+    language: Language = "python"
+
+
+class _Answer(BaseModel):
+    refused: list[str] | None = Field(default=None, max_length=100)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Policy:
+    """What is refused. Nothing but length, unless told."""
+
+    risks: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+    longer_than: int = 1_000_000
+
+    async def admit(self, sessions: Sessions, *programs: Program) -> None:
+        """Return if all of the programs may run.
+
+        Raises:
+            ToolError: One may not, or cannot be looked through: then it is not run either.
+        """
+        for name, code, _ in programs:
+            given = len("".join(code))
+            if given > self.longer_than:
+                raise ToolError(_TOO_LONG.format(name=name, given=given, most=self.longer_than))
+        if self.risks or self.imports:
+            for program in programs:
+                if program.code:
+                    await self._look_through(sessions, program)
+
+    async def _look_through(self, sessions: Sessions, program: Program) -> None:
+        arguments = {
+            "code": program.code,
+            "language": program.language,
+            "policy": {"risks": self.risks, "imports": self.imports},
+        }
+        with reported_to_model():
+            # Of nobody's: what ran in the session of the caller could lie about this.
+            session = await sessions.shared()
+            execution = await session.run("check", arguments, timeout=SECONDS)
+            try:
+                answers = [_Answer.model_validate(part) for part in execution.report[:10]]
+            except ValidationError:
+                reasons = [_UNCHECKED.format(why="the sandbox sent a malformed reply")]
+            else:
+                given = [answer.refused for answer in answers if answer.refused is not None]
+                reasons = given[0] if given else [_UNCHECKED.format(why=execution.status)]
+        if reasons:
+            raise ToolError(_REFUSED.format(reasons="; ".join(reasons)[:2_000]))
