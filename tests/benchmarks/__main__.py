@@ -11,6 +11,7 @@ from typing import TextIO
 
 import anyio
 
+from .docker import docker
 from .machine import Quiet, description
 from .measures import (
     Row,
@@ -30,6 +31,7 @@ MEASURES = {
     "memory": memory_of_sessions,
     "output": much_output,
     "many": many_at_once,
+    "docker": docker,
 }
 
 
