@@ -132,10 +132,11 @@ class Sessions:
 
     async def shared(self) -> Session:
         """Return a session of nobody's, for operations that leave nothing behind."""
+        sandbox = await self.sandbox()
         if self._shared is None:
-            session = Session(secrets.token_hex(ID_BYTES), await self.sandbox())
-            self._tasks.start_soon(session.hold)
-            self._shared = session
+            self._shared = Session(secrets.token_hex(ID_BYTES), sandbox)
+            self._scopes[self._shared.id] = anyio.CancelScope()
+            self._tasks.start_soon(self._hold, self._shared, self._scopes[self._shared.id])
         return self._shared
 
     async def sandbox(self) -> Sandbox:
@@ -178,6 +179,11 @@ class Sessions:
                 if not known and self.seconds_left(session) == 0:
                     self._retiring.add(session.id)
                     self._tasks.start_soon(self._retire, session)
+            shared = self._shared
+            if shared is not None and not shared.busy and self.seconds_left(shared) == 0:
+                # As idle as any other: its place may cost money.
+                self._shared = None
+                self._scopes[shared.id].cancel()
             waits = [self.seconds_left(session) for session in self._live.values()]
             # A session opened meanwhile lives at least a minute, or as long as it may idle.
             await anyio.sleep(max(0.5, min([*waits, 60.0, self.idle_seconds])))

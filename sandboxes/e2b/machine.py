@@ -82,7 +82,7 @@ class Machine:
     async def start(self, command: str, on_output: Output, on_errors: Output) -> Any:
         """Start a command with a stdin; return the SDK's handle of it.
 
-        Not repeated: two runners of one session would be one too many.
+        May be repeated: it does nothing before it has read our program, which is sent once.
         """
         commands = self._sandbox.commands
         options = supported(commands.run, retain_output=False)
@@ -100,6 +100,7 @@ class Machine:
                 on_stderr=on_errors,
                 **options,
             ),
+            repeat=True,
         )
 
     async def reconnect(self, pid: int, on_output: Output, on_errors: Output) -> Any:

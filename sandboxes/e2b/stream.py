@@ -13,7 +13,7 @@ import anyio
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 from anyio.abc import ByteStream
 
-from bellglass.sandboxes.e2b.errors import E2BError, kind_of
+from bellglass.sandboxes.e2b.errors import AGAIN, E2BError, kind_of
 from bellglass.sandboxes.e2b.lines import Lines, Malformed
 from bellglass.sandboxes.execution import clean
 
@@ -111,18 +111,27 @@ class CommandStream(ByteStream):
                 logger.info("E2B: a connection was cut (%s)", kind_of(exc))
 
     async def _mend(self) -> None:
-        """Connect again, if the machine lives; wake it if somebody else let it sleep."""
-        try:
-            with anyio.fail_after(RECONNECT_SECONDS):
-                async with self._turn:
-                    state = await self._machine.state()
-                    if state == "paused":
-                        await self._machine.resume(self._lease.seconds)
-                    elif state != "running":
-                        raise E2BError("gone", "go on with the session")
-                    await self._attach()
-        except (E2BError, TimeoutError) as exc:
-            self._reason = f"The connection to the sandbox was cut: {_told(exc)}"
+        """Connect again, as long as the machine may live."""
+        failure = E2BError("timeout", "connect again")
+        with anyio.move_on_after(RECONNECT_SECONDS):
+            while True:
+                try:
+                    async with self._turn:
+                        return await self._mended()
+                except E2BError as exc:
+                    failure = exc
+                    if exc.kind not in AGAIN:
+                        break
+                await anyio.sleep(1)
+        self.give_up(f"The connection to the sandbox was cut: {failure}")
+
+    async def _mended(self) -> None:
+        state = await self._machine.state()
+        if state == "paused":  # by somebody else
+            await self._machine.resume(self._lease.seconds)
+        elif state != "running":
+            raise E2BError("gone", "go on with the session")
+        await self._attach()
 
     async def _attach(self) -> None:
         # Two connections would mix their halves of a line.
@@ -196,7 +205,7 @@ class CommandStream(ByteStream):
                 for line in self._lines.encoded(item):
                     await self._machine.send(self._pid, line)
             except E2BError as exc:
-                self._reason = f"The sandbox cannot be reached: {_told(exc)}"
+                self._reason = f"The sandbox cannot be reached: {exc}"
                 raise BrokenResourceError(self._reason) from None
 
     async def sleep(self) -> bool:
@@ -221,7 +230,7 @@ class CommandStream(ByteStream):
             await self._attach()
             self._asleep = False
         except E2BError as exc:
-            self._reason = f"The paused session did not come back: {_told(exc)}"
+            self._reason = f"The paused session did not come back: {exc}"
             raise BrokenResourceError(self._reason) from None
         finally:
             self._woken.set()
@@ -232,7 +241,3 @@ class CommandStream(ByteStream):
     async def aclose(self) -> None:
         self._arriving.close()
         self._arrived.close()
-
-
-def _told(exc: E2BError | TimeoutError) -> str:
-    return str(exc) or "it did not answer in time."

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from e2b_double import Double
-from e2b_sandbox.support import path_with_python
+from e2b_sandbox.support import on, path_with_python
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import AsyncGenerator, Generator
+
+    from bellglass.sandboxes.e2b import E2BSandbox
 
 
 @pytest.fixture(scope="module")
@@ -26,3 +28,11 @@ def double() -> Generator[Double]:
     with Double() as double:
         double.engine.path = path_with_python()
         yield double
+
+
+@pytest.fixture(scope="module")
+async def sandbox(shared_double: Double) -> AsyncGenerator[E2BSandbox]:
+    """What the attacks of `tests/security` are made on here."""
+    sandbox = on(shared_double)
+    yield sandbox
+    await sandbox.aclose()

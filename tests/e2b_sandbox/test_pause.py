@@ -135,3 +135,14 @@ async def test_a_sandbox_that_somebody_else_paused_is_woken(double: Double) -> N
         after = await python(session, "x + 1")
 
     assert after.value == "42"
+
+
+async def test_the_session_for_checks_ends_when_it_is_idle(double: Double) -> None:
+    async with sessions_on(double) as sessions:
+        checking = await sessions.shared()
+        execution = await checking.run("check", {"language": "python", "code": "1 +"}, timeout=20)
+        assert execution.report
+        await until(lambda: not double.engine.machines)
+        again = await sessions.shared()
+        assert again is not checking
+        assert (await python(again, "6 * 7")).value == "42"
