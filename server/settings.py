@@ -60,7 +60,8 @@ class Settings(BaseModel):
 
     sandbox: str = Field(
         "auto",
-        description="How code is isolated: `auto`, `embedded`, `docker`, or the name of a plug-in.",
+        description="How code is isolated: `auto`, `embedded`, `docker`, `e2b`, or the name of a "
+        "plug-in.",
     )
     launcher: Literal["auto", "zygote", "bubblewrap"] = Field(
         "auto", description="How the embedded sandbox starts a place; `auto` tries both."

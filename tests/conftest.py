@@ -17,6 +17,8 @@ pytest.register_assert_rewrite(
     "bellglass.sandboxes.conformance", "security.lying", "security.support"
 )
 
+EXIT_STATUS = pytest.StashKey[int]()
+
 LIMITS = Limits(
     memory_bytes=384 * 1024**2,
     disk_bytes=64 * 1024**2,
@@ -45,3 +47,20 @@ async def sandbox(launcher: Literal["zygote", "bubblewrap"]) -> AsyncGenerator[E
     sandbox = EmbeddedSandbox(LIMITS, launcher=launcher)
     yield sandbox
     await sandbox.aclose()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    session.config.stash[EXIT_STATUS] = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End at once where E2B's SDK was used.
+
+    Its transport aborts, once in a hundred times, an interpreter that ends in order.
+    """
+    if "pyqwest" in sys.modules:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(config.stash[EXIT_STATUS])
