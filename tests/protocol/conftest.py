@@ -51,6 +51,12 @@ def http_url() -> Generator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def explicit_url() -> Generator[str]:
+    with http_server(BELLGLASS_SESSIONS="explicit") as (_, url):
+        yield url
+
+
 @pytest.fixture(params=MODES, ids="-".join)
 def mode(request: pytest.FixtureRequest) -> tuple[str, str]:
     transport, era = request.param
@@ -65,8 +71,9 @@ def nowhere() -> Generator[TextIO]:
 
 @pytest.fixture(scope="session")
 async def shared(nowhere: TextIO) -> AsyncGenerator[SharedClients]:
-    def open_client(era: str) -> AbstractAsyncContextManager[Client]:
-        parameters = StdioServerParameters(command=COMMAND, env=environment({}))
+    def open_client(era: str, sessions: str) -> AbstractAsyncContextManager[Client]:
+        settings = {"BELLGLASS_SESSIONS": sessions}
+        parameters = StdioServerParameters(command=COMMAND, env=environment(settings))
         return connected(stdio_client(parameters, errlog=nowhere), era, seconds=None)
 
     clients = SharedClients(open_client)
@@ -101,14 +108,32 @@ def connect(mode: tuple[str, str], nowhere: TextIO, request: pytest.FixtureReque
 
 @pytest.fixture
 async def client(
-    mode: tuple[str, str], connect: Connect, shared: SharedClients
+    mode: tuple[str, str], shared: SharedClients, request: pytest.FixtureRequest
 ) -> AsyncGenerator[Client]:
     """A client without sessions yet, of a server that other tests have used."""
+    async with _client(mode, shared, "connection", request) as client:
+        yield client
+
+
+@pytest.fixture
+async def explicit(
+    mode: tuple[str, str], shared: SharedClients, request: pytest.FixtureRequest
+) -> AsyncGenerator[Client]:
+    """The same, of a server on which each call without a session starts one."""
+    async with _client(mode, shared, "explicit", request) as client:
+        yield client
+
+
+@asynccontextmanager
+async def _client(
+    mode: tuple[str, str], shared: SharedClients, sessions: str, request: pytest.FixtureRequest
+) -> AsyncGenerator[Client]:
     transport, era = mode
     if transport == "http":
-        async with connect() as client:
+        url = request.getfixturevalue("http_url" if sessions == "connection" else "explicit_url")
+        async with connected(streamable_http_client(url), era) as client:
             yield client
         return
     with anyio.fail_after(100):
-        yield await shared.get(era)
-        await shared.leave(era)
+        yield await shared.get(era, sessions)
+        await shared.leave(era, sessions)

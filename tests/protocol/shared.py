@@ -9,29 +9,32 @@ import anyio
 from mcp import Client
 from protocol.support import text_of
 
-Open = Callable[[str], AbstractAsyncContextManager[Client]]
-"""Starts a server for clients of an era."""
+Open = Callable[[str, str], AbstractAsyncContextManager[Client]]
+"""Starts a server, given the era of its client and the value of BELLGLASS_SESSIONS."""
 
 
 class SharedClients:
-    """A client an era, opened at the first need and anew where a test has ended its server."""
+    """A client for each era and each value of BELLGLASS_SESSIONS.
+
+    It is opened at the first need, and anew after a test has ended its server.
+    """
 
     def __init__(self, open_client: Open) -> None:
         self._open = open_client
-        self._held: dict[str, tuple[asyncio.Task[None], Client]] = {}
+        self._held: dict[tuple[str, str], tuple[asyncio.Task[None], Client]] = {}
 
-    async def get(self, era: str) -> Client:
-        if era not in self._held:
+    async def get(self, era: str, sessions: str) -> Client:
+        if (era, sessions) not in self._held:
             client = asyncio.get_running_loop().create_future()
-            task = asyncio.create_task(self._hold(era, client))
+            task = asyncio.create_task(self._hold(era, sessions, client))
             await asyncio.wait([task, client], return_when=asyncio.FIRST_COMPLETED)
-            self._held[era] = task, await client
-        return self._held[era][1]
+            self._held[era, sessions] = task, await client
+        return self._held[era, sessions][1]
 
-    async def _hold(self, era: str, opened: asyncio.Future[Client]) -> None:
+    async def _hold(self, era: str, sessions: str, opened: asyncio.Future[Client]) -> None:
         # In a task of its own: a context that outlives a test cannot be entered inside one.
         try:
-            async with self._open(era) as client:
+            async with self._open(era, sessions) as client:
                 opened.set_result(client)
                 await anyio.sleep_forever()
         except Exception as exc:
@@ -39,23 +42,23 @@ class SharedClients:
                 raise
             opened.set_exception(exc)
 
-    async def leave(self, era: str) -> None:
+    async def leave(self, era: str, sessions: str) -> None:
         """Close what sessions a test has left: the next one starts with none."""
-        client = await self.get(era)
+        client = await self.get(era, sessions)
         try:
             with anyio.fail_after(20):
                 listing = text_of(await client.call_tool("list_sessions", {}))
                 for session_id in re.findall(r"^session_id: (\S+)", listing, re.MULTILINE):
                     await client.call_tool("close_session", {"session_id": session_id})
         except BaseException:
-            await self._end(era)
+            await self._end(era, sessions)
             raise
 
     async def aclose(self) -> None:
-        for era in list(self._held):
-            await self._end(era)
+        for era, sessions in list(self._held):
+            await self._end(era, sessions)
 
-    async def _end(self, era: str) -> None:
-        task, _ = self._held.pop(era)
+    async def _end(self, era: str, sessions: str) -> None:
+        task, _ = self._held.pop((era, sessions))
         task.cancel()
         await asyncio.wait([task])

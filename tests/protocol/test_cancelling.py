@@ -7,7 +7,7 @@ import anyio
 import pytest
 from mcp import Client, MCPError
 from mcp.client.streamable_http import streamable_http_client
-from protocol.support import Connect, connected, record_of, text_of
+from protocol.support import connected, record_of, text_of
 
 ENDLESS = "import time\nprint('on', flush=True)\nwhile True:\n    time.sleep(0.01); ticks += 1"
 
@@ -75,17 +75,16 @@ async def test_client_that_leaves_a_modern_connection_cancels(http_url: str) -> 
     assert text_of(after).startswith("True\n")
 
 
-async def test_client_time_out_is_a_cancellation(connect: Connect) -> None:
-    async with connect() as client:
-        first = await client.call_tool("execute_python", {"code": "ticks = 0"})
-        arguments: dict[str, Any] = {
-            "code": ENDLESS,
-            "session_id": record_of(first)["session_id"],
-            "timeout": 60,
-        }
-        with pytest.raises(MCPError):
-            await client.call_tool("execute_python", arguments, read_timeout_seconds=1)
+async def test_client_time_out_is_a_cancellation(client: Client) -> None:
+    first = await client.call_tool("execute_python", {"code": "ticks = 0"})
+    arguments: dict[str, Any] = {
+        "code": ENDLESS,
+        "session_id": record_of(first)["session_id"],
+        "timeout": 60,
+    }
+    with pytest.raises(MCPError):
+        await client.call_tool("execute_python", arguments, read_timeout_seconds=1)
 
-        with anyio.fail_after(5):
-            after = await client.call_tool("execute_python", {**arguments, "code": "'alive'"})
+    with anyio.fail_after(5):
+        after = await client.call_tool("execute_python", {**arguments, "code": "'alive'"})
     assert text_of(after).startswith("'alive'\n")

@@ -152,10 +152,9 @@ async def test_nothing_to_say_is_said(client: Client) -> None:
     )
 
 
-async def test_hint_for_a_variable_of_another_session(connect: Connect) -> None:
-    async with connect(BELLGLASS_SESSIONS="explicit") as client:
-        await client.call_tool("execute_python", {"code": "x = 1"})
-        result = await client.call_tool("execute_python", {"code": "x"})
+async def test_hint_for_a_variable_of_another_session(explicit: Client) -> None:
+    await explicit.call_tool("execute_python", {"code": "x = 1"})
+    result = await explicit.call_tool("execute_python", {"code": "x"})
 
     assert "pass the session_id" in text_of(result)
 

@@ -50,12 +50,11 @@ async def test_session_is_named_in_text_and_record(client: Client) -> None:
     assert text_of(result).splitlines()[-1] == f"session_id: {record_of(result)['session_id']}"
 
 
-async def test_explicit_sessions_are_new_for_every_call(connect: Connect) -> None:
-    async with connect(BELLGLASS_SESSIONS="explicit") as client:
-        first, second = await session_of(client), await session_of(client)
+async def test_explicit_sessions_are_new_for_every_call(explicit: Client) -> None:
+    first, second = await session_of(explicit), await session_of(explicit)
 
-        assert first != second
-        assert text_of(await run(client, "'alive'", first)).startswith("'alive'")
+    assert first != second
+    assert text_of(await run(explicit, "'alive'", first)).startswith("'alive'")
 
 
 async def test_two_clients_share_nothing(connect: Connect) -> None:
@@ -66,10 +65,9 @@ async def test_two_clients_share_nothing(connect: Connect) -> None:
         assert text_of(await run(other, "import os; os.listdir()")).startswith("[]")
 
 
-async def test_two_sessions_of_one_client_share_nothing(connect: Connect) -> None:
-    async with connect(BELLGLASS_SESSIONS="explicit") as client:
-        await session_of(client, "secret = 1; open('secret', 'w').write('x')")
-        other = await run(client, "import os; 'secret' in globals(), os.listdir()")
+async def test_two_sessions_of_one_client_share_nothing(explicit: Client) -> None:
+    await session_of(explicit, "secret = 1; open('secret', 'w').write('x')")
+    other = await run(explicit, "import os; 'secret' in globals(), os.listdir()")
 
     assert text_of(other).startswith("(False, [])")
 
@@ -146,25 +144,24 @@ async def test_calls_on_one_session_take_turns(client: Client) -> None:
     assert log.startswith("['in', 'out', 'in', 'out', 'in', 'out']")
 
 
-async def test_calls_on_two_sessions_run_side_by_side(connect: Connect) -> None:
-    async with connect(BELLGLASS_SESSIONS="explicit") as client:
-        waiting = anyio.Event()
+async def test_calls_on_two_sessions_run_side_by_side(explicit: Client) -> None:
+    waiting = anyio.Event()
 
-        async def on_progress(progress: float, total: float | None, message: str | None) -> None:
-            waiting.set()
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        waiting.set()
 
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(
-                partial(
-                    client.call_tool,
-                    "execute_python",
-                    {"code": "print('on', flush=True); import time; time.sleep(60)", "timeout": 90},
-                    progress_callback=on_progress,
-                )
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(
+            partial(
+                explicit.call_tool,
+                "execute_python",
+                {"code": "print('on', flush=True); import time; time.sleep(60)", "timeout": 90},
+                progress_callback=on_progress,
             )
-            await waiting.wait()
-            assert text_of(await run(client, "1")).startswith("1\n")
-            tasks.cancel_scope.cancel()
+        )
+        await waiting.wait()
+        assert text_of(await run(explicit, "1")).startswith("1\n")
+        tasks.cancel_scope.cancel()
 
 
 async def test_list_names_only_what_the_caller_may_know(
