@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 RUNNER = (
     "bellglass.sandboxes.runner",
+    "bellglass.sandboxes.runner.apart",
     "bellglass.sandboxes.runner.checking",
     "bellglass.sandboxes.runner.explaining",
     "bellglass.sandboxes.runner.testing",
@@ -40,13 +41,14 @@ class Bundle:
     def create_module(self, spec):
         return None
 
-    def exec_module(self, module):
-        _, source, code = self.modules[module.__name__]
+    def get_code(self, name):
+        _, source, code = self.modules[name]
         if self.compiled and code:
-            code = marshal.loads(code)
-        else:
-            code = compile(source, f"<{module.__name__}>", "exec")
-        exec(code, module.__dict__)
+            return marshal.loads(code)
+        return compile(source, f"<{name}>", "exec")
+
+    def exec_module(self, module):
+        exec(self.get_code(module.__name__), module.__dict__)
 
 # First, so that nothing on the path can shadow the runner.
 sys.meta_path.insert(0, Bundle(data))

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Language = Literal["python", "bash"]
 
 
-def _brief(schema: dict[str, Any]) -> None:
+def brief(schema: dict[str, Any]) -> None:
     """Drop what a client can do without: the listing is paid for in every conversation.
 
     A field without a value is left out of the record, so that none of them is ever null.
@@ -18,15 +18,16 @@ def _brief(schema: dict[str, Any]) -> None:
     for name in ("title", "description"):
         schema.pop(name, None)
     for field in schema.get("properties", {}).values():
-        for name in ("title", "default", "maxLength"):
+        for name in ("title", "default", "minLength", "maxLength"):
             field.pop(name, None)
         if options := field.pop("anyOf", None):
             field.update(options[0])
-            field.pop("maxLength", None)
+            for name in ("minLength", "maxLength"):
+                field.pop(name, None)
 
 
 class _Result(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra=_brief)
+    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra=brief)
 
 
 class Finding(_Result):
@@ -76,6 +77,8 @@ class TestOutcome(_Result):
     expected: str | None = None
     actual: str | None = None
     stdout: str | None = None
+    cause: Literal["timeout", "crashed"] | None = None
+    apart: bool | None = Field(default=None, description="false: forgeable.")
 
 
 class TestRun(_Result):
@@ -95,6 +98,7 @@ class TestRun(_Result):
     error: str | None = Field(default=None, description="Why the run as a whole went wrong.")
     seconds: float
     tests: list[TestOutcome]
+    coverage: list[dict[str, Any]] | None = Field(default=None, description="file, lines, missing.")
     notes: list[str] = []
 
 

@@ -6,13 +6,14 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bellglass.sandboxes.runner.testing.naming import names_of
 from bellglass.tools.admission import admitted
-from bellglass.tools.arguments import MAX_CODE, MAX_TIMEOUT_SECONDS, SessionId
+from bellglass.tools.arguments import MAX_CODE, MAX_TIMEOUT_SECONDS, SessionId, refuse_nul
 from bellglass.tools.conversation import session_for
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.policy import Program
 from bellglass.tools.progress import progress_to
-from bellglass.tools.results import TestRun, result_of
+from bellglass.tools.results import TestRun, brief, result_of
 from bellglass.tools.suite_report import run_of
 from bellglass.tools.suite_text import run_text
 from bellglass.tools.workbench import Workbench
@@ -21,22 +22,33 @@ MAX_CASES = 1_000
 
 
 class Case(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra=brief)
 
-    call: Annotated[str, Field(min_length=1, max_length=10_000)]
+    call: Annotated[str, Field(min_length=1, max_length=10_000)] | None = None
     expected: Any = None  # any JSON value
     raises: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    stdin: Annotated[str, Field(max_length=MAX_CODE)] | None = None
+    stdout: Annotated[str, Field(max_length=MAX_CODE)] | None = None
 
     @model_validator(mode="after")
     def _one_expectation(self) -> Self:
-        if ("expected" in self.model_fields_set) == (self.raises is not None):
+        if self.call is None:
+            if self.stdout is None or self.raises or "expected" in self.model_fields_set:
+                raise ValueError("a case has a call, or stdin and stdout for a whole program")
+        elif self.stdin is not None or self.stdout is not None:
+            raise ValueError("a case has either a call, or stdin and stdout for a whole program")
+        elif ("expected" in self.model_fields_set) == (self.raises is not None):
             raise ValueError("a case has either expected (a JSON value) or raises (a name)")
         return self
 
+    def as_request(self) -> dict[str, Any]:
+        given = self.model_dump(exclude_unset=True)
+        return given if self.call is not None else {"stdin": "", **given}
+
 
 async def run_tests(
-    code: Annotated[str, Field(max_length=MAX_CODE)],
     ctx: Context[Workbench],
+    code: Annotated[str, Field(max_length=MAX_CODE)] = "",
     tests: Annotated[
         str | None,
         Field(max_length=MAX_CODE, description="Such as: from solution import add ..."),
@@ -45,9 +57,19 @@ async def run_tests(
         list[Case] | None,
         Field(
             max_length=MAX_CASES,
-            description='{"call": "add(2, 3)", "expected": 5} or {"call": "add()", '
-            '"raises": "TypeError"}',
+            description='{"call": "add(2, 3)", "expected": 5}, {"call": "add()", "raises": '
+            '"TypeError"} or {"stdin": "2 3", "stdout": "5"}',
         ),
+    ] = None,
+    paths: Annotated[
+        list[str] | None, Field(max_length=100, description="Tests in the session's files.")
+    ] = None,
+    select: Annotated[str | None, Field(description="Names, as pytest -k.")] = None,
+    stop: Annotated[bool, Field(description="At the first failure.")] = False,
+    coverage: Annotated[bool, Field(description="Of lines.")] = False,
+    test_timeout: Annotated[
+        float | None,
+        Field(gt=0, le=MAX_TIMEOUT_SECONDS, allow_inf_nan=False, description="Seconds, each."),
     ] = None,
     session_id: SessionId = None,
     timeout: Annotated[
@@ -62,28 +84,49 @@ async def run_tests(
 ) -> Annotated[CallToolResult, TestRun]:
     """Test Python code in a sandbox and return what failed, and why.
 
-    tests is a pytest module that imports the code as `solution`; cases are calls with the value
-    they return or the exception they raise; with neither, the tests in code itself run. Files of
-    the session are in the working directory, its variables are not there. A failing test is a
-    normal result.
+    tests is a pytest or unittest module that imports the code as `solution`; cases are calls or
+    program runs; with neither, the tests and doctests in code run. The code cannot forge results
+    but those with apart=false. Files of the session are in the working directory, its variables
+    are not there. A failing test is a normal result.
     """
+    for path in paths or ():
+        refuse_path(path)
+    refuse_nul("select", select or "")
     bench = ctx.request_context.lifespan_context
-    calls = tuple(case.call for case in cases or [])
+    calls = tuple(case.call for case in cases or [] if case.call is not None)
     code, note = await admitted(bench, Program("code", code))
     tests, tests_note = await admitted(bench, Program("tests", tests or ""))
     await bench.policy.admit(bench.sessions, Program("cases", calls))
-    if not code.strip():
+    if not code.strip() and not paths:
         raise ToolError("code is empty, so there is nothing to test. Pass the program as code.")
-    given = [case.model_dump(exclude_unset=True) for case in cases or []]
+    given = [case.as_request() for case in cases or []]
     if len(json.dumps(given)) > MAX_CODE:
         raise ToolError(f"cases are larger than {MAX_CODE:,} characters. Pass them in parts.")
-    arguments = {"code": code, "tests": tests or None, "cases": given}
+    arguments = {
+        "code": code,
+        "tests": tests or None,
+        "cases": given,
+        "paths": paths,
+        "select": select,
+        "stop": stop,
+        "coverage": coverage,
+        "test_timeout": test_timeout,
+    }
     with reported_to_model():
         session = await session_for(ctx, session_id)
         execution = await session.run(
             "test", arguments, timeout=timeout, on_stream=progress_to(ctx, timeout)
         )
-    run = run_of(execution, session.id, list(calls))
+    run = run_of(execution, session.id, [] if select else names_of(given))
     notes = [text for text in dict.fromkeys((note, tests_note)) if text]
     run = run.model_copy(update={"notes": [*notes, *run.notes]})
     return result_of(run, run_text(run, timeout))
+
+
+def refuse_path(path: str) -> None:
+    """Refuse what pytest would take for an option, or cannot be a file."""
+    refuse_nul("paths", path)
+    if len(path) > 1_000:
+        raise ToolError("A path in paths is longer than 1,000 characters. Pass a path of a file.")
+    if path.startswith("-") or not path:
+        raise ToolError(f"{path!r} in paths is no file. Write ./{path} if it is one.")

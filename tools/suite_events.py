@@ -1,11 +1,11 @@
 """What the sandbox reports while it runs tests, put together.
 
-The process that reports also runs the code under test: each message is input, checked like any.
+What happens in the sandbox is input, whoever says it: each message is checked like any.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -24,7 +24,7 @@ _Text = CleanStr | None
 
 class _Outcome(BaseModel):
     index: int | None = Field(default=None, ge=0, le=10_000)
-    """Which of the cases, or of the collected tests; None for what could not be collected."""
+    """Which of the collected tests; None for what could not be collected."""
     id: CleanStr = Field(default="", max_length=1_000)
     outcome: Literal["passed", "failed", "error", "skipped"]
     seconds: float = Field(default=0.0, ge=0, le=1e6)
@@ -32,6 +32,14 @@ class _Outcome(BaseModel):
     expected: _Text = Field(default=None, max_length=20_000)
     actual: _Text = Field(default=None, max_length=20_000)
     stdout: _Text = Field(default=None, max_length=20_000)
+    cause: Literal["timeout", "crashed"] | None = None
+    apart: Literal[False] | None = None
+
+
+class _Covered(BaseModel):
+    file: CleanStr = Field(max_length=1_000)
+    lines: int = Field(ge=0, le=10_000_000)
+    missing: list[Annotated[int, Field(ge=1, le=10_000_000)]] = Field(max_length=100_000)
 
 
 class _Event(BaseModel):
@@ -39,10 +47,15 @@ class _Event(BaseModel):
 
     collected: list[CleanStr] = Field(default=[], max_length=10_000)
     started: int | None = None
-    case: _Outcome | None = None
     test: _Outcome | None = None
     problem: CleanStr | None = Field(default=None, max_length=20_000)
     missing: bool = False
+    """There is no pytest in the sandbox."""
+    together: CleanStr | None = Field(default=None, max_length=200)
+    """Why some tests run in the process of the code."""
+    uncovered: bool = False
+    """Coverage was asked for, and there is no library for it in the sandbox."""
+    coverage: list[_Covered] | None = Field(default=None, max_length=100)
     finished: int | None = None
     """Exit status of pytest."""
 
@@ -50,15 +63,18 @@ class _Event(BaseModel):
 class Report:
     """The events of a run, put together."""
 
-    def __init__(self, execution: Execution, calls: list[str]) -> None:
+    def __init__(self, execution: Execution, cases: list[str]) -> None:
+        """`cases` are the names of those that were asked for, if nothing is heard of them."""
         self.problem: str | None = None
         self.finished: int | None = None
         self.missing = False
         self.started: int | None = None
         """The last test that was begun."""
-        self._cases = [f"case {number}: {call}" for number, call in enumerate(calls, 1)]
+        self.together: list[str] = []
+        self.uncovered = False
+        self.coverage: list[dict[str, Any]] | None = None
+        self._cases = cases
         self._tests: list[str] = []
-        self._case_outcomes: dict[int, _Outcome] = {}
         self._test_outcomes: dict[int, _Outcome] = {}
         self._uncollected: list[_Outcome] = []
         for message in execution.report:
@@ -72,23 +88,25 @@ class Report:
         self.started = self.started if event.started is None else event.started
         self.problem = self.problem or event.problem
         self.missing = self.missing or event.missing
+        self.uncovered = self.uncovered or event.uncovered
+        if event.together is not None and event.together not in self.together:
+            self.together.append(event.together)
+        if event.coverage is not None:
+            self.coverage = [covered.model_dump() for covered in event.coverage]
         if event.finished is not None:
             self.finished = event.finished
-        if event.case is not None and event.case.index is not None:
-            # The first word counts: what comes later cannot mend a failure.
-            self._case_outcomes.setdefault(event.case.index, event.case)
         if event.test is not None and event.test.index is not None:
+            # The first word counts: what comes later cannot mend a failure.
             self._test_outcomes.setdefault(event.test.index, event.test)
         elif event.test is not None:
             self._uncollected.append(event.test)
 
     def outcomes(self) -> list[TestOutcome]:
-        listed = [_outcome(i, name, self._case_outcomes) for i, name in enumerate(self._cases)]
-        listed += [
+        listed = [
             TestOutcome(**outcome.model_dump(exclude={"index"})) for outcome in self._uncollected
         ]
         running = self.running()
-        for index, name in enumerate(self._tests):
+        for index, name in enumerate(self._tests or self._cases):
             outcome = _outcome(index, name, self._test_outcomes)
             if name == running:
                 outcome = outcome.model_copy(update={"message": "It was running when all ended."})

@@ -1,7 +1,7 @@
 """From what the sandbox reports of a test run to the verdict, which is made here.
 
-The process that reports also runs the code under test, so silence is never a pass: a run counts
-only if it said that it finished, and a test only if its result came.
+Silence is never a pass: a run counts only if it said that it finished, and a test only if its
+result came.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import json
 import re
 from typing import TYPE_CHECKING
 
+from bellglass.sandboxes.runner.testing.failures import own_frames
 from bellglass.sandboxes.session import RESTARTED
 from bellglass.tools.explaining.text import shortened
 from bellglass.tools.results import TestOutcome, TestRun
 from bellglass.tools.suite_events import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from bellglass.sandboxes.execution import Execution
 
@@ -35,15 +36,27 @@ NO_PYTEST = (
     "The operator can install it with `bellglass setup`."
 )
 
+NO_COVERAGE = (
+    "coverage is not installed in the sandbox, so it was not measured. "
+    "The operator can install it with `bellglass setup`."
+)
+NOT_APART = (
+    "{count} ran in the process of the code itself (apart: false), where the code could forge the "
+    "result{why}. Tests given as `tests` that do none of this run apart from it."
+)
+JUDGED = (
+    "{count} compared objects of a class of the code with plain values (apart: false): there the "
+    "code's own == has the last word."
+)
+
 STATE_LOST = "The tests ended the Python of their session: its variables are lost, files are kept."
 
-_FRAME = re.compile(r'  File "[^"]*", line ')
 _DIRECTORY = re.compile(r"/tmp/tests-[^/]+/")
 
 
-def run_of(execution: Execution, session_id: str, calls: list[str]) -> TestRun:
-    """Return the verdict on a run; `calls` are the cases that were asked for."""
-    report = Report(execution, calls)
+def run_of(execution: Execution, session_id: str, cases: list[str]) -> TestRun:
+    """Return the verdict on a run; `cases` are the names of those that were asked for."""
+    report = Report(execution, cases)
     outcomes = report.outcomes()
     counts = {
         name: sum(outcome.outcome == name for outcome in outcomes)
@@ -65,7 +78,8 @@ def run_of(execution: Execution, session_id: str, calls: list[str]) -> TestRun:
         error=error,
         seconds=round(execution.wall_seconds, 3),
         tests=outcomes,
-        notes=_notes(execution),
+        coverage=report.coverage,
+        notes=[*_notes(execution), *_said_of(report, outcomes)],
     )
     return _fitted(run)
 
@@ -76,9 +90,25 @@ def _notes(execution: Execution) -> list[str]:
     return [*execution.notices, STATE_LOST]
 
 
+def _said_of(report: Report, outcomes: list[TestOutcome]) -> Iterator[str]:
+    """Say which results are worth less than others, and what could not be had."""
+    together = sum(outcome.apart is False for outcome in outcomes)
+    if together and report.together:
+        why = f", as {' or '.join(report.together)}"
+        yield NOT_APART.format(count=_tests(together), why=f"{why}" if why else "")
+    elif together:
+        yield JUDGED.format(count=_tests(together))
+    if report.uncovered:
+        yield NO_COVERAGE
+
+
+def _tests(count: int) -> str:
+    return "One test" if count == 1 else f"{count:,} tests"
+
+
 def _error(execution: Execution, report: Report, outcomes: list[TestOutcome]) -> str | None:
     """Return what went wrong with the run as a whole, beside its tests."""
-    said = shortened(_own_frames(execution.stderr.text).strip(), 1_000)
+    said = shortened(_DIRECTORY.sub("", own_frames(execution.stderr.text)).strip(), 1_000)
     details = f"\n{said}" if said else ""
     running = report.running()
     where = f" in {running}" if running else ""
@@ -110,12 +140,6 @@ def _error(execution: Execution, report: Report, outcomes: list[TestOutcome]) ->
     if report.finished != 0 and not explained:
         return f"pytest ended with status {report.finished}.{details}"
     return None
-
-
-def _own_frames(text: str) -> str:
-    """Return what a crash printed, of its stack only the frames in the code that was tested."""
-    lines = [line for line in text.split("\n") if "/tests-" in line or not _FRAME.match(line)]
-    return _DIRECTORY.sub("", "\n".join(lines))
 
 
 def _fitted(run: TestRun) -> TestRun:

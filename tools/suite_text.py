@@ -36,6 +36,10 @@ def _parts(run: TestRun, timeout: float) -> Iterator[str]:
         ]
         if names:
             yield shortened(f"{word}: {', '.join(names)}", LIST_CHARACTERS)
+    for covered in run.coverage or ():
+        lines, missing = covered["lines"], covered["missing"]
+        text = f"Coverage of {covered['file']}: {lines - len(missing)} of {lines} lines"
+        yield f"{text}; missed {shortened(ranges(missing), 500)}" if missing else text
     for note in run.notes:
         yield f"Note: {note}"
 
@@ -85,3 +89,14 @@ def _failure(test: TestOutcome) -> str:
     if test.stdout:
         lines.append(f"stdout:\n{shortened(test.stdout.rstrip(), FAILURE_CHARACTERS // 2)}")
     return "\n".join(lines)
+
+
+def ranges(numbers: list[int]) -> str:
+    """Return line numbers as people write them: 3-5, 9."""
+    parts: list[list[int]] = []
+    for number in sorted(numbers):
+        if parts and number == parts[-1][1] + 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ", ".join(f"{low}" if low == high else f"{low}-{high}" for low, high in parts)

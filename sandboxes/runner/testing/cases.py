@@ -1,20 +1,27 @@
-"""The short form of tests: calls, and what is expected of them."""
+"""The short form of tests: calls, and what is expected of them.
+
+The process of the code gets the calls one by one, and never what is expected: the comparison is
+made here, on values that were handed over as plain data.
+"""
 
 from __future__ import annotations
 
 import ast
-import asyncio
 import contextlib
-import importlib
-import inspect
 import io
+import sys
 import time
 from collections.abc import Callable, Iterator
-from types import CodeType
 from typing import Any
 
+from bellglass.sandboxes.runner.apart.remote import home_of
+from bellglass.sandboxes.runner.apart.test_side import CodeGone, TestSide
+from bellglass.sandboxes.runner.testing import programs
 from bellglass.sandboxes.runner.testing.equality import same
-from bellglass.sandboxes.runner.testing.failures import Explain, Room, shortened, text_of
+from bellglass.sandboxes.runner.testing.failures import shortened, text_of
+from bellglass.sandboxes.runner.testing.limit import Limit, TimeLimit
+from bellglass.sandboxes.runner.testing.naming import names_of
+from bellglass.sandboxes.runner.testing.record import Event, Record
 
 OUTPUT = 4_000
 """Bytes kept of what a case prints."""
@@ -22,68 +29,121 @@ OUTPUT = 4_000
 SHOWN = 2_000
 """Characters of a value."""
 
-LIMITS = {"message": 4_000, "stdout": OUTPUT, "expected": 2 * SHOWN, "actual": 2 * SHOWN}
-
-Event = dict[str, Any]
+MOST_ITEMS = 10_000
+"""Of an iterator that a call returns."""
 
 
 def run(
-    cases: list[dict[str, Any]], explain: Explain, room: Room, send: Callable[[Event], None]
+    cases: list[dict[str, Any]],
+    side: TestSide,
+    settings: dict[str, Any],
+    record: Record,
+    coverage: list[Any],
 ) -> None:
-    """Run every case against a fresh import of `solution`, and send what became of each."""
-    namespace: dict[str, Any] = {}
-    broken = None
-    with _output():
-        try:
-            namespace = vars(importlib.import_module("solution"))
-        except KeyboardInterrupt:
-            raise
-        except BaseException as exc:  # SystemExit too: the code is not there to be called
-            broken = f"The code could not be imported:\n{explain(exc)}"
-    for index, case in enumerate(cases):
-        if broken is not None:
-            outcome = {"outcome": "error", "message": broken if index == 0 else "As above."}
+    """Run every case that is selected, and record what became of each."""
+    names = names_of(cases)
+    select = settings.get("select")
+    chosen = [(name, case) for name, case in zip(names, cases) if not select or str(select) in name]
+    record.collect([name for name, _ in chosen])
+    calls = _Calls(side, Limit(settings.get("test_timeout")))
+    for name, case in chosen:
+        record.begin(name)
+        if "call" in case:
+            record.finish(name, calls.outcome(case))
         else:
-            outcome = room.cut(_outcome(case, namespace, explain), LIMITS)
-        send({"case": {"index": index, **outcome}})
+            record.finish(name, programs.outcome(case, settings, coverage))
+        if settings.get("stop") and record.any_failed:
+            return
 
 
-def _outcome(case: dict[str, Any], namespace: dict[str, Any], explain: Explain) -> Event:
-    wanted = case.get("raises")
-    event: Event = {"expected": f"raises {wanted}" if wanted else _shown(case.get("expected"))}
-    try:
-        code = compile(case["call"], "<call>", "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as exc:
-        reason = f"{type(exc).__name__}: {exc}"
-        return {"outcome": "error", "message": f"call is not one expression. {reason}"}
-    started = time.perf_counter()
-    with _output() as printed:
+class _Calls:
+    """Calls of the code, in one process of it as long as that lives."""
+
+    def __init__(self, side: TestSide, limit: Limit) -> None:
+        self._side = side
+        self._limit = limit
+        self._broken: str | None = None
+        self._imported = -1
+
+    def outcome(self, case: dict[str, Any]) -> Event:
+        wanted = case.get("raises")
+        event: Event = {"expected": f"raises {wanted}" if wanted else _shown(case.get("expected"))}
         try:
-            value = _value(code, namespace)
+            compile(case["call"], "<call>", "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as exc:
+            reason = f"{type(exc).__name__}: {exc}"
+            return {"outcome": "error", "message": f"call is not one expression. {reason}"}
+        if self._broken is not None:
+            return {"outcome": "error", "message": "As above."}
+        self._side.new_test()
+        started = time.perf_counter()
+        self._limit.begin()
+        with _output() as printed:
+            try:
+                with self._limit:
+                    self._import()
+                    if self._broken is None:
+                        event.update(self._judged(case, wanted))
+                    else:
+                        event = {"outcome": "error", "message": self._broken}
+            except TimeLimit:
+                self._side.stop()
+                event.update(outcome="failed", cause="timeout", message=self._limit.told)
+            except CodeGone as exc:
+                event.update(outcome="failed", cause="crashed", message=str(exc))
+        event["seconds"] = round(time.perf_counter() - started, 6)
+        event["stdout"] = printed()
+        return event
+
+    def _import(self) -> None:
+        self._side.start()
+        if self._imported == self._side.generation:
+            return
+        try:
+            self._side.request("import", None, "solution")
+        except CodeGone as exc:
+            self._broken = f"The code could not be imported: {exc}"
+        except Exception as exc:
+            self._broken = f"The code could not be imported:\n{_traced(exc)}"
+        except SystemExit as exc:
+            self._broken = f"The code could not be imported:\n{_traced(exc)}"
+        self._imported = self._side.generation
+
+    def _judged(self, case: dict[str, Any], wanted: str | None) -> Event:
+        """Return what the call returned or raised, and whether that was expected."""
+        event: Event = {"outcome": "failed"}
+        try:
+            value = self._plain(self._side.request("evaluate", None, case["call"]))
             event["actual"] = _shown(value)
             passed = wanted is None and same(case.get("expected"), value)
-        except KeyboardInterrupt:
+        except (CodeGone, TimeLimit, KeyboardInterrupt):
             raise
         except BaseException as exc:  # SystemExit fails a case like any other exception
-            said = text_of(str, exc)
+            said = getattr(exc, "_bellglass_text", None) or text_of(str, exc)
             event["actual"] = shortened(f"raises {type(exc).__name__}: {said}", SHOWN)
             passed = wanted in _names(exc)
             if not passed:
-                event["message"] = explain(exc)
-    event["seconds"] = round(time.perf_counter() - started, 6)
-    event["outcome"] = "passed" if passed else "failed"
-    event["stdout"] = printed()
-    return event
+                event["message"] = _traced(exc)
+        if passed:
+            event["outcome"] = "passed"
+        return event
+
+    def _plain(self, value: Any, depth: int = 0) -> Any:
+        """Return `value` with its iterators listed, and what holds plain data replaced by that."""
+        if isinstance(value, (list, tuple)) and type(value) in (list, tuple) and depth < 50:
+            return type(value)(self._plain(item, depth + 1) for item in value)
+        if type(value) is dict and depth < 50:
+            return {key: self._plain(item, depth + 1) for key, item in value.items()}
+        if home_of(value) is not None and "container" in type(value)._bellglass_traits:
+            return self._plain(self._side.request("plain", value), depth + 1)
+        if hasattr(type(value), "__next__"):
+            return [self._plain(item, depth + 1) for item, _ in zip(value, range(MOST_ITEMS))]
+        return value
 
 
-def _value(code: CodeType, namespace: dict[str, Any]) -> Any:
-    value = eval(code, namespace)
-    # Of an async function, called with or without await, the result is meant.
-    return asyncio.run(_awaited(value)) if inspect.isawaitable(value) else value
-
-
-async def _awaited(value: Any) -> Any:
-    return await value
+def _traced(exc: BaseException) -> str:
+    trace = getattr(exc, "_bellglass_trace", None)
+    return trace if isinstance(trace, str) else f"{type(exc).__name__}: {exc}"
 
 
 def _names(exc: BaseException) -> set[str]:
@@ -117,17 +177,19 @@ class _Head(io.RawIOBase):
 
 @contextlib.contextmanager
 def _output() -> Iterator[Callable[[], str]]:
-    """Collect what is printed, and return a way to read it."""
+    """Collect what the code prints, and return a way to read it."""
     head = _Head()
-    # A real text stream: code may use sys.stdout.buffer, or ask for its encoding.
     stream = io.TextIOWrapper(io.BufferedWriter(head), "utf-8", "replace", write_through=True)
 
     def text() -> str:
-        with contextlib.suppress(ValueError):  # the code closed it
-            stream.flush()
+        stream.flush()
         kept = head.kept.decode("utf-8", "replace")
         more = head.total - len(head.kept)
         return f"{kept}\n[… {more:,} more bytes]" if more > 0 else kept
 
-    with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+    before = sys.stdout, sys.stderr
+    sys.stdout = sys.stderr = stream
+    try:
         yield text
+    finally:
+        sys.stdout, sys.stderr = before

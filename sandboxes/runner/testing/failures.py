@@ -70,6 +70,16 @@ class Explain:
 _ADVICE = re.compile(r"Use -vv? to (get|show)|use '-vv' to show|use 'pytest --fixtures")
 
 
+_FRAME = re.compile(r'  File "[^"]*", line ')
+
+
+def own_frames(text: str) -> str:
+    """Return what a crash printed, of its stack only the frames in the code that was tested."""
+    return "\n".join(
+        line for line in text.split("\n") if "/tests-" in line or not _FRAME.match(line)
+    )
+
+
 def shortened(text: str, limit: int) -> str:
     """Return head and tail of `text`, about `limit` characters."""
     if len(text) <= limit:

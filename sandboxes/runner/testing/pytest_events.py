@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from bellglass.sandboxes.runner.testing.failures import Explain, Room
-
-MOST_TESTS = 4_000
-"""Each is two messages, and the runner takes 10,000."""
-
-ID = 300
-"""Characters of a test's name."""
-
-LIMITS = {"message": 8_000, "stdout": 2_000}
+from bellglass.sandboxes.runner.testing.failures import Explain
 
 _EXITED = (
     "sys.exit() was called while the tests were imported. Put what the program does when it is "
@@ -21,16 +12,22 @@ _EXITED = (
 )
 
 
+class Reporter(Protocol):
+    """Who is told."""
+
+    def collect(self, names: list[str]) -> bool: ...
+    def begin(self, name: str) -> None: ...
+    def finish(self, name: str, test: dict[str, Any]) -> None: ...
+    def uncollected(self, test: dict[str, Any]) -> None: ...
+    def problem(self, text: str) -> None: ...
+
+
 class Events:
     """Hooks of pytest. Their names and arguments are pytest's."""
 
-    def __init__(
-        self, explain: Explain, room: Room, send: Callable[[dict[str, Any]], None]
-    ) -> None:
+    def __init__(self, explain: Explain, reporter: Reporter) -> None:
+        self.reporter = reporter
         self._explain = explain
-        self._room = room
-        self._send = send
-        self._index: dict[str, int] = {}
         self._causes: dict[str, str] = {}
         self._outcomes: dict[str, dict[str, Any]] = {}
         self._uncollected = False
@@ -40,32 +37,25 @@ class Events:
     def pytest_exception_interact(self, call: Any, report: Any) -> None:
         if report.when == "collect":  # a module that could not be imported
             exc = call.excinfo.value
-            self._causes[report.nodeid] = self._explain(exc.__cause__ or exc)
+            self._causes[report.nodeid] = self.explained(exc.__cause__ or exc)
 
     def pytest_collectreport(self, report: Any) -> None:
         if report.passed:
             return
         message = self._causes.get(report.nodeid) or self._reason(report)
         outcome = "skipped" if report.skipped else "error"
-        test = {"id": report.nodeid[:ID] or "collection", "outcome": outcome, "message": message}
         self._uncollected = self._uncollected or outcome == "error"
-        self._send({"test": test})
+        test = {"id": report.nodeid or "collection", "outcome": outcome, "message": message}
+        self.reporter.uncollected(test)
 
     def pytest_collection_finish(self, session: Any) -> None:
-        names = [item.nodeid for item in session.items]
-        if len(names) > MOST_TESTS:
-            text = f"There are {len(names):,} tests, more than {MOST_TESTS:,}. Run them in parts."
-            self._send({"problem": text})
+        if not self.reporter.collect([item.nodeid for item in session.items]):
             session.items.clear()
-            return
-        self._index = {name: index for index, name in enumerate(names)}
-        for start in range(0, len(names), 500):
-            self._send({"collected": [name[:ID] for name in names[start : start + 500]]})
 
     # --- running
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self._send({"started": self._index.get(nodeid)})
+        self.reporter.begin(nodeid)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Take in one phase of a test: its set-up, its call or its tear-down."""
@@ -86,20 +76,25 @@ class Events:
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         test = self._outcomes.pop(nodeid, None)
         if test is not None:
-            test["index"] = self._index.get(nodeid)
-            self._send({"test": self._room.cut(test, LIMITS)})
+            self.reporter.finish(nodeid, self.judged(test))
+
+    def judged(self, test: dict[str, Any]) -> dict[str, Any]:
+        """Return the result of a test with what is known beyond pytest's word."""
+        return test
 
     # --- when the run as a whole goes wrong
 
     def pytest_internalerror(self, excinfo: Any) -> bool:
         exited = isinstance(excinfo.value, SystemExit)
-        text = _EXITED if exited else self._explain(excinfo.value)
-        self._send({"problem": text})
+        self.reporter.problem(_EXITED if exited else self.explained(excinfo.value))
         return True  # said; pytest need not print it
 
     def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
         if not self._uncollected:  # else pytest stops itself, and the reason has been sent
-            self._send({"problem": f"The run was ended by:\n{self._explain(excinfo.value)}"})
+            self.reporter.problem(f"The run was ended by:\n{self.explained(excinfo.value)}")
+
+    def explained(self, exc: BaseException) -> str:
+        return self._explain(exc)
 
     def _reason(self, report: Any) -> str:
         if hasattr(report, "wasxfail"):

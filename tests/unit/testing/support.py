@@ -31,7 +31,7 @@ class Run:
         return [event[name] for event in self.events if name in event]
 
     def outcomes(self) -> list[str]:
-        return [test["outcome"] for test in self.all("case") + self.all("test")]
+        return [test["outcome"] for test in self.all("test")]
 
     @property
     def finished(self) -> int | None:

@@ -113,12 +113,19 @@ def test_exit_while_importing_is_explained(run: Callable[..., Run]) -> None:
     assert result.finished == 3
 
 
-@pytest.mark.parametrize("place", ["", "def test_a(): ", "def test_a(): pass\ndef test_b(): "])
-def test_a_process_that_leaves_never_finishes(run: Callable[..., Run], place: str) -> None:
-    result = run(f"{place}import os; os._exit(0)")
+def test_code_that_leaves_while_it_is_imported_never_finishes(run: Callable[..., Run]) -> None:
+    result = run("import os; os._exit(0)\ndef test_a(): ...")
 
     assert result.finished is None
-    assert result.exit_code == 0
+    assert "as os._exit() would do" in result.all("problem")[0]
+
+
+def test_a_test_that_leaves_has_failed_and_the_others_run(run: Callable[..., Run]) -> None:
+    result = run("def test_a(): pass\ndef test_b(): import os; os._exit(0)\ndef test_c(): pass")
+
+    assert result.outcomes() == ["passed", "failed", "passed"]
+    assert result.all("test")[1]["cause"] == "crashed"
+    assert result.finished == 0
 
 
 def test_a_forked_child_does_not_report(run: Callable[..., Run]) -> None:

@@ -1,0 +1,167 @@
+"""Tests here, the code in another process: what the code cannot reach, it cannot forge."""
+
+from __future__ import annotations
+
+import contextlib
+import linecache
+import os
+from typing import Any
+
+from bellglass.sandboxes.runner.apart.remote import home_of
+from bellglass.sandboxes.runner.apart.test_side import TestSide
+from bellglass.sandboxes.runner.testing.collecting import clear_environment, options
+from bellglass.sandboxes.runner.testing.failures import Explain
+from bellglass.sandboxes.runner.testing.limit import Limit
+from bellglass.sandboxes.runner.testing.pytest_events import Events
+from bellglass.sandboxes.runner.testing.record import Record
+from bellglass.sandboxes.runner.testing.sharing import Plan
+
+FILE = "test_solution.py"
+MADE_THERE = "is a function of the code"
+
+
+class ApartEvents(Events):
+    """Runs what can be run apart, and notes what cannot."""
+
+    def __init__(
+        self, explain: Explain, record: Record, side: TestSide, plan: Plan, limit: Limit
+    ) -> None:
+        super().__init__(explain, record)
+        self.together: dict[str, str] = {}
+        """Tests that have to run in the process of the code, and why."""
+        self.stopped = False
+        self._record = record
+        self._side = side
+        self._plan = plan
+        self._limit = limit
+        self._trace: str | None = None
+
+    # --- collecting
+
+    def pytest_collection_finish(self, session: Any) -> None:
+        names = [item.nodeid for item in session.items]
+        if not self._record.collect(names):
+            session.items.clear()
+            return
+        kept = []
+        for item in session.items:
+            function = getattr(item, "originalname", None) or item.name
+            kind = getattr(item, "cls", None)
+            why = self._plan.reason(None if kind is None else kind.__name__, function)
+            if home_of(getattr(item, "obj", None)) is not None:
+                why = MADE_THERE  # by a decorator, or imported
+            if why is None:
+                kept.append(item)
+            else:
+                self.together[item.nodeid] = why
+        session.items[:] = kept
+
+    # --- running
+
+    def pytest_runtest_protocol(self, item: Any) -> None:
+        self._limit.begin()
+        self._side.new_test()
+        self._trace = None
+
+    def _phase(self, item: Any) -> Any:
+        with self._limit:
+            try:
+                result = yield
+            except BaseException as exc:
+                self._note(exc)
+                raise
+            finally:
+                if self._limit.exceeded:
+                    self._side.stop()
+        return result
+
+    def _note(self, exc: BaseException) -> None:
+        trace = getattr(exc, "_bellglass_trace", None)
+        self._trace = self._trace or trace
+
+    def explained(self, exc: BaseException) -> str:
+        return getattr(exc, "_bellglass_trace", None) or super().explained(exc)
+
+    def judged(self, test: dict[str, Any]) -> dict[str, Any]:
+        if self._limit.exceeded:
+            return {**test, "outcome": "failed", "cause": "timeout", "message": self._limit.told}
+        if self._side.gone is not None:
+            said = self._side.gone
+            return {**test, "outcome": "failed", "cause": "crashed", "message": said}
+        pending = self._side.pending()
+        if pending is not None and test["outcome"] != "failed":
+            text = "An assertion failed in a function of the tests, which the code called and "
+            text += f"whose error it kept:\n{self._explain(pending)}"
+            return {**test, "outcome": "failed", "message": text}
+        notes = []
+        if test["outcome"] == "failed" and self._trace:
+            notes.append(f"in the code:\n{self._trace}")
+        if test["outcome"] == "failed" and self._side.refused:
+            names = ", ".join(sorted(self._side.refused))
+            notes.append(
+                f"An object of {names} came where plain data was compared. What it says of itself "
+                "is not taken, unless the tests import its class."
+            )
+        if notes:
+            test = {**test, "message": "\n".join([test.get("message") or "", *notes])}
+        if self._side.judged:
+            test = {**test, "apart": False}
+        return test
+
+
+def _wrapped(name: str) -> Any:
+    """Return one of pytest's hooks around a phase of a test, as `_phase`."""
+    import pytest
+
+    def hook(self: ApartEvents, item: Any) -> Any:
+        return (yield from self._phase(item))
+
+    hook.__name__ = name
+    return pytest.hookimpl(wrapper=True)(hook)
+
+
+def run(
+    directory: str,
+    source: str,
+    settings: dict[str, Any],
+    record: Record,
+    plan: Plan,
+    side: TestSide,
+) -> tuple[int, dict[str, str]]:
+    """Run the tests in `source`; return pytest's status, and those to be run otherwise, and why.
+
+    Raises:
+        ImportError: There is no pytest.
+    """
+    import pytest
+
+    clear_environment()
+    path = os.path.join(directory, FILE)
+    lines = source.splitlines(keepends=True)
+    # Without a time, which would have it read again: the code may have written another one there.
+    linecache.cache[path] = (len(source), None, lines, path)
+    side.before_start = lambda: _remove(path)
+    side.test_module = FILE[:-3]
+    for phase in ("setup", "call", "teardown"):
+        name = f"pytest_runtest_{phase}"
+        setattr(ApartEvents, name, _wrapped(name))
+    limit = Limit(settings.get("test_timeout"))
+    events = ApartEvents(Explain(directory), record, side, plan, limit)
+    side.modules.install()
+    status = pytest.main(
+        [
+            *options(directory, settings),
+            "--capture=fd",
+            "--import-mode=importlib",
+            "--noconftest",
+            f"--rootdir={directory}",
+            path,
+        ],
+        plugins=[events],
+    )
+    return int(status), events.together
+
+
+def _remove(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)

@@ -1,0 +1,102 @@
+"""Cases of whole programs: what is given on standard input, and what has to be printed."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from typing import Any
+
+from bellglass.sandboxes.runner.apart.channel import Channel
+from bellglass.sandboxes.runner.apart.child import Child, told
+from bellglass.sandboxes.runner.testing.failures import shortened
+
+MOST_PRINTED = 1024**2
+"""Bytes compared of what a program prints."""
+
+SHOWN = 2_000
+
+
+def outcome(case: dict[str, Any], settings: dict[str, Any], coverage: list[Any]) -> dict[str, Any]:
+    """Run the program on the input of `case` and compare what it printed."""
+    started = time.perf_counter()
+    stdin = os.memfd_create("stdin")
+    try:
+        os.write(stdin, case["stdin"].encode("utf-8", "replace"))
+        os.lseek(stdin, 0, os.SEEK_SET)
+        child = Child("testing.program", settings, stdin)
+    finally:
+        os.close(stdin)
+    try:
+        printed, errors, in_time = _read(child, settings.get("test_timeout"))
+        code = child.wait() if in_time else None
+        if settings["coverage"] and in_time:
+            coverage.append(_coverage(child))
+    finally:
+        child.end()
+    event: dict[str, Any] = {
+        "expected": shortened(case["stdout"], SHOWN),
+        "actual": shortened(printed, SHOWN),
+        "seconds": round(time.perf_counter() - started, 6),
+        "outcome": "failed",
+    }
+    if code is None:
+        seconds = settings["test_timeout"]
+        return {**event, "cause": "timeout", "message": f"not finished after {seconds:g} s"}
+    if code < 0:
+        event["cause"] = "crashed"
+    if code != 0:
+        event["message"] = f"The program ended with {told(code)}.\n{errors}".strip()
+    elif same_output(case["stdout"], printed):
+        event["outcome"] = "passed"
+    else:
+        event["message"] = _first_difference(case["stdout"], printed)
+    return event
+
+
+def same_output(expected: str, printed: str) -> bool:
+    """Compare line by line; blanks at the end of a line or of all do not count."""
+    return _lines(expected) == _lines(printed)
+
+
+def _lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.rstrip().splitlines()]
+
+
+def _first_difference(expected: str, printed: str) -> str:
+    wanted, got = _lines(expected), _lines(printed)
+    for number, (one, other) in enumerate(zip(wanted, got), 1):
+        if one != other:
+            one, other = shortened(one, 300), shortened(other, 300)
+            return f"Line {number} differs: expected {one!r}, got {other!r}."
+    return f"Expected {len(wanted)} lines, got {len(got)}."
+
+
+def _read(child: Child, seconds: float | None) -> tuple[str, str, bool]:
+    """Return what it printed and whether it ended in time."""
+    kept = {child.out: bytearray(), child.err: bytearray()}
+    deadline = None if seconds is None else time.monotonic() + seconds
+    open_fds = set(kept)
+    in_time = True
+    while child.out in open_fds:
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            in_time = False
+            break
+        for fd in select.select(list(open_fds), [], [], left)[0]:
+            data = os.read(fd, 1 << 16)
+            if not data:
+                open_fds.discard(fd)
+            kept[fd] += data[: MOST_PRINTED - len(kept[fd])]
+    if child.err in open_fds and select.select([child.err], [], [], 0)[0]:
+        kept[child.err] += os.read(child.err, 1 << 16)
+    printed, errors = (bytes(kept[fd]).decode("utf-8", "replace") for fd in (child.out, child.err))
+    return printed, shortened(errors, SHOWN), in_time
+
+
+def _coverage(child: Child) -> Any:
+    try:
+        child.socket.setblocking(False)
+        return Channel(child.socket).receive().get("coverage")
+    except (EOFError, OSError, ValueError, RecursionError):
+        return None
