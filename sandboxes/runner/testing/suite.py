@@ -82,7 +82,7 @@ class _Run:
             status = self._tests(tests)
         if (self._settings["paths"] or (tests is None and not given)) and not self._stopped():
             self._settings["file"] = CODE
-            status = max(status, self._together(None))
+            status = _worse(status, self._together(None))
         if self._settings["coverage"]:
             self._send({"coverage": _merged(self._coverage)})
         if status >= 0:
@@ -127,7 +127,7 @@ class _Run:
             self._send({"together": why})
         write(self._directory, "test_solution.py", source)
         status = 0 if status == NOTHING_COLLECTED else status
-        return max(status, self._together(list(left)))
+        return _worse(status, self._together(list(left)))
 
     def _together(self, wanted: list[str] | None) -> int:
         """Run tests in the process of the code; return pytest's status, -1 if there is none."""
@@ -146,6 +146,11 @@ class _Run:
             except BaseException as exc:
                 if isinstance(exc, KeyboardInterrupt):
                     raise
+
+
+def _worse(one: int, other: int) -> int:
+    """Return the worse of two exit statuses; a run that did not end, -1, is the worst."""
+    return min(one, other) if min(one, other) < 0 else max(one, other)
 
 
 def _merged(reports: list[Any]) -> list[dict[str, Any]]:
