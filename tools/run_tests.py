@@ -13,7 +13,7 @@ from bellglass.tools.conversation import session_for
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.policy import Program
 from bellglass.tools.progress import progress_to
-from bellglass.tools.results import TestRun, brief, result_of
+from bellglass.tools.results import TestRun, result_of
 from bellglass.tools.suite_report import run_of
 from bellglass.tools.suite_text import run_text
 from bellglass.tools.workbench import Workbench
@@ -21,8 +21,14 @@ from bellglass.tools.workbench import Workbench
 MAX_CASES = 1_000
 
 
+def _described_where_used(schema: dict[str, Any]) -> None:
+    """Leave the schema of a case to the examples beside it, which say more in less."""
+    schema.clear()
+    schema["type"] = "object"
+
+
 class Case(BaseModel):
-    model_config = ConfigDict(extra="forbid", json_schema_extra=brief)
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_described_where_used)
 
     call: Annotated[str, Field(min_length=1, max_length=10_000)] | None = None
     expected: Any = None  # any JSON value
@@ -69,7 +75,7 @@ async def run_tests(
     coverage: Annotated[bool, Field(description="Of lines.")] = False,
     test_timeout: Annotated[
         float | None,
-        Field(gt=0, le=MAX_TIMEOUT_SECONDS, allow_inf_nan=False, description="Seconds, each."),
+        Field(gt=0, le=MAX_TIMEOUT_SECONDS, allow_inf_nan=False, description="Seconds each."),
     ] = None,
     session_id: SessionId = None,
     timeout: Annotated[
