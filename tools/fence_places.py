@@ -18,6 +18,8 @@ _TAG = re.compile(r"\s*[{.]*[\w+#.-]*(?:[ {].*)?\s*")
 MOST_CHARACTERS = 100_000
 MOST_FENCES = 100
 """Of a text that is looked through: what is pasted from an answer is smaller."""
+MOST_ENDLESS = 20
+"""Here-documents without an end, after which none is looked for."""
 
 _PYTHON = re.compile(
     r'(?P<triple>"""|\'\'\')'
@@ -73,6 +75,9 @@ def fences_of(text: str, language: Language) -> list[Fence]:
         inside = at < end and not (only_tildes and match[2][0] == "`")
         if not inside and _TAG.fullmatch(match[3]):
             found.append(Fence(line, match[1], match[2], match[3].strip()))
+    if language == "python" and all(fence.tag for fence in found if fence.mark[0] == "~"):
+        # ~~~x is an expression; a line of ~~~ alone is not.
+        found = [fence for fence in found if fence.mark[0] == "`"]
     return found
 
 
@@ -106,7 +111,7 @@ def _bash_text(text: str) -> Iterator[tuple[int, int, bool]]:
         at = match.end()
         end = 0
         if match["end"]:
-            end = _end_of_document(match, text, endless)
+            end = _end_of_documents(match, text, endless)
         elif match[0] in _ENDS:
             end = _end_of(match[0], text, at, endless)
         if end:
@@ -123,18 +128,21 @@ def _end_of(quote: str, text: str, at: int, endless: set[str]) -> int:
     return closing.end()
 
 
-def _end_of_document(opening: re.Match[str], text: str, endless: set[str]) -> int:
-    """Return where the here-document ends that `opening` announces, or 0."""
-    body = text.find("\n", opening.end()) + 1
-    tabs = "\t*" if opening["tabs"] else ""
-    end = f"^{tabs}{re.escape(opening['end'])}$"
-    closing = None
-    if body and end not in endless:
-        closing = re.compile(end, re.MULTILINE).search(text, body)
-    if closing is None:
-        endless.add(end)
-        return 0
-    return closing.end()
+def _end_of_documents(first: re.Match[str], text: str, endless: set[str]) -> int:
+    """Return where the here-documents end that the line of `first` announces, or 0."""
+    line_end = at = text.find("\n", first.end())
+    for opening in _BASH.finditer(text, first.start(), max(line_end, 0)):
+        if opening["end"]:
+            tabs = "\t*" if opening["tabs"] else ""
+            end = f"^{tabs}{re.escape(opening['end'])}$"
+            closing = None
+            if end not in endless and len(endless) < MOST_ENDLESS:
+                closing = re.compile(end, re.MULTILINE).search(text, at + 1)
+            if closing is None:
+                endless.add(end)
+                return 0
+            at = closing.end()
+    return max(at, 0)
 
 
 def _end_of_sentences(text: str) -> int:
