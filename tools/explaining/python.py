@@ -6,7 +6,8 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from bellglass.tools.explaining.modules import import_of, missing_module
+from bellglass.sandboxes.runner.checking.origins import import_of
+from bellglass.tools.explaining.modules import missing_module
 from bellglass.tools.explaining.rules import advice_for
 from bellglass.tools.explaining.syntax import advice_on
 

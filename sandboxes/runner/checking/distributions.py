@@ -22,6 +22,7 @@ serial=pyserial sklearn=scikit-learn skimage=scikit-image slugify=python-slugify
 sqlalchemy=SQLAlchemy socks=PySocks telegram=python-telegram-bot tlz=toolz umap=umap-learn
 usb=pyusb websocket=websocket-client win32api=pywin32 wx=wxPython yaml=PyYAML zmq=pyzmq
 Xlib=python-xlib faiss=faiss-cpu fake_useragent=fake-useragent factory=factory-boy
+multipart=python-multipart
 speech_recognition=SpeechRecognition tabula=tabula-py pyaudio=PyAudio
 """
 
@@ -38,7 +39,7 @@ toolz torch torchvision tornado tqdm transformers typer tweepy twisted ujson url
 watchdog werkzeug wordcloud xgboost xlrd xlsxwriter xmltodict yfinance
 """
 
-DISTRIBUTIONS = {
-    **{name: name for name in _SAME_NAME.split()},
-    **dict(pair.split("=") for pair in _OTHER_NAME.split()),
-}
+OTHER_NAMES = dict(pair.split("=") for pair in _OTHER_NAME.split())
+"""Modules whose distribution has another name."""
+
+DISTRIBUTIONS = {**{name: name for name in _SAME_NAME.split()}, **OTHER_NAMES}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
-import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.runner.checking import calls, mistakes, ruff
+from bellglass.sandboxes.runner.checking.origins import import_of
 from bellglass.sandboxes.runner.checking.places import Source
 
 if TYPE_CHECKING:
@@ -32,32 +32,6 @@ _SHOWN = ("B015", "B018")
 """An expression of which nothing uses the value."""
 
 _OTHER_LANGUAGES = {"true": "True", "false": "False", "null": "None", "nil": "None"}
-
-_ALIASES = {
-    "np": "import numpy as np",
-    "pd": "import pandas as pd",
-    "plt": "import matplotlib.pyplot as plt",
-    "sns": "import seaborn as sns",
-    "tf": "import tensorflow as tf",
-    "nn": "from torch import nn",
-    "sp": "import sympy as sp",
-    "Path": "from pathlib import Path",
-    "datetime": "from datetime import datetime",
-    "timedelta": "from datetime import timedelta",
-    "defaultdict": "from collections import defaultdict",
-    "Counter": "from collections import Counter",
-    "deque": "from collections import deque",
-    "dataclass": "from dataclasses import dataclass",
-    "field": "from dataclasses import field",
-    "partial": "from functools import partial",
-    "reduce": "from functools import reduce",
-    "lru_cache": "from functools import lru_cache",
-    "Enum": "from enum import Enum",
-    **{
-        name: f"from typing import {name}"
-        for name in ("Any", "Callable", "Dict", "Iterator", "List", "Optional", "Set", "Tuple")
-    },
-}
 
 
 def merged(
@@ -114,9 +88,7 @@ def _origin(name: str, program: Program) -> str | None:
     """Return where a name that has no meaning may come from."""
     if name in _OTHER_LANGUAGES:
         return f"write {_OTHER_LANGUAGES[name]}"
-    if name in _ALIASES:
-        return _ALIASES[name]
-    if name in getattr(sys, "stdlib_module_names", ()):
-        return f"import {name}"
+    if known := import_of(name):
+        return known
     near = difflib.get_close_matches(name, program.bound(), n=1, cutoff=0.75)
     return f"did you mean {near[0]}?" if near else None
