@@ -72,6 +72,9 @@ class Sandbox(ABC):
     runner at the far end of the stream.
     """
 
+    warm_places = 0
+    """New sessions that are kept ready, unless an operator says how many."""
+
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
 

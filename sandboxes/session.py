@@ -87,6 +87,19 @@ class Session:
     def busy(self) -> bool:
         return self._waiting > 0
 
+    async def prepare(self) -> None:
+        """Have its place made before the first run; `failed` tells if there is none."""
+        if self._place is None and not self._closed:
+            self._wanted.set()
+            await self._settled.wait()
+
+    @property
+    def failed(self) -> bool:
+        """Whether its place could not be had, or has died."""
+        if self._place is not None:
+            return self._place.given_up
+        return self._closed or not self._wanted.is_set()
+
     @property
     def used_seconds(self) -> float | None:
         """For how long its places have cost money, where they do."""
@@ -160,9 +173,11 @@ class Session:
     async def _connected(self) -> Place:
         if self._place is not None and self._place.given_up:
             await self._gone.wait()
-        if self._place is None and not self._closed:
-            self._wanted.set()
-            await self._settled.wait()
+        begun = self._wanted.is_set()
+        await self.prepare()
+        if begun:
+            # One that was begun before us may have failed: the next is ours.
+            await self.prepare()
         if self._closed:
             raise SessionNotFound
         if self._place is None:
@@ -200,7 +215,7 @@ class Session:
                 try:
                     await place.listen()
                 finally:
-                    self._restarted = True
+                    self._restarted = self.calls > 0
         except SandboxUnavailable as exc:
             self._failure = exc
         except Exception as exc:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import secrets
 import time
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import anyio
 
 from bellglass.sandboxes.errors import SessionLimit, SessionNotFound
+from bellglass.sandboxes.pool import Pool
 from bellglass.sandboxes.session import ID_BYTES, Session
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class Sessions:
         max_sessions: int,
         idle_seconds: float,
         age_seconds: float,
+        pool: int | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.idle_seconds = idle_seconds
@@ -40,6 +43,8 @@ class Sessions:
         self._choosing = anyio.Lock()
         self._sandbox: Sandbox | None = None
         self._max_sessions = max_sessions
+        self._pool_size = pool
+        self._pool: Pool | None = None
         self._clock = clock
         self._live: dict[str, Session] = {}
         self._scopes: dict[str, anyio.CancelScope] = {}
@@ -55,8 +60,12 @@ class Sessions:
         max_sessions: int,
         idle_seconds: float,
         age_seconds: float,
+        pool: int | None = None,
     ) -> AsyncGenerator[Self]:
-        """Serve sessions until the context is left; then every place is destroyed."""
+        """Serve sessions until the context is left; then every place is destroyed.
+
+        `pool`: sessions that are kept ready; None for what the sandbox thinks right.
+        """
         async with anyio.create_task_group() as tasks:
             sessions = cls(
                 tasks,
@@ -64,6 +73,7 @@ class Sessions:
                 max_sessions=max_sessions,
                 idle_seconds=idle_seconds,
                 age_seconds=age_seconds,
+                pool=pool,
             )
             tasks.start_soon(sessions._expire)
             try:
@@ -90,9 +100,20 @@ class Sessions:
             if not unused:
                 raise SessionLimit(self._max_sessions)
             await self.close(min(unused, key=lambda session: session.used_at).id, owner)
-        session = Session(secrets.token_hex(ID_BYTES), sandbox, owner)
+        session = self._taken(sandbox)
+        session.owner = owner
+        session.created_at = session.used_at = self._clock()
         # Without a pause from here to the first run, in which it would pass for unused.
         self._live[session.id] = session
+        return session
+
+    def _taken(self, sandbox: Sandbox) -> Session:
+        """Return a session that is ready, or else a new one."""
+        warm = self._pool.take() if self._pool is not None else None
+        return warm or self._made(sandbox)
+
+    def _made(self, sandbox: Sandbox) -> Session:
+        session = Session(secrets.token_hex(ID_BYTES), sandbox)
         self._scopes[session.id] = anyio.CancelScope()
         self._tasks.start_soon(self._hold, session, self._scopes[session.id])
         return session
@@ -134,9 +155,7 @@ class Sessions:
         """Return a session of nobody's, for operations that leave nothing behind."""
         sandbox = await self.sandbox()
         if self._shared is None:
-            self._shared = Session(secrets.token_hex(ID_BYTES), sandbox)
-            self._scopes[self._shared.id] = anyio.CancelScope()
-            self._tasks.start_soon(self._hold, self._shared, self._scopes[self._shared.id])
+            self._shared = self._taken(sandbox)
         return self._shared
 
     async def sandbox(self) -> Sandbox:
@@ -149,7 +168,18 @@ class Sessions:
             if self._sandbox is None:
                 self._sandbox = await self._choose()
                 self._tasks.start_soon(self._sandbox.tend)
+                self._keep_warm(self._sandbox)
             return self._sandbox
+
+    def _keep_warm(self, sandbox: Sandbox) -> None:
+        size = sandbox.warm_places if self._pool_size is None else self._pool_size
+        if size:
+            self._pool = Pool(size, partial(self._made, sandbox), self._drop)
+            self._tasks.start_soon(self._pool.keep)
+
+    def _drop(self, session: Session) -> None:
+        if session.id in self._scopes:
+            self._scopes[session.id].cancel()
 
     async def _hold(self, session: Session, scope: anyio.CancelScope) -> None:
         with scope:

@@ -49,6 +49,7 @@ def build_server(
                 max_sessions=settings.max_sessions,
                 idle_seconds=settings.idle_seconds,
                 age_seconds=settings.age_seconds,
+                pool=settings.pool,
             ) as sessions,
             anyio.create_task_group() as tasks,
         ):

@@ -77,7 +77,7 @@ async def _try(sandbox: Sandbox) -> Execution | SandboxUnavailable:
         return sandbox
 
     async with Sessions.open_all(
-        choose, max_sessions=1, idle_seconds=TRIAL_SECONDS, age_seconds=TRIAL_SECONDS
+        choose, max_sessions=1, idle_seconds=TRIAL_SECONDS, age_seconds=TRIAL_SECONDS, pool=0
     ) as sessions:
         try:
             session = await sessions.open()

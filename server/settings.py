@@ -99,6 +99,12 @@ class Settings(BaseModel):
         "call without session_id starts a new one (`explicit`).",
     )
     max_sessions: int = Field(64, ge=1, le=10_000, description="Sessions at one time.")
+    pool: int | None = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="New sessions that are kept ready. Default: 1, but none where they cost: E2B.",
+    )
     idle_seconds: float = Field(
         1800,
         gt=0,

@@ -62,6 +62,8 @@ class DockerSandbox(Sandbox):
     foreign code runs it puts itself under our own filter of system calls, inside the engine's.
     """
 
+    warm_places = 1
+
     def __init__(
         self,
         limits: Limits,

@@ -38,6 +38,8 @@ class EmbeddedSandbox(Sandbox):
     memory. A filter closes the parts of the kernel that namespaces do not cover.
     """
 
+    warm_places = 1
+
     def __init__(
         self,
         limits: Limits,
