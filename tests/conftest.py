@@ -62,7 +62,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
     Its transport aborts, once in a hundred times, an interpreter that ends in order.
     """
-    if "pyqwest" in sys.modules:
+    worker = hasattr(config, "workerinput")  # of xdist, which minds no exit code but the words
+    if "pyqwest" in sys.modules and not worker:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(config.stash[EXIT_STATUS])
