@@ -63,6 +63,8 @@ _WRAPPERS = dict.fromkeys(
         "xargs",
         "stdbuf",
         "env",
+        "busybox",
+        "watch",
     ),
     0,
 )
@@ -91,6 +93,9 @@ _READERS = (
     "diff",
     "cmp",
 )
+_PATTERN = re.compile(r"[*?]|\{.*,.*\}")
+"""In a command: which one it is, files or lists decide."""
+
 _HARMLESS = ("/dev/null", "/dev/stdout", "/dev/stderr", "/dev/stdin", "/dev/tty", "/dev/fd/")
 
 
@@ -122,7 +127,7 @@ def _risks(command: Command, scanner: Scanner) -> Iterator[tuple[Word, str, str]
         if not words:
             return
         first, name = words[0], words[0].text.rpartition("/")[2]
-        if not first.plain and first.text.startswith("$"):
+        if (not first.plain and first.text.startswith("$")) or _PATTERN.search(first.text):
             yield first, rules.DYNAMIC, "the command is a value, known only when it runs"
         for kind, reason in _named(name, words[1:], command, scanner):
             yield first, kind, f"{name} {reason}"
@@ -154,16 +159,26 @@ def _named(name: str, words: list[Word], command: Command, scanner: Scanner) -> 
         yield rules.DELETES, "clean deletes files"
     elif name == "env" and not words:
         yield rules.ENVIRONMENT, "shows environment variables"
+    elif name in ("awk", "gawk", "mawk") and any("system(" in word.text for word in words):
+        yield rules.PROCESS, "runs a command in a shell, with system()"
     elif name in _SHELLS:
         yield from _shell(words, command, scanner)
-    elif _INTERPRETERS.fullmatch(name) and {"-c", "-e", "-r"} & set(options):
-        yield rules.EVALUATES, "runs a string as a program"
+    elif _INTERPRETERS.fullmatch(name):
+        if {"-c", "-e", "-r"} & set(options):
+            yield rules.EVALUATES, "runs a string as a program"
+        elif [word for word in words if word.text == "-"]:
+            yield rules.EVALUATES, "runs what it reads as a program"
     elif name in _READERS:
         for word in words:
             if word.text.startswith(("/", "~")) and not word.text.startswith(_HARMLESS):
                 yield rules.READS, f"reads {word.text[:100]}"
     if name == "eval":
         _run_later(" ".join(word.text for word in words), command, scanner)
+    elif name == "trap" and words:
+        _run_later(words[0].text, command, scanner)
+    elif name == "alias":
+        for word in words:
+            _run_later(word.text.partition("=")[2], command, scanner)
 
 
 def _shell(words: list[Word], command: Command, scanner: Scanner) -> Iterator[Risk]:

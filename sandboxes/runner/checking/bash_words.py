@@ -9,6 +9,14 @@ META = " \t\n;&|()<>"
 _ANSI = re.compile(r"(?:[^'\\]|\\.)*", re.S)
 
 
+def _unescaped(text: str) -> str:
+    """Return what stands between $' and ', with \\x72 for r and the like."""
+    try:
+        return text.encode("latin-1", "replace").decode("unicode_escape")
+    except UnicodeDecodeError:
+        return text
+
+
 class Word:
     """One word with its quotes taken off; what the shell would put in is a `$`."""
 
@@ -81,7 +89,7 @@ class Reader:
         elif char == "$" and following == "'" and not quote:
             found = _ANSI.match(self.code, self.at + 2)
             self.at = (found.end() if found else self.at + 1) + 1
-            return found.group() if found else ""
+            return _unescaped(found.group()) if found else ""
         elif char == "$" and self.code.startswith("((", self.at + 1):
             self.at = self.find("))") + 2
         elif char == "$" and following == "(":

@@ -29,6 +29,16 @@ OPENERS = {
 _SHELLS = tuple(
     f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen")
 )
+_RUNS_TEXT = (
+    "timeit.timeit",
+    "timeit.repeat",
+    "timeit.Timer",
+    "cProfile.run",
+    "profile.run",
+    "pdb.run",
+)
+"""What takes a function as well, which is not risky."""
+
 _SAFE_LOADERS = ("SafeLoader", "CSafeLoader", "BaseLoader", "CBaseLoader")
 
 
@@ -51,6 +61,8 @@ def of(full: str, call: ast.Call, scope: Scope, names: Names) -> Iterator[Risk]:
         yield rules.READS, "reads a file"
         if _truth(_argument(call, "allow_pickle", 2)):
             yield rules.UNSAFE_DATA, "can run any code that the data names: allow_pickle=True"
+    elif full in _RUNS_TEXT and names.text(_argument(call, "stmt", 0), scope) is not None:
+        yield rules.EVALUATES, "runs a string as code"
     elif full == "logging.basicConfig" and _argument(call, "filename") is not None:
         yield rules.WRITES, "writes a log file"
     elif full.startswith("pandas.read_") and full not in rules.FUNCTIONS:

@@ -9,6 +9,7 @@ set, because a name can be bound more than once; it is empty where the text does
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 
 from bellglass.sandboxes.runner.checking.scopes import Scope
@@ -24,7 +25,15 @@ MEANINGS = 8
 LENGTH = 200
 """Of a name in full."""
 
-IMPORTS = ("builtins.__import__", "importlib.import_module", "importlib.__import__")
+IMPORTS = (
+    *("builtins.__import__", "importlib.import_module", "importlib.__import__"),
+    *("builtins.__loader__.load_module", "builtins.__spec__.loader.load_module"),
+)
+
+# Modules that other modules have imported, and so hand on: shutil.os, random._os.
+_HANDED_ON = ("os", "sys", "subprocess", "socket", "shutil", "builtins", "importlib", "pickle")
+
+_BACKWARDS = ast.dump(ast.parse("a[::-1]", mode="eval").body.slice)  # type: ignore[attr-defined]
 
 # The names that people write, for those that mean the same.
 _CANONICAL = {
@@ -79,6 +88,10 @@ class Names:
             parts = [self.text(part, scope, depth - 1) for part in node.values[:100]]
         elif isinstance(node, ast.FormattedValue) and node.format_spec is None:
             parts = [self.text(node.value, scope, depth - 1)]
+        elif isinstance(node, ast.Call):
+            parts = self._joined(node, scope, depth - 1)
+        elif isinstance(node, ast.Subscript) and ast.dump(node.slice) == _BACKWARDS:
+            return (self.text(node.value, scope, depth - 1) or "")[::-1] or None
         elif isinstance(node, ast.Name):
             bindings = scope.find(node.id) or []
             if len(bindings) == 1 and not bindings[0].instance:
@@ -86,12 +99,27 @@ class Names:
         whole = [part for part in parts if part is not None]
         return "".join(whole) if parts and len(whole) == len(parts) else None
 
+    def _joined(self, node: ast.Call, scope: Scope, depth: int) -> list[str | None]:
+        """Return the parts of "".join([...]) or chr(...), if they can be read."""
+        function, first = node.func, node.args[0] if len(node.args) == 1 else None
+        if isinstance(function, ast.Attribute) and function.attr == "join":
+            listed = first.elts[:100] if isinstance(first, (ast.List, ast.Tuple)) else []
+            glue = self.text(function.value, scope, depth)
+            return [self.text(part, scope, depth) for part in listed] if glue == "" else []
+        number = first.value if isinstance(first, ast.Constant) else None
+        called = function.id if isinstance(function, ast.Name) else None
+        if called == "chr" and isinstance(number, int) and 0 <= number <= sys.maxunicode:
+            return [chr(number)]
+        return []
+
     def _meanings(self, node: ast.AST, scope: Scope, depth: int) -> Iterator[str]:
         if isinstance(node, ast.Name):
             yield from self._name(node.id, scope, depth)
         elif isinstance(node, ast.Attribute):
             for owner in self.meanings(node.value, scope, depth):
                 yield owner if node.attr == "__dict__" else f"{owner}.{node.attr}"
+                if node.attr.lstrip("_") in _HANDED_ON and "(" not in owner:
+                    yield node.attr.lstrip("_")
         elif isinstance(node, ast.Call):
             yield from self._call(node, scope, depth)
         elif isinstance(node, ast.Subscript):
@@ -124,11 +152,17 @@ class Names:
 
     def _call(self, node: ast.Call, scope: Scope, depth: int) -> Iterator[str]:
         first = node.args[0] if node.args else None
+        for keyword in node.keywords:
+            first = keyword.value if keyword.arg == "name" else first
         for called in self.meanings(node.func, scope, depth):
             owner, _, method = called.rpartition(".")
             name = self.text(first, scope)
             if called in IMPORTS and name:
-                yield name if called == "importlib.import_module" else name.split(".")[0]
+                yield name.split(".")[0] if "__import__" in called else name
+            elif called == "operator.attrgetter()" and isinstance(node.func, ast.Call):
+                attribute = self.text(node.func.args[0], scope) if node.func.args else None
+                for full in self.meanings(first, scope, depth) if attribute else ():
+                    yield f"{full}.{attribute}"
             elif called == "builtins.getattr" and len(node.args) > 1:
                 name = self.text(node.args[1], scope)
                 for full in self.meanings(first, scope, depth) if name else ():
@@ -136,7 +170,7 @@ class Names:
             elif called in ("builtins.vars", "functools.partial", "builtins.staticmethod"):
                 yield from self.meanings(first, scope, depth)
             elif method in ("__getattribute__", "__getitem__", "get") and name:
-                yield f"{owner}.{name}"
+                yield name if owner == "sys.modules" else f"{owner}.{name}"
                 yield f"{called}()"
             else:
                 yield f"{called}()"

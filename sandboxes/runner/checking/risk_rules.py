@@ -181,6 +181,9 @@ _FUNCTIONS = (
 
 FUNCTIONS = {name: (kind, reason) for kind, reason, names in _FUNCTIONS for name in names.split()}
 
+MODULES = frozenset(name.split(".")[0] for name in FUNCTIONS)
+"""Modules of which an attribute that is not known may be any of them."""
+
 _CLIENTS = (
     "aiohttp asyncssh boto3 ftplib grpc http.client http.server httpx imaplib nntplib paramiko "
     "poplib pymongo psycopg psycopg2 pymysql redis requests smtplib socketserver telnetlib "

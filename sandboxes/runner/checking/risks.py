@@ -115,7 +115,8 @@ class _Finder:
 
     def _dynamic(self, owner: ast.expr, scope: Scope, what: str) -> Iterator[call_risks.Risk]:
         for full in sorted(self._names.meanings(owner, scope)):
-            if full in self._modules or full in ("builtins.globals()", "sys.modules"):
+            known = full in self._modules or full in rules.MODULES
+            if known or full in ("builtins.globals()", "sys.modules"):
                 yield rules.DYNAMIC, f"takes {what} {_shown(full)} by a name that is a value"
 
     def _own_class(self, node: ast.expr, scope: Scope) -> bool:

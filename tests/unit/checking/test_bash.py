@@ -63,6 +63,14 @@ def test_bash_that_nests_too_deeply_is_an_error_and_not_a_crash() -> None:
         ("python3 -c 'print(1)'", "evaluates strings"),
         ("sleep 9 &", "starts processes"),
         ("$command a", "looks names up dynamically"),
+        ("/bin/r* a", "looks names up dynamically"),
+        ("{rm,a}", "looks names up dynamically"),
+        ("$'\\x72m' a", "deletes files"),
+        ("alias l=rm; l a", "deletes files"),
+        ("trap 'rm a' EXIT", "deletes files"),
+        ("busybox rm a", "deletes files"),
+        ("awk 'BEGIN { system(\"ls\") }'", "starts processes"),
+        ("python3 - <<'EOF'\nprint(1)\nEOF", "evaluates strings"),
     ],
 )
 def test_a_risk_in_bash_is_named(code: str, kind: str) -> None:
@@ -82,6 +90,8 @@ def test_a_risk_in_bash_is_named(code: str, kind: str) -> None:
         "list=(rm curl)\nfor f in rm; do echo $f; done",
         "remove() { echo; }\nremove x",
         "echo a\\;rm",
+        "awk '{ print $1 }' a; python3 --version",
+        "ls *.txt {a,b}; [ -f a ] && echo yes",
     ],
 )
 def test_innocent_bash_has_no_risk(code: str) -> None:

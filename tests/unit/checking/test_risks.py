@@ -55,6 +55,17 @@ from unit.checking.support import checked, kinds
         ("import ctypes\nctypes.CDLL(None)", "reaches into the interpreter"),
         ("import os\nos.chmod('a', 7)", "changes permissions"),
         ("def f(a: eval('1')): pass", "evaluates strings"),
+        ("import os, operator\noperator.attrgetter('system')(os)('ls')", "starts processes"),
+        ("import os\ngetattr(os, ''.join(['sys', 'tem']))('ls')", "starts processes"),
+        ("import os\ngetattr(os, 'metsys'[::-1])('ls')", "starts processes"),
+        ("import os\ngetattr(os, chr(115) + 'ystem')('ls')", "starts processes"),
+        ("import importlib\nimportlib.import_module(name='os').system('ls')", "starts processes"),
+        ("import sys\nsys.modules.get('os').system('ls')", "starts processes"),
+        ("__loader__.load_module('os').system('ls')", "starts processes"),
+        ("import shutil\nshutil.os.system('ls')", "starts processes"),
+        ("import random\nrandom._os.system('ls')", "starts processes"),
+        ("getattr(__import__('os'), name)('ls')", "looks names up dynamically"),
+        ("import timeit\ntimeit.timeit('f()')", "evaluates strings"),
     ],
 )
 def test_a_risk_is_named_however_it_is_written(code: str, kind: str) -> None:
@@ -84,6 +95,8 @@ def test_a_risk_is_named_however_it_is_written(code: str, kind: str) -> None:
         "from pathlib import Path\nPath('a').name.replace('a', 'b')",
         "class Base: pass\nBase.__subclasses__()",
         "import sys\nsys.exit(1)\ninput()",
+        "import timeit\ntimeit.timeit(lambda: sorted([2, 1]))",
+        "', '.join(['os', 'system'])",
     ],
 )
 def test_innocent_code_has_no_risk(code: str) -> None:
