@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.bundle import CONFINEMENT, LOADER, RUNNER, bundle
-from bellglass.sandboxes.embedded.process import BOOT
+from bellglass.sandboxes.embedded.boot import BOOT
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.base import Limits

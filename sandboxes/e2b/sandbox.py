@@ -17,7 +17,7 @@ from bellglass.sandboxes.base import Finding, Limits, Sandbox
 from bellglass.sandboxes.e2b import orphans
 from bellglass.sandboxes.e2b.admission import Admission
 from bellglass.sandboxes.e2b.command import command, program
-from bellglass.sandboxes.e2b.diagnosis import findings
+from bellglass.sandboxes.e2b.diagnosis import findings, sdk_versions
 from bellglass.sandboxes.e2b.endpoint import CLOUD, TEMPLATE, Endpoint, parsed_headers
 from bellglass.sandboxes.e2b.errors import E2BError
 from bellglass.sandboxes.e2b.lease import Lease
@@ -149,6 +149,7 @@ class E2BSandbox(Sandbox):
             if self._client is None:
                 # In a thread: the import takes half a second.
                 self._client = await to_thread.run_sync(self.endpoint.client)
+                logger.info("E2B: %s", sdk_versions())
             return self._client
 
     @asynccontextmanager

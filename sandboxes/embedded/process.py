@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from bellglass.sandboxes.bundle import CONFINEMENT, LOADER, RUNNER, bundle
+from bellglass.sandboxes.bundle import CONFINEMENT, RUNNER, bundle
+from bellglass.sandboxes.embedded.boot import BOOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,16 +21,6 @@ EXIT_SECONDS = 5.0
 """How long a killed process may take to be gone: the kernel has its memory to free."""
 
 _STDERR_BYTES = 4096
-
-BOOT = f"""\
-import os, sys
-bundle = int(sys.argv[1])
-data = os.pread(bundle, os.fstat(bundle).st_size, 0)
-{LOADER}
-from bellglass.sandboxes.embedded.inside import start
-start.main(bundle, *sys.argv[2:])
-"""
-"""Program text for `python -I -c BOOT BUNDLE STAGE CONFIG`; BUNDLE is a descriptor."""
 
 
 def bundle_file() -> int:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from bellglass.sandboxes.confinement import libc
+from bellglass.sandboxes.embedded.boot import BOOT
 from bellglass.sandboxes.embedded.failure import LaunchFailed
 from bellglass.sandboxes.embedded.process import (
-    BOOT,
     EXIT_SECONDS,
     Process,
     boot_arguments,

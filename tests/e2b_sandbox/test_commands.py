@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import anyio
@@ -81,3 +82,19 @@ async def test_the_list_of_sessions_tells_paid_time_and_pauses(double: Double) -
 
     assert "s of paid time used" in listed
     assert "42" in after
+
+
+def test_the_server_needs_nothing_of_linux() -> None:
+    code = (
+        "import sys\n"
+        "for name in ('fcntl', 'resource', 'e2b', 'e2b_code_interpreter'):\n"
+        "    sys.modules[name] = None\n"
+        "from bellglass.sandboxes.base import Limits\n"
+        "from bellglass.sandboxes.e2b import E2BSandbox\n"
+        "from bellglass.sandboxes.e2b.command import command, program\n"
+        "E2BSandbox(Limits(), key='k'); command(Limits()); program()\n"
+        "print([name for name in sys.modules if name.endswith(('libc', 'embedded.sandbox'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+
+    assert done.stdout == "[]\n", done.stderr
