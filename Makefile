@@ -6,7 +6,7 @@ FOLDERS := server tools tools/explaining sandboxes sandboxes/runner sandboxes/ru
 	sandboxes/runner/explaining sandboxes/runner/testing \
 	sandboxes/conformance sandboxes/confinement sandboxes/docker sandboxes/docker/inside \
 	sandboxes/e2b sandboxes/e2b/inside \
-	sandboxes/embedded sandboxes/embedded/inside sandboxes/image
+	sandboxes/embedded sandboxes/embedded/inside sandboxes/image sandboxes/restricted
 
 .PHONY: demo setup test lint bench doctor clean
 

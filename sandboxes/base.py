@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager
 
     from anyio.abc import ByteStream
@@ -74,6 +75,9 @@ class Sandbox(ABC):
 
     warm_places = 0
     """New sessions that are kept ready, unless an operator says how many."""
+
+    lacks: Mapping[str, str] = {}
+    """Checks of the contract that this kind of sandbox does not mean to hold, and why."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits

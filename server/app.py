@@ -17,7 +17,7 @@ from bellglass.sandboxes.base import Sandbox
 from bellglass.sandboxes.sessions import Sessions
 from bellglass.server.edge import BellglassServer
 from bellglass.server.settings import Settings
-from bellglass.tools import TOOLS, ToolEntry
+from bellglass.tools import RESTRICTED, TOOLS, ToolEntry
 from bellglass.tools.policy import Policy
 from bellglass.tools.rendering import duration
 from bellglass.tools.workbench import Workbench
@@ -110,10 +110,13 @@ def _tool(entry: ToolEntry, settings: Settings) -> Tool:
             text = text.replace(name, fact)
         return text
 
+    manual = inspect.cleandoc(entry.function.__doc__ or "")
+    if settings.sandbox == "restricted":
+        manual = RESTRICTED.get(entry.function.__name__, manual)
     tool = Tool.from_function(
         entry.function,
         title=entry.title,
-        description=filled(inspect.cleandoc(entry.function.__doc__ or "")),
+        description=filled(manual),
         annotations=entry.annotations,
     )
     tool.parameters = json.loads(

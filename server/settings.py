@@ -60,7 +60,7 @@ class Settings(BaseModel):
 
     sandbox: str = Field(
         "auto",
-        description="How code is isolated: `auto`, `embedded`, `docker`, `e2b`, or the name of a "
+        description="How code is isolated: `auto`, `embedded`, `docker`, `e2b`, `restricted`, or a "
         "plug-in.",
     )
     launcher: Literal["auto", "zygote", "bubblewrap"] = Field(

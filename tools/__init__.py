@@ -32,6 +32,25 @@ def _in_sandbox(*, destructive: bool = False, idempotent: bool = False) -> ToolA
     )
 
 
+RESTRICTED = {
+    "execute_python": """Evaluate a subset of Python and return its output and last value.
+
+For arithmetic and small algorithms. There are functions, plain classes, comprehensions, match,
+async, exceptions, and these modules: asyncio base64 bisect collections copy csv dataclasses
+datetime decimal functools hashlib itertools json math random re time typing. There are no files,
+no network, no other modules, no inheritance, no yield, no del, no input. Variables persist between
+calls that pass the same session_id. A session is deleted {idle} after its last call, at the latest
+{age} after its first.
+
+Code that fails is a normal result: its first line says how, and whether variables were kept.""",
+    "execute_bash": "Not available: this server evaluates a subset of Python and has no shell.",
+    "run_tests": """Test code in a subset of Python with cases and return what failed, and why.
+
+Cases are calls with the value they return or the exception they raise. There is no pytest, so
+pass no tests. A failing case is a normal result.""",
+}
+"""Manuals of the tools where the restricted sandbox serves, if they differ."""
+
 _READ_ONLY = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
 TOOLS = (

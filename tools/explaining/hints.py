@@ -34,7 +34,9 @@ def _advice(execution: Execution, limits: Limits, fresh: bool) -> str | None:
         case "oom":
             return SMALLER
         case "error" if execution.error is not None and execution.error.name == "MemoryError":
-            return f"a session may use {limits.memory_bytes // MIB} MB: {SMALLER}"
+            # A message names the limit itself.
+            limit = f"a session may use {limits.memory_bytes // MIB} MB: "
+            return f"{'' if execution.error.message else limit}{SMALLER}"
         case "error" if execution.error is not None:
             return python.advice(execution.error, fresh=fresh) or offline(said)
         case "exit":

@@ -104,6 +104,8 @@ def _import(error: ExecutionError) -> str | None:
 
 
 def _module(error: ExecutionError) -> str | None:
+    if error.there:  # a subset of Python that nothing can be added to
+        return f"here are only {', '.join(error.there)}."
     module = error.wanted or quoted(error.message)
     return missing_module(module, error.near) if module else None
 

@@ -196,6 +196,11 @@ RULES = (
     Rule("RecursionError", r"", "is there a case that ends it? For deep data, use a loop."),
     # --- the rest
     Rule(
+        "NotImplementedError",
+        r"monty syntax parser",
+        "this server evaluates a subset of Python: write it without that.",
+    ),
+    Rule(
         "AttributeError",
         r"has no attribute '(iteritems|iterkeys|itervalues|has_key)'",
         "that was Python 2: use items(), keys(), values() or `in`.",

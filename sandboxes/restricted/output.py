@@ -1,0 +1,37 @@
+"""What code prints, its head and its tail, both bounded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Printed:
+    """One stream of one call. There is no file for the rest."""
+
+    def __init__(self, most: int) -> None:
+        self._room = most // 2
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._total = 0
+        self.unsent = ""
+        """The last that was printed, for a note of progress."""
+
+    def add(self, text: str) -> None:
+        data = text.encode("utf-8", "replace")
+        self._total += len(data)
+        room = self._room - len(self._head)
+        self._head += data[:room]
+        self._tail += data[room:]
+        if len(self._tail) > 64 * self._room:
+            del self._tail[: -self._room]
+        self.unsent = (self.unsent + text)[-2_000:]
+
+    def report(self) -> dict[str, Any]:
+        """Return the stream as `execution.Output` wants it."""
+        tail = bytes(self._tail[-self._room :])
+        cut = self._total - len(self._head) - len(tail)
+        text = self._head.decode("utf-8", "replace")
+        if cut > 0:
+            text += f"\n[… {cut:,} of {self._total:,} bytes omitted here …]\n"
+        text += tail.decode("utf-8", "replace")
+        return {"text": text, "total_bytes": self._total, "cut_bytes": max(0, cut)}

@@ -1,0 +1,138 @@
+"""A process of Monty for each session, and a runner for it in the server."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+
+from bellglass.sandboxes.base import MIB, Finding, Limits, Sandbox
+from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.sandboxes.restricted.stream import pair
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+    from anyio.abc import ByteStream
+    from pydantic_monty import AsyncMonty
+
+MEMORY_BYTES = 64 * MIB
+"""The most a session may use: what one has is also held by the server, to restore it from."""
+
+PROCESSES = 256
+"""More than there are sessions, and those that tests run in."""
+
+START_SECONDS = 20.0
+
+LACKS = {
+    "there is no Bash": (
+        "bash_keeps_directory_variables_and_functions",
+        "python_and_bash_share_the_workspace",
+        "a_time_limit_ends_what_bash_started",
+    ),
+    "there are no files": (
+        "a_file_is_read_from_any_byte_on",
+        "disk_is_limited_everywhere",
+        "output_is_cut_and_the_rest_can_be_read",
+        "figures_come_back_as_pictures",
+    ),
+    "there are no processes, signals or descriptors that code could reach": (
+        "streams_are_kept_apart_and_taken_below_python",
+        "code_that_ignores_the_interrupt_costs_only_its_own_call",
+        "nothing_is_left_running",
+        "a_crash_costs_only_its_own_call",
+        "memory_is_limited_for_all_processes_together",
+        "processes_are_limited",
+        "frames_written_to_every_descriptor_forge_nothing",
+        "the_runner_cannot_be_read_or_killed",
+        "any_bytes_may_be_printed",
+    ),
+    "there is no environment, network or user to be looked at": (
+        "nothing_of_the_server_is_in_the_environment",
+        "there_is_no_network_but_loopback",
+        "the_code_has_no_privileges",
+    ),
+    "there is no sys.exit and no input": ("an_exit_code_is_told", "standard_input_is_empty"),
+    "a call that is stopped turns variables back to what they were before it": (
+        "a_time_limit_keeps_the_variables",
+    ),
+}
+"""Why, and which checks of the contract."""
+
+
+class RestrictedSandbox(Sandbox):
+    """Evaluates a subset of Python, with nothing in it that reaches outside."""
+
+    lacks: Mapping[str, str] = {check: why for why, checks in LACKS.items() for check in checks}
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__(
+            dataclasses.replace(limits, memory_bytes=min(limits.memory_bytes, MEMORY_BYTES))
+        )
+        self._pool: AsyncMonty | None = None
+        self._open = AsyncExitStack()
+        self._opening = anyio.Lock()
+
+    async def start(self) -> None:
+        await self._started()
+
+    async def _started(self) -> AsyncMonty:
+        async with self._opening:
+            if self._pool is None:
+                self._pool = await self._new_pool()
+            return self._pool
+
+    async def _new_pool(self) -> AsyncMonty:
+        try:
+            from pydantic_monty import AsyncMonty, MontyError
+        except ImportError as exc:
+            raise SandboxUnavailable(
+                "restricted", "install it with pip install 'bellglass[restricted]'."
+            ) from exc
+        try:
+            pool = AsyncMonty(
+                min_processes=1, max_processes=PROCESSES, checkout_timeout=START_SECONDS
+            )
+            return await self._open.enter_async_context(pool)
+        except (MontyError, OSError, RuntimeError) as exc:
+            raise SandboxUnavailable("restricted", f"Monty does not start ({exc}).") from exc
+
+    @asynccontextmanager
+    async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
+        pool = await self._started()
+        from bellglass.sandboxes.restricted.interpreter import Interpreter
+        from bellglass.sandboxes.restricted.runner import Runner
+
+        near, far = pair()
+        async with (
+            Interpreter(pool, self.limits.memory_bytes) as interpreter,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(Runner(far, interpreter, self.limits).serve)
+            try:
+                yield near
+            finally:
+                tasks.cancel_scope.cancel()
+                await near.aclose()
+                await far.aclose()
+
+    def facts(self) -> dict[str, str]:
+        return {"name": "restricted", "memory": "bounded by the interpreter, Monty"}
+
+    async def diagnose(self) -> list[Finding]:
+        isolation = Finding(
+            what="isolation by the operating system",
+            holds=False,
+            detail="none; the interpreter has no way out, and a mistake in it would be one",
+        )
+        try:
+            await self.start()
+        except SandboxUnavailable as exc:
+            return [Finding(what="Monty", holds=False, detail=exc.reason), isolation]
+        return [Finding(what="Monty", holds=True, detail="starts"), isolation]
+
+    async def aclose(self) -> None:
+        self._pool = None
+        await self._open.aclose()

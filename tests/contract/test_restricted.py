@@ -1,0 +1,54 @@
+"""The contract on the restricted tier: what it means to hold, it holds."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from protocol.support import COMMAND, environment
+
+from bellglass.sandboxes import registry
+from bellglass.sandboxes.base import Limits
+from bellglass.sandboxes.conformance import CHECKS, Check
+from bellglass.sandboxes.restricted import RestrictedSandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+HELD = [check for check in CHECKS if check.__name__ not in RestrictedSandbox.lacks]
+
+
+@pytest.fixture
+async def restricted() -> AsyncGenerator[RestrictedSandbox]:
+    sandbox = RestrictedSandbox(Limits())
+    yield sandbox
+    await sandbox.aclose()
+
+
+@pytest.mark.parametrize("check", HELD, ids=lambda check: check.__name__)
+async def test_restricted_tier(restricted: RestrictedSandbox, check: Check) -> None:
+    await check(restricted)
+
+
+def test_what_it_lacks_is_of_the_contract() -> None:
+    assert set(RestrictedSandbox.lacks) < {check.__name__ for check in CHECKS}
+
+
+def test_it_is_never_chosen_by_itself() -> None:
+    assert "restricted" in registry.installed()
+    assert "restricted" not in registry.STRONG
+
+
+def test_doctor_says_that_nothing_isolates_it() -> None:
+    told = subprocess.run(
+        [COMMAND, "--sandbox", "restricted", "doctor"],
+        env=environment({}),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+
+    assert "Code runs in the restricted sandbox." in told
+    assert "isolation by the operating system: none" in told
