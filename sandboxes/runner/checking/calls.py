@@ -9,6 +9,7 @@ import ast
 import builtins
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from inspect import Parameter, Signature
 
 from bellglass.sandboxes.runner.checking.scopes import Scope
@@ -78,6 +79,7 @@ def _signature(arguments: ast.arguments, bound: bool) -> Signature | None:
         return None
 
 
+@cache  # each is read from the text of its documentation
 def _of_builtin(name: str) -> Signature | None:
     function = getattr(builtins, name, None)
     # Not classes: what is documented of them is not always what they take.

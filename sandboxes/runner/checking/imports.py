@@ -28,20 +28,20 @@ class Imported(NamedTuple):
     """The program goes on without it."""
 
 
-def find(tree: ast.Module, uses: list[tuple[ast.expr, Scope]], names: Names) -> list[Imported]:
-    """Return what `tree` imports, by statement or by a call with a text that can be read."""
-    return [*_statements(tree), *_calls(uses, names)]
+def find(nodes: list[ast.AST], uses: list[tuple[ast.expr, Scope]], names: Names) -> list[Imported]:
+    """Return what a program imports, by statement or by a call whose text can be read."""
+    return [*_statements(nodes), *_calls(uses, names)]
 
 
-def _statements(tree: ast.Module) -> Iterator[Imported]:
+def _statements(nodes: list[ast.AST]) -> Iterator[Imported]:
     optional = {
         id(node)
-        for statement in ast.walk(tree)
+        for statement in nodes
         if isinstance(statement, ast.Try) and any(map(_forgives, statement.handlers))
         for inner in statement.body
         for node in ast.walk(inner)
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield Imported(alias.name, node, id(node) in optional)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.runner.checking import calls, mistakes, ruff
@@ -27,6 +28,12 @@ _COMPILER = (
     ("'return' in a 'finally'", "B012", None),
     ("perhaps you missed a comma", "", "put a comma between the two"),
 )
+
+MOST_REPORTS = 250
+"""Of ruff's that are looked at: a result lists fewer."""
+
+MOST_NAMES = 500
+"""Of a program, in which a misspelt one is looked for."""
 
 _SHOWN = ("B015", "B018")
 """An expression of which nothing uses the value."""
@@ -59,7 +66,7 @@ def merged(
             finding = source.finding(line, source.column(line, offset), message)
             found.setdefault((line, code or message), finding)
         used = program.used()
-        for report in reports:
+        for report in islice(reports, MOST_REPORTS):
             if _counts(report, used) and (report.line, report.code) not in found:
                 finding = _finding(report, program, source)
                 found[report.line, finding["message"]] = finding
@@ -90,5 +97,7 @@ def _origin(name: str, program: Program) -> str | None:
         return f"write {_OTHER_LANGUAGES[name]}"
     if known := import_of(name):
         return known
-    near = difflib.get_close_matches(name, program.bound(), n=1, cutoff=0.75)
+    if len(program.bound) > MOST_NAMES:
+        return None  # to compare with so many takes long
+    near = difflib.get_close_matches(name, program.bound, n=1, cutoff=0.75)
     return f"did you mean {near[0]}?" if near else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
 from bellglass.sandboxes.runner.checking import imports, risks, ruff, scopes
@@ -17,6 +18,7 @@ class Program:
 
     def __init__(self, tree: ast.Module, source: Source) -> None:
         self.tree = tree
+        self.nodes = list(ast.walk(tree))
         self._source = source
         self._names = Names()
         self.uses = scopes.read(tree)
@@ -26,7 +28,7 @@ class Program:
         """Return our own findings."""
         found = risks.find(self.tree, self.uses, self._names)
         # After the risks, which are asked from the inside out: what they found out is known now.
-        self.imported = imports.find(self.tree, self.uses, self._names)
+        self.imported = imports.find(self.nodes, self.uses, self._names)
         for risk in found:
             risk["column"] = self._source.column(risk["line"], risk["column"])
         return found
@@ -35,12 +37,12 @@ class Program:
         self, own: list[dict[str, Any]], reports: Iterable[ruff.Report]
     ) -> list[dict[str, Any]]:
         """Return our own risks, and those of ruff's of which we said nothing."""
-        begins = self._begins()
+        seen = [(report, risk) for report in reports if (risk := ruff.risk(report))]
+        begins = self._begins() if seen else {}
         said = {(begins.get(risk["line"]), risk["kind"]) for risk in own}
         found = list(own)
-        for report in reports:
-            risk = ruff.risk(report)
-            if risk and (begins.get(report.line), risk[0]) not in said:
+        for report, risk in seen:
+            if (begins.get(report.line), risk[0]) not in said:
                 said.add((begins.get(report.line), risk[0]))
                 place = {"line": report.line, "column": report.column}
                 found.append({"kind": risk[0], **place, "reason": f"the call {risk[1]}"})
@@ -49,7 +51,7 @@ class Program:
     def _begins(self) -> dict[int, int]:
         """Return for each line where the innermost statement on it begins."""
         begins: dict[int, int] = {}
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.stmt):
                 last = node.end_lineno or node.lineno
                 if isinstance(getattr(node, "body", None), list):
@@ -58,10 +60,11 @@ class Program:
                     begins[line] = node.lineno
         return begins
 
+    @cached_property
     def bound(self) -> set[str]:
         """Return every name that has a meaning somewhere in it."""
         known = set(dir(builtins))
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 known.add(node.id)
             elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -79,7 +82,7 @@ class Program:
         """
         bodies = [
             node.body
-            for node in ast.walk(self.tree)
+            for node in self.nodes
             if isinstance(node, (ast.With, ast.AsyncWith, ast.Try)) and len(node.body) == 1
         ]
         return {body[-1].lineno for body in (self.tree.body, *bodies) if body}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from unit.checking.support import checked
 
@@ -108,3 +110,16 @@ def test_a_risk_that_both_see_is_said_once() -> None:
         (2, "subprocess.run runs a command in a shell, because of shell=True"),
         (6, "eval runs a string or file as code"),
     ]
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["print(eval('1'))\n" * 8_000, "".join(f"a{i} = b{i}\n" for i in range(9_000))],
+    ids=["calls", "names"],
+)
+def test_a_large_program_is_read_within_the_time_of_a_check(code: str) -> None:
+    started = time.process_time()
+
+    checked(code)
+
+    assert time.process_time() - started < 8  # of 10 s; it takes 1.5
