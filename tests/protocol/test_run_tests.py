@@ -29,6 +29,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"code": ADD, "timeout": 0}, "timeout"),
     ({"code": ADD, "timeout": 301}, "timeout"),
     ({"code": ADD, "tests": "a\0b"}, "NUL"),
+    ({"paths": ["-p evil"]}, "is no file"),
+    ({"code": ADD, "cases": [{"stdin": "1"}]}, "stdin and stdout"),
+    ({"code": ADD, "cases": [{"call": "f()", "stdout": ""}]}, "either a call"),
     ({"code": ADD, "session_id": "nope"}, "Call again without session_id"),
 ]
 
@@ -84,3 +87,59 @@ async def test_wrong_arguments_are_refused_with_the_reason(
 
             assert result.is_error
             assert said in text_of(result)
+
+
+async def test_test_files_of_the_session_are_found(client: Client) -> None:
+    write = (
+        "from pathlib import Path\nPath('checks').mkdir()\n"
+        "Path('thing.py').write_text('def f(x):\\n    return x + 1\\n')\n"
+        "Path('checks/conftest.py').write_text('import pytest\\n@pytest.fixture\\n"
+        "def one(): return 1\\n')\n"
+        "Path('checks/test_thing.py').write_text('from thing import f\\n"
+        "def test_f(one): assert f(one) == 2\\ndef test_g(): assert f(1) == 3\\n')\n"
+    )
+    first = await client.call_tool("execute_python", {"code": write})
+    session_id = text_of(first).rpartition("session_id: ")[2].strip()
+
+    arguments = {"paths": ["checks"], "session_id": session_id}
+    result = await client.call_tool("run_tests", arguments)
+
+    run = result.structured_content
+    assert run is not None
+    assert (run["total"], run["passed"], run["failed"]) == (2, 1, 1), run
+    assert [test["apart"] for test in run["tests"]] == [False, False]
+    assert "checks/test_thing.py::test_g" in text_of(result)
+    assert "apart: false" in text_of(result)
+
+
+async def test_missed_lines_are_told(client: Client) -> None:
+    code = "def f(x):\n    if x:\n        return 1\n    return 2\n"
+
+    arguments = {"code": code, "tests": "from solution import f\ndef test_a(): assert f(1) == 1"}
+    result = await client.call_tool("run_tests", {**arguments, "coverage": True})
+
+    run = result.structured_content
+    assert run is not None
+    assert run["ok"]
+    if "coverage" in run:
+        assert run["coverage"] == [{"file": "solution.py", "lines": 4, "missing": [4]}]
+        assert "Coverage of solution.py: 3 of 4 lines; missed 4" in text_of(result)
+    else:
+        assert "`bellglass setup`" in text_of(result)
+
+
+async def test_five_hundred_tests_are_followed_by_their_progress(client: Client) -> None:
+    tests = "import pytest, time\nfrom solution import add\n"
+    tests += "@pytest.mark.parametrize('i', range(500))\n"
+    tests += "def test_a(i):\n    time.sleep(0.002)\n    assert add(i, 1) == i + 1\n"
+    said: list[str] = []
+
+    async def follow(progress: float, total: float | None, message: str | None) -> None:
+        said.append(message or "")
+
+    result = await client.call_tool(
+        "run_tests", {"code": ADD, "tests": tests}, progress_callback=follow
+    )
+
+    assert text_of(result).startswith("All 500 tests passed")
+    assert any(message.endswith(" of 500 tests") for message in said)

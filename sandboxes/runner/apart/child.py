@@ -18,9 +18,11 @@ SHIPPED = (
         f"{PACKAGE}.apart.{name}"
         for name in (
             "arrays",
+            "borrowing",
             "channel",
             "code_side",
             "coverage",
+            "lending",
             "mirror",
             "peer",
             "remote",

@@ -7,20 +7,18 @@ hands to it, and of that only what it needs: calls, and attributes without an un
 from __future__ import annotations
 
 import functools
-import io
 import sys
 import types
 from typing import Any, NoReturn
 
+from bellglass.sandboxes.runner.apart import reach
 from bellglass.sandboxes.runner.apart.channel import Channel
 from bellglass.sandboxes.runner.apart.child import Child, told
-from bellglass.sandboxes.runner.apart.modules import CodeModule, Modules
+from bellglass.sandboxes.runner.apart.modules import Modules
 from bellglass.sandboxes.runner.apart.peer import Peer
-from bellglass.sandboxes.runner.apart.remote import Home, RemoteMeta, RemoteObject, home_of
+from bellglass.sandboxes.runner.apart.remote import Home, RemoteMeta, home_of
 from bellglass.sandboxes.runner.apart.surroundings import Surroundings
 from bellglass.sandboxes.runner.apart.values import PLAIN_BASES
-
-FILES = (io.StringIO, io.BytesIO, io.TextIOWrapper, io.BufferedReader, io.BufferedWriter)
 
 NEVER_SILENT = (AssertionError, KeyboardInterrupt)
 
@@ -163,63 +161,16 @@ class TestSide(Peer):
                 arguments[1]
             )
         if op == "call":
-            if not callable(on):
-                raise TypeError(f"{type(on).__name__} object is not callable")
+            reach.may_call(on, self.test_module)
         else:
-            self._may_touch(op, on, str(arguments[0]))
+            reach.may_touch(op, on, str(arguments[0]), self.test_module)
         return super().perform(op, on, arguments, named)
 
-    def _may_touch(self, op: str, on: Any, name: str) -> None:
-        if op == "special":
-            return
-        ours = type(on).__module__ == self.test_module
-        refused = name.startswith("_")
-        if _is_mock(on):
-            refused = refused or op == "set" or hasattr(type(on), name)
-        elif op == "set":
-            refused = refused or not ours or hasattr(type(on), name)
-        if refused:
-            raise AttributeError(f"{name} of a {type(on).__name__} of the tests is out of reach")
-
     def may_lend(self, value: Any) -> None:
-        if isinstance(value, type):
-            if value.__module__ == self.test_module or issubclass(value, BaseException):
-                return
-            if not issubclass(value, (types.ModuleType, types.FrameType, types.CodeType)):
-                return  # only as the class of what is lent, which is looked at by itself
-        kind = type(value)
-        if (
-            kind.__module__ == self.test_module
-            or kind in (types.FunctionType, types.GeneratorType, types.SimpleNamespace, *FILES)
-            or isinstance(value, (functools.partial, functools._lru_cache_wrapper))
-            or _is_mock(value)
-            or (hasattr(value, "__next__") and kind.__module__ in ("builtins", "itertools"))
-        ):
-            return
-        if isinstance(value, (types.MethodType, types.BuiltinMethodType)):
-            owner = value.__self__
-            if type(owner) in (list, dict, set, bytearray):
-                return
-            self.may_lend(owner)
-            return
-        raise TypeError(
-            f"a {kind.__module__}.{kind.__qualname__} cannot be handed to the code, which runs in "
-            "a process of its own"
-        )
+        reach.may_lend(value, self.test_module)
 
     def named(self, value: Any) -> list[Any] | None:
-        """Functions and classes of libraries go by name: the code has its own."""
-        module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
-        if not isinstance(module, str) or not isinstance(name, str) or module == self.test_module:
-            return None
-        if isinstance(value, RemoteObject) or isinstance(sys.modules.get(module), CodeModule):
-            return None
-        if not isinstance(value, (types.FunctionType, types.BuiltinFunctionType)):
-            return None
-        found: Any = sys.modules.get(module)
-        for part in name.split("."):
-            found = getattr(found, part, None)
-        return ["N", module, name] if found is value else None
+        return reach.named(value, self.test_module)
 
     def _module(self, value: types.ModuleType) -> list[Any]:
         if value.__name__ == self.test_module:
@@ -334,11 +285,6 @@ def _generated(remote: Any) -> Any:
             raise
         except BaseException as exc:
             sent, step = None, functools.partial(remote.throw, exc)
-
-
-def _is_mock(value: Any) -> bool:
-    mock = sys.modules.get("unittest.mock")
-    return mock is not None and isinstance(value, (mock.NonCallableMock, mock._Call))
 
 
 def _relay(name: str) -> Any:
