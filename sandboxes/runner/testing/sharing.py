@@ -11,13 +11,16 @@ import ast
 import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 from bellglass.sandboxes.runner.testing.sharing_rules import (
     ALLOWED,
+    BY_VALUE,
     DERIVES,
     EXAMPLES,
     FIXTURES,
     HARMLESS,
+    LIBRARIES,
     LOOKS,
     METHODS,
     PATCHES,
@@ -74,6 +77,7 @@ class _Reader:
         self._from_code: set[str] = {"solution"}
         for node in ast.walk(tree):
             self._note(node)
+        self._libraries = {name for name in plan.imports if _is_library(name)}
 
     def _note(self, node: ast.AST) -> None:
         plan = self._plan
@@ -172,7 +176,7 @@ class _Reader:
         for rule, why in RULES.items():
             if name == rule or name.startswith(rule + "."):
                 return why
-        return None
+        return LIBRARIES if name.partition(".")[0] in self._libraries else None
 
     def _why_call(self, node: ast.Call) -> str | None:
         name = self._dotted(node.func) or ""
@@ -216,6 +220,17 @@ class _Reader:
         if known is None and hasattr(builtins, node.id) and parts:
             return None
         return ".".join([known or node.id, *reversed(parts)])
+
+
+def _is_library(name: str) -> bool:
+    """Tell if it is an installed package, of whose objects the code's process has its own."""
+    if name in BY_VALUE or name == "solution":
+        return False
+    try:
+        spec = find_spec(name)
+    except (ImportError, ValueError, AttributeError):
+        return False
+    return spec is not None and "-packages" in (spec.origin or "")
 
 
 def _spread(own: dict[str, str], uses: dict[str, set[str]]) -> dict[str, str]:

@@ -10,6 +10,7 @@ EVALUATES = "runs or unpickles what the code gives it"
 LISTENS = "watches warnings or log records of the code"
 LOOPS = "shares an event loop with the code"
 DERIVES = "derives a class from one of the code"
+LIBRARIES = "works with objects of a library"
 EXAMPLES = "has doctest examples"
 
 RULES = {
@@ -90,3 +91,6 @@ HARMLESS = ("setenv", "delenv", "chdir", "undo")
 """Methods of monkeypatch whose effect the code's process is told."""
 
 SET_UPS = ("setUp", "tearDown", "setup", "teardown")
+
+BY_VALUE = ("numpy", "pytest", "_pytest", "hypothesis")
+"""Installed packages whose use leaves a test apart: of plain data, or for the test alone."""

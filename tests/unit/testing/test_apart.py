@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from unit.testing.support import Run
 
@@ -160,7 +161,7 @@ def test_what_hangs_fails_in_its_time_and_the_rest_runs(
 ) -> None:
     code = "def f(x):\n    while x: pass\n    return x\n"
     tests = "def test_a(): f(1)\ndef test_b(): assert f(0) == 0\n"
-    given = {
+    given: dict[str, dict[str, Any]] = {
         "tests": {"code": code, "tests": f"from solution import f\n{tests}"},
         "code": {"code": code + tests},
         "cases": {"code": code, "cases": [{"call": f"f({x})", "expected": x} for x in (1, 0)]},
@@ -240,3 +241,16 @@ def test_what_the_tests_share_with_the_code_is_told_from_their_source(
     assert [test["outcome"] for test in by_index] == ["passed", "passed"]
     assert [test.get("apart") for test in by_index] == [False, None]
     assert why in result.all("together")[0]
+
+
+def test_files_and_modules_of_the_session_are_the_codes(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    (tmp_path / "helper.py").write_text("def double(x): return x * 2")
+    tests = "from helper import double\nfrom solution import add\n"
+    tests += "def test_a(): assert double(add(1, 1)) == 4\n"
+
+    result = run(CODE, tests=tests)
+
+    assert result.outcomes() == ["passed"]
+    assert "apart" not in result.all("test")[0]
