@@ -23,6 +23,9 @@ DEPTH = 500
 SUSPENSIONS = 1_000_000
 """Sleeps and unknown names of a session; Monty's own limit of 1,000 is for one script."""
 
+FEED_SECONDS = 310
+"""Above the longest call: a process whose server was killed has nobody else to stop it."""
+
 
 class Interpreter:
     """Feeds code, one piece at a time."""
@@ -34,6 +37,7 @@ class Interpreter:
             "max_memory": memory_bytes,
             "max_recursion_depth": DEPTH,
             "max_suspensions": SUSPENSIONS,
+            "max_feed_duration_secs": FEED_SECONDS,
         }
         self._process = AsyncExitStack()
         self._session: AsyncMontySession | None = None
