@@ -7,13 +7,16 @@ import sys
 from typing import TYPE_CHECKING, Literal
 
 import pytest
-from absent import need
+from absent import need, need_engine
 
 from bellglass.sandboxes.base import Limits
+from bellglass.sandboxes.docker import DockerSandbox
 from bellglass.sandboxes.embedded import EmbeddedSandbox
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+
+    from bellglass.sandboxes.base import Sandbox
 
 pytest.register_assert_rewrite(
     "bellglass.sandboxes.conformance", "security.lying", "security.support"
@@ -44,9 +47,24 @@ def launcher(request: pytest.FixtureRequest) -> Literal["zygote", "bubblewrap"]:
 
 
 @pytest.fixture(scope="module")
-async def sandbox(launcher: Literal["zygote", "bubblewrap"]) -> AsyncGenerator[EmbeddedSandbox]:
+async def embedded(launcher: Literal["zygote", "bubblewrap"]) -> AsyncGenerator[EmbeddedSandbox]:
     """The embedded sandbox, with each of its launchers."""
     sandbox = EmbeddedSandbox(LIMITS, launcher=launcher)
+    yield sandbox
+    await sandbox.aclose()
+
+
+@pytest.fixture(scope="module", params=["zygote", "bubblewrap", "docker"])
+async def sandbox(request: pytest.FixtureRequest) -> AsyncGenerator[Sandbox]:
+    """Every sandbox that has the kernel of this machine under it."""
+    sandbox: Sandbox
+    if request.param == "docker":
+        need_engine()
+        sandbox = DockerSandbox(LIMITS)
+    else:
+        if request.param == "bubblewrap":
+            need("bwrap", "bubblewrap")
+        sandbox = EmbeddedSandbox(LIMITS, launcher=request.param)
     yield sandbox
     await sandbox.aclose()
 

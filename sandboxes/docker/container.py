@@ -7,6 +7,7 @@ import logging
 import secrets
 import threading
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -16,7 +17,7 @@ from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.sockets import SocketStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from bellglass.sandboxes.docker.engine import Engine
     from docker import APIClient
@@ -41,64 +42,67 @@ class Container:
         self._engine = engine
         self._lock = threading.Lock()
         self._abandoned = False
+        self._attached: Any = None
+        """The connection that the engine attached, as the SDK gives it."""
 
     @asynccontextmanager
     async def attached(
-        self, options: Callable[[APIClient], dict[str, Any]]
+        self,
+        options: Callable[[APIClient], dict[str, Any]],
+        boot: Callable[[AttachedStream], Awaitable[None]],
     ) -> AsyncGenerator[AttachedStream]:
         """Create and start it, and yield the stream to its first process; then remove it.
 
-        `options` makes the arguments of its creation, `name` among them.
+        `options` makes the arguments of its creation, `name` among them; `boot` brings the process
+        to the point where it speaks.
 
         Raises:
             SandboxUnavailable: The engine did not do so.
         """
         stream: AttachedStream | None = None
-        attached: Any = None
         try:
-            attached = await self._engine.run(
-                lambda client: self._launched(client, options(client)), LAUNCH_SECONDS, starts=True
-            )
-            # Over TLS it is the socket itself, else a file made of it.
-            stream = AttachedStream(SocketStream(getattr(attached, "_sock", attached)))
+            async with self._engine.starting:
+                launch = partial(self._launch, options)
+                await self._engine.run(launch, LAUNCH_SECONDS)
+                # Over TLS it is the socket itself, else a file made of it.
+                connection = getattr(self._attached, "_sock", self._attached)
+                stream = AttachedStream(SocketStream(connection))
+                await boot(stream)
             yield stream
         finally:
             # Shielded: a cancelled call must not leave a container behind.
             with anyio.CancelScope(shield=True):
                 if stream is not None:
                     await stream.aclose()
-                    _close(attached)
                 await self._remove()
 
-    def _launched(self, client: APIClient, options: dict[str, Any]) -> object:
-        """Return the connection that the engine attached.
+    def _launch(self, options: Callable[[APIClient], dict[str, Any]], client: APIClient) -> None:
+        """Create, attach, start: in a thread, which may be abandoned at any time.
 
-        Runs in a thread that may be abandoned at any time: then what it made, it removes.
+        Then it is left to itself, and what it makes from there on, it removes.
         """
         with self._lock:
             if self._abandoned:
-                raise OSError("abandoned")
+                return
             self.removed = False
-        client.create_container(**options)
-        attached = None
+        client.create_container(**options(client))
+        attached: Any = None
         try:
             attached = client.attach_socket(self.name, _ATTACH)
             # Before the start, so that nothing is missed.
             client.start(self.name)
-        except BaseException:
-            if attached is not None:
-                _close(attached)
-            raise
         finally:
             with self._lock:
+                self._attached = attached
                 abandoned = self._abandoned
             if abandoned:
+                _close(attached)
                 client.remove_container(self.name, v=True, force=True)
-        return attached
 
     async def _remove(self) -> None:
         with self._lock:
             self._abandoned = True
+        _close(self._attached)
         if self.removed:
             return
         try:

@@ -23,7 +23,7 @@ NAME = "docker"
 CONNECT_SECONDS = 15.0
 
 AT_ONCE = 8
-"""Containers started at the same time: more make each other slow and the engine deaf."""
+"""Containers that start at the same time: more make each other slow and the engine deaf."""
 
 
 class Engine:
@@ -34,36 +34,29 @@ class Engine:
         self._image = image
         self._client: APIClient | None = None
         self._connecting = anyio.Lock()
-        self._starting = CapacityLimiter(AT_ONCE)
-        self._others = CapacityLimiter(AT_ONCE)
+        self.starting = CapacityLimiter(AT_ONCE)
+        """To be held while a container starts."""
+        self._calling = CapacityLimiter(2 * AT_ONCE)
 
-    async def run(
-        self, call: Callable[[APIClient], T], seconds: float, *, starts: bool = False
-    ) -> T:
+    async def run(self, call: Callable[[APIClient], T], seconds: float) -> T:
         """Return what `call` does with a client of the engine, in a thread.
 
-        The thread is left to itself when the time is over, or when we are cancelled. `starts`:
-        the call starts a container, and waits for its turn to.
+        The thread is left to itself when the time is over, or when we are cancelled.
 
         Raises:
             SandboxUnavailable: The engine is not there, refused, or took too long.
         """
-        client = await self._connected()
-        return await self._in_thread(
-            partial(call, client), seconds, self._starting if starts else self._others
-        )
+        return await self._in_thread(partial(call, await self._connected()), seconds)
 
     async def _connected(self) -> APIClient:
         async with self._connecting:
             if self._client is None:
                 connect = partial(_connect, self._wanted)
-                self._client = await self._in_thread(connect, CONNECT_SECONDS, self._others)
+                self._client = await self._in_thread(connect, CONNECT_SECONDS)
             return self._client
 
-    async def _in_thread(
-        self, call: Callable[[], T], seconds: float, limiter: CapacityLimiter
-    ) -> T:
-        async with limiter:
+    async def _in_thread(self, call: Callable[[], T], seconds: float) -> T:
+        async with self._calling:
             try:
                 with anyio.fail_after(seconds):
                     return await to_thread.run_sync(
@@ -72,21 +65,25 @@ class Engine:
                         limiter=CapacityLimiter(1),
                     )
             except TimeoutError as exc:
-                self._client = None
+                self._drop()
                 reason = f"the Docker engine did not answer within {seconds:.0f} s. Restart it."
                 raise SandboxUnavailable(NAME, reason) from exc
             except BrokenEngine as exc:
-                self._client = None
+                self._drop()
                 raise SandboxUnavailable(NAME, exc.reason) from exc
 
     @property
     def connected(self) -> bool:
         return self._client is not None
 
-    async def aclose(self) -> None:
+    def _drop(self) -> None:
+        """Forget the client: calls that use it go on, the next makes another."""
         client, self._client = self._client, None
         if client is not None:
             client.close()
+
+    async def aclose(self) -> None:
+        self._drop()
 
 
 class BrokenEngine(Exception):

@@ -55,6 +55,7 @@ def create(
         "network_disabled": True,
         "stdin_open": True,  # and with it StdinOnce: when our connection ends, stdin does
         "tty": False,
+        "stop_signal": "SIGKILL",  # the runner ignores others, and an engine that ends would wait
         # An image's own would start processes in the session, for ever.
         "healthcheck": {"test": ["NONE"]},
         "host_config": _host_config(client, limits, cpus, runtime, own_kernel),

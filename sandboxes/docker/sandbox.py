@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -139,15 +140,14 @@ class DockerSandbox(Sandbox):
 
         self._live.add(place.name)
         try:
-            async with place.attached(arguments) as stream:
-                await self._boot(stream, code)
+            async with place.attached(arguments, partial(self._boot, code)) as stream:
                 yield stream
         finally:
             self._live.discard(place.name)
             if not place.removed:
                 self._started = False  # and so sweeps again
 
-    async def _boot(self, stream: AttachedStream, code: bytes) -> None:
+    async def _boot(self, code: bytes, stream: AttachedStream) -> None:
         try:
             with anyio.fail_after(BOOT_SECONDS):
                 await stream.send(code)
@@ -193,7 +193,8 @@ class DockerSandbox(Sandbox):
     def facts(self) -> dict[str, str]:
         """Name the image and the runtime."""
         runtime = self._runtime or str(self._info.get("DefaultRuntime", "default"))
-        facts = {"image": self._image, "runtime": runtime, "memory_bounded_by": "control group"}
+        bound = f"control group v{self._info.get('CgroupVersion', '1')}"
+        facts = {"image": self._image, "runtime": runtime, "memory_bounded_by": bound}
         return {**super().facts(), **facts}
 
     async def diagnose(self) -> list[Finding]:

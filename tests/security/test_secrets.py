@@ -17,19 +17,18 @@ from bellglass.sandboxes.session import Session
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
-    from bellglass.sandboxes.base import Sandbox
 
 CANARY = f"canary-{secrets.token_hex(12)}"
 
 
 @pytest.fixture(scope="module")
-async def target(sandbox: EmbeddedSandbox) -> AsyncGenerator[Target]:
+async def target(embedded: EmbeddedSandbox) -> AsyncGenerator[Target]:
     """A session of a sandbox that was started with a secret in the environment."""
     os.environ["BELLGLASS_TEST_API_KEY"] = CANARY
-    launcher = EmbeddedSandbox(sandbox.limits, launcher=sandbox._wanted)
+    launcher = EmbeddedSandbox(embedded.limits, launcher=embedded._wanted)
     try:
         async with Session.open(launcher) as session:
-            target = Target(session, sandbox.limits)
+            target = Target(session, embedded.limits)
             await target.settle()
             yield target
     finally:
@@ -136,7 +135,7 @@ async def test_users_of_the_host_are_not_told(target: Target) -> None:
     assert names.stdout.text == "nobody root sandbox "
 
 
-async def test_processes_of_the_host_are_not_told(target: Target, sandbox: Sandbox) -> None:
+async def test_processes_of_the_host_are_not_told(target: Target) -> None:
     commands = await target.value(
         "[open(f'/proc/{p}/comm').read().strip() for p in os.listdir('/proc') if p.isdigit()]"
     )

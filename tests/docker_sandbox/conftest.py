@@ -1,0 +1,33 @@
+"""The docker sandbox, and the engine's own view of what it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from absent import need_engine
+from conftest import LIMITS
+
+from bellglass.sandboxes.docker import DockerSandbox
+from bellglass.sandboxes.image.client import connect
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterator
+
+    from docker import APIClient
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[APIClient]:
+    """A client of the engine of this machine, beside the sandbox's own."""
+    need_engine()
+    client = connect()
+    yield client.api
+    client.close()
+
+
+@pytest.fixture
+async def sandbox(engine: APIClient) -> AsyncGenerator[DockerSandbox]:
+    sandbox = DockerSandbox(LIMITS)
+    yield sandbox
+    await sandbox.aclose()

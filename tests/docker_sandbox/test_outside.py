@@ -1,0 +1,209 @@
+"""Containers that somebody else ends, holds or has left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from conftest import LIMITS
+from docker_sandbox.watching import container_of, containers, gone, python
+
+from bellglass.sandboxes import place
+from bellglass.sandboxes.docker import DockerSandbox
+from bellglass.sandboxes.docker.owner import OWNER, Owner, process_name
+from bellglass.sandboxes.image import IMAGE
+from bellglass.sandboxes.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from docker import APIClient
+
+    from bellglass.sandboxes.execution import Execution
+
+SERVER = """
+import anyio
+from bellglass.sandboxes.base import Limits
+from bellglass.sandboxes.docker import DockerSandbox
+from bellglass.sandboxes.session import Session
+
+async def main():
+    async with Session.open(DockerSandbox(Limits())) as session:
+        await session.run("python", {"code": "1"}, timeout=20)
+        print(session.id, flush=True)
+        await session.run("python", {"code": "while True: pass"}, timeout=300)
+
+anyio.run(main)
+"""
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda engine, container: engine.remove_container(container, force=True),
+        lambda engine, container: engine.kill(container),
+        lambda engine, container: engine.stop(container, timeout=0),
+    ],
+    ids=["rm -f", "kill", "stop"],
+)
+async def test_a_container_that_is_ended_from_outside_costs_its_call(
+    sandbox: DockerSandbox, engine: APIClient, end: Callable[[APIClient, str], None]
+) -> None:
+    async with Session.open(sandbox) as session:
+        await python(session, "x = 1")
+        container = container_of(engine, session)
+        ended: list[Execution] = []
+
+        async def call() -> None:
+            ended.append(await python(session, "import time\ntime.sleep(60)", timeout=60))
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(call)
+                await anyio.sleep(0.3)  # the call is to be under way
+                await anyio.to_thread.run_sync(end, engine, container)
+        after = await python(session, "'x' in dir()")
+
+    assert ended[0].status == ended[0].state == "lost"
+    assert after.value == "False"
+    await gone(engine, container)
+
+
+async def test_a_container_that_is_paused_is_given_up_and_removed(
+    sandbox: DockerSandbox, engine: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(place, "SLACK_SECONDS", 1.0)
+    async with Session.open(sandbox) as session:
+        await python(session, "x = 1")
+        container = container_of(engine, session)
+        engine.pause(container)
+
+        with anyio.fail_after(30):
+            lost = await python(session, "x", timeout=1)
+            after = await python(session, "'x' in dir()")
+
+    assert lost.status == "lost"
+    assert after.value == "False"
+    await gone(engine, container)
+
+
+async def test_a_closed_session_leaves_no_container(
+    sandbox: DockerSandbox, engine: APIClient
+) -> None:
+    async with Session.open(sandbox) as session:
+        await python(session, "1")
+        container = container_of(engine, session)
+
+    await gone(engine, container, seconds=1)
+
+
+async def test_a_session_that_is_cancelled_while_it_starts_leaves_no_container(
+    sandbox: DockerSandbox, engine: APIClient
+) -> None:
+    await sandbox.start()
+    for milliseconds in (5, 40, 80, 120, 200):
+        with anyio.move_on_after(milliseconds / 1000):
+            async with Session.open(sandbox) as session:
+                await python(session, "import time\ntime.sleep(60)", timeout=60)
+
+        label = f"bellglass.session={session.id}"
+        with anyio.fail_after(20):
+            # A creation that was under way ends in its thread, and then removes what it made.
+            while containers(engine, label):  # noqa: ASYNC110 - an engine has no event for it
+                await anyio.sleep(0.05)
+
+
+async def test_two_servers_leave_each_other_alone(
+    sandbox: DockerSandbox, engine: APIClient
+) -> None:
+    async with Session.open(sandbox) as session:
+        await python(session, "x = 1")
+        other = DockerSandbox(LIMITS)
+        try:
+            async with Session.open(other) as second:  # its start sweeps
+                assert (await python(second, "1")).status == "ok"
+            after = await python(session, "x")
+        finally:
+            await other.aclose()
+
+    assert after.value == "1"
+
+
+async def test_a_killed_server_leaves_no_container(engine: APIClient) -> None:
+    async with await anyio.open_process([sys.executable, "-c", SERVER]) as process:
+        assert process.stdout is not None
+        session_id = (await process.stdout.receive()).decode().strip()
+        (found,) = containers(engine, f"bellglass.session={session_id}")
+        process.send_signal(signal.SIGKILL)
+
+        await gone(engine, found["Id"])
+
+
+def left(engine: APIClient, labels: dict[str, str]) -> str:
+    """Create a container as a server does that dies before it starts it."""
+    made = engine.create_container(IMAGE, ["true"], labels=labels, network_disabled=True)
+    return str(made["Id"])
+
+
+async def test_a_start_sweeps_what_a_dead_server_left(
+    sandbox: DockerSandbox, engine: APIClient
+) -> None:
+    process = await anyio.open_process([sys.executable, "-c", "import time; time.sleep(60)"])
+    labels = Owner(lifetime_seconds=3600).labels("ab" * 16)
+    labels["bellglass.process"] = process_name(process.pid)
+    alive, of_ours = (
+        left(engine, labels),
+        left(engine, Owner(lifetime_seconds=60).labels("cd" * 16)),
+    )
+    try:
+        await sandbox.start()
+        assert {alive, of_ours} <= {each["Id"] for each in containers(engine, OWNER)}
+        process.kill()
+        await process.wait()
+        again = DockerSandbox(LIMITS)
+        await again.start()
+        await again.aclose()
+
+        await gone(engine, alive)
+        assert of_ours in {each["Id"] for each in containers(engine, OWNER)}
+    finally:
+        for container in (alive, of_ours):
+            if container in {each["Id"] for each in engine.containers(all=True)}:
+                engine.remove_container(container, force=True)
+        await process.aclose()
+
+
+async def test_a_start_sweeps_what_is_older_than_any_session(
+    sandbox: DockerSandbox, engine: APIClient
+) -> None:
+    elsewhere = {OWNER: "other", "bellglass.process": "", "bellglass.created": str(time.time())}
+    old = left(engine, {**elsewhere, "bellglass.expires": str(time.time() - 1)})
+    young = left(engine, {**elsewhere, "bellglass.expires": str(time.time() + 600)})
+    try:
+        await sandbox.start()
+
+        await gone(engine, old)
+        assert young in {each["Id"] for each in containers(engine, OWNER)}
+    finally:
+        engine.remove_container(young, force=True)
+
+
+async def test_fifty_sessions_opened_at_once_all_answer(engine: APIClient) -> None:
+    sandbox = DockerSandbox(LIMITS)
+    values: list[str | None] = []
+
+    async def one() -> None:
+        async with Session.open(sandbox) as session:
+            values.append((await python(session, f"{os.getpid()} * 0 + 2", timeout=60)).value)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(50):
+            tasks.start_soon(one)
+    await sandbox.aclose()
+
+    assert values == ["2"] * 50
