@@ -59,13 +59,15 @@ def lines_of(file: str) -> list[str]:
 
 
 def around(lines: list[str], line: int, span: Span | None = None) -> str:
-    """Return a line with its number, the one before and the one after, and a mark under `span`."""
+    """Return a line with its number and the one before it, and a mark under `span`.
+
+    Not the one after: it has not run, and what it would print could be taken for printed.
+    """
     if not 1 <= line <= len(lines):
         return ""
-    numbers = range(max(1, line - 1), min(len(lines), line + 1) + 1)
-    width = len(str(numbers[-1]))
+    width = len(str(line))
     shown = []
-    for number in numbers:
+    for number in range(max(1, line - 1), line + 1):
         text = _expanded(lines[number - 1])
         sign = ">" if number == line else " "
         if text.strip() or number == line:
