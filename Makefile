@@ -20,8 +20,10 @@ setup: $(VENV)/.installed
 # Tests wait more than they compute: a few more at once than there are processors.
 WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 2)))
 
+# In a folder of this run's own: another run on the machine would clear the common one away.
 test: setup lint
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+	@top=$$(mktemp -d) && trap 'rm -rf "$$top"' EXIT && \
+		$(BIN)/pytest --basetemp="$$top/t" -n $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check
