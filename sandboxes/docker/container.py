@@ -105,11 +105,16 @@ class Container:
         _close(self._attached)
         if self.removed:
             return
-        try:
-            await self._engine.run(self._removed, REMOVE_SECONDS)
-            self.removed = True
-        except SandboxUnavailable as exc:
-            log.warning("A container could not be removed, and will be later: %s", exc.reason)
+        why = "it takes too long"
+        # Around it all, because the engine may have to be reached again first.
+        with anyio.move_on_after(REMOVE_SECONDS):
+            try:
+                await self._engine.run(self._removed, REMOVE_SECONDS)
+                self.removed = True
+            except SandboxUnavailable as exc:
+                why = exc.reason
+        if not self.removed:
+            log.warning("A container could not be removed, and will be later: %s", why)
 
     def _removed(self, client: APIClient) -> None:
         from bellglass.sandboxes.docker import reasons

@@ -70,7 +70,7 @@ def _host_config(
     config = client.create_host_config(
         auto_remove=True,
         cap_drop=["ALL"],
-        security_opt=["no-new-privileges:true"],  # seccomp unnamed: the engine's own profile
+        security_opt=["no-new-privileges"],  # seccomp unnamed: the engine's own profile
         read_only=True,
         tmpfs=_tmpfs(limits),
         pids_limit=limits.processes + (KERNEL_THREADS if own_kernel else 0),

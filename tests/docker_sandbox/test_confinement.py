@@ -38,7 +38,7 @@ async def test_it_is_confined_as_written_down(inspected: dict[str, Any], engine:
     assert host["CapDrop"] == ["ALL"]
     assert not host["CapAdd"]
     assert not host["GroupAdd"]
-    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    assert host["SecurityOpt"] == ["no-new-privileges"]
     assert any("name=seccomp" in option for option in engine.info()["SecurityOptions"])
     assert host["ReadonlyRootfs"] is True
     assert config["NetworkDisabled"] is True

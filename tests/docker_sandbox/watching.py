@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from docker import APIClient
 
     from bellglass.sandboxes.execution import Execution
@@ -25,12 +27,21 @@ def container_of(engine: APIClient, session: Session) -> str:
     return str(found["Id"])
 
 
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float) -> None:
+    """Wait for what an engine has no event for, or none that could not be missed."""
+    with anyio.fail_after(seconds):
+        while not await condition():  # noqa: ASYNC110 - see above
+            await anyio.sleep(0.05)
+
+
 async def gone(engine: APIClient, container: str, seconds: float = 20) -> None:
     """Wait until the engine does not know the container any more."""
-    with anyio.fail_after(seconds):
-        # The engine has no event that could not be missed.
-        while any(each["Id"] == container for each in engine.containers(all=True)):  # noqa: ASYNC110
-            await anyio.sleep(0.05)
+
+    async def is_gone() -> bool:
+        found = await anyio.to_thread.run_sync(lambda: engine.containers(all=True))
+        return all(each["Id"] != container for each in found)
+
+    await until(is_gone, seconds)
 
 
 async def python(session: Session, code: str, timeout: float = 20) -> Execution:
