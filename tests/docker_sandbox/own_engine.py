@@ -67,6 +67,14 @@ class OwnEngine:
 
             await until(ended, START_SECONDS)
 
+    async def remove(self) -> None:
+        """End it, and take away what it has mounted: one that was killed leaves that."""
+        await self.end()
+        mounts = await anyio.Path("/proc/mounts").read_text()
+        for line in reversed(mounts.splitlines()):
+            if (target := line.split()[1]).startswith(f"{self._folder}/"):
+                await anyio.run_process(["umount", "--lazy", target], check=False)
+
     def send(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
