@@ -37,10 +37,7 @@ _SWEEP_SECONDS = 20.0
 
 # Any Python can read the first lines, and all of ours comes over stdin: nothing is in the image.
 _BOOT = f"""\
-import sys
-if sys.version_info < (3, 9):
-    sys.exit("its python3 is %d.%d, and 3.9 is the oldest that will do" % sys.version_info[:2])
-import json, os
+import json, os, sys
 def read(size):
     data = b""
     while len(data) < size:
@@ -50,6 +47,8 @@ def read(size):
         data += part
     return data
 data = read(int(sys.argv[1]))
+if sys.version_info < (3, 9):
+    sys.exit("its python3 is %d.%d, and 3.9 is the oldest that will do" % sys.version_info[:2])
 {LOADER}
 from bellglass.sandboxes.docker.inside import start
 start.main(json.loads(sys.argv[2]))
@@ -152,14 +151,12 @@ class DockerSandbox(Sandbox):
             with anyio.fail_after(BOOT_SECONDS):
                 await stream.send(code)
                 await stream.wait_started()
-        except TimeoutError as exc:
-            reason = f"the container did not come up within {BOOT_SECONDS:.0f} s."
-            raise SandboxUnavailable(NAME, reason) from exc
-        except (EndOfStream, BrokenResourceError, ClosedResourceError) as exc:
+        except (TimeoutError, EndOfStream, BrokenResourceError, ClosedResourceError) as exc:
             # What it says on stderr is still to be read if it was the sending that failed.
             await stream.drain()
-            why = stream.errors.splitlines()[-1:] or ["it ended without a word"]
-            reason = f"a container of the image {self._image} does not come up: {why[0]}."
+            said = stream.errors.splitlines()[-1:] or ["it does not say why"]
+            after = f" within {BOOT_SECONDS:.0f} s" if isinstance(exc, TimeoutError) else ""
+            reason = f"a container of the image {self._image} does not come up{after}: {said[0]}."
             raise SandboxUnavailable(NAME, reason) from exc
 
     def accept(self, ready: Ready) -> None:
