@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,3 +33,12 @@ async def sandbox(engine: APIClient) -> AsyncGenerator[DockerSandbox]:
     sandbox = DockerSandbox(LIMITS)
     yield sandbox
     await sandbox.aclose()
+
+
+@pytest.fixture(autouse=True)
+def _sockets_of_failed_connections() -> Iterator[None]:
+    """The SDK forgets to close the socket of a connection that was refused."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
+        yield
+        gc.collect()

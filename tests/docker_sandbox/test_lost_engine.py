@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import shutil
 import signal
@@ -11,7 +10,6 @@ import subprocess
 import sys
 import tarfile
 import time
-import warnings
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -69,15 +67,6 @@ async def nothing_left(own: OwnEngine) -> bool:
         return not found
 
     return await anyio.to_thread.run_sync(look)
-
-
-@pytest.fixture(autouse=True)
-def _sockets_of_failed_connections() -> Iterator[None]:
-    """The SDK forgets to close the socket of a connection that was refused."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
-        yield
-        gc.collect()
 
 
 async def ended_while_calling(
