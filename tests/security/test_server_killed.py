@@ -173,7 +173,7 @@ def state(pid: int) -> str:
 
 def mounts_now() -> set[str]:
     """Mounts of this machine, but for those of containers, which others start and end meanwhile."""
-    theirs = re.compile(r"/(overlay2|rootfs|containers|containerd|netns)/")
+    theirs = re.compile(r"/(overlay2|rootfs|containers|containerd|netns|engine\d+)/")
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     return {line for line in lines if not theirs.search(line)}
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.runner.apart.test_side import TestSide
+    from bellglass.sandboxes.runner.apart.suite_side import SuiteSide
 
 NOT_STARRED = (
     "test",
@@ -58,7 +58,7 @@ class CodeModule(types.ModuleType):
 class Modules:
     """Finds `solution`, and what else the tests import that the code's process has."""
 
-    def __init__(self, side: TestSide, imports: set[str]) -> None:
+    def __init__(self, side: SuiteSide, imports: set[str]) -> None:
         self.side = side
         self._imports = imports
         self._known: dict[str, CodeModule] = {}

@@ -1,7 +1,7 @@
 """Calls in both directions between the process of the tests and that of the code.
 
 One speaks at a time: while one side waits for an answer it serves what the other asks of it, so a
-callback works. The two sides differ in their rules: `CodeSide` does what it is asked, `TestSide`
+callback works. The two sides differ in their rules: `CodeSide` does what it is asked, `SuiteSide`
 (in the process whose verdict counts) only what cannot be turned against it.
 """
 

@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from bellglass.sandboxes.runner.apart.remote import home_of
-from bellglass.sandboxes.runner.apart.test_side import TestSide
+from bellglass.sandboxes.runner.apart.suite_side import SuiteSide
 from bellglass.sandboxes.runner.testing.collecting import clear_environment, options
 from bellglass.sandboxes.runner.testing.failures import Explain
 from bellglass.sandboxes.runner.testing.limit import Limit
@@ -24,7 +24,7 @@ class ApartEvents(Events):
     """Runs what can be run apart, and notes what cannot."""
 
     def __init__(
-        self, explain: Explain, record: Record, side: TestSide, plan: Plan, limit: Limit
+        self, explain: Explain, record: Record, side: SuiteSide, plan: Plan, limit: Limit
     ) -> None:
         super().__init__(explain, record)
         self.together: dict[str, str] = {}
@@ -126,7 +126,7 @@ def run(
     settings: dict[str, Any],
     record: Record,
     plan: Plan,
-    side: TestSide,
+    side: SuiteSide,
 ) -> tuple[int, dict[str, str]]:
     """Run the tests in `source`; return pytest's status, and those to be run otherwise, and why.
 

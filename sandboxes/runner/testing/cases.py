@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bellglass.sandboxes.runner.apart.remote import home_of
-from bellglass.sandboxes.runner.apart.test_side import CodeGone, TestSide
+from bellglass.sandboxes.runner.apart.suite_side import CodeGone, SuiteSide
 from bellglass.sandboxes.runner.testing import programs
 from bellglass.sandboxes.runner.testing.equality import same
 from bellglass.sandboxes.runner.testing.failures import shortened, text_of
@@ -35,7 +35,7 @@ MOST_ITEMS = 10_000
 
 def run(
     cases: list[dict[str, Any]],
-    side: TestSide,
+    side: SuiteSide,
     settings: dict[str, Any],
     record: Record,
     coverage: list[Any],
@@ -59,7 +59,7 @@ def run(
 class _Calls:
     """Calls of the code, in one process of it as long as that lives."""
 
-    def __init__(self, side: TestSide, limit: Limit) -> None:
+    def __init__(self, side: SuiteSide, limit: Limit) -> None:
         self._side = side
         self._limit = limit
         self._broken: str | None = None

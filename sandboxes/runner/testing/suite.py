@@ -17,7 +17,7 @@ import tempfile
 from typing import Any
 
 from bellglass.sandboxes.runner.apart import coverage
-from bellglass.sandboxes.runner.apart.test_side import TestSide
+from bellglass.sandboxes.runner.apart.suite_side import SuiteSide
 from bellglass.sandboxes.runner.job import PR_SET_DUMPABLE
 from bellglass.sandboxes.runner.testing import cases, sharing
 from bellglass.sandboxes.runner.testing.collecting import INI, write
@@ -92,7 +92,7 @@ class _Run:
         return bool(self._settings["stop"]) and self._record.any_failed
 
     def _cases(self, given: list[dict[str, Any]]) -> None:
-        side = TestSide(self._settings, set(), set())
+        side = SuiteSide(self._settings, set(), set())
         try:
             cases.run(given, side, self._settings, self._record, self._coverage)
             self._ask_coverage(side)
@@ -107,7 +107,7 @@ class _Run:
             return self._together(None)
         from bellglass.sandboxes.runner.testing import apart_suite
 
-        side = TestSide(self._settings, plan.imports, plan.raised)
+        side = SuiteSide(self._settings, plan.imports, plan.raised)
         side.modules.reserved = plan.defined
         try:
             status, left = apart_suite.run(
@@ -139,7 +139,7 @@ class _Run:
             return 4
         return -1 if together.status is None else together.status
 
-    def _ask_coverage(self, side: TestSide) -> None:
+    def _ask_coverage(self, side: SuiteSide) -> None:
         if self._settings["coverage"] and side.generation:
             try:
                 self._coverage.append(side.request("coverage", None))

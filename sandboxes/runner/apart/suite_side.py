@@ -29,7 +29,7 @@ class CodeGone(BaseException):
     __module__ = "builtins"
 
 
-class TestSide(Peer):
+class SuiteSide(Peer):
     """Starts the process of the code when it is first needed, and again after it is gone."""
 
     __test__ = False
