@@ -18,6 +18,9 @@ from bellglass.tools.rendering import duration
 
 TRIAL_SECONDS = 30
 
+_COMPLETED_BY = {"embedded": "bellglass setup", "docker": "bellglass image build"}
+"""What brings the packages that sessions of a backend should find."""
+
 _TRIAL = """
 import sys
 
@@ -31,7 +34,7 @@ for name in names if metadata else ():
     try:
         found.append(f"{name} {metadata.version(name)}")
     except metadata.PackageNotFoundError:
-        found.append(f"no {name} (`bellglass setup` installs it)")
+        found.append(f"no {name}")
 print(*found, sep=", ")
 """
 
@@ -69,7 +72,10 @@ async def _report(name: str, settings: Settings) -> bool:
     if execution.status != "ok":
         say(f"{paint('red', 'no ')} {name}: its first run ended with {execution.status!r}")
         return False
-    say(f"{paint('green', 'yes')} {name}: {execution.stdout.text.strip()}, after {elapsed:.0f} ms")
+    found = execution.stdout.text.strip()
+    if "no " in found and (command := _COMPLETED_BY.get(name)):
+        found += f" (`{command}` brings what is missing)"
+    say(f"{paint('green', 'yes')} {name}: {found}, after {elapsed:.0f} ms")
     for finding in await sandbox.diagnose():
         mark = paint("green", "yes") if finding.holds else paint("yellow", "-  ")
         say(f"    {mark} {finding.what}: {finding.detail}")
