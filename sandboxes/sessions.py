@@ -66,23 +66,27 @@ class Sessions:
 
         `pool`: sessions that are kept ready; None for what the sandbox thinks right.
         """
-        async with anyio.create_task_group() as tasks:
-            sessions = cls(
-                tasks,
-                choose,
-                max_sessions=max_sessions,
-                idle_seconds=idle_seconds,
-                age_seconds=age_seconds,
-                pool=pool,
-            )
-            tasks.start_soon(sessions._expire)
-            try:
-                yield sessions
-            finally:
-                tasks.cancel_scope.cancel()
-        if sessions._sandbox is not None:
-            with anyio.CancelScope(shield=True):
-                await sessions._sandbox.aclose()
+        sessions: Self | None = None
+        try:
+            async with anyio.create_task_group() as tasks:
+                sessions = cls(
+                    tasks,
+                    choose,
+                    max_sessions=max_sessions,
+                    idle_seconds=idle_seconds,
+                    age_seconds=age_seconds,
+                    pool=pool,
+                )
+                tasks.start_soon(sessions._expire)
+                try:
+                    yield sessions
+                finally:
+                    tasks.cancel_scope.cancel()
+        finally:
+            # When no place is left; also when it was an error that ended them.
+            if sessions is not None and sessions._sandbox is not None:
+                with anyio.CancelScope(shield=True):
+                    await sessions._sandbox.aclose()
 
     async def open(self, owner: str | None = None) -> Session:
         """Start a session for `owner`. Its place is made by the first run.
