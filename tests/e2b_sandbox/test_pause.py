@@ -118,9 +118,9 @@ async def test_a_paused_sandbox_is_not_renewed_and_not_paid_for(double: Double) 
         await until(lambda: session.resting)
         renewals = double.engine.faults.count("POST /sandboxes/*/timeout")
         used = session.used_seconds
-        await anyio.sleep(1.5)
+        await anyio.sleep(4)  # time for four renewals; one may have been on its way
         assert session.used_seconds == used
-        assert double.engine.faults.count("POST /sandboxes/*/timeout") == renewals
+        assert double.engine.faults.count("POST /sandboxes/*/timeout") <= renewals + 1
         assert (await python(session, "6 * 7")).value == "42"
 
 

@@ -103,7 +103,7 @@ STALLS = {
     "loop": "while True: pass",
     "sleep": "import time\ntime.sleep(60)",
     "async sleep": "import asyncio\nawait asyncio.sleep(60)",
-    "arithmetic": "9**9**7 % 7",
+    "arithmetic": "[9**9**7 % 7 for _ in range(99)]",
     "expression": "import re\nre.match('(a+)+$', 'a' * 40 + 'b')\nwhile True: pass",
     "printing": "while True: print('x' * 1000)",
     "value that never ends": "a = [1]\nfor _ in range(60): a = [a, a]\na",
