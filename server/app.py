@@ -122,7 +122,9 @@ def _tool(entry: ToolEntry, settings: Settings) -> Tool:
     tool.parameters = json.loads(
         filled(json.dumps(_without_nulls(_without_titles(tool.parameters))))
     )
-    tool.fn_metadata.output_schema = _without_titles(tool.fn_metadata.output_schema)
+    tool.fn_metadata.output_schema = _without_details(
+        _without_titles(tool.fn_metadata.output_schema)
+    )
     return tool
 
 
@@ -137,6 +139,23 @@ def _without_titles(schema: Any) -> Any:
             }
         case list():
             return [_without_titles(item) for item in schema]
+        case _:
+            return schema
+
+
+def _without_details(schema: Any) -> Any:
+    """Leave what lists hold to the results, which show it: for a schema of each, too few ask."""
+    match schema:
+        case {"$ref": str()}:
+            return {"type": "object"}
+        case dict():
+            return {
+                key: _without_details(value)
+                for key, value in _without_nulls(schema).items()
+                if key != "$defs"
+            }
+        case list():
+            return [_without_details(item) for item in schema]
         case _:
             return schema
 

@@ -55,14 +55,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             from bellglass.server.check import check
 
             code = check(target, settings)
-    if "pyqwest" in sys.modules:
-        # The transport of E2B's SDK aborts, once in a hundred times, an interpreter that ends.
-        from bellglass.server.stopping import Stop
+    # Not by an interpreter that ends in order: threads of libraries in Rust, of E2B's transport and
+    # of Monty, abort one in a hundred.
+    from bellglass.server.stopping import Stop
 
-        stop = Stop()
-        stop.exit_code = code
-        stop.now()
-    sys.exit(code)
+    stop = Stop()
+    stop.exit_code = code
+    stop.now()
 
 
 def _serve(settings: Settings) -> NoReturn:
