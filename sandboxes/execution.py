@@ -94,6 +94,17 @@ class ExecutionError(_Report):
     """What is there."""
 
 
+class FileChange(_Report):
+    """A file of the workspace, or a folder (with a slash at the end), after a call."""
+
+    path: CleanStr = Field(max_length=10_000)
+    """Below the working directory."""
+    bytes: int = Field(ge=0)
+    change: Literal["new", "changed", "deleted"]
+    readable: bool = False
+    """It is a regular file, and its name can stand in an address."""
+
+
 class Execution(_Report):
     """What one run did. A traceback, an exit code and a time-out are data, not exceptions."""
 
@@ -119,5 +130,11 @@ class Execution(_Report):
     """Output of threads left over from earlier calls, dropped because it is not this call's."""
     notices: list[Annotated[CleanStr, Field(max_length=2_000)]] = Field(default=[], max_length=20)
     """What the caller should be told beside the outcome, such as which limit was met."""
+    files: list[FileChange] = Field(default=[], max_length=100)
+    """What the call made, changed or deleted in the workspace."""
+    files_left_out: int = Field(default=0, ge=0)
+    """More of them, which are not listed."""
+    files_unseen: bool = False
+    """There are more files than are looked through after a call."""
     report: list[CleanJson] = Field(default=[], max_length=20_000)
     """What a one-shot operation (check, test) sent, in order."""

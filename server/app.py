@@ -34,6 +34,9 @@ _ICON = (
     b'<circle cx="12" cy="2.5" r="1"/></svg>'
 )
 
+FAR = 1 << 50
+"""Of bounds that only keep a number a number."""
+
 
 def build_server(
     settings: Settings, choose: Callable[[], Awaitable[Sandbox]] | None = None
@@ -119,9 +122,8 @@ def _tool(entry: ToolEntry, settings: Settings) -> Tool:
         description=filled(manual),
         annotations=entry.annotations,
     )
-    tool.parameters = json.loads(
-        filled(json.dumps(_without_nulls(_without_titles(tool.parameters))))
-    )
+    parameters = _without_bounds(_without_nulls(_without_titles(tool.parameters)))
+    tool.parameters = json.loads(filled(json.dumps(parameters)))
     tool.fn_metadata.output_schema = _without_details(
         _without_titles(tool.fn_metadata.output_schema)
     )
@@ -143,6 +145,28 @@ def _without_titles(schema: Any) -> Any:
             return schema
 
 
+def _without_bounds(schema: Any) -> Any:
+    """Leave out how long a text may be, defaults that are empty, and what is in an object.
+
+    It is enforced all the same, and who meets a bound is told so.
+    """
+    match schema:
+        case {"$ref": str()}:
+            return {"type": "object"}
+        case dict():
+            return {
+                key: _without_bounds(value)
+                for key, value in schema.items()
+                if key not in ("maxLength", "maxItems", "$defs")
+                and not (key in ("minimum", "maximum") and abs(value) >= FAR)
+                and not (key == "default" and not value)
+            }
+        case list():
+            return [_without_bounds(item) for item in schema]
+        case _:
+            return schema
+
+
 def _without_details(schema: Any) -> Any:
     """Leave what lists hold to the results, which show it: for a schema of each, too few ask."""
     match schema:
@@ -152,7 +176,8 @@ def _without_details(schema: Any) -> Any:
             return {
                 key: _without_details(value)
                 for key, value in _without_nulls(schema).items()
-                if key != "$defs"
+                if key not in ("$defs", "additionalProperties")
+                and not (key == "required" and isinstance(value, list))
             }
         case list():
             return [_without_details(item) for item in schema]

@@ -10,8 +10,10 @@ from bellglass.tools.close_session import close_session
 from bellglass.tools.execute_bash import execute_bash
 from bellglass.tools.execute_python import execute_python
 from bellglass.tools.list_sessions import list_sessions
+from bellglass.tools.read_file import read_file
 from bellglass.tools.run_tests import run_tests
 from bellglass.tools.validate_code import validate_code
+from bellglass.tools.write_file import write_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ def _in_sandbox(*, destructive: bool = False, idempotent: bool = False) -> ToolA
     return ToolAnnotations(
         read_only_hint=False,
         destructive_hint=destructive,
-        idempotent_hint=idempotent,
+        idempotent_hint=idempotent or None,  # false unless it is said
         open_world_hint=False,
     )
 
@@ -48,6 +50,8 @@ Code that fails is a normal result: its first line says how, and whether variabl
 
 Cases are calls with the value they return or the exception they raise. There is no pytest, so
 pass no tests. A failing case is a normal result.""",
+    "read_file": "Not available: this server evaluates a subset of Python and has no files.",
+    "write_file": "Not available: this server evaluates a subset of Python and has no files.",
 }
 """Manuals of the tools where the restricted sandbox serves, if they differ."""
 
@@ -60,5 +64,7 @@ TOOLS = (
     ToolEntry(run_tests, "Run tests", _in_sandbox()),
     ToolEntry(list_sessions, "List sessions", _READ_ONLY),
     ToolEntry(close_session, "Close a session", _in_sandbox(destructive=True, idempotent=True)),
+    ToolEntry(read_file, "Read a file", _READ_ONLY),
+    ToolEntry(write_file, "Write a file", _in_sandbox(destructive=True, idempotent=True)),
 )
 """In the order of the listing, which clients cache: add at the end."""

@@ -16,6 +16,8 @@ SessionId = Annotated[
     ),
 ]
 
+SessionOfFile = Annotated[str | None, Field(max_length=200, description="From an earlier result.")]
+
 Timeout = Annotated[
     float | None,
     Field(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 from mcp.server.mcpserver import authenticated_principal
+from mcp.server.mcpserver.exceptions import ToolError
 
 from bellglass.sandboxes.errors import SessionNotFound
 
@@ -48,6 +49,19 @@ async def session_for(ctx: Context[Workbench], session_id: str | None) -> Sessio
     # Two first calls at once must not get a session each.
     async with connection.state.setdefault(_LOCK, anyio.Lock()):
         return await _session_of_connection(bench, connection, owner)
+
+
+async def known_session_for(ctx: Context[Workbench], session_id: str | None) -> Session:
+    """Return the session that this call works in, but never one that it would be the first in.
+
+    Raises:
+        SessionNotFound: `session_id` leads nowhere, or not to a session of the caller.
+        ToolError: The call names no session, and has none.
+    """
+    connection = _legacy_connection(ctx)
+    if session_id is None and (connection is None or connection.state.get(_DEFAULT) is None):
+        raise ToolError("Pass the session_id that an earlier result named: files are a session's.")
+    return await session_for(ctx, session_id)
 
 
 def owner_of(ctx: Context[Workbench]) -> str | None:

@@ -9,6 +9,7 @@ from mcp.types import CallToolResult, ImageContent, TextContent
 
 from bellglass.sandboxes.base import MIB
 from bellglass.sandboxes.session import RESTARTED
+from bellglass.tools.changed_files import changed_record, changes_line, links_to_changed
 from bellglass.tools.explaining.hints import hint_for
 from bellglass.tools.explaining.text import (
     TEXT,
@@ -53,6 +54,7 @@ def rendered(
         parts.insert(0, "(no output: there was nothing to run)" if empty else "(no output)")
     if note:
         parts.append(f"Note: {note}")
+    parts += changes_line(execution)
     hint = hint_for(execution, bench.limits, fresh=session.calls <= 1)
     if hint:
         parts.append(hint)
@@ -63,6 +65,7 @@ def rendered(
     if reads_links(ctx):
         links = (link_to_output(out, session) for out in (execution.stdout, execution.stderr))
         content += (link for link in links if link is not None)
+        content += links_to_changed(execution, session.id)
     return CallToolResult(
         content=content,
         is_error=failed and bench.errors_as_tool_errors,
@@ -92,6 +95,7 @@ def record(execution: Execution, session: Session, hint: str | None = None) -> d
         "peak_memory_bytes": execution.peak_memory_bytes,
         "cut": {"stdout": execution.stdout.cut_bytes, "stderr": execution.stderr.cut_bytes},
         "files": files,
+        **changed_record(execution, session.id),
         "state": execution.state,
         "swept": execution.swept,
         "error": error_record(execution.error, hint) if execution.error is not None else None,

@@ -4,35 +4,36 @@ from __future__ import annotations
 
 import json
 import mimetypes
+import posixpath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mcp.server.lowlevel.helper_types import ReadResourceContents
-from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.shared.uri_template import UriTemplate
 from mcp.types import ResourceLink, ResourceTemplate
-from pydantic import Base64Bytes, BaseModel, Field, ValidationError
 
 from bellglass.sandboxes.errors import SandboxError
-from bellglass.sandboxes.execution import clean
+from bellglass.sandboxes.files import Part, read_part
 from bellglass.tools.conversation import owner_of
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
 
-    from bellglass.sandboxes.execution import Execution, Output
+    from bellglass.sandboxes.execution import Output
     from bellglass.sandboxes.session import Session
     from bellglass.tools.workbench import Workbench
 
 FIRST_VERSION_WITH_LINKS = "2025-06-18"
 
-SECONDS = 10
-"""To read one part: it takes milliseconds."""
+PART_BYTES = 600_000
+"""Of one answer: in base64 still below the 900 kB that clients take."""
 
 TEXT_BYTES = 850_000
 """Of a text as JSON; a part that needs more, with every character escaped, travels in base64."""
 
 PART = "bellglass/part"
+FILE = "bellglass/file"
 
 TEMPLATES = (
     ResourceTemplate(
@@ -57,12 +58,12 @@ _FILES, _OUTPUT = (UriTemplate.parse(template.uri_template) for template in TEMP
 _OUTPUT_FOLDER = "/tmp"  # of the sandbox; the runner keeps cut output there
 
 
-class _Part(BaseModel):
-    """What `runner.files` sends."""
-
-    refusal: str | None = Field(default=None, max_length=200)
-    size: int = Field(default=0, ge=0)
-    data: Base64Bytes = Field(default=b"", max_length=900_000)
+def file_uri(session_id: str, path: str) -> str:
+    """Return the address of a file of a session, however its path was written."""
+    path = posixpath.normpath(path)
+    if posixpath.dirname(path) == _OUTPUT_FOLDER:
+        return f"sandbox://{session_id}/output/{quote(posixpath.basename(path), safe='')}"
+    return f"sandbox://{session_id}/files/{quote(path.removeprefix('/work/'))}"
 
 
 def link_to_output(output: Output, session: Session) -> ResourceLink | None:
@@ -72,7 +73,7 @@ def link_to_output(output: Output, session: Session) -> ResourceLink | None:
     name = output.file.rpartition("/")[2]
     return ResourceLink(
         name=name,
-        uri=f"sandbox://{session.id}/output/{quote(name, safe='')}",
+        uri=file_uri(session.id, output.file),
         mime_type="text/plain",
         size=output.file_bytes,
     )
@@ -104,10 +105,10 @@ async def read(uri: str, ctx: Context[Workbench]) -> list[ReadResourceContents] 
         session = ctx.request_context.lifespan_context.sessions.get(
             parts["session_id"], owner_of(ctx)
         )
-        execution = await session.run("read", {"path": path, "offset": offset}, timeout=SECONDS)
+        part = await read_part(session, path, offset, PART_BYTES)
     except SandboxError as exc:
         raise ResourceNotFoundError(str(exc)) from exc
-    return _contents(uri, path, offset, _part_of(execution, path))
+    return _contents(uri, path, offset, part)
 
 
 def _checked(path: str, parts: dict[str, str]) -> int:
@@ -123,24 +124,9 @@ def _checked(path: str, parts: dict[str, str]) -> int:
     return int(offset)
 
 
-def _part_of(execution: Execution, path: str) -> _Part:
-    if execution.status != "ok" or len(execution.report) != 1:
-        reason = "".join(f" {notice}" for notice in execution.notices)
-        raise ResourceError(f"The file could not be read ({execution.status}).{reason} Try again.")
-    try:
-        part = _Part.model_validate(execution.report[0])
-    except ValidationError as exc:
-        raise ResourceError("The sandbox sent a malformed reply.") from exc
-    if part.refusal is not None:
-        raise ResourceNotFoundError(
-            f"{clean(path[:200])}: {clean(part.refusal)}. execute_bash with `ls` shows the files."
-        )
-    return part
-
-
-def _contents(uri: str, path: str, offset: int, part: _Part) -> list[ReadResourceContents]:
+def _contents(uri: str, path: str, offset: int, part: Part) -> list[ReadResourceContents]:
     data = part.data
-    text = _text_of(data, last=offset + len(data) >= part.size)
+    text = text_of(data, last=offset + len(data) >= part.size)
     if text is not None:
         data = text.encode()
     end = offset + len(data)
@@ -164,7 +150,7 @@ def _content(
     return ReadResourceContents(text, kind or "text/plain", meta)
 
 
-def _text_of(data: bytes, *, last: bool) -> str | None:
+def text_of(data: bytes, *, last: bool) -> str | None:
     """Return `data` as text, without a character that its end cuts in two; None if it is none."""
     for cut in range(1 if last else 4):
         try:

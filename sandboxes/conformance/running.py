@@ -116,14 +116,3 @@ async def standard_input_is_empty(sandbox: Sandbox) -> None:
         execution = await python(session, "input('name? ')")
     assert execution.error is not None
     assert execution.error.name == "EOFError"
-
-
-@check
-async def a_file_is_read_from_any_byte_on(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as session:
-        await bash(session, "printf 'one two' > f")
-        arguments = {"path": "f", "offset": 4}
-        execution = await session.run("read", arguments, timeout=10)
-        missing = await session.run("read", {**arguments, "path": "none"}, timeout=10)
-    assert execution.report == [{"size": 7, "data": "dHdv"}]
-    assert missing.report == [{"refusal": "No such file or directory"}]

@@ -20,7 +20,7 @@ MODULES = (
 """Of Monty 1.4, without those that ask for files."""
 
 HERE = "The restricted sandbox evaluates a subset of Python"
-NO_FILES = f"{HERE}: it has no files."
+NO_FILES = f"{HERE}: it has no files"
 NO_BASH = f"{HERE}: it has no Bash and no programs. Use execute_python for what can be computed."
 NO_PYTEST = (
     f"{HERE}: it has no pytest, coverage, files or whole programs. Pass code and cases such as "

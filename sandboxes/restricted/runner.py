@@ -109,7 +109,7 @@ class Runner:
                 return await self._test(request)
             case "check":
                 return await self._check(request)
-            case "read":
+            case "read" | "write":
                 return {"status": "ok", "report": [{"refusal": errors.NO_FILES}]}
             case op:
                 return {"status": "error", "error": errors.refusal(f"{errors.HERE}: no {op}.")}

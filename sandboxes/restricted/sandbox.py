@@ -33,6 +33,12 @@ LACKS = {
         "a_time_limit_ends_what_bash_started",
     ),
     "there are no files": (
+        "what_a_call_changed_is_named",
+        "changes_are_told_however_a_call_ended",
+        "a_file_is_written_in_parts_of_which_none_is_doubled",
+        "large_parts_come_and_go_whole",
+        "no_path_leads_out_of_the_workspace",
+        "a_full_disk_leaves_the_old_file",
         "a_file_is_read_from_any_byte_on",
         "disk_is_limited_everywhere",
         "output_is_cut_and_the_rest_can_be_read",

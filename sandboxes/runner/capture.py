@@ -8,6 +8,9 @@ from typing import Any
 
 CHUNK = 1 << 18
 
+FILES_KEPT = 2
+"""Calls whose cut output stays in a file: more would fill /tmp."""
+
 
 class Capture:
     """The output of one stream of one call.
@@ -91,6 +94,25 @@ class Capture:
         except OSError:
             # The disk of the session is full: the file holds what went in before.
             self._file_bytes = self.filed
+
+
+class KeptFiles:
+    """The files with the whole of a cut output: those of the last calls that had to cut."""
+
+    def __init__(self) -> None:
+        self._paths: list[list[str]] = []
+
+    def keep(self, captures: list[Capture]) -> None:
+        """Keep the files of a call, and delete those of an older one."""
+        paths = [capture.path for capture in captures if capture.filed]
+        if paths:
+            self._paths.append(paths)
+        while len(self._paths) > FILES_KEPT:
+            for path in self._paths.pop(0):
+                try:
+                    os.unlink(path)
+                except OSError:
+                    pass
 
 
 def drain(fd: int, capture: Capture | None, most: int = 1 << 22) -> int:

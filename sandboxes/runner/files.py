@@ -1,4 +1,4 @@
-"""A part of one file of the session, read by a process that may read what its code may."""
+"""Reading files of the session, in a process that may read what its code may."""
 
 from __future__ import annotations
 
@@ -8,28 +8,76 @@ import stat
 from collections.abc import Callable
 from typing import Any
 
+from bellglass.sandboxes.runner import beneath
+
 PART_BYTES = 600_000
-"""Of one answer: in base64 still below the 900 kB that clients take."""
+"""Of one answer, if no more is asked for: in base64 still below the 900 kB that clients take."""
+
+MOST_BYTES = 2_500_000
+"""Of one answer at all: in base64 below what `call.REPORT_BYTES` lets pass."""
+
+LISTED = 500
+"""Names of one answer."""
+
+ENTRIES = 50_000
+"""Looked at for a list; a session has no more files."""
+
+Message = dict[str, Any]
+Send = Callable[[Message], None]
 
 
-def read(arguments: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
-    """Send `size` and, in base64, `data` of the file `path` from `offset` on, or a `refusal`.
+def read(arguments: Message, send: Send) -> None:
+    """Send a part of the file `path`: `size`, `stamp` and, in base64, `data` from `offset` on.
 
-    A relative path starts in the workspace. Only a regular file is read: a pipe or a device could
-    be endless, or wait for ever.
+    At most `bytes` of it; a negative offset counts from the end. Of a folder, if `folders` is set,
+    send `entries`: names and sizes, in order, from the one with the number `offset` on. The stamp
+    is another when the file is. What cannot be read is a `refusal`.
     """
     try:
-        # Not blocking: the name may be a pipe's, whatever it was when it was looked up.
-        fd = os.open(arguments["path"], os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        spot = beneath.follow(arguments["path"])
+        fd = spot.open(os.O_RDONLY)
         about = os.fstat(fd)
-        if not stat.S_ISREG(about.st_mode):
-            what = "a directory" if stat.S_ISDIR(about.st_mode) else "no regular file"
-            send({"refusal": f"it is {what}"})
+        if stat.S_ISDIR(about.st_mode) and arguments.get("folders"):
+            prefix = arguments.get("prefix", "")
+            send(_listing(fd, max(0, arguments["offset"]), prefix))
             return
-        data = os.pread(fd, PART_BYTES, arguments["offset"])
+        beneath.regular(about)
+        offset, most = arguments["offset"], arguments.get("bytes", PART_BYTES)
+        if offset < 0:
+            offset = max(0, about.st_size + offset)
+        data = os.pread(fd, min(most, MOST_BYTES), offset)
+    except beneath.Refused as exc:
+        send({"refusal": str(exc)})
+    except FileNotFoundError as exc:
+        send({"refusal": exc.strerror, "kind": "missing"})
     except OSError as exc:
         send({"refusal": exc.strerror or "it cannot be read"})
     except (ValueError, OverflowError):
         send({"refusal": "its name or the offset is invalid"})
     else:
-        send({"size": about.st_size, "data": base64.b64encode(data).decode()})
+        part = {"size": about.st_size, "offset": offset, "stamp": stamp(about)}
+        send({**part, "data": base64.b64encode(data).decode()})
+
+
+def stamp(about: os.stat_result) -> str:
+    return f"{about.st_ino:x}-{about.st_mtime_ns:x}-{about.st_size:x}"
+
+
+def _listing(fd: int, start: int, prefix: str) -> Message:
+    found: list[tuple[str, int]] = []
+    with os.scandir(fd) as entries:
+        for number, entry in enumerate(entries):
+            if number >= ENTRIES:
+                break
+            if not entry.name.startswith(prefix):
+                continue
+            try:
+                about = entry.stat(follow_symlinks=False)
+            except OSError:
+                continue  # gone meanwhile
+            if stat.S_ISDIR(about.st_mode):
+                found.append((entry.name + "/", 0))
+            else:
+                found.append((entry.name, about.st_size))
+    found.sort()
+    return {"entries": found[start : start + LISTED], "size": len(found), "offset": start}

@@ -75,7 +75,7 @@ class Packets:
         """`patience` bounds, in seconds, each wait for the other end."""
         self.socket = sock
         self._patience = patience
-        self._parts: dict[bytes, bytes] = {}
+        self._parts: dict[bytes, bytearray] = {}
         # Bound now: what foreign code puts in their place later is not what is called here.
         self._dumps: Callable[..., str] = json.dumps
         self._loads = json.loads
@@ -128,7 +128,8 @@ class Packets:
         if not packet:
             raise EOFError
         kind, tag = packet[:1], packet[1 : 1 + TAG]
-        body = self._parts.pop(tag, b"") + packet[1 + TAG :]
+        body = self._parts.pop(tag, None) or bytearray()
+        body += packet[1 + TAG :]  # in place: a message of megabytes has many packets
         if kind != b".":
             if kind == b"+" and sum(map(len, self._parts.values())) + len(body) < most:
                 self._parts[tag] = body

@@ -16,8 +16,10 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from bellglass.sandboxes.runner import claims, files, processes, surroundings
+from bellglass.sandboxes.runner import claims, files, processes, surroundings, writing
 from bellglass.sandboxes.runner.call import Call
+from bellglass.sandboxes.runner.capture import KeptFiles
+from bellglass.sandboxes.runner.changes import Changes
 from bellglass.sandboxes.runner.checking import check
 from bellglass.sandboxes.runner.explaining.commands import missing_command
 from bellglass.sandboxes.runner.frames import Message, Stream
@@ -32,8 +34,12 @@ JOBS: dict[str, Callable[[Message, Callable[[Message], None]], None]] = {
     "check": check.run,
     "test": suite.run,
     "read": files.read,
+    "write": writing.write,
 }
 """Operations that get a process of their own, for one request."""
+
+WRITING = ("test", "write")
+"""Those of them that may leave other files than they found."""
 
 COUNT_SECONDS = 0.02
 """For so long the number of the newest process is trusted to tell if one was started. Given more
@@ -41,9 +47,6 @@ time, code can start processes until the numbers have come round."""
 
 UNBURIED = 8
 """Ended children that stay for the code of a later call to wait for."""
-
-FILES_KEPT = 2
-"""Calls whose cut output stays in a file: more would fill /tmp."""
 
 
 class Runner:
@@ -67,7 +70,8 @@ class Runner:
         self._swept: list[int] = []
         self._unburied: list[int] = []
         """Children that the foreign code has not waited for: they count against the limit."""
-        self._files: list[list[str]] = []
+        self._output = KeptFiles()
+        self._changes = Changes(os.getcwd())
 
     def serve(self) -> NoReturn:
         self._stream.send(surroundings.ready())
@@ -124,6 +128,8 @@ class Runner:
         notices = self._python.wake(self._wakeup)
         background = self._python.drop_background()
         op = request["op"]
+        if op not in JOBS:
+            self._changes.expect()
         if op == "python":
             call = self._run_python(request)
         elif op == "bash":
@@ -149,6 +155,10 @@ class Runner:
         )
         if not call.persistent:
             call.job.close()
+        if op in WRITING:
+            self._changes.forget()
+        elif op not in JOBS and (call.answer or {}).get("changed") is not False:
+            execution.update(self._changes.report())
         return execution
 
     def _run_python(self, request: Message) -> Call:
@@ -228,7 +238,7 @@ class Runner:
     def _described(self, call: Call) -> Message:
         answer = call.answer or {}
         out, err = (capture.report() for capture in call.captures)
-        self._keep_files(call)
+        self._output.keep(call.captures)
         return {
             **call.outcome(),
             "stdout": out,
@@ -243,18 +253,6 @@ class Runner:
             "notices": call.notices,
             "report": call.report,
         }
-
-    def _keep_files(self, call: Call) -> None:
-        """Delete the output files of all but the last calls that had to cut."""
-        paths = [capture.path for capture in call.captures if capture.filed]
-        if paths:
-            self._files.append(paths)
-        while len(self._files) > FILES_KEPT:
-            for path in self._files.pop(0):
-                try:
-                    os.unlink(path)
-                except OSError:
-                    pass
 
     def _oom_kills(self) -> int:
         """Return how often the kernel has ended a process of this place for want of memory."""

@@ -12,6 +12,8 @@ NAMES = [
     "run_tests",
     "list_sessions",
     "close_session",
+    "read_file",
+    "write_file",
 ]
 
 

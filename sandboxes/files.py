@@ -1,0 +1,141 @@
+"""Files of a session, read and written in parts from outside."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from bellglass.sandboxes.errors import SandboxError
+from bellglass.sandboxes.execution import CleanStr, ShortStr
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.execution import Execution
+    from bellglass.sandboxes.session import Session
+
+PART_BYTES = 2_500_000
+"""The most that is read or written at a time."""
+
+PATH_CHARACTERS = 4_096  # PATH_MAX
+
+SECONDS = 15
+"""For one part: it takes milliseconds."""
+
+FINISH_SECONDS = 60
+"""For the checksum of a whole file: 500 MB take a second."""
+
+
+class FileRefused(SandboxError):
+    """A file cannot be read or written; the text says why, and what to do."""
+
+    def __init__(self, path: str, reason: str, advice: str, kind: str | None, size: int = 0):
+        super().__init__(f"{shown(path)}: {reason}. {advice}")
+        self.kind = kind
+        self.size = size
+
+
+def _decoded(data: object) -> bytes:
+    return base64.b64decode(data, validate=True) if isinstance(data, str) else b""
+
+
+class _Report(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+Answer = TypeVar("Answer", bound=_Report)
+
+
+class Part(_Report):
+    """A part of a file, or of the list of what is in a folder."""
+
+    size: int = Field(ge=0)
+    """Of the whole: bytes, or entries."""
+    offset: int = Field(ge=0)
+    stamp: ShortStr = ""
+    """Another one when the file is another."""
+    data: Annotated[bytes, BeforeValidator(_decoded)] = Field(default=b"", max_length=PART_BYTES)
+    entries: list[tuple[Annotated[CleanStr, Field(max_length=300)], int]] | None = Field(
+        default=None, max_length=500
+    )
+    """Names and sizes, of a folder; a folder in it has a slash at its end."""
+
+
+class Written(_Report):
+    """A file after a part of it was written."""
+
+    size: int = Field(ge=0)
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    repeated: bool = False
+    """The part was there already."""
+
+
+class _Refusal(_Report):
+    refusal: ShortStr
+    kind: Literal["missing", "full", "offset"] | None = None
+    size: int = Field(default=0, ge=0)
+
+
+async def read_part(
+    session: Session,
+    path: str,
+    offset: int = 0,
+    most: int = PART_BYTES,
+    *,
+    folders: bool = False,
+    prefix: str = "",
+) -> Part:
+    """Read a part of a file; or with `folders`, if it is one, what is in it and begins so.
+
+    Raises:
+        FileRefused: It is not there, cannot be read, or lies outside the workspace.
+        SandboxError: As `Session.run`.
+    """
+    arguments: dict[str, Any] = {"path": path, "offset": offset, "bytes": most}
+    if folders:
+        arguments |= {"folders": True, "prefix": prefix}
+    execution = await session.run("read", arguments, timeout=SECONDS)
+    return _answer(Part, execution, path, "Look at it with execute_bash")
+
+
+async def write_part(
+    session: Session, path: str, data: bytes, offset: int = 0, **upload: object
+) -> Written:
+    """Write a part of a file at `offset`, which is 0 for a new file and else the size so far.
+
+    `upload` is for a large file in parts; see `runner.writing`.
+
+    Raises:
+        FileRefused: It cannot be written there; the file is as it was.
+        SandboxError: As `Session.run`.
+    """
+    encoded = base64.b64encode(data).decode()
+    arguments = {"path": path, "data": encoded, "offset": offset, **upload}
+    seconds = FINISH_SECONDS if offset else SECONDS
+    execution = await session.run("write", arguments, timeout=seconds)
+    return _answer(Written, execution, path, "Nothing was written")
+
+
+def shown(path: str, most: int = 120) -> str:
+    """Return a name as it may stand in a line of text: code chooses names freely."""
+    text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in path[: 2 * most])
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-most // 2 :]}"
+
+
+def _answer(kind: type[Answer], execution: Execution, path: str, advice: str) -> Answer:
+    if execution.status != "ok" or len(execution.report) != 1:
+        reason = f"it could not be done ({execution.status})"
+        raise FileRefused(path, reason, " ".join([*execution.notices, "Try again."]), None)
+    report = execution.report[0]
+    try:
+        if isinstance(report, dict) and "refusal" in report:
+            refusal = _Refusal.model_validate(report)
+        else:
+            return kind.model_validate(report)
+    except ValidationError as exc:
+        raise FileRefused(path, "the sandbox sent a malformed reply", "Try again.", None) from exc
+    if refusal.kind == "full":
+        advice += "; delete files of the session first"
+    if refusal.kind == "missing" and kind is Part:
+        advice = "execute_bash with `ls` shows the files"
+    raise FileRefused(path, refusal.refusal, f"{advice}.", refusal.kind, refusal.size)

@@ -1,0 +1,139 @@
+"""Paths that a client names, followed step by step, so that none leads out of its folder.
+
+Not with openat2(RESOLVE_BENEATH): older kernels, gVisor and some filters refuse it, and it follows
+no link that is written from the root on, as `ln -s /work/data latest` writes one. Each step here
+starts from a descriptor that is held open, and `..` goes back to the one before, so it does not
+matter what is renamed or replaced meanwhile.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+SCRATCH = "/tmp"
+"""The other folder that a path may lie in: the whole of a cut output is there."""
+
+LINKS = 40  # as Linux has it, path_resolution(7)
+
+DEPTH = 200
+"""Folders within folders; each is a descriptor that is held open."""
+
+FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+QUIET = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+"""For a name that may be a pipe's, a device's or a link's, whatever it was when looked up."""
+
+
+class Refused(Exception):
+    """A path cannot be used; the text says why, as the end of a sentence."""
+
+
+class Spot:
+    """A name in a folder that is held open."""
+
+    def __init__(self, folder: int, name: str) -> None:
+        self.folder = folder
+        self.name = name
+
+    def open(self, flags: int) -> int:
+        """Open what is there, unless it is a link by now."""
+        return os.open(self.name, flags | QUIET, 0o666, dir_fd=self.folder)
+
+    def about(self) -> os.stat_result | None:
+        """Return what is known of what is there; None if nothing is."""
+        try:
+            return os.stat(self.name, dir_fd=self.folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+
+def follow(path: str, *, make: bool = False) -> Spot:
+    """Return where `path` lies, all links followed; the last name need not be there.
+
+    A relative path starts in the workspace, which is the working directory. `make`: make the
+    folders on the way that are not there.
+
+    Raises:
+        Refused: It leads out of the workspace and of /tmp.
+        OSError: It cannot be followed.
+    """
+    top, rest = _rooted(path)
+    folders = [os.open(top, FOLDER)]
+    steps = rest.split("/")[::-1]
+    links = 0
+    try:
+        while steps:
+            name = steps.pop()
+            if name in ("", "."):
+                continue
+            if name == "..":
+                if len(folders) == 1:
+                    raise Refused("it is outside the working directory, or leads out of it")
+                os.close(folders.pop())
+                continue
+            target = _link(name, folders[-1])
+            if target is not None:
+                links += 1
+                if links > LINKS:
+                    raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+                if target.startswith("/"):
+                    top, target = _rooted(target)
+                    folders.append(os.open(top, FOLDER))
+                    _close(folders[:-1])
+                    folders = folders[-1:]
+                steps += target.split("/")[::-1]
+            elif any(step not in ("", ".") for step in steps):
+                if len(folders) > DEPTH:
+                    raise Refused(f"it has more than {DEPTH} folders")
+                folders.append(_folder(name, folders[-1], make))
+            else:
+                return Spot(os.dup(folders[-1]), name)
+        return Spot(os.dup(folders[-1]), ".")
+    finally:
+        _close(folders)
+
+
+def _rooted(path: str) -> tuple[str, str]:
+    """Return the folder that `path` starts in, and the rest of it."""
+    if "\0" in path or not path:
+        raise Refused("its name is invalid")
+    if not path.startswith("/"):
+        return ".", path
+    for root in (os.getcwd(), SCRATCH):
+        if path == root or path.startswith(root + "/"):
+            return root, path[len(root) + 1 :]
+    raise Refused("it is outside the working directory, or leads out of it")
+
+
+def _link(name: str, folder: int) -> str | None:
+    """Return where a link points to; None of anything else, and of nothing."""
+    try:
+        return os.readlink(name, dir_fd=folder)
+    except OSError as exc:
+        if exc.errno in (errno.EINVAL, errno.ENOENT):
+            return None
+        raise
+
+
+def _folder(name: str, parent: int, make: bool) -> int:
+    if make:
+        try:
+            os.mkdir(name, dir_fd=parent)
+        except FileExistsError:
+            pass
+    return os.open(name, FOLDER, dir_fd=parent)
+
+
+def _close(descriptors: list[int]) -> None:
+    for fd in descriptors:
+        os.close(fd)
+
+
+def regular(about: os.stat_result) -> None:
+    """Refuse what is no regular file: a pipe or a device could be endless, or wait for ever."""
+    if stat.S_ISDIR(about.st_mode):
+        raise Refused("it is a directory")
+    if not stat.S_ISREG(about.st_mode):
+        raise Refused("it is no regular file")

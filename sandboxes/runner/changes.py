@@ -1,0 +1,219 @@
+"""Which files of the workspace a call has made, changed or deleted.
+
+The whole workspace is looked through after a call and compared with the look before. What is in it
+is hostile: no link is followed, nothing is opened but directories, and a look is bounded.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import Any
+
+ENTRIES = 20_000
+"""Looked at in one look; 32,768 files are allowed in a session."""
+
+DEPTH = 32
+"""Folders within folders; each is a descriptor that is held open."""
+
+SECONDS = 0.15
+"""Of one look: a thousand files take some three milliseconds."""
+
+LISTED = 100
+LISTED_CHARACTERS = 20_000
+"""Entries of one report, and characters of their paths; the rest is a number."""
+
+CLOCK_NS = 20_000_000
+"""By which the time of a file may lag: the kernel takes it from its last tick, 10 ms at most."""
+
+CACHES = frozenset(
+    {"__pycache__", ".cache", ".config", ".ipynb_checkpoints", ".pytest_cache"}
+    | {".mypy_cache", ".ruff_cache", ".hypothesis"}
+)
+"""Folders that nobody wants to hear of."""
+
+CLOSED = frozenset({".git", ".local", ".venv", "venv", "node_modules", "site-packages"})
+"""Folders with thousands of files that programs made: told of as one."""
+
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+Message = dict[str, Any]
+
+
+class Look:
+    """What was there at one time: a mark for each path, which is another if it changed."""
+
+    def __init__(self, workspace: str) -> None:
+        self.marks: dict[str, int] = {}
+        self.sizes: dict[str, int] = {}
+        """Of regular files."""
+        self.times: dict[str, int] = {}
+        """Of everything: when the kernel says that it last changed, in ns."""
+        self.cut = False
+        """There was more than could be looked at."""
+        self._until = time.monotonic() + SECONDS
+        try:
+            top = os.open(workspace, FOLDER)
+        except OSError:
+            self.cut = True
+            return
+        try:
+            self._into(top, "", 0)
+        finally:
+            os.close(top)
+
+    def _into(self, folder: int, prefix: str, depth: int) -> None:
+        below = []
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if len(self.marks) >= ENTRIES or time.monotonic() > self._until:
+                        self.cut = True
+                        return
+                    if self._note(entry, prefix):
+                        below.append(entry.name)
+        except OSError:
+            self.cut = True
+        for name in below:
+            if self.cut:
+                return
+            if depth == DEPTH:
+                self.cut = True
+                return
+            try:
+                # It may be a link by now, or closed to us.
+                inner = os.open(name, FOLDER, dir_fd=folder)
+            except OSError:
+                continue
+            try:
+                self._into(inner, f"{prefix}{name}/", depth + 1)
+            finally:
+                os.close(inner)
+
+    def _note(self, entry: os.DirEntry[str], prefix: str) -> bool:
+        """Take one entry in; tell if it is a folder to look into."""
+        try:
+            about = entry.stat(follow_symlinks=False)
+        except OSError:
+            return False  # gone meanwhile
+        path, looked_into = prefix + entry.name, False
+        mark: tuple[int, ...] = (about.st_ino,)
+        if stat.S_ISDIR(about.st_mode):
+            if entry.name in CACHES:
+                return False
+            path += "/"
+            looked_into = entry.name not in CLOSED
+        if not looked_into:
+            mark = (about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
+        if stat.S_ISREG(about.st_mode):
+            self.sizes[path] = about.st_size
+        self.marks[path] = hash(mark)
+        self.times[path] = about.st_ctime_ns
+        return looked_into
+
+
+class Changes:
+    """The looks at one workspace, before and after its calls."""
+
+    def __init__(self, workspace: str) -> None:
+        self._workspace = workspace
+        self._before: Look | None = None
+        self._since = 0
+
+    def expect(self) -> None:
+        """Look, unless nothing can have changed since the last look: a call begins."""
+        if self._before is None:
+            self._before = Look(self._workspace)
+        self._since = time.time_ns() - CLOCK_NS
+
+    def forget(self) -> None:
+        """Something other than a call changed files: look again before the next."""
+        self._before = None
+
+    def report(self) -> Message:
+        """Return what changed since `expect`, as `execution.Execution` has it."""
+        before, after = self._before, Look(self._workspace)
+        self._before = after
+        if before is None:
+            return {}
+        found = [*_appeared(before, after, self._since), *_deleted(before, after)]
+        after.times = {}  # needed no more, and held in the memory of the session
+        listed = _bounded(found)
+        return {
+            "files": [
+                {
+                    "path": path,
+                    "bytes": after.sizes.get(path, 0),
+                    "change": change,
+                    "readable": path in after.sizes and _is_text(path),
+                }
+                for path, change in listed
+            ],
+            "files_left_out": len(found) - len(listed),
+            "files_unseen": after.cut,
+        }
+
+
+def _bounded(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    room, kept = LISTED_CHARACTERS, []
+    for path, change in found[:LISTED]:
+        room -= len(path)
+        if room < 0:
+            break
+        kept.append((path, change))
+    return kept
+
+
+def _is_text(path: str) -> bool:
+    """Tell if a name is UTF-8, as one in an address has to be."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _appeared(before: Look, after: Look, since: int) -> list[tuple[str, str]]:
+    new: list[str] = []
+    changed: list[str] = []
+    for path, mark in after.marks.items():
+        known = before.marks.get(path)
+        if known is None:
+            # Of a look that was cut, not every file that it lacks was made since.
+            if not before.cut or after.times[path] >= since:
+                new.append(path)
+        elif known != mark:
+            changed.append(path)
+    # A folder is told by what is new in it.
+    told = _parents(path for path in new)
+    new = [path for path in new if path not in told]
+    return [
+        *((path, "new") for path in sorted(new, key=_order)),
+        *((path, "changed") for path in sorted(changed, key=_order)),
+    ]
+
+
+def _deleted(before: Look, after: Look) -> list[tuple[str, str]]:
+    if after.cut:
+        return []
+    gone = before.marks.keys() - after.marks.keys()
+    # What was in a folder that is gone is told by the folder.
+    whole = {path for path in gone if path.endswith("/")}
+    told = [path for path in gone if not whole.intersection(_parents([path]))]
+    return [(path, "deleted") for path in sorted(told, key=_order)]
+
+
+def _parents(paths: Any) -> set[str]:
+    found: set[str] = set()
+    for path in paths:
+        at = path.rfind("/", 0, -1)
+        while at >= 0 and (parent := path[: at + 1]) not in found:
+            found.add(parent)
+            at = path.rfind("/", 0, at)
+    return found
+
+
+def _order(path: str) -> tuple[int, str]:
+    """Shallow first: what was asked for is seldom deep down."""
+    return path.rstrip("/").count("/"), path
