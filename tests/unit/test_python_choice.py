@@ -64,4 +64,5 @@ def test_a_script_starts_the_interpreter_where_a_place_sees_it() -> None:
     script = b"#!/home/me/venv/bin/python3\nimport sys\n"
 
     assert _moved(script, "/home/me/venv") == b"#!/opt/bellglass/bin/python\nimport sys\n"
+    assert _moved(script, "/home/link", "/home/me/venv") == _moved(script, "/home/me/venv")
     assert _moved(b"#!/bin/sh\ntrue\n", "/home/me/venv") == b"#!/bin/sh\ntrue\n"

@@ -30,7 +30,8 @@ class Interpreter:
 
 def describe() -> Interpreter:
     """Describe the running interpreter, which was started by the name it is configured with."""
-    venv = os.path.dirname(os.path.dirname(sys.executable))
+    named = os.path.dirname(os.path.dirname(sys.executable))
+    venv = os.path.realpath(named)  # the way to it may lead over links, which the view has not
     config = os.path.join(venv, "pyvenv.cfg")
     if not os.path.isfile(config):
         executable = os.path.realpath(sys.executable)
@@ -58,7 +59,7 @@ def describe() -> Interpreter:
             binds.append((entry.path, target))
         else:
             with open(entry.path, "rb") as program:
-                scripts.append((target, _moved(program.read(), venv)))
+                scripts.append((target, _moved(program.read(), named, venv)))
     return Interpreter(f"{VENV}/bin/python", binds, links, scripts, [f"{VENV}/bin"], VENV)
 
 
@@ -94,9 +95,9 @@ def _prefix_binds(executable: str) -> list[tuple[str, str]]:
     return binds
 
 
-def _moved(script: bytes, venv: str) -> bytes:
+def _moved(script: bytes, *venv: str) -> bytes:
     """Return a console script with its first line naming the interpreter where a place sees it."""
     first, newline, rest = script.partition(b"\n")
-    if first.startswith(b"#!") and os.fsencode(venv) in first:
+    if first.startswith(b"#!") and any(os.fsencode(name) in first for name in venv):
         first = f"#!{VENV}/bin/python".encode()
     return first + newline + rest
