@@ -1,4 +1,7 @@
-"""README.md in parts that can be run: its code blocks by name, its tables by heading."""
+"""README.md in parts that can be run: its code blocks by name, its tables by heading.
+
+With it the backend of docs/backends.md, which is an example too.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,11 @@ class Block:
     body: str
 
 
-BLOCKS = [Block(**match.groupdict()) for match in _BLOCK.finditer(TEXT)]
+BLOCKS = [
+    Block(**match.groupdict())
+    for text in (TEXT, (ROOT / "docs/backends.md").read_text("utf-8"))
+    for match in _BLOCK.finditer(text)
+]
 
 
 def block(name: str) -> str:

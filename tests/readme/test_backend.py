@@ -1,4 +1,4 @@
-"""The backend that the README shows to authors of one."""
+"""The backend that docs/backends.md shows to authors of one, and its entry point in the README."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_entry_point_of_the_example_leads_to_the_backend() -> None:
 
 def _example_backend() -> type[Sandbox]:
     namespace: dict[str, Any] = {"__name__": "bellglass_podman"}
-    exec(compile(block("backend"), "README.md", "exec"), namespace)
+    exec(compile(block("backend"), "docs/backends.md", "exec"), namespace)
     (backend,) = [
         thing
         for thing in namespace.values()
