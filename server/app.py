@@ -20,6 +20,7 @@ from bellglass.server.settings import Settings
 from bellglass.tools import RESTRICTED, TOOLS, ToolEntry
 from bellglass.tools.policy import Policy
 from bellglass.tools.rendering import duration
+from bellglass.tools.view import VIEW, view_extension
 from bellglass.tools.workbench import Workbench
 
 INSTRUCTIONS = (
@@ -85,6 +86,7 @@ def build_server(
             )
         ],
         tools=[_tool(entry, settings) for entry in TOOLS],
+        extensions=[view_extension()],
         cache_hints={"tools/list": CacheHint(ttl_ms=3_600_000, scope="public")},
         lifespan=lifespan,
     )
@@ -121,6 +123,7 @@ def _tool(entry: ToolEntry, settings: Settings) -> Tool:
         title=entry.title,
         description=filled(manual),
         annotations=entry.annotations,
+        meta={"ui": {"resourceUri": VIEW}} if entry.shown else None,
     )
     parameters = _without_bounds(_without_nulls(_without_titles(tool.parameters)))
     tool.parameters = json.loads(filled(json.dumps(parameters)))

@@ -18,6 +18,7 @@ from mcp.types import (
     INTERNAL_ERROR,
     CallToolResult,
     InputRequiredResult,
+    Resource,
     ResourceTemplate,
     TextContent,
 )
@@ -72,6 +73,11 @@ class BellglassServer(MCPServer[Workbench]):
                 time.monotonic() - started,
                 f" session {short_hash(session_id)}" if session_id else "",
             )
+
+    async def list_resources(self) -> list[Resource]:
+        """List no page: it is for hosts, which find it by the tools that name it."""
+        resources = await super().list_resources()
+        return [resource for resource in resources if not resource.uri.startswith("ui://")]
 
     async def list_resource_templates(self) -> list[ResourceTemplate]:
         return list(session_files.TEMPLATES)

@@ -23,6 +23,8 @@ class ToolEntry:
     function: Callable[..., Awaitable[Any]]
     title: str
     annotations: ToolAnnotations
+    shown: bool = False
+    """To people, by the page in `view`, where the client has a place for it."""
 
 
 def _in_sandbox(*, destructive: bool = False, idempotent: bool = False) -> ToolAnnotations:
@@ -58,10 +60,10 @@ pass no tests. A failing case is a normal result.""",
 _READ_ONLY = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
 TOOLS = (
-    ToolEntry(execute_python, "Run Python", _in_sandbox()),
-    ToolEntry(execute_bash, "Run Bash", _in_sandbox()),
-    ToolEntry(validate_code, "Check code without running it", _READ_ONLY),
-    ToolEntry(run_tests, "Run tests", _in_sandbox()),
+    ToolEntry(execute_python, "Run Python", _in_sandbox(), shown=True),
+    ToolEntry(execute_bash, "Run Bash", _in_sandbox(), shown=True),
+    ToolEntry(validate_code, "Check code without running it", _READ_ONLY, shown=True),
+    ToolEntry(run_tests, "Run tests", _in_sandbox(), shown=True),
     ToolEntry(list_sessions, "List sessions", _READ_ONLY),
     ToolEntry(close_session, "Close a session", _in_sandbox(destructive=True, idempotent=True)),
     ToolEntry(read_file, "Read a file", _READ_ONLY),

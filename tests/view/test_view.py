@@ -1,0 +1,188 @@
+"""What people see of a call, in Chromium, framed by a host that allows as little as it may."""
+
+import base64
+import json
+from typing import Any
+
+from mcp.types import TextResourceContents
+from view.conftest import Seen
+
+PLOT = """\
+import matplotlib.pyplot as plt
+
+plt.plot([1, 4, 9])  # a curve
+print("\\x1b[31mred\\x1b[0m and plain")
+for step in range(3):
+    print(f"\\rstep {step}", end="")
+"""
+
+TABLE = {
+    "type": "application/vnd.bellglass.table+json",
+    "columns": [{"name": "city", "dtype": "object"}, {"name": "people", "dtype": "int64"}],
+    "rows": [["Bergen", 291_000], ["Oslo", 709_000], ["Nowhere", None], ["Alta", 21_000]],
+    "total_rows": 1_200,
+}
+
+HOSTILE = """\
+<script>window.ran = 1; parent.postMessage({jsonrpc: "2.0", method: "tools/call"}, "*")</script>
+<img src=x onerror="window.ran = true"><iframe srcdoc="<script>1</script>"></iframe>
+<a href="javascript:window.ran = true">a</a>
+<form action=x><input autofocus onfocus="window.ran = true"></form>
+<p style="position: fixed; background: url(http://127.0.0.1:9/leak); color: red">over all</p>
+<style>@import "http://127.0.0.1:9/leak"; p { background: url(http://127.0.0.1:9/leak) }</style>
+<svg onload="window.ran = true"><script>window.ran = true</script></svg>
+<math><mtext><style><img src=x onerror="window.ran = true"></style></mtext></math>
+"""
+
+
+async def test_an_execution_is_shown_as_a_notebook_would(seen: Seen) -> None:
+    await seen.call("execute_python", {"code": PLOT})
+
+    assert seen.text(".verdict") == "Done"
+    assert "MB" in seen.text(".facts")
+    assert seen.texts(".source .line") == PLOT.split("\n")
+    assert seen.texts(".source .comment") == ["# a curve"]
+    assert seen.texts(".stdout") == ["red and plain\nstep 2"]
+    assert seen.texts(".stdout .ink1") == ["red"]
+    assert seen.browser.in_view("document.querySelector('img.picture').naturalWidth") > 100
+    # Told, so that the host can make room for all of it.
+    told = seen.browser.received("ui/notifications/size-changed")["params"]
+    while told["height"] < seen.browser.in_view("view.scrollHeight"):
+        told = seen.browser.received("ui/notifications/size-changed")["params"]
+
+
+async def test_failed_code_shows_where_and_why(seen: Seen) -> None:
+    code = (
+        "def mean(numbers):\n    return sum(numbers) / len(numbers)\nprint('on the way')\nmean([])"
+    )
+
+    await seen.call("execute_python", {"code": code}, theme="dark")
+
+    assert seen.text(".verdict") == "Failed"
+    assert seen.texts(".marked") == ["    return sum(numbers) / len(numbers)"]
+    assert "ZeroDivisionError: division by zero" in seen.text(".message")
+    assert seen.texts(".value") == ["numbers = []"]
+    assert "len(numbers) is 0" in seen.text(".hint")
+    assert seen.texts(".stdout") == ["on the way"]
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert seen.browser.in_view(ground) == "rgb(27, 28, 30)"
+
+
+async def test_a_table_sorts_up_down_and_back(seen: Seen) -> None:
+    await seen.call("execute_python", {"code": "1"}, displays=[TABLE])
+
+    def after_click() -> list[str]:
+        seen.browser.in_view("document.querySelectorAll('th button')[1].click()")
+        return seen.texts("tbody td:first-child")
+
+    as_it_came = ["Bergen", "Oslo", "Nowhere", "Alta"]
+    assert seen.texts("tbody td:first-child") == as_it_came
+    assert after_click() == ["Alta", "Bergen", "Oslo", "Nowhere"]
+    assert after_click() == ["Oslo", "Bergen", "Alta", "Nowhere"]
+    assert after_click() == as_it_came
+    assert "4 of 1,200 rows" in seen.text("figcaption")
+
+
+async def test_hostile_output_is_shown_and_runs_nothing(seen: Seen) -> None:
+    browser = seen.browser
+    kinds = ("text/html", "image/svg+xml", "text/markdown", "text/latex", "application/json")
+    table = {**TABLE, "columns": [{"name": HOSTILE, "dtype": HOSTILE}], "rows": [[HOSTILE]]}
+    code = f"shown = '''{HOSTILE}'''\nprint(shown)\nraise ValueError(shown)  # \u202e"
+
+    await seen.call(
+        "execute_python",
+        {"code": code},
+        displays=[*({"type": kind, "text": HOSTILE} for kind in kinds), table],
+        changed=[{"path": HOSTILE, "uri": "javascript:window.ran = true", "bytes": 1}],
+        network=[{"host": HOSTILE, "port": 1, "allowed": False, "reason": HOSTILE}],
+    )
+
+    assert HOSTILE.strip() in seen.text(".message")
+    assert HOSTILE.strip() in seen.text(".stdout")
+    assert "over all" in seen.text(".markup")
+    assert seen.texts(".source .control") == ["U+202E"]
+    assert browser.in_view("typeof window.ran") == "undefined"
+    foreign = (
+        "script, iframe, input, form, svg, style, [href], [onerror], [onload], [style*='url(']"
+    )
+    assert browser.in_view(f"view.querySelectorAll({json.dumps(foreign)}).length") == 0
+    assert browser.in_view("getComputedStyle(view.querySelector('.markup p')).position") == "static"
+    images = browser.in_view("[...document.images].map((image) => image.src.slice(0, 11))")
+    assert set(images) == {"data:image/"}
+    asked = browser.in_host("messages.map((message) => message.method)")
+    assert set(asked) <= {"ui/initialize", "ui/notifications/size-changed"}
+
+
+async def test_the_page_lets_nothing_run_that_it_did_not_come_with(seen: Seen) -> None:
+    await seen.call("execute_python", {"code": "1"})
+
+    refused = """new Promise((resolve) => {
+        document.addEventListener(
+            "securitypolicyviolation", (event) => resolve(event.effectiveDirective));
+        const script = document.createElement("script");
+        script.textContent = "window.ran = true";
+        document.body.append(script);
+    })"""
+    assert seen.browser.in_view(refused) == "script-src-elem"
+    assert seen.browser.in_view("typeof window.ran") == "undefined"
+
+
+async def test_a_long_file_is_saved_whole_through_the_host(seen: Seen) -> None:
+    result = await seen.call("execute_python", {"code": "print('x' * 2_000_000)"})
+    (link,) = [block for block in result["content"] if block["type"] == "resource_link"]
+
+    seen.browser.in_view("document.querySelector('.files button').click()")
+    asked = seen.browser.received("resources/read")
+    while asked["method"] == "resources/read":
+        read = await seen.client.read_resource(asked["params"]["uri"])
+        seen.browser.answer(asked, read.model_dump(mode="json", by_alias=True, exclude_none=True))
+        asked = seen.browser.received("resources/read", "ui/download-file")
+    seen.browser.answer(asked, {})
+
+    (content,) = asked["params"]["contents"]
+    assert content["resource"]["uri"] == f"file:///{link['name']}"
+    assert base64.b64decode(content["resource"]["blob"]) == b"x" * 2_000_000 + b"\n"
+    seen.browser.wait_until("!document.querySelector('.files button').disabled")
+
+
+async def test_tests_and_checks_are_shown_as_lists(seen: Seen) -> None:
+    cases = [{"call": "twice(2)", "expected": 4}, {"call": "twice(3)", "expected": 6}]
+    await seen.call("run_tests", {"code": "def twice(n):\n    return n ** 2", "cases": cases})
+
+    assert seen.text(".verdict") == "1 of 2 passed"
+    assert "case 2: twice(3)" in seen.text(".test.failed")
+    assert seen.texts(".test.failed .fact pre") == ["6", "9"]
+    assert len(seen.texts(".test.passed")) == 1
+
+    seen.name += "-check"
+    await seen.call("validate_code", {"code": "import os\nfor i in range(3)\n    print(i)"})
+
+    assert seen.text(".verdict") == "Not valid"
+    assert seen.texts(".marked") == ["for i in range(3)"]
+    assert "end this line with a colon" in seen.text(".fix")
+
+
+async def test_a_refused_call_and_a_result_without_meta_still_read_well(seen: Seen) -> None:
+    await seen.call("execute_python", {"code": "1", "session_id": "nope"})
+
+    assert seen.text(".verdict") == "Not run"
+    assert "Call again without session_id" in seen.text("main")
+
+    bare: dict[str, Any] = {"content": [{"type": "text", "text": "forty-two"}]}
+    seen.browser.tell("ui/notifications/tool-result", bare)
+    seen.browser.wait_until("view.innerText.includes('forty-two')")
+
+
+async def test_a_client_without_apps_sees_no_more_than_before(seen: Seen) -> None:
+    assert (await seen.client.list_resources()).resources == []
+
+    (page,) = (await seen.client.read_resource("ui://bellglass/execution")).contents
+    assert isinstance(page, TextResourceContents)
+    assert page.mime_type == "text/html;profile=mcp-app"
+    assert len(page.text) < 60_000
+    policy = (page.meta or {})["ui"]["csp"]
+    assert len(policy) == 4
+    assert not any(policy.values()), "Nothing comes from elsewhere."
+    tools = (await seen.client.list_tools()).tools
+    named = {tool.name for tool in tools if (tool.meta or {}).get("ui")}
+    assert named == {"execute_python", "execute_bash", "validate_code", "run_tests"}
