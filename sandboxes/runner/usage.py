@@ -6,6 +6,7 @@ import os
 from collections.abc import Set as AbstractSet
 
 from bellglass.sandboxes.runner import processes
+from bellglass.sandboxes.runner.shared import CLOSE, Shared
 
 WRITABLE = (".", "/tmp", "/dev/shm")
 
@@ -25,6 +26,7 @@ class Usage:
         self._job = job
         self._own = {*spare, job}
         self._copy = copy
+        self._shared = Shared(limits["memory_bytes"], copy)
         self._limits = limits
         self._cpu_before = self._cpu()
         self._files_before = files(limits["files"])
@@ -34,8 +36,10 @@ class Usage:
 
         The worker's sleeping copy shares its pages, and counting them twice would be unfair.
         """
-        total = processes.memory({self._copy})
-        self.peak = max(self.peak, total)
+        total = seen = processes.memory({self._copy})
+        if total - processes.resident(self._job) > CLOSE:
+            total, seen = self._shared.counted_once(total), self._shared.seen
+        self.peak = max(self.peak, seen)
         return total
 
     def exceeded(self) -> tuple[str, str] | None:

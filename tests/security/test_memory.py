@@ -113,3 +113,25 @@ def spare():
     )
 
     assert outcome == ["EACCES", True]
+
+
+async def test_what_processes_share_counts_once(target: Target) -> None:
+    # Half of the limit, in common: nine processes have it, and it is there once.
+    execution = await target.python(
+        f"""
+data = os.urandom(1 << 20) * {target.limits.memory_bytes // 2**21}
+reader, writer = os.pipe()
+for _ in range(8):
+    if os.fork() == 0:
+        time.sleep(0.5)
+        os.write(writer, b"x" if data[-1] == data[(1 << 20) - 1] else b"-")
+        os._exit(0)
+answers = b""
+while len(answers) < 8:
+    answers += os.read(reader, 8)
+answers
+"""
+    )
+
+    assert execution.value == repr(b"x" * 8), execution.notices
+    assert execution.peak_memory_bytes < target.limits.memory_bytes
