@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 FOLDERS := server tools tools/explaining tools/view sandboxes sandboxes/runner sandboxes/runner/apart sandboxes/runner/checking \
-	sandboxes/runner/explaining sandboxes/runner/testing \
+	sandboxes/runner/display sandboxes/runner/explaining sandboxes/runner/testing \
 	sandboxes/conformance sandboxes/confinement sandboxes/docker sandboxes/docker/inside \
 	sandboxes/e2b sandboxes/e2b/inside \
 	sandboxes/embedded sandboxes/embedded/inside sandboxes/image sandboxes/restricted

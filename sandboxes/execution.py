@@ -6,7 +6,16 @@ import base64
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    model_validator,
+)
+
+from bellglass.sandboxes.pictures import checked
 
 # What no JSON text, terminal or client should meet: NUL, and surrogates, of which a single one
 # ends the SDK's stdio writer.
@@ -36,16 +45,6 @@ def _cleaned_text(value: object) -> object:
 
 
 # Before: to pydantic a text with a lone surrogate is no text at all.
-def decoded_png(data: object) -> bytes:
-    """Return the bytes of a picture in base64; a picture is all that may pass for one."""
-    picture = base64.b64decode(data, validate=True) if isinstance(data, str) else b""
-    if not picture.startswith(b"\x89PNG\r\n\x1a\n"):
-        raise ValueError("no PNG")
-    return picture
-
-
-Png = Annotated[bytes, BeforeValidator(decoded_png), Field(max_length=600_000)]
-
 CleanStr = Annotated[str, BeforeValidator(_cleaned_text)]
 ShortStr = Annotated[CleanStr, Field(max_length=1_000)]
 CleanJson = Annotated[JsonValue, BeforeValidator(cleaned)]
@@ -105,6 +104,59 @@ class FileChange(_Report):
     """It is a regular file, and its name can stand in an address."""
 
 
+class _Display(_Report):
+    at: int = Field(ge=0)
+    """Characters of the text of stdout before it."""
+    text: CleanStr = Field(max_length=20_000)
+    """What a model reads of it."""
+    file: CleanStr | None = Field(default=None, max_length=200)
+    """Where in the session the whole of it is, if it was cut."""
+    file_bytes: int = Field(default=0, ge=0)
+
+
+class Picture(_Display):
+    kind: Literal["picture"]
+    type: Literal["image/png", "image/jpeg"]
+    data: Annotated[bytes, Field(max_length=400_000)] | None = None
+    """Nothing, where the picture is too large to show, or is none."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_is_none(cls, given: object) -> object:
+        if not isinstance(given, dict) or not isinstance(given.get("data"), str):
+            return given
+        try:
+            data = base64.b64decode(given["data"], validate=True)
+            checked(data, given.get("type"))
+        except ValueError as exc:
+            return {**given, "data": None, "text": f"[a picture that cannot be shown: {exc}]"}
+        return {**given, "data": data}
+
+
+class Rich(_Display):
+    """What a client may show better than as text."""
+
+    kind: Literal["rich"]
+    type: Literal["text/html", "image/svg+xml", "text/latex", "text/markdown", "application/json"]
+    data: CleanStr | None = Field(default=None, max_length=100_000)
+
+
+class Column(_Report):
+    name: ShortStr
+    dtype: ShortStr
+
+
+class Table(_Display):
+    kind: Literal["table"]
+    columns: list[Column] = Field(max_length=200)
+    rows: list[list[CleanStr | int | float | bool | None]] = Field(max_length=1_000)
+    """The first of them."""
+    total_rows: int = Field(ge=0)
+
+
+Display = Annotated[Picture | Rich | Table, Field(discriminator="kind")]
+
+
 class Execution(_Report):
     """What one run did. A traceback, an exit code and a time-out are data, not exceptions."""
 
@@ -117,8 +169,8 @@ class Execution(_Report):
     value: CleanStr | None = Field(default=None, max_length=200_000)
     """`repr` of the last expression."""
     error: ExecutionError | None = None
-    images: list[Png] = Field(default=[], max_length=10)
-    """Figures that the code drew, as PNG."""
+    displays: list[Display] = Field(default=[], max_length=100)
+    """What the code showed beside its output, in order."""
     state: Literal["kept", "restored", "lost"] = "kept"
     """Of the variables: kept; put back to what they were before this call; or gone."""
     wall_seconds: float = Field(default=0.0, ge=0)

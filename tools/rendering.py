@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
 
-from mcp.types import CallToolResult, ImageContent, TextContent
+from mcp.types import CallToolResult
 
 from bellglass.sandboxes.base import MIB
 from bellglass.sandboxes.session import RESTARTED
+from bellglass.tools import displays
 from bellglass.tools.changed_files import changed_record, changes_line, links_to_changed
 from bellglass.tools.explaining.hints import hint_for
 from bellglass.tools.explaining.text import (
@@ -19,13 +19,14 @@ from bellglass.tools.explaining.text import (
     place,
     shortened,
 )
+from bellglass.tools.fitting import fitted
 from bellglass.tools.session_files import link_to_output, reads_links
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mcp.server.mcpserver import Context
-    from mcp.types import ContentBlock
+    from mcp.types import ImageContent
 
     from bellglass.sandboxes.execution import Execution, Output
     from bellglass.sandboxes.session import Session
@@ -48,9 +49,9 @@ def rendered(
     `note` is on how the code was found in what was given.
     """
     bench = ctx.request_context.lifespan_context
-    parts = list(_parts(execution, bench, timeout))
+    parts: list[str | ImageContent] = list(_parts(execution, bench, timeout))
     shown = execution.stdout.text or execution.stderr.text or execution.value is not None
-    if execution.status == "ok" and not shown and not execution.images:
+    if execution.status == "ok" and not shown and not execution.displays:
         parts.insert(0, "(no output: there was nothing to run)" if empty else "(no output)")
     if note:
         parts.append(f"Note: {note}")
@@ -60,22 +61,22 @@ def rendered(
         parts.append(hint)
     parts.append(f"session_id: {session.id}")
     failed = execution.status not in ("ok", "cancelled")
-    content: list[ContentBlock] = [TextContent(type="text", text="\n".join(parts))]
-    content += map(_image, execution.images)
+    content = displays.blocks(parts)
     if reads_links(ctx):
         links = (link_to_output(out, session) for out in (execution.stdout, execution.stderr))
         content += (link for link in links if link is not None)
+        content += displays.links(execution, session)
         content += links_to_changed(execution, session.id)
-    return CallToolResult(
-        content=content,
-        is_error=failed and bench.errors_as_tool_errors,
-        _meta={RECORD: record(execution, session, hint)},
+    meta: dict[str, Any] = {RECORD: record(execution, session, hint)}
+    if view := displays.for_view(execution, session):
+        meta[displays.VIEW] = view
+    return fitted(
+        CallToolResult(
+            content=content,
+            is_error=failed and bench.errors_as_tool_errors,
+            _meta=meta,
+        )
     )
-
-
-def _image(picture: bytes) -> ImageContent:
-    data = base64.b64encode(picture).decode()
-    return ImageContent(type="image", data=data, mime_type="image/png")
 
 
 def record(execution: Execution, session: Session, hint: str | None = None) -> dict[str, Any]:
@@ -103,7 +104,7 @@ def record(execution: Execution, session: Session, hint: str | None = None) -> d
     }
 
 
-def _parts(execution: Execution, bench: Workbench, timeout: float) -> Iterator[str]:
+def _parts(execution: Execution, bench: Workbench, timeout: float) -> Iterator[str | ImageContent]:
     failed = execution.status != "ok"
     if failed:
         yield f"{_outcome(execution, bench, timeout)}{_state(execution)}"
@@ -111,10 +112,9 @@ def _parts(execution: Execution, bench: Workbench, timeout: float) -> Iterator[s
         yield from error_parts(execution.error)
     elif execution.error is not None and execution.error.name == "SystemExit":
         yield shortened(execution.error.message, TEXT)
-    if execution.stdout.text:
-        if failed:
-            yield "stdout:"
-        yield execution.stdout.text.rstrip("\n")
+    if execution.stdout.text and failed:
+        yield "stdout:"
+    yield from displays.in_order(execution)
     if execution.value is not None:
         yield shortened(execution.value, TEXT)
     if execution.stderr.text:

@@ -68,14 +68,16 @@ def file_uri(session_id: str, path: str) -> str:
 
 def link_to_output(output: Output, session: Session) -> ResourceLink | None:
     """Return a link to the file that holds the whole of an output, if there is one."""
-    if output.file is None:
-        return None
-    name = output.file.rpartition("/")[2]
+    return None if output.file is None else link_to(output.file, output.file_bytes, session)
+
+
+def link_to(path: str, size: int, session: Session) -> ResourceLink:
+    """Return a link to a file that holds the whole of something that a result had to cut."""
     return ResourceLink(
-        name=name,
-        uri=file_uri(session.id, output.file),
-        mime_type="text/plain",
-        size=output.file_bytes,
+        name=posixpath.basename(path),
+        uri=file_uri(session.id, path),
+        mime_type=mimetypes.guess_type(path)[0] or "text/plain",
+        size=size,
     )
 
 

@@ -85,19 +85,6 @@ async def an_exit_code_is_told(sandbox: Sandbox) -> None:
 
 
 @check
-async def figures_come_back_as_pictures(sandbox: Sandbox) -> None:
-    code = "import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.show()\nplt.figure()\nNone"
-    async with Session.open(sandbox) as session:
-        installed = await python(session, "import importlib.util as u\nu.find_spec('matplotlib')")
-        execution = await python(session, code, timeout=60)
-        after = await python(session, "'no figure'")
-    if installed.value is not None:
-        assert [picture[1:4] for picture in execution.images] == [b"PNG", b"PNG"]
-        assert execution.stderr.text == ""
-    assert after.images == []
-
-
-@check
 async def output_arrives_while_the_code_runs(sandbox: Sandbox) -> None:
     seen: list[str] = []
 

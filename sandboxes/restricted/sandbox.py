@@ -42,7 +42,12 @@ LACKS = {
         "a_file_is_read_from_any_byte_on",
         "disk_is_limited_everywhere",
         "output_is_cut_and_the_rest_can_be_read",
-        "figures_come_back_as_pictures",
+    ),
+    "there is nothing but text to show": (
+        "figures_come_back_as_pictures_in_order",
+        "a_table_is_text_cut_with_a_note_and_whole_in_a_file",
+        "an_object_is_shown_in_its_own_words",
+        "what_was_shown_before_a_time_limit_is_kept",
     ),
     "there are no processes, signals or descriptors that code could reach": (
         "streams_are_kept_apart_and_taken_below_python",

@@ -20,6 +20,7 @@ from bellglass.sandboxes.runner.capture import Capture, drain
 from bellglass.sandboxes.runner.frames import Message, Stream
 from bellglass.sandboxes.runner.job import Job
 from bellglass.sandboxes.runner.outcome import ended_by, outcome
+from bellglass.sandboxes.runner.shown import Shown
 from bellglass.sandboxes.runner.usage import Usage
 
 GRACE = 0.4
@@ -88,6 +89,9 @@ class Call:
             Capture(f"/tmp/{name}-{request['id']}.txt", kept, file_bytes)
             for name in ("stdout", "stderr")
         ]
+        self.shown = Shown(request["id"])
+        if persistent:
+            job.control.forget()
         self.usage = Usage(job.pid, limits, spare, copy)
 
     def run(self) -> None:
@@ -161,6 +165,8 @@ class Call:
                 self._heard = True
                 if "status" in message:
                     self.answer = message
+                elif "display" in message:
+                    self._show(message)
         elif len(self.report) < REPORT_MESSAGES:
             try:
                 self._report_room -= len(json.dumps(message))
@@ -169,6 +175,16 @@ class Call:
             if self._report_room >= 0:
                 self.report.append(message)
         return True
+
+    def _show(self, message: Message) -> None:
+        """Keep a display, after all that was printed before it, and say so."""
+        for fd in (self.job.out, self.job.err):
+            self._output(fd)
+        kept = self.shown.add(message["display"], self.captures[0].total)
+        number = message.get("number")
+        if isinstance(number, int):
+            answer = {"nonce": self.request["inner_nonce"], "shown": number, "kept": kept}
+            self.job.control.offer(answer)
 
     def _output(self, fd: int) -> int:
         if fd == self.job.side:

@@ -60,22 +60,37 @@ class Capture:
 
     def report(self) -> dict[str, Any]:
         """Return the stream as `execution.Output` wants it."""
-        tail = b"".join(self._tail)[-self._tail_room :]
-        cut = self.total - len(self._head) - len(tail)
-        text = self._head.decode("utf-8", "replace")
-        if cut > 0:
-            where = f"; the output is in {self.path}" if self.filed else ""
-            text += f"\n[… {cut:,} of {self.total:,} bytes omitted here{where} …]\n"
-        text += tail.decode("utf-8", "replace")
+        tail = self._end()
+        text = self._start(tail) + tail.decode("utf-8", "replace")
         if self._file is not None:
             os.close(self._file)
         return {
             "text": text,
             "total_bytes": self.total,
-            "cut_bytes": max(cut, 0),
+            "cut_bytes": max(self.total - len(self._head) - len(tail), 0),
             "file": self.path if self.filed else None,
             "file_bytes": self.filed,
         }
+
+    def place(self, offset: int) -> int:
+        """Return where in the reported text the byte at `offset` is: at the cut, if it was cut."""
+        if offset <= len(self._head):
+            return len(self._head[:offset].decode("utf-8", "replace"))
+        tail = self._end()
+        before = max(0, offset - (self.total - len(tail)))
+        return len(self._start(tail)) + len(tail[:before].decode("utf-8", "replace"))
+
+    def _end(self) -> bytes:
+        return b"".join(self._tail)[-self._tail_room :]
+
+    def _start(self, tail: bytes) -> str:
+        """Return the text before the tail: the head, and what is said of a cut."""
+        cut = self.total - len(self._head) - len(tail)
+        text = self._head.decode("utf-8", "replace")
+        if cut > 0:
+            where = f"; the output is in {self.path}" if self.filed else ""
+            text += f"\n[… {cut:,} of {self.total:,} bytes omitted here{where} …]\n"
+        return text
 
     def _open_file(self) -> None:
         # Exclusive, and no link followed: the directory belongs to the foreign code, which could
@@ -97,14 +112,14 @@ class Capture:
 
 
 class KeptFiles:
-    """The files with the whole of a cut output: those of the last calls that had to cut."""
+    """The files with the whole of what was cut: those of the last calls that had to cut."""
 
     def __init__(self) -> None:
         self._paths: list[list[str]] = []
 
-    def keep(self, captures: list[Capture]) -> None:
-        """Keep the files of a call, and delete those of an older one."""
-        paths = [capture.path for capture in captures if capture.filed]
+    def keep(self, captures: list[Capture], others: list[str]) -> None:
+        """Keep the files of a call, `others` too, and delete those of an older one."""
+        paths = [*others, *(capture.path for capture in captures if capture.filed)]
         if paths:
             self._paths.append(paths)
         while len(self._paths) > FILES_KEPT:

@@ -5,10 +5,11 @@ It runs foreign code, which may answer in its place. What has another shape is d
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
-from bellglass.sandboxes.runner import figures
+from bellglass.sandboxes.runner.display import bounds
 from bellglass.sandboxes.runner.frames import Message
 
 TEXT = 50_000
@@ -20,24 +21,81 @@ NAME = 1_000
 ENTRIES = 20
 """Entries of a list or a record of an error."""
 
-PNG_IN_BASE64 = re.compile("iVBORw0KGgo[A-Za-z0-9+/]*={0,2}")
+PICTURE = {
+    "image/png": re.compile("iVBORw0KGgo[A-Za-z0-9+/]*={0,2}"),
+    "image/jpeg": re.compile("/9j/[A-Za-z0-9+/]*={0,2}"),
+}
+"""In base64."""
 
 
 def text(claim: object) -> str | None:
     return claim[:TEXT] if isinstance(claim, str) else None
 
 
-def images(claim: object) -> list[str]:
-    """As far as they are texts, and together what `figures` allows."""
-    room = figures.ALL_BYTES * 4 // 3 + 100
-    kept: list[str] = []
-    for image in claim if isinstance(claim, list) else ():
-        if len(kept) < figures.MOST and isinstance(image, str) and len(image) <= room:
-            if len(image) % 4 or not PNG_IN_BASE64.fullmatch(image):
-                continue
-            kept.append(image)
-            room -= len(image)
+def display(claim: Any, call: int) -> Message | None:
+    """A display of the call of that number, as `display/` makes them."""
+    if not isinstance(claim, dict) or not isinstance(claim.get("text"), str):
+        return None
+    kept: Message = {"kind": claim.get("kind"), "text": claim["text"][: bounds.TEXT + NAME]}
+    make = _DISPLAYS.get(str(kept["kind"]))
+    part = make(claim) if make is not None else None
+    if part is None:
+        return None
+    kept.update(part)
+    kept["file"], kept["file_bytes"] = None, count(claim.get("file_bytes"))
+    kinds = "|".join(bounds.FILE_KINDS)
+    name = claim.get("file")
+    if isinstance(name, str) and re.fullmatch(rf"/tmp/({kinds})-{call}-\d{{1,3}}\.\w{{1,5}}", name):
+        kept["file"] = name
     return kept
+
+
+def _picture(claim: Message) -> Message | None:
+    kind, data = claim.get("type"), claim.get("data")
+    if kind not in bounds.PICTURES:
+        return None
+    if data is None:
+        return {"type": kind, "data": None}
+    if not isinstance(data, str) or len(data) > bounds.PICTURE_BYTES * 4 // 3 + 100:
+        return None
+    whole = len(data) % 4 == 0 and PICTURE[kind].fullmatch(data)
+    return {"type": kind, "data": data} if whole else None
+
+
+def _rich(claim: Message) -> Message | None:
+    kind, data = claim.get("type"), claim.get("data")
+    if kind not in bounds.MARKUP or not isinstance(data, (str, type(None))):
+        return None
+    return {"type": kind, "data": data if data is not None and len(data) <= bounds.DATA else None}
+
+
+def _table(claim: Message) -> Message | None:
+    columns, rows = claim.get("columns"), claim.get("rows")
+    if not isinstance(columns, list) or not isinstance(rows, list):
+        return None
+    named = [
+        {"name": _name(column.get("name")), "dtype": _name(column.get("dtype"))}
+        for column in columns[: bounds.COLUMNS]
+        if isinstance(column, dict)
+    ]
+    try:
+        fits = len(json.dumps(rows)) <= bounds.DATA + NAME
+    except RecursionError:
+        fits = False
+    cells = all(isinstance(row, list) and all(map(_is_cell, row)) for row in rows)
+    kept = rows[: bounds.ROWS] if fits and cells else []
+    return {"columns": named, "rows": kept, "total_rows": count(claim.get("total_rows"))}
+
+
+def _is_cell(claim: object) -> bool:
+    if isinstance(claim, int):
+        return abs(claim) < 1 << 53
+    if isinstance(claim, float):
+        return claim - claim == 0  # neither infinite nor no number
+    return claim is None or (isinstance(claim, str) and len(claim) <= NAME)
+
+
+_DISPLAYS = {"picture": _picture, "rich": _rich, "table": _table}
 
 
 def count(claim: object) -> int:

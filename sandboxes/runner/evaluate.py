@@ -6,6 +6,7 @@ import ast
 import inspect
 import linecache
 import types
+from collections.abc import Callable
 from typing import Any
 
 from bellglass.sandboxes.runner.explaining.chain import text_of
@@ -17,7 +18,7 @@ SOURCES = 200
 
 
 # Bound now: what foreign code puts in their place later is not what is called here.
-_compile, _eval, _repr = compile, eval, repr
+_compile, _eval = compile, eval
 
 LOOKING = (
     *(ast.Module, ast.Expr, ast.Constant, ast.Name, ast.Load, ast.Tuple, ast.List, ast.Attribute),
@@ -34,7 +35,6 @@ class Evaluation:
         self.exit_code: int | None = None
         self.value: str | None = None
         self.error: dict[str, Any] | None = None
-        self.images: list[str] = []
         self.changed = True
         """Something may be different from before; false only where the code is a mere look."""
 
@@ -44,7 +44,6 @@ class Evaluation:
             "exit_code": self.exit_code,
             "value": self.value,
             "error": self.error,
-            "images": self.images,
             "changed": self.changed,
         }
 
@@ -52,7 +51,9 @@ class Evaluation:
 class Namespace:
     """The `__main__` of a session."""
 
-    def __init__(self) -> None:
+    def __init__(self, show: Callable[[Any], str | None]) -> None:
+        """`show` shows the value of a last expression, or returns it as text."""
+        self._show = show
         self.module = types.ModuleType("__main__")
         self.module.__dict__["__builtins__"] = __builtins__
         self._files: list[str] = []
@@ -67,7 +68,8 @@ class Namespace:
             result.changed = not all(isinstance(node, LOOKING) for node in ast.walk(tree))
             value = self._run(tree, code, file)
             if value is not None:
-                result.value = shortened(_repr(value))
+                text = self._show(value)
+                result.value = None if text is None else shortened(text)
         except SystemExit as exc:
             result.status = "exit"
             result.exit_code = _exit_code(exc.code)

@@ -99,6 +99,18 @@ class Packets:
             self._send_packet(b"+" + tag + part, ())
         self._send_packet(b"." + tag + parts[-1], descriptors)
 
+    def offer(self, message: Message) -> None:
+        """Send a short message if the other end has room for it; it may be one that never reads."""
+        body = self._dumps(message, separators=(",", ":")).encode()
+        try:
+            self.socket.send(b"." + self._urandom(TAG) + body, socket.MSG_DONTWAIT)
+        except OSError:
+            pass
+
+    def forget(self) -> None:
+        """Drop what has come of a message whose sender was interrupted."""
+        self._parts.clear()
+
     def _send_packet(self, packet: bytes, descriptors: tuple[int, ...]) -> None:
         while True:
             try:

@@ -32,8 +32,8 @@ STOPPED = "Python was restarted, as its process ended or hung after the call bef
 class Interpreter:
     """Variables that last, though the process that holds them may not."""
 
-    def __init__(self, memory_bytes: int) -> None:
-        self._memory_bytes = memory_bytes
+    def __init__(self, limits: dict[str, int]) -> None:
+        self._limits = limits
         self.worker = self._new_worker()
         self.copy: Job | None = None
         self._dropped: set[int] = set()
@@ -48,8 +48,8 @@ class Interpreter:
         """Calls in a row after which the copy had to take over."""
 
     def _new_worker(self) -> Job:
-        memory = self._memory_bytes
-        return start(lambda control: Worker(control, memory).serve())
+        limits = self._limits
+        return start(lambda control: Worker(control, limits).serve())
 
     @property
     def control(self) -> int:
@@ -71,10 +71,10 @@ class Interpreter:
         if self.copy is not None:
             self.copy.note_ended(ended)
 
-    def ask(self, nonce: str, code: str) -> None:
+    def ask(self, nonce: str, number: int, code: str) -> None:
         """Send a request; that it was not taken shows in the call."""
         try:
-            self.worker.control.send({"nonce": nonce, "code": code})
+            self.worker.control.send({"nonce": nonce, "number": number, "code": code})
         except OSError:
             pass
 

@@ -58,7 +58,7 @@ class Runner:
         self._events: int | None = config.get("memory_events_fd")
         self._wakeup = _wakeup_fd()
         self._shell = Shell()
-        self._python = Interpreter(self._limits["memory_bytes"])
+        self._python = Interpreter(self._limits)
         self._job: Job | None = None
         self._changed = True
         """The last call may have left other variables than the interpreter's copy holds."""
@@ -175,7 +175,7 @@ class Runner:
 
     def _ask(self, request: Message) -> Call:
         request["inner_nonce"] = secrets.token_hex(16)
-        self._python.ask(request["inner_nonce"], request["code"])
+        self._python.ask(request["inner_nonce"], request["id"], request["code"])
         return self._supervise(request, self._python.worker, persistent=True)
 
     def _supervise(self, request: Message, job: Job, persistent: bool = False) -> Call:
@@ -238,14 +238,14 @@ class Runner:
     def _described(self, call: Call) -> Message:
         answer = call.answer or {}
         out, err = (capture.report() for capture in call.captures)
-        self._output.keep(call.captures)
+        self._output.keep(call.captures, call.shown.files)
         return {
             **call.outcome(),
             "stdout": out,
             "stderr": err,
             "value": claims.text(answer.get("value")),
             "error": claims.error(_error(call, answer, err["text"])),
-            "images": claims.images(answer.get("images")),
+            "displays": call.shown.report(call.captures[0]),
             "wall_seconds": round(call.wall_seconds(), 6),
             "cpu_seconds": round(call.usage.cpu_seconds(), 6),
             "peak_memory_bytes": call.usage.peak,

@@ -6,21 +6,23 @@ the checkpoint takes its place, with the variables as they were before that call
 
 from __future__ import annotations
 
+import builtins
 import ctypes
-import gc
+import functools
 import io
 import linecache
 import os
-import platform
 import signal
 import socket
 import sys
 import threading
-import warnings
 from typing import Any, ClassVar
 
-from bellglass.sandboxes.runner import figures
+from bellglass.sandboxes.runner.display.screen import Screen
+from bellglass.sandboxes.runner.display.showing import Showing
+from bellglass.sandboxes.runner.display.watch import Watch
 from bellglass.sandboxes.runner.evaluate import Evaluation, Namespace
+from bellglass.sandboxes.runner.forking import collect, fork_sibling
 from bellglass.sandboxes.runner.frames import Packets
 from bellglass.sandboxes.runner.job import set_oom_score
 from bellglass.sandboxes.runner.processes import resident
@@ -38,10 +40,14 @@ class CallStream(io.TextIOWrapper):
     dropped = 0
 
     def write(self, text: str, /) -> int:
-        if CallStream.leftover and threading.current_thread() in CallStream.leftover:
+        if not heard():
             CallStream.dropped += len(text)
             return len(text)
         return super().write(text)
+
+
+def heard() -> bool:
+    return not CallStream.leftover or threading.current_thread() not in CallStream.leftover
 
 
 def open_stream(fd: int) -> CallStream:
@@ -65,10 +71,12 @@ def usable(stream: CallStream, fd: int) -> CallStream:
 class Worker:
     """Reads requests from the runner, runs them in one namespace, answers each once."""
 
-    def __init__(self, control: Packets, memory_bytes: int) -> None:
+    def __init__(self, control: Packets, limits: dict[str, int]) -> None:
         self._control = control
-        self._memory_bytes = memory_bytes
-        self._namespace = Namespace()
+        self._memory_bytes = limits["memory_bytes"]
+        self._screen = Screen(control, self._flush, heard)
+        self._showing = Showing(self._screen, limits["output_file_bytes"])
+        self._namespace = Namespace(self._showing.as_value)
         self._calls = 0
         self._standing_by = False
         # Copies out of reach of a loop that closes the first thousand descriptors.
@@ -81,7 +89,8 @@ class Worker:
         self._modules = {name: sys.modules[name] for name in ("builtins", "sys")}
         sys.path.insert(0, "")
         sys.argv = [""]
-        figures.expect()
+        builtins.display = self._showing.display  # type: ignore[attr-defined]
+        Watch("matplotlib.pyplot", self._take_show)
 
     def serve(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -120,18 +129,22 @@ class Worker:
         CallStream.dropped = 0
         self._restore()
         file = f"<call {self._calls}>"
+        self._showing.begin(request["number"])
+        self._screen.begin(request["nonce"])
         result = Evaluation()
         try:
             try:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 result = self._namespace.evaluate(request["code"], file)
-                result.images = self._images()
+                if (result.error or {}).get("name") != "KeyboardInterrupt":
+                    self._show_figures()  # else there is no time: they stay open
                 self._flush()
             finally:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             result.status = "error"
+        self._screen.end()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.setitimer(signal.ITIMER_PROF, 0)
@@ -164,14 +177,25 @@ class Worker:
         except OSError:
             os.chdir(self._home)
 
-    def _images(self) -> list[str]:
-        try:
-            return figures.drawn()
-        except Exception:  # of a module that only has the name of pyplot
-            return []
+    def _show_figures(self) -> None:
+        if "matplotlib.pyplot" in sys.modules:
+            try:
+                self._showing.open_figures()
+            except Exception:  # of a module that only has the name of pyplot
+                pass
+
+    def _take_show(self, pyplot: Any) -> None:
+        """Make `plt.show()` show the figures there and then: by itself it does nothing here."""
+
+        # pyplot gives it a signature of its own, which a method would not take.
+        @functools.wraps(pyplot.show)
+        def show(*arguments: object, **options: object) -> None:
+            self._show_figures()
+
+        pyplot.show = show
 
     def _flush(self) -> None:
-        for stream in (sys.stdout, sys.stderr):
+        for stream in (self._stdout, self._stderr, sys.stdout, sys.stderr):
             try:
                 stream.flush()
             except Exception:
@@ -212,7 +236,7 @@ class Worker:
         most of what the next call will write to, and now nobody waits.
         """
         self._restore()
-        Namespace().evaluate("0", REHEARSAL)
+        Namespace(repr).evaluate("0", REHEARSAL)
         linecache.cache.pop(REHEARSAL, None)
 
     def _stand_by(self, ours: socket.socket, theirs: socket.socket) -> None:
@@ -225,84 +249,3 @@ class Worker:
         # Out of memory, the kernel shall take the worker and leave the copy.
         set_oom_score(900)
         self._standing_by = True
-
-
-def collect(pids: list[int]) -> None:
-    """Wait for children that the runner has killed: unwaited they count against the limit.
-
-    Those that a Popen stands for are waited for through it, so that it knows how they ended.
-    """
-    subprocess = sys.modules.get("subprocess")
-    if subprocess is not None:
-        for thing in gc.get_objects():
-            if type(thing) is subprocess.Popen and thing.pid in pids:
-                thing.poll()
-    for pid in pids:
-        try:
-            os.waitpid(pid, os.WNOHANG)
-        except ChildProcessError:
-            pass  # another's child, or collected above
-
-
-def fork_sibling() -> int:
-    """Fork a child of our parent, so that foreign code that waits for its children meets none.
-
-    Raises:
-        OSError: The process limit is reached.
-    """
-    address = ctypes.c_ulong()
-    known = LIBC.prctl(PR_GET_TID_ADDRESS, ctypes.byref(address), 0, 0, 0) == 0
-    number = CLONE.get(platform.machine())
-    if not known or number is None or threading.active_count() > 1:
-        return _fork_twice()
-    # What glibc's fork does, but for the parent, and for its handlers around the locks of malloc,
-    # which no other thread can hold because there is none.
-    flags = CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | signal.SIGCHLD
-    tid = ctypes.c_ulong(address.value)
-    none = ctypes.c_ulong(0)
-    # The last two arguments, tls and child_tid, are in the other order on aarch64.
-    rest = (none, tid) if platform.machine() == "aarch64" else (tid, none)
-    ctypes.pythonapi.PyOS_BeforeFork()
-    pid: int = LIBC.syscall(ctypes.c_long(number), ctypes.c_ulong(flags), none, none, *rest)
-    if pid == 0:
-        ctypes.pythonapi.PyOS_AfterFork_Child()
-    else:
-        ctypes.pythonapi.PyOS_AfterFork_Parent()
-    return pid
-
-
-def _fork_twice() -> int:
-    """The same with two forks, for a process with threads: the first child is gone at once."""
-    reader, writer = os.pipe()
-    with warnings.catch_warnings():
-        # From 3.12 on: fork() in a process with threads. That is why there are two of them.
-        warnings.simplefilter("ignore")
-        first = os.fork()
-    if first == 0:
-        second = -1
-        try:
-            second = os.fork()
-        except OSError:
-            pass
-        if second == 0:
-            os.close(reader)
-            os.close(writer)
-            return 0
-        if second > 0:
-            # Before anybody knows of it and stops it: gVisor hangs up on a whole process group
-            # in which one is stopped, whenever another one of it ends.
-            os.setpgid(second, second)
-        os.write(writer, str(second).encode())
-        os._exit(0)
-    os.close(writer)
-    os.waitpid(first, 0)
-    pid = int(os.read(reader, 20) or b"-1")
-    os.close(reader)
-    return pid
-
-
-PR_GET_TID_ADDRESS = 40  # include/uapi/linux/prctl.h
-CLONE_PARENT = 0x8000  # include/uapi/linux/sched.h, as the next two
-CLONE_CHILD_CLEARTID = 0x200000
-CLONE_CHILD_SETTID = 0x1000000
-CLONE = {"x86_64": 56, "aarch64": 220}  # arch/x86/entry/syscalls, include/uapi/asm-generic

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -10,14 +11,18 @@ Result = TypeVar("Result")
 
 SECONDS = 1.0
 
-_setitimer, _signal = signal.setitimer, signal.signal
+_setitimer, _signal, _now = signal.setitimer, signal.signal, time.monotonic
 
 
 class TookTooLong(BaseException):
     """Raised out of foreign code, which seldom catches what it does not know."""
 
 
-def guarded(function: Callable[[], Result], otherwise: Callable[[BaseException], Result]) -> Result:
+def guarded(
+    function: Callable[[], Result],
+    otherwise: Callable[[BaseException], Result],
+    seconds: float = SECONDS,
+) -> Result:
     """Return `function()`; or `otherwise` of what it raised, be it SystemExit, or of its time.
 
     An interrupt passes: it is the end of the call.
@@ -26,14 +31,17 @@ def guarded(function: Callable[[], Result], otherwise: Callable[[BaseException],
         before = _signal(signal.SIGALRM, _raise)
     except ValueError:
         return _caught(function, otherwise)  # not in the main thread: no alarm can be had
+    left = (0.0, 0.0)
+    started = _now()
     try:
-        _setitimer(signal.ITIMER_REAL, SECONDS, SECONDS)
+        left = _setitimer(signal.ITIMER_REAL, seconds, SECONDS)
         return _caught(function, otherwise)
     except TookTooLong as exc:  # between the last line of the function and the end of the alarm
         return otherwise(exc)
     finally:
-        again = SECONDS if before is _raise else 0.0  # one guard in another
-        _setitimer(signal.ITIMER_REAL, again, again)
+        # An alarm of the code itself, or of a guard around this one, goes on where it was.
+        delay = max(left[0] - (_now() - started), 0.001) if left[0] else 0.0
+        _setitimer(signal.ITIMER_REAL, delay, left[1])
         _signal(signal.SIGALRM, before if before is not None else signal.SIG_DFL)
 
 

@@ -1,0 +1,45 @@
+"""The cells of a table as text, and as JSON."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+CELL = 60
+"""Characters of one cell."""
+
+FLOAT = 12
+"""Characters of a number that is shown as it is; a longer one keeps 8 digits."""
+
+
+def text_of(value: Any) -> str:
+    """Return one cell as a line of text, at whatever length."""
+    kind = type(value)
+    if kind is float:
+        if value != value:
+            return "NaN"
+        text = repr(value)
+        return text if len(text) <= FLOAT else f"{value:.8g}"
+    if value is None:
+        return "None"
+    text = value if kind is str else str(value)
+    if "\n" in text or "\t" in text or "\r" in text:
+        text = text.replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t")
+    # A date without a time of day.
+    return text[:-9] if kind is not str and text.endswith(" 00:00:00") else text
+
+
+def short(text: str) -> str:
+    return text if len(text) <= CELL else f"{text[: CELL - 1]}…"
+
+
+def json_of(value: Any) -> Any:
+    """Return what a program gets for a cell."""
+    kind = type(value)
+    if value is None or kind is bool:
+        return value
+    if kind is int:
+        return value if abs(value) < 1 << 53 else str(value)
+    if kind is float:
+        return value if math.isfinite(value) else None
+    return short(text_of(value))

@@ -1,0 +1,44 @@
+"""Figures of matplotlib: shown when the code says so, else at the end of its call."""
+
+from __future__ import annotations
+
+import io
+import sys
+import warnings
+from typing import Any
+
+from bellglass.sandboxes.runner.display import pictures
+from bellglass.sandboxes.runner.display.pictures import Room
+from bellglass.sandboxes.runner.display.whole import Write
+
+DPI = 100
+
+
+def is_figure(value: Any) -> bool:
+    module: Any = sys.modules.get("matplotlib.figure")
+    return module is not None and issubclass(type(value), module.Figure)
+
+
+def entry(figure: Any, room: Room, write: Write, *, of: int = 1) -> dict[str, Any]:
+    """Return the display of a figure, with all that sticks out of its frame, as notebooks do."""
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # Of glyphs that are missing, of layouts that are tight: who looks at it sees that.
+        warnings.simplefilter("ignore")
+        figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight")
+    return pictures.entry(buffer.getvalue(), room, write, of=of)
+
+
+def open_figures() -> list[Any]:
+    """Return the figures that pyplot holds open, in the order of their numbers."""
+    pyplot: Any = sys.modules.get("matplotlib.pyplot")
+    if pyplot is None:
+        return []
+    return [pyplot.figure(number) for number in pyplot.get_fignums()]
+
+
+def close_all() -> None:
+    """Forget them, as a notebook does: the next call starts with none."""
+    pyplot: Any = sys.modules.get("matplotlib.pyplot")
+    if pyplot is not None:
+        pyplot.close("all")

@@ -1,0 +1,169 @@
+"""How a value is shown: as a picture, a table, in its own markup, or as the text of its repr."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from typing import Any
+
+from bellglass.sandboxes.runner.display import (
+    bounds,
+    bundles,
+    charts,
+    dataframes,
+    figures,
+    markup,
+    pictures,
+)
+from bellglass.sandboxes.runner.display.pictures import Room
+from bellglass.sandboxes.runner.display.screen import Screen
+from bellglass.sandboxes.runner.display.whole import Files
+from bellglass.sandboxes.runner.explaining.values import class_name, short
+
+PLAIN = frozenset(
+    {int, float, bool, str, bytes, list, dict, tuple, set, frozenset, complex, range, type(None)}
+)
+"""Classes that have nothing to show but their repr."""
+
+_repr = repr
+
+
+class Showing:
+    """What the code of one session shows. One call at a time."""
+
+    def __init__(self, screen: Screen, file_bytes: int) -> None:
+        """`file_bytes` bounds the files of a call for what its displays had to cut."""
+        self._screen = screen
+        self._file_bytes = file_bytes
+        self._files = Files(0, 0)
+        self._room = Room()
+        self._shown: list[Any] = []
+        """Figures that the call has shown: they are not shown again at its end."""
+
+    def begin(self, call: int) -> None:
+        self._files = Files(call, self._file_bytes)
+        self._room = Room()
+        self._shown = []
+
+    def as_value(self, value: Any) -> str | None:
+        """Show the value of a last line; return it as text if there is nothing better to see."""
+        if type(value) in PLAIN:
+            return _repr(value)
+        found = self._entry(value)
+        if found is None:
+            return _repr(value)
+        self._show(found)
+        return None
+
+    def display(self, *objects: Any, raw: bool = False, **options: Any) -> None:
+        """Show objects here and now: pictures, tables and HTML as such, all else as text."""
+        for value in objects:
+            found = self._of_bundle(value, value, []) if raw else self._entry(value)
+            if found is not None:
+                self._show(found)
+            else:
+                sys.stdout.write(f"{_repr(value)}\n")
+
+    def open_figures(self) -> None:
+        """Show the figures that are open in pyplot and have not been shown, and close them."""
+        waiting = [figure for figure in figures.open_figures() if figure not in self._shown]
+        try:
+            for at, figure in enumerate(waiting):
+                self._show_figure(figure, len(waiting) - at)
+        finally:
+            figures.close_all()
+
+    def _show_figure(self, figure: Any, of: int) -> None:
+        try:
+            found = figures.entry(figure, self._room, self._files.write, of=of)
+        except Exception as exc:
+            self._note(f"A figure cannot be drawn: {class_name(exc)}: {short(str(exc), 500)}")
+            return
+        self._show(found)
+
+    # --- what it is
+
+    def _entry(self, value: Any) -> dict[str, Any] | None:
+        """Return the display of `value`, or None if its repr says as much."""
+        try:
+            return self._special(value) or self._own_words(value)
+        except Exception as exc:  # of a class that only poses as one of these, or a library's own
+            self._note(f"{class_name(value)} is shown as text: {class_name(exc)}")
+            return None
+
+    def _special(self, value: Any) -> dict[str, Any] | None:
+        """Return the display of what we know better than its own class does."""
+        write = self._files.write
+        if dataframes.library_of(value):
+            return dataframes.entry(value, write)
+        if figures.is_figure(value):
+            self._shown.append(value)
+            return figures.entry(value, self._room, write)
+        if pictures.is_image(value):
+            return pictures.of_image(value, self._room, write)
+        library = charts.library_of(value)
+        if library:
+            data, why_not = charts.drawn(value, library)
+            if data:
+                return pictures.entry(data, self._room, write)
+            said = f"{charts.summary(value, library)}; {why_not}"
+            return markup.entry("application/json", charts.source(value), said, write)
+        return None
+
+    def _own_words(self, value: Any) -> dict[str, Any] | None:
+        if not bundles.is_rich(value):
+            return None
+        asked = bundles.ask(value)
+        for fault in asked.faults:
+            self._note(fault)
+        return self._of_bundle(value, asked.bundle, asked.faults)
+
+    def _of_bundle(self, value: Any, bundle: Any, faults: list[str]) -> dict[str, Any] | None:
+        """Return the display of what a bundle has that is best for a model."""
+        if not isinstance(bundle, dict):
+            return None
+        for kind in bundles.METHODS:
+            if bundle.get(kind) is None:
+                continue
+            try:
+                if kind in bounds.PICTURES:
+                    data = bundles.as_bytes(bundle[kind])
+                    return pictures.entry(data, self._room, self._files.write)
+                source = bundles.as_text(kind, bundle[kind])
+            except (ValueError, TypeError, RecursionError) as exc:
+                self._note(f"What {class_name(value)} gives for {kind} is not that: {exc}")
+                continue
+            plain = bundle.get("text/plain") if value is bundle else _plain(value)
+            said = plain if type(plain) is str else None
+            return markup.entry(kind, source, said, self._files.write)
+        said = bundle.get("text/plain")
+        if value is bundle and type(said) is str:
+            sys.stdout.write(f"{said}\n")
+            return {}
+        return None
+
+    # --- how it gets out
+
+    def _show(self, found: dict[str, Any]) -> None:
+        if not found or self._screen.show(found):
+            return
+        # In a process that the code forked, or after as many as a call may show.
+        text = found["text"]
+        if found["kind"] == "picture" and found["data"] and not found["file"]:
+            ending = found["type"].partition("/")[2]
+            data = base64.b64decode(found["data"])
+            path, written, _ = self._files.write("picture", ending, [data])
+            text = f"{text[:-1]}, not shown{f'; it is in {path}' if written == len(data) else ''}]"
+        sys.stdout.write(f"{text}\n")
+
+    def _note(self, text: str) -> None:
+        sys.stderr.write(f"{text}\n")
+
+
+def _plain(value: Any) -> str | None:
+    """Return the repr of an object whose class has one of its own."""
+    cls: Any = type(value)
+    if cls.__repr__ is object.__repr__ or cls.__module__.startswith("IPython."):
+        return None
+    text = _repr(value)
+    return None if text.startswith("<") and text.endswith(">") and len(text) < 200 else text

@@ -1,0 +1,151 @@
+"""Tables as text that a model can read: size and types, rows and columns cut with a note."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from bellglass.sandboxes.runner.display import bounds
+from bellglass.sandboxes.runner.display.cells import json_of, short, text_of
+from bellglass.sandboxes.runner.display.whole import Write
+
+ALL_ROWS = 30
+"""A table of so many rows is shown whole."""
+
+END_ROWS = 10
+"""Of a longer one, from its head and from its tail."""
+
+ALL_COLUMNS = 20
+END_COLUMNS = 8
+
+WIDTH = 400
+"""Characters of a line: columns from the middle go until it fits."""
+
+
+class Column:
+    """A column, as far as it is shown."""
+
+    def __init__(self, name: str, dtype: str, head: Sequence[Any], tail: Sequence[Any]) -> None:
+        self.name = name
+        self.dtype = dtype
+        self.head = head
+        """The first cells, for the view; for the text the first END_ROWS of them."""
+        self.tail = tail
+        """The last END_ROWS cells, if the table is cut; else nothing."""
+
+
+class Table:
+    """A table of some library, cut to what is shown of it."""
+
+    def __init__(
+        self, title: str, rows: int, index: Sequence[Column], columns: Sequence[Column]
+    ) -> None:
+        self.title = title
+        """What it is, with its size."""
+        self.rows = rows
+        self.index = index
+        """What names the rows; never left out."""
+        self.columns = columns
+        self.hidden: int = 0
+        """Columns in the middle that are not among `columns`."""
+
+
+def shown_rows(rows: int) -> tuple[int, int]:
+    """Return how many rows the text has of the head and of the tail."""
+    return (rows, 0) if rows <= ALL_ROWS else (END_ROWS, END_ROWS)
+
+
+def entry(table: Table, whole: Iterable[bytes], write: Write, *, pandas: bool) -> dict[str, Any]:
+    """Return the display of `table`; `whole` is all of it as CSV, taken only if it is cut."""
+    text, cut = _text(table)
+    about: dict[str, Any] = {"file": None, "file_bytes": 0}
+    if cut:
+        path, written, complete = write("table", "csv", whole)
+        about = {"file": path or None, "file_bytes": written}
+        text += f"\n[{cut}. {_where(path, complete, pandas)}]"
+    shown = [*table.index, *table.columns]
+    return {
+        "kind": "table",
+        "text": text[: bounds.TEXT],
+        "columns": [{"name": column.name[:200], "dtype": column.dtype[:50]} for column in shown],
+        "rows": _rows(shown),
+        "total_rows": table.rows,
+        **about,
+    }
+
+
+def _where(path: str, complete: bool, pandas: bool) -> str:
+    by_hand = "df.to_csv('name.csv')" if pandas else "df.write_csv('name.csv')"
+    if not path:
+        return f"There is no room for all of it; keep it with {by_hand}"
+    if complete:
+        return f"All of it as CSV: {path}"
+    return f"As CSV, its first rows: {path}; all of it with {by_hand}"
+
+
+def _rows(columns: Sequence[Column]) -> list[list[Any]]:
+    """Return the first rows for the view, as many as there is room for."""
+    rows: list[list[Any]] = []
+    room = bounds.DATA
+    columns = columns[: bounds.COLUMNS]
+    for at in range(min(bounds.ROWS, max((len(column.head) for column in columns), default=0))):
+        row = [json_of(column.head[at]) for column in columns]
+        room -= len(json.dumps(row))
+        if room < 0:
+            break
+        rows.append(row)
+    return rows
+
+
+def _text(table: Table) -> tuple[str, str]:
+    """Return the table as text, and in words what of it is left out."""
+    first, last = shown_rows(table.rows)
+    index = [_cells(column, first, last) for column in table.index]
+    columns = [_cells(column, first, last) for column in table.columns]
+    long = any(len(cell) > len(short(cell)) for cells in (*index, *columns) for cell in cells)
+    gap = len(columns) if not table.hidden else (len(columns) + 1) // 2
+    left, right = columns[:gap], columns[gap:]
+    gone = table.hidden
+    while len(left) + len(right) > 1 and _width([*index, *left, *right]) > WIDTH:
+        # From the middle outwards.
+        if not right:
+            half = (len(left) + 1) // 2
+            left, right = left[:half], left[half:]
+        (left if len(left) > len(right) else right).pop(-1 if len(left) > len(right) else 0)
+        gone += 1
+    middle = [["…"] * (2 + first + last)] if gone else []
+    lines = _aligned([*index, *left, *middle, *right])
+    if last:
+        lines.insert(2 + first, "…")
+    said = []
+    if last:
+        said.append(f"{table.rows - first - last:,} rows in the middle are left out")
+    if gone:
+        names = f"{gone} columns" if gone > 1 else "1 column"
+        said.append(f"{names} in the middle {'are' if gone > 1 else 'is'} left out")
+    if long:
+        said.append("long cells are cut")
+    head = [table.title] if table.columns or table.index else [f"{table.title}, empty"]
+    return "\n".join([*head, *lines]), ", ".join(said)
+
+
+def _cells(column: Column, first: int, last: int) -> list[str]:
+    """Return name, type and cells of a column, at full length."""
+    values = [*column.head[:first], *(column.tail[-last:] if last else ())]
+    return [text_of(column.name), column.dtype, *map(text_of, values)]
+
+
+def _width(columns: Sequence[Sequence[str]]) -> int:
+    return sum(2 + max(len(short(cell)) for cell in column) for column in columns)
+
+
+def _aligned(columns: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines with the cells of each column below one another."""
+    texts = [[short(cell) for cell in column] for column in columns]
+    widths = [max(map(len, column)) for column in texts]
+    lines = []
+    for cells in zip(*texts):
+        padded = [cell.ljust(width) for cell, width in zip(cells, widths)]
+        lines.append("  ".join(padded).rstrip())
+    return lines

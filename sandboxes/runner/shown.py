@@ -1,0 +1,43 @@
+"""What a call has shown so far, as the runner keeps it: whole also when the code is ended."""
+
+from __future__ import annotations
+
+import json
+
+from bellglass.sandboxes.runner.capture import Capture
+from bellglass.sandboxes.runner.claims import display
+from bellglass.sandboxes.runner.display import bounds
+from bellglass.sandboxes.runner.frames import Message
+
+
+class Shown:
+    """Displays in the order they came, each with the bytes of stdout that came before it."""
+
+    def __init__(self, call: int) -> None:
+        self._call = call
+        self._kept: list[tuple[int, Message]] = []
+        self._pictures = bounds.PICTURES_BYTES * 4 // 3 + 100
+        self._texts = bounds.TEXTS
+
+    def add(self, claim: object, offset: int) -> bool:
+        """Keep a display that stands `offset` bytes into stdout, if it holds; tell if it does."""
+        entry = display(claim, self._call)
+        if entry is None or len(self._kept) >= bounds.MOST:
+            return False
+        data = entry.get("data") or ""
+        picture = len(data) if entry["kind"] == "picture" else 0
+        texts = len(json.dumps(entry)) - picture
+        if picture > self._pictures or texts > self._texts:
+            return False
+        self._pictures -= picture
+        self._texts -= texts
+        self._kept.append((offset, entry))
+        return True
+
+    def report(self, stdout: Capture) -> list[Message]:
+        """Return the displays as `execution.Display` wants them."""
+        return [{**entry, "at": stdout.place(offset)} for offset, entry in self._kept]
+
+    @property
+    def files(self) -> list[str]:
+        return [entry["file"] for _, entry in self._kept if entry["file"]]
