@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NoReturn
 
+from bellglass.server import solve_options
 from bellglass.server.settings import NOT_FLAGS, PREFIX, Settings, SettingsError
 
 DESCRIPTORS = 65_536
@@ -20,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     target = options.pop("backend", None)
     upgrade = options.pop("upgrade", False)
     action = options.pop("action", None)
+    task = {name: options.pop(name, None) for name in solve_options.NAMES}
     recipe = {name: options.pop(name, None) for name in ("base", "tag", "wheels")}
     try:
         flags = {name: value for name, value in options.items() if value is not None}
@@ -51,6 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             from bellglass.server import image
 
             code = image.show() if action is None else image.build(**recipe)
+        case "solve":
+            from bellglass.server.solve import Options, solve
+
+            code = solve(Options(**task), settings, flags)
         case "check":
             from bellglass.server.check import check
 
@@ -129,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--wheels", metavar="FOLDER", help="packages, instead of an index's")
     check = commands.add_parser("check", help="run the contract checks on a backend")
     check.add_argument("backend", help="name of an entry point")
+    solve_options.add(commands)
     commands.add_parser("version", help="print the version")
     for name, field in Settings.model_fields.items():
         if name not in NOT_FLAGS:

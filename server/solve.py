@@ -1,0 +1,239 @@
+"""`bellglass solve`: the agent on the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from bellglass.server.settings import PREFIX, Settings
+from bellglass.server.solving import Agent, Limits, Recorder, Recording, Replay, SolvingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from bellglass.server.solving import Answer, Model
+    from bellglass.server.solving.answer import ModeName
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+KEPT_TRANSCRIPTS = 100
+MOST_TASK = 200_000
+
+NOT_BEGUN = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What was asked for on the command line."""
+
+    task: str
+    data: list[str] | None
+    mode: ModeName | None
+    model: str | None
+    base_url: str | None
+    attempts: int
+    budget: str
+    seconds: float
+    record: str | None
+    replay: str | None
+    transcript: str | None
+    code_file: str | None
+    url: str | None
+    as_json: bool
+    quiet: bool
+
+
+def solve(options: Options, settings: Settings, flags: Mapping[str, str]) -> int:
+    """Work on the task; return the exit code."""
+    try:
+        return anyio.run(_until_signal, options, settings, flags)
+    except SolvingError as exc:
+        return _refused(str(exc))
+    except BaseExceptionGroup as group:
+        # Of the task groups of the transport; what is ours in it has the words.
+        known = group.subgroup(SolvingError)
+        if known is None:
+            raise
+        return _refused(str(_innermost(known)))
+
+
+async def _until_signal(options: Options, settings: Settings, flags: Mapping[str, str]) -> int:
+    code = 0
+    async with anyio.create_task_group() as tasks:
+
+        async def on_signal() -> None:
+            nonlocal code
+            with anyio.open_signal_receiver(*SIGNALS) as received:
+                async for number in received:
+                    code = 128 + number
+                    tasks.cancel_scope.cancel()
+                    return
+
+        tasks.start_soon(on_signal)
+        code = await _solve(options, settings, flags)
+        tasks.cancel_scope.cancel()
+    if code > 128:
+        sys.stderr.write("\nbellglass: interrupted; nothing is left running.\n")
+    return code
+
+
+async def _solve(options: Options, settings: Settings, flags: Mapping[str, str]) -> int:
+    task, model = _task(options), _model(options)
+    data = [Path(name) for name in options.data or ()]
+    mode: ModeName = options.mode or ("analyse" if data else "solve")
+    if options.record is not None:
+        model = Recorder(model, Path(options.record), task=task, mode=mode, data=data)
+    transcript = Path(options.transcript) if options.transcript else _kept_transcript()
+    tell: Callable[[str], None] = _nothing if options.quiet else _to_stderr
+    async with Agent(
+        model,
+        limits=_limits(options),
+        url=options.url,
+        token=_token(settings),
+        settings={f"{PREFIX}{name.upper()}": value for name, value in flags.items()},
+        tell=tell,
+    ) as agent:
+        answer = await agent.solve(task, data=data, mode=mode, transcript=transcript)
+    figures = _figures(answer, transcript)
+    if options.code_file is not None:
+        _write(Path(options.code_file), answer.code.encode())
+    shown = _as_json(answer, figures) if options.as_json else _as_text(answer, figures)
+    sys.stdout.write(shown)
+    sys.stdout.flush()
+    tell(f"Transcript: {transcript}")
+    return 0 if answer.verified else 1
+
+
+def _task(options: Options) -> str:
+    task = sys.stdin.read(MOST_TASK + 1) if options.task == "-" else options.task
+    if not task.strip():
+        raise SolvingError("The task is empty. Say in words what to do.")
+    if len(task) > MOST_TASK:
+        raise SolvingError(
+            f"The task has more than {MOST_TASK:,} characters. Pass files as --data."
+        )
+    return task
+
+
+def _model(options: Options) -> Model:
+    if options.replay is not None:
+        return Replay(Recording.read(Path(options.replay)))
+    name = options.model
+    if not name:
+        raise SolvingError(
+            "No model is named. Pass --model PROVIDER:NAME, such as anthropic:NAME, with its key "
+            "in the provider's variable; or --model NAME --base-url URL for a local one; or "
+            "--replay FILE."
+        )
+    from bellglass.server.solving.providers import provided
+
+    return provided(name, base_url=options.base_url)
+
+
+def _limits(options: Options) -> Limits:
+    money = re.fullmatch(r"\$?(\d+(?:\.\d+)?)(?: ?usd)?", options.budget.strip(), re.IGNORECASE)
+    if money is None:
+        raise SolvingError("--budget is a number of tokens, or money such as 0.50usd.")
+    if options.attempts < 1 or options.seconds <= 0:
+        raise SolvingError("--attempts and --seconds must be above 0.")
+    if options.budget.strip().isdecimal():
+        return Limits(attempts=options.attempts, tokens=int(money[1]), seconds=options.seconds)
+    return Limits(
+        attempts=options.attempts,
+        tokens=10_000_000,
+        dollars=float(money[1]),
+        seconds=options.seconds,
+    )
+
+
+def _token(settings: Settings) -> str | None:
+    if settings.http_token is not None:
+        return settings.http_token.get_secret_value()
+    if settings.http_token_file is not None:
+        try:
+            return Path(settings.http_token_file).read_text().strip()
+        except OSError as exc:
+            text = f"The token in {settings.http_token_file} cannot be read: {exc.strerror}."
+            raise SolvingError(text) from exc
+    return None
+
+
+def _kept_transcript() -> Path:
+    """Return where to keep a transcript; the oldest beyond a hundred are dropped."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+    folder = Path(state) / "bellglass" / "transcripts"
+    kept = sorted(folder.glob("*.md"))
+    for old in kept[: max(0, len(kept) + 1 - KEPT_TRANSCRIPTS)]:
+        for file in folder.glob(f"{old.stem}*"):
+            file.unlink(missing_ok=True)
+    return folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.md"
+
+
+def _figures(answer: Answer, transcript: Path) -> list[str]:
+    paths = []
+    for number, picture in enumerate(answer.figures, 1):
+        path = transcript.with_name(f"{transcript.stem}-{number}.png")
+        _write(path, picture)
+        paths.append(str(path))
+    return paths
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as exc:
+        raise SolvingError(f"{path} cannot be written: {exc.strerror}.") from exc
+
+
+def _as_text(answer: Answer, figures: list[str]) -> str:
+    parts = []
+    if answer.code:
+        parts.append(f"```{answer.language}\n{answer.code.rstrip()}\n```")
+    if answer.result:
+        parts.append(f"Result:\n{answer.result}")
+    parts += [f"Figure: {path}" for path in figures]
+    if answer.evidence:
+        seen = [f"- {'' if one.held else 'FAILED: '}{one.text}" for one in answer.evidence]
+        parts.append("Evidence:\n" + "\n".join(seen))
+    used = answer.usage
+    cost = f", {used.dollars:.4f} US dollars" if used.dollars is not None else ""
+    attempts = "1 attempt" if answer.attempts == 1 else f"{answer.attempts} attempts"
+    tokens = f"{used.input_tokens + used.output_tokens:,} tokens"
+    parts.append(
+        f"{'VERIFIED' if answer.verified else f'NOT VERIFIED. {answer.reason}'}\n"
+        f"{attempts}, {tokens}{cost}, {used.seconds:.1f} s"
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _as_json(answer: Answer, figures: list[str]) -> str:
+    record = answer.model_dump(mode="json", exclude={"figures", "transcript"})
+    return json.dumps({**record, "figures": figures}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _refused(text: str) -> int:
+    sys.stderr.write(f"bellglass: {text}\n")
+    return NOT_BEGUN
+
+
+def _innermost(failure: BaseException) -> BaseException:
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    return failure
+
+
+def _to_stderr(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _nothing(_: str) -> None:
+    pass

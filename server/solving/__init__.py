@@ -1,0 +1,78 @@
+"""An agent that solves tasks by code, and a client of the server like any other.
+
+It imports nothing of the tools or the sandboxes: what it knows of them comes by the protocol.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bellglass.server.solving.agent import Agent
+from bellglass.server.solving.answer import Answer, Evidence, Usage
+from bellglass.server.solving.errors import (
+    DataRefused,
+    ModelFailed,
+    ModelUnavailable,
+    RecordingMismatch,
+    ServerUnavailable,
+    SolvingError,
+)
+from bellglass.server.solving.limits import Limits
+from bellglass.server.solving.recording import Recorder, Recording, Replay
+from bellglass.server.solving.talk import Message, Model, Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from os import PathLike
+
+    from bellglass.server.solving.answer import ModeName
+
+__all__ = [
+    "Agent",
+    "Answer",
+    "DataRefused",
+    "Evidence",
+    "Limits",
+    "Message",
+    "Model",
+    "ModelFailed",
+    "ModelUnavailable",
+    "Recorder",
+    "Recording",
+    "RecordingMismatch",
+    "Replay",
+    "ServerUnavailable",
+    "SolvingError",
+    "Turn",
+    "Usage",
+    "solve",
+]
+
+
+async def solve(
+    task: str,
+    *,
+    model: Model | str,
+    data: Sequence[str | PathLike[str]] = (),
+    mode: ModeName | None = None,
+    limits: Limits | None = None,
+    url: str | None = None,
+    token: str | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Answer:
+    """Solve one task, with a server of its own unless `url` names one.
+
+    `model` is a name such as "anthropic:NAME" or "openai:NAME", or an object with an `ask` of its
+    own: see `Model`.
+
+    Raises:
+        SolvingError: It could not be begun.
+    """
+    from pathlib import Path
+
+    if isinstance(model, str):
+        from bellglass.server.solving.providers import provided
+
+        model = provided(model)
+    async with Agent(model, limits=limits, url=url, token=token, settings=settings) as agent:
+        return await agent.solve(task, data=[Path(file) for file in data], mode=mode)

@@ -1,0 +1,190 @@
+"""What a module or a program does with inputs: values, exceptions, output, time, lines reached."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import types
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bellglass.server.solving.inside.shapes import Shaper
+
+MOST_INPUTS = 2_000
+MOST_OUTPUT = 20_000
+PROGRAM_SECONDS = 10
+EMPTY_HANDED = ("NameError", "SyntaxError", "IndentationError")
+"""What an input raises that is wrong itself."""
+
+
+def main(path: str, inputs: str, mode: str) -> dict[str, Any]:
+    """Return what `path` does with each of the INPUTS that the code in `inputs` sets.
+
+    `mode` is "outcomes" for all of it, or "lines" for which lines of `path` were reached.
+    """
+    names: dict[str, Any] = {"__name__": "inputs"}
+    try:
+        exec(compile(inputs, "inputs.py", "exec"), names)
+        given = names["INPUTS"] if "INPUTS" in names else names["inputs"]()
+        given = list(given)
+    except KeyError:
+        return {"refusal": "The block of inputs sets no list INPUTS."}
+    except Exception as exc:
+        return {"refusal": "The block of inputs failed: %s: %s" % (type(exc).__name__, exc)}
+    if len(given) > MOST_INPUTS:
+        return {"refusal": "INPUTS has %d items; at most %d are taken." % (len(given), MOST_INPUTS)}
+    for item in given:
+        if not isinstance(item, (str, dict)):
+            return {
+                "refusal": "INPUTS holds a %s: each item is an expression as a string, or a "
+                'dict such as {"stdin": "...", "args": [...]}.' % type(item).__name__
+            }
+    if mode == "lines":
+        return _lines(path, given)
+    outcomes = []
+    started = time.perf_counter()
+    spent = 0.0
+    for item in given:
+        outcome, seconds = _run(path, item) if isinstance(item, dict) else _call(path, item)
+        spent += seconds
+        outcomes.append({"input": _brief(item), **outcome})
+    return {"outcomes": outcomes, "seconds": spent, "all_seconds": time.perf_counter() - started}
+
+
+def _brief(item: Any) -> str:
+    text = item if isinstance(item, str) else repr(item)
+    return text if len(text) <= 200 else text[:200] + "..."
+
+
+_MODULES: dict[str, Any] = {}
+
+
+def _module(path: str) -> Any:
+    """Return the module at `path`, loaded once, and never as __main__."""
+    if path not in _MODULES:
+        module = types.ModuleType(os.path.basename(path).rpartition(".")[0])
+        module.__file__ = path
+        sys.modules[module.__name__] = module
+        with open(path, encoding="utf-8") as file:
+            code = compile(file.read(), path, "exec")
+        exec(code, module.__dict__)
+        _MODULES[path] = module
+    return _MODULES[path]
+
+
+def _call(path: str, expression: str) -> tuple[dict[str, Any], float]:
+    import random
+
+    random.seed(0)
+    output = io.StringIO()
+    outcome: dict[str, Any] = {}
+    with contextlib.redirect_stdout(output):
+        started = time.perf_counter()
+        try:
+            module = _module(path)
+            started = time.perf_counter()
+            value = eval(compile(expression.strip(), "input", "eval"), dict(module.__dict__))
+            # An iterator has done nothing yet: its work is part of the time.
+            outcome["value"] = Shaper().shape(value)
+        except BaseException as exc:
+            if isinstance(exc, KeyboardInterrupt):
+                raise
+            outcome["raises"] = type(exc).__name__
+            outcome["message"] = _words(exc)
+        seconds = time.perf_counter() - started
+    if output.getvalue():
+        outcome["stdout"] = output.getvalue()[:MOST_OUTPUT]
+    outcome["void"] = outcome.get("raises") in EMPTY_HANDED
+    return outcome, seconds
+
+
+def _words(exc: BaseException) -> str:
+    try:
+        return str(exc)[:300]
+    except Exception:
+        return ""
+
+
+def _run(path: str, item: dict[str, Any]) -> tuple[dict[str, Any], float]:
+    """Run `path` as a program, in a folder of its own."""
+    stdin = item.get("stdin", "")
+    arguments = [str(word) for word in item.get("args", [])]
+    starter = ["bash"] if path.endswith(".sh") else [sys.executable]
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in dict(item.get("files", {})).items():
+            with open(os.path.join(folder, os.path.basename(name)), "w", encoding="utf-8") as file:
+                file.write(text)
+        started = time.perf_counter()
+        try:
+            done = subprocess.run(
+                [*starter, os.path.abspath(path), *arguments],
+                input=str(stdin).encode(),
+                capture_output=True,
+                cwd=folder,
+                timeout=PROGRAM_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return {"raises": "time-out", "void": False}, float(PROGRAM_SECONDS)
+        seconds = time.perf_counter() - started
+    return {
+        "stdout": done.stdout.decode("utf-8", "replace")[:MOST_OUTPUT],
+        "exit_code": done.returncode,
+        "stderr": done.stderr.decode("utf-8", "replace")[-300:],
+        "void": False,
+    }, seconds
+
+
+def _lines(path: str, given: list[Any]) -> dict[str, Any]:
+    """Return which lines of functions in `path` no call reaches."""
+    calls = [item for item in given if isinstance(item, str)]
+    if not calls or not path.endswith(".py"):
+        return {"possible": 0, "missed": []}
+    module = _module(path)
+    with open(path, encoding="utf-8") as file:
+        whole = compile(file.read(), path, "exec")
+    possible = {line for code in _inner(whole) for line in _lines_of(code)}
+    reached: set[int] = set()
+
+    def trace(frame: Any, event: str, _argument: Any) -> Any:
+        if frame.f_code.co_filename != path:
+            return None
+        if event == "line":
+            reached.add(frame.f_lineno)
+        return trace
+
+    for expression in calls:
+        with contextlib.redirect_stdout(io.StringIO()):
+            sys.settrace(trace)
+            try:
+                value = eval(compile(expression.strip(), "input", "eval"), dict(module.__dict__))
+                Shaper().shape(value)
+            except BaseException as exc:
+                if isinstance(exc, KeyboardInterrupt):
+                    raise
+            finally:
+                sys.settrace(None)
+    return {"possible": len(possible), "missed": sorted(possible - reached)[:50]}
+
+
+def _inner(code: Any) -> list[Any]:
+    found = []
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            # The body of a class runs when the module is loaded.
+            if constant.co_flags & 0x1:
+                found.append(constant)
+            found += _inner(constant)
+    return found
+
+
+def _lines_of(code: Any) -> set[int]:
+    import dis
+
+    lines = {line for _, line in dis.findlinestarts(code) if line}
+    return lines - {code.co_firstlineno}

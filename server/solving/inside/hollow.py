@@ -1,0 +1,37 @@
+"""A program without its insides: what tests still pass on it prove nothing."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+
+class _Hollow(ast.NodeTransformer):
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def _emptied(self, node: Any) -> Any:
+        self.names.append(node.name)
+        words = ast.Constant(value="left out")
+        wrong = ast.Call(
+            func=ast.Name(id="NotImplementedError", ctx=ast.Load()), args=[words], keywords=[]
+        )
+        node.body = [ast.Raise(exc=wrong, cause=None)]
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
+        return self._emptied(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> Any:
+        return self._emptied(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
+        self.generic_visit(node)
+        return node
+
+
+def main(code: str) -> dict[str, Any]:
+    """Return `code` with every function raising at once, and the names of those functions."""
+    hollow = _Hollow()
+    tree = ast.fix_missing_locations(hollow.visit(ast.parse(code)))
+    return {"code": ast.unparse(tree), "functions": hollow.names[:200]}

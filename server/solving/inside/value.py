@@ -1,0 +1,33 @@
+"""What a program left in its variable `answer`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bellglass.server.solving.inside.shapes import Shaper
+
+SHOWN = 3_000
+
+
+def main(name: str) -> dict[str, Any]:
+    import __main__
+
+    if not hasattr(__main__, name):
+        return {"missing": True}
+    value = getattr(__main__, name)
+    report = {"shape": Shaper().shape(value), "type": type(value).__name__}
+    # Numbers and texts as they print; the rest is written from its shape.
+    if isinstance(value, (str, int, float, complex)) or report["type"] in ("Decimal", "Fraction"):
+        report["shown"] = _shown(value)
+    return report
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = str(value)
+    except ValueError:  # an int of very many digits
+        text = hex(value)
+    if len(text) <= SHOWN:
+        return text
+    return "%s ... %s (%d characters)" % (text[:SHOWN], text[-40:], len(text))

@@ -1,0 +1,83 @@
+"""How much an attempt may take: attempts, tokens, money, time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bellglass.server.solving.answer import Usage
+
+if TYPE_CHECKING:
+    from bellglass.server.solving.talk import Message, Turn
+
+CHARACTERS_PER_TOKEN = 3
+"""Fewer than the usual four: code has short words. It only has to be of the right size."""
+
+SMALLEST_ANSWER = 300
+"""Tokens below which no program is worth asking for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What may be spent on one task."""
+
+    attempts: int = 4
+    tokens: int = 200_000
+    """Sent and received, all turns together."""
+    dollars: float | None = None
+    """None: no limit of its own. Needs a model whose price is known."""
+    seconds: float = 600
+    """Of the clock, all in all."""
+    answer_tokens: int = 16_000
+    """Of one answer."""
+    call_seconds: float = 60
+    """Of one call of a tool."""
+
+
+@dataclass
+class Spent:
+    """What was spent so far, and whether another turn fits."""
+
+    limits: Limits
+    input_tokens: int = 0
+    output_tokens: int = 0
+    turns: int = 0
+    dollars: float | None = None
+    started: float = field(default_factory=time.monotonic)
+
+    def add(self, turn: Turn) -> None:
+        self.turns += 1
+        self.input_tokens += turn.input_tokens
+        self.output_tokens += turn.output_tokens
+        if turn.dollars is not None:
+            self.dollars = (self.dollars or 0.0) + turn.dollars
+
+    @property
+    def seconds_left(self) -> float:
+        return self.limits.seconds - (time.monotonic() - self.started)
+
+    def tokens_for(self, messages: tuple[Message, ...]) -> int:
+        """Return how many tokens an answer to `messages` may have; 0 if none fits."""
+        asked = sum(len(message.text) for message in messages) // CHARACTERS_PER_TOKEN
+        left = self.limits.tokens - self.input_tokens - self.output_tokens - asked
+        return min(left, self.limits.answer_tokens) if left >= SMALLEST_ANSWER else 0
+
+    def exhausted(self, messages: tuple[Message, ...]) -> str:
+        """Say which limit forbids another turn; empty if none does."""
+        if self.seconds_left <= 0:
+            return f"the time of {self.limits.seconds:g} s was over"
+        if not self.tokens_for(messages):
+            return f"the budget of {self.limits.tokens:,} tokens was used up"
+        if self.limits.dollars is not None and (self.dollars or 0.0) >= self.limits.dollars:
+            return f"the budget of {self.limits.dollars:g} US dollars was used up"
+        return ""
+
+    def usage(self) -> Usage:
+        return Usage(
+            turns=self.turns,
+            input_tokens=self.input_tokens,
+            output_tokens=self.output_tokens,
+            dollars=self.dollars,
+            seconds=round(time.monotonic() - self.started, 3),
+        )

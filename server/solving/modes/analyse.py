@@ -1,0 +1,83 @@
+"""A question about data: the model sees a profile of it, its code the whole."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bellglass.server.solving import texts
+from bellglass.server.solving.agreeing import agree
+from bellglass.server.solving.errors import DataRefused
+from bellglass.server.solving.inside import source
+from bellglass.server.solving.modes.compute import Compute
+from bellglass.server.solving.workplace import NoReport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from bellglass.server.solving.answer import ModeName
+    from bellglass.server.solving.workplace import Run, Workplace
+
+MOST_PROFILE = 20_000
+"""Characters, of all files together."""
+
+_RULES = """The files are in the working directory under the names that are told to you, whole; \
+you see a profile of them. Both blocks are programs of their own: they read the files and set the \
+variable `answer` at their top level, a number, a text, or a dict or list of them: the figures \
+that answer the question, and no more. The program also draws one figure that shows the answer, \
+with matplotlib, axes labelled with units, and no plt.savefig.
+
+Mind what the profile tells: missing values, mixed kinds, rows that are repeated, dates as text. \
+Say in your words what you did about them.
+
+The check computes the same answer from the files in another way (csv and plain Python instead of \
+pandas, say), draws nothing, and takes nothing from the program. The two answers are compared, \
+numbers to a relative 1e-6."""
+
+WORKBOOKS = (".xlsx", ".xlsm")
+
+_PROFILER = source("tables", "workbook", "profile")
+
+
+class Analyse(Compute):
+    name: ClassVar[ModeName] = "analyse"
+    way = "from the data in another way"
+
+    def system(self, python: str) -> str:
+        return texts.system(
+            program="# reads the files, computes, draws\nanswer = {...}",
+            proof="check",
+            proof_text="# the same in another way\nanswer = {...}",
+            rules=_RULES,
+            python=python,
+        )
+
+    async def learn(self, place: Workplace) -> str:
+        if not self.files:
+            raise DataRefused("There is no data to analyse. Name files: --data FILE.")
+        async with place.session() as session_id:
+            names = await place.put_files(self.files, session_id)
+            try:
+                told = await place.ask(_PROFILER, session_id, names=names)
+            except NoReport as exc:
+                raise DataRefused(f"The data could not be looked at. {str(exc)[:500]}") from exc
+        texts_of = [str(part.get("text", "")) for part in told if isinstance(part, dict)]
+        return texts.bounded("\n\n".join(texts_of), MOST_PROFILE)
+
+    @asynccontextmanager
+    async def session(self, place: Workplace) -> AsyncGenerator[str]:
+        """Open a session with the files, and with the sheets of workbooks as tables beside them."""
+        async with super().session(place) as session_id:
+            books = [file.name for file in self.files if file.suffix.lower() in WORKBOOKS]
+            if books:
+                await place.ask(_PROFILER, session_id, names=books)
+            yield session_id
+
+    def wrong(self, found: dict[str, Any]) -> str:
+        return ""
+
+    def lacking(self, run: Run) -> str:
+        return "" if run.figures else "The program drew no figure. Draw one that shows the answer."
+
+    def agree(self, one: Any, other: Any) -> bool:
+        return agree(one, other, relative=1e-6, loose=True)

@@ -1,0 +1,109 @@
+"""A program for a task, with tests that it passes and that can fail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bellglass.server.solving import texts
+from bellglass.server.solving.inside import source
+from bellglass.server.solving.modes.base import Mode, Verdict, failure
+from bellglass.server.solving.workplace import NoReport
+
+if TYPE_CHECKING:
+    from bellglass.server.solving.reading import Reply
+    from bellglass.server.solving.workplace import Run, Workplace
+
+_RULES = """The program is a module: functions or classes that do the work, and below \
+`if __name__ == "__main__":` what shows the answer to the task, printed. No input is typed in.
+
+The tests are a module for pytest that imports the program as `solution`, such as \
+`from solution import total`. Write them from the task and not from the program: ordinary values \
+worked out by hand, the edges (nothing, one, many, negative, repeated), and input that must be \
+refused. Files of the task are in the working directory. The same tests are then run on a copy of \
+the program whose functions are empty, and must fail on it."""
+
+
+class Solve(Mode):
+    name = "solve"
+    proof = "tests"
+
+    def system(self, python: str) -> str:
+        return texts.system(
+            program="# the whole program",
+            proof="tests",
+            proof_text="# tests of it",
+            rules=_RULES,
+            python=python,
+        )
+
+    async def judge(self, place: Workplace, reply: Reply) -> Verdict:
+        verdict = Verdict()
+        # Not the tests: `solution` is a module only where they are run.
+        if not await self.checked(place, reply.program, verdict, "program"):
+            return verdict
+        async with self.session(place) as session_id:
+            run = await place.run(reply.program, session_id)
+            verdict.result, verdict.figures = run.text, run.figures
+            if not verdict.note("ran", run.ok, _how(run)):
+                return verdict.against(failure("program", run))
+        async with self.session(place) as session_id:
+            tests = await place.test(reply.program, reply.proof, session_id)
+            if not _tested(verdict, tests):
+                return verdict.against(_complaint(tests))
+            await self._can_fail(place, reply, session_id, verdict)
+        return verdict
+
+    async def _can_fail(
+        self, place: Workplace, reply: Reply, session_id: str, verdict: Verdict
+    ) -> None:
+        try:
+            hollow = await place.ask(source("hollow"), session_id, code=reply.program)
+            code, functions = str(hollow["code"]), list(hollow["functions"])
+        except (NoReport, KeyError, TypeError):
+            code, functions = "", []
+        if not functions:
+            verdict.note("tests can fail", False, "The program has no function to test.")
+            verdict.against(
+                "The program has no function, so nothing of it can be tested. Put what it does "
+                "into functions, and let the tests call them."
+            )
+            return
+        tests = await place.test(code, reply.proof, session_id)
+        passed, total = _count(tests, "passed"), _count(tests, "total")
+        text = f"{total - passed} of {total} tests fail on a copy with empty functions"
+        if not verdict.note("tests can fail", passed < total, f"{text}.", total - passed, total):
+            verdict.against(
+                f"All {total} tests still pass when every function of the program does nothing "
+                "but raise NotImplementedError. So they prove nothing: test what the functions "
+                "return."
+            )
+
+
+def _how(run: Run) -> str:
+    return "The program ran to its end." if run.ok else f"The program failed ({run.status})."
+
+
+def _tested(verdict: Verdict, tests: Run) -> bool:
+    passed, total = _count(tests, "passed"), _count(tests, "total")
+    held = tests.ok and bool(tests.structured.get("ok")) and 0 < passed == total
+    apart = sum(test.get("apart") is False for test in tests.structured.get("tests", []))
+    text = f"{passed} of {total} tests passed"
+    if held and apart:
+        text += f", {apart} of them together with the code, which could forge them"
+    return verdict.note("tested", held, f"{text}.", passed, total)
+
+
+def _complaint(tests: Run) -> str:
+    if not tests.ok:
+        return f"run_tests was refused:\n{tests.text}"
+    skipped = _count(tests, "skipped")
+    if tests.structured.get("ok") and skipped:
+        return f"{skipped} tests were skipped: every test must run.\n{tests.text}"
+    if not _count(tests, "total"):
+        return f"run_tests found no test. Names begin with test_.\n{tests.text}"
+    return f"run_tests:\n{tests.text}"
+
+
+def _count(tests: Run, name: str) -> int:
+    value = tests.structured.get(name, 0)
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,246 @@
+"""Models of every provider, through pydantic-ai: an optional extra, imported when one is asked."""
+
+from __future__ import annotations
+
+import os
+import random
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from bellglass.server.solving.errors import ModelFailed, ModelUnavailable
+from bellglass.server.solving.talk import MOST_CHARACTERS, Message, Turn
+
+if TYPE_CHECKING:
+    from pydantic_ai.messages import ModelMessage, ModelResponse
+    from pydantic_ai.models import Model as Library
+
+EXTRA = (
+    "Models need the library pydantic-ai: pip install 'bellglass[agent]'. "
+    "--replay FILE answers from a recording without it."
+)
+TRIES = 4
+"""For one answer, where the fault may pass."""
+FIRST_WAIT = 1.0
+LONGEST_WAIT = 60.0
+SILENCE_SECONDS = 120
+"""Without a word of the answer, after which the provider is taken for dead."""
+MOST_ERROR = 300
+PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+
+
+def provided(name: str, *, base_url: str | None = None) -> ProvidedModel:
+    """Return the model `name`, as PROVIDER:MODEL; `base_url` for an OpenAI-compatible endpoint.
+
+    Raises:
+        ModelUnavailable: The library, the key or the model is missing.
+    """
+    try:
+        from pydantic_ai.exceptions import UserError
+        from pydantic_ai.models import infer_model
+    except ImportError as exc:
+        raise ModelUnavailable(EXTRA) from exc
+    os.environ.setdefault("PYDANTIC_AI_NO_BANNER", "1")
+    try:
+        if base_url is not None:
+            model: Library = _at(base_url, name)
+        else:
+            # "openai:" alone is the newer interface, which few other servers speak.
+            if name.startswith("openai:") and "OPENAI_BASE_URL" in os.environ:
+                name = f"openai-chat:{name.partition(':')[2]}"
+            model = infer_model(name)
+    except UserError as exc:
+        raise ModelUnavailable(f"{_first_line(exc)} {_example(name)}") from exc
+    except ImportError as exc:
+        raise ModelUnavailable(f"{_first_line(exc)} Or: pip install 'bellglass[agent]'.") from exc
+    except (ValueError, TypeError) as exc:
+        raise ModelUnavailable(
+            f"{name!r} is no model: {_first_line(exc)} {_example(name)}"
+        ) from exc
+    return ProvidedModel(model, name)
+
+
+def _at(base_url: str, name: str) -> Library:
+    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.providers.openai import OpenAIProvider
+
+    # A local server asks for no key, and its library for some.
+    key = os.environ.get("OPENAI_API_KEY") or "none"
+    bare = name.removeprefix("openai-chat:").removeprefix("openai:")
+    return OpenAIChatModel(bare, provider=OpenAIProvider(base_url=base_url, api_key=key))
+
+
+def _example(name: str) -> str:
+    if ":" in name:
+        return "Name a model as PROVIDER:MODEL, its key in the variable of the provider."
+    return f"Name the provider too: anthropic:{name}, google:{name} or openai:{name}, for instance."
+
+
+class ProvidedModel:
+    """A model that a provider serves; passing faults are waited out."""
+
+    def __init__(self, model: Library, name: str) -> None:
+        self._model = model
+        self.name = name
+
+    async def ask(self, messages: tuple[Message, ...], *, tokens: int, seconds: float) -> Turn:
+        from pydantic_ai.exceptions import ModelAPIError, UserError
+
+        deadline = anyio.current_time() + seconds
+        failure: Exception | None = None
+        caught: tuple[type[Exception], ...] = (ModelAPIError, UserError, *_broken())
+        for number in range(TRIES):
+            if failure is not None and not await _waited(failure, number, deadline):
+                break
+            left = deadline - anyio.current_time()
+            try:
+                with anyio.fail_after(left):
+                    return await self._answer(messages, tokens)
+            except TimeoutError as exc:
+                failure = ModelFailed(f"{self.name} did not answer in the time that was left.")
+                failure.__cause__ = exc
+                break
+            except caught as exc:
+                failure = exc
+                if not _passes(exc):
+                    break
+        assert failure is not None
+        raise _told(self.name, failure) from failure
+
+    async def _answer(self, messages: tuple[Message, ...], tokens: int) -> Turn:
+        from pydantic_ai.direct import model_request_stream
+
+        parts: list[str] = []
+        size = 0
+        # Streamed, so that a provider that has gone silent is known from one that is slow.
+        async with model_request_stream(
+            self._model,
+            _messages(messages),
+            model_settings={"max_tokens": tokens, "timeout": SILENCE_SECONDS, "max_retries": 0},
+        ) as stream:
+            async for event in stream:
+                size += len(getattr(getattr(event, "delta", None), "content_delta", None) or "")
+                if size > MOST_CHARACTERS:
+                    break
+            response = stream.get()
+        parts = [part.content for part in response.parts if part.part_kind == "text"]
+        text = "".join(parts)
+        if not text.strip() and response.finish_reason is None:
+            raise Silent("The answer broke off before its first word.")
+        if response.finish_reason is None and size <= MOST_CHARACTERS:
+            raise Silent("The answer broke off.")
+        return Turn(
+            text=text[:MOST_CHARACTERS],
+            input_tokens=max(0, response.usage.input_tokens),
+            output_tokens=max(0, response.usage.output_tokens),
+            dollars=_price(response),
+            cut=response.finish_reason == "length" or size > MOST_CHARACTERS,
+        )
+
+
+class Silent(Exception):
+    """A stream ended without saying that it is complete."""
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    """Return what the libraries of the providers raise when a stream breaks off."""
+    kinds: list[type[Exception]] = [Silent, ConnectionError]
+    for library in ("httpx", "httpx2"):
+        try:
+            kinds.append(__import__(library).TransportError)
+        except (ImportError, AttributeError):
+            continue
+    try:
+        import openai
+
+        kinds.append(openai.APIError)
+    except ImportError:
+        pass
+    return tuple(kinds)
+
+
+def _passes(failure: Exception) -> bool:
+    """Tell whether to ask again may help."""
+    status = getattr(failure, "status_code", None)
+    if isinstance(status, int):
+        return status in PASSING
+    from pydantic_ai.exceptions import ModelRequestRejectedError, UserError
+
+    return not isinstance(failure, (UserError, ModelRequestRejectedError))
+
+
+async def _waited(failure: Exception, number: int, deadline: float) -> bool:
+    """Wait as long as the provider wants, or longer each time; return False if that is too long."""
+    asked = _retry_after(failure)
+    wait = asked if asked is not None else FIRST_WAIT * 2 ** (number - 1) * random.uniform(0.8, 1.2)
+    if wait > LONGEST_WAIT or anyio.current_time() + wait >= deadline:
+        return False
+    await anyio.sleep(wait)
+    return True
+
+
+def _retry_after(failure: Exception) -> float | None:
+    headers: dict[str, str] = getattr(failure, "headers", None) or {}
+    try:
+        return max(0.0, float(headers.get("retry-after", "")))
+    except ValueError:
+        return None
+
+
+def _told(name: str, failure: Exception) -> ModelFailed:
+    """Return what to say of a failure, and what to do."""
+    if isinstance(failure, ModelFailed):
+        return failure
+    status = getattr(failure, "status_code", None)
+    said = _first_line(failure)
+    match status:
+        case 401 | 403:
+            text = (
+                f"{name} refuses the key ({status}). Set the right one in the provider's variable."
+            )
+            return ModelUnavailable(text)
+        case 404:
+            return ModelUnavailable(f"There is no model {name} at the provider (404). {said}")
+        case 429:
+            return ModelFailed(f"{name} has no room for us (429): {said} Try later.")
+        case int() if status >= 500:
+            return ModelFailed(f"{name} failed at the provider ({status}): {said} Try later.")
+        case int():
+            return ModelUnavailable(f"{name} refuses the request ({status}): {said}")
+    return ModelFailed(f"{name} gave no whole answer: {said} Is its endpoint up?")
+
+
+def _first_line(failure: Exception) -> str:
+    text = str(failure).strip().partition("\n")[0][:MOST_ERROR] or type(failure).__name__
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _messages(messages: tuple[Message, ...]) -> list[ModelMessage]:
+    from pydantic_ai.messages import (
+        ModelRequest,
+        ModelResponse,
+        SystemPromptPart,
+        TextPart,
+        UserPromptPart,
+    )
+
+    sent: list[ModelMessage] = []
+    parts: list[Any] = []
+    for message in messages:
+        match message.role:
+            case "assistant":
+                sent.append(ModelRequest(parts=parts))
+                sent.append(ModelResponse(parts=[TextPart(content=message.text)]))
+                parts = []
+            case "system":
+                parts.append(SystemPromptPart(content=message.text))
+            case "user":
+                parts.append(UserPromptPart(content=message.text))
+    return [*sent, ModelRequest(parts=parts)]
+
+
+def _price(response: ModelResponse) -> float | None:
+    try:
+        return float(response.cost().total_price)
+    except (LookupError, ValueError, AssertionError):
+        return None  # of a model that no list has

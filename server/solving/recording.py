@@ -1,0 +1,164 @@
+"""A run kept in a file that people can read, and answered from it again without a model."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bellglass.server.solving.errors import RecordingMismatch, SolvingError
+from bellglass.server.solving.talk import Message, Model, Turn, fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+MOST_BYTES = 20_000_000
+
+
+class RecordedTurn(BaseModel):
+    """What was asked, in brief, and what came back, line by line."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    asked: str = ""
+    prompt: str | None = None
+    """Fingerprint of what was asked."""
+    answer: list[str]
+    input_tokens: int = Field(default=0, ge=0)
+    output_tokens: int = Field(default=0, ge=0)
+    dollars: float | None = None
+    cut: bool = False
+
+
+class Recording(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    format: Literal["bellglass recording 1"] = "bellglass recording 1"
+    model: str
+    task: str = ""
+    mode: str = ""
+    data: list[str] = []
+    """The names of the files that were given."""
+    turns: list[RecordedTurn] = []
+
+    @classmethod
+    def read(cls, path: Path) -> Recording:
+        """Return the recording in a file.
+
+        Raises:
+            SolvingError: There is none.
+        """
+        try:
+            if path.stat().st_size > MOST_BYTES:
+                raise SolvingError(f"{path} is larger than {MOST_BYTES:,} bytes: no recording.")
+            return cls.model_validate_json(path.read_bytes())
+        except OSError as exc:
+            raise SolvingError(f"The recording {path} cannot be read: {exc.strerror}.") from exc
+        except ValidationError as exc:
+            error = exc.errors(include_url=False)[0]
+            where = ".".join(map(str, error["loc"])) or "the file"
+            text = f"{path} is no recording ({where}: {error['msg']}). --record FILE makes one."
+            raise SolvingError(text) from exc
+
+    def write(self, path: Path) -> None:
+        """Write the recording; a file of that name is replaced as a whole or not at all."""
+        whole = json.dumps(self.model_dump(exclude_none=True), indent=1, ensure_ascii=False)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            draft.write_text(whole + "\n", "utf-8")
+            draft.replace(path)
+        except OSError as exc:
+            draft.unlink(missing_ok=True)
+            text = f"The recording {path} cannot be written: {exc.strerror}."
+            raise SolvingError(text) from exc
+
+
+class Recorder:
+    """A model whose answers are kept."""
+
+    def __init__(
+        self, model: Model, path: Path, *, task: str, mode: str, data: Sequence[Path] = ()
+    ) -> None:
+        self._model = model
+        self._path = path
+        self.recording = Recording(
+            model=model.name, task=task, mode=mode, data=[file.name for file in data]
+        )
+        # Now, so that one that cannot be written is known before a model is paid for.
+        self.recording.write(path)
+
+    @property
+    def name(self) -> str:
+        return self._model.name
+
+    async def ask(self, messages: tuple[Message, ...], *, tokens: int, seconds: float) -> Turn:
+        turn = await self._model.ask(messages, tokens=tokens, seconds=seconds)
+        self.recording.turns.append(
+            RecordedTurn(
+                asked=_in_brief(messages),
+                prompt=fingerprint(messages),
+                answer=turn.text.split("\n"),
+                input_tokens=turn.input_tokens,
+                output_tokens=turn.output_tokens,
+                dollars=turn.dollars,
+                cut=turn.cut,
+            )
+        )
+        self.recording.write(self._path)
+        return turn
+
+
+class Replay:
+    """The answers of a recording, in their order.
+
+    The first must have been given to the same task and data. What is asked later quotes the
+    sandbox, whose words differ a little from machine to machine: a difference is told, and the
+    recorded answer is given all the same.
+    """
+
+    def __init__(self, recording: Recording, tell: Callable[[str], None] | None = None) -> None:
+        self._recording = recording
+        self._tell = tell or _to_stderr
+        self._next = 0
+        self.differences = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self._recording.model} (recorded)"
+
+    async def ask(self, messages: tuple[Message, ...], *, tokens: int, seconds: float) -> Turn:
+        turns = self._recording.turns
+        if self._next >= len(turns):
+            raise RecordingMismatch(
+                f"The recording ends after {len(turns)} answers, and one more was asked for. "
+                "Record the task anew."
+            )
+        turn = turns[self._next]
+        self._next += 1
+        if turn.prompt is not None and turn.prompt != fingerprint(messages):
+            self.differences += 1
+            told = f"Turn {self._next} of the recording was the answer to another prompt"
+            if self._next == 1:
+                known = f" The recorded task is: {self._recording.task!r}."
+                raise RecordingMismatch(f"{told}: task and data must be the same.{known}")
+            self._tell(f"{told}; it is given all the same.")
+        return Turn(
+            text="\n".join(turn.answer),
+            input_tokens=turn.input_tokens,
+            output_tokens=turn.output_tokens,
+            dollars=turn.dollars,
+            cut=turn.cut,
+        )
+
+
+def _in_brief(messages: tuple[Message, ...]) -> str:
+    first = messages[-1].text.strip().partition("\n")[0]
+    return first if len(first) <= 200 else f"{first[:200]}..."
+
+
+def _to_stderr(text: str) -> None:
+    sys.stderr.write(f"{text}\n")

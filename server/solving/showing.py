@@ -1,0 +1,47 @@
+"""A shape of `inside/shapes.py`, written as people would write the value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MOST_DEPTH = 6
+MOST_ITEMS = 30
+
+
+def plain(shape: Any, depth: int = 0) -> str:
+    """Return a shape nearly as Python would write the value; long parts are cut."""
+    if depth > MOST_DEPTH:
+        return "..."
+    match shape:
+        case {"int": text} | {"float": text} | {"Fraction": text} | {"Decimal": text}:
+            return str(text)
+        case {"date": text} | {"datetime": text} | {"Timestamp": text}:
+            return str(text)
+        case {"tuple": [only]}:
+            return f"({plain(only, depth + 1)},)"
+        case {"tuple": list(items)}:
+            return f"({_listed(items, depth)})"
+        case {"list": list(items)}:
+            return f"[{_listed(items, depth)}]"
+        case {"set": list(items)}:
+            return f"{{{_listed(items, depth)}}}"
+        case {"iterator": list(items)}:
+            return f"iterator of [{_listed(items, depth)}]"
+        case {"dict": list(pairs)}:
+            return f"{{{_paired(pairs, depth)}}}"
+        case _:
+            return repr(shape)
+
+
+def _listed(items: list[Any], depth: int) -> str:
+    more = ", ..." if len(items) > MOST_ITEMS else ""
+    return ", ".join(plain(item, depth + 1) for item in items[:MOST_ITEMS]) + more
+
+
+def _paired(pairs: list[Any], depth: int) -> str:
+    shown = [
+        f"{plain(pair[0], depth + 1)}: {plain(pair[1], depth + 1)}"
+        for pair in pairs[:MOST_ITEMS]
+        if isinstance(pair, list) and len(pair) == 2
+    ]
+    return ", ".join(shown) + (", ..." if len(pairs) > MOST_ITEMS else "")

@@ -1,0 +1,233 @@
+"""The server as the agent uses it: sessions, code, tests and files, through the protocol alone."""
+
+from __future__ import annotations
+
+import base64
+import json
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from bellglass.server.solving.errors import DataRefused, ServerUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+    from pathlib import Path
+
+    from mcp import Client
+    from mcp.types import CallToolResult
+
+CHUNK = 2_000_000
+"""Bytes of a file in one call: what write_file takes, as base64."""
+
+MOST_FILE_BYTES = 200_000_000
+MOST_FIGURES = 8
+MOST_FIGURE_BYTES = 5_000_000
+GRACE_SECONDS = 30
+"""For the way there and back, beyond what the code itself may take."""
+CLOSE_SECONDS = 5
+
+REPORT = ".bellglass-report.json"
+
+_OURS = """
+def _bellglass_report():
+    import base64, json
+    names = {{"__name__": "bellglass_inside"}}
+    exec(compile(base64.b64decode({source!r}), "bellglass", "exec"), names)
+    report = names["main"](**json.loads(base64.b64decode({arguments!r})))
+    with open({path!r}, "w", encoding="utf-8") as file:
+        json.dump(report, file)
+_bellglass_report()
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """How a call of a tool ended."""
+
+    ok: bool
+    status: str
+    text: str
+    """As a model is to read it."""
+    figures: tuple[bytes, ...] = ()
+    structured: dict[str, Any]
+
+
+class Workplace:
+    """Sessions on one server, all of them ended with it."""
+
+    def __init__(self, client: Client, *, call_seconds: float) -> None:
+        self._client = client
+        self.call_seconds = call_seconds
+        self.log: list[str] = []
+        """What was called and how it ended, a line each; read and emptied by the transcript."""
+
+    @asynccontextmanager
+    async def session(self) -> AsyncGenerator[str]:
+        """Open a session of its own for some code; it ends with this."""
+        result = await self._call("execute_python", {"code": ""}, 0)
+        session_id = str((result.meta or {}).get("bellglass/execution", {}).get("session_id", ""))
+        if not session_id:
+            raise ServerUnavailable(f"The server starts no session. It said: {_text(result)}")
+        try:
+            yield session_id
+        finally:
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+                await self._call("close_session", {"session_id": session_id}, 0)
+
+    async def run(self, code: str, session_id: str, *, language: str = "python") -> Run:
+        tool, name = (
+            ("execute_bash", "command") if language == "bash" else ("execute_python", "code")
+        )
+        arguments = {name: code, "session_id": session_id, "timeout": self.call_seconds}
+        return self._noted(tool, await self._call(tool, arguments, self.call_seconds))
+
+    async def check(self, code: str, *, language: str = "python") -> Run:
+        arguments = {"code": code, "language": language}
+        return self._noted("validate_code", await self._call("validate_code", arguments, 0))
+
+    async def test(self, code: str, tests: str, session_id: str) -> Run:
+        """Run `tests`, a module of pytest's, on `code`, which they import as `solution`."""
+        arguments = {
+            "code": code,
+            "tests": tests,
+            "session_id": session_id,
+            "timeout": self.call_seconds,
+        }
+        return self._noted("run_tests", await self._call("run_tests", arguments, self.call_seconds))
+
+    async def put(self, path: str, data: bytes, session_id: str) -> None:
+        """Write a file of the session.
+
+        Raises:
+            DataRefused: It has no room there.
+        """
+        for start in range(0, max(len(data), 1), CHUNK):
+            part = base64.b64encode(data[start : start + CHUNK]).decode()
+            arguments = {"path": path, "base64": part, "offset": start, "session_id": session_id}
+            result = await self._call("write_file", arguments, self.call_seconds)
+            if result.is_error:
+                raise DataRefused(
+                    f"{path} could not be put into the sandbox: {_text(result)[:500]}"
+                )
+
+    async def ask(self, source: str, session_id: str, **arguments: Any) -> Any:
+        """Run a program of ours inside and return what its `main` does.
+
+        Its report travels as a file: output that is shown has a limit of the operator's. It is as
+        trustworthy as what else runs in that session.
+        """
+        code = _OURS.format(
+            source=base64.b64encode(source.encode()).decode(),
+            arguments=base64.b64encode(json.dumps(arguments).encode()).decode(),
+            path=REPORT,
+        )
+        request = {"code": code, "session_id": session_id, "timeout": self.call_seconds}
+        result = await self._call("execute_python", request, self.call_seconds)
+        if _status(result) != "ok":
+            raise NoReport(_text(result))
+        try:
+            return json.loads(await self._read(REPORT, session_id))
+        except (ValueError, RecursionError) as exc:
+            raise NoReport("What the sandbox reported cannot be read.") from exc
+
+    async def put_files(self, files: Sequence[Path], session_id: str) -> list[str]:
+        """Put files into the session, each under its own name; return the names there."""
+        names: list[str] = []
+        for file in files:
+            name = file.name
+            while name in names:
+                name = f"{len(names)}-{file.name}"
+            await self.put(name, await anyio.to_thread.run_sync(contents, file), session_id)
+            names.append(name)
+        return names
+
+    async def _read(self, path: str, session_id: str) -> str:
+        from mcp.shared.exceptions import MCPError
+        from mcp.types import TextResourceContents
+
+        try:
+            read = await self._client.read_resource(f"sandbox://{session_id}/files/{path}")
+        except MCPError as exc:
+            raise NoReport(str(exc)) from exc
+        if not isinstance(content := read.contents[0], TextResourceContents):
+            raise NoReport("What the sandbox reported is no text.")
+        return content.text
+
+    async def _call(self, tool: str, arguments: dict[str, Any], seconds: float) -> CallToolResult:
+        from mcp.shared.exceptions import MCPError
+
+        try:
+            with anyio.fail_after(seconds + GRACE_SECONDS):
+                result = await self._client.call_tool(tool, arguments)
+        except TimeoutError as exc:
+            text = f"The server did not answer {tool} in {seconds + GRACE_SECONDS:g} s."
+            raise ServerUnavailable(text) from exc
+        except (MCPError, anyio.BrokenResourceError, anyio.ClosedResourceError) as exc:
+            raise ServerUnavailable(f"The server failed at {tool}: {exc}") from exc
+        return result
+
+    def _noted(self, tool: str, result: CallToolResult) -> Run:
+        run = _run_of(result)
+        self.log.append(f"{tool}: {run.text.strip().partition(chr(10))[0][:200] or run.status}")
+        return run
+
+
+class NoReport(Exception):
+    """A program of ours did not come to its end inside; the text says why."""
+
+
+def contents(file: Path) -> bytes:
+    """Return what is in a file that was given.
+
+    Raises:
+        DataRefused: It is no file, cannot be read, or is too large to send.
+    """
+    try:
+        if not file.is_file():
+            what = "a folder: name its files" if file.is_dir() else "not there"
+            raise DataRefused(f"{file} is {what}.")
+        if (size := file.stat().st_size) > MOST_FILE_BYTES:
+            most = MOST_FILE_BYTES // 1_000_000
+            raise DataRefused(
+                f"{file} has {size // 1_000_000:,} MB; at most {most} MB can be sent."
+            )
+        return file.read_bytes()
+    except OSError as exc:
+        raise DataRefused(f"{file} cannot be read: {exc.strerror}.") from exc
+
+
+def _run_of(result: CallToolResult) -> Run:
+    from mcp.types import ImageContent
+
+    pictures = [block.data for block in result.content if isinstance(block, ImageContent)]
+    figures = [
+        base64.b64decode(data)
+        for data in pictures[:MOST_FIGURES]
+        if len(data) <= MOST_FIGURE_BYTES * 4 // 3
+    ]
+    status = _status(result)
+    structured = result.structured_content if isinstance(result.structured_content, dict) else {}
+    return Run(
+        ok=status == "ok" and not result.is_error,
+        status=status,
+        text=_text(result),
+        figures=tuple(figures),
+        structured=structured,
+    )
+
+
+def _status(result: CallToolResult) -> str:
+    record = (result.meta or {}).get("bellglass/execution", {})
+    return str(record.get("status") or ("refused" if result.is_error else "ok"))
+
+
+def _text(result: CallToolResult) -> str:
+    """Return the text of a result without the id of its session, which the agent keeps itself."""
+    from mcp.types import TextContent
+
+    text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+    lines = [line for line in text.split("\n") if not line.startswith("session_id: ")]
+    return "\n".join(lines).strip("\n")
