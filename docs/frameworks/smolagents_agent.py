@@ -1,0 +1,17 @@
+"""smolagents, whose adapter is not ready for mcp 2: pip install "smolagents[openai,mcp]" "mcp[ws]<2" """
+
+import os
+
+from mcp import StdioServerParameters
+from smolagents import MCPClient, OpenAIModel, ToolCallingAgent
+
+server = StdioServerParameters(command="bellglass", args=[])
+with MCPClient(server, structured_output=False) as tools:
+    for tool in tools:
+        for name, schema in tool.inputs.items():
+            # To smolagents all are required that are not marked so.
+            schema["nullable"] = name not in ("code", "command")
+    model = OpenAIModel(os.environ.get("MODEL", "gpt-5-mini"))
+    # A ToolCallingAgent and not a CodeAgent, which runs the model's code in your own process.
+    agent = ToolCallingAgent(tools=tools, model=model)
+    print(agent.run(os.environ["TASK"]))
