@@ -1,4 +1,7 @@
-"""smolagents, whose adapter is not ready for mcp 2: pip install "smolagents[openai,mcp]" "mcp[ws]<2" """
+"""smolagents, whose adapter is not ready for mcp 2.
+
+pip install "smolagents[openai,mcp]" "mcp[ws]<2"
+"""
 
 import os
 
