@@ -10,9 +10,17 @@ from itertools import islice
 from types import CodeType
 from typing import Any
 
-from bellglass.sandboxes.runner.checking import fixes, imports, likely_bugs, ruff, syntax
+from bellglass.sandboxes.runner.checking import (
+    fixes,
+    imports,
+    likely_bugs,
+    ruff,
+    syntax,
+    unclosed,
+)
 from bellglass.sandboxes.runner.checking.places import Source
 from bellglass.sandboxes.runner.checking.program import Program
+from bellglass.sandboxes.runner.checking.programs import Checker
 
 Finding = dict[str, Any]
 Lists = Iterator[tuple[str, list[Any]]]
@@ -40,7 +48,12 @@ def findings(code: str) -> Lists:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         error, compiled = _compiled(code, source)
-    yield "errors", [error] if error else []
+    errors = [error] if error else []
+    if error and error["line"] is not None:
+        never, closed = unclosed.close(code)
+        if never:
+            errors, linter = _with(never, closed, source, linter)
+    yield "errors", errors
 
     large = len(code) > MOST_CHARACTERS
     tree = None if large else _tree(code)
@@ -49,8 +62,8 @@ def findings(code: str) -> Lists:
     own_risks = program.risks() if program else []
     reports = ruff.reports(linter, RUFF_SECONDS) if linter else []
 
-    if error:
-        yield "errors", syntax.others(error, reports, source)
+    if errors:
+        yield "errors", syntax.others(errors, reports, source)
     yield "warnings", likely_bugs.merged(caught, reports, program, source)
     if compiled and compiled.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
         yield "notes", ["await outside a function works in execute_python, not in a script."]
@@ -66,6 +79,28 @@ def findings(code: str) -> Lists:
         yield "notes", ["ruff did not read it: the program is too large."]
     else:
         yield "notes", linter.notes("errors and warnings")
+
+
+def _with(
+    never: list[unclosed.Unclosed], closed: str, source: Source, linter: Checker | None
+) -> tuple[list[Finding], Checker | None]:
+    """Return what was never closed, and what the compiler says of the program that is `closed`.
+
+    Its reader is to be the new one: it too would read on within the bracket or string.
+    """
+    if linter:
+        linter.lines(0)
+        linter = ruff.start(closed)
+    errors = [
+        source.finding(place.line, place.column, place.message, fix=fixes.fix(place.message, ""))
+        for place in never
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # said of the program as it is
+        error, _ = _compiled(closed, source)
+    if error and error["line"] not in {place.line for place in never}:
+        errors.append(error)
+    return errors, linter
 
 
 def _compiled(code: str, source: Source) -> tuple[Finding | None, CodeType | None]:

@@ -12,26 +12,24 @@ from bellglass.sandboxes.runner.checking.ruff import Report
 
 _GOES_ON = re.compile(r"Expected `[,)\]}]`, found|Positional argument cannot follow keyword")
 """Said of the first word of a line, when a bracket above it is open."""
-_OPEN = re.compile(f"{_GOES_ON.pattern}|EOF")
 
 
-def others(first: dict[str, Any], reports: Iterable[Report], source: Source) -> list[Any]:
-    """Return the errors beside `first`, which is the compiler's.
+def others(first: list[dict[str, Any]], reports: Iterable[Report], source: Source) -> list[Any]:
+    """Return the errors beside `first`: the compiler's, and what is never closed.
 
     A parser that goes on after an error may take offence at what only follows from it: of one
     line only the first error counts, and none that the line above explains.
     """
     found: list[Any] = []
-    known = {first["line"]}
+    known = {error["line"] for error in first}
     explained = set(known)
-    if "unterminated triple" in first["message"]:
+    if any("unterminated triple" in error["message"] for error in first):
         return found  # the rest of the program is text
-    unclosed = "never closed" in first["message"]
     for report in sorted(_errors(reports), key=lambda report: (report.line, report.column)):
         place = min(report.line, len(source.lines))
         while place > 1 and not source.lines[place - 1].strip():
             place -= 1  # said of the end of the file
-        if place in known or (unclosed and _OPEN.search(report.message)):
+        if place in known:
             continue
         explained.add(place)
         if _above(place, source) in explained and _follows(report):

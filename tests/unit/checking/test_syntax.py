@@ -130,9 +130,9 @@ def test_nothing_is_executed(capsys: pytest.CaptureFixture[str]) -> None:
     ("code", "places"),
     [
         ("if x\n  pass\nfor i in y\n  pass\nx = = 3\n", [(1, 5), (3, 11), (5, 5)]),
-        ("s = 'abc\nt = 2\nprint 'x'\n", [(1, 5), (3, 7)]),
-        ("foo(1, 2\nbar = 3\nprint(bar\n\ndef f():\n  return 1\n", [(1, 8), (3, 10)]),
-        ("class A:\n  def f(self)\n    pass\n\nx = [1, 2\n", [(2, 14), (5, 10)]),
+        ("s = 'abc\nt = 2\nprint 'x'\n", [(1, 5), (3, 1)]),
+        ("foo(1, 2\nbar = 3\nprint(bar\n\ndef f():\n  return 1\n", [(1, 4), (3, 6)]),
+        ("class A:\n  def f(self)\n    pass\n\nx = [1, 2\n", [(2, 14), (5, 5)]),
         ("return 1\nbreak\ndef f(a, a): pass\n", [(1, 1), (2, 1), (3, 10)]),
         ('x = """abc\ny = = 1\n', [(1, 5)]),
     ],
