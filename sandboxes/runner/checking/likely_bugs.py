@@ -59,7 +59,7 @@ def merged(
         found[warning.lineno, code] = source.finding(warning.lineno, None, message, fix=fix)
     if program is not None:
         for node, message, code in (
-            *mistakes.find(program.tree),
+            *mistakes.find(program.nodes),
             *((node, message, "") for node, message in calls.find(program.tree, program.uses)),
         ):
             line, offset = getattr(node, "lineno", 1), getattr(node, "col_offset", 0)

@@ -22,9 +22,9 @@ _LEAVING = {
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def find(tree: ast.Module) -> Iterator[Mistake]:
-    """Return what is wrong."""
-    for node in ast.walk(tree):
+def find(nodes: list[ast.AST]) -> Iterator[Mistake]:
+    """Return what is wrong in a program of `nodes`."""
+    for node in nodes:
         for field in ("body", "orelse", "finalbody"):
             block = getattr(node, field, None)
             if isinstance(block, list):

@@ -14,11 +14,11 @@ from bellglass.sandboxes.runner.checking.places import Source
 
 
 class Program:
-    """Reads `tree` once, for all that is asked about it."""
+    """Reads `tree` once, for all that is asked about it. `nodes` are all of it."""
 
-    def __init__(self, tree: ast.Module, source: Source) -> None:
+    def __init__(self, tree: ast.Module, nodes: list[ast.AST], source: Source) -> None:
         self.tree = tree
-        self.nodes = list(ast.walk(tree))
+        self.nodes = nodes
         self._source = source
         self._names = Names()
         self.uses = scopes.read(tree)
@@ -26,7 +26,7 @@ class Program:
 
     def risks(self) -> list[dict[str, Any]]:
         """Return our own findings."""
-        found = risks.find(self.tree, self.uses, self._names)
+        found = risks.find(self.nodes, self.uses, self._names)
         # After the risks, which are asked from the inside out: what they found out is known now.
         self.imported = imports.find(self.nodes, self.uses, self._names)
         for risk in found:

@@ -57,8 +57,9 @@ def findings(code: str) -> Lists:
 
     large = len(code) > MOST_CHARACTERS
     tree = None if large else _tree(code)
-    large = large or (tree is not None and any(islice(ast.walk(tree), MOST_NODES, None)))
-    program = None if large or tree is None else Program(tree, source)
+    nodes = list(islice(ast.walk(tree), MOST_NODES + 1)) if tree else []
+    large = large or len(nodes) > MOST_NODES
+    program = None if large or tree is None else Program(tree, nodes, source)
     own_risks = program.risks() if program else []
     reports = ruff.reports(linter, RUFF_SECONDS) if linter else []
 

@@ -27,11 +27,11 @@ _EXCEPTIONS = ("Error", "Exception", "Timeout", "Warning")
 
 
 def find(
-    tree: ast.Module, uses: list[tuple[ast.expr, Scope]], names: Names
+    nodes: list[ast.AST], uses: list[tuple[ast.expr, Scope]], names: Names
 ) -> list[dict[str, Any]]:
-    """Return the risky operations in `tree`, whose `uses` of names are given, by line."""
+    """Return the risky operations in a program of `nodes`, by line, from its `uses` of names."""
     called = {id(node.func) for node, _ in uses if isinstance(node, ast.Call)}
-    finder = _Finder(tree, called, names)
+    finder = _Finder(nodes, called, names)
     # From the inside out, so that every answer builds on ready ones.
     for node, scope in reversed(uses):
         for kind, reason in finder.risks(node, scope):
@@ -40,14 +40,14 @@ def find(
 
 
 class _Finder:
-    def __init__(self, tree: ast.Module, called: set[int], names: Names) -> None:
+    def __init__(self, nodes: list[ast.AST], called: set[int], names: Names) -> None:
         self.found: dict[tuple[int, str, str], dict[str, Any]] = {}
         self._names = names
         self._called = called
         self._own = set()
         """Functions that the program itself defines."""
         self._modules = {"builtins"}
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 self._own.add(node.name)
             elif isinstance(node, ast.Import):
