@@ -7,8 +7,9 @@ HTTP client come through as they are.
 from __future__ import annotations
 
 import re
+import traceback
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 from bellglass.sandboxes.execution import clean
 
@@ -23,11 +24,13 @@ Kind = Literal[
     "request",
     "timeout",
     "old",
+    "foreign",
     "unknown",
 ]
 
 ADVICE: dict[Kind, str] = {
-    "gone": "The sandbox has ended: its lease ran out, or somebody killed it.",
+    "gone": "The sandbox has ended: its lease ran out, it ran for as long as the plan allows, or "
+    "somebody killed it.",
     "changing": "The sandbox is just being paused or resumed. Try again in a few seconds.",
     "unreachable": "The engine cannot be reached. Check BELLGLASS_E2B_DOMAIN, _API_URL and "
     "_SANDBOX_URL, and the network of this machine.",
@@ -42,6 +45,7 @@ ADVICE: dict[Kind, str] = {
     "timeout": "The engine did not answer in time. Try again.",
     "old": "The engine seems to speak only version 1 of E2B's API. Install the SDK for it: "
     'pip install "e2b==2.50.0" "e2b-code-interpreter==2.10.0".',
+    "foreign": "What answers does not speak E2B's API. Check BELLGLASS_E2B_API_URL and _DOMAIN.",
     "unknown": "Try again; if it stays, ask who runs the engine.",
 }
 """What to do, by kind."""
@@ -72,6 +76,7 @@ _BY_NAME: dict[str, Kind] = {
     "TimeoutError": "timeout",
     "ConnectionError": "unreachable",
     "OSError": "unreachable",
+    "JSONDecodeError": "foreign",
 }
 
 _BY_STATUS: dict[int, Kind] = {
@@ -114,13 +119,26 @@ def kind_of(exc: Exception) -> Kind:
         if cls.__name__ in _BY_NAME:
             kind = _BY_NAME[cls.__name__]
             break
-    status = getattr(exc, "status_code", None)
-    if kind in ("unknown", "rate") and isinstance(status, int):
-        kind = _BY_STATUS.get(status, kind)
+    if kind in ("unknown", "rate", "foreign"):
+        kind = _BY_STATUS.get(_status(exc), kind)
     text = str(exc)
     if kind == "rate" and _QUOTA.search(text):
         kind = "quota"
     return kind
+
+
+def _status(exc: Exception) -> int:
+    """Return the HTTP status behind an exception, or 0.
+
+    The SDK reads a refusal as JSON before it looks at its status. Gateways, and servers that do not
+    know a path, refuse in other words; then the answer is only in the frames of the exception.
+    """
+    holders: list[Any] = [exc]
+    if isinstance(exc, ValueError):
+        frames = traceback.walk_tb(exc.__traceback__)
+        holders += [frame.f_locals.get("response") for frame, _ in frames]
+    statuses = [getattr(holder, "status_code", None) for holder in holders]
+    return next((status for status in statuses if isinstance(status, int)), 0)
 
 
 def _words(exc: Exception, secrets: tuple[str, ...]) -> str:

@@ -42,10 +42,20 @@ class Lease:
                 await self.renew()
             except E2BError as exc:
                 if exc.kind == "gone" and self._running_since is not None:
+                    if await self._paused_by_others():
+                        await anyio.sleep(1)
+                        continue
                     self.lost = exc
                     return
                 logger.warning("E2B: %s", exc)
                 await anyio.sleep(self.seconds / 12)  # eight times before it runs out
+
+    async def _paused_by_others(self) -> bool:
+        """Tell if the sandbox sleeps: who listens to it wakes it. An engine calls that gone too."""
+        try:
+            return await self._machine.state() == "paused"
+        except E2BError:
+            return False
 
     async def ensure(self) -> None:
         """Make sure that at least half of it is left, for a call that begins now."""
@@ -75,6 +85,7 @@ class Lease:
 
     def resumed(self) -> None:
         """The sandbox runs again, with a new lease."""
+        self._used = self.used_seconds
         self._running_since = time.monotonic()
         self._until = time.monotonic() + self.seconds
         self._tell()

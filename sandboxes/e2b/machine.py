@@ -183,9 +183,13 @@ class Machine:
 
 
 def _told_apart(exc: E2BError, what: str, endpoint: Endpoint) -> E2BError:
-    """Tell a template that is not there from an engine that does not know the request."""
-    if exc.kind != "gone":
-        return exc
-    if "template" in str(exc).lower():
+    """Tell a template that is not there from an engine that does not know the request.
+
+    E2B's own servers, before version 2, refuse it with 400 and "method not allowed".
+    """
+    text = str(exc).lower()
+    if exc.kind == "gone" and "template" in text:
         return E2BError("request", what, f"there is no template {endpoint.template!r}")
-    return E2BError("old", what, "it does not know the request, 404")
+    if exc.kind == "gone" or (exc.kind == "request" and "method not allowed" in text):
+        return E2BError("old", what, "it does not know the request")
+    return exc

@@ -97,7 +97,12 @@ async def _all_of_ours(client: Any, secrets: tuple[str, ...]) -> list[Any]:
 
 async def _page(pages: Any, secrets: tuple[str, ...]) -> Any:
     what = "list sandboxes"
-    return await bounded(what, pages.next_items, seconds=REQUEST_SECONDS, secrets=secrets)
+    try:
+        return await bounded(what, pages.next_items, seconds=REQUEST_SECONDS, secrets=secrets)
+    except E2BError as exc:
+        if exc.kind in ("gone", "old"):  # a list that is not there is none of E2B's
+            raise E2BError("foreign", what, "it does not know the request") from None
+        raise
 
 
 def _left_over(info: Any, owner: Owner, live: Collection[str]) -> bool:

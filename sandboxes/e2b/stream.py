@@ -129,6 +129,7 @@ class CommandStream(ByteStream):
         state = await self._machine.state()
         if state == "paused":  # by somebody else
             await self._machine.resume(self._lease.seconds)
+            self._lease.resumed()
         elif state != "running":
             raise E2BError("gone", "go on with the session")
         await self._attach()
@@ -201,12 +202,23 @@ class CommandStream(ByteStream):
                     raise BrokenResourceError(self._reason)
                 if self._asleep:
                     await self._wake()
-                await self._lease.ensure()
-                for line in self._lines.encoded(item):
-                    await self._machine.send(self._pid, line)
+                lines = self._lines.encoded(item)
+                try:
+                    await self._deliver(lines)
+                except E2BError as exc:
+                    if exc.kind != "gone" or await self._machine.state() != "paused":
+                        raise
+                    await self._mended()
+                    await self._deliver(lines)
             except E2BError as exc:
                 self._reason = f"The sandbox cannot be reached: {exc}"
                 raise BrokenResourceError(self._reason) from None
+
+    async def _deliver(self, lines: list[bytes]) -> None:
+        """Write lines to the command. What has been written already does no harm."""
+        await self._lease.ensure()
+        for line in lines:
+            await self._machine.send(self._pid, line)
 
     async def sleep(self) -> bool:
         """Pause the machine until the next `send`; tell if it sleeps."""

@@ -1,7 +1,9 @@
-"""The REST interface of the control plane."""
+"""The REST interface of the control plane, after spec/openapi.yml of e2b-dev/infra."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
@@ -45,10 +47,27 @@ class Control:
             route(one + "/connect", "POST", self._connect),
             route("/v2/sandboxes", "GET", self._list),
         ]
-        if not self._engine.old:
-            routes.append(route("/v2/sandboxes", "POST", self._create))
-            routes.append(route("/v2" + one + "/connect", "POST", self._connect))
+        if self._engine.old:
+            return [*routes, *self._not_there(self._engine.old)]
+        routes.append(route("/v2/sandboxes", "POST", self._create))
+        routes.append(route("/v2" + one + "/connect", "POST", self._connect))
         return routes
+
+    def _not_there(self, kind: str) -> list[Route]:
+        """Answer requests that came with version 2 as engines do that do not know them."""
+
+        async def create(request: Request) -> Response:
+            if kind == "e2b":  # the path has a GET, and a validator is asked before the router
+                return refused(400, "validation error: method not allowed")
+            return Response("Method Not Allowed", int(kind))
+
+        async def connect(request: Request) -> Response:
+            return refused(404, "validation error: no matching operation was found")
+
+        return [
+            Route("/v2/sandboxes", create, methods=["POST"]),
+            Route("/v2/sandboxes/{id}/connect", connect, methods=["POST"]),
+        ]
 
     def _machine(self, request: Request) -> Machine | None:
         return self._engine.machines.get(request.path_params["id"])
@@ -57,9 +76,13 @@ class Control:
         body = await request.json()
         if body["templateID"] not in TEMPLATES:
             return refused(404, f"template '{body['templateID']}' not found")
+        if refusal := self._too_long(body.get("timeout", 15)):
+            return refusal
         if len(self._engine.machines) >= self._engine.most:
             text = "you have reached the maximum number of concurrent E2B sandboxes"
             return refused(429, f"{text} ({self._engine.most})")
+        if request.url.path.startswith("/v2"):
+            body["secure"] = True  # version 2 knows nothing else
         machine = self._engine.create(body, request.headers.get("idempotency-key"))
         return JSONResponse({} if self._engine.nonsense else machine.described(), 201)
 
@@ -78,16 +101,27 @@ class Control:
         machine = self._machine(request)
         if machine is None or machine.state != "running":
             return _gone(request)
+        if machine.age > self._engine.longest:
+            return refused(400, "Max instance length exceeded")
         machine.ends = 0
         machine.resume((await request.json())["timeout"])
         return Response(status_code=204)
+
+    def _too_long(self, timeout: float) -> Response | None:
+        if timeout <= 0:
+            return refused(400, "Timeout must be greater than 0")
+        if timeout > self._engine.longest:
+            hours = self._engine.longest // 3600
+            return refused(400, f"Timeout cannot be greater than {hours} hours")
+        return None
 
     async def _pause(self, request: Request) -> Response:
         machine = self._machine(request)
         if machine is None:
             return _gone(request)
         if machine.state == "paused":
-            return refused(409, f"sandbox '{machine.id}' is already paused")
+            text = f"Error pausing sandbox - sandbox '{machine.id}' is already paused"
+            return refused(409, text)
         machine.pause()
         return Response(status_code=204)
 
@@ -95,8 +129,11 @@ class Control:
         machine = self._machine(request)
         if machine is None:
             return _gone(request)
+        timeout = (await request.json())["timeout"]
+        if refusal := self._too_long(timeout):
+            return refusal
         status = 201 if machine.state == "paused" else 200
-        await self._engine.resume(machine, (await request.json())["timeout"])
+        await self._engine.resume(machine, timeout)
         return JSONResponse(machine.described(), status)
 
     async def _list(self, request: Request) -> Response:
@@ -105,16 +142,44 @@ class Control:
         pairs = parse_qsl(query.get("metadata", ""))
         wanted = {unquote(name): unquote(value) for name, value in pairs}
         states = query.get("state", "running,paused").split(",")
+        limit = int(query.get("limit", 100))
+        try:
+            before = _cursor(query.get("nextToken"))
+        except ValueError:
+            return refused(400, "Invalid next token")
+        if not 1 <= limit <= 100:
+            return refused(400, "validation error: limit")
         found = [
-            machine.detailed()
+            machine
             for machine in self._engine.machines.values()
             if self._engine.ignores_filter
             or (machine.state in states and wanted.items() <= machine.metadata.items())
         ]
-        start, limit = int(query.get("nextToken", 0)), int(query.get("limit", 100))
-        more = {"x-next-token": str(start + limit)} if len(found) > start + limit else None
-        page: list[dict[str, Any]] = found[start : start + limit]
+        # The newest first. The token is a place in that order, and stays one when machines go.
+        found.sort(key=_place, reverse=True)
+        if before is not None:
+            found = [machine for machine in found if _place(machine) < before]
+        page: list[dict[str, Any]] = [machine.detailed() for machine in found[:limit]]
+        more = {"x-next-token": _token(found[limit - 1])} if len(found) > limit else None
         return JSONResponse(page, headers=more)
+
+
+def _place(machine: Machine) -> tuple[float, str]:
+    return machine.started, machine.id
+
+
+def _token(machine: Machine) -> str:
+    return base64.urlsafe_b64encode(f"{machine.started!r}__{machine.id}".encode()).decode()
+
+
+def _cursor(token: str | None) -> tuple[float, str] | None:
+    if not token:
+        return None
+    try:
+        started, _, name = base64.urlsafe_b64decode(token).decode().partition("__")
+        return float(started), name
+    except (binascii.Error, UnicodeDecodeError) as exc:
+        raise ValueError(token) from exc
 
 
 def _gone(request: Request) -> JSONResponse:

@@ -26,17 +26,23 @@ TEMPLATES = ("code-interpreter-v1", "base")
 class Machine:
     """What passes for a virtual machine: a directory, and commands."""
 
-    def __init__(self, request: dict[str, Any]) -> None:
+    def __init__(self, request: dict[str, Any], longest: float) -> None:
         self.id = "i" + secrets.token_hex(10)
-        self.token = "envd_" + secrets.token_hex(16)
+        self.token = "envd_" + secrets.token_hex(16) if request.get("secure") else None
         self.request = request
         self.metadata: dict[str, str] = request.get("metadata") or {}
         self.domain: str | None = None
         self.state = "running"
         self.started = time.time()
-        self.ends = self.started + request.get("timeout", 15)
+        self.longest = longest
+        self.ends = min(self.started + request.get("timeout", 15), self.started + longest)
         self.commands: dict[int, Command] = {}
         self.home = tempfile.mkdtemp(prefix="e2b-double-")
+
+    @property
+    def age(self) -> float:
+        """Seconds since it was made, or resumed."""
+        return time.time() - self.started
 
     def write_profile(self, path: str, more: str) -> None:
         """Say in which directories its programs are: a login shell sets a PATH of its own."""
@@ -49,8 +55,8 @@ class Machine:
             "templateID": self.request["templateID"],
             "clientID": "double",
             "envdVersion": ENVD_VERSION,
-            "envdAccessToken": self.token,
             "domain": self.domain,
+            **({"envdAccessToken": self.token} if self.token else {}),
         }
 
     def detailed(self) -> dict[str, Any]:
@@ -82,10 +88,12 @@ class Machine:
     def resume(self, timeout: float) -> None:
         if self.state == "paused":
             self.state = "running"
+            self.started = time.time()
             self.ends = 0.0
             for command in self.commands.values():
                 command.thaw()
-        self.ends = max(self.ends, time.time() + timeout)
+        # Without a word, no later than the account lets one run at a stretch.
+        self.ends = min(max(self.ends, time.time() + timeout), self.started + self.longest)
 
 
 class Engine:
@@ -99,8 +107,10 @@ class Engine:
         """Machines that the account may have at one time."""
         self.made_by_key: dict[str, Machine] = {}
         self.made = 0
-        self.old = False
-        """Speak only version 1 of the API."""
+        self.old = ""
+        """Speak only version 1 of the API: "e2b" as E2B's own servers do, else with that status."""
+        self.longest = 86_400.0
+        """Seconds that the account lets a machine run at a stretch."""
         self.domain: str | None = None
         """Where machines are, as the engine says."""
         self.tokens: list[str] = []
@@ -111,6 +121,10 @@ class Engine:
         """Answer the request for a machine with what is none."""
         self.forgets_memory = False
         """Resume without the processes that were running."""
+        self.keepalive_seconds: float | None = None
+        """Between signs of life on a quiet stream, instead of what the client asks for."""
+        self.retains = True
+        """Tell the exit code of a command also to who connects after its end."""
         self.path = os.environ.get("PATH", "/usr/bin:/bin")
         """Of the commands that run in the machines."""
         self.profile = ""
@@ -123,9 +137,10 @@ class Engine:
     def create(self, request: dict[str, Any], key: str | None) -> Machine:
         if key is not None and key in self.made_by_key:
             return self.made_by_key[key]
-        machine = Machine(request)
+        machine = Machine(request, self.longest)
         machine.domain = self.domain
-        self.tokens.append(machine.token)
+        if machine.token:
+            self.tokens.append(machine.token)
         self.machines[machine.id] = machine
         self.made += 1
         if key is not None:

@@ -1,9 +1,15 @@
-"""The process service of envd, as Connect with JSON: what the SDK speaks to a machine."""
+"""The process service of envd, as Connect with JSON: what the SDK speaks to a machine.
+
+After `spec/process/process.proto` and `internal/services/process` of envd 0.6.13. As protobuf has
+it, a field with its default value (an exit code 0, a flag that is not set) is left out.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import os
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -43,18 +49,19 @@ class Envd:
             route("SendInput", self._send_input),
             route("SendSignal", self._send_signal),
             route("List", self._list),
-            Route("/health", self._guarded(self._health), methods=["GET"]),
+            # Without a token: it tells nothing.
+            Route("/health", self._guarded(self._health, secured=False), methods=["GET"]),
         ]
 
-    def _guarded(self, handler: Any) -> Any:
+    def _guarded(self, handler: Any, *, secured: bool = True) -> Any:
         async def guarded(request: Request) -> Response:
             name = request.headers.get("e2b-sandbox-id", "")
             machine = self._engine.machines.get(name)
             if machine is None or machine.state != "running":
                 body = {"sandboxId": name, "message": "The sandbox was not found", "code": 502}
                 return JSONResponse(body, 502)
-            if request.headers.get("x-access-token") != machine.token:
-                return refused(401, "unauthorized")
+            if secured and machine.token not in (None, request.headers.get("x-access-token")):
+                return refused(401, "unauthorized access, please provide a valid access token")
             response: Response = await handler(request, machine)
             return response
 
@@ -67,70 +74,104 @@ class Envd:
         message = _message(await request.body())
         config = message["process"]
         user = base64.b64decode(request.headers.get("authorization", "")[6:]).decode()
+        user = user.rpartition(":")[0] or "user"
+        if user not in ("root", "user"):
+            return _refused("unauthenticated", f"invalid username: '{user}'")
+        cwd = config.get("cwd") or machine.home
+        if not await asyncio.to_thread(os.path.isdir, cwd):
+            return _refused("invalid_argument", f"cwd '{cwd}' does not exist")
         machine.write_profile(self._engine.path, self._engine.profile)
-        environment = {"HOME": machine.home, "USER": user.rstrip(":"), "PATH": self._engine.path}
-        environment |= config.get("envs") or {}
-        argv = [config["cmd"], *config["args"]]
-        command = await Command.start(argv, environment, config.get("cwd") or machine.home)
+        environment = {"PATH": self._engine.path, "HOME": machine.home}
+        environment |= {"USER": user, "LOGNAME": user, **(config.get("envs") or {})}
+        argv = [config["cmd"], *config.get("args", ())]
+        # To envd a command without the field has a stdin: it is older than the field.
+        command = await Command.start(argv, environment, cwd, stdin=message.get("stdin", True))
         machine.commands[command.pid] = command
-        return _streamed(command, command.subscribe())
+        command.end_after(int(request.headers.get("connect-timeout-ms", 0)) / 1000)
+        return self._streamed(command, command.subscribe(), request)
 
     async def _connect(self, request: Request, machine: Machine) -> Response:
-        command = self._command(machine, _message(await request.body()))
-        if command is None:
-            error = {"error": {"code": "not_found", "message": "process not found"}}
-            return Response(_envelope(error, 2), media_type="application/connect+json")
-        return _streamed(command, command.subscribe())
+        pid = _message(await request.body())["process"]["pid"]
+        command = machine.commands.get(pid)
+        if command is None or (command.exit_code is not None and not self._engine.retains):
+            return _refused("not_found", f"process with pid {pid} not found")
+        return self._streamed(command, command.subscribe(), request)
 
     async def _send_input(self, request: Request, machine: Machine) -> Response:
         message = await request.json()
         command = self._command(machine, message)
         if command is None:
-            return JSONResponse({"code": "not_found", "message": "process not found"}, 404)
-        await command.write(base64.b64decode(message["input"]["stdin"]))
+            return _no_process(message)
+        try:
+            await command.write(base64.b64decode(message["input"]["stdin"]))
+        except OSError as exc:
+            text = f"error writing to stdin: error writing to stdin of process: {exc}"
+            return JSONResponse({"code": "internal", "message": text}, 500)
         return JSONResponse({})
 
     async def _send_signal(self, request: Request, machine: Machine) -> Response:
         message = await request.json()
         command = self._command(machine, message)
         if command is None:
-            return JSONResponse({"code": "not_found", "message": "process not found"}, 404)
+            return _no_process(message)
         command.signal(_SIGNALS[message["signal"]])
         return JSONResponse({})
 
     async def _list(self, request: Request, machine: Machine) -> Response:
-        running = [{"pid": pid, "config": {}} for pid in machine.commands]
-        return JSONResponse({"processes": running})
+        running = [
+            {"pid": pid, "config": {"cmd": "/bin/bash"}}
+            for pid, command in machine.commands.items()
+            if command.exit_code is None
+        ]
+        return JSONResponse({"processes": running} if running else {})
+
+    def _streamed(self, command: Command, subscriber: Subscriber, request: Request) -> Response:
+        asked = float(request.headers.get("keepalive-ping-interval", 90))
+        keepalive = self._engine.keepalive_seconds or asked
+
+        async def events() -> AsyncIterator[bytes]:
+            yield _envelope({"event": {"start": {"pid": command.pid}}})
+            async for event in command.events(subscriber, keepalive):
+                match event:
+                    case (name, data):
+                        encoded = base64.b64encode(data).decode()
+                        yield _envelope({"event": {"data": {name: encoded}}})
+                    case int():
+                        yield _envelope({"event": {"end": _end(event)}})
+                        yield _envelope({}, 2)
+                    case "quiet":
+                        yield _envelope({"event": {"keepalive": {}}})
+                    case None:
+                        raise Cut
+
+        return StreamingResponse(events(), media_type="application/connect+json")
 
     def _command(self, machine: Machine, message: dict[str, Any]) -> Command | None:
         command = machine.commands.get(message["process"]["pid"])
         return None if command is None or command.exit_code is not None else command
 
 
-def _streamed(command: Command, subscriber: Subscriber) -> Response:
-    async def events() -> AsyncIterator[bytes]:
-        yield _envelope({"event": {"start": {"pid": command.pid}}})
-        async for event in command.events(subscriber):
-            match event:
-                case (name, data):
-                    encoded = base64.b64encode(data).decode()
-                    yield _envelope({"event": {"data": {name: encoded}}})
-                case int():
-                    yield _envelope({"event": {"end": _end(event)}})
-                    yield _envelope({}, 2)
-                case None:
-                    raise Cut
+def _no_process(message: dict[str, Any]) -> Response:
+    text = f"process with pid {message['process']['pid']} not found"
+    return JSONResponse({"code": "not_found", "message": text}, 404)
 
-    return StreamingResponse(events(), media_type="application/connect+json")
+
+def _refused(code: str, message: str) -> Response:
+    """Refuse a request for a stream: the answer is a stream of nothing but its end."""
+    error = {"error": {"code": code, "message": message}}
+    return Response(_envelope(error, 2), media_type="application/connect+json")
 
 
 def _end(code: int) -> dict[str, Any]:
+    """Return the end of a command in the words of Go."""
     if code < 0:
-        return {"exitCode": -1, "exited": False, "status": f"signal: {-code}", "error": "killed"}
-    status: dict[str, Any] = {"exited": True, "status": f"exit status {code}"}
-    if code:
-        status |= {"exitCode": code, "error": f"exit status {code}"}
-    return status
+        name = signal.strsignal(-code)
+        status = f"signal: {(name or str(-code)).lower()}"
+        return {"exitCode": -1, "status": status, "error": status}
+    status = f"exit status {code}"
+    return {"exited": True, "status": status} | (
+        {"exitCode": code, "error": status} if code else {}
+    )
 
 
 def _message(envelope: bytes) -> dict[str, Any]:

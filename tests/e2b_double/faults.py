@@ -17,6 +17,9 @@ class Fault:
     """Answer this instead of doing it; 0 does it."""
 
     message: str = "fault on demand"
+    body: str = ""
+    """Of the answer, instead of `message` as the engine would say it."""
+
     headers: dict[str, str] = field(default_factory=dict)
     times: int = 1
 

@@ -38,6 +38,10 @@ class Subscriber:
         """(stream, data), the exit code, or None: the connection is cut."""
 
 
+Event = tuple[str, bytes] | int | str | None
+"""The same, or "quiet": nothing has happened for a while."""
+
+
 class Command:
     """A running command. Output that nobody listens to is dropped, as envd does."""
 
@@ -51,29 +55,44 @@ class Command:
         self._task = asyncio.create_task(self._run())
 
     @classmethod
-    async def start(cls, argv: list[str], environment: dict[str, str], cwd: str) -> Command:
+    async def start(
+        cls, argv: list[str], environment: dict[str, str], cwd: str, *, stdin: bool = True
+    ) -> Command:
         process = await asyncio.create_subprocess_exec(
             *wrapper(),
             *argv,
             env=environment,
             cwd=cwd,
-            stdin=asyncio.subprocess.PIPE,
+            stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
         return cls(process)
 
+    def end_after(self, seconds: float) -> None:
+        """End the command, but not what it has started, after a time; 0: never."""
+        if seconds:
+            loop = asyncio.get_running_loop()
+            loop.call_later(seconds, self.signal, signal.SIGKILL)
+
     def subscribe(self) -> Subscriber:
         subscriber = Subscriber()
-        self._subscribers.append(subscriber)
+        if self.exit_code is None:
+            self._subscribers.append(subscriber)
+        else:
+            subscriber.queue.put_nowait(self.exit_code)
         return subscriber
 
-    async def events(self, subscriber: Subscriber) -> AsyncIterator[tuple[str, bytes] | int | None]:
-        """Yield output, and the exit code at the end."""
+    async def events(self, subscriber: Subscriber, keepalive: float) -> AsyncIterator[Event]:
+        """Yield output, a sign of life where there is none, and the exit code at the end."""
         try:
             while True:
-                event = await subscriber.queue.get()
+                try:
+                    event = await asyncio.wait_for(subscriber.queue.get(), keepalive)
+                except TimeoutError:
+                    yield "quiet"
+                    continue
                 yield event
                 if not isinstance(event, tuple):
                     return
@@ -82,7 +101,8 @@ class Command:
                 self._subscribers.remove(subscriber)
 
     async def write(self, data: bytes) -> None:
-        assert self.process.stdin is not None
+        if self.process.stdin is None:
+            raise OSError("stdin not enabled or closed")
         async with self._writing:
             self.process.stdin.write(data)
             await self.process.stdin.drain()
@@ -114,7 +134,8 @@ class Command:
         await self._task
 
     def signal(self, number: int) -> None:
-        _signal(self.pid, number)
+        if self.exit_code is None:
+            _signal(self.pid, number)
 
     def _tree(self) -> list[int]:
         """Return the processes below this one, and itself at the end."""

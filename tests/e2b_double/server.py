@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.responses import Response
 
 from e2b_double.control import Control, refused
 from e2b_double.engine import Engine
@@ -27,7 +28,7 @@ WARNING = "This is a double of E2B for tests. IT IS NO SANDBOX: it runs code on 
 class Double:
     """A running double; `engine` is its state, to look at and to meddle with."""
 
-    def __init__(self, *, old: bool = False) -> None:
+    def __init__(self, *, old: str = "") -> None:
         self.engine = Engine()
         self.engine.old = old
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -103,7 +104,9 @@ class _Faulty:
         if fault is not None:
             await asyncio.sleep(fault.delay)
             if fault.status:
-                answer = refused(fault.status, fault.message, fault.headers)
+                answer: Response = refused(fault.status, fault.message, fault.headers)
+                if fault.body:
+                    answer = Response(fault.body, fault.status, fault.headers)
                 await answer(scope, receive, send)
                 return
 

@@ -56,7 +56,7 @@ def test_doctor_says_that_a_key_is_wrong(double: Double, tmp_path: Path) -> None
 
 
 def test_check_names_the_sdk_for_an_old_engine() -> None:
-    with Double(old=True) as double:
+    with Double(old="e2b") as double:
         done = run(double, "check", "e2b")
 
     assert done.returncode == 1

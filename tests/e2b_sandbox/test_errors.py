@@ -23,7 +23,7 @@ from e2b_code_interpreter import (
     TimeoutException,
 )
 from e2b_double import KEY, Double, Fault
-from e2b_sandbox.support import LIMITS, python, session_on
+from e2b_sandbox.support import LIMITS, on, python, session_on
 
 from bellglass.sandboxes.e2b import E2BSandbox
 from bellglass.sandboxes.e2b.errors import ADVICE, Kind, from_exception, kind_of
@@ -143,11 +143,30 @@ def on_nothing() -> E2BSandbox:
     return E2BSandbox(LIMITS, key=KEY, api_url=nowhere, sandbox_url=nowhere)
 
 
-async def test_an_old_engine_is_recognised_and_the_sdk_for_it_named() -> None:
-    with Double(old=True) as double:
+@pytest.mark.parametrize("old", ["e2b", "404", "405"])
+async def test_an_old_engine_is_recognised_and_the_sdk_for_it_named(old: str) -> None:
+    with Double(old=old) as double:
         async with session_on(double) as session:
             with pytest.raises(SandboxUnavailable, match=r'"e2b==2\.50\.0"'):
                 await python(session, "1")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "expected"),
+    [
+        (401, "<html>no</html>", "E2B_API_KEY"),
+        (404, "404 page not found", "BELLGLASS_E2B_API_URL"),
+        (503, "<html>no backend</html>", "no room"),
+        (200, "<html>welcome</html>", "does not speak E2B's API"),
+    ],
+)
+async def test_what_is_not_said_in_json_is_understood(
+    double: Double, status: int, body: str, expected: str
+) -> None:
+    fault = Fault("GET /v2/sandboxes", status=status, body=body, times=9)
+    double.engine.faults.add(fault)
+    with pytest.raises(SandboxUnavailable, match=expected):
+        await on(double).start()
 
 
 async def test_an_engine_that_answers_nonsense_is_told(double: Double) -> None:

@@ -49,6 +49,7 @@ async def test_the_key_and_the_tokens_of_machines_are_nowhere(
         told += [caplog.text, repr(sandbox.endpoint), str(findings), str(sandbox.facts())]
         told += [str(session.facts()), str(machine.request)]
 
+    assert machine.token
     for text in told:
         for secret in (KEY, machine.token, "an-other-secret"):
             assert secret not in text

@@ -1,0 +1,119 @@
+"""What E2B's own servers do that a double could leave out: their sources say so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from e2b_code_interpreter import CommandExitException, InvalidArgumentException, NotFoundException
+from e2b_double import Fault
+from e2b_sandbox.support import on, python, session_on, until
+
+if TYPE_CHECKING:
+    from e2b_double import Double
+
+RENEW = "POST /sandboxes/*/timeout"
+RESUME = "POST /v2/sandboxes/*/connect"
+
+
+async def test_signs_of_life_on_a_quiet_stream_are_no_output(double: Double) -> None:
+    double.engine.keepalive_seconds = 0.05
+    async with session_on(double) as session:
+        execution = await python(session, "import time\ntime.sleep(0.5)\nprint('x' * 100)")
+        after = await python(session, "6 * 7")
+
+    assert execution.stdout.text == "x" * 100 + "\n"
+    assert after.value == "42"
+
+
+@pytest.mark.parametrize("retains", [True, False])
+async def test_a_relay_that_ended_while_nobody_listened_is_told(
+    double: Double, retains: bool
+) -> None:
+    double.engine.retains = retains
+    async with session_on(double) as session:
+        await python(session, "x = 1")
+        [machine] = double.engine.machines.values()
+        [command] = machine.commands.values()
+        double.call(command.cut)
+        double.do(command.kill())
+        with anyio.fail_after(15):
+            after = await python(session, "'x' in globals()")
+
+    assert "lost" in (after.status, after.state)
+
+
+async def test_a_sandbox_that_ran_for_as_long_as_the_plan_allows_is_told(double: Double) -> None:
+    double.engine.longest = 4.0
+    async with session_on(double, lease_seconds=3) as session:
+        await python(session, "x = 1")
+        execution = await python(session, "import time\ntime.sleep(20)", timeout=30)
+        fresh = await python(session, "6 * 7")
+
+    assert execution.status == "lost"
+    assert "as long as the plan allows" in execution.notices[0]
+    assert fresh.value == "42"
+
+
+async def test_a_renewal_while_the_sandbox_is_being_paused_is_made_again(double: Double) -> None:
+    double.engine.faults.add(Fault(RENEW, status=409, message="is being paused", times=2))
+    async with session_on(double, lease_seconds=3) as session:
+        await python(session, "x = 1")
+        await until(lambda: double.engine.faults.count(RENEW) > 2)
+        assert (await python(session, "x")).value == "1"
+
+    assert double.engine.made == 1
+
+
+async def test_a_renewal_of_one_that_somebody_paused_does_not_end_the_session(
+    double: Double,
+) -> None:
+    # The proxy in front of a machine may keep a connection open over the pause.
+    async with session_on(double, lease_seconds=3) as session:
+        await python(session, "x = 41")
+        await python(session, "x")  # the copy of the variables is made by now
+        [machine] = double.engine.machines.values()
+        # Unlike a machine's, the clock of the double's processes goes on while they sleep.
+        double.engine.faults.add(Fault(RESUME, delay=3))
+        double.call(machine.pause)
+        await until(lambda: double.engine.faults.count(RENEW) >= 1, 10)
+        assert machine.state == "paused"
+        after = await python(session, "x + 1")
+
+    assert after.value == "42"
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_resumption_in_conflict_is_tried_again(double: Double, times: int) -> None:
+    async with session_on(double) as session:
+        await python(session, "x = 41")
+        [machine] = double.engine.machines.values()
+        text = f"Sandbox {machine.id} is changing its state"
+        double.engine.faults.add(Fault(RESUME, status=409, message=text, times=times))
+        double.call(machine.pause)
+        after = await python(session, "x + 1")
+
+    assert after.value == "42"
+    assert double.engine.made == 1
+
+
+async def test_the_double_refuses_as_envd_does(double: Double) -> None:
+    sandbox = on(double)
+    client = await sandbox._sdk()
+    machine = await client.create(template="base", timeout=60)
+    commands = machine.commands
+    with pytest.raises(InvalidArgumentException, match="does not exist"):
+        await commands.run("true", cwd="/nowhere")
+    with pytest.raises(NotFoundException, match="not found"):
+        await commands.connect(999_999)
+    sleeper = await commands.run("sleep 60", background=True)
+    assert await sleeper.kill()
+    with pytest.raises(CommandExitException) as ended:
+        await sleeper.wait()
+    assert (ended.value.exit_code, ended.value.error) == (-1, "signal: killed")
+    handle = await commands.run("cat", background=True)
+    result = await handle.wait()
+    assert result.exit_code == 0  # it has no stdin that was not asked for
+    await machine.kill()
+    await sandbox.aclose()
