@@ -6,7 +6,7 @@ It is one resource for every tool that names it, made here of its parts. See doc
 import base64
 import hashlib
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from mcp.server.apps import APP_MIME_TYPE, Apps
 from mcp.server.mcpserver.resources import FunctionResource
@@ -57,14 +57,14 @@ def view_extension() -> Apps:
 @cache
 def page() -> str:
     """Return the page. Its own policy lets nothing run or apply but what it came with."""
-    parts = files(__package__)
-    style = parts.joinpath("view.css").read_text("utf-8")
-    script = "".join(parts.joinpath(name).read_text("utf-8") for name in SCRIPTS)
+    folder = Path(__file__).parent
+    style = (folder / "view.css").read_text("utf-8")
+    script = "\n".join((folder / name).read_text("utf-8") for name in SCRIPTS)
     policy = (
         f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    frame = parts.joinpath("page.html").read_text("utf-8")
+    frame = (folder / "page.html").read_text("utf-8")
     return frame.replace("[policy]", policy).replace("[style]", style).replace("[script]", script)
 
 

@@ -60,4 +60,3 @@ function tree(value, depth = 0) {
   return folded(summary, depth < 2, node("ul", { class: "tree" }, entries.map(([key, item]) =>
     node("li", {}, plain(`${key}: `), tree(item, depth + 1)))));
 }
-

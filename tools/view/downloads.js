@@ -51,4 +51,3 @@ async function wholeFile(uri, name) {
 }
 
 const fromBase64 = (text) => Uint8Array.from(atob(text ?? ""), (letter) => letter.charCodeAt(0));
-

@@ -80,10 +80,15 @@ function outcome(result, record, report, displays) {
     stderr ? terminal(stderr, "stderr") : null,
     displays.map(display),
     blocks.filter((block) => block.type === "image").map(picture),
-    notes.filter((line) => line !== record.error?.hint).map(note),
+    notes.filter((line) => !toldElsewhere(line, record)).map(note),
     fileList(blocks, record),
     network(record.network ?? []),
   ];
+}
+
+/** Whether the page has it in a form of its own. */
+function toldElsewhere(line, record) {
+  return line === record.error?.hint || (line.startsWith("Files: ") && record.changed);
 }
 
 function exception(error) {
@@ -120,4 +125,3 @@ function network(requests) {
       node("li", { class: allowed ? null : "error" }, plain(`${name}:${port}`),
         node("small", {}, allowed ? bytes(size) : plain(`refused: ${reason}`))))));
 }
-

@@ -56,4 +56,3 @@ host.connect = async () => {
   host.context = hostContext ?? {};
   host.notify("ui/notifications/initialized");
 };
-

@@ -112,4 +112,3 @@ function base64(data) {
   }
   return btoa(text);
 }
-

@@ -40,4 +40,3 @@ function bytes(value) {
   const power = Math.min(3, Math.floor(Math.log10(value) / 3));
   return `${(value / 1000 ** power).toPrecision(3)} ${["", "kB", "MB", "GB"][power]}`;
 }
-

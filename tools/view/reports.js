@@ -55,4 +55,3 @@ function checkMarks(check) {
 }
 
 const note = (text) => node("p", { class: "note" }, plain(text));
-

@@ -22,7 +22,6 @@ function sections(text, record) {
 /** Take our notes and the hint off the end of `lines`. */
 function trailingNotes(lines) {
   const notes = [];
-  while (/^(Note|Hint): /.test(lines.at(-1) ?? "")) notes.unshift(lines.pop());
+  while (/^(Note|Hint|Files): /.test(lines.at(-1) ?? "")) notes.unshift(lines.pop());
   return notes;
 }
-

@@ -51,4 +51,3 @@ function* tokens(code, grammar) {
   }
   yield [null, code.slice(end)];
 }
-

@@ -47,4 +47,3 @@ function compared(a, b, direction) {
   if (typeof a === "number" && typeof b === "number") return direction * (a - b);
   return direction * String(a).localeCompare(String(b), undefined, { numeric: true });
 }
-

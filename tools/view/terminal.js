@@ -102,4 +102,3 @@ function styled({ text, style }) {
   if (typeof style.ground === "string") run.style.backgroundColor = style.ground;
   return run;
 }
-

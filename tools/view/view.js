@@ -47,7 +47,7 @@ function adopt(context) {
   for (const [name, value] of Object.entries(context.styles?.variables ?? {})) {
     if (/^--(color|font|border|shadow)-[\w-]+$/.test(name) && value) root.style.setProperty(name, value);
   }
-  const { height, maxHeight } = context.containerDimensions ?? {};
+  const { height, maxHeight } = host.context.containerDimensions ?? {};
   view.style.maxHeight = height || maxHeight ? `${height ?? maxHeight}px` : "";
   root.dataset.mode = host.context.displayMode ?? "inline";
 }
@@ -59,15 +59,16 @@ async function changeMode() {
 }
 
 let told = "";
-new ResizeObserver(() => {
+const watch = new ResizeObserver(() => {
   const { width, height } = view.getBoundingClientRect();
   const size = { width: Math.ceil(width), height: Math.ceil(height) };
   if (told === JSON.stringify(size)) return;
   told = JSON.stringify(size);
   host.notify("ui/notifications/size-changed", size);
-}).observe(view);
+});
 
 host.connect().then(() => {
   adopt(host.context);
   update({});
+  watch.observe(view);
 });
