@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mcp.types import ImageContent, TextContent
 
 from bellglass.sandboxes.execution import Picture, Table
+from bellglass.tools.layout import Part
 from bellglass.tools.session_files import file_uri, link_to
 
 if TYPE_CHECKING:
@@ -33,14 +34,14 @@ def in_order(execution: Execution) -> Iterator[str | ImageContent]:
     text, before = execution.stdout.text, 0
     for display in sorted(execution.displays, key=lambda display: display.at):
         if printed := text[before : display.at].rstrip("\n"):
-            yield printed
+            yield Part("stdout", printed)
         before = max(before, display.at)
-        yield display.text
+        yield Part("picture" if isinstance(display, Picture) else "display", display.text)
         if isinstance(display, Picture) and display.data is not None:
             data = base64.b64encode(display.data).decode()
             yield ImageContent(type="image", data=data, mime_type=display.type)
     if printed := text[before:].rstrip("\n"):
-        yield printed
+        yield Part("stdout", printed)
 
 
 def blocks(parts: Iterable[str | ImageContent]) -> list[ContentBlock]:

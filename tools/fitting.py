@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mcp.types import CallToolResult, TextContent
 
 from bellglass.tools.displays import VIEW
+from bellglass.tools.layout import LAYOUT
 
 if TYPE_CHECKING:
     from mcp.types import ContentBlock
@@ -31,6 +32,7 @@ def fitted(result: CallToolResult) -> CallToolResult:
     meta = dict(result.meta or {})
     shown: list[dict[str, Any]] = meta.get(VIEW, [])
     meta[VIEW] = [{"type": entry["type"], "omitted": True} for entry in shown]
+    meta.pop(LAYOUT, None)  # true of whole texts only
     result = result.model_copy(update={"meta": meta})
     while (over := _size(result) - WIRE_BYTES) > 0:
         texts = [block for block in result.content if isinstance(block, TextContent)]

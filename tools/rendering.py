@@ -20,6 +20,7 @@ from bellglass.tools.explaining.text import (
     shortened,
 )
 from bellglass.tools.fitting import fitted
+from bellglass.tools.layout import Part, layout_of
 from bellglass.tools.session_files import link_to_output, reads_links
 
 if TYPE_CHECKING:
@@ -67,7 +68,10 @@ def rendered(
         content += (link for link in links if link is not None)
         content += displays.links(execution, session)
         content += links_to_changed(execution, session.id)
-    meta: dict[str, Any] = {RECORD: record(execution, session, hint)}
+    meta: dict[str, Any] = {
+        RECORD: record(execution, session, hint),
+        **layout_of(parts, ctx),
+    }
     if view := displays.for_view(execution, session):
         meta[displays.VIEW] = view
     return fitted(
@@ -107,19 +111,19 @@ def record(execution: Execution, session: Session, hint: str | None = None) -> d
 def _parts(execution: Execution, bench: Workbench, timeout: float) -> Iterator[str | ImageContent]:
     failed = execution.status != "ok"
     if failed:
-        yield f"{_outcome(execution, bench, timeout)}{_state(execution)}"
+        yield Part("failure", f"{_outcome(execution, bench, timeout)}{_state(execution)}")
     if execution.error is not None and execution.status != "exit":
-        yield from error_parts(execution.error)
+        yield from (Part("failure", part) for part in error_parts(execution.error))
     elif execution.error is not None and execution.error.name == "SystemExit":
-        yield shortened(execution.error.message, TEXT)
+        yield Part("failure", shortened(execution.error.message, TEXT))
     if execution.stdout.text and failed:
-        yield "stdout:"
+        yield Part("heading", "stdout:")
     yield from displays.in_order(execution)
     if execution.value is not None:
-        yield shortened(execution.value, TEXT)
+        yield Part("value", shortened(execution.value, TEXT))
     if execution.stderr.text:
-        yield "stderr:"
-        yield execution.stderr.text.rstrip("\n")
+        yield Part("heading", "stderr:")
+        yield Part("stderr", execution.stderr.text.rstrip("\n"))
     yield from _cuts("stdout", execution.stdout)
     yield from _cuts("stderr", execution.stderr)
     for notice in execution.notices:

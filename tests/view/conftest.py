@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from mcp import Client
+from mcp.client.extension import advertise
 from mcp.client.streamable_http import streamable_http_client
+from mcp.server.apps import APP_MIME_TYPE, EXTENSION_ID
 from mcp.types import TextResourceContents
-from protocol.support import connected, http_server
+from protocol.support import http_server
 from view.browser import Browser
 
 VIEW = "ui://bellglass/execution"
@@ -45,16 +47,13 @@ class Seen:
         arguments: dict[str, Any],
         *,
         theme: str = "light",
-        displays: list[dict[str, Any]] | None = None,
         **record: Any,
     ) -> dict[str, Any]:
-        """Call a tool and show its result, with what is given added to what the server says."""
+        """Call a tool and show its result, with what is given added to the record of it."""
         self.browser.show(self._page, theme=theme, **HOST)
         self.browser.tell("ui/notifications/tool-input", {"arguments": arguments})
         answer = await self.client.call_tool(tool, arguments)
         result: dict[str, Any] = answer.model_dump(mode="json", by_alias=True, exclude_none=True)
-        if displays is not None:
-            result["_meta"]["bellglass/displays"] = displays
         if record:
             result["_meta"]["bellglass/execution"].update(record)
         self.browser.tell("ui/notifications/tool-result", result)
@@ -84,7 +83,8 @@ class Seen:
 async def seen(
     server: str, browser: Browser, request: pytest.FixtureRequest
 ) -> AsyncGenerator[Seen]:
-    async with connected(streamable_http_client(server), "modern") as client:
+    able = advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})
+    async with Client(streamable_http_client(server), extensions=[able]) as client:
         (page,) = (await client.read_resource(VIEW)).contents
         assert isinstance(page, TextResourceContents)
         yield Seen(client, browser, page.text, request.node.name)

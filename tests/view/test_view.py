@@ -16,12 +16,23 @@ for step in range(3):
     print(f"\\rstep {step}", end="")
 """
 
-TABLE = {
-    "type": "application/vnd.bellglass.table+json",
-    "columns": [{"name": "city", "dtype": "object"}, {"name": "people", "dtype": "int64"}],
-    "rows": [["Bergen", 291_000], ["Oslo", 709_000], ["Nowhere", None], ["Alta", 21_000]],
-    "total_rows": 1_200,
-}
+SHOWN = """\
+import pandas as pd
+import matplotlib.pyplot as plt
+
+class Markup:
+    def _repr_html_(self):
+        return "<b id=b>bold</b><style>#b { color: #123456 }</style>"
+
+cities = {"city": ["Bergen", "Oslo", None, "Alta"], "people": [291, 709, 5, 21]}
+print("first\\nstderr:")
+display(pd.DataFrame(cities))
+plt.plot([1, 2])
+plt.show()
+print("then")
+display(Markup())
+pd.DataFrame({"n": range(2000)})
+"""
 
 HOSTILE = """\
 <script>window.ran = 1; parent.postMessage({jsonrpc: "2.0", method: "tools/call"}, "*")</script>
@@ -32,6 +43,18 @@ HOSTILE = """\
 <style>@import "http://127.0.0.1:9/leak"; p { background: url(http://127.0.0.1:9/leak) }</style>
 <svg onload="window.ran = true"><script>window.ran = true</script></svg>
 <math><mtext><style><img src=x onerror="window.ran = true"></style></mtext></math>
+"""
+
+
+HOSTILE_CODE = """\
+import pandas as pd
+
+shown = HOSTILE  # \u202e
+print(shown)
+for kind in ("html", "svg", "markdown", "latex", "json"):
+    display(type("Shown", (), {f"_repr_{kind}_": lambda self: shown})())
+display(pd.DataFrame({shown: [shown]}))
+raise ValueError(shown)
 """
 
 
@@ -68,31 +91,46 @@ async def test_failed_code_shows_where_and_why(seen: Seen) -> None:
     assert seen.browser.in_view(ground) == "rgb(27, 28, 30)"
 
 
+async def test_tables_figures_and_markup_stand_where_they_were_shown(seen: Seen) -> None:
+    await seen.call("execute_python", {"code": SHOWN})
+
+    order = "[...view.children].slice(2).map((part) => part.className.split(' ').pop())"
+    assert seen.browser.in_view(order) == [
+        *("stdout", "table", "picture", "stdout", "markup", "table", "files")
+    ]
+    assert seen.texts(".stdout") == ["first\nstderr:", "then"], "A program may print our words."
+    bold = "getComputedStyle(view.querySelector('.markup b')).color"
+    assert seen.browser.in_view(bold) == "rgb(18, 52, 86)"
+    assert seen.texts("figcaption")[0].startswith("4 rows")
+    assert "of 2,000 rows" in seen.texts("figcaption")[1]
+    assert "Whole table as CSV" in seen.texts("figcaption")[1]
+
+
 async def test_a_table_sorts_up_down_and_back(seen: Seen) -> None:
-    await seen.call("execute_python", {"code": "1"}, displays=[TABLE])
+    await seen.call("execute_python", {"code": SHOWN})
 
-    def after_click() -> list[str]:
-        seen.browser.in_view("document.querySelectorAll('th button')[1].click()")
-        return seen.texts("tbody td:first-child")
+    def cities(click: str = "") -> list[str]:
+        seen.browser.in_view(f"{{ const heads = view.querySelectorAll('th button'); {click} }}")
+        return seen.texts(".table:first-of-type td:nth-child(2)")
 
-    as_it_came = ["Bergen", "Oslo", "Nowhere", "Alta"]
-    assert seen.texts("tbody td:first-child") == as_it_came
-    assert after_click() == ["Alta", "Bergen", "Oslo", "Nowhere"]
-    assert after_click() == ["Oslo", "Bergen", "Alta", "Nowhere"]
-    assert after_click() == as_it_came
-    assert "4 of 1,200 rows" in seen.text("figcaption")
+    as_it_came = ["Bergen", "Oslo", "none", "Alta"]
+    assert cities() == as_it_came
+    assert cities("heads[2].click()") == ["none", "Alta", "Bergen", "Oslo"]
+    assert cities("heads[2].click()") == ["Oslo", "Bergen", "Alta", "none"]
+    assert cities("heads[2].click()") == as_it_came
+    assert cities("heads[1].click()") == ["Alta", "Bergen", "Oslo", "none"]
+    assert cities("heads[1].click()") == ["Oslo", "Bergen", "Alta", "none"], (
+        "What is missing is last."
+    )
 
 
 async def test_hostile_output_is_shown_and_runs_nothing(seen: Seen) -> None:
     browser = seen.browser
-    kinds = ("text/html", "image/svg+xml", "text/markdown", "text/latex", "application/json")
-    table = {**TABLE, "columns": [{"name": HOSTILE, "dtype": HOSTILE}], "rows": [[HOSTILE]]}
-    code = f"shown = '''{HOSTILE}'''\nprint(shown)\nraise ValueError(shown)  # \u202e"
+    code = HOSTILE_CODE.replace("HOSTILE", repr(HOSTILE))
 
     await seen.call(
         "execute_python",
         {"code": code},
-        displays=[*({"type": kind, "text": HOSTILE} for kind in kinds), table],
         changed=[{"path": HOSTILE, "uri": "javascript:window.ran = true", "bytes": 1}],
         network=[{"host": HOSTILE, "port": 1, "allowed": False, "reason": HOSTILE}],
     )

@@ -8,7 +8,7 @@ function picture({ data, mimeType }) {
 }
 
 function display(shown) {
-  if (shown.omitted) return node("p", { class: "faint" }, `(${shown.type ?? "something"} too large to show here)`);
+  if (shown.omitted) return null; // too large to have been sent: there is the text
   switch (shown.type) {
     case "application/vnd.bellglass.table+json": return sortableTable(shown);
     case "text/html": return markup(String(shown.text ?? ""));

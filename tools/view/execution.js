@@ -12,7 +12,7 @@ function drawn({ call, result, progress, cancelled }) {
   return [
     headline({ result, record, report, progress, cancelled }),
     given(call, record, report),
-    result ? outcome(result, record, report, meta["bellglass/displays"] ?? []) : running(progress),
+    result ? outcome(result, record, report, meta) : running(progress),
   ];
 }
 
@@ -66,24 +66,34 @@ function running(progress) {
   return progress?.message ? terminal(String(progress.message), "live") : null;
 }
 
-function outcome(result, record, report, displays) {
+function outcome(result, record, report, meta) {
   if (Array.isArray(report.tests)) return testReport(report);
   if (typeof report.valid === "boolean") return checkReport(report);
   const blocks = result.content ?? [];
-  const text = blocks.filter((block) => block.type === "text").map((block) => block.text).join("\n");
-  const { failure, stdout, stderr, notes } = sections(text, record);
+  const displays = [...(meta["bellglass/displays"] ?? [])];
+  const found = sections(blocks, meta["bellglass/layout"], record);
+  const failure = found.filter(({ kind }) => kind === "failure").map(({ text }) => text).join("\n");
   return [
-    record.error && record.status !== "exit" ? exception(record.error) : null,
-    !record.error && failure !== `Exited with code ${record.exit_code}` && failure
-      ? terminal(failure, "failure") : null,
-    stdout ? terminal(stdout, "stdout") : null,
-    stderr ? terminal(stderr, "stderr") : null,
-    displays.map(display),
-    blocks.filter((block) => block.type === "image").map(picture),
-    notes.filter((line) => !toldElsewhere(line, record)).map(note),
+    failed(failure, record),
+    found.map(({ kind, text, block }, index) => {
+      switch (kind) {
+        case "failure": return null;
+        case "display": return display(displays.shift() ?? {}) ?? terminal(text, "stdout");
+        case "displays": return displays.map(display);
+        case "picture": return found[index + 1]?.kind === "image" ? null : terminal(text, "stdout");
+        case "image": return picture(block);
+        case "note": return toldElsewhere(text, record) ? null : note(text);
+        default: return text ? terminal(text, kind) : null;
+      }
+    }),
     fileList(blocks, record),
     network(record.network ?? []),
   ];
+}
+
+function failed(text, record) {
+  if (record.error && record.status !== "exit") return exception(record.error);
+  return text && text !== `Exited with code ${record.exit_code}` ? terminal(text, "failure") : null;
 }
 
 /** Whether the page has it in a form of its own. */

@@ -1,22 +1,53 @@
-// The text of a result, cut into what it is made of. It is the model's: the program's output and
-// our words stand in one text, so what the record says for certain is taken from the record.
+// A result, cut into what it is made of. Its text is for a model: the program's words and ours stand
+// in one. A server that knows of this view says which lines are what; else they are told apart by
+// their form, and a program can print what looks like ours.
 
-/** Sections of the text blocks, each with its kind: failure, stdout, stderr, note. */
-function sections(text, record) {
-  const lines = text.split("\n");
-  const end = `session_id: ${record.session_id}`;
-  const last = lines.lastIndexOf(end);
+/** Sections in order: `{kind, text}`, and `{kind: "image", block}`. */
+function sections(blocks, layout, record) {
+  const told = Array.isArray(layout) ? byLayout(blocks, layout) : null;
+  return (told ?? byForm(blocks, record)).filter(
+    ({ kind, text }) => kind !== "heading" && text !== `session_id: ${record.session_id}`);
+}
+
+function byLayout(blocks, layout) {
+  const shown = blocks.filter((block) => block.type === "text" || block.type === "image");
+  const cut = [];
+  let lines = []; // left of a block of text
+  for (const [kind, count] of layout) {
+    if (!lines.length) {
+      const block = shown.shift();
+      if (kind === "image" && block?.type === "image") {
+        cut.push({ kind, block });
+        continue;
+      }
+      if (block?.type !== "text") return null;
+      lines = block.text.split("\n");
+    }
+    if (kind === "image" || count > lines.length) return null;
+    cut.push({ kind, text: lines.splice(0, count).join("\n") });
+  }
+  return lines.length || shown.length ? null : cut;
+}
+
+function byForm(blocks, record) {
+  const lines = blocks.filter(({ type }) => type === "text").map(({ text }) => text).join("\n").split("\n");
+  const last = lines.lastIndexOf(`session_id: ${record.session_id}`);
   if (last >= 0) lines.splice(last, 1);
   const notes = trailingNotes(lines);
   const cut = { failure: [], stdout: [], stderr: [] };
-  const failed = record.status && record.status !== "ok";
-  let kind = failed ? "failure" : "stdout";
+  let kind = (record.status ?? "ok") === "ok" ? "stdout" : "failure";
   for (const line of lines) {
     if (kind === "failure" && line === "stdout:") kind = "stdout";
     else if (kind !== "stderr" && line === "stderr:") kind = "stderr";
     else cut[kind].push(line);
   }
-  return { failure: cut.failure.join("\n"), stdout: cut.stdout.join("\n"), stderr: cut.stderr.join("\n"), notes };
+  return [
+    ...Object.entries(cut).filter(([, found]) => found.length)
+      .map(([kind, found]) => ({ kind, text: found.join("\n") })),
+    { kind: "displays" },
+    ...blocks.filter(({ type }) => type === "image").map((block) => ({ kind: "image", block })),
+    ...notes.map((text) => ({ kind: "note", text })),
+  ];
 }
 
 /** Take our notes and the hint off the end of `lines`. */

@@ -6,7 +6,7 @@ function sortableTable({ columns = [], rows = [], total_rows: total, uri }) {
   const body = node("tbody");
   const heads = columns.map((column, index) =>
     node("th", { scope: "col", "aria-sort": "none" },
-      node("button", { click: () => sort(index) }, plain(column.name),
+      node("button", { click: () => sort(index) }, plain(column.name || "#"),
         node("small", {}, plain(column.dtype ?? "")))));
   let sorted = { column: -1, order: "none" };
 
@@ -21,7 +21,7 @@ function sortableTable({ columns = [], rows = [], total_rows: total, uri }) {
 
   function fill(ordered) {
     body.replaceChildren(...ordered.slice(0, SHOWN_ROWS).map((row) =>
-      node("tr", {}, columns.map((column, index) => cell(row[index])))));
+      node("tr", {}, columns.map((column, index) => cell(row[index], !column.name && !index)))));
   }
 
   fill(rows);
@@ -30,14 +30,14 @@ function sortableTable({ columns = [], rows = [], total_rows: total, uri }) {
   return node("figure", { class: "table" },
     node("div", { class: "scroll" },
       node("table", {}, node("thead", {}, node("tr", {}, heads)), body)),
-    node("figcaption", {}, `${note} × ${columns.length} columns`,
+    node("figcaption", {}, note,
       uri ? downloadButton({ uri, name: "table.csv", label: "Whole table as CSV" }) : null));
 }
 
-function cell(value) {
-  if (value === null || value === undefined) return node("td", { class: "none" }, "–");
+function cell(value, heading) {
+  if (value === null || value === undefined) return node("td", { class: "none" }, "none");
   const kind = typeof value === "number" ? "numeric" : typeof value === "boolean" ? "word" : null;
-  return node("td", { class: kind }, plain(typeof value === "object" ? JSON.stringify(value) : value));
+  return node("td", { class: heading ? "none" : kind }, plain(typeof value === "object" ? JSON.stringify(value) : value));
 }
 
 /** Order of two cells: numbers by value, text by the reader's language, what is missing last. */
