@@ -4,8 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FOLDERS := server/solving server/solving/inside server/solving/modes \
 	server tools tools/explaining tools/view sandboxes sandboxes/runner sandboxes/runner/apart sandboxes/runner/checking \
-	sandboxes/runner/display sandboxes/runner/explaining sandboxes/runner/testing \
-	sandboxes/conformance sandboxes/confinement sandboxes/docker sandboxes/docker/inside \
+	sandboxes/runner/display sandboxes/runner/explaining sandboxes/runner/relay sandboxes/runner/testing \
+	sandboxes/network sandboxes/conformance sandboxes/confinement sandboxes/docker sandboxes/docker/inside \
 	sandboxes/e2b sandboxes/e2b/inside \
 	sandboxes/embedded sandboxes/embedded/inside sandboxes/image sandboxes/restricted
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteStream
 
+    from bellglass.sandboxes.network.network import Network
     from bellglass.sandboxes.protocol import Ready
 
 MIB = 1024**2
@@ -78,6 +79,10 @@ class Sandbox(ABC):
 
     lacks: Mapping[str, str] = {}
     """Checks of the contract that this kind of sandbox does not mean to hold, and why."""
+
+    network: Network | None = None
+    """What programs in its places may reach; nothing, unless an operator allows it. Places have
+    no network of their own all the same: the runner relays to the server."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits

@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from bellglass.sandboxes.network.journal import Visit
 from bellglass.sandboxes.pictures import checked
 
 # What no JSON text, terminal or client should meet: NUL, and surrogates, of which a single one
@@ -188,5 +189,7 @@ class Execution(_Report):
     """More of them, which are not listed."""
     files_unseen: bool = False
     """There are more files than are looked through after a call."""
+    network: Annotated[list[Visit], BeforeValidator(lambda _: [])] = []
+    """What its programs asked for outside. From our own journal: nobody inside has a say in it."""
     report: list[CleanJson] = Field(default=[], max_length=20_000)
     """What a one-shot operation (check, test) sent, in order."""

@@ -13,7 +13,9 @@ from pydantic import ValidationError
 from bellglass.sandboxes.errors import SessionLost
 from bellglass.sandboxes.protocol import (
     MAX_FRAME,
+    AnyFrame,
     FromRunner,
+    Net,
     Ready,
     Reply,
     Stream,
@@ -28,12 +30,17 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
     from bellglass.sandboxes.execution import Execution
+    from bellglass.sandboxes.network.network import Network
+    from bellglass.sandboxes.network.switch import Switch
 
 SLACK_SECONDS = 5.0
 """Beyond the time limit, for the runner to interrupt, kill, sweep and report. It takes one."""
 
 CANCEL_SECONDS = 2.0
 """For a cancelled call to be wound up; after that the place is given up instead."""
+
+NET_SECONDS = 30.0
+"""For process 1 of a place to take a frame; a place that does not is given up."""
 
 STREAM_FRAMES = 16
 """Output that waits for a slow reader; what comes beyond is in the reply anyway."""
@@ -42,14 +49,20 @@ STREAM_FRAMES = 16
 class Place:
     """Requests to a runner. `listen` must be running in a task of its own."""
 
-    def __init__(self, stream: ByteStream) -> None:
+    def __init__(self, stream: ByteStream, network: Network | None = None) -> None:
+        """`network`: what its programs may reach, if the operator allows anything."""
         self._stream = stream
+        self._sending = anyio.Lock()
+        self._network = network
+        self._switch: Switch | None = None
         self._frames = BufferedByteReceiveStream(stream)
         self._requests = 0
         self._expected: tuple[int, str] | None = None
         self._waiting: MemoryObjectSendStream[Stream | Reply] | None = None
         self._scope = anyio.CancelScope()
         self._reason = "The sandbox died while running the code."
+        self._ending = False
+        """Nothing more is to be said to it."""
 
     async def ready(self) -> Ready:
         """Return the first frame, what the runner sees of its confinement.
@@ -62,12 +75,23 @@ class Place:
             raise SessionLost("The sandbox sent a malformed greeting.")
         return frame
 
+    async def open_network(self) -> None:
+        """Tell the runner of the way out, if there is one; before the first request.
+
+        Raises:
+            SessionLost: It is gone.
+        """
+        if self._network is not None:
+            await self._send(self._network.opening())
+
     async def listen(self) -> None:
         """Hand on what the runner sends, until the stream ends or the place is given up."""
         try:
             with self._scope:
-                while True:
-                    await self._hand_on(await self._receive())
+                if self._network is None:
+                    await self._listen()
+                else:
+                    await self._listen_to_network(self._network)
         except SessionLost as exc:
             self._reason = exc.reason
         except anyio.get_cancelled_exc_class():
@@ -77,6 +101,31 @@ class Place:
             self._scope.cancel()
             if self._waiting is not None:
                 self._waiting.close()
+
+    async def _listen(self) -> None:
+        while True:
+            frame = await self._receive()
+            if not isinstance(frame, Net):
+                await self._hand_on(frame)
+            elif self._switch is not None and not self._switch.take(frame):
+                raise SessionLost("The sandbox sent more than it may.")
+
+    async def _listen_to_network(self, network: Network) -> None:
+        lost: SessionLost | None = None
+        async with network.serving(self._send_net) as self._switch:
+            try:
+                await self._listen()
+            except SessionLost as exc:
+                lost = exc  # not through a task group, which would wrap it
+            finally:
+                self._ending = True
+        if lost is not None:
+            raise lost
+
+    async def hang_up(self) -> None:
+        """End what the programs of the place have open outside."""
+        if self._switch is not None:
+            await self._switch.hang_up()
 
     async def _hand_on(self, frame: Ready | Stream | Reply) -> None:
         if isinstance(frame, Ready) or (frame.id, frame.nonce) != self._expected:
@@ -90,7 +139,7 @@ class Place:
         except (anyio.BrokenResourceError, anyio.WouldBlock):
             pass
 
-    async def _receive(self) -> Ready | Stream | Reply:
+    async def _receive(self) -> AnyFrame:
         try:
             size = int.from_bytes(await self._frames.receive_exactly(4), "big")
             if size > MAX_FRAME:
@@ -132,7 +181,7 @@ class Place:
                     sent = True
                     async for answer in answers:
                         if isinstance(answer, Reply):
-                            return answer.execution
+                            return self._with_visits(answer.execution)
                         if on_stream is not None:
                             await on_stream(answer)
                     raise SessionLost(self._reason)
@@ -169,9 +218,26 @@ class Place:
         """End `listen`: the place is dead, or cannot be trusted to be in step."""
         self._scope.cancel()
 
+    def _with_visits(self, execution: Execution) -> Execution:
+        visits = self._switch.journal.take() if self._switch is not None else []
+        return execution.model_copy(update={"network": visits}) if visits else execution
+
+    async def _send_net(self, frame: dict[str, Any]) -> None:
+        """Send a frame whole, though the task of the connection is cancelled meanwhile."""
+        if self._ending:
+            return
+        try:
+            with anyio.fail_after(NET_SECONDS, shield=True):
+                await self._send(frame)
+        except (TimeoutError, SessionLost) as exc:
+            self.give_up()
+            raise anyio.BrokenResourceError from exc
+
     async def _send(self, frame: dict[str, Any]) -> None:
         try:
-            await self._stream.send(encode(frame))
+            # One at a time: a frame may go out in parts.
+            async with self._sending:
+                await self._stream.send(encode(frame))
         except (anyio.BrokenResourceError, anyio.ClosedResourceError) as exc:
             self.give_up()
             # A backend may know more than that its stream is broken.

@@ -2,22 +2,31 @@
 
 A frame is a 4-byte big-endian length and that many bytes of JSON. The server sends requests; the
 runner sends one `ready`, then for each request any number of `stream` and exactly one `reply`,
-each with the request's id and nonce. The nonce is random and never shown to the code that runs:
+each with the request's id and nonce. Between them, where the operator allows a network, there are
+`net` frames either way. The nonce is random and never shown to the code that runs:
 whatever that code writes, wherever it writes it, cannot be taken for an answer.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from bellglass.sandboxes.execution import CleanStr, Execution
 
 MAX_FRAME = 16 * 1024**2
 """Bytes of one frame from the runner: its own caps add up to less than half of this."""
+
+
+def _decoded(data: object) -> object:
+    return base64.b64decode(data, validate=True) if isinstance(data, str) else data
+
+
+Base64 = Annotated[bytes, BeforeValidator(_decoded)]
 
 
 class _Frame(BaseModel):
@@ -65,6 +74,16 @@ class Stream(_Frame):
     text: CleanStr = Field(max_length=100_000)
 
 
+class Net(_Frame):
+    """One step of a connection that a program in the place has to us: see `runner/relay`."""
+
+    type: Literal["net"]
+    id: int = Field(ge=1, le=2**53)
+    event: Literal["open", "data", "eof", "close", "credit"]
+    data: Base64 = Field(default=b"", max_length=64 * 1024)
+    size: int = Field(default=0, ge=0, le=1024**2)
+
+
 class Reply(_Frame):
     """The end of a request."""
 
@@ -74,9 +93,9 @@ class Reply(_Frame):
     execution: Execution
 
 
-FromRunner = TypeAdapter[Ready | Stream | Reply](
-    Annotated[Ready | Stream | Reply, Field(discriminator="type")]
-)
+AnyFrame = Ready | Stream | Net | Reply
+
+FromRunner = TypeAdapter[AnyFrame](Annotated[AnyFrame, Field(discriminator="type")])
 
 
 def encode(frame: dict[str, Any]) -> bytes:

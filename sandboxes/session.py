@@ -108,6 +108,8 @@ class Session:
     async def rest(self) -> bool:
         """Let its place sleep until the next run; tell if it does."""
         calls = self.calls
+        if self._place is not None:
+            await self._place.hang_up()  # a word to a sleeping place would wake it
         rests = await self._sandbox.rest(self.id)
         self.resting = rests and self.calls == calls
         return rests
@@ -230,16 +232,17 @@ class Session:
             self._gone.set()
 
     async def _greeted(self, stream: ByteStream) -> Place:
-        place = Place(stream)
+        place = Place(stream, self._sandbox.network)
         try:
             with anyio.fail_after(START_SECONDS):
                 ready = await place.ready()
+                self._sandbox.accept(ready)
+                await place.open_network()
         except TimeoutError as exc:
             reason = f"the runner did not start within {START_SECONDS:.0f} s."
             raise self._unavailable(reason) from exc
         except SessionLost as exc:
             raise self._unavailable(exc.reason) from exc
-        self._sandbox.accept(ready)
         return place
 
     @property

@@ -87,6 +87,8 @@ class Sessions:
             if sessions is not None and sessions._sandbox is not None:
                 with anyio.CancelScope(shield=True):
                     await sessions._sandbox.aclose()
+                    if sessions._sandbox.network is not None:
+                        await sessions._sandbox.network.aclose()
 
     async def open(self, owner: str | None = None) -> Session:
         """Start a session for `owner`. Its place is made by the first run.

@@ -46,7 +46,15 @@ def create(name: str, settings: Settings) -> Sandbox:
         }
     elif name == "e2b":
         options = e2b.options(settings)
-    return registry.create(name, settings.limits(), options)
+    sandbox = registry.create(name, settings.limits(), options)
+    if settings.network != "none":
+        from bellglass.server.networking import network
+
+        if name == "restricted":
+            reason = "it has no way to a network. Unset BELLGLASS_NETWORK, or choose another."
+            raise SandboxUnavailable(name, reason)
+        sandbox.network = network(settings)
+    return sandbox
 
 
 async def choose(settings: Settings) -> Sandbox:

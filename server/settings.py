@@ -13,6 +13,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    ValidationInfo,
 )
 from pydantic_core import PydanticCustomError
 
@@ -49,7 +50,23 @@ def _known_kinds(given: tuple[str, ...]) -> tuple[str, ...]:
     return kinds
 
 
+def _readable_hosts(given: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    if given and info.data.get("network") == "none":
+        raise PydanticCustomError("hosts", "go with a BELLGLASS_NETWORK other than `none`")
+    for text in given:
+        # Only now: few set this, and everybody waits for an import.
+        from bellglass.sandboxes.network.rules import Entry
+
+        try:
+            Entry.parsed(text)
+        except ValueError as exc:
+            hint = f"be names like example.org, *.example.org or db.example:5432: {exc}"
+            raise PydanticCustomError("hosts", "{hint}", {"hint": hint}) from exc
+    return given
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Hosts = Annotated[Names, AfterValidator(_readable_hosts)]
 RiskKinds = Annotated[Names, AfterValidator(_known_kinds)]
 
 
@@ -132,6 +149,32 @@ class Settings(BaseModel):
     )
     timeout_seconds: float = Field(
         30, gt=0, le=300, allow_inf_nan=False, description="Time limit of a call that names none."
+    )
+    network: Literal["none", "packages", "allow-list", "open"] = Field(
+        "none",
+        description="What sessions may reach: nothing; `packages`, of an index, for `pip install`; "
+        "`allow-list`, the hosts of `BELLGLASS_NETWORK_HOSTS`; `open`, every public host.",
+    )
+    network_hosts: Hosts = Field(
+        (),
+        description="Hosts, comma-separated: `example.org`, `*.example.org`, an address, or one of "
+        "them with `:PORT`. Without a port: 80 and 443.",
+    )
+    package_index: str | None = Field(
+        None,
+        description="URL of the index that packages come from. Default: PyPI; with `allow-list`, "
+        "none.",
+    )
+    package_folder: str | None = Field(
+        None, description="A folder of wheels that packages come from, instead of an index."
+    )
+    package_cache: str | None = Field(
+        None,
+        description="Folder where package files are kept for all sessions. Default: in the user's "
+        "cache directory.",
+    )
+    package_cache_mb: int = Field(
+        2048, ge=0, description="Size of that folder, in MiB; the longest unused go first."
     )
     refuse_risks: RiskKinds = Field(
         (),

@@ -21,6 +21,7 @@ from bellglass.tools.explaining.text import (
 )
 from bellglass.tools.fitting import fitted
 from bellglass.tools.layout import Part, layout_of
+from bellglass.tools.network_text import network_lines, network_record
 from bellglass.tools.session_files import link_to_output, reads_links
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def record(execution: Execution, session: Session, hint: str | None = None) -> d
         **changed_record(execution, session.id),
         "state": execution.state,
         "swept": execution.swept,
+        "network": network_record(execution.network),
         "error": error_record(execution.error, hint) if execution.error is not None else None,
         "sandbox": session.facts(),
     }
@@ -128,6 +130,7 @@ def _parts(execution: Execution, bench: Workbench, timeout: float) -> Iterator[s
     yield from _cuts("stderr", execution.stderr)
     for notice in execution.notices:
         yield f"Note: {notice}"
+    yield from network_lines(execution.network)
     if not failed and (state := _state(execution)):
         yield f"Note: the code ended the Python of its session{state}"
     if execution.background_bytes:

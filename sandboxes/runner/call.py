@@ -20,6 +20,7 @@ from bellglass.sandboxes.runner.capture import Capture, drain
 from bellglass.sandboxes.runner.frames import Message, Stream
 from bellglass.sandboxes.runner.job import Job
 from bellglass.sandboxes.runner.outcome import ended_by, outcome
+from bellglass.sandboxes.runner.relay.relay import Relay
 from bellglass.sandboxes.runner.shown import Shown
 from bellglass.sandboxes.runner.usage import Usage
 
@@ -57,6 +58,7 @@ class Call:
         persistent: bool,
         limits: dict[str, int],
         stream: Stream,
+        relay: Relay,
         wakeup: int,
         spare: AbstractSet[int],
         copy: int,
@@ -74,6 +76,7 @@ class Call:
         self.unheard = False
         self._report_room = REPORT_BYTES
         self._stream = stream
+        self._relay = relay
         self._wakeup = wakeup
         self._spare = spare
         self._on_ended = on_ended
@@ -97,7 +100,7 @@ class Call:
     def run(self) -> None:
         """Return when the job has answered, or has ended, or cannot be heard."""
         poll = select.poll()
-        for fd in (self._stream.read_fd, self._wakeup, self.job.out, self.job.err):
+        for fd in (self._stream.read_fd, self._relay.fd, self._wakeup, self.job.out, self.job.err):
             poll.register(fd, select.POLLIN)
         control = self.job.control.socket.fileno()
         poll.register(control, select.POLLIN)
@@ -116,6 +119,8 @@ class Call:
                         poll.unregister(fd)
                 elif fd == self._wakeup:
                     self.look()
+                elif fd == self._relay.fd:
+                    self._relay.pump()
                 elif not self._output(fd) and event & select.POLLHUP:
                     poll.unregister(fd)
             now = time.monotonic()
@@ -147,6 +152,8 @@ class Call:
         if messages is None:
             os._exit(0)  # as PID 1: the kernel ends the whole place
         for message in messages:
+            if self._relay.take(message):
+                continue
             if message.get("op") == "cancel" and message.get("id") == self.request["id"]:
                 self.stop("cancelled")
 

@@ -34,6 +34,7 @@ class Interpreter:
 
     def __init__(self, limits: dict[str, int]) -> None:
         self._limits = limits
+        self._environment: dict[str, str] = {}
         self.worker = self._new_worker()
         self.copy: Job | None = None
         self._dropped: set[int] = set()
@@ -48,8 +49,14 @@ class Interpreter:
         """Calls in a row after which the copy had to take over."""
 
     def _new_worker(self) -> Job:
-        limits = self._limits
-        return start(lambda control: Worker(control, limits).serve())
+        limits, environment = self._limits, self._environment
+        return start(lambda control: Worker(control, limits, environment).serve())
+
+    def adopt(self, environment: dict[str, str]) -> None:
+        """Start anew in an environment of the session's own; before the first call."""
+        self._environment = environment
+        self.end()
+        self.replace()
 
     @property
     def control(self) -> int:

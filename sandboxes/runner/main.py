@@ -25,6 +25,8 @@ from bellglass.sandboxes.runner.explaining.commands import missing_command
 from bellglass.sandboxes.runner.frames import Message, Stream
 from bellglass.sandboxes.runner.interpreter import Interpreter
 from bellglass.sandboxes.runner.job import PR_SET_DUMPABLE, Job, start
+from bellglass.sandboxes.runner.relay import packages
+from bellglass.sandboxes.runner.relay.relay import Relay
 from bellglass.sandboxes.runner.shell import Shell
 from bellglass.sandboxes.runner.testing import suite
 
@@ -57,6 +59,7 @@ class Runner:
         self._limits: dict[str, int] = config["limits"]
         self._events: int | None = config.get("memory_events_fd")
         self._wakeup = _wakeup_fd()
+        self._relay = Relay(stream.send)
         self._shell = Shell()
         self._python = Interpreter(self._limits)
         self._job: Job | None = None
@@ -78,6 +81,7 @@ class Runner:
         poll = select.poll()
         poll.register(self._stream.read_fd, select.POLLIN)
         poll.register(self._wakeup, select.POLLIN)
+        poll.register(self._relay.fd, select.POLLIN)
         while True:
             control = self._python.control
             poll.register(control, select.POLLIN)
@@ -85,6 +89,8 @@ class Runner:
             if self._wakeup in ready:
                 os.read(self._wakeup, 4096)
                 self._note_ended(processes.reap())
+            if self._relay.fd in ready:
+                self._relay.pump()
             gone = control in ready and not self._python.take()
             if gone or self._python.rest_ms() == 0:
                 self._python.end()
@@ -101,8 +107,17 @@ class Runner:
         if messages is None:
             os._exit(0)  # as PID 1: the kernel ends the whole place
         for message in messages:
-            if message.get("op") != "cancel":
+            if message.get("op") == "network":
+                self._open_network(message)
+            elif not self._relay.take(message) and message.get("op") != "cancel":
                 self._answer(message)
+
+    def _open_network(self, message: Message) -> None:
+        """Before the first request: let programs reach the server, which lets some of it out."""
+        self._relay.listen(message["port"])
+        environment = {**packages.make(), **message["environment"]}
+        self._shell = Shell(environment)
+        self._python.adopt(environment)
 
     # --- one request
 
@@ -187,6 +202,7 @@ class Runner:
             persistent=persistent,
             limits=self._limits,
             stream=self._stream,
+            relay=self._relay,
             wakeup=self._wakeup,
             spare=self._python.pids(),
             copy=copy.pid if copy is not None else 0,

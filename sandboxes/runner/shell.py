@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Mapping
+from types import MappingProxyType
 
 from bellglass.sandboxes.runner.job import Job, start_program
 
@@ -20,6 +22,12 @@ COMMAND_FD, OLD_STATE_FD, NEW_STATE_FD = 57, 58, 59
 
 END = b"\n# end of state\n"
 """A state without it was cut off, and is not taken."""
+
+_KEPT = (
+    *("PATH", "HOME", "LANG", "TMPDIR", "USER", "VIRTUAL_ENV", "MPLBACKEND"),
+    *("PIP_RETRIES", "PIP_DISABLE_PIP_VERSION_CHECK"),
+)
+"""Variables of ours that a shell begins with."""
 
 # On one line, so that the line numbers in bash's messages are those of the command. `eval` and
 # not `source`: a syntax error is then an error of the command, and the state is still saved.
@@ -40,13 +48,11 @@ PRELUDE = (
 class Shell:
     """The shell of a session, between calls a text."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+        """`environment`: more than what we have ourselves, or other than that."""
         self._state = b""
-        self._environment = {
-            name: os.environ[name]
-            for name in ("PATH", "HOME", "LANG", "TMPDIR", "USER", "VIRTUAL_ENV", "MPLBACKEND")
-            if name in os.environ
-        }
+        self._environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        self._environment.update(environment)
 
     def start(self, command: str) -> Job:
         """Start a bash that runs `command`.

@@ -26,6 +26,7 @@ from bellglass.sandboxes.runner.forking import collect, fork_sibling
 from bellglass.sandboxes.runner.frames import Packets
 from bellglass.sandboxes.runner.job import set_oom_score
 from bellglass.sandboxes.runner.processes import resident
+from bellglass.sandboxes.runner.relay import packages
 
 LIBC = ctypes.PyDLL(None, use_errno=True)
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -71,7 +72,12 @@ def usable(stream: CallStream, fd: int) -> CallStream:
 class Worker:
     """Reads requests from the runner, runs them in one namespace, answers each once."""
 
-    def __init__(self, control: Packets, limits: dict[str, int]) -> None:
+    def __init__(
+        self, control: Packets, limits: dict[str, int], environment: dict[str, str] | None = None
+    ) -> None:
+        if environment:
+            packages.use(environment)
+        self._installs = bool(environment)
         self._control = control
         self._memory_bytes = limits["memory_bytes"]
         self._screen = Screen(control, self._flush, heard)
@@ -128,6 +134,8 @@ class Worker:
         self._calls += 1
         CallStream.dropped = 0
         self._restore()
+        if self._installs:
+            packages.find()
         file = f"<call {self._calls}>"
         self._showing.begin(request["number"])
         self._screen.begin(request["nonce"])

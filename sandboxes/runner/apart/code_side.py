@@ -23,6 +23,7 @@ from bellglass.sandboxes.runner.apart.channel import Channel, Message
 from bellglass.sandboxes.runner.apart.coverage import Coverage
 from bellglass.sandboxes.runner.apart.peer import Peer
 from bellglass.sandboxes.runner.apart.surroundings import Surroundings
+from bellglass.sandboxes.runner.relay import packages
 from bellglass.sandboxes.runner.testing.failures import Explain
 
 
@@ -169,6 +170,7 @@ def main(sock: socket.socket, settings: dict[str, Any]) -> None:
     sys.dont_write_bytecode = True
     sys.path.insert(0, directory)
     sys.path.append(os.getcwd())  # modules of the session, after all others
+    sys.path.append(packages.LIBRARY)
     coverage = Coverage(directory, on=settings["coverage"])
     side = CodeSide(Channel(sock), directory, coverage)
     sys.stdin = Input(side)

@@ -10,6 +10,7 @@ from typing import Any
 
 from bellglass.sandboxes.runner.apart.channel import Channel
 from bellglass.sandboxes.runner.apart.coverage import Coverage
+from bellglass.sandboxes.runner.relay import packages
 from bellglass.sandboxes.runner.testing.failures import Explain
 
 
@@ -19,6 +20,7 @@ def main(sock: socket.socket, settings: dict[str, Any]) -> None:
     sys.dont_write_bytecode = True
     sys.path.insert(0, directory)
     sys.path.append(os.getcwd())
+    sys.path.append(packages.LIBRARY)
     path = os.path.join(directory, "solution.py")
     sys.argv = [path]
     coverage = Coverage(directory, on=settings["coverage"])

@@ -1,0 +1,84 @@
+"""One side of an HTTP connection: h11's state, a stream, and nothing that is unbounded in time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import h11
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from anyio.abc import ByteStream
+
+HEAD_BYTES = 64 * 1024
+"""Of a request or response before its body."""
+
+IDLE_SECONDS = 300.0
+"""Without a byte, until a connection is given up."""
+
+_READ_BYTES = 32 * 1024
+
+# RFC 9110, 7.6.1, and what proxies have been sent besides.
+_HOP_BY_HOP = frozenset(
+    b"connection keep-alive proxy-connection te trailer transfer-encoding upgrade expect "
+    b"proxy-authenticate proxy-authorization proxy-authentication-info".split()
+)
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Side:
+    """Speaks HTTP/1.1 as client or server on a stream."""
+
+    def __init__(self, stream: ByteStream, role: Any) -> None:
+        self.stream = stream
+        self.state = h11.Connection(role, max_incomplete_event_size=HEAD_BYTES)
+
+    async def receive(self) -> Any:
+        """Return the next event.
+
+        Raises:
+            h11.RemoteProtocolError: The other side does not speak HTTP.
+            TimeoutError: It says nothing.
+        """
+        while (event := self.state.next_event()) is h11.NEED_DATA:
+            try:
+                with anyio.fail_after(IDLE_SECONDS):
+                    data = await self.stream.receive(_READ_BYTES)
+            except anyio.EndOfStream:
+                data = b""
+            self.state.receive_data(data)
+        return event
+
+    async def send(self, event: Any) -> None:
+        data = self.state.send(event)
+        if data:
+            with anyio.fail_after(IDLE_SECONDS):
+                await self.stream.send(data)
+
+    async def respond(self, status: int, reason: str, headers: Iterable[tuple[str, str]]) -> None:
+        """Begin a response after which the connection is closed."""
+        await self.send(
+            h11.Response(
+                status_code=status,
+                reason=reason.encode("ascii", "replace"),
+                headers=[*headers, ("Connection", "close")],
+            )
+        )
+
+
+def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """Return the headers that are not of one connection alone; of its framing, only the length."""
+    given = list(headers)
+    listed = [value for name, value in given if name == b"connection"]
+    dropped = {part.strip().lower() for value in listed for part in value.split(b",")}
+    chunked = any(name == b"transfer-encoding" for name, _ in given)
+    return [
+        (name, value)
+        for name, value in given
+        if name not in _HOP_BY_HOP
+        and name not in dropped - {b"content-length", b"host"}
+        and not (chunked and name == b"content-length")
+    ]

@@ -1,0 +1,81 @@
+"""Where a session installs packages: a virtual environment of its own, over the sandbox's.
+
+The sandbox's Python cannot be written to. The environment here sees all that is installed there,
+so pip fetches only what is missing, and removes or replaces only what is the session's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+OWN = "/work/.venv"
+"""In the workspace: it counts as the session's files, and tools know what a .venv is."""
+
+_SITES = ("site-packages", "dist-packages")
+LIBRARY = f"{OWN}/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+"""Where it has its modules; there is nothing there unless the operator allows packages."""
+
+_AUTHORITIES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+)
+_PIP = f"""\
+#!{OWN}/bin/python
+import sys
+from pip._internal.cli.main import main
+sys.argv[0] = "pip"
+sys.exit(main())
+"""
+
+
+def make() -> dict[str, str]:
+    """Make the environment, before anything foreign runs; return what programs need to use it."""
+    base = getattr(sys, "_base_executable", sys.executable)
+    os.makedirs(f"{OWN}/bin")
+    os.makedirs(LIBRARY)
+    version = "{}.{}.{}".format(*sys.version_info[:3])
+    _write(
+        f"{OWN}/pyvenv.cfg",
+        f"home = {os.path.dirname(base)}\n"
+        f"include-system-site-packages = false\nversion = {version}\n",
+    )
+    for name in ("python", "python3", "python{}.{}".format(*sys.version_info[:2])):
+        os.symlink(base, f"{OWN}/bin/{name}")
+    sites = [path for path in sys.path if os.path.basename(path) in _SITES]
+    _write(f"{LIBRARY}/_sandbox.pth", "".join(f"{path}\n" for path in sites))
+    if any(os.path.isdir(f"{path}/pip") for path in sites):
+        for name in ("pip", "pip3"):
+            _write(f"{OWN}/bin/{name}", _PIP, 0o755)
+    environment = {"VIRTUAL_ENV": OWN, "PATH": f"{OWN}/bin:{os.environ.get('PATH', os.defpath)}"}
+    # Pythons look for them where they were built to, which may not be in the view.
+    found = [path for path in _AUTHORITIES if os.path.isfile(path)]
+    if found and "SSL_CERT_FILE" not in os.environ:
+        environment["SSL_CERT_FILE"] = found[0]
+    return environment
+
+
+def _write(path: str, text: str, mode: int = 0o644) -> None:
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+        os.fchmod(file.fileno(), mode)
+
+
+def use(environment: dict[str, str]) -> None:
+    """Make this process, which is to run foreign code, one of the environment; never process 1."""
+    os.environ.update(environment)
+    sys.executable = f"{OWN}/bin/{os.path.basename(sys.executable)}"
+    if not os.path.exists(sys.executable):
+        sys.executable = f"{OWN}/bin/python"
+    sys.prefix = sys.exec_prefix = OWN
+    find()
+
+
+def find() -> None:
+    """Let what is installed there be imported, before what the sandbox has of the same name."""
+    if os.path.isdir(LIBRARY) and LIBRARY not in sys.path:
+        at = [n for n, path in enumerate(sys.path) if os.path.basename(path) in _SITES]
+        sys.path.insert(at[0] if at else len(sys.path), LIBRARY)
+    importlib.invalidate_caches()
