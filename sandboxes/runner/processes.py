@@ -92,14 +92,23 @@ def zombies() -> list[int]:
     return [pid for pid in pids() if not _alive(pid)]
 
 
+def stopped(pid: int) -> bool:
+    return _state(pid) in b"Tt"
+
+
 def _alive(pid: int) -> bool:
+    return _state(pid) not in b"ZX"
+
+
+def _state(pid: int) -> bytes:
+    """Return the letter of proc_pid_stat(5), X if there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             stat = file.read(1024)
     except OSError:
-        return False
+        return b"X"
     # The name before the state may hold anything, but not a later parenthesis.
-    return stat[stat.rindex(b")") + 2 : stat.rindex(b")") + 3] not in b"ZX"
+    return stat[stat.rindex(b")") + 2 : stat.rindex(b")") + 3]
 
 
 def memory(without: AbstractSet[int]) -> int:

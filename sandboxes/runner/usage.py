@@ -26,7 +26,7 @@ class Usage:
         self._job = job
         self._own = {*spare, job}
         self._copy = copy
-        self._shared = Shared(limits["memory_bytes"], copy)
+        self._shared = Shared(limits["memory_bytes"], job, copy)
         self._limits = limits
         self._cpu_before = self._cpu()
         self._files_before = files(limits["files"])
