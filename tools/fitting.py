@@ -17,6 +17,9 @@ WIRE_BYTES = 880_000
 
 CUT = "\n[… {gone:,} characters are left out here: the result would be too large …]\n"
 
+CHARACTER_BYTES = 6
+"""Of one in JSON at the most."""
+
 SHORTEST = 2_000
 """Characters to which a text is cut at most."""
 
@@ -26,8 +29,7 @@ def fitted(result: CallToolResult) -> CallToolResult:
 
     What is left, pictures and links, is bounded where it is made.
     """
-    size = _size(result)
-    if size <= WIRE_BYTES:
+    if _surely_small(result) or _size(result) <= WIRE_BYTES:
         return result
     meta = dict(result.meta or {})
     shown: list[dict[str, Any]] = meta.get(VIEW, [])
@@ -45,6 +47,15 @@ def fitted(result: CallToolResult) -> CallToolResult:
         ]
         result = result.model_copy(update={"content": content})
     return result
+
+
+def _surely_small(result: CallToolResult) -> bool:
+    """Tell if there is no need to measure: most results are a few lines of text."""
+    if VIEW in (result.meta or {}):
+        return False
+    texts = [block for block in result.content if isinstance(block, TextContent)]
+    most = sum(len(block.text) for block in texts)
+    return len(texts) == len(result.content) and most * CHARACTER_BYTES <= WIRE_BYTES // 2
 
 
 def _size(result: CallToolResult) -> int:

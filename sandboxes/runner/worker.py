@@ -24,6 +24,7 @@ from bellglass.sandboxes.runner.display.watch import Watch
 from bellglass.sandboxes.runner.evaluate import Evaluation, Namespace
 from bellglass.sandboxes.runner.forking import collect, fork_sibling
 from bellglass.sandboxes.runner.frames import Packets
+from bellglass.sandboxes.runner.habits.stand_in import StandIn
 from bellglass.sandboxes.runner.job import set_oom_score
 from bellglass.sandboxes.runner.processes import resident
 from bellglass.sandboxes.runner.relay import packages
@@ -95,7 +96,10 @@ class Worker:
         self._modules = {name: sys.modules[name] for name in ("builtins", "sys")}
         sys.path.insert(0, "")
         sys.argv = [""]
-        builtins.display = self._showing.display  # type: ignore[attr-defined]
+        self._shell: Any = None
+        names = {"display": self._showing.display, "get_ipython": self._get_ipython}
+        vars(builtins).update(names)
+        StandIn.expect()
         Watch("matplotlib.pyplot", self._take_show)
 
     def serve(self) -> None:
@@ -201,6 +205,15 @@ class Worker:
             self._show_figures()
 
         pyplot.show = show
+
+    def _get_ipython(self) -> Any:
+        if self._shell is None:
+            from bellglass.sandboxes.runner.habits.interactive import InteractiveShell
+
+            space = self._namespace
+            names, display = space.module.__dict__, self._showing.display
+            self._shell = InteractiveShell(names, space.inner, display)
+        return self._shell
 
     def _flush(self) -> None:
         for stream in (self._stdout, self._stderr, sys.stdout, sys.stderr):

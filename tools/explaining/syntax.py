@@ -12,11 +12,12 @@ SHELL = (
 MARKS = (
     (r"```", "the Markdown fence is not part of the code: leave it out."),
     (
-        r"\s*(?:!|%{1,2}(?:pip|conda|bash|sh|cd|ls)\b)",
+        r"\s*(?:!|%(?:pip|conda|bash|sh|cd|ls)\b)",
         "that is IPython: run shell commands with execute_bash.",
     ),
+    (r"\s*%%\w", "a %% magic has to be the first line; all below it belongs to it."),
     (
-        r"\s*%{1,2}\w",
+        r"\s*%\w",
         "that is IPython: there are no magics here (figures are shown by themselves).",
     ),
     (r"\s*\?+\w|\s*\w[\w.]*\?\??\s*$", "that is IPython: use help(name)."),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import builtins
 from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
-from bellglass.sandboxes.runner.checking import imports, risks, ruff, scopes
+from bellglass.sandboxes.runner.checking import imports, notebook, risks, ruff, scopes
 from bellglass.sandboxes.runner.checking.names import Names
 from bellglass.sandboxes.runner.checking.places import Source
 
@@ -26,7 +25,7 @@ class Program:
 
     def risks(self) -> list[dict[str, Any]]:
         """Return our own findings."""
-        found = risks.find(self.nodes, self.uses, self._names)
+        found = risks.find(self.nodes, self.uses, self._names) + notebook.risks(self.nodes)
         # After the risks, which are asked from the inside out: what they found out is known now.
         self.imported = imports.find(self.nodes, self.uses, self._names)
         for risk in found:
@@ -63,7 +62,7 @@ class Program:
     @cached_property
     def bound(self) -> set[str]:
         """Return every name that has a meaning somewhere in it."""
-        known = set(dir(builtins))
+        known = notebook.known()
         for node in self.nodes:
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 known.add(node.id)

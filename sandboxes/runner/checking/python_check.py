@@ -21,6 +21,7 @@ from bellglass.sandboxes.runner.checking import (
 from bellglass.sandboxes.runner.checking.places import Source
 from bellglass.sandboxes.runner.checking.program import Program
 from bellglass.sandboxes.runner.checking.programs import Checker
+from bellglass.sandboxes.runner.habits.transform import for_reading
 
 Finding = dict[str, Any]
 Lists = Iterator[tuple[str, list[Any]]]
@@ -39,6 +40,8 @@ def findings(code: str) -> Lists:
     """Return errors, warnings, risks and what is imported, each as soon as it is known."""
     code = code[1:] if code.startswith("\ufeff") else code
     source = Source(code)
+    # Findings are about the lines as they were given; what is read is what would run.
+    code = for_reading(code) or code
     if "\0" in code:
         place = source.at(code.index("\0"))
         yield "errors", [source.finding(*place, "a NUL byte cannot be part of a program")]

@@ -7,9 +7,11 @@ password?).
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any, NamedTuple
 
+from bellglass.sandboxes.runner.checking import notebook
 from bellglass.sandboxes.runner.checking import risk_rules as rules
 from bellglass.sandboxes.runner.checking.programs import Checker
 
@@ -77,6 +79,7 @@ def start(code: str) -> Checker:
         (
             "check",
             "--isolated",  # no configuration of anybody's
+            f"--config=builtins={json.dumps(notebook.NAMES)}",
             "--no-cache",
             "--ignore-noqa",  # a comment in the code is no reason to be silent
             "--no-fix",

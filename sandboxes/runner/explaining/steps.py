@@ -41,12 +41,13 @@ def frames_of(exc: BaseException, file: str) -> list[types.TracebackType]:
         entry = entry.tb_next
     for at, entry in enumerate(frames):
         if entry.tb_frame.f_code.co_filename == file:
-            return frames[at:]
-    return [entry for entry in frames if not _is_ours(entry.tb_frame.f_code.co_filename)]
+            # What is ours below it, as a magic, says nothing to anybody.
+            return [frames[at], *filter(_is_foreign, frames[at + 1 :])]
+    return list(filter(_is_foreign, frames))
 
 
-def _is_ours(file: str) -> bool:
-    return file.startswith("<bellglass.")
+def _is_foreign(entry: types.TracebackType) -> bool:
+    return not entry.tb_frame.f_code.co_filename.startswith("<bellglass.")
 
 
 def step_of(entry: types.TracebackType) -> Step:
