@@ -2,27 +2,26 @@
 
 import os
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from absent import need
-from protocol.support import environment
+from protocol.support import COMMAND, environment
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
+ENVIRONMENTS = Path(COMMAND).parents[1] / "clients"
 
 
 class Applications:
-    """What npm installed: each with the Node that the Inspector needs, and a home of its own."""
+    """What npm installed, with the Node that the newest of them need; each run has a new home."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, home: Path) -> None:
         self.folder = folder
-        self.home = folder / "home"
-        self.home.mkdir()
+        self.home = home
 
     def install(self, *packages: str) -> None:
+        """Install what is not there from an earlier run."""
         npm = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]
-        subprocess.run([*npm, str(self.folder), "node@22", *packages], check=True, timeout=600)
+        subprocess.run([*npm, str(self.folder), "node@22", *packages], check=True, timeout=900)
 
     def run(
         self, *command: str, code: int = 0, seconds: float = 120, **settings: str
@@ -46,12 +45,20 @@ class Applications:
 
 
 @pytest.fixture(scope="session")
-def applications(tmp_path_factory: pytest.TempPathFactory) -> Applications:
+def npm() -> Path:
+    """Return the folder in which npm installs, for all tests alike."""
     need("npm", "npm")
-    return Applications(tmp_path_factory.mktemp("applications"))
+    folder = ENVIRONMENTS / "npm"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
+def applications(npm: Path, tmp_path: Path) -> Applications:
+    return Applications(npm, tmp_path)
+
+
+@pytest.fixture
 def inspector(applications: Applications) -> Applications:
     applications.install("@modelcontextprotocol/inspector@2.12.0")
     return applications

@@ -79,7 +79,7 @@ class Browser:
         os.close(command_end)
         os.close(answer_end)
         self._stack.callback(self._end)
-        target = self.call("Target.createTarget", url=HOST.as_uri())["targetId"]
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self._page: str = attached["sessionId"]
         self.call(
@@ -89,7 +89,9 @@ class Browser:
             waitForDebuggerOnStart=False,
             flatten=True,
         )
-        self.in_host("document.readyState === 'complete' || new Promise(r => onload = () => r(1))")
+        self.call("Page.navigate", self._page, url=HOST.as_uri())
+        loaded = "new Promise((resolve) => addEventListener('load', () => resolve(true)))"
+        self.in_host(f"document.readyState === 'complete' || {loaded}")
         return self
 
     def __exit__(

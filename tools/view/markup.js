@@ -3,7 +3,7 @@
 
 const MAX_NODES = 20_000;
 const MAX_DEPTH = 60;
-const MAX_RULES = 500;
+const MAX_STYLED = 50_000; // nodes that rules of its style sheets apply to, one counted for each rule
 
 const TAGS = new Set(
   `a abbr address article b bdi bdo blockquote br caption cite code col colgroup dd del details dfn
@@ -35,7 +35,8 @@ function markup(html) {
   const rules = [...parsed.querySelectorAll("style")].map((style) => style.textContent);
   rebuild(parsed.body, block, budget, 0);
   if (budget.nodes <= 0) block.append(node("p", { class: "faint" }, "The rest is too long to show."));
-  for (const text of rules) applyRules(text, block);
+  budget.styled = MAX_STYLED;
+  for (const text of rules) applyRules(text, block, budget);
   // They served the rules; here they could mean something else.
   for (const made of block.querySelectorAll("[class], [id]")) {
     made.removeAttribute("class");
@@ -82,12 +83,14 @@ function copyStyles(style, to) {
 }
 
 /** Apply a style sheet to `block` alone: its rules become styles of the nodes they match. */
-function applyRules(text, block) {
+function applyRules(text, block, budget) {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(text);
-  for (const rule of [...sheet.cssRules].slice(0, MAX_RULES)) {
-    if (!(rule instanceof CSSStyleRule)) continue;
-    for (const made of block.querySelectorAll(rule.selectorText)) copyStyles(rule.style, made);
+  for (const rule of sheet.cssRules) {
+    if (!(rule instanceof CSSStyleRule) || budget.styled <= 0) continue;
+    const matched = block.querySelectorAll(rule.selectorText);
+    budget.styled -= 10 + matched.length; // to look for them takes its time too
+    if (budget.styled > 0) matched.forEach((made) => copyStyles(rule.style, made));
   }
 }
 

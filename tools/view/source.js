@@ -1,6 +1,7 @@
 // Code as a notebook shows it: numbered lines, words coloured, the line that failed marked.
 
 const COLOURED_CHARACTERS = 100_000; // longer code stays plain
+const MAX_LINES = 5_000;
 
 const PYTHON = new RegExp(
   [
@@ -21,7 +22,9 @@ const BASH = new RegExp(
   ].map((part) => part.source).join("|"), "gm");
 
 /** `code` as a block; `marks` is from the number of a line to what is wrong there. */
-function source(code, language, marks = new Map()) {
+function source(given, language, marks = new Map()) {
+  const lines = given.split("\n");
+  const code = lines.slice(0, MAX_LINES).join("\n");
   const block = node("pre", { class: "source", "data-language": language });
   let line = newLine(block, marks, 1);
   for (const [kind, text] of tokens(code, language === "bash" ? BASH : PYTHON)) {
@@ -29,6 +32,9 @@ function source(code, language, marks = new Map()) {
       if (index) line = newLine(block, marks, block.children.length + 1);
       if (piece) line.append(kind ? node("span", { class: kind }, plain(piece)) : node("span", {}, plain(piece)));
     });
+  }
+  if (lines.length > MAX_LINES) {
+    block.append(node("p", { class: "faint" }, `${lines.length - MAX_LINES} more lines`));
   }
   return block;
 }
