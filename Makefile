@@ -38,7 +38,8 @@ lint: $(VENV)/.dev
 CRUXEVAL ?= ../shared/acceptance/data/cruxeval.jsonl
 
 corpora: setup $(VENV)/.corpora
-	BELLGLASS_TEST_CRUXEVAL=$(CRUXEVAL) $(BIN)/pytest tests/corpora -m "whole or not whole"
+	BELLGLASS_TEST_CRUXEVAL=$(CRUXEVAL) $(BIN)/pytest tests/corpora tests/e2b_sandbox/test_corpora.py \
+		-m "whole or not whole"
 
 $(VENV)/.corpora: $(VENV)/.dev
 	@echo "setuptools<81" >$@.txt

@@ -63,12 +63,16 @@ def _name(error: ExecutionError, fresh: bool) -> str | None:
 
 def _file(error: ExecutionError, fresh: bool) -> str | None:
     parts = []
+    if error.subject == "PATH":  # of a program that was to be started
+        near = f" (is {' or '.join(error.near)} meant?)" if error.near else ""
+        listed = " A command with arguments is a list." if " " in error.wanted else ""
+        return f"there is no program {error.wanted!r} here{near}.{listed}"
     if error.near:
         parts.append(did_you_mean(error.near))
     elif error.subject:
-        there = ", ".join(error.there[:THERE]) or "nothing"
-        more = ", …" if len(error.there) > THERE else ""
-        parts.append(f"{error.subject} has {there}{more}.")
+        parts.append(f"{error.subject} has {_list(error.there) or 'nothing'}.")
+        if error.subject.startswith("/") and not error.subject.startswith(("/work", "/tmp")):
+            parts.append("Files of the session are in the working directory.")
     if fresh:
         parts.append(
             "This is a new session: for files of an earlier call, pass the session_id of its "
@@ -84,7 +88,11 @@ def _attribute(error: ExecutionError) -> str | None:
     module = error.subject.removeprefix("module ")
     if error.there and module in sys.stdlib_module_names:
         return f"your file {error.there[0]} hides the module {module}: rename it."
-    return did_you_mean(error.near) if error.near else None
+    if error.near:
+        return did_you_mean(error.near)
+    if error.subject == "DataFrame" and error.there:
+        return f"its columns are {_list(error.there)}."
+    return None
 
 
 def _key(error: ExecutionError) -> str | None:
@@ -92,9 +100,8 @@ def _key(error: ExecutionError) -> str | None:
         return None
     if error.near:
         return did_you_mean(error.near)
-    there = ", ".join(error.there[:THERE])
-    more = ", …" if len(error.there) > THERE else ""
-    return f"{error.subject} has {there}{more}." if there else f"{error.subject} is empty."
+    there = _list(error.there)
+    return f"{error.subject} has {there}." if there else f"{error.subject} is empty."
 
 
 def _import(error: ExecutionError) -> str | None:
@@ -115,17 +122,30 @@ def _division(error: ExecutionError) -> str | None:
 
 
 def _type(error: ExecutionError) -> str | None:
-    if error.wanted and error.subject:
-        if error.near:
-            return did_you_mean(error.near)
+    if error.near:
+        return did_you_mean(error.near)
+    if error.subject:
         return f"{error.subject} takes {', '.join(error.there) or 'no arguments'}."
     return None
 
 
 def _index(error: ExecutionError) -> str | None:
+    axis = re.search(r"out of bounds for (axis \d+) with size (\d+)", error.message)
+    what, length = (axis[1], axis[2]) if axis else (error.subject, "".join(error.there[:1]))
+    if what and length.isdecimal():
+        return _of_length(what, int(length))
+    if "empty" in error.message:
+        return "it is empty: test that first."
     if re.search(r"list|tuple|string|range", error.message):
         return "indexes go from 0 to len - 1: test the length first."
     return None
+
+
+def _of_length(what: str, length: int) -> str:
+    if length == 0:
+        return f"{what} is empty: test that first."
+    items = "1 item" if length == 1 else f"{length} items"
+    return f"{what} has {items}: the last index is {length - 1}."
 
 
 def _syntax(error: ExecutionError) -> str | None:
@@ -145,6 +165,10 @@ ADVICE: dict[str, Callable[[ExecutionError], str | None]] = {
     "TypeError": _type,
     "ZeroDivisionError": _division,
 }
+
+
+def _list(there: list[str]) -> str:
+    return ", ".join(there[:THERE]) + (", …" if len(there) > THERE else "")
 
 
 def did_you_mean(near: list[str]) -> str:

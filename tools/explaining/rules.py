@@ -1,20 +1,12 @@
-"""Failures that are known by their message, and what to do about each.
-
-A rule is the names of exceptions (all of them, if there are none), what their message has in it,
-and the advice, in which `{0}` is the first group of the pattern.
-"""
+"""Failures that are known by their message, and what to do about each."""
 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
-
-class Rule(NamedTuple):
-    names: str
-    pattern: str
-    advice: str
-
+from bellglass.tools.explaining.rule import Rule
+from bellglass.tools.explaining.rules_of_types import TYPES
+from bellglass.tools.explaining.rules_of_values import VALUES
 
 NETWORK = (
     r"[Tt]emporary failure in name resolution|Name or service not known|Network is unreachable"
@@ -46,138 +38,10 @@ RULES = (
         r"object (\w+) can't be used in 'await' expression",
         "what is awaited is a plain {0}: drop the `await`.",
     ),
-    # --- None, and wrong types
-    Rule(
-        "TypeError AttributeError",
-        r"'NoneType' object|and 'NoneType'|'NoneType' and|NoneType$|not NoneType",
-        "a value is None: a function without return, or a method that changes its object in "
-        "place (sort, append, update), gives None.",
-    ),
-    Rule(
-        "TypeError",
-        r"unsupported operand type\(s\) for \S+: '(?:int|float)' and 'str'"
-        r"|unsupported operand type\(s\) for \S+: 'str' and '(?:int|float)'"
-        r"|'[<>]=?' not supported between instances of '(?:int|float)' and 'str'"
-        r"|'[<>]=?' not supported between instances of 'str' and '(?:int|float)'",
-        "one is text, one a number: convert it with int() or float(), or str().",
-    ),
-    Rule(
-        "TypeError",
-        r"can only concatenate str \(not \"(\w+)\"\) to str",
-        "turn the {0} into text with str(), or use an f-string.",
-    ),
-    Rule(
-        "TypeError",
-        r"(?:list|tuple) indices must be integers or slices, not str",
-        "it is a list: take an item by its number first, or loop over it.",
-    ),
-    Rule(
-        "TypeError",
-        r"string indices must be integers",
-        "it is text, not a dict: is it JSON to be parsed, or a key that a loop gives?",
-    ),
-    Rule("TypeError", r"unhashable type: '(list|dict|set)'", "use a tuple or a frozenset."),
-    Rule(
-        "TypeError",
-        r"Object of type (\w+) is not JSON serializable",
-        "convert {0} first, or pass default=str to json.dumps.",
-    ),
-    Rule(
-        "TypeError",
-        r"'module' object is not callable",
-        "that is the module: call what is in it, such as datetime.datetime.",
-    ),
-    Rule(
-        "TypeError",
-        r"'(list|dict|str|int|float|set|tuple)' object is not callable",
-        "a variable hides a function of that name, or [ ] was meant: rename it, or `del` it.",
-    ),
-    Rule(
-        "TypeError",
-        r"offset-naive and offset-aware",
-        "give both datetimes a time zone, as in datetime.now(timezone.utc).",
-    ),
-    Rule(
-        "TypeError",
-        r"(\w+)\(\) takes (\d+) positional arguments? but (\d+) (?:was|were) given",
-        "the object itself counts as one argument: is `self` missing?",
-    ),
-    # --- values
-    Rule(
-        "ValueError",
-        r"too many values to unpack \(expected (\d+)",
-        "there are more than {0} values: take the rest with `*rest`, or unpack fewer. Over a "
-        "dict, loop over .items().",
-    ),
-    Rule(
-        "ValueError",
-        r"not enough values to unpack \(expected (?:at least )?(\d+), got (\d+)\)",
-        "there are {1} values for {0} names.",
-    ),
-    Rule(
-        "ValueError",
-        r"operands could not be broadcast together|matmul: Input operand|shapes .* not aligned",
-        "the shapes do not fit: compare .shape; transpose with .T or reshape one of them.",
-    ),
-    Rule(
-        "ValueError",
-        r"all the input array dimensions|inhomogeneous shape|cannot reshape array",
-        "the sizes do not fit: compare .shape or the lengths of the rows.",
-    ),
-    Rule(
-        "ValueError",
-        r"truth value of (?:an array|a Series|a DataFrame)",
-        "say .any() or .all(); join conditions with & and |, each in brackets.",
-    ),
-    Rule(
-        "ValueError",
-        r"invalid literal for int\(\) with base \d+: '[-+]?\d+\.\d*'",
-        "the text is a decimal number: int(float(text)).",
-    ),
-    Rule(
-        "ValueError",
-        r"invalid literal for int|could not convert string to float",
-        "the text is no number: strip it, skip empty ones, or catch ValueError.",
-    ),
-    Rule("ValueError", r"I/O operation on closed file", "use the file inside its `with` block."),
-    Rule("ValueError", r"time data .* does not match format", "make the format like the text."),
-    Rule(
-        "ValueError",
-        r"Length of values .* does not match|arrays must (?:all )?be (?:of )?the same",
-        "columns of one table need the same length.",
-    ),
-    # --- text and files
-    Rule(
-        "UnicodeDecodeError",
-        r"0x(?:89|8b|d0) in position [01]:",
-        "the file is not text: open it in mode 'rb' (it may be an image, gzip, or Office).",
-    ),
-    Rule("UnicodeDecodeError", r"0xf[ef] in position 0", "open it with encoding='utf-16'."),
-    Rule(
-        "UnicodeDecodeError",
-        r"codec can't decode",
-        "the file is not in that encoding: try encoding='cp1252', or errors='replace'.",
-    ),
-    Rule("UnicodeEncodeError", r"surrogates not allowed", "encode with errors='replace'."),
-    Rule("UnicodeEncodeError", r"codec can't encode", "encode it as UTF-8."),
-    Rule(
-        "JSONDecodeError",
-        r"property name enclosed in double quotes",
-        "JSON needs double quotes and no trailing comma; a Python literal is read by "
-        "ast.literal_eval.",
-    ),
-    Rule("JSONDecodeError", r"char 0\)", "the text is empty or no JSON: look at it first."),
-    Rule("JSONDecodeError", r"Extra data", "more than one value: is it one JSON text per line?"),
-    Rule(
-        "JSONDecodeError", r"Invalid control character", "write \\n in JSON text, or strict=False."
-    ),
-    Rule(
-        "JSONDecodeError",
-        r"Unterminated string|delimiter|Expecting value",
-        "the text is not whole, or has a stray comma or quote at that place.",
-    ),
-    Rule("EOFError", r"reading a line", "input() has nothing to read: put the values in the code."),
+    *TYPES,
+    *VALUES,
     # --- limits
+    Rule("OSError", r"File too large", "that is more than the disk of a session: write less."),
     Rule("", r"No space left on device", "the disk of the session is full: delete files."),
     Rule("", r"Too many open files", "close files as you go, with `with`."),
     Rule(
@@ -196,6 +60,21 @@ RULES = (
     Rule("RecursionError", r"", "is there a case that ends it? For deep data, use a loop."),
     # --- the rest
     Rule(
+        "error PatternError",
+        r"at position \d+",
+        "a sign that is meant as such needs a backslash: re.escape(text), or r'\\('.",
+    ),
+    Rule(
+        "OperationalError",
+        r"no such table",
+        "create it first; a connection to ':memory:' begins empty, and ends with it.",
+    ),
+    Rule(
+        "ImportError",
+        r"Unable to find a usable engine.*'pyarrow'",
+        "pyarrow is not installed: use CSV, JSON or to_pickle.",
+    ),
+    Rule(
         "NotImplementedError",
         r"monty syntax parser",
         "this server evaluates a subset of Python: write it without that.",
@@ -204,6 +83,26 @@ RULES = (
         "AttributeError",
         r"has no attribute '(iteritems|iterkeys|itervalues|has_key)'",
         "that was Python 2: use items(), keys(), values() or `in`.",
+    ),
+    Rule(
+        "AttributeError",
+        r"Can only use \.str accessor",
+        "it is no text: convert it with .astype(str) first.",
+    ),
+    Rule(
+        "AttributeError",
+        r"Can only use \.dt accessor",
+        "it holds no dates: convert it with pd.to_datetime first.",
+    ),
+    Rule(
+        "AttributeError TypeError",
+        r"unexpected keyword argument 'colou?rs?'",
+        "matplotlib calls it color (c in scatter).",
+    ),
+    Rule(
+        "OSError",
+        r"is not a valid package style",
+        "plt.style.available lists them; seaborn's are called seaborn-v0_8 and the like.",
     ),
     Rule(
         "AttributeError", r"'DataFrame' object has no attribute 'append'", "use pd.concat([a, b])."
@@ -241,7 +140,11 @@ RULES = (
         "it is assigned in this function, so it is local all through: pass it in, or declare it "
         "global or nonlocal.",
     ),
-    Rule("RuntimeError", r"changed size during iteration", "loop over a copy: list(it)."),
+    Rule(
+        "RuntimeError",
+        r"changed size during iteration",
+        "loop over a copy, as in `for x in list(d)`.",
+    ),
     Rule("TclError", r"", "there is no screen; figures of matplotlib come back as images."),
 )
 

@@ -51,6 +51,10 @@ MESSAGES = (
         r"was never closed|unexpected EOF|unterminated",
         "a bracket or quote is open, or the code was cut off.",
     ),
+    (
+        r"closing parenthesis .* does not match|unmatched",
+        "count the brackets: one before this is missing, or this one is too many.",
+    ),
     (r"'await' outside", "make the function around it `async def`."),
     (
         r"'(?:return|yield)' outside function",

@@ -35,8 +35,9 @@ def place(error: ExecutionError) -> str:
 
 def error_parts(error: ExecutionError) -> Iterator[str]:
     """Tell what follows the first line."""
-    message = error.message.strip("\n")
-    if "\n" in message or len(message) > MESSAGE:
+    head, _, rest = error.message.partition("\n")
+    message = (error.message if len(head) > MESSAGE else rest).strip("\n")
+    if message:
         yield shortened(message, TEXT)
     if error.code:
         yield error.code

@@ -6,7 +6,8 @@ import os
 import re
 from typing import Any
 
-from bellglass.sandboxes.runner.explaining.near import like, listing
+from bellglass.sandboxes.runner.explaining.alike import like
+from bellglass.sandboxes.runner.explaining.on_disk import listing
 from bellglass.sandboxes.runner.explaining.values import short
 
 MISSING = re.compile(r"^(?:bash: )?line (\d+): ([^\s:]+): command not found$", re.MULTILINE)

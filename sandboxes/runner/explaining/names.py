@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import types
 from collections.abc import Iterable
 from typing import Any
@@ -105,7 +106,10 @@ def values_on(scope: Scope, nodes: Iterable[ast.AST], message: str) -> dict[str,
         value = scope.value(node)
         if value is MISSING or _is_no_news(node, value, message):
             continue
-        found[text] = shown(value)
+        told = shown(value)
+        if isinstance(node, ast.Attribute) and re.fullmatch(r"<\w+>", told):
+            continue  # np.linalg.inv: of some class, which says nothing
+        found[text] = told
         if len(found) >= NAMES:
             break
     return found

@@ -1,0 +1,29 @@
+"""Names that are like another."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+CANDIDATES = 2_000
+"""Names that are compared."""
+
+NEAR = 3
+THERE = 12
+"""Of near names, and of all there are, as many are told."""
+
+NAME = 80
+
+_close = difflib.get_close_matches
+
+
+def like(wanted: str, names: Iterable[Any]) -> list[str]:
+    texts = [name for name in islice(names, CANDIDATES) if type(name) is str and len(name) <= NAME]
+    by_folded: dict[str, str] = {}
+    for text in texts:
+        by_folded.setdefault(text.lower(), text)
+    folded = wanted.lower()[:NAME]
+    close = _close(folded, list(by_folded), n=NEAR, cutoff=0.7)
+    return [by_folded[text] for text in close if by_folded[text] != wanted]
