@@ -13,7 +13,7 @@ from typing import Any
 PACKAGE = "bellglass.sandboxes.runner"
 
 SHIPPED = (
-    *(f"{PACKAGE}.{name}" for name in ("frames", "apart", "testing")),
+    *(f"{PACKAGE}.{name}" for name in ("frames", "apart", "relay", "relay.packages", "testing")),
     *(
         f"{PACKAGE}.apart.{name}"
         for name in (
