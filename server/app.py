@@ -12,19 +12,21 @@ import anyio
 from mcp.server import CacheHint
 from mcp.server.mcpserver import Icon
 from mcp.server.mcpserver.tools import Tool
+from mcp.types import ToolAnnotations
 
 from bellglass.sandboxes.base import Sandbox
 from bellglass.sandboxes.sessions import Sessions
 from bellglass.server.edge import BellglassServer
 from bellglass.server.settings import Settings
-from bellglass.tools import RESTRICTED, TOOLS, ToolEntry
+from bellglass.tools import RESTRICTED, RUNNING, TOOLS, ToolEntry
+from bellglass.tools.explaining.networks import ASIDE, MANUAL
 from bellglass.tools.policy import Policy
 from bellglass.tools.rendering import duration
 from bellglass.tools.view import VIEW, view_extension
 from bellglass.tools.workbench import Workbench
 
 INSTRUCTIONS = (
-    "Runs code in an isolated sandbox without network. Every result names its session_id: pass it "
+    "Runs code in an isolated sandbox{network}. Every result names its session_id: pass it "
     "to the next call to go on with the same variables and files; without it a call may start "
     "afresh. Code that fails is a normal result whose first line says how."
 )
@@ -66,6 +68,7 @@ def build_server(
                     imports=settings.refuse_imports,
                     longer_than=settings.refuse_longer_than,
                 ),
+                network=settings.network,
                 timeout_seconds=settings.timeout_seconds,
                 explicit_sessions=settings.sessions == "explicit",
                 grace_seconds=settings.grace_seconds,
@@ -77,7 +80,7 @@ def build_server(
         "bellglass",
         title="bellglass",
         version=version("bellglass"),
-        instructions=INSTRUCTIONS,
+        instructions=INSTRUCTIONS.format(network=ASIDE[settings.network]),
         icons=[
             Icon(
                 src=f"data:image/svg+xml;base64,{base64.b64encode(_ICON).decode()}",
@@ -108,6 +111,7 @@ def _tool(entry: ToolEntry, settings: Settings) -> Tool:
         "{idle}": duration(settings.idle_seconds),
         "{age}": duration(settings.age_seconds),
         "{timeout}": f"{settings.timeout_seconds:g}",
+        "{network}": MANUAL[settings.network],
     }
 
     def filled(text: str) -> str:
@@ -122,7 +126,7 @@ def _tool(entry: ToolEntry, settings: Settings) -> Tool:
         entry.function,
         title=entry.title,
         description=filled(manual),
-        annotations=entry.annotations,
+        annotations=_annotations(entry, settings),
         meta={"ui": {"resourceUri": VIEW}} if entry.shown else None,
     )
     parameters = _without_bounds(_without_nulls(_without_titles(tool.parameters)))
@@ -131,6 +135,12 @@ def _tool(entry: ToolEntry, settings: Settings) -> Tool:
         _without_titles(tool.fn_metadata.output_schema)
     )
     return tool
+
+
+def _annotations(entry: ToolEntry, settings: Settings) -> ToolAnnotations:
+    if settings.network == "none" or entry.function.__name__ not in RUNNING:
+        return entry.annotations
+    return entry.annotations.model_copy(update={"open_world_hint": True})
 
 
 def _without_titles(schema: Any) -> Any:

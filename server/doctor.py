@@ -48,6 +48,13 @@ def doctor(settings: Settings) -> int:
     say()
     for line in _limits(settings):
         say(line)
+    if settings.network != "none":
+        from bellglass.server.networking import described
+
+        for line in described(settings):
+            say(line)
+    else:
+        say("Network: none; BELLGLASS_NETWORK=packages lets sessions install packages")
     say()
     usable = [name for name in candidates(settings) if name in working]
     if usable:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from bellglass.sandboxes.base import MIB
 from bellglass.sandboxes.network.cache import Cache
-from bellglass.sandboxes.network.fetching import Fetcher
+from bellglass.sandboxes.network.fetching import Fetcher, target_of
 from bellglass.sandboxes.network.index import Index
 from bellglass.sandboxes.network.network import Network
 from bellglass.sandboxes.network.rules import Rules
@@ -41,3 +41,24 @@ def cache_folder(settings: Settings) -> Path:
     cache = os.environ.get("XDG_CACHE_HOME", "")
     base = Path(cache) if os.path.isabs(cache) else Path.home() / ".cache"
     return base / "bellglass" / "packages"
+
+
+def described(settings: Settings) -> list[str]:
+    """Say what is on, for `bellglass doctor`."""
+    hosts = ", ".join(settings.network_hosts) or "none listed"
+    lines = [f"Network: {settings.network}"]
+    if settings.network in ("allow-list", "open"):
+        besides = " besides public ones" if settings.network == "open" else ""
+        lines.append(f"    hosts{besides}: {hosts}")
+    if settings.package_folder is not None:
+        there = Path(settings.package_folder).expanduser().is_dir()
+        missing = "" if there else ", which is not there"
+        lines.append(f"    packages: of the folder {settings.package_folder}{missing}")
+    elif settings.network == "allow-list" and settings.package_index is None:
+        lines.append("    packages: none; BELLGLASS_PACKAGE_INDEX names an index")
+    else:
+        target = target_of(settings.package_index or PYPI[0])
+        lines.append(f"    packages: of the index at {target}")
+        size = f"at most {settings.package_cache_mb} MiB"
+        lines.append(f"    files of packages are kept in {cache_folder(settings)}, {size}")
+    return lines

@@ -57,6 +57,9 @@ pass no tests. A failing case is a normal result.""",
 }
 """Manuals of the tools where the restricted sandbox serves, if they differ."""
 
+RUNNING = frozenset({"execute_python", "execute_bash", "run_tests"})
+"""Tools that run code, which may reach what the operator allows."""
+
 _READ_ONLY = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
 TOOLS = (

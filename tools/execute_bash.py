@@ -23,9 +23,9 @@ async def execute_bash(
     """Run a Bash command in a sandbox and return its output.
 
     Working directory, exported variables, functions and files persist between calls that pass the
-    same session_id; execute_python sees the same files. No network, no root, no installed packages
-    beyond the base system. A session is deleted {idle} after its last call, at the latest {age}
-    after its first.
+    same session_id; execute_python sees the same files. No root, and no programs beyond the base
+    system. {network} A session is deleted {idle} after its last call, at the latest {age} after its
+    first.
 
     A command that fails is a normal result: its first line gives the exit code, signal or limit.
     What still runs when the command returns is ended.

@@ -58,7 +58,7 @@ def rendered(
     if note:
         parts.append(f"Note: {note}")
     parts += changes_line(execution)
-    hint = hint_for(execution, bench.limits, fresh=session.calls <= 1)
+    hint = hint_for(execution, bench.limits, fresh=session.calls <= 1, network=bench.network)
     if hint:
         parts.append(hint)
     parts.append(f"session_id: {session.id}")

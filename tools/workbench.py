@@ -25,6 +25,9 @@ class Workbench:
     policy: Policy
     """What is refused before it runs."""
 
+    network: str = "none"
+    """What sessions may reach, in the words of the setting."""
+
     timeout_seconds: float = 30
     """Of a call that names no time limit."""
 

@@ -48,6 +48,9 @@ class Far:
         request: dict[str, Any] = json.loads(data[4:])
         return request
 
+    async def receive(self) -> bytes:
+        return await self._stream.receive()
+
     async def send(self, *parts: bytes) -> None:
         for part in parts:
             await self._stream.send(part)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.base import MIB
 from bellglass.tools.explaining import bash, pasted, python
+from bellglass.tools.explaining.modules import RENAMED, distribution_of
+from bellglass.tools.explaining.networks import missed, not_installed
 from bellglass.tools.explaining.rules import offline
 
 if TYPE_CHECKING:
@@ -18,9 +20,14 @@ SAID = 4_000
 """Characters at the end of stderr that are looked at."""
 
 
-def hint_for(execution: Execution, limits: Limits, *, fresh: bool) -> str | None:
-    """Return a hint for a failed execution; `fresh`: it was the first call of its session."""
-    advice = _advice(execution, limits, fresh)
+def hint_for(
+    execution: Execution, limits: Limits, *, fresh: bool, network: str = "none"
+) -> str | None:
+    """Return a hint for a failed execution.
+
+    `fresh`: it was the first call of its session; `network`: what the operator allows of one.
+    """
+    advice = _of_network(execution, network) or _advice(execution, limits, fresh)
     return f"Hint: {advice}" if advice else None
 
 
@@ -43,6 +50,22 @@ def _advice(execution: Execution, limits: Limits, fresh: bool) -> str | None:
             return offline(said) or _of_exit(execution, said)
         case _:
             return None
+
+
+def _of_network(execution: Execution, network: str) -> str | None:
+    """Return what to do about a network that was missed, or a package that can be had."""
+    if execution.status not in ("error", "exit"):
+        return None
+    error = execution.error
+    if error is not None and error.name == "ModuleNotFoundError":
+        top = error.wanted.partition(".")[0]
+        if not top or top in RENAMED:
+            return None
+        return not_installed(network, distribution_of(top), error.near)
+    said = execution.stderr.text[-SAID:]
+    if error is not None and error.name != "SystemExit":
+        said += f"\n{error.message}"
+    return missed(network, said) if offline(said) else None
 
 
 def _not_awaited(value: str, said: str) -> str | None:
