@@ -25,6 +25,8 @@ UNSAFE = re.compile("[\x00\ud800-\udfff]")
 
 def clean(text: str) -> str:
     """Return `text` with NULs and lone surrogates replaced."""
+    if text.isascii() and "\0" not in text:
+        return text  # a part of a file has megabytes
     return UNSAFE.sub("\ufffd", text)
 
 

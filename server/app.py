@@ -22,6 +22,7 @@ from bellglass.tools import RESTRICTED, RUNNING, TOOLS, ToolEntry
 from bellglass.tools.explaining.networks import ASIDE, MANUAL
 from bellglass.tools.policy import Policy
 from bellglass.tools.rendering import duration
+from bellglass.tools.updates import Updates
 from bellglass.tools.view import VIEW, view_extension
 from bellglass.tools.workbench import Workbench
 
@@ -47,8 +48,10 @@ def build_server(
     """Return the server; `choose` makes the backend, at the first need of it."""
     choose = choose or _chooser(settings)
 
+    updates = Updates()
+
     @asynccontextmanager
-    async def lifespan(_: object) -> AsyncGenerator[Workbench]:
+    async def lifespan(server: object) -> AsyncGenerator[Workbench]:
         async with (
             Sessions.open_all(
                 choose,
@@ -59,8 +62,9 @@ def build_server(
             ) as sessions,
             anyio.create_task_group() as tasks,
         ):
-            yield Workbench(
+            bench = Workbench(
                 sessions=sessions,
+                updates=updates,
                 tasks=tasks,
                 limits=settings.limits(),
                 policy=Policy(
@@ -74,6 +78,9 @@ def build_server(
                 grace_seconds=settings.grace_seconds,
                 errors_as_tool_errors=settings.errors_as_tool_errors,
             )
+            assert isinstance(server, BellglassServer)
+            server.bench = bench
+            yield bench
             tasks.cancel_scope.cancel()
 
     return BellglassServer(
@@ -92,6 +99,7 @@ def build_server(
         extensions=[view_extension()],
         cache_hints={"tools/list": CacheHint(ttl_ms=3_600_000, scope="public")},
         lifespan=lifespan,
+        subscriptions=updates,
     )
 
 

@@ -22,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     upgrade = options.pop("upgrade", False)
     action = options.pop("action", None)
     task = {name: options.pop(name, None) for name in solve_options.NAMES}
+    transfer = {name: options.pop(name, None) for name in ("file", "path", "server", "session")}
     recipe = {name: options.pop(name, None) for name in ("base", "tag", "wheels")}
     try:
         flags = {name: value for name, value in options.items() if value is not None}
@@ -37,6 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
             sys.stdout.write(f"bellglass {version('bellglass')}\n")
             code = 0
+        case "put" | "get":
+            from bellglass.server import transfer as transfers
+
+            move = transfers.put if command == "put" else transfers.get
+            names = ("file", "path") if command == "put" else ("path", "file")
+            first, second = (transfer[name] for name in names)
+            code = move(first, second, transfer["server"], transfer["session"], settings)
         case "demo":
             from bellglass.server.demo import demo
 
@@ -133,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--base", metavar="IMAGE", help="start from it, not from python:3.13-slim")
     build.add_argument("--tag", metavar="NAME", help="name of what is built")
     build.add_argument("--wheels", metavar="FOLDER", help="packages, instead of an index's")
+    _add_transfers(commands)
     check = commands.add_parser("check", help="run the contract checks on a backend")
     check.add_argument("backend", help="name of an entry point")
     solve_options.add(commands)
@@ -145,6 +154,25 @@ def _parser() -> argparse.ArgumentParser:
                 help=f"{field.description} [{PREFIX}{name.upper()}]".replace("%", "%%"),
             )
     return parser
+
+
+def _add_transfers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    put = commands.add_parser("put", help="send a file to a session of a server on HTTP")
+    put.add_argument("file")
+    put.add_argument("path", nargs="?", help="in the session; the file's name if left out")
+    get = commands.add_parser("get", help="fetch a file of a session of a server on HTTP")
+    get.add_argument("path", help="in the session")
+    get.add_argument("file", nargs="?", help="to write to; its name there if left out")
+    for command in (put, get):
+        command.add_argument(
+            "--url",
+            metavar="URL",
+            dest="server",
+            default="http://127.0.0.1:8000",
+            help="of the server [%(default)s]",
+        )
+    put.add_argument("--session", metavar="ID", help="a new one is started if left out")
+    get.add_argument("--session", metavar="ID", help="session_id, from a result of a tool")
 
 
 if __name__ == "__main__":

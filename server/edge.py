@@ -17,16 +17,21 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import (
     INTERNAL_ERROR,
     CallToolResult,
+    CompleteRequestParams,
+    CompleteResult,
     InputRequiredResult,
     Resource,
     ResourceTemplate,
+    SubscribeRequestParams,
     TextContent,
+    UnsubscribeRequestParams,
 )
 from pydantic import ValidationError
 
 from bellglass.sandboxes.execution import clean, cleaned
 from bellglass.server.logs import short_hash
-from bellglass.tools import session_files
+from bellglass.tools import session_files, updates
+from bellglass.tools.completions import complete
 from bellglass.tools.errors import misspelt_argument, wrong_arguments
 from bellglass.tools.rendering import RECORD
 from bellglass.tools.workbench import Workbench
@@ -51,6 +56,13 @@ class BellglassServer(MCPServer[Workbench]):
     def __init__(self, name: str, *, tools: Sequence[Tool], **options: Any) -> None:
         super().__init__(name, tools=list(tools), middleware=[guard], **options)
         self._arguments = {tool.name: frozenset(tool.parameters["properties"]) for tool in tools}
+        self.bench: Workbench | None = None
+        """As long as the server serves."""
+        # MCPServer has no way to these two that gives the handler the request.
+        add = self._lowlevel_server.add_request_handler
+        add("completion/complete", CompleteRequestParams, self._complete)
+        add("resources/subscribe", SubscribeRequestParams, updates.watch)
+        add("resources/unsubscribe", UnsubscribeRequestParams, updates.unwatch)
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Workbench, Any] | None = None
@@ -94,6 +106,13 @@ class BellglassServer(MCPServer[Workbench]):
             if contents is not None:
                 return contents
         return await super().read_resource(uri, context)
+
+    async def _complete(
+        self, ctx: ServerRequestContext[Workbench, Any], params: CompleteRequestParams
+    ) -> CompleteResult:
+        params = CompleteRequestParams.model_validate(repaired(params.model_dump(by_alias=True)))
+        context = Context(request_context=ctx, mcp_server=self)
+        return CompleteResult(completion=await complete(context, params))
 
     async def run_on(self, received: "Received", sent: "Sent") -> None:
         """Serve one client on these streams, the lifespan around it.

@@ -7,7 +7,6 @@ import signal
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
 
 import anyio
 import uvicorn
@@ -16,9 +15,11 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bellglass.server.edge import BellglassServer
+from bellglass.server.http_files import FileRoutes
 from bellglass.server.http_guard import Authority, Guard
 from bellglass.server.settings import Settings, SettingsError
 from bellglass.server.stopping import Stop
+from bellglass.server.tokens import token_of
 
 MAX_BODY_BYTES = 8 * 1024**2
 """The longest argument takes 6 MB when each of its characters is sent as an escape."""
@@ -26,9 +27,6 @@ MAX_BODY_BYTES = 8 * 1024**2
 HEADER_SECONDS = 15
 GRACEFUL_SECONDS = 2
 CONNECTIONS = 1_000
-MIN_TOKEN_CHARACTERS = 22
-"""128 bits in base64."""
-
 log = logging.getLogger("bellglass")
 
 
@@ -39,7 +37,7 @@ async def serve_http(mcp: BellglassServer, settings: Settings, stop: Stop) -> No
         SettingsError: The address cannot be served, or not safely.
     """
     host, port = _address(settings.http or "")
-    token = _token(settings)
+    token = token_of(settings)
     _require_safe(host, token, settings)
     listener = _listen(host, port)
     port = listener.getsockname()[1]
@@ -120,7 +118,7 @@ def _guarded(
         }
         | set(settings.http_origins)
     )
-    app = mcp.streamable_http_app(
+    app: ASGIApp = mcp.streamable_http_app(
         # Never json_response=True: in that mode the SDK does not see that a client left.
         transport_security=TransportSecuritySettings(
             allowed_hosts=[_spelt(name) for name in hosts]
@@ -131,6 +129,7 @@ def _guarded(
         session_idle_timeout=settings.idle_seconds,
         max_sessions=4 * settings.max_sessions,
     )
+    app = FileRoutes(app, lambda: mcp.bench)
     return Guard(app, hosts=hosts, origins=origins, token=token)
 
 
@@ -161,27 +160,6 @@ def _require_safe(host: str, token: str | None, settings: Settings) -> None:
             f"{' and '.join(missing)}. Or bind to 127.0.0.1."
         )
     log.warning("%s speaks plain HTTP: put a proxy with TLS before it", settings.http)
-
-
-def _token(settings: Settings) -> str | None:
-    if settings.http_token is not None:
-        source, token = "BELLGLASS_HTTP_TOKEN", settings.http_token.get_secret_value()
-    elif settings.http_token_file is not None:
-        source = "BELLGLASS_HTTP_TOKEN_FILE"
-        try:
-            token = Path(settings.http_token_file).read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as exc:
-            raise SettingsError(f"{source}: cannot be read: {exc}") from exc
-    else:
-        return None
-    if not (token.isascii() and token.isprintable() and " " not in token):
-        raise SettingsError(f"{source}: a token has printable ASCII characters only.")
-    if len(token) < MIN_TOKEN_CHARACTERS or len(set(token)) < 8:
-        raise SettingsError(
-            f"{source}: too easy to guess. Make one with: "
-            "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
-        )
-    return token
 
 
 def _address(text: str) -> tuple[str, int]:

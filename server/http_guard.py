@@ -16,7 +16,10 @@ from mcp.server.auth.provider import AccessToken
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 BODY_SECONDS = 30
-"""For a whole request body: a client that trickles must not hold a connection."""
+"""For a whole request body: a client that trickles must not hold a connection. Of a file, for each
+piece of it."""
+
+FILES = "/files/"
 
 _AUTHORITY = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>\d{1,5}))?")
 
@@ -75,7 +78,8 @@ class Guard:
         else:
             if self._token is not None:
                 scope["user"] = self._user
-            await self._app(scope, _bounded(receive), send)
+            of_file = scope["path"].startswith(FILES)
+            await self._app(scope, _bounded(receive, renewed=of_file), send)
 
     def _host_is_ours(self, values: list[str]) -> bool:
         if len(values) != 1 or (host := Authority.parse(values[0])) is None:
@@ -93,15 +97,20 @@ def _carries(values: list[str], token: str) -> bool:
     )
 
 
-def _bounded(receive: Receive) -> Receive:
-    """Return `receive`, treating a body that takes too long as a client that left."""
+def _bounded(receive: Receive, *, renewed: bool) -> Receive:
+    """Return `receive`, treating a body that takes too long as a client that left.
+
+    `renewed`: the time counts anew for each piece.
+    """
     deadline = anyio.current_time() + BODY_SECONDS
     complete = False
 
     async def bounded() -> Message:
-        nonlocal complete
+        nonlocal complete, deadline
         if complete:
             return await receive()
+        if renewed:
+            deadline = anyio.current_time() + BODY_SECONDS
         with anyio.CancelScope(deadline=deadline):
             message = await receive()
             complete = not message.get("more_body", False)

@@ -7,7 +7,7 @@ the session of its connection.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 from mcp.server.mcpserver import authenticated_principal
@@ -17,6 +17,7 @@ from bellglass.sandboxes.errors import SessionNotFound
 
 if TYPE_CHECKING:
     from mcp.server.connection import Connection
+    from mcp.server.context import ServerRequestContext
     from mcp.server.mcpserver import Context
 
     from bellglass.sandboxes.session import Session
@@ -39,7 +40,7 @@ async def session_for(ctx: Context[Workbench], session_id: str | None) -> Sessio
     owner = owner_of(ctx)
     if session_id is not None:
         return bench.sessions.get(session_id, owner)
-    connection = _legacy_connection(ctx)
+    connection = legacy_connection(ctx)
     if connection is None:
         return await bench.sessions.open(owner)
     if bench.explicit_sessions:
@@ -58,7 +59,7 @@ async def known_session_for(ctx: Context[Workbench], session_id: str | None) -> 
         SessionNotFound: `session_id` leads nowhere, or not to a session of the caller.
         ToolError: The call names no session, and has none.
     """
-    connection = _legacy_connection(ctx)
+    connection = legacy_connection(ctx)
     if session_id is None and (connection is None or connection.state.get(_DEFAULT) is None):
         raise ToolError("Pass the session_id that an earlier result named: files are a session's.")
     return await session_for(ctx, session_id)
@@ -67,6 +68,12 @@ async def known_session_for(ctx: Context[Workbench], session_id: str | None) -> 
 def owner_of(ctx: Context[Workbench]) -> str | None:
     """Return who is calling, or None where the transport does not tell."""
     return authenticated_principal(ctx.request_context)
+
+
+def owner_of_request() -> str | None:
+    """Return the same for a request over HTTP that is no call: the SDK keeps it with the task."""
+    # Of its argument it makes no use.
+    return authenticated_principal(cast("Any", None))
 
 
 def sessions_of(ctx: Context[Workbench]) -> list[Session]:
@@ -78,7 +85,7 @@ def sessions_of(ctx: Context[Workbench]) -> list[Session]:
     sessions = ctx.request_context.lifespan_context.sessions.list(owner_of(ctx))
     if not is_anonymous(ctx):
         return sessions
-    connection = _legacy_connection(ctx)
+    connection = legacy_connection(ctx)
     opened = _opened(connection) if connection else set()
     return [session for session in sessions if session.id in opened]
 
@@ -88,7 +95,9 @@ def is_anonymous(ctx: Context[Workbench]) -> bool:
     return owner_of(ctx) is None and ctx.headers is not None
 
 
-def _legacy_connection(ctx: Context[Workbench]) -> Connection | None:
+def legacy_connection(
+    ctx: Context[Workbench] | ServerRequestContext[Workbench, Any],
+) -> Connection | None:
     """Return the connection of a legacy call.
 
     A modern request has a connection of its own, which ends with it: nothing may hang there. There

@@ -38,4 +38,5 @@ async def execute_bash(
         execution = await session.run(
             "bash", {"command": command}, timeout=seconds, on_stream=progress_to(ctx, seconds)
         )
+    await bench.updates.changed(session, (file.path for file in execution.files))
     return rendered(execution, session, ctx, timeout=seconds, note=note, empty=not command.strip())

@@ -38,4 +38,5 @@ async def execute_python(
         execution = await session.run(
             "python", {"code": code}, timeout=seconds, on_stream=progress_to(ctx, seconds)
         )
+    await bench.updates.changed(session, (file.path for file in execution.files))
     return rendered(execution, session, ctx, timeout=seconds, note=note, empty=not code.strip())

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import mimetypes
 import posixpath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver import authenticated_principal
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
 from mcp.shared.uri_template import UriTemplate
 from mcp.types import ResourceLink, ResourceTemplate
@@ -18,6 +19,7 @@ from bellglass.sandboxes.files import Part, read_part
 from bellglass.tools.conversation import owner_of
 
 if TYPE_CHECKING:
+    from mcp.server.context import ServerRequestContext
     from mcp.server.mcpserver import Context
 
     from bellglass.sandboxes.execution import Output
@@ -64,6 +66,20 @@ def file_uri(session_id: str, path: str) -> str:
     if posixpath.dirname(path) == _OUTPUT_FOLDER:
         return f"sandbox://{session_id}/output/{quote(posixpath.basename(path), safe='')}"
     return f"sandbox://{session_id}/files/{quote(path.removeprefix('/work/'))}"
+
+
+def address_of(uri: str, ctx: ServerRequestContext[Workbench, Any]) -> tuple[str, str] | None:
+    """Return the session and the path that `uri` leads to; None if it is no file's.
+
+    Raises:
+        SandboxError: The session is not there, or not the caller's.
+    """
+    named = _FILES.match(uri) or _OUTPUT.match(uri)
+    if named is None:
+        return None
+    session_id, name = named["session_id"], named.get("path") or f"{_OUTPUT_FOLDER}/{named['name']}"
+    ctx.lifespan_context.sessions.get(str(session_id), authenticated_principal(ctx))
+    return str(session_id), str(name)
 
 
 def link_to_output(output: Output, session: Session) -> ResourceLink | None:

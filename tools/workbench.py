@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.base import Limits
     from bellglass.sandboxes.sessions import Sessions
     from bellglass.tools.policy import Policy
+    from bellglass.tools.updates import Updates
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +25,9 @@ class Workbench:
     limits: Limits
     policy: Policy
     """What is refused before it runs."""
+
+    updates: Updates
+    """Who watches files."""
 
     network: str = "none"
     """What sessions may reach, in the words of the setting."""

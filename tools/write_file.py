@@ -12,7 +12,6 @@ from bellglass.tools.arguments import SessionOfFile
 from bellglass.tools.conversation import session_for
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.session_files import FILE, file_uri
-from bellglass.tools.updates import notify_updated
 from bellglass.tools.workbench import Workbench
 
 MAX_TEXT = 1_000_000
@@ -37,7 +36,7 @@ async def write_file(
         data = _data(text, base64)
         session = await session_for(ctx, session_id)
         written = await write_part(session, path, data, offset)
-    await notify_updated(ctx, session.id, [path])
+    await ctx.request_context.lifespan_context.updates.changed(session, [path])
     done = "Those bytes were there already; nothing was added to" if written.repeated else "Wrote"
     lines = [
         f"{done} {shown(path)}: {written.size:,} bytes",

@@ -175,9 +175,8 @@ class Call:
                 elif "display" in message:
                     self._show(message)
         elif len(self.report) < REPORT_MESSAGES:
-            try:
-                self._report_room -= len(json.dumps(message))
-            except RecursionError:
+            self._report_room -= self.job.control.received
+            if not _can_be_sent(message):
                 return True
             if self._report_room >= 0:
                 self.report.append(message)
@@ -291,3 +290,13 @@ class Call:
 
     def outcome(self) -> dict[str, Any]:
         return outcome(self.request["op"], self.verdict, self.answer, self.job.status)
+
+
+def _can_be_sent(message: Message) -> bool:
+    """Tell if a message that was read is not too deep to be written."""
+    if any(isinstance(value, (dict, list)) for value in message.values()):
+        try:
+            json.dumps(message)
+        except RecursionError:
+            return False
+    return True

@@ -76,6 +76,8 @@ class Packets:
         self.socket = sock
         self._patience = patience
         self._parts: dict[bytes, bytearray] = {}
+        self.received = 0
+        """Bytes of the last message that was whole."""
         # Bound now: what foreign code puts in their place later is not what is called here.
         self._dumps: Callable[..., str] = json.dumps
         self._loads = json.loads
@@ -148,6 +150,7 @@ class Packets:
             else:
                 self._parts.clear()
             return None, descriptors
+        self.received = len(body)
         try:
             message = self._loads(body)
         except (ValueError, RecursionError):

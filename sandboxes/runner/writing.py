@@ -32,7 +32,8 @@ def write(arguments: Message, send: Send) -> None:
     `offset`: where in the file the data goes. 0 replaces the file; another must be its size, so
     that a part that is missing or comes twice is found out. A part that is there already, because
     the same call was made twice, is left as it is and told as `repeated`.
-    `upload`: the same with a hidden file, which a last part with `finish` makes the file.
+    `upload`: the same with a hidden file, which begins anew at offset 0 unless there is `more`, and
+    which a last part with `finish` makes the file, if `sha256` is its checksum or null.
     A refusal may have a `kind`: "full", or "offset" with the `size` that the file has.
     """
     spot: Spot | None = None
@@ -109,15 +110,15 @@ def _upload(spot: Spot, data: bytes, about: os.stat_result | None, arguments: Me
     if arguments.get("abandon"):
         _unlink(hidden)
         return {"size": 0}
-    if arguments["offset"] == 0 and not arguments.get("finish"):
+    if arguments["offset"] == 0 and not arguments.get("more") and not arguments.get("finish"):
         _unlink(hidden)
         fd = hidden.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         _write(fd, data, 0)
         return {"size": len(data)}
     answer = _add(hidden, data, arguments["offset"])
     if arguments.get("finish"):
-        answer["sha256"] = _sum(hidden)
-        if answer["sha256"] != arguments["sha256"]:
+        answer["sha256"] = found = _sum(hidden)
+        if None not in (found, arguments["sha256"]) and found != arguments["sha256"]:
             _unlink(hidden)
             raise Refused("it was changed by something else while it was written")
         if about is not None:

@@ -1,6 +1,6 @@
 """README.md in parts that can be run: its code blocks by name, its tables by heading.
 
-With it the backend of docs/backends.md, which is an example too.
+With it the examples of docs/backends.md and docs/files.md.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text("utf-8")
+
+EXAMPLES = ("backends", "files")
 
 _BLOCK = re.compile(r"^```(?P<language>\w*) ?(?P<name>.*)\n(?P<body>(?s:.*?))^```$", re.MULTILINE)
 
@@ -26,7 +28,7 @@ class Block:
 
 BLOCKS = [
     Block(**match.groupdict())
-    for text in (TEXT, (ROOT / "docs/backends.md").read_text("utf-8"))
+    for text in (TEXT, *((ROOT / f"docs/{name}.md").read_text("utf-8") for name in EXAMPLES))
     for match in _BLOCK.finditer(text)
 ]
 

@@ -23,7 +23,7 @@ PATH = f"{Path(COMMAND).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 @contextmanager
-def _served(script: str, directory: Path) -> Generator[int]:
+def served(script: str, directory: Path) -> Generator[int]:
     """Run a block that serves HTTP, on any free port, and yield the port."""
     script = re.sub(r"(--http \S+):8000", r"\1:0", script)
     process = subprocess.Popen(
@@ -80,13 +80,13 @@ def _status(port: int, headers: dict[str, str]) -> int:
 
 
 def test_local_http_serves_programs_and_no_web_page(tmp_path: Path) -> None:
-    with _served(block("http-local"), tmp_path) as port:
+    with served(block("http-local"), tmp_path) as port:
         assert _status(port, {}) == 200
         assert _status(port, {"Origin": "https://evil.example"}) == 403
 
 
 def test_public_http_wants_the_token(tmp_path: Path) -> None:
-    with _served(block("http-public"), tmp_path) as port:
+    with served(block("http-public"), tmp_path) as port:
         host = {"Host": "tools.example.org"}
         token = (tmp_path / "token").read_text().strip()
 

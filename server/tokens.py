@@ -1,0 +1,34 @@
+"""The token that clients send over HTTP, for the server and for our own clients of it."""
+
+from pathlib import Path
+
+from bellglass.server.settings import Settings, SettingsError
+
+MIN_TOKEN_CHARACTERS = 22
+"""128 bits in base64."""
+
+
+def token_of(settings: Settings) -> str | None:
+    """Return the token that clients must send, if there is one.
+
+    Raises:
+        SettingsError: It cannot be read, or is none.
+    """
+    if settings.http_token is not None:
+        source, token = "BELLGLASS_HTTP_TOKEN", settings.http_token.get_secret_value()
+    elif settings.http_token_file is not None:
+        source = "BELLGLASS_HTTP_TOKEN_FILE"
+        try:
+            token = Path(settings.http_token_file).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as exc:
+            raise SettingsError(f"{source}: cannot be read: {exc}") from exc
+    else:
+        return None
+    if not (token.isascii() and token.isprintable() and " " not in token):
+        raise SettingsError(f"{source}: a token has printable ASCII characters only.")
+    if len(token) < MIN_TOKEN_CHARACTERS or len(set(token)) < 8:
+        raise SettingsError(
+            f"{source}: too easy to guess. Make one with: "
+            "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+        )
+    return token
