@@ -33,6 +33,7 @@ from bellglass.server.logs import short_hash
 from bellglass.tools import session_files, updates
 from bellglass.tools.completions import complete
 from bellglass.tools.errors import misspelt_argument, wrong_arguments
+from bellglass.tools.network_text import counted
 from bellglass.tools.rendering import RECORD
 from bellglass.tools.workbench import Workbench
 
@@ -68,10 +69,11 @@ class BellglassServer(MCPServer[Workbench]):
         self, name: str, arguments: dict[str, Any], context: Context[Workbench, Any] | None = None
     ) -> Result:
         started = time.monotonic()
-        status, session_id = "cancelled", None
+        status, session_id, asked = "cancelled", None, ""
         try:
             result = await self._call(name, arguments, context)
             status, session_id = _summary(result)
+            asked = counted((getattr(result, "meta", None) or {}).get(RECORD, {}))
             return result
         except ToolError as exc:
             # An unexpected exception has the SDK's wrapper, which is a ToolError too.
@@ -83,7 +85,7 @@ class BellglassServer(MCPServer[Workbench]):
                 name if name in self._arguments else "unknown tool",
                 status,
                 time.monotonic() - started,
-                f" session {short_hash(session_id)}" if session_id else "",
+                (f" session {short_hash(session_id)}" if session_id else "") + asked,
             )
 
     async def list_resources(self) -> list[Resource]:

@@ -43,6 +43,14 @@ def network_record(visits: Sequence[Visit]) -> list[dict[str, Any]]:
     ]
 
 
+def counted(record: dict[str, Any]) -> str:
+    """Return how often a call asked for something, for the log; nothing where it did not."""
+    visits = record.get("network") or ()
+    total = sum(visit["requests"] for visit in visits)
+    refused = sum(visit["requests"] for visit in visits if not visit["allowed"])
+    return f" network {total} of which refused {refused}" if visits else ""
+
+
 def _where(visit: Visit) -> str:
     if visit.file:
         return visit.file

@@ -34,7 +34,7 @@ LIMITS = Limits(
 TOP = {"bin", "dev", "etc", "lib", "opt", "proc", "run", "sbin", "tmp", "usr", "var", "work"}
 MAYBE_TOP = {"lib32", "lib64", "libx32"}
 ETC = {"group", "hostname", "hosts", "nsswitch.conf", "passwd"}
-MAYBE_ETC = {"alternatives", "fonts", "ld.so.cache", "localtime"}
+MAYBE_ETC = {"alternatives", "fonts", "ld.so.cache", "localtime", "pki", "ssl"}
 USR = {"bin", "lib", "share"}
 MAYBE_USR = {"include", "lib32", "lib64", "libexec", "libx32", "local", "sbin"}
 DEV = {
@@ -94,6 +94,8 @@ async def test_the_directories_are_these(inside: Inside) -> None:
     assert top - MAYBE_TOP - prefix == TOP - prefix - ({"opt"} - top)
     assert usr - MAYBE_USR == USR
     assert etc - MAYBE_ETC == ETC
+    if "ssl" in etc:
+        assert await inside("os.listdir('/etc/ssl')") == ["certs"]
     assert set(await inside("os.listdir('/dev')")) == DEV
     assert await inside("os.listdir('/run') + os.listdir('/tmp') + os.listdir('/dev/shm')") == []
     assert await inside("os.listdir('/var')") == ["tmp"]

@@ -33,7 +33,8 @@ _ETC = {
     "/etc/hostname": f"{HOSTNAME}\n",
 }
 # Debian's awk and editor are links into the first; matplotlib complains without the second.
-_SHARED_ETC = ("/etc/alternatives", "/etc/fonts")
+# The last two: whom TLS believes, where an operator lets sessions reach hosts.
+_SHARED_ETC = ("/etc/alternatives", "/etc/fonts", "/etc/ssl/certs", "/etc/pki/ca-trust/extracted")
 # Not secret, and of use: where libraries are, and which clock people here read.
 _COPIED = ("/etc/ld.so.cache", "/etc/localtime")
 

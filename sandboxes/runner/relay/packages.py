@@ -19,7 +19,7 @@ LIBRARY = f"{OWN}/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-pac
 
 _AUTHORITIES = (
     "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
 _PIP = f"""\
@@ -52,8 +52,9 @@ def make() -> dict[str, str]:
     environment = {"VIRTUAL_ENV": OWN, "PATH": f"{OWN}/bin:{os.environ.get('PATH', os.defpath)}"}
     # Pythons look for them where they were built to, which may not be in the view.
     found = [path for path in _AUTHORITIES if os.path.isfile(path)]
-    if found and "SSL_CERT_FILE" not in os.environ:
-        environment["SSL_CERT_FILE"] = found[0]
+    if found:
+        names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+        environment.update(dict.fromkeys(names, found[0]))
     return environment
 
 

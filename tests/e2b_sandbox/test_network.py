@@ -1,0 +1,57 @@
+"""A way out for sessions on E2B, whose machines have no internet."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from e2b_sandbox.support import on, until
+from network.support import bash, network, publish, python, web, wheel
+
+from bellglass.sandboxes.session import Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from e2b_double import Double
+
+
+async def test_packages_come_over_the_one_stream(double: Double, tmp_path: Path) -> None:
+    sandbox = on(double)
+    with web() as index:
+        publish(index, "alpha", wheel("alpha", text="value = '" + "x" * 2_000_000 + "'"))
+        sandbox.network = network("packages", index=index, cache=tmp_path)
+        async with Session.open(sandbox) as session:
+            installed = await bash(session, "python3 -m pip install -q alpha")
+            imported = await python(session, "import alpha\nlen(alpha.value)")
+        await sandbox.network.aclose()
+    await sandbox.aclose()
+
+    assert installed.status == "ok", installed
+    assert imported.value == "2000000"
+    assert double.engine.machines == {}
+
+
+async def test_a_session_that_sleeps_has_hung_up(double: Double) -> None:
+    sandbox = on(double, pause=True)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        sandbox.network = network("allow-list", f"127.0.0.1:{port}")
+        async with Session.open(sandbox) as session:
+            opened = await python(
+                session,
+                "import socket\none = socket.create_connection(('127.0.0.1', 3128))\n"
+                f"one.sendall(b'CONNECT 127.0.0.1:{port} HTTP/1.1\\r\\n"
+                f"Host: 127.0.0.1:{port}\\r\\n\\r\\n')\none.recv(100)[9:12]",
+            )
+            remote, _ = listener.accept()
+            with remote:
+                rested = await session.rest()
+                remote.settimeout(10)
+                ended = remote.recv(1)
+            await until(lambda: [m.state for m in double.engine.machines.values()] == ["paused"])
+            after = await python(session, "one.recv(1)")
+    await sandbox.aclose()
+
+    assert (opened.value, rested, ended) == ("b'200'", True, b"")
+    assert after.value == "b''"
