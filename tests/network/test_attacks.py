@@ -185,7 +185,7 @@ sent < 200_000_000
     assert grown < 100_000_000
 
 
-async def test_a_gigabyte_passes_through_and_does_not_stay(opened: Opened, host: Web) -> None:
+async def test_a_large_file_passes_through_and_does_not_stay(opened: Opened, host: Web) -> None:
     size = 200_000_000
     host.pages["/big"] = Page(b"x" * size)
     before = memory()
