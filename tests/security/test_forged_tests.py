@@ -110,6 +110,20 @@ HIDDEN: dict[str, tuple[str, str]] = {
         "from unittest.mock import Mock\nfrom solution import call\ndef test_a():\n"
         "    f = Mock()\n    call(f)\n    f.assert_called_with(5)",
     ),
+    "a test case that is handed over": (
+        "def use(case):\n"
+        "    for f in (lambda: case.addTypeEqualityFunc(int, lambda *a, **k: None),\n"
+        "              lambda: setattr(case, 'assertEqual', print),\n"
+        "              lambda: setattr(case, 'failureException', KeyError)):\n"
+        "        try: f()\n        except (AttributeError, TypeError): pass\n    return 6",
+        "import unittest\nfrom solution import use\nclass TestIt(unittest.TestCase):\n"
+        "    def test_a(self): self.assertEqual(use(self), 5)",
+    ),
+    "a test case that is told to skip": (
+        "def use(skip): skip('no')",
+        "import unittest\nfrom solution import use\nclass TestIt(unittest.TestCase):\n"
+        "    def test_a(self):\n        use(self.skipTest)\n        self.fail()",
+    ),
     "globals of a callback": (
         "def call(f):\n    f.__globals__['EXPECTED'] = 6\n    return 6",
         "from solution import call\nEXPECTED = 5\ndef test_a():\n"

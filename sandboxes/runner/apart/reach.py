@@ -19,6 +19,12 @@ FILES = (io.StringIO, io.BytesIO, io.TextIOWrapper, io.BufferedReader, io.Buffer
 
 
 def may_lend(value: Any, test_module: str) -> None:
+    """Raise TypeError if the code must not get hold of `value`."""
+    if _is_test_case(value):
+        raise TypeError("a TestCase cannot be handed to the code: it decides how its tests end")
+    helper = isinstance(value, types.MethodType) and _is_test_case(value.__self__)
+    if helper and getattr(value.__func__, "__module__", None) == test_module:
+        return  # it may be called back; what unittest gives a case may not
     if isinstance(value, type):
         if value.__module__ == test_module or issubclass(value, BaseException):
             return
@@ -81,6 +87,14 @@ def may_touch(op: str, on: Any, name: str, test_module: str) -> None:
         refused = refused or not ours or hasattr(type(on), name)
     if refused:
         raise AttributeError(f"{name} of a {type(on).__name__} of the tests is out of reach")
+
+
+def _is_test_case(value: Any) -> bool:
+    unittest = sys.modules.get("unittest")
+    if unittest is None:
+        return False
+    kind = value if isinstance(value, type) else type(value)
+    return issubclass(kind, unittest.TestCase)
 
 
 def _is_mock(value: Any) -> bool:
