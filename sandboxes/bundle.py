@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 RUNNER = (
     "bellglass.sandboxes.runner",
     "bellglass.sandboxes.runner.apart",
+    "bellglass.sandboxes.runner.background",
     "bellglass.sandboxes.runner.checking",
     "bellglass.sandboxes.runner.display",
     "bellglass.sandboxes.runner.explaining",

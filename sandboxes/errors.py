@@ -5,6 +5,7 @@
   + SessionNotFound      the session id leads nowhere, or not to a session of the caller
   + SessionLimit         no room for one more session
   + SessionLost          the sandbox died while it ran the code
+  + RunNotFound          the session has no background run of that name
 
 Code that fails inside the sandbox is not an error here: it is an `Execution`. Every message ends
 with what to do next, because its reader is a model or an operator.
@@ -56,3 +57,14 @@ class SessionLost(SandboxError):
             "The next call with this session_id starts afresh."
         )
         self.reason = reason
+
+
+class RunNotFound(SandboxError):
+    """The name of a background run leads nowhere."""
+
+    def __init__(self, run_id: str, known: list[str]) -> None:
+        if known:
+            told = f"It has {', '.join(known)}."
+        else:
+            told = "It has none: execute_python and execute_bash begin one with background=true."
+        super().__init__(f"This session has no background run {run_id[:20]!r}. {told}")

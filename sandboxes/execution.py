@@ -52,7 +52,18 @@ CleanStr = Annotated[str, BeforeValidator(_cleaned_text)]
 ShortStr = Annotated[CleanStr, Field(max_length=1_000)]
 CleanJson = Annotated[JsonValue, BeforeValidator(cleaned)]
 
-Status = Literal["ok", "error", "exit", "timeout", "cancelled", "oom", "killed", "crashed", "lost"]
+Status = Literal[
+    "ok",
+    "error",
+    "exit",
+    "timeout",
+    "cancelled",
+    "oom",
+    "killed",
+    "crashed",
+    "lost",
+    "running",
+]
 
 
 class _Report(BaseModel):
@@ -160,6 +171,21 @@ class Table(_Display):
 Display = Annotated[Picture | Rich | Table, Field(discriminator="kind")]
 
 
+class RunState(_Report):
+    """A background run, as the runner sees it."""
+
+    id: str = Field(pattern="^r[0-9]{1,9}$")
+    op: Literal["python", "bash"]
+    state: Literal["running", "returned", "ended"]
+    """Returned: the code has ended, what it started goes on."""
+    seconds: float = Field(ge=0)
+    """Since it began, or until it ended."""
+    limit_seconds: float = Field(ge=0)
+    processes: int = Field(ge=0)
+    files: list[Annotated[CleanStr, Field(max_length=200)]] = Field(default=[], max_length=2)
+    """Where in the session all of its output is."""
+
+
 class Execution(_Report):
     """What one run did. A traceback, an exit code and a time-out are data, not exceptions."""
 
@@ -195,3 +221,5 @@ class Execution(_Report):
     """What its programs asked for outside. From our own journal: nobody inside has a say in it."""
     report: list[CleanJson] = Field(default=[], max_length=20_000)
     """What a one-shot operation (check, test) sent, in order."""
+    runs: list[RunState] = Field(default=[], max_length=100)
+    """The background runs that this is about."""

@@ -16,6 +16,7 @@ from bellglass.sandboxes.protocol import (
     AnyFrame,
     FromRunner,
     Net,
+    Note,
     Ready,
     Reply,
     Stream,
@@ -32,9 +33,13 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.execution import Execution
     from bellglass.sandboxes.network.network import Network
     from bellglass.sandboxes.network.switch import Switch
+    from bellglass.sandboxes.runs import Run
 
 SLACK_SECONDS = 5.0
 """Beyond the time limit, for the runner to interrupt, kill, sweep and report. It takes one."""
+
+START_SECONDS = 10.0
+"""For a background run to begin: a fork of a large process takes a while."""
 
 CANCEL_SECONDS = 2.0
 """For a cancelled call to be wound up; after that the place is given up instead."""
@@ -44,6 +49,9 @@ NET_SECONDS = 30.0
 
 STREAM_FRAMES = 16
 """Output that waits for a slow reader; what comes beyond is in the reply anyway."""
+
+ASIDE_SECONDS = 30.0
+"""For an answer that needs no code to run: a millisecond, unless a machine has to be woken."""
 
 
 class Place:
@@ -59,6 +67,9 @@ class Place:
         self._requests = 0
         self._expected: tuple[int, str] | None = None
         self._waiting: MemoryObjectSendStream[Stream | Reply] | None = None
+        self._runs: dict[tuple[int, str], Run] = {}
+        """Background runs, by the marks of what the runner tells of them."""
+        self._asides: dict[tuple[int, str], Callable[[Execution | None], None]] = {}
         self._scope = anyio.CancelScope()
         self._reason = "The sandbox died while running the code."
         self._ending = False
@@ -101,6 +112,8 @@ class Place:
             self._scope.cancel()
             if self._waiting is not None:
                 self._waiting.close()
+            for answered in list(self._asides.values()):
+                answered(None)
 
     async def _listen(self) -> None:
         while True:
@@ -127,9 +140,21 @@ class Place:
         if self._switch is not None:
             await self._switch.hang_up()
 
-    async def _hand_on(self, frame: Ready | Stream | Reply) -> None:
-        if isinstance(frame, Ready) or (frame.id, frame.nonce) != self._expected:
-            return  # late, forged, or meant for nobody
+    async def _hand_on(self, frame: Ready | Stream | Note | Reply) -> None:
+        if isinstance(frame, Ready):
+            return
+        mark = frame.id, frame.nonce
+        if isinstance(frame, Reply):
+            if mark in self._asides:
+                return self._asides[mark](frame.execution)
+        elif mark in self._runs:
+            run = self._runs[mark]
+            run.hear(frame)
+            if not run.lives:
+                del self._runs[mark]
+            return None
+        if isinstance(frame, Note) or mark != self._expected:
+            return None  # late, forged, or meant for nobody
         assert self._waiting is not None
         try:
             # Room for one more than the streamed frames: a reply never waits.
@@ -160,8 +185,11 @@ class Place:
         arguments: dict[str, Any],
         timeout: float,
         on_stream: Callable[[Stream], Awaitable[None]] | None = None,
+        run: Run | None = None,
     ) -> Execution:
         """Send one request and return the execution that answers it.
+
+        `run` is the background run that it begins, if it does.
 
         A cancelled call is stopped inside before this returns; a place that will not stop is
         given up.
@@ -171,12 +199,16 @@ class Place:
         """
         self._requests += 1
         number, nonce = self._expected = self._requests, new_nonce()
+        if run is not None:
+            self._runs[number, nonce] = run
         frame = {**arguments, "op": op, "id": number, "nonce": nonce, "timeout": timeout}
         self._waiting, answers = anyio.create_memory_object_stream[Stream | Reply](math.inf)
         with self._waiting, answers:
             sent = False
             try:
-                with anyio.fail_after(timeout + SLACK_SECONDS):
+                # A run goes on after its reply, which only says that it has begun.
+                patience = timeout if run is None else START_SECONDS
+                with anyio.fail_after(patience + SLACK_SECONDS):
                     await self._send(frame)
                     sent = True
                     async for answer in answers:
@@ -196,6 +228,38 @@ class Place:
                 raise
             finally:
                 self._expected = None
+
+    async def aside(self, arguments: dict[str, Any]) -> Execution:
+        """Ask about background runs; answered also while a request runs.
+
+        Raises:
+            SessionLost: There was no answer, or no valid one.
+        """
+        self._requests += 1
+        mark = number, nonce = self._requests, new_nonce()
+        done = anyio.Event()
+        answers: list[Execution | None] = []
+
+        def answered(execution: Execution | None) -> None:
+            answers.append(execution)
+            done.set()
+
+        self._asides[mark] = answered
+        try:
+            frame = {**arguments, "op": "runs", "id": number, "nonce": nonce}
+            # Not to be cut off in the middle: the runs and the variables are worth more than this.
+            with anyio.fail_after(ASIDE_SECONDS, shield=True):
+                await self._send(frame)
+            with anyio.fail_after(ASIDE_SECONDS):
+                await done.wait()
+        except TimeoutError as exc:
+            self.give_up()
+            raise SessionLost("The sandbox did not answer in time.") from exc
+        finally:
+            del self._asides[mark]
+        if answers[0] is None:
+            raise SessionLost(self._reason)
+        return self._with_visits(answers[0])
 
     async def _wound_up(
         self, number: int, answers: MemoryObjectReceiveStream[Stream | Reply]
@@ -237,8 +301,12 @@ class Place:
         try:
             # One at a time: a frame may go out in parts.
             async with self._sending:
-                await self._stream.send(encode(frame))
+                try:
+                    await self._stream.send(encode(frame))
+                except BaseException:
+                    # Half a frame would put the stream out of step.
+                    self.give_up()
+                    raise
         except (anyio.BrokenResourceError, anyio.ClosedResourceError) as exc:
-            self.give_up()
             # A backend may know more than that its stream is broken.
             raise SessionLost(str(exc) or "The sandbox died before the code ran.") from exc

@@ -2,8 +2,9 @@
 
 A frame is a 4-byte big-endian length and that many bytes of JSON. The server sends requests; the
 runner sends one `ready`, then for each request any number of `stream` and exactly one `reply`,
-each with the request's id and nonce. Between them, where the operator allows a network, there are
-`net` frames either way. The nonce is random and never shown to the code that runs:
+each with the request's id and nonce. A background run goes on after its reply: its `note` and
+`stream` frames come with the id and nonce that began it, and requests about runs are answered
+whatever else is running. The nonce is random and never shown to the code that runs:
 whatever that code writes, wherever it writes it, cannot be taken for an answer.
 """
 
@@ -84,6 +85,15 @@ class Net(_Frame):
     size: int = Field(default=0, ge=0, le=1024**2)
 
 
+class Note(_Frame):
+    """What became of a background run; its id and nonce are those of the request that began it."""
+
+    type: Literal["note"]
+    id: int
+    nonce: str
+    state: Literal["running", "returned", "ended"]
+
+
 class Reply(_Frame):
     """The end of a request."""
 
@@ -93,7 +103,7 @@ class Reply(_Frame):
     execution: Execution
 
 
-AnyFrame = Ready | Stream | Net | Reply
+AnyFrame = Ready | Stream | Note | Net | Reply
 
 FromRunner = TypeAdapter[AnyFrame](Annotated[AnyFrame, Field(discriminator="type")])
 

@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
-from bellglass.sandboxes.errors import SandboxUnavailable, SessionLost, SessionNotFound
+from bellglass.sandboxes.errors import (
+    RunNotFound,
+    SandboxUnavailable,
+    SessionLost,
+    SessionNotFound,
+)
 from bellglass.sandboxes.execution import Execution
 from bellglass.sandboxes.place import Place
+from bellglass.sandboxes.runs import Run, Runs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -25,6 +31,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bellglass")
 
 RESTARTED = "The session was restarted before this call: its variables and files are lost."
+
+RUN_LOST = "The sandbox that the run was in has died, and the run with it."
 
 UNSEEN = ("read",)
 """Operations whose result no model sees: what was lost is left for the next one to tell."""
@@ -51,6 +59,8 @@ class Session:
         self.cpu_seconds = 0.0
         self.resting = False
         """Its place sleeps, and costs next to nothing."""
+        self.runs = Runs()
+        """What goes on in the background, and what of it can still be asked for."""
         self._sandbox = sandbox
         self._turn = anyio.Lock()
         self._waiting = 0
@@ -141,17 +151,71 @@ class Session:
             self.used_at = time.time()
             self._waiting -= 1
 
+    async def begin(self, op: str, arguments: dict[str, Any], *, timeout: float) -> Execution:
+        """Begin a background run; `runs` of the execution names it, unless it was refused.
+
+        `timeout` is the run's own. It goes on between calls, and ends with the session.
+
+        Raises:
+            SandboxUnavailable, SessionNotFound: As `run`.
+        """
+        run = Run(self.runs.next_id(), op, timeout)
+        run.on_outcome = self._note_outcome
+        # Before it is there: a caller who gives up meanwhile may have begun it all the same.
+        self.runs.add(run)
+        self._waiting += 1
+        try:
+            async with self._turn:
+                self.calls += 1
+                self.resting = False
+                given = {**arguments, "background": True, "run": run.id}
+                execution = await self._run(op, given, timeout, None, run)
+        finally:
+            self.used_at = time.time()
+            self._waiting -= 1
+        if execution.status != "running":
+            self.runs.remove(run.id)
+        return execution
+
+    async def look(self, run_id: str, do: str = "read", **arguments: Any) -> Execution:
+        """Read a background run (new output, and how it ended), or stop or watch it.
+
+        Not in turn with calls: it is answered at once, also while one runs.
+
+        Raises:
+            RunNotFound: There is no such run.
+        """
+        run = self.runs.get(run_id)
+        self.used_at = time.time()
+        place = self._place
+        if run.state != "lost" and place is not None:
+            try:
+                execution = await place.aside({"do": do, "run": run_id, **arguments})
+            except SessionLost:
+                run.become("lost")
+            else:
+                if not execution.runs or execution.runs[0].id != run_id:
+                    self.runs.remove(run_id)
+                    raise RunNotFound(run_id, [run.id for run in self.runs])
+                return execution
+        return Execution(status="lost", notices=[RUN_LOST])
+
+    def _note_outcome(self, run: Run) -> None:
+        # Whoever waits for it has as long to come for the result as after a call.
+        self.used_at = time.time()
+
     async def _run(
         self,
         op: str,
         arguments: dict[str, Any],
         timeout: float,
         on_stream: Callable[[Stream], Awaitable[None]] | None,
+        run: Run | None = None,
     ) -> Execution:
         place = await self._connected()
         started = time.monotonic()
         try:
-            execution = await place.request(op, arguments, timeout, on_stream)
+            execution = await place.request(op, arguments, timeout, on_stream, run)
         except SessionLost as exc:
             # This execution says what is lost; the one after it need not.
             await self._gone.wait()
@@ -218,6 +282,7 @@ class Session:
                     await place.listen()
                 finally:
                     self._restarted = self.calls > 0
+                    self.runs.lose()
         except SandboxUnavailable as exc:
             self._failure = exc
         except Exception as exc:

@@ -102,7 +102,7 @@ class Sessions:
         """
         sandbox = await self.sandbox()
         if len(self._live) >= self._max_sessions:
-            unused = [s for s in self.list(owner) if not s.busy]
+            unused = [s for s in self.list(owner) if not (s.busy or s.runs.live)]
             if not unused:
                 raise SessionLimit(self._max_sessions)
             await self.close(min(unused, key=lambda session: session.used_at).id, owner)
@@ -151,7 +151,7 @@ class Sessions:
     def seconds_left(self, session: Session) -> float:
         """How long the session lives if nobody calls it."""
         now = self._clock()
-        idle = session.used_at + self.idle_seconds - now
+        idle = max(session.used_at + self.idle_seconds, session.runs.over_at) - now
         age = session.created_at + self.age_seconds - now
         if session.resting:
             return max(0.0, age)

@@ -19,9 +19,9 @@ from bellglass.sandboxes.sessions import Sessions
 from bellglass.server.edge import BellglassServer
 from bellglass.server.settings import Settings
 from bellglass.tools import RESTRICTED, RUNNING, TOOLS, ToolEntry
+from bellglass.tools.durations import duration
 from bellglass.tools.explaining.networks import ASIDE, MANUAL
 from bellglass.tools.policy import Policy
-from bellglass.tools.rendering import duration
 from bellglass.tools.updates import Updates
 from bellglass.tools.view import VIEW, view_extension
 from bellglass.tools.workbench import Workbench
@@ -38,8 +38,8 @@ _ICON = (
     b'<circle cx="12" cy="2.5" r="1"/></svg>'
 )
 
-FAR = 1 << 50
-"""Of bounds that only keep a number a number."""
+FAR = 86_400
+"""Of bounds that nobody meets who means well."""
 
 
 def build_server(
@@ -74,6 +74,7 @@ def build_server(
                 ),
                 network=settings.network,
                 timeout_seconds=settings.timeout_seconds,
+                background_seconds=settings.background_seconds,
                 explicit_sessions=settings.sessions == "explicit",
                 grace_seconds=settings.grace_seconds,
                 errors_as_tool_errors=settings.errors_as_tool_errors,
@@ -178,7 +179,7 @@ def _without_bounds(schema: Any) -> Any:
             return {
                 key: _without_bounds(value)
                 for key, value in schema.items()
-                if key not in ("maxLength", "maxItems", "$defs")
+                if key not in ("maxLength", "maxItems", "exclusiveMinimum", "$defs")
                 and not (key in ("minimum", "maximum") and abs(value) >= FAR)
                 and not (key == "default" and not value)
             }

@@ -14,7 +14,7 @@ from bellglass.sandboxes.sessions import Sessions
 from bellglass.server.choosing import candidates, create
 from bellglass.server.paint import paint, say
 from bellglass.server.settings import Settings
-from bellglass.tools.rendering import duration
+from bellglass.tools.durations import duration
 
 TRIAL_SECONDS = 30
 

@@ -139,7 +139,19 @@ class Settings(BaseModel):
     )
     memory_mb: int = Field(1024, ge=64, description="Memory of all processes of a session, in MiB.")
     processes: int = Field(64, ge=8, description="Processes and threads of a session.")
-    cpu_seconds: int = Field(600, ge=1, description="CPU time of one call.")
+    background_seconds: float = Field(
+        3600,
+        ge=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="Time limit of a background run, and what it has if it names none; 0: there "
+        "are none.",
+    )
+    cpu_seconds: int = Field(
+        600,
+        ge=1,
+        description="CPU time of one call; of a background run longer than 300 s, in proportion.",
+    )
     disk_mb: int = Field(256, ge=1, description="Size of a session's files, in MiB.")
     output_bytes: int = Field(
         20_000,

@@ -6,6 +6,7 @@ from typing import Any
 
 from mcp.types import ToolAnnotations
 
+from bellglass.tools.background_run import background_run
 from bellglass.tools.close_session import close_session
 from bellglass.tools.execute_bash import execute_bash
 from bellglass.tools.execute_python import execute_python
@@ -28,10 +29,10 @@ class ToolEntry:
 
 
 def _in_sandbox(*, destructive: bool = False, idempotent: bool = False) -> ToolAnnotations:
+    """Return what differs from what a client assumes: the listing is paid for by the letter."""
     return ToolAnnotations(
-        read_only_hint=False,
-        destructive_hint=destructive,
-        idempotent_hint=idempotent or None,  # false unless it is said
+        destructive_hint=None if destructive else False,
+        idempotent_hint=idempotent or None,
         open_world_hint=False,
     )
 
@@ -48,6 +49,7 @@ calls that pass the same session_id. A session is deleted {idle} after its last 
 
 Code that fails is a normal result: its first line says how, and whether variables were kept.""",
     "execute_bash": "Not available: this server evaluates a subset of Python and has no shell.",
+    "background_run": "Not available: this server has no background runs.",
     "run_tests": """Test code in a subset of Python with cases and return what failed, and why.
 
 Cases are calls with the value they return or the exception they raise. There is no pytest, so
@@ -71,5 +73,6 @@ TOOLS = (
     ToolEntry(close_session, "Close a session", _in_sandbox(destructive=True, idempotent=True)),
     ToolEntry(read_file, "Read a file", _READ_ONLY),
     ToolEntry(write_file, "Write a file", _in_sandbox(destructive=True, idempotent=True)),
+    ToolEntry(background_run, "Background run", _in_sandbox(destructive=True)),
 )
 """In the order of the listing, which clients cache: add at the end."""

@@ -7,12 +7,13 @@ from pydantic import Field
 
 MAX_CODE = 1_000_000
 MAX_TIMEOUT_SECONDS = 300
+MAX_BACKGROUND_SECONDS = 86_400
 
 SessionId = Annotated[
     str | None,
     Field(
         max_length=200,
-        description="From an earlier result, to go on with its variables and files.",
+        description="From an earlier result, to go on with it.",
     ),
 ]
 
@@ -27,6 +28,19 @@ Timeout = Annotated[
         description="Seconds; {timeout} if left out.",
     ),
 ]
+
+
+RunTimeout = Annotated[
+    float | None,
+    Field(
+        gt=0,
+        le=MAX_BACKGROUND_SECONDS,
+        allow_inf_nan=False,
+        description="Seconds, at most 300; {timeout} if left out.",
+    ),
+]
+
+Background = Annotated[bool, Field(description="Return at once, see background_run.")]
 
 
 def refuse_nul(name: str, text: str) -> None:

@@ -146,6 +146,9 @@ async def _close_after_grace(bench: Workbench, session_id: str, owner: str | Non
         session = bench.sessions.get(session_id, owner)
         calls = session.calls
         await anyio.sleep(bench.grace_seconds)
+        while session.runs.live:
+            await session.runs.live[0].outcome(end=True)
+            await anyio.sleep(bench.grace_seconds)
         if session.calls == calls and not session.busy:
             await bench.sessions.close(session_id, owner)
     except SessionNotFound:

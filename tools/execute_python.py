@@ -5,7 +5,8 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from bellglass.tools.admission import admitted
-from bellglass.tools.arguments import MAX_CODE, SessionId, Timeout
+from bellglass.tools.arguments import MAX_CODE, Background, RunTimeout, SessionId
+from bellglass.tools.beginning import begin, call_seconds
 from bellglass.tools.conversation import session_for
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.policy import Program
@@ -18,7 +19,8 @@ async def execute_python(
     code: Annotated[str, Field(max_length=MAX_CODE)],
     ctx: Context[Workbench],
     session_id: SessionId = None,
-    timeout: Timeout = None,
+    timeout: RunTimeout = None,
+    background: Background = False,
 ) -> CallToolResult:
     """Run Python in a sandbox and return its output and the value of its last expression.
 
@@ -32,11 +34,13 @@ async def execute_python(
     """
     bench = ctx.request_context.lifespan_context
     code, note = await admitted(bench, Program("code", code))
-    seconds = timeout or bench.timeout_seconds
+    arguments = {"code": code}
+    if background:
+        return await begin(ctx, session_id, "python", arguments, timeout, note)
+    seconds = call_seconds(bench, timeout)
     with reported_to_model():
         session = await session_for(ctx, session_id)
-        execution = await session.run(
-            "python", {"code": code}, timeout=seconds, on_stream=progress_to(ctx, seconds)
-        )
+        async with progress_to(ctx, seconds) as on_stream:
+            execution = await session.run("python", arguments, timeout=seconds, on_stream=on_stream)
     await bench.updates.changed(session, (file.path for file in execution.files))
     return rendered(execution, session, ctx, timeout=seconds, note=note, empty=not code.strip())

@@ -5,7 +5,7 @@ from mcp.types import CallToolResult, TextContent
 
 from bellglass.sandboxes.session import Session
 from bellglass.tools.conversation import is_anonymous, sessions_of
-from bellglass.tools.rendering import duration
+from bellglass.tools.durations import duration
 from bellglass.tools.workbench import Workbench
 
 
@@ -32,6 +32,8 @@ def _line(session: Session, seconds_left: float) -> str:
         else f"{'paused' if session.resting else 'idle'} {duration(now - session.used_at)}, "
         f"deleted in {duration(seconds_left)}"
     )
+    if live := len(session.runs.live):
+        state += f", {live} background run{'' if live == 1 else 's'}"
     if (used := session.used_seconds) is not None:
         state += f", about {used:.0f} s of paid time used"
     calls = f"{session.calls} call{'' if session.calls == 1 else 's'}"

@@ -1,40 +1,87 @@
-"""Progress of a run, for clients that asked for it: the time gone and the last line of output."""
+"""Progress of a run, for clients that asked for it: the time gone and the new output.
+
+A task of its own sends it. A client that asks and does not read holds up that task, and not the
+call, nor the session that it has the turn of.
+"""
 
 from __future__ import annotations
 
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import anyio
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from mcp.server.mcpserver import Context
 
     from bellglass.sandboxes.protocol import Stream
     from bellglass.tools.workbench import Workbench
 
+    OnStream = Callable[[Stream], Awaitable[None]]
+
 INTERVAL_SECONDS = 0.5
-LINE_CHARACTERS = 200
+"""Between two notes, at least."""
+
+QUIET_SECONDS = 10.0
+"""Without output, until a note says that it goes on: some clients wait longer for that."""
+
+CHARACTERS = 2_000
+"""Of output in one note; of more, the end."""
 
 
-def progress_to(
+@asynccontextmanager
+async def progress_to(
     ctx: Context[Workbench], total_seconds: float
-) -> Callable[[Stream], Awaitable[None]] | None:
-    """Return what to call with output as it comes, or None if the client did not ask."""
+) -> AsyncGenerator[OnStream | None]:
+    """Yield what to call with output as it comes, or None if the client did not ask.
+
+    No note is sent after the context is left.
+    """
     meta = ctx.request_context.meta
     if meta is None or meta.get("progress_token") is None:
-        return None
-    started = time.monotonic()
-    reported = started - INTERVAL_SECONDS
+        yield None
+        return
+    notes = _Notes(ctx, total_seconds)
+    ctx.request_context.lifespan_context.tasks.start_soon(notes.send)
+    try:
+        yield notes.add
+    finally:
+        notes.scope.cancel()
+        with anyio.CancelScope(shield=True):
+            await notes.ended.wait()
 
-    async def report(stream: Stream) -> None:
-        nonlocal reported
-        now = time.monotonic()
-        if now - reported < INTERVAL_SECONDS:
-            return
-        reported = now
-        lines = stream.text[-10 * LINE_CHARACTERS :].strip().splitlines()
-        message = lines[-1][:LINE_CHARACTERS] if lines else None
-        await ctx.report_progress(round(now - started, 3), total_seconds, message)
 
-    return report
+class _Notes:
+    def __init__(self, ctx: Context[Workbench], total_seconds: float) -> None:
+        self.scope = anyio.CancelScope()
+        self.ended = anyio.Event()
+        self._ctx = ctx
+        self._total = total_seconds
+        self._started = time.monotonic()
+        self._text = ""
+        self._arrived = anyio.Event()
+
+    async def add(self, stream: Stream) -> None:
+        self._text = (self._text + stream.text)[-CHARACTERS - 1 :]
+        self._arrived.set()
+
+    async def send(self) -> None:
+        try:
+            with self.scope:
+                while True:
+                    with anyio.move_on_after(QUIET_SECONDS):
+                        await self._arrived.wait()
+                    self._arrived = anyio.Event()
+                    text, self._text = self._text.rstrip("\n"), ""
+                    if len(text) > CHARACTERS:
+                        text = f"…{text[-CHARACTERS:]}"
+                    gone = round(time.monotonic() - self._started, 3)
+                    await self._ctx.report_progress(gone, self._total, text or None)
+                    await anyio.sleep(INTERVAL_SECONDS)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            pass  # the client has gone: what it asked for is cancelled elsewhere
+        finally:
+            self.ended.set()

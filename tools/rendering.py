@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mcp.types import CallToolResult
+from mcp.types import CallToolResult, TextContent
 
 from bellglass.sandboxes.base import MIB
 from bellglass.sandboxes.session import RESTARTED
@@ -22,6 +22,7 @@ from bellglass.tools.explaining.text import (
 from bellglass.tools.fitting import fitted
 from bellglass.tools.layout import Part, layout_of
 from bellglass.tools.network_text import network_lines, network_record
+from bellglass.tools.run_text import begun, more_time, went
 from bellglass.tools.session_files import link_to_output, reads_links
 
 if TYPE_CHECKING:
@@ -53,16 +54,26 @@ def rendered(
     bench = ctx.request_context.lifespan_context
     parts: list[str | ImageContent] = list(_parts(execution, bench, timeout))
     shown = execution.stdout.text or execution.stderr.text or execution.value is not None
-    if execution.status == "ok" and not shown and not execution.displays:
+    if execution.runs:
+        quiet = execution.status in ("ok", "running", "cancelled")
+        if quiet and not shown and not execution.displays:
+            parts.append("(no new output)")
+    elif execution.status == "ok" and not shown and not execution.displays:
         parts.insert(0, "(no output: there was nothing to run)" if empty else "(no output)")
     if note:
         parts.append(f"Note: {note}")
     parts += changes_line(execution)
-    hint = hint_for(execution, bench.limits, fresh=session.calls <= 1, network=bench.network)
+    hint = hint_for(
+        execution,
+        bench.limits,
+        fresh=session.calls <= 1,
+        network=bench.network,
+        longer=more_time(execution, session, bench),
+    )
     if hint:
         parts.append(hint)
     parts.append(f"session_id: {session.id}")
-    failed = execution.status not in ("ok", "cancelled")
+    failed = execution.status not in ("ok", "cancelled", "running")
     content = displays.blocks(parts)
     if reads_links(ctx):
         links = (link_to_output(out, session) for out in (execution.stdout, execution.stderr))
@@ -81,6 +92,21 @@ def rendered(
             is_error=failed and bench.errors_as_tool_errors,
             _meta=meta,
         )
+    )
+
+
+def rendered_start(
+    execution: Execution, session: Session, ctx: Context[Workbench], note: str | None = None
+) -> CallToolResult:
+    """Return the result of a call that began a background run, or was refused one."""
+    if execution.status != "running" or not execution.runs:
+        return rendered(execution, session, ctx, timeout=0, note=note)
+    parts = [begun(execution.runs[0], session)]
+    parts += [f"Note: {said}" for said in (*execution.notices, note) if said]
+    parts.append(f"session_id: {session.id}")
+    return CallToolResult(
+        content=[TextContent(type="text", text="\n".join(parts))],
+        _meta={RECORD: record(execution, session)},
     )
 
 
@@ -105,14 +131,18 @@ def record(execution: Execution, session: Session, hint: str | None = None) -> d
         "state": execution.state,
         "swept": execution.swept,
         "network": network_record(execution.network),
+        "run": execution.runs[0].model_dump(mode="json") if execution.runs else None,
         "error": error_record(execution.error, hint) if execution.error is not None else None,
         "sandbox": session.facts(),
     }
 
 
 def _parts(execution: Execution, bench: Workbench, timeout: float) -> Iterator[str | ImageContent]:
-    failed = execution.status != "ok"
-    if failed:
+    failed = execution.status not in ("ok", "running")
+    if execution.runs:
+        how = _outcome(execution, bench, timeout) if failed else ""
+        yield Part("failure" if how else "note", went(execution.runs[0], execution, how))
+    elif failed:
         yield Part("failure", f"{_outcome(execution, bench, timeout)}{_state(execution)}")
     if execution.error is not None and execution.status != "exit":
         yield from (Part("failure", part) for part in error_parts(execution.error))
@@ -131,7 +161,7 @@ def _parts(execution: Execution, bench: Workbench, timeout: float) -> Iterator[s
     for notice in execution.notices:
         yield f"Note: {notice}"
     yield from network_lines(execution.network)
-    if not failed and (state := _state(execution)):
+    if not failed and not execution.runs and (state := _state(execution)):
         yield f"Note: the code ended the Python of its session{state}"
     if execution.background_bytes:
         yield (
@@ -195,12 +225,3 @@ def _cuts(name: str, output: Output) -> Iterator[str]:
         f"Note: {name} was {output.total_bytes:,} bytes; {output.file} holds {what}. "
         f"Read on with execute_bash, such as: sed -n '200,300p' {output.file}"
     )
-
-
-def duration(seconds: float) -> str:
-    """Return a time as people say it: 45 s, 30 minutes, 24 hours."""
-    if seconds < 120:
-        return f"{max(0, round(seconds))} s"
-    if seconds < 2 * 3600:
-        return f"{round(seconds / 60)} minutes"
-    return f"{seconds / 3600:.3g} hours"

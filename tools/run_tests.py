@@ -120,9 +120,8 @@ async def run_tests(
     }
     with reported_to_model():
         session = await session_for(ctx, session_id)
-        execution = await session.run(
-            "test", arguments, timeout=timeout, on_stream=progress_to(ctx, timeout)
-        )
+        async with progress_to(ctx, timeout) as on_stream:
+            execution = await session.run("test", arguments, timeout=timeout, on_stream=on_stream)
     run = run_of(execution, session.id, [] if select else names_of(given))
     notes = [text for text in dict.fromkeys((note, tests_note)) if text]
     run = run.model_copy(update={"notes": [*notes, *run.notes]})

@@ -35,6 +35,9 @@ class Workbench:
     timeout_seconds: float = 30
     """Of a call that names no time limit."""
 
+    background_seconds: float = 3600
+    """The most that a background run may take, and what it may if it names no limit; 0 for none."""
+
     explicit_sessions: bool = False
     """A call without session_id always starts a new session."""
 

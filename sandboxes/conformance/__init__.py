@@ -7,13 +7,23 @@ AssertionError when the promise in its name is broken. No test framework is need
 
 # In the order in which they run: what every other check needs comes first.
 # isort: off
-from bellglass.sandboxes.conformance import running, showing, files, apart, endings, limits, hostile
+from bellglass.sandboxes.conformance import (
+    running,
+    showing,
+    files,
+    apart,
+    endings,
+    background,
+    limits,
+    hostile,
+)
 from bellglass.sandboxes.conformance.check import CHECKS, Check
 
 __all__ = [
     "CHECKS",
     "Check",
     "apart",
+    "background",
     "endings",
     "files",
     "hostile",

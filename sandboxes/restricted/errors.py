@@ -22,6 +22,7 @@ MODULES = (
 HERE = "The restricted sandbox evaluates a subset of Python"
 NO_FILES = f"{HERE}: it has no files"
 NO_BASH = f"{HERE}: it has no Bash and no programs. Use execute_python for what can be computed."
+NO_BACKGROUND = f"{HERE}: it has no background runs. Call again without background."
 NO_PYTEST = (
     f"{HERE}: it has no pytest, coverage, files or whole programs. Pass code and cases such as "
     '{"call": "add(2, 3)", "expected": 5}, and nothing else.'

@@ -101,6 +101,8 @@ class Runner:
 
     async def _execute(self, request: Message) -> Message:
         match request["op"]:
+            case "python" if request.get("background"):
+                return {"status": "error", "error": errors.refusal(errors.NO_BACKGROUND)}
             case "python":
                 return await self._python(request)
             case "bash":

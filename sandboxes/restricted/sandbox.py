@@ -60,6 +60,16 @@ LACKS = {
         "the_runner_cannot_be_read_or_killed",
         "any_bytes_may_be_printed",
     ),
+    "nothing runs in the background": (
+        "a_background_run_outlives_its_call_and_is_read_in_parts",
+        "a_background_run_leaves_the_variables_alone",
+        "a_sweep_spares_background_runs_and_nothing_else",
+        "stopping_a_background_run_ends_all_that_it_started",
+        "a_server_in_the_background_answers_later_calls",
+        "a_background_run_ends_at_its_own_time_limit",
+        "a_memory_bomb_in_the_background_costs_only_its_run",
+        "background_runs_are_asked_about_while_a_call_runs",
+    ),
     "there is no environment, network or user to be looked at": (
         "nothing_of_the_server_is_in_the_environment",
         "there_is_no_network_but_loopback",

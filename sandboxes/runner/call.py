@@ -16,6 +16,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from bellglass.sandboxes.runner import processes
+from bellglass.sandboxes.runner.background.runs import Runs
 from bellglass.sandboxes.runner.capture import Capture, drain
 from bellglass.sandboxes.runner.frames import Message, Stream
 from bellglass.sandboxes.runner.job import Job
@@ -62,8 +63,9 @@ class Call:
         wakeup: int,
         spare: AbstractSet[int],
         copy: int,
-        on_ended: Callable[[dict[int, int]], None],
+        on_ended: Callable[[processes.Ended], None],
         oom_kills: Callable[[], int],
+        runs: Runs,
     ) -> None:
         self.request = request
         self.job = job
@@ -81,6 +83,7 @@ class Call:
         self._spare = spare
         self._on_ended = on_ended
         self._oom_kills = oom_kills
+        self._runs = runs
         self._oom_kills_before = oom_kills()
         self._started = time.monotonic()
         self._deadline = self._started + float(request["timeout"])
@@ -95,12 +98,14 @@ class Call:
         self.shown = Shown(request["id"])
         if persistent:
             job.control.forget()
-        self.usage = Usage(job.pid, limits, spare, copy)
+        self.usage = Usage(job.pid, limits, spare, copy, runs)
 
     def run(self) -> None:
         """Return when the job has answered, or has ended, or cannot be heard."""
         poll = select.poll()
-        for fd in (self._stream.read_fd, self._relay.fd, self._wakeup, self.job.out, self.job.err):
+        runs, relay = self._runs.descriptor, self._relay.fd
+        out, err = self.job.out, self.job.err
+        for fd in (self._stream.read_fd, relay, self._wakeup, runs, out, err):
             poll.register(fd, select.POLLIN)
         control = self.job.control.socket.fileno()
         poll.register(control, select.POLLIN)
@@ -121,6 +126,8 @@ class Call:
                     self.look()
                 elif fd == self._relay.fd:
                     self._relay.pump()
+                elif fd == runs:
+                    self._runs.serve()
                 elif not self._output(fd) and event & select.POLLHUP:
                     poll.unregister(fd)
             now = time.monotonic()
@@ -156,6 +163,8 @@ class Call:
                 continue
             if message.get("op") == "cancel" and message.get("id") == self.request["id"]:
                 self.stop("cancelled")
+            elif message.get("op") == "runs":
+                self._runs.answer(message)
 
     def _from_job(self) -> bool:
         """Take one packet; False at the end of the socket."""
@@ -219,7 +228,9 @@ class Call:
             processes.send_signal(self.job.pid, number)
 
     def _watch(self, now: float) -> None:
-        if (total := self.usage.memory()) > self.limits["memory_bytes"]:
+        self._runs.tick(now, alone=False)
+        total = self.usage.memory()
+        if total > self.limits["memory_bytes"] and not self._runs.relieve(total):
             self._out_of_memory(total)
         if exceeded := self.usage.exceeded():
             verdict, what = exceeded
@@ -237,10 +248,13 @@ class Call:
             self._kill()
             return
         # The job is small, what it started is not: it may yet report how that ended.
-        ended: dict[int, int] = {}
-        processes.sweep({*self._spare, self.job.pid}, ended, seconds=0.2)
-        self._on_ended(ended)
-        self._note_oom()
+        ended: processes.Ended = {}
+        job = self.job.pid
+        if processes.sweep(lambda pid: pid == job or self._runs.spared(pid), ended, seconds=0.2):
+            self._on_ended(ended)
+            self._note_oom()
+        else:
+            self._runs.relieve(total, always=True)
 
     def _note_oom(self) -> None:
         text = "Processes started by the code were ended: together they used more memory than"
@@ -252,7 +266,7 @@ class Call:
 
     def _send_stream(self) -> None:
         for name, capture in zip(("stdout", "stderr"), self.captures):
-            text = capture.unsent()
+            text = capture.unsent.take()
             # A server that does not read must not hold up the deadline.
             if text and self._stream.writable():
                 frame = {"type": "stream", "id": self.request["id"], "name": name, "text": text}

@@ -4,44 +4,34 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from typing import Any
+from typing import Any, Protocol
 
 CHUNK = 1 << 18
 
 FILES_KEPT = 2
 """Calls whose cut output stays in a file: more would fill /tmp."""
 
+UNSENT_BYTES = 8192
 
-class Capture:
-    """The output of one stream of one call.
 
-    Memory use is bounded by `kept` however much arrives. When something has to be left out,
-    everything up to `file_bytes` is in `path`, for a later call to read.
-    """
+class Sink(Protocol):
+    def add(self, data: bytes, /) -> None: ...
 
-    def __init__(self, path: str, kept: int, file_bytes: int) -> None:
+
+class Window:
+    """The head and the tail of a stream: memory use is bounded by `kept` however much arrives."""
+
+    def __init__(self, kept: int) -> None:
         self.total = 0
-        self.path = path
         self._head_room = kept // 2
         self._tail_room = kept - kept // 2
-        self._file_bytes = file_bytes
         self._head = bytearray()
         self._tail: deque[bytes] = deque()
         self._tail_size = 0
-        self._file: int | None = None
-        self.filed = 0
-        self._unsent = bytearray()
 
     def add(self, data: bytes) -> None:
         """Take `data` in."""
         self.total += len(data)
-        if len(self._unsent) < 8192:
-            self._unsent += data[: 8192 - len(self._unsent)]
-        if self._file is not None:
-            self._to_file(data)
-        elif self.total > self._head_room + self._tail_room:
-            self._open_file()
-            self._to_file(bytes(self._head) + b"".join(self._tail) + data)
         if len(self._head) < self._head_room:
             room = self._head_room - len(self._head)
             self._head += data[:room]
@@ -52,63 +42,131 @@ class Capture:
             while self._tail_size - len(self._tail[0]) >= self._tail_room:
                 self._tail_size -= len(self._tail.popleft())
 
-    def unsent(self) -> str:
-        """Return what has arrived since the last call, as far as a progress note needs it."""
-        text = self._unsent.decode("utf-8", "replace")
-        self._unsent.clear()
-        return text
+    def held(self) -> bytes:
+        return bytes(self._head) + b"".join(self._tail)
 
-    def report(self) -> dict[str, Any]:
-        """Return the stream as `execution.Output` wants it."""
+    def report(self, file: OutputFile) -> dict[str, Any]:
+        """Return the stream as `execution.Output` wants it; `file` has what is left out."""
         tail = self._end()
-        text = self._start(tail) + tail.decode("utf-8", "replace")
-        if self._file is not None:
-            os.close(self._file)
+        cut = max(self.total - len(self._head) - len(tail), 0)
         return {
-            "text": text,
+            "text": self._start(tail, file) + tail.decode("utf-8", "replace"),
             "total_bytes": self.total,
-            "cut_bytes": max(self.total - len(self._head) - len(tail), 0),
-            "file": self.path if self.filed else None,
-            "file_bytes": self.filed,
+            "cut_bytes": cut,
+            "file": file.path if file.written and cut else None,
+            "file_bytes": file.written,
         }
 
-    def place(self, offset: int) -> int:
+    def place(self, offset: int, file: OutputFile) -> int:
         """Return where in the reported text the byte at `offset` is: at the cut, if it was cut."""
         if offset <= len(self._head):
             return len(self._head[:offset].decode("utf-8", "replace"))
         tail = self._end()
         before = max(0, offset - (self.total - len(tail)))
-        return len(self._start(tail)) + len(tail[:before].decode("utf-8", "replace"))
+        return len(self._start(tail, file)) + len(tail[:before].decode("utf-8", "replace"))
 
     def _end(self) -> bytes:
         return b"".join(self._tail)[-self._tail_room :]
 
-    def _start(self, tail: bytes) -> str:
+    def _start(self, tail: bytes, file: OutputFile) -> str:
         """Return the text before the tail: the head, and what is said of a cut."""
         cut = self.total - len(self._head) - len(tail)
         text = self._head.decode("utf-8", "replace")
         if cut > 0:
-            where = f"; the output is in {self.path}" if self.filed else ""
+            where = f"; the output is in {file.path}" if file.written else ""
             text += f"\n[… {cut:,} of {self.total:,} bytes omitted here{where} …]\n"
         return text
 
-    def _open_file(self) -> None:
+
+class OutputFile:
+    """A file of the session that a stream goes to, as far as there is room."""
+
+    def __init__(self, path: str, most: int) -> None:
+        self.path = path
+        self.written = 0
+        self.there = False
+        self._most = most
+        self._fd: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self._fd is not None
+
+    def open(self) -> None:
         # Exclusive, and no link followed: the directory belongs to the foreign code, which could
         # otherwise point the name at a descriptor of ours in /proc.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            self._file = os.open(self.path, flags, 0o600)
+            self._fd = os.open(self.path, flags, 0o600)
         except OSError:
-            self._file = None
+            self._fd = None
+        self.there = self._fd is not None
 
-    def _to_file(self, data: bytes) -> None:
-        if self._file is None or self.filed >= self._file_bytes:
+    def write(self, data: bytes) -> None:
+        if self._fd is None or self.written >= self._most:
             return
         try:
-            self.filed += os.write(self._file, data[: self._file_bytes - self.filed])
+            self.written += os.write(self._fd, data[: self._most - self.written])
         except OSError:
             # The disk of the session is full: the file holds what went in before.
-            self._file_bytes = self.filed
+            self._most = self.written
+
+    def close(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+class Unsent:
+    """What has arrived since it was last taken, as far as a progress note needs it."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def add(self, data: bytes) -> None:
+        if len(self._data) < UNSENT_BYTES:
+            self._data += data[: UNSENT_BYTES - len(self._data)]
+
+    def take(self) -> str:
+        text = self._data.decode("utf-8", "replace")
+        self._data.clear()
+        return text
+
+
+class Capture:
+    """The output of one stream of one call.
+
+    When something has to be left out, everything up to `file_bytes` is in a file at `path`, for a
+    later call to read.
+    """
+
+    def __init__(self, path: str, kept: int, file_bytes: int) -> None:
+        self.file = OutputFile(path, file_bytes)
+        self.unsent = Unsent()
+        self._window = Window(kept)
+        self._kept = kept
+
+    def add(self, data: bytes) -> None:
+        """Take `data` in."""
+        self.unsent.add(data)
+        if not self.file.is_open and self._window.total + len(data) > self._kept:
+            self.file.open()
+            self.file.write(self._window.held())
+        self.file.write(data)
+        self._window.add(data)
+
+    def report(self) -> dict[str, Any]:
+        """Return the stream as `execution.Output` wants it."""
+        self.file.close()
+        return self._window.report(self.file)
+
+    @property
+    def total(self) -> int:
+        return self._window.total
+
+    def place(self, offset: int) -> int:
+        """Return where in the reported text the byte at `offset` is."""
+        return self._window.place(offset, self.file)
 
 
 class KeptFiles:
@@ -119,7 +177,10 @@ class KeptFiles:
 
     def keep(self, captures: list[Capture], others: list[str]) -> None:
         """Keep the files of a call, `others` too, and delete those of an older one."""
-        paths = [*others, *(capture.path for capture in captures if capture.filed)]
+        paths = [
+            *others,
+            *(capture.file.path for capture in captures if capture.file.written),
+        ]
         if paths:
             self._paths.append(paths)
         while len(self._paths) > FILES_KEPT:
@@ -130,7 +191,7 @@ class KeptFiles:
                     pass
 
 
-def drain(fd: int, capture: Capture | None, most: int = 1 << 22) -> int:
+def drain(fd: int, capture: Sink | None, most: int = 1 << 22) -> int:
     """Move what is waiting in the pipe to `capture`, at most about `most` bytes; return how much.
 
     `most` keeps an endless flood from holding off the deadline.

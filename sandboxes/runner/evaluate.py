@@ -59,6 +59,7 @@ class Namespace:
         self.module.__dict__["__builtins__"] = __builtins__
         self._files: list[str] = []
         self._loop: Any = None
+        self._left: Any = None
 
     def evaluate(self, code: str, file: str) -> Evaluation:
         """Run `code`; what it raises, SystemExit included, is in the result."""
@@ -85,6 +86,13 @@ class Namespace:
             result.status = "error"
             result.error = described(exc, file)
         return result
+
+    def leave_loop(self) -> None:
+        """Leave the event loop to the process that this one was forked from: they share its epoll.
+
+        It is kept, for what closes it when it is collected would reach into the other's.
+        """
+        self._left, self._loop = self._loop, None
 
     def _parse(self, code: str, file: str) -> ast.Module:
         flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT

@@ -41,7 +41,7 @@ def fork_sibling() -> int:
     known = LIBC.prctl(PR_GET_TID_ADDRESS, ctypes.byref(address), 0, 0, 0) == 0
     number = CLONE.get(platform.machine())
     if not known or number is None or threading.active_count() > 1:
-        return _fork_twice()
+        return fork_twice()
     # What glibc's fork does, but for the parent, and for its handlers around the locks of malloc,
     # which no other thread can hold because there is none.
     flags = CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | signal.SIGCHLD
@@ -58,8 +58,14 @@ def fork_sibling() -> int:
     return pid
 
 
-def _fork_twice() -> int:
-    """The same with two forks, for a process with threads: the first child is gone at once."""
+def fork_twice() -> int:
+    """The same with two forks, for a process with threads: the first child is gone at once.
+
+    Libraries of native code see it, and make their own threads anew in the child.
+
+    Raises:
+        OSError: The process limit is reached.
+    """
     reader, writer = os.pipe()
     with warnings.catch_warnings():
         # From 3.12 on: fork() in a process with threads. That is why there are two of them.

@@ -72,7 +72,7 @@ class Interpreter:
         """Processes of ours that are ending: nothing that the call has left behind."""
         return frozenset(self._dropped)
 
-    def note_ended(self, ended: dict[int, int]) -> None:
+    def note_ended(self, ended: processes.Ended) -> None:
         self._dropped.difference_update(ended)
         self.worker.note_ended(ended)
         if self.copy is not None:
@@ -84,6 +84,35 @@ class Interpreter:
             self.worker.control.send({"nonce": nonce, "number": number, "code": code})
         except OSError:
             pass
+
+    def branch(self, asked: Message, descriptors: tuple[int, ...]) -> int:
+        """Have the worker fork a process that runs code on these descriptors; return its number.
+
+        Raises:
+            BlockingIOError: No process can be made.
+            TimeoutError: The worker does not answer.
+        """
+        deadline = time.monotonic() + PATIENCE
+        self.worker.control.send(asked, descriptors)
+        while True:
+            left = deadline - time.monotonic()
+            if not select.select([self.control], [], [], max(0.0, left))[0]:
+                raise TimeoutError
+            try:
+                message, received = self.worker.control.receive()
+            except EOFError:
+                raise TimeoutError from None
+            for fd in received:
+                os.close(fd)
+            if (
+                message is not None
+                and message.get("nonce") == asked["nonce"]
+                and "branched" in message
+            ):
+                pid: Any = message["branched"]
+                if not isinstance(pid, int) or pid in self.pids() or processes.parent(pid) != 1:
+                    raise BlockingIOError  # none could be made, or another than ours is named
+                return pid
 
     # --- before a call
 

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import NoReturn
 
+from bellglass.sandboxes.runner import processes
 from bellglass.sandboxes.runner.frames import Packets
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -50,8 +51,9 @@ class Job:
             return None
         return os.WEXITSTATUS(self.status)
 
-    def note_ended(self, ended: dict[int, int]) -> None:
-        self.status = ended.get(self.pid, self.status)
+    def note_ended(self, ended: processes.Ended) -> None:
+        if self.pid in ended:
+            self.status = ended[self.pid].status
 
     def close(self) -> None:
         os.close(self.out)
@@ -76,7 +78,7 @@ def start(main: Callable[[Packets], None]) -> Job:
             _become(out, err, control, main)
         return pid
 
-    return _born(fork)
+    return born(fork)
 
 
 def start_program(argv: list[str], environment: dict[str, str], keep: Mapping[int, int]) -> Job:
@@ -104,10 +106,10 @@ def start_program(argv: list[str], environment: dict[str, str], keep: Mapping[in
             setsigdef=[*DEFAULT_SIGNALS, signal.SIGPIPE],
         )
 
-    return _born(spawn)
+    return born(spawn)
 
 
-def _born(birth: Callable[[int, int, socket.socket], int]) -> Job:
+def born(birth: Callable[[int, int, socket.socket], int]) -> Job:
     """Have a child made, given the far ends of its pipes and its control socket."""
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()

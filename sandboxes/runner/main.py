@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import re
 import secrets
 import select
 import signal
@@ -16,12 +15,13 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from bellglass.sandboxes.runner import claims, files, processes, surroundings, writing
+from bellglass.sandboxes.runner import files, processes, surroundings, writing
+from bellglass.sandboxes.runner.background.runs import Runs
 from bellglass.sandboxes.runner.call import Call
 from bellglass.sandboxes.runner.capture import KeptFiles
 from bellglass.sandboxes.runner.changes import Changes
 from bellglass.sandboxes.runner.checking import check
-from bellglass.sandboxes.runner.explaining.commands import missing_command
+from bellglass.sandboxes.runner.described import described
 from bellglass.sandboxes.runner.frames import Message, Stream
 from bellglass.sandboxes.runner.interpreter import Interpreter
 from bellglass.sandboxes.runner.job import PR_SET_DUMPABLE, Job, start
@@ -29,6 +29,7 @@ from bellglass.sandboxes.runner.relay import packages
 from bellglass.sandboxes.runner.relay.relay import Relay
 from bellglass.sandboxes.runner.shell import Shell
 from bellglass.sandboxes.runner.testing import suite
+from bellglass.sandboxes.runner.usage import oom_kills
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -75,6 +76,7 @@ class Runner:
         """Children that the foreign code has not waited for: they count against the limit."""
         self._output = KeptFiles()
         self._changes = Changes(os.getcwd())
+        self._runs = Runs(stream, self._limits, self._python.pids, lambda: oom_kills(self._events))
 
     def serve(self) -> NoReturn:
         self._stream.send(surroundings.ready())
@@ -82,25 +84,33 @@ class Runner:
         poll.register(self._stream.read_fd, select.POLLIN)
         poll.register(self._wakeup, select.POLLIN)
         poll.register(self._relay.fd, select.POLLIN)
+        poll.register(self._runs.descriptor, select.POLLIN)
+        gone = False
         while True:
             control = self._python.control
-            poll.register(control, select.POLLIN)
-            ready = [fd for fd, _ in poll.poll(self._python.rest_ms())]
+            if not gone:
+                poll.register(control, select.POLLIN)
+            ready = [fd for fd, _ in poll.poll(self._runs.wait_ms(self._python.rest_ms()))]
+            if self._runs.descriptor in ready:
+                self._runs.serve()
+            self._runs.tick(time.monotonic(), alone=True)
             if self._wakeup in ready:
                 os.read(self._wakeup, 4096)
                 self._note_ended(processes.reap())
             if self._relay.fd in ready:
                 self._relay.pump()
-            gone = control in ready and not self._python.take()
-            if gone or self._python.rest_ms() == 0:
+            lost = control in ready and not self._python.take()
+            if lost or self._python.rest_ms() == 0:
                 self._python.end()
+            if self._runs.unsettled:
+                self._runs.unsettled = self._settled = False
             self._settle()
-            if gone or self._stream.read_fd in ready:
+            asked = self._stream.read_fd in ready
+            if lost or (asked and not gone):
                 poll.unregister(control)
-            if self._stream.read_fd in ready:
+            gone = (gone or lost) and not asked
+            if asked:
                 self._serve_some()
-            elif gone:
-                select.select([self._stream.read_fd], [], [])
 
     def _serve_some(self) -> None:
         messages = self._stream.receive()
@@ -109,6 +119,8 @@ class Runner:
         for message in messages:
             if message.get("op") == "network":
                 self._open_network(message)
+            elif message.get("op") == "runs":
+                self._runs.answer(message)
             elif not self._relay.take(message) and message.get("op") != "cancel":
                 self._answer(message)
 
@@ -143,6 +155,9 @@ class Runner:
         notices = self._python.wake(self._wakeup)
         background = self._python.drop_background()
         op = request["op"]
+        if request.get("background") and op in ("python", "bash"):
+            self._changed = False
+            return {**self._begin(request), "notices": notices}
         if op not in JOBS:
             self._changes.expect()
         if op == "python":
@@ -176,6 +191,15 @@ class Runner:
             execution.update(self._changes.report())
         return execution
 
+    def _begin(self, request: Message) -> Message:
+        try:
+            return self._runs.begin(request, self._python, self._shell)
+        except (TimeoutError, ConnectionError):
+            # As for a call that is not heard: the copy has no threads that could be in the way.
+            self._python.end()
+            self._python.replace()
+            return self._runs.begin(request, self._python, self._shell)
+
     def _run_python(self, request: Message) -> Call:
         call = self._ask(request)
         if call.unheard:
@@ -208,6 +232,7 @@ class Runner:
             copy=copy.pid if copy is not None else 0,
             on_ended=self._note_ended,
             oom_kills=self._oom_kills,
+            runs=self._runs,
         )
         call.run()
         return call
@@ -217,9 +242,9 @@ class Runner:
         # Stopped, or its threads could start processes as fast as they are ended.
         worker = self._python.worker
         processes.send_signal(worker.pid, signal.SIGSTOP)
-        ended: dict[int, int] = {}
+        ended: processes.Ended = {}
         dropped = self._python.dropped
-        swept = processes.sweep(self._python.pids(), ended) - dropped
+        swept = processes.sweep(self._runs.spared, ended) - dropped
         self._note_ended(ended)
         self._newest = processes.last_pid()
         self._unburied = processes.zombies()
@@ -238,54 +263,40 @@ class Runner:
         if copy is not None:
             expected = {self._newest, self._newest + 1} & {self._newest, copy.pid}
         if newest not in expected or time.monotonic() - self._rest_since > COUNT_SECONDS:
-            ended: dict[int, int] = {}
-            processes.sweep(self._python.pids(), ended)
+            ended: processes.Ended = {}
+            processes.sweep(self._runs.spared, ended)
             self._note_ended(ended)
             newest = processes.last_pid()
         self._newest = newest
 
-    def _note_ended(self, ended: dict[int, int]) -> None:
+    def _note_ended(self, ended: processes.Ended) -> None:
         self._python.note_ended(ended)
+        self._runs.note_ended(ended)
         if self._job is not None:
             self._job.note_ended(ended)
 
     # --- its result
 
     def _described(self, call: Call) -> Message:
-        answer = call.answer or {}
         out, err = (capture.report() for capture in call.captures)
         self._output.keep(call.captures, call.shown.files)
-        return {
-            **call.outcome(),
-            "stdout": out,
-            "stderr": err,
-            "value": claims.text(answer.get("value")),
-            "error": claims.error(_error(call, answer, err["text"])),
-            "displays": call.shown.report(call.captures[0]),
-            "wall_seconds": round(call.wall_seconds(), 6),
-            "cpu_seconds": round(call.usage.cpu_seconds(), 6),
-            "peak_memory_bytes": call.usage.peak,
-            "background_bytes": claims.count(answer.get("background_bytes")),
-            "notices": call.notices,
-            "report": call.report,
-        }
+        told = described(
+            op=call.request["op"],
+            outcome=call.outcome(),
+            answer=call.answer,
+            displays=call.shown.report(call.captures[0]),
+            outputs=(out, err),
+            exit_code=call.job.exit_code,
+            wall_seconds=call.wall_seconds(),
+            cpu_seconds=call.usage.cpu_seconds(),
+            peak=call.usage.peak,
+            notices=call.notices,
+        )
+        return {**told, "report": call.report}
 
     def _oom_kills(self) -> int:
-        """Return how often the kernel has ended a process of this place for want of memory."""
-        if self._events is None:
-            return 0
-        try:
-            text = os.pread(self._events, 4096, 0)
-        except OSError:
-            return 0
-        found = re.search(rb"^oom_kill (\d+)", text, re.MULTILINE)
-        return int(found[1]) if found else 0
-
-
-def _error(call: Call, answer: Message, said: str) -> object:
-    if call.request["op"] == "bash" and call.job.exit_code == 127:  # as POSIX has it
-        return missing_command(said)
-    return answer.get("error")
+        """Return how often the kernel has ended a process for want of memory that was no run's."""
+        return oom_kills(self._events) - self._runs.oom_kills
 
 
 def _wakeup_fd() -> int:

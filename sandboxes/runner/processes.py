@@ -7,8 +7,9 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 _UNTOLD = itertools.count(1)
 
@@ -35,17 +36,27 @@ def last_pid() -> int:
         return int(file.read(100).split()[-1]) or -next(_UNTOLD)
 
 
-def reap() -> dict[int, int]:
-    """Collect every child that has ended: its exit status by its pid."""
-    ended: dict[int, int] = {}
+class End(NamedTuple):
+    """How a child ended, and what it had used with the children that it had waited for."""
+
+    status: int
+    cpu_seconds: float
+
+
+Ended = dict[int, End]
+
+
+def reap() -> Ended:
+    """Collect every child that has ended, by its pid."""
+    ended: Ended = {}
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
             return ended
         if pid == 0:
             return ended
-        ended[pid] = status
+        ended[pid] = End(status, usage.ru_utime + usage.ru_stime)
 
 
 def send_signal(pid: int, number: int) -> None:
@@ -64,8 +75,8 @@ def interrupt(pid: int) -> None:
             send_signal(pid, number)
 
 
-def sweep(spare: AbstractSet[int], ended: dict[int, int], seconds: float = 2.0) -> set[int]:
-    """Kill every process but `spare`, until none is left; return which there were.
+def sweep(spared: Callable[[int], bool], ended: Ended, seconds: float = 2.0) -> set[int]:
+    """Kill every process that is not `spared`, until none is left; return which there were.
 
     A fork bomb outruns one pass, so the passes go on until one finds nothing. What is reaped on
     the way is put into `ended`.
@@ -73,7 +84,7 @@ def sweep(spare: AbstractSet[int], ended: dict[int, int], seconds: float = 2.0) 
     found: set[int] = set()
     deadline = time.monotonic() + seconds
     while True:
-        left = [pid for pid in pids() if pid not in spare and _alive(pid)]
+        left = [pid for pid in pids() if not spared(pid) and _alive(pid)]
         if not left:
             break
         found.update(left)
@@ -93,22 +104,36 @@ def zombies() -> list[int]:
 
 
 def stopped(pid: int) -> bool:
-    return _state(pid) in b"Tt"
+    fields = _stat(pid)
+    return fields is not None and fields[0] in (b"T", b"t")
 
 
 def _alive(pid: int) -> bool:
-    return _state(pid) not in b"ZX"
+    fields = _stat(pid)
+    return fields is not None and fields[0] not in (b"Z", b"X")
 
 
-def _state(pid: int) -> bytes:
-    """Return the letter of proc_pid_stat(5), X if there is no such process."""
+def parent(pid: int) -> int | None:
+    """Return the parent of a process, None if it is gone."""
+    fields = _stat(pid)
+    return None if fields is None else int(fields[1])
+
+
+def start_time(pid: int) -> int | None:
+    """Return when it was started, which tells it from a later one of that number."""
+    fields = _stat(pid)
+    return None if fields is None else int(fields[19])
+
+
+def _stat(pid: int) -> list[bytes] | None:
+    """Return the fields of proc_pid_stat(5) from the third, the state, on."""
     try:
         with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
             stat = file.read(1024)
     except OSError:
-        return b"X"
+        return None
     # The name before the state may hold anything, but not a later parenthesis.
-    return stat[stat.rindex(b")") + 2 : stat.rindex(b")") + 3]
+    return stat[stat.rindex(b")") + 2 :].split()
 
 
 def memory(without: AbstractSet[int]) -> int:
@@ -146,12 +171,10 @@ def cpu_seconds(pid: int) -> float:
     try:
         # The clock of a process by its id: CPUCLOCK_SCHED of clock_getcpuclockid(3).
         own = time.clock_gettime(((~pid) << 3) | 2)
-        with open(f"/proc/{pid}/stat", "rb", buffering=0) as file:
-            stat = file.read(1024)
-        fields = stat[stat.rindex(b")") + 2 :].split()
-        return own + (int(fields[13]) + int(fields[14])) / TICK
-    except (OSError, ValueError, IndexError):
-        return own
+    except OSError:
+        pass
+    fields = _stat(pid)
+    return own if fields is None else own + (int(fields[13]) + int(fields[14])) / TICK
 
 
 def reaped_cpu_seconds() -> float:

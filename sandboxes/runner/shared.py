@@ -64,7 +64,7 @@ class Shared:
         began = time.thread_time()
         once = 0
         for pid in pids:
-            once += _share(pid, alone=pid != self._copy)
+            once += share(pid, alone=pid != self._copy)
             if time.thread_time() - began > LOOK_SECONDS:
                 return total
         self._sum, self.seen = total, min(once, total)
@@ -72,7 +72,7 @@ class Shared:
         return self.seen
 
 
-def _share(pid: int, *, alone: bool) -> int:
+def share(pid: int, *, alone: bool = True) -> int:
     """Return the bytes of a process: of what n processes share, an n-th.
 
     `alone`: with what it alone has. All that is resident counts where the kernel does not say more:

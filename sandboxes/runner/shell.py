@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import NoReturn
 
+from bellglass.sandboxes.runner.background.branch import keep_descendants
 from bellglass.sandboxes.runner.job import Job, start_program
 
 STATE_BYTES = 1 << 20  # fs.pipe-max-size, the most that a pipe holds for a user without privilege
@@ -19,6 +22,8 @@ F_SETPIPE_SZ = 1031  # include/uapi/linux/fcntl.h; in `fcntl` from Python 3.10 o
 
 COMMAND_FD, OLD_STATE_FD, NEW_STATE_FD = 57, 58, 59
 """Out of the way of `exec 3>file`."""
+
+BASH = ("bash", "--noprofile", "--norc", "-c")
 
 END = b"\n# end of state\n"
 """A state without it was cut off, and is not taken."""
@@ -33,16 +38,22 @@ _KEPT = (
 # not `source`: a syntax error is then an error of the command, and the state is still saved.
 # First of all it offers itself to the kernel's killer, as `job` does for Python: what it inherits
 # from the runner is lower, and the interpreter would be ended in its place.
-PRELUDE = (
+BEGINNING = (
     "{ echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null; "
     "shopt -s expand_aliases; "
     "source /dev/fd/58 2>/dev/null; exec 58<&-; "
-    "__bellglass_save() { trap - EXIT; unset __bellglass_command; "
+)
+COMMAND = '__bellglass_command=$(</dev/fd/57); exec 57<&-; builtin eval -- "$__bellglass_command"'
+
+PRELUDE = (
+    BEGINNING + "__bellglass_save() { trap - EXIT; unset __bellglass_command; "
     "{ declare -p; declare -f; alias -p; shopt -p; "
     "printf 'builtin cd -- %q 2>/dev/null\\n# end of state\\n' \"$PWD\"; } >&59; } 2>/dev/null; "
-    "trap __bellglass_save EXIT; "
-    '__bellglass_command=$(</dev/fd/57); exec 57<&-; builtin eval -- "$__bellglass_command"'
+    f"trap __bellglass_save EXIT; {COMMAND}"
 )
+
+BACKGROUND = f"{BEGINNING}trap wait EXIT; {COMMAND}"
+"""A run lasts as long as what it put in the background: `server &` is what it was begun for."""
 
 
 class Shell:
@@ -65,14 +76,24 @@ class Shell:
         new_read, new_write = _pipe()
         keep = {OLD_STATE_FD: old_read, COMMAND_FD: command_read, NEW_STATE_FD: new_write}
         try:
-            argv = ["bash", "--noprofile", "--norc", "-c", PRELUDE, "bash"]
-            job = start_program(argv, self._environment, keep)
+            job = start_program([*BASH, PRELUDE, "bash"], self._environment, keep)
         finally:
             for fd in keep.values():
                 os.close(fd)
         os.set_blocking(new_read, False)
         job.side, job.side_data = new_read, bytearray()
         return job
+
+    def become(self, command: str) -> NoReturn:
+        """Be the bash of a background run, which finds the same and leaves nothing.
+
+        In a child of PID 1. The descriptors come from files in memory that only it has.
+        """
+        for data, number in ((self._state, OLD_STATE_FD), (command.encode(), COMMAND_FD)):
+            os.dup2(_filled(data), number)
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        keep_descendants()
+        os.execvpe("bash", [*BASH, BACKGROUND, "bash"], self._environment)
 
     def finish(self, job: Job) -> None:
         """Take the state that the bash of `job` left, if it came to write one."""

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import Protocol
 
-from bellglass.sandboxes.runner.capture import Capture
 from bellglass.sandboxes.runner.claims import display
 from bellglass.sandboxes.runner.display import bounds
 from bellglass.sandboxes.runner.frames import Message
+
+
+class Placed(Protocol):
+    def place(self, offset: int) -> int: ...
 
 
 class Shown:
@@ -34,7 +38,7 @@ class Shown:
         self._kept.append((offset, entry))
         return True
 
-    def report(self, stdout: Capture) -> list[Message]:
+    def report(self, stdout: Placed) -> list[Message]:
         """Return the displays as `execution.Display` wants them."""
         return [{**entry, "at": stdout.place(offset)} for offset, entry in self._kept]
 

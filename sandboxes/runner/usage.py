@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.runner import processes
 from bellglass.sandboxes.runner.shared import CLOSE, Shared
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.runner.background.runs import Runs
 
 WRITABLE = (".", "/tmp", "/dev/shm")
 
@@ -18,9 +23,12 @@ class Usage:
     """The use of one call, from now on."""
 
     def __init__(
-        self, job: int, limits: dict[str, int], spare: AbstractSet[int], copy: int
+        self, job: int, limits: dict[str, int], spare: AbstractSet[int], copy: int, runs: Runs
     ) -> None:
-        """`job` is the process of the call; `spare` are the interpreter's, `copy` one of them."""
+        """`job` is the process of the call; `spare` are the interpreter's, `copy` one of them.
+
+        `runs` are no part of the call; only memory and files are of all together.
+        """
         self.peak = 0
         """Most bytes seen in memory."""
         self._job = job
@@ -28,6 +36,7 @@ class Usage:
         self._copy = copy
         self._shared = Shared(limits["memory_bytes"], job, copy)
         self._limits = limits
+        self._runs = runs
         self._cpu_before = self._cpu()
         self._files_before = files(limits["files"])
 
@@ -45,7 +54,9 @@ class Usage:
     def exceeded(self) -> tuple[str, str] | None:
         """Return the verdict and what there is too much of, memory apart."""
         most_cpu, most_files = self._limits["cpu_seconds"], self._limits["files"]
-        started = [pid for pid in processes.pids() if pid not in self._own]
+        started = [
+            pid for pid in processes.pids() if pid not in self._own and not self._runs.spared(pid)
+        ]
         if self.cpu_seconds() + sum(map(processes.cpu_seconds, started)) > most_cpu:
             return "timeout", f"more than {most_cpu} s of CPU time, its limit"
         now = files(most_files)
@@ -62,7 +73,23 @@ class Usage:
         return max(0.0, self._cpu() - self._cpu_before)
 
     def _cpu(self) -> float:
-        return processes.cpu_seconds(self._job) + processes.reaped_cpu_seconds()
+        reaped = processes.reaped_cpu_seconds() - self._runs.cpu_seconds
+        return processes.cpu_seconds(self._job) + reaped
+
+
+def oom_kills(events: int | None) -> int:
+    """Return how often the kernel has ended a process of this place for want of memory.
+
+    `events` is a descriptor of its control group's memory.events, if there is one.
+    """
+    if events is None:
+        return 0
+    try:
+        text = os.pread(events, 4096, 0)
+    except OSError:
+        return 0
+    found = re.search(rb"^oom_kill (\d+)", text, re.MULTILINE)
+    return int(found[1]) if found else 0
 
 
 def files(limit: int) -> int:

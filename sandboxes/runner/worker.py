@@ -18,11 +18,12 @@ import sys
 import threading
 from typing import Any, ClassVar
 
+from bellglass.sandboxes.runner.background import branch
 from bellglass.sandboxes.runner.display.screen import Screen
 from bellglass.sandboxes.runner.display.showing import Showing
 from bellglass.sandboxes.runner.display.watch import Watch
 from bellglass.sandboxes.runner.evaluate import Evaluation, Namespace
-from bellglass.sandboxes.runner.forking import collect, fork_sibling
+from bellglass.sandboxes.runner.forking import collect, fork_sibling, fork_twice
 from bellglass.sandboxes.runner.frames import Packets
 from bellglass.sandboxes.runner.habits.stand_in import StandIn
 from bellglass.sandboxes.runner.job import set_oom_score
@@ -86,6 +87,8 @@ class Worker:
         self._namespace = Namespace(self._showing.as_value)
         self._calls = 0
         self._standing_by = False
+        self._branched = False
+        """This is a background run: its threads may go on, and are heard."""
         # Copies out of reach of a loop that closes the first thousand descriptors.
         top = control.socket.fileno()
         self._out = os.dup2(STDOUT, top + 1, inheritable=False)
@@ -106,9 +109,14 @@ class Worker:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         while True:
             try:
-                request, _ = self._control.receive()
+                request, descriptors = self._control.receive()
             except EOFError:
                 return
+            if request is not None and "branch" in request and len(descriptors) == 3:
+                self._branch(request, descriptors)
+                descriptors = []
+            for fd in descriptors:
+                os.close(fd)
             if request is None:
                 continue
             if "code" in request:
@@ -160,7 +168,8 @@ class Worker:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        CallStream.leftover = set(threading.enumerate()) - {threading.main_thread()}
+        if not self._branched:
+            CallStream.leftover = set(threading.enumerate()) - {threading.main_thread()}
         return result
 
     def _restore(self) -> None:
@@ -259,6 +268,25 @@ class Worker:
         self._restore()
         Namespace(repr).evaluate("0", REHEARSAL)
         linecache.cache.pop(REHEARSAL, None)
+
+    def _branch(self, request: dict[str, Any], descriptors: list[int]) -> None:
+        """Fork a background run of the code in `request`; tell the runner its number."""
+        try:
+            pid = fork_twice()
+        except OSError:
+            pid = -1
+        if pid == 0:
+            self._branched = True
+            self._standing_by = False
+            CallStream.leftover = set()
+            self._namespace.leave_loop()
+            branch.take_over(descriptors, self._control.socket.fileno(), (self._out, self._err))
+            self._answer({**request, "code": request["branch"]})
+            branch.linger()
+            os._exit(0)
+        for fd in descriptors:
+            os.close(fd)
+        self._control.send({"nonce": request["nonce"], "branched": pid})
 
     def _stand_by(self, ours: socket.socket, theirs: socket.socket) -> None:
         """Be the checkpoint: take over the place of the control socket, and go on serving."""

@@ -14,6 +14,7 @@ NAMES = [
     "close_session",
     "read_file",
     "write_file",
+    "background_run",
 ]
 
 

@@ -21,12 +21,20 @@ SAID = 4_000
 
 
 def hint_for(
-    execution: Execution, limits: Limits, *, fresh: bool, network: str = "none"
+    execution: Execution,
+    limits: Limits,
+    *,
+    fresh: bool,
+    network: str = "none",
+    longer: str = "pass a larger timeout",
 ) -> str | None:
     """Return a hint for a failed execution.
 
-    `fresh`: it was the first call of its session; `network`: what the operator allows of one.
+    `fresh`: it was the first call of its session; `network`: what the operator allows of one;
+    `longer`: how more time can be had.
     """
+    if execution.status == "timeout":
+        return f"Hint: {longer}, or do less in one call."
     advice = _of_network(execution, network) or _advice(execution, limits, fresh)
     return f"Hint: {advice}" if advice else None
 
@@ -36,14 +44,12 @@ def _advice(execution: Execution, limits: Limits, fresh: bool) -> str | None:
     match execution.status:
         case "ok":
             return _not_awaited(execution.value or "", said)
-        case "timeout":
-            return "pass a larger timeout (at most 300 s), or do less in one call."
         case "oom":
             return SMALLER
         case "error" if execution.error is not None and execution.error.name == "MemoryError":
             # A message names the limit itself.
-            limit = f"a session may use {limits.memory_bytes // MIB} MB: "
-            return f"{'' if execution.error.message else limit}{SMALLER}"
+            most = f"a session may use {limits.memory_bytes // MIB} MB: "
+            return f"{'' if execution.error.message else most}{SMALLER}"
         case "error" if execution.error is not None:
             return python.advice(execution.error, fresh=fresh) or offline(said)
         case "exit":

@@ -1,0 +1,281 @@
+"""The background runs of a session, one descriptor for all that they say."""
+
+from __future__ import annotations
+
+import secrets
+import select
+import signal
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from bellglass.sandboxes.runner import processes
+from bellglass.sandboxes.runner.background import kin
+from bellglass.sandboxes.runner.background.run import Run
+from bellglass.sandboxes.runner.described import described
+from bellglass.sandboxes.runner.frames import Message, Stream
+from bellglass.sandboxes.runner.interpreter import Interpreter
+from bellglass.sandboxes.runner.job import Job, born, start
+from bellglass.sandboxes.runner.shared import Shared, share
+from bellglass.sandboxes.runner.shell import Shell
+from bellglass.sandboxes.runner.usage import files
+
+ALIVE = 8
+"""Runs at one time."""
+
+REMEMBERED = 16
+"""Runs that have ended and can still be asked for."""
+
+TICK = 0.1
+"""Seconds between two looks at what they use, as in a call."""
+
+TOO_MANY = (
+    f"{ALIVE} background runs go on, as many as a session may have. Stop one, or wait for its end."
+)
+
+OUT_OF_MEMORY = "The run was ended: it used most of the memory of the session, which was at an end."
+
+TOO_MANY_FILES = "The run was ended: there were more files than the session may have."
+
+
+class Runs:
+    """Begins runs, watches them, and answers what the server asks of them."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        limits: dict[str, int],
+        kept: Callable[[], Iterable[int]],
+        oom_kills: Callable[[], int],
+    ) -> None:
+        """`kept` tells the processes of the interpreter, `oom_kills` is the kernel's count."""
+        self.cpu_seconds = 0.0
+        """Used by processes of runs that PID 1 has waited for: no call's."""
+        self.oom_kills = 0
+        """Those that were of runs."""
+        self.unsettled = False
+        """A run has ended, and may have left something that nobody has seen yet."""
+        self._stream = stream
+        self._limits = limits
+        self._kept = kept
+        self._count_oom_kills = oom_kills
+        self._shared = Shared(limits["memory_bytes"], 0, 0)
+        self._set = select.epoll()
+        self._runs: dict[str, Run] = {}
+        self._watched: dict[int, tuple[Run, str]] = {}
+        """Whose a descriptor is, and what."""
+        self._disarmed: list[int] = []
+        self._next_tick = 0.0
+
+    # --- whose is what
+
+    def roots(self) -> dict[int, Run]:
+        """Return the runs that live, by their process."""
+        return {run.job.pid: run for run in self._runs.values() if not run.finished}
+
+    def spared(self, pid: int) -> bool:
+        """Tell whether a process is the interpreter's, or of a run: no call's to be swept."""
+        if pid in self._kept():
+            return True
+        roots = self.roots()
+        return bool(roots) and kin.root_of(pid, roots.keys()) != 0
+
+    # --- in both loops
+
+    @property
+    def descriptor(self) -> int:
+        """Readable when `serve` has something to do."""
+        return self._set.fileno()
+
+    def wait_ms(self, other: int | None = None) -> int | None:
+        """Return how long a loop may wait that would else wait for `other`."""
+        if all(run.finished and run.told == "ended" for run in self._runs.values()):
+            return other
+        mine = max(0, int((self._next_tick - time.monotonic()) * 1000) + 1)
+        return mine if other is None else min(mine, other)
+
+    def serve(self) -> None:
+        """Take in what has come from the runs."""
+        for fd, event in self._set.poll(0):
+            if fd not in self._watched:
+                continue
+            run, what = self._watched[fd]
+            if what == "control":
+                more = run.hear()
+            else:
+                more = bool((run.out if what == "out" else run.err).take(fd))
+                more = more or not event & select.EPOLLHUP
+            if run.full:
+                self._set.unregister(fd)
+                self._disarmed.append(fd)
+            elif not more:
+                self._unwatch(fd)
+        self._tell()
+
+    def tick(self, now: float, *, alone: bool) -> None:
+        """Enforce what runs may use, if it is time; `alone` when no call does it for all."""
+        if now < self._next_tick:
+            return
+        self._next_tick = now + TICK
+        roots = self.roots()
+        if not roots:
+            self._tell()
+            return
+        for run in roots.values():
+            run.next_tick()
+        while self._disarmed:
+            self._set.register(self._disarmed.pop(), select.EPOLLIN)
+        for root, pids in kin.members(roots.keys(), frozenset(self._kept())).items():
+            roots[root].enforce(now, pids)
+        if alone:
+            self._enforce_together()
+        self._tell()
+
+    def note_ended(self, ended: processes.Ended) -> None:
+        for pid, run in self.roots().items():
+            if pid in ended:
+                run.job.note_ended(ended)
+                self.cpu_seconds += ended[pid].cpu_seconds
+                self._finish(run, ended[pid].cpu_seconds)
+
+    def _finish(self, run: Run, cpu_seconds: float) -> None:
+        if run.killed and self._count_oom_kills() > self.oom_kills:
+            self.oom_kills = self._count_oom_kills()
+            run.verdict = "oom"
+        for fd in (run.job.out, run.job.err, run.job.control.socket.fileno()):
+            self._unwatch(fd)
+        run.end(cpu_seconds)
+        self.unsettled = True
+        ended = [old for old in self._runs.values() if old.finished]
+        for old in ended[:-REMEMBERED]:
+            old.forget()
+            del self._runs[old.name]
+        self._tell()
+
+    def _unwatch(self, fd: int) -> None:
+        if self._watched.pop(fd, None) is None:
+            return
+        if fd in self._disarmed:
+            self._disarmed.remove(fd)
+        else:
+            self._set.unregister(fd)
+
+    def _tell(self) -> None:
+        for run in self._runs.values():
+            if run.told != "ended":
+                # A server that does not read must not hold us up: it is told later.
+                if not self._stream.writable():
+                    return
+                for frame in run.frames(time.monotonic()):
+                    self._stream.send(frame)
+                run.told = run.state
+
+    # --- memory, of all together
+
+    def relieve(self, total: int, *, always: bool = False) -> bool:
+        """End the run that uses the most, if that is more than all that is no run's.
+
+        `always`: there is nothing else that could be ended. Tells if one was ended.
+        """
+        roots = self.roots()
+        if not roots:
+            return False
+        shares = {
+            root: sum(map(share, pids))
+            for root, pids in kin.members(roots.keys(), frozenset(self._kept())).items()
+        }
+        root = max(shares, key=lambda root: shares[root])
+        ends = always or shares[root] >= total - sum(shares.values())
+        if ends:
+            roots[root].kill("oom", OUT_OF_MEMORY)
+        # They were stopped to be looked at.
+        for pids in kin.members(self.roots().keys(), frozenset(self._kept())).values():
+            for pid in pids:
+                processes.send_signal(pid, signal.SIGCONT)
+        return ends
+
+    def _enforce_together(self) -> None:
+        most = self._limits["memory_bytes"]
+        total = self._shared.counted_once(processes.memory(frozenset()))
+        if total > most:
+            self.relieve(total, always=True)
+        if files(self._limits["files"]) > self._limits["files"]:
+            for run in self.roots().values():
+                run.stop("killed", TOO_MANY_FILES)
+
+    # --- what the server asks
+
+    def begin(self, request: Message, python: Interpreter, shell: Shell) -> Message:
+        """Begin a run, and return the execution that says so.
+
+        Raises:
+            OSError: No process can be made.
+        """
+        if len(self.roots()) >= ALIVE:
+            return _refused(TOO_MANY)
+        nonce = secrets.token_hex(16)
+        run = Run(request, self._born(request, nonce, python, shell), nonce, self._limits)
+        self._runs[run.name] = run
+        run.told = "running"  # by the reply
+        for fd, what in (
+            (run.job.out, "out"),
+            (run.job.err, "err"),
+            (run.job.control.socket.fileno(), "control"),
+        ):
+            self._watched[fd] = run, what
+            self._set.register(fd, select.EPOLLIN)
+        return {"status": "running", "runs": [run.facts()]}
+
+    def _born(self, request: Message, nonce: str, python: Interpreter, shell: Shell) -> Job:
+        if request["op"] == "bash":
+            return start(lambda control: shell.become(request["command"]))
+        taken = self.roots()
+
+        def fork(out: int, err: int, control: Any) -> int:
+            asked = {"nonce": nonce, "number": request["id"], "branch": request["code"]}
+            return python.branch(asked, (out, err, control.fileno()))
+
+        job = born(fork)
+        if job.pid in taken:
+            job.close()
+            raise BlockingIOError
+        return job
+
+    def answer(self, request: Message) -> None:
+        """Answer what is asked aside from calls, and sooner than they end."""
+        run = self._runs.get(str(request.get("run")))
+        execution: dict[str, Any] = {"status": "ok"}
+        if run is not None:
+            if request["do"] == "stop":
+                run.stop("cancelled")
+            elif request["do"] == "watch":
+                run.watch(float(request["seconds"]))
+            elif request["do"] == "read":
+                execution = self._read(run)
+            execution["runs"] = [run.facts()]
+        elif request["do"] == "list":
+            execution["runs"] = [known.facts() for known in self._runs.values()]
+        reply = {"type": "reply", "id": request["id"], "nonce": request["nonce"]}
+        self._stream.send({**reply, "execution": execution})
+
+    def _read(self, run: Run) -> Message:
+        displays = run.displays()
+        return described(
+            op=run.op,
+            outcome=run.outcome(),
+            answer=run.answer,
+            displays=displays,
+            outputs=(run.out.read(), run.err.read()),
+            exit_code=run.job.exit_code,
+            wall_seconds=run.wall_seconds,
+            cpu_seconds=run.cpu_seconds,
+            peak=run.peak,
+            notices=run.notices,
+        )
+
+
+def _refused(reason: str) -> Message:
+    return {
+        "status": "error",
+        "error": {"name": "RunnerError", "message": reason, "traceback": reason},
+    }

@@ -1,0 +1,136 @@
+"""Background runs as the server knows them: by what the runner tells, which it can tell late."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Literal
+
+import anyio
+
+from bellglass.sandboxes.errors import RunNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Iterator
+
+    from bellglass.sandboxes.protocol import Note, Stream
+
+State = Literal["running", "returned", "ended", "lost"]
+
+KNOWN = 24
+"""Runs of a session that can be asked for: those that the runner has, at most."""
+
+FRAMES = 64
+"""Frames of output that wait for somebody who is slow to take them."""
+
+
+class Run:
+    """One run, and those who wait for what becomes of it."""
+
+    def __init__(self, run_id: str, op: str, seconds: float) -> None:
+        self.id = run_id
+        self.op = op
+        self.started_at = time.time()
+        self.seconds = seconds
+        """For so long it may go on."""
+        self.state: State = "running"
+        self.on_outcome: Callable[[Run], None] = lambda run: None
+        self._listeners: list[list[Stream]] = []
+        self._heard = anyio.Event()
+
+    @property
+    def lives(self) -> bool:
+        return self.state in ("running", "returned")
+
+    @property
+    def over_at(self) -> float:
+        """When it will have ended at the latest."""
+        return self.started_at + self.seconds if self.lives else 0.0
+
+    def hear(self, frame: Stream | Note) -> None:
+        """Take in what the runner tells of it."""
+        if frame.type == "note":
+            self.become(frame.state)
+        else:
+            for waiting in self._listeners:
+                if len(waiting) < FRAMES:
+                    waiting.append(frame)
+            self._wake()
+
+    def become(self, state: State) -> None:
+        order = ("running", "returned", "ended", "lost")
+        if order.index(state) > order.index(self.state):
+            self.state = state
+            self.on_outcome(self)
+            self._wake()
+
+    def _wake(self) -> None:
+        self._heard.set()
+        self._heard = anyio.Event()
+
+    async def outcome(self, *, end: bool = False) -> None:
+        """Wait until its code has returned, or until nothing of it is left."""
+        while self.state == "running" or (end and self.state == "returned"):
+            await self._heard.wait()
+
+    async def output(self) -> AsyncGenerator[Stream]:
+        """Yield what it prints from now on, until its code has returned."""
+        waiting: list[Stream] = []
+        self._listeners.append(waiting)
+        try:
+            while True:
+                heard = self._heard
+                while waiting:
+                    yield waiting.pop(0)
+                if self.state != "running":
+                    return
+                await heard.wait()
+        finally:
+            self._listeners.remove(waiting)
+
+
+class Runs:
+    """The runs of one session, by the names that were given to the client."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, Run] = {}
+        self._named = 0
+
+    def next_id(self) -> str:
+        self._named += 1
+        return f"r{self._named}"
+
+    def add(self, run: Run) -> None:
+        self._runs[run.id] = run
+        over = [known for known in self._runs.values() if not known.lives]
+        for old in over[: max(0, len(self._runs) - KNOWN)]:
+            del self._runs[old.id]
+
+    def remove(self, run_id: str) -> None:
+        self._runs.pop(run_id, None)
+
+    def get(self, run_id: str) -> Run:
+        """Return the run of that name.
+
+        Raises:
+            RunNotFound: There is none.
+        """
+        if run_id not in self._runs:
+            raise RunNotFound(run_id, list(self._runs))
+        return self._runs[run_id]
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(list(self._runs.values()))
+
+    @property
+    def live(self) -> list[Run]:
+        return [run for run in self if run.lives]
+
+    @property
+    def over_at(self) -> float:
+        """When all of them will have ended at the latest."""
+        return max((run.over_at for run in self), default=0.0)
+
+    def lose(self) -> None:
+        """The place they were in is gone."""
+        for run in self.live:
+            run.become("lost")

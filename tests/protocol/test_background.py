@@ -1,0 +1,134 @@
+"""Long work through a real client: begun, read, awaited, stopped."""
+
+from itertools import pairwise
+from typing import Any
+
+import anyio
+from mcp import Client
+from protocol.support import Connect, record_of, text_of
+
+SERVE = "python3 -u -m http.server 8000 --bind 127.0.0.1"
+ASK = """
+import time, urllib.request
+for _ in range(100):
+    try:
+        status = urllib.request.urlopen('http://127.0.0.1:8000/').status
+        break
+    except OSError:
+        time.sleep(0.1)
+status
+"""
+COUNT = """
+import os, time
+print('begun', flush=True)
+while not os.path.exists('go'):
+    time.sleep(0.02)
+for number in range(3):
+    print('line', number, flush=True)
+    time.sleep(0.3)
+seed * 2
+"""
+
+
+async def test_story_of_two_runs(client: Client) -> None:
+    first = await client.call_tool("execute_python", {"code": "seed = 21"})
+    session_id = record_of(first)["session_id"]
+    notes: list[tuple[float, str | None]] = []
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        notes.append((progress, message))
+
+    async def call(tool: str, **arguments: Any) -> str:
+        result = await client.call_tool(tool, {"session_id": session_id, **arguments})
+        assert not result.is_error, text_of(result)
+        return text_of(result)
+
+    begun = await client.call_tool(
+        "execute_python", {"session_id": session_id, "code": COUNT, "background": True}
+    )
+    assert text_of(begun).startswith("Started r1 in the background, for at most 60 minutes.")
+    assert record_of(begun)["status"] == "running"
+    assert record_of(begun)["run"]["id"] == "r1"
+    assert (await call("execute_bash", command=SERVE, background=True)).startswith("Started r2")
+
+    # Both go on while calls run, which see the same files and the same loopback.
+    assert (await call("execute_python", code=ASK)).startswith("200\n")
+    listed = await call("background_run")
+    assert [line.partition(",")[0] for line in listed.splitlines()[:2]] == [
+        "r1 (python): running",
+        "r2 (bash): running",
+    ]
+    assert "2 background runs" in text_of(await client.call_tool("list_sessions", {})) or (
+        "None to list" in text_of(await client.call_tool("list_sessions", {}))
+    )
+
+    await call("execute_bash", command="touch go; cat /tmp/r1-stdout.txt")
+    ended = await client.call_tool(
+        "background_run",
+        {"session_id": session_id, "run_id": "r1", "wait": 60},
+        progress_callback=on_progress,
+    )
+    assert record_of(ended)["status"] == "ok"
+    assert text_of(ended).startswith("r1 ended after ")
+    assert "line 0\nline 1\nline 2\n42\n" in text_of(ended)
+    assert any("line" in (message or "") for _, message in notes)
+    times = [progress for progress, _ in notes]
+    assert all(later - sooner >= 0.49 for sooner, later in pairwise(times))
+    assert "line" not in await call("background_run", run_id="r1")
+
+    stopped = await call("background_run", run_id="r2", stop=True)
+    assert stopped.startswith("r2 was stopped after ")
+    assert '"GET / HTTP/1.1" 200' in stopped
+    assert (await call("execute_python", code="seed")).startswith("21\n")
+
+
+async def test_refusals_say_what_to_do(client: Client) -> None:
+    first = await client.call_tool("execute_python", {"code": "1"})
+    session_id = record_of(first)["session_id"]
+
+    unknown = await client.call_tool("background_run", {"session_id": session_id, "run_id": "r7"})
+    long = await client.call_tool("execute_python", {"code": "1", "timeout": 301})
+    none = await client.call_tool("background_run", {"session_id": session_id})
+    for _ in range(8):
+        await client.call_tool(
+            "execute_bash", {"command": "sleep 60", "session_id": session_id, "background": True}
+        )
+    ninth = await client.call_tool(
+        "execute_bash", {"command": "sleep 60", "session_id": session_id, "background": True}
+    )
+
+    assert unknown.is_error
+    assert "no background run 'r7'. It has none: execute_python" in text_of(unknown)
+    assert long.is_error
+    assert "With background=true it may be 3600." in text_of(long)
+    assert text_of(none).startswith("No background runs.")
+    assert "8 background runs go on" in text_of(ninth)
+    await client.call_tool("close_session", {"session_id": session_id})
+
+
+async def test_waiting_holds_up_no_other_call(client: Client) -> None:
+    begun = await client.call_tool("execute_bash", {"command": "sleep 90", "background": True})
+    named = {"session_id": record_of(begun)["session_id"], "run_id": "r1"}
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(client.call_tool, "background_run", {**named, "wait": 80})
+        with anyio.fail_after(20):
+            other = await client.call_tool(
+                "execute_python", {"code": "'now'", "session_id": named["session_id"]}
+            )
+            # Whoever waits hears of the end too.
+            await client.call_tool("background_run", {**named, "stop": True})
+
+    assert text_of(other).startswith("'now'\n")
+
+
+async def test_a_run_keeps_its_session_from_expiring(connect: Connect) -> None:
+    async with connect(BELLGLASS_IDLE_SECONDS="1") as client:
+        begun = await client.call_tool(
+            "execute_bash", {"command": "sleep 3; echo survived", "background": True}
+        )
+        named = {"session_id": record_of(begun)["session_id"], "run_id": "r1"}
+        await anyio.sleep(2.5)
+        ended = await client.call_tool("background_run", {**named, "wait": 30})
+
+    assert "survived" in text_of(ended)
