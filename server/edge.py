@@ -19,7 +19,9 @@ from mcp.types import (
     CallToolResult,
     CompleteRequestParams,
     CompleteResult,
+    GetPromptResult,
     InputRequiredResult,
+    Prompt,
     Resource,
     ResourceTemplate,
     SubscribeRequestParams,
@@ -92,6 +94,21 @@ class BellglassServer(MCPServer[Workbench]):
         """List no page: it is for hosts, which find it by the tools that name it."""
         resources = await super().list_resources()
         return [resource for resource in resources if not resource.uri.startswith("ui://")]
+
+    async def list_prompts(self) -> list[Prompt]:
+        from bellglass.server import prompts  # few clients ask, and none before it has started
+
+        return prompts.listed()
+
+    async def get_prompt(
+        self,
+        name: str,
+        arguments: dict[str, Any] | None = None,
+        context: Context[Workbench, Any] | None = None,
+    ) -> GetPromptResult | InputRequiredResult:
+        from bellglass.server import prompts
+
+        return prompts.written(repaired(name), repaired(arguments or {}))
 
     async def list_resource_templates(self) -> list[ResourceTemplate]:
         return list(session_files.TEMPLATES)

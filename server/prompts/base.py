@@ -1,0 +1,48 @@
+"""What a prompt is: a name that a person picks, and the text that a model is told for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+MOST_ARGUMENT = 200_000
+"""Characters."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Argument:
+    """What a person fills in."""
+
+    name: str
+    description: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    """What is offered while it is typed; anything else is taken too."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PromptEntry:
+    """A prompt as it is listed; `write` makes its text of the arguments, all of them strings."""
+
+    name: str
+    title: str
+    description: str
+    arguments: tuple[Argument, ...]
+    write: Callable[[Mapping[str, str]], str]
+
+
+def fenced(text: str, tag: str = "") -> str:
+    """Return `text` in a fence that nothing in it can close."""
+    mark = "```"
+    while mark in text:
+        mark += "`"
+    return f"{mark}{tag}\n{text.rstrip()}\n{mark}"
+
+
+HONEST = (
+    "If something does not hold or could not be run, say so plainly; call verified only what you "
+    "saw pass."
+)
