@@ -100,7 +100,7 @@ class Agent:
             raise RuntimeError("Use the agent in `async with Agent(...) as agent:`.")
         name: ModeName = mode or ("analyse" if data else "solve")
         kind = Transform(data, task) if name == "transform" else MODES[name](data)
-        place = Workplace(self._client, call_seconds=self._limits.call_seconds)
+        place = Workplace(self._client, call_seconds=self._limits.call_seconds, tell=self._tell)
         run = _Solving(task, kind, place, self._model, self._limits, self._tell, transcript)
         return await run.solved()
 
@@ -171,12 +171,12 @@ class _Solving:
                 return ""
             complaint = texts.again(self._attempts, self._verdict.complaint, same=same)
             self._say("user", complaint)
-        return f"After {self._attempts} attempts it does not hold: {self._last_complaint()}"
+        attempts = "1 attempt" if self._attempts == 1 else f"{self._attempts} attempts"
+        return f"After {attempts} it does not hold: {self._last_complaint()}"
 
     async def _about_python(self) -> str:
         async with self._place.session() as session_id:
-            run = await self._place.run(_VERSION, session_id)
-        self._place.log.clear()
+            run = await self._place.run(_VERSION, session_id, quietly=True)
         return run.text.strip().strip("'") if run.ok else "3"
 
     async def _ask(self) -> Turn | None:
@@ -203,7 +203,8 @@ class _Solving:
         return turn
 
     async def _try(self, reply: Reply, turn: Turn) -> None:
-        self._reply = reply
+        if reply.program:
+            self._reply = reply
         if not reply.program or not reply.proof:
             if turn.cut or reply.unfinished:
                 complaint = texts.CUT
@@ -214,8 +215,6 @@ class _Solving:
             self._verdict = Verdict(complaint=complaint)
         else:
             self._verdict = await self._mode.judge(self._place, reply)
-        for line in self._place.log:
-            self._tell(f"  {line}")
         self._transcript.lines(self._place.log)
         self._place.log.clear()
         for piece in self._verdict.evidence:

@@ -94,8 +94,10 @@ class ProvidedModel:
                 break
             left = deadline - anyio.current_time()
             try:
-                with anyio.fail_after(left):
-                    return await self._answer(messages, tokens)
+                # Its connections end with each answer: nothing is open while the code is tried.
+                async with self._model:
+                    with anyio.fail_after(left):
+                        return await self._answer(messages, tokens)
             except TimeoutError as exc:
                 failure = ModelFailed(f"{self.name} did not answer in the time that was left.")
                 failure.__cause__ = exc
@@ -110,7 +112,6 @@ class ProvidedModel:
     async def _answer(self, messages: tuple[Message, ...], tokens: int) -> Turn:
         from pydantic_ai.direct import model_request_stream
 
-        parts: list[str] = []
         size = 0
         # Streamed, so that a provider that has gone silent is known from one that is slow.
         async with model_request_stream(
@@ -125,9 +126,7 @@ class ProvidedModel:
             response = stream.get()
         parts = [part.content for part in response.parts if part.part_kind == "text"]
         text = "".join(parts)
-        if not text.strip() and response.finish_reason is None:
-            raise Silent("The answer broke off before its first word.")
-        if response.finish_reason is None and size <= MOST_CHARACTERS:
+        if size <= MOST_CHARACTERS and _broke_off(response):
             raise Silent("The answer broke off.")
         return Turn(
             text=text[:MOST_CHARACTERS],
@@ -136,6 +135,16 @@ class ProvidedModel:
             dollars=_price(response),
             cut=response.finish_reason == "length" or size > MOST_CHARACTERS,
         )
+
+
+def _broke_off(response: ModelResponse) -> bool:
+    """Tell whether a stream ended without an end.
+
+    The library says "stop" for it; but then neither a reason nor a count came from the provider.
+    """
+    said = (response.provider_details or {}).get("finish_reason")
+    counted = response.usage.input_tokens or response.usage.output_tokens
+    return response.finish_reason is None or (said is None and not counted)
 
 
 class Silent(Exception):

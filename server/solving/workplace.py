@@ -13,7 +13,7 @@ import anyio
 from bellglass.server.solving.errors import DataRefused, ServerUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
     from pathlib import Path
 
     from mcp import Client
@@ -58,8 +58,9 @@ class Run:
 class Workplace:
     """Sessions on one server, all of them ended with it."""
 
-    def __init__(self, client: Client, *, call_seconds: float) -> None:
+    def __init__(self, client: Client, *, call_seconds: float, tell: Callable[[str], None]) -> None:
         self._client = client
+        self._tell = tell
         self.call_seconds = call_seconds
         self.log: list[str] = []
         """What was called and how it ended, a line each; read and emptied by the transcript."""
@@ -77,12 +78,15 @@ class Workplace:
             with anyio.move_on_after(CLOSE_SECONDS, shield=True):
                 await self._call("close_session", {"session_id": session_id}, 0)
 
-    async def run(self, code: str, session_id: str, *, language: str = "python") -> Run:
+    async def run(
+        self, code: str, session_id: str, *, language: str = "python", quietly: bool = False
+    ) -> Run:
         tool, name = (
             ("execute_bash", "command") if language == "bash" else ("execute_python", "code")
         )
         arguments = {name: code, "session_id": session_id, "timeout": self.call_seconds}
-        return self._noted(tool, await self._call(tool, arguments, self.call_seconds))
+        result = await self._call(tool, arguments, self.call_seconds)
+        return run_of(result) if quietly else self._noted(tool, result)
 
     async def check(self, code: str, *, language: str = "python") -> Run:
         arguments = {"code": code, "language": language}
@@ -170,8 +174,10 @@ class Workplace:
         return result
 
     def _noted(self, tool: str, result: CallToolResult) -> Run:
-        run = _run_of(result)
-        self.log.append(f"{tool}: {run.text.strip().partition(chr(10))[0][:200] or run.status}")
+        run = run_of(result)
+        line = f"{tool}: {run.text.strip().partition(chr(10))[0][:200] or run.status}"
+        self._tell(f"  {line}")
+        self.log.append(line)
         return run
 
 
@@ -199,7 +205,7 @@ def contents(file: Path) -> bytes:
         raise DataRefused(f"{file} cannot be read: {exc.strerror}.") from exc
 
 
-def _run_of(result: CallToolResult) -> Run:
+def run_of(result: CallToolResult) -> Run:
     from mcp.types import ImageContent
 
     pictures = [block.data for block in result.content if isinstance(block, ImageContent)]

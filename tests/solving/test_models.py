@@ -1,0 +1,130 @@
+"""The library for models, against an endpoint that answers, fails, falls silent and breaks off."""
+
+from __future__ import annotations
+
+import sys
+
+import anyio
+import pytest
+from solving.endpoint import Reply, endpoint
+
+from bellglass.server.solving import Message, ModelFailed, ModelUnavailable, Turn
+from bellglass.server.solving.providers import provided
+
+ASKED = (
+    Message(role="system", text="RULES"),
+    Message(role="user", text="FIRST"),
+    Message(role="assistant", text="SAID"),
+    Message(role="user", text="SECOND"),
+)
+
+
+async def ask(url: str, seconds: float = 30) -> Turn:
+    return await provided("test-model", base_url=url).ask(ASKED, tokens=500, seconds=seconds)
+
+
+async def test_answer_is_streamed_and_counted() -> None:
+    with endpoint(Reply("Hello, world")) as server:
+        turn = await ask(server.url)
+
+    assert turn == Turn(text="Hello, world", input_tokens=11, output_tokens=7)
+    (asked,) = server.asked
+    assert [(part["role"], part["content"]) for part in asked["messages"]] == [
+        ("system", "RULES"),
+        ("user", "FIRST"),
+        ("assistant", "SAID"),
+        ("user", "SECOND"),
+    ]
+    assert asked["stream"] is True
+    assert 500 in (asked.get("max_tokens"), asked.get("max_completion_tokens"))
+
+
+async def test_answer_at_its_limit_is_known_to_be_cut() -> None:
+    with endpoint(Reply("```python\ndef f", finish="length")) as server:
+        assert (await ask(server.url)).cut
+
+
+PASSING = {
+    "busy": Reply(status=429, headers=(("retry-after", "0"),)),
+    "failing": Reply(status=500),
+    "broken off": Reply("half of it", cut=True),
+    "ended without a word": Reply("half of it", unsaid=True),
+}
+
+
+@pytest.mark.parametrize("name", PASSING)
+async def test_fault_that_passes_is_waited_out(name: str) -> None:
+    with endpoint(PASSING[name], Reply("whole")) as server:
+        turn = await ask(server.url)
+
+    assert turn.text == "whole"
+    assert len(server.asked) == 2
+
+
+async def test_endpoint_that_stays_broken_is_told() -> None:
+    faults = [Reply(status=503, headers=(("retry-after", "0"),))] * 4
+    with endpoint(*faults) as server, pytest.raises(ModelFailed, match=r"503.*Try later"):
+        await ask(server.url)
+
+    assert server.replies == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (Reply(status=401), r"refuses the key \(401\)"),
+        (Reply(status=404), r"no model test-model"),
+        (Reply(status=400), r"refuses the request \(400\).*no luck"),
+    ],
+)
+async def test_what_will_not_pass_is_asked_once(reply: Reply, told: str) -> None:
+    with endpoint(reply) as server, pytest.raises(ModelUnavailable, match=told):
+        await ask(server.url)
+
+
+async def test_wait_that_is_too_long_is_not_waited() -> None:
+    busy = Reply(status=429, headers=(("retry-after", "3600"),))
+    with (
+        endpoint(busy) as server,
+        anyio.fail_after(20),
+        pytest.raises(ModelFailed, match="429"),
+    ):
+        await ask(server.url)
+
+
+async def test_silence_ends_with_the_time_that_is_left() -> None:
+    with (
+        endpoint(Reply("a word", hang=True)) as server,
+        anyio.fail_after(20),
+        pytest.raises(ModelFailed, match="did not answer in the time"),
+    ):
+        await ask(server.url, seconds=1)
+
+
+async def test_nobody_there_is_told() -> None:
+    with endpoint() as server:
+        url = server.url
+    with pytest.raises(ModelFailed, match="Is its endpoint up"):
+        await provided("test-model", base_url=url).ask(ASKED, tokens=500, seconds=2)
+
+
+def test_missing_key_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+    with pytest.raises(ModelUnavailable, match="OPENAI_API_KEY"):
+        provided("openai:some-model")
+
+
+def test_name_without_a_provider_is_told() -> None:
+    with pytest.raises(ModelUnavailable, match="Name the provider too: anthropic:some-model"):
+        provided("some-model")
+
+
+def test_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("pydantic_ai")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "pydantic_ai", None)
+
+    with pytest.raises(ModelUnavailable, match=r"pip install 'bellglass\[agent\]'"):
+        provided("openai:some-model")
