@@ -25,6 +25,8 @@ class Reply(NamedTuple):
     hang: bool = False
     """Say a word, and then nothing more until the client leaves."""
     finish: str = "stop"
+    tokens: int = 11
+    """Of the prompt, as the endpoint counts them."""
 
 
 class Endpoint(ThreadingHTTPServer):
@@ -96,7 +98,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._event({"content": reply.text[middle:]})
         self._event({}, finish_reason=reply.finish)
-        usage = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+        usage = {
+            "prompt_tokens": reply.tokens,
+            "completion_tokens": 7,
+            "total_tokens": reply.tokens + 7,
+        }
         self._send({"choices": [], "usage": usage})
         self._chunk(b"data: [DONE]\n\n")
         self._chunk(b"")

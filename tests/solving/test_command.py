@@ -88,7 +88,7 @@ def test_answer_that_does_not_hold_is_no_success(tmp_path: Path) -> None:
 
 
 LIMITS = {
-    "tokens": (("--budget", "1200"), "the budget of 1,200 tokens was used up"),
+    "tokens": (("--budget", "50000"), "the budget of 50,000 tokens was used up"),
     "time": (("--seconds", "0.01"), "the time of 0.01 s was over"),
 }
 
@@ -96,7 +96,7 @@ LIMITS = {
 @pytest.mark.parametrize("name", LIMITS)
 def test_limit_ends_the_run(name: str, tmp_path: Path) -> None:
     arguments, told = LIMITS[name]
-    turns = [Reply(broken(FAULTS["wrong name"], "")), Reply("never asked for")]
+    turns = [Reply(broken(FAULTS["wrong name"], ""), tokens=49_900), Reply("never asked for")]
     with endpoint(*turns) as server:
         done = solve(
             recorded("harmonic_number_as_a_fraction").task,
