@@ -19,9 +19,11 @@ from mcp.types import (
     CallToolResult,
     CompleteRequestParams,
     CompleteResult,
+    Completion,
     GetPromptResult,
     InputRequiredResult,
     Prompt,
+    PromptReference,
     Resource,
     ResourceTemplate,
     SubscribeRequestParams,
@@ -130,6 +132,12 @@ class BellglassServer(MCPServer[Workbench]):
         self, ctx: ServerRequestContext[Workbench, Any], params: CompleteRequestParams
     ) -> CompleteResult:
         params = CompleteRequestParams.model_validate(repaired(params.model_dump(by_alias=True)))
+        if isinstance(params.ref, PromptReference):
+            from bellglass.server import prompts
+
+            offered = prompts.choices(params.ref.name, params.argument.name, params.argument.value)
+            if offered is not None:
+                return CompleteResult(completion=Completion(values=offered, total=len(offered)))
         context = Context(request_context=ctx, mcp_server=self)
         return CompleteResult(completion=await complete(context, params))
 

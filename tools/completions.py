@@ -1,11 +1,11 @@
-"""Completions of the addresses of files: the caller's sessions, and the paths in one of them."""
+"""Completions of what leads to a file: the caller's sessions, and the paths in one of them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import anyio
-from mcp.types import Completion, ResourceTemplateReference
+from mcp.types import Completion
 
 from bellglass.sandboxes.errors import SandboxError
 from bellglass.sandboxes.files import read_part
@@ -24,9 +24,7 @@ SECONDS = 2
 
 
 async def complete(ctx: Context[Workbench], params: CompleteRequestParams) -> Completion:
-    """Return what the argument of a template may be."""
-    if not isinstance(params.ref, ResourceTemplateReference):
-        return Completion(values=[])
+    """Return what the argument of a template may be, or one of that name of a prompt."""
     given = params.argument.value
     match params.argument.name:
         case "session_id":

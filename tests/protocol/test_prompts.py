@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from mcp.shared.exceptions import MCPError
-from mcp.types import TextContent
+from mcp.types import PromptReference, TextContent
+from protocol.support import record_of
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -51,6 +52,23 @@ async def test_model_is_told_the_task_the_tools_and_to_be_honest(client: Client)
         assert "call verified only what you saw pass" in text
         assert len(text) < 1_600
     assert "````\nERROR ``` in it\n````" in await told(client, "fix", ARGUMENTS["fix"])
+
+
+async def test_arguments_are_completed(client: Client) -> None:
+    async def offered(name: str, argument: str, value: str, **known: str) -> list[str]:
+        ref = PromptReference(name=name)
+        answer = await client.complete(ref, {"name": argument, "value": value}, known or None)
+        return answer.completion.values
+
+    assert await offered("transform", "kind", "") == ["refactor", "optimise", "port", "modernise"]
+    assert await offered("transform", "target", "p") == ["Python", "pandas"]
+    assert await offered("compute", "digits", "10") == ["10", "100", "1000"]
+    assert await offered("solve", "task", "a") == []
+
+    result = await client.call_tool("execute_bash", {"command": "touch sales.csv stock.csv"})
+    session_id = record_of(result)["session_id"]
+    paths = await offered("analyse", "path", "sa", session_id=session_id)
+    assert paths == ["sales.csv"]
 
 
 async def test_what_is_left_out_leaves_no_gap(client: Client) -> None:
