@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import builtins
 import ctypes
-import functools
 import io
 import linecache
 import os
@@ -19,9 +18,9 @@ import threading
 from typing import Any, ClassVar
 
 from bellglass.sandboxes.runner.background import branch
+from bellglass.sandboxes.runner.display import hooks
 from bellglass.sandboxes.runner.display.screen import Screen
 from bellglass.sandboxes.runner.display.showing import Showing
-from bellglass.sandboxes.runner.display.watch import Watch
 from bellglass.sandboxes.runner.evaluate import Evaluation, Namespace
 from bellglass.sandboxes.runner.forking import collect, fork_sibling, fork_twice
 from bellglass.sandboxes.runner.frames import Packets
@@ -103,7 +102,7 @@ class Worker:
         names = {"display": self._showing.display, "get_ipython": self._get_ipython}
         vars(builtins).update(names)
         StandIn.expect()
-        Watch("matplotlib.pyplot", self._take_show)
+        hooks.install(self._showing.display, self._show_figures, self._get_ipython)
 
     def serve(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -204,16 +203,6 @@ class Worker:
                 self._showing.open_figures()
             except Exception:  # of a module that only has the name of pyplot
                 pass
-
-    def _take_show(self, pyplot: Any) -> None:
-        """Make `plt.show()` show the figures there and then: by itself it does nothing here."""
-
-        # pyplot gives it a signature of its own, which a method would not take.
-        @functools.wraps(pyplot.show)
-        def show(*arguments: object, **options: object) -> None:
-            self._show_figures()
-
-        pyplot.show = show
 
     def _get_ipython(self) -> Any:
         if self._shell is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import subprocess
 import sys
 from importlib.util import find_spec
 from typing import Any
@@ -35,22 +35,49 @@ def drawn(value: Any, library: str) -> tuple[bytes, str]:
     maker = MAKERS[library]
     if find_spec(maker) is None:
         return b"", f"to see it as a picture: pip install {PACKAGES[maker]}"
-    draw = _plotly if library == "plotly" else _altair
-    return guarded(lambda: (draw(value), ""), _why_not, SECONDS)
+    if maker not in _FAILED:
+        draw = _plotly if library == "plotly" else _altair
+        data = guarded(lambda: draw(value), lambda exc: _note(maker, exc), SECONDS)
+        if data:
+            return data, ""
+    return b"", f"it could not be drawn as a picture: {_FAILED[maker]}"
 
 
-def _why_not(exc: BaseException) -> tuple[bytes, str]:
-    return b"", f"it could not be drawn as a picture: {class_name(exc)}: {short(str(exc), 300)}"
+_FAILED: dict[str, str] = {}
+"""Why a module cannot draw here. It is not asked again: each try takes seconds."""
+
+
+def _note(maker: str, exc: BaseException) -> bytes:
+    said = f": {short(str(exc.args[0]), 200)}" if exc.args else ""
+    _FAILED[maker] = f"{maker} failed with {class_name(exc)}{said}"
+    return b""
 
 
 def _plotly(figure: Any) -> bytes:
     return bytes(figure.to_image(format="png"))
 
 
+_DRAW = (
+    "import sys, vl_convert as v\n"
+    "given = {'vl_version': sys.argv[1]} if sys.argv[1] in v.get_vegalite_versions() else {}\n"
+    "sys.stdout.buffer.write(v.vegalite_to_png(sys.stdin.read(), **given))"
+)
+
+
 def _altair(chart: Any) -> bytes:
-    buffer = io.BytesIO()
-    chart.save(buffer, format="png")
-    return buffer.getvalue()
+    """Have it drawn in a process of its own: the engine in vl_convert may abort it."""
+    version = str(getattr(sys.modules["altair"], "SCHEMA_VERSION", "")).lstrip("v")
+    done = subprocess.run(
+        [sys.executable, "-c", _DRAW, ".".join(version.split(".")[:2])],
+        input=source(chart).encode(),
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode < 0:
+        raise MemoryError("it needs more memory than a process of the session may reserve")
+    if done.returncode:
+        raise RuntimeError(done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2])
+    return done.stdout
 
 
 def source(value: Any) -> str:

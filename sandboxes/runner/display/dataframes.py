@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import sys
 import time
@@ -31,6 +32,13 @@ def library_of(value: Any) -> str:
         if module is not None and issubclass(type(value), (module.DataFrame, module.Series)):
             return name
     return ""
+
+
+def styled(value: Any) -> Any:
+    """Return the frame of a Styler of pandas, or None."""
+    module: Any = sys.modules.get("pandas.io.formats.style")
+    found = module is not None and issubclass(type(value), module.Styler)
+    return value.data if found else None
 
 
 def entry(value: Any, write: Write) -> dict[str, Any]:
@@ -144,6 +152,14 @@ def _polars_csv(frame: Any) -> Iterator[bytes]:
     for start in range(0, max(1, frame.height), rows):
         if time.monotonic() > deadline:
             raise OSError("took too long")
-        buffer = io.BytesIO()
-        frame.slice(start, rows).write_csv(buffer, include_header=start == 0)
-        yield buffer.getvalue()
+        part = frame.slice(start, rows)
+        try:
+            buffer = io.BytesIO()
+            part.write_csv(buffer, include_header=start == 0)
+            yield buffer.getvalue()
+        except Exception:  # it refuses columns of lists and the like
+            text = io.StringIO()
+            writer = csv.writer(text)
+            writer.writerows([frame.columns] if start == 0 else [])
+            writer.writerows(part.rows())
+            yield text.getvalue().encode("utf-8", "replace")

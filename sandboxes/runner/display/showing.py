@@ -96,6 +96,10 @@ class Showing:
         write = self._files.write
         if dataframes.library_of(value):
             return dataframes.entry(value, write)
+        frame = dataframes.styled(value)
+        if frame is not None:
+            said = dataframes.entry(frame, write)["text"]
+            return markup.entry("text/html", value.to_html(), said, write)
         if figures.is_figure(value):
             self._shown.append(value)
             return figures.entry(value, self._room, write)

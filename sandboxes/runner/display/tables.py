@@ -126,8 +126,7 @@ def _text(table: Table) -> tuple[str, str]:
         said.append(f"{names} in the middle {'are' if gone > 1 else 'is'} left out")
     if long:
         said.append("long cells are cut")
-    head = [table.title] if table.columns or table.index else [f"{table.title}, empty"]
-    return "\n".join([*head, *lines]), ", ".join(said)
+    return "\n".join([table.title, *lines]).rstrip(), ", ".join(said)
 
 
 def _cells(column: Column, first: int, last: int) -> list[str]:

@@ -8,38 +8,45 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from typing import Any
 
+Then = Callable[[Any], None]
+
 
 class Watch(MetaPathFinder):
     """A finder of modules that finds none itself."""
 
-    def __init__(self, name: str, then: Callable[[Any], None]) -> None:
-        """Have `then` called with the module `name`: now if it is there, else once it is."""
-        self._name = name
-        self._then = then
-        if name in sys.modules:
-            then(sys.modules[name])
-        else:
-            sys.meta_path.insert(0, self)
+    def __init__(self) -> None:
+        self._waiting: dict[str, Then] = {}
+
+    @classmethod
+    def begin(cls, wanted: dict[str, Then]) -> None:
+        """Have each function called with its module: now if it is there, else once it is."""
+        watch = cls()
+        for name, then in wanted.items():
+            if name in sys.modules:
+                then(sys.modules[name])
+            else:
+                watch._waiting[name] = then
+        sys.meta_path.insert(0, watch)
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        if name != self._name or self not in sys.meta_path:
+        if name not in self._waiting:
             return None
-        sys.meta_path.remove(self)
         for finder in sys.meta_path:
             find = getattr(finder, "find_spec", None)
-            spec: ModuleSpec | None = find(name, path, target) if find is not None else None
+            if finder is self or find is None:
+                continue
+            spec: ModuleSpec | None = find(name, path, target)
             if spec is not None:
                 if spec.loader is not None:
-                    spec.loader = _Loader(spec.loader, self._then)
+                    spec.loader = _Loader(spec.loader, self._waiting.pop(name))
                 return spec
-        sys.meta_path.insert(0, self)
         return None
 
 
 class _Loader(Loader):
     """The loader of the module, and what comes after."""
 
-    def __init__(self, loader: Any, then: Callable[[Any], None]) -> None:
+    def __init__(self, loader: Any, then: Then) -> None:
         self._loader = loader
         self._then = then
 

@@ -53,7 +53,7 @@ class Files:
                     self._room -= done
                 if not whole:
                     break
-        except OSError:
+        except Exception:
             whole = False  # the disk of the session is full, or `parts` gave up
         finally:
             os.close(fd)

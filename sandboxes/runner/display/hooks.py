@@ -1,0 +1,42 @@
+"""Ways of libraries to show something, led to us: by themselves they would look for a notebook."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from bellglass.sandboxes.runner.display.watch import Watch
+
+
+def install(
+    display: Callable[..., None], show_figures: Callable[[], None], shell: Callable[[], Any]
+) -> None:
+    """Take over what shows: of libraries that are imported, and once others are."""
+
+    def pyplot(module: Any) -> None:
+        # pyplot gives it a signature of its own, which a method would not take.
+        @functools.wraps(module.show)
+        def show(*arguments: object, **options: object) -> None:
+            show_figures()
+
+        module.show = show
+
+    def plotly(module: Any) -> None:
+        module.BaseFigure.show = lambda self, *arguments, **options: display(self)
+
+    def functions(module: Any) -> None:
+        module.display = display
+        module.clear_output = lambda wait=False: None
+
+    def getipython(module: Any) -> None:
+        module.get_ipython = shell
+
+    Watch.begin(
+        {
+            "matplotlib.pyplot": pyplot,
+            "plotly.basedatatypes": plotly,
+            "IPython.core.display_functions": functions,
+            "IPython.core.getipython": getipython,
+        }
+    )
