@@ -26,8 +26,9 @@ async def execute_python(
 
     Variables, imports and files (working directory /work) persist between calls that pass the same
     session_id, and execute_bash sees the same files. Top-level await works. numpy, pandas,
-    matplotlib and pytest are installed; figures come back as images. {network} A session is deleted
-    {idle} after its last call, at the latest {age} after its first.
+    matplotlib and pytest are installed. Figures and tables are shown; display(), !command, %pip and
+    %%bash work as in IPython. {network} A session is deleted {idle} after its last call, at the
+    latest {age} after its first.
 
     Code that fails is a normal result: its first line says how (exception, time-out, memory), and
     whether variables were kept. Long output is cut in the middle; the whole is kept in a file.

