@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.runner.explaining.source import around
@@ -46,10 +47,14 @@ def described(
 ) -> dict[str, Any]:
     """Return `exc`, which came of `code`, fed as `source`."""
     name, message = named(exc)
+    if name == "PermissionError" and message.startswith("Permission denied: "):  # of any file
+        message = f"{NO_FILES}. {message}"
     error: dict[str, Any] = {"name": name, "message": message, "traceback": ""}
     frames = exc.traceback()
     if name == "ModuleNotFoundError":
         error["there"] = [MODULES]
+    elif name == "NameError" and hasattr(builtins, message.partition("'")[2].partition("'")[0]):
+        error["there"] = [HERE]
     if not frames:
         return error
     current = frames[0].filename  # the first is always of the code that was given

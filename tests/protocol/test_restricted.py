@@ -27,11 +27,16 @@ async def test_what_the_tier_has_not_is_said(connect: Connect) -> None:
         tests = await client.call_tool("run_tests", {"code": "x = 1", "tests": "def test(): pass"})
         module = await client.call_tool("execute_python", {"code": "import numpy"})
         syntax = await client.call_tool("execute_python", {"code": "def f():\n    yield 1"})
+        file = await client.call_tool("execute_python", {"code": "open('/etc/passwd')"})
+        name = await client.call_tool("execute_python", {"code": "input()"})
 
     assert "has no Bash" in text_of(bash)
     assert "has no pytest" in text_of(tests)
     assert "here are only" in text_of(module)
     assert "subset of Python" in text_of(syntax)
+    assert "has no files" in text_of(file)
+    assert "write the data into the code" in text_of(file)
+    assert "input is not in it" in text_of(name)
 
 
 async def test_cases_are_judged(connect: Connect) -> None:

@@ -43,6 +43,8 @@ def advice(error: ExecutionError, *, fresh: bool) -> str | None:
 
 def _name(error: ExecutionError, fresh: bool) -> str | None:
     name = error.wanted or quoted(error.message)
+    if error.there:  # a subset of Python
+        return f"this server evaluates a subset of Python, and {name} is not in it."
     if name in PLAIN:
         return f"Python writes {PLAIN[name]}."
     if name in PYTHON_2:

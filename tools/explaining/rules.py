@@ -49,6 +49,7 @@ RULES = (
         r"can't start new thread|Resource temporarily unavailable|limit of processes",
         "the session is at its limit of processes and threads: start fewer.",
     ),
+    Rule("PermissionError", r"it has no files", "write the data into the code."),
     Rule("PermissionError", r"", "only the working directory and /tmp can be written to."),
     Rule(
         "OSError",
