@@ -25,13 +25,13 @@ async def execute_python(
     """Run Python in a sandbox and return its output and the value of its last expression.
 
     Variables, imports and files (working directory /work) persist between calls that pass the same
-    session_id, and execute_bash sees the same files. Top-level await works. numpy, pandas,
-    matplotlib and pytest are installed. Figures and tables are shown; display(), !command, %pip and
-    %%bash work as in IPython. {network} A session is deleted {idle} after its last call, at the
-    latest {age} after its first.
+    session_id, and execute_bash sees the same files. Top-level await works, and so do display(),
+    !command, %pip and %%bash. numpy, pandas, matplotlib and pytest are installed; figures and
+    tables are shown. {network} A session is deleted {idle} after its last call, at the latest {age}
+    after its first.
 
-    Code that fails is a normal result: its first line says how (exception, time-out, memory), and
-    whether variables were kept. Long output is cut in the middle; the whole is kept in a file.
+    Code that fails is a normal result: its first line says how, and whether variables were kept.
+    Long output is cut; the whole is kept in a file.
     """
     bench = ctx.request_context.lifespan_context
     code, note = await admitted(bench, Program("code", code))
