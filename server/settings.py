@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -23,7 +24,7 @@ from bellglass.sandboxes.runner.checking.risk_rules import KINDS
 
 PREFIX = "BELLGLASS_"
 
-NOT_FLAGS = frozenset({"http_token", "e2b_headers"})
+NOT_FLAGS = frozenset({"http_token", "e2b_headers", "package_index"})
 """Settings that have no flag: other users of the machine can read a command line."""
 
 
@@ -62,6 +63,12 @@ def _readable_hosts(given: tuple[str, ...], info: ValidationInfo) -> tuple[str, 
         except ValueError as exc:
             hint = f"be names like example.org, *.example.org or db.example:5432: {exc}"
             raise PydanticCustomError("hosts", "{hint}", {"hint": hint}) from exc
+    return given
+
+
+def _web_address(given: str | None) -> str | None:
+    if given is not None and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", given):
+        raise PydanticCustomError("url", "be a URL with http:// or https://")
     return given
 
 
@@ -172,7 +179,7 @@ class Settings(BaseModel):
         description="Hosts, comma-separated: `example.org`, `*.example.org`, an address, or one of "
         "them with `:PORT`. Without a port: 80 and 443.",
     )
-    package_index: str | None = Field(
+    package_index: Annotated[str | None, AfterValidator(_web_address)] = Field(
         None,
         description="URL of the index that packages come from. Default: PyPI; with `allow-list`, "
         "none.",

@@ -40,7 +40,8 @@ class Cache:
     def _open(self, sha256: str) -> BinaryIO | None:
         path = self._path(sha256)
         try:
-            file = open(path, "rb")  # noqa: SIM115 - the caller closes it
+            # Without waiting, should it be something else than a file.
+            file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
         except OSError:
             return None
         try:

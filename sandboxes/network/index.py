@@ -140,11 +140,12 @@ async def _checked(
     content: AsyncIterator[bytes], sha256: str, writing: Writing | None, visit: Visit
 ) -> AsyncIterator[bytes]:
     """Hand on all parts but the last; that one too if the whole has the right hash."""
-    digest, held = hashlib.sha256(), b""
+    digest, held, total = hashlib.sha256(), b"", 0
     async for part in content:
         digest.update(part)
         visit.size += len(part)
-        if visit.size > MOST_BYTES:
+        total += len(part)
+        if total > MOST_BYTES:
             raise Failed("the file is too long")
         if writing is not None:
             await writing.write(part)

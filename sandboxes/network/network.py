@@ -53,6 +53,7 @@ class Network:
             # What was fetched once is in our cache, and the session's disk is small.
             "PIP_NO_CACHE_DIR": "1",
             "UV_NO_CACHE": "1",
+            "UV_LINK_MODE": "copy",
             "PIP_NO_COMPILE": "1",
             "PIP_NO_INPUT": "1",
             "PIP_PROGRESS_BAR": "off",

@@ -6,7 +6,7 @@ judged. `CONNECT` opens a tunnel to the judged address; what goes through it is 
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import anyio
@@ -226,14 +226,14 @@ async def _joined(near: ByteStream, far: ByteStream, visit: Visit) -> None:
 
         async def move(source: ByteStream, sink: ByteStream, counted: int) -> None:
             try:
-                while True:
-                    data = await source.receive(_CHUNK)
-                    visit.size += counted * len(data)
-                    scope.deadline = anyio.current_time() + IDLE_SECONDS
-                    await sink.send(data)
-            except anyio.EndOfStream:
+                with suppress(anyio.EndOfStream):
+                    while True:
+                        data = await source.receive(_CHUNK)
+                        visit.size += counted * len(data)
+                        scope.deadline = anyio.current_time() + IDLE_SECONDS
+                        await sink.send(data)
                 await sink.send_eof()
-            except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
                 scope.cancel()
 
         async with anyio.create_task_group() as tasks:

@@ -130,6 +130,7 @@ class Runner:
         environment = {**packages.make(), **message["environment"]}
         self._shell = Shell(environment)
         self._python.adopt(environment)
+        self._newest = processes.last_pid()
 
     # --- one request
 

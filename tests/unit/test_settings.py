@@ -62,7 +62,7 @@ def test_token_is_never_shown() -> None:
 
 
 def test_what_may_be_secret_has_no_flag() -> None:
-    assert set(Settings.model_fields) >= NOT_FLAGS == {"http_token", "e2b_headers"}
+    assert set(Settings.model_fields) >= NOT_FLAGS == {"http_token", "e2b_headers", "package_index"}
 
 
 def test_every_setting_is_described() -> None:
