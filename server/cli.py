@@ -13,6 +13,13 @@ from bellglass.server.settings import NOT_FLAGS, PREFIX, Settings, SettingsError
 
 DESCRIPTORS = 65_536
 
+# Also in clients.catalogue, which to serve takes no time to import; a test compares them.
+CLIENT_NAMES = (
+    *("claude-desktop", "claude-code", "vscode", "cursor", "codex", "gemini", "zed"),
+    *("continue", "goose", "chatgpt"),
+)
+CLIENTS = f"one of {', '.join(CLIENT_NAMES)}"
+
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     parser = _parser()
@@ -21,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     target = options.pop("backend", None)
     upgrade = options.pop("upgrade", False)
     action = options.pop("action", None)
+    client = options.pop("client", None)
+    edit = {name: options.pop(name, False) for name in ("project", "dry_run")}
     task = {name: options.pop(name, None) for name in solve_options.NAMES}
     transfer = {name: options.pop(name, None) for name in ("file", "path", "server", "session")}
     recipe = {name: options.pop(name, None) for name in ("base", "tag", "wheels")}
@@ -65,6 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             from bellglass.server.solve import Options, solve
 
             code = solve(Options(**task), settings, flags)
+        case "install":
+            from bellglass.server.install import install
+
+            code = install(client, flags, **edit)
+        case "uninstall":
+            from bellglass.server.install import uninstall
+
+            code = uninstall(client, **edit)
         case "check":
             from bellglass.server.check import check
 
@@ -144,6 +161,16 @@ def _parser() -> argparse.ArgumentParser:
     _add_transfers(commands)
     check = commands.add_parser("check", help="run the contract checks on a backend")
     check.add_argument("backend", help="name of an entry point")
+    for name, told in (
+        ("install", "write this server, with the flags given, into a client's configuration"),
+        ("uninstall", "take it out again"),
+    ):
+        change = commands.add_parser(name, help=told, description=f"{told.capitalize()}.")
+        change.add_argument("client", choices=CLIENT_NAMES, metavar="CLIENT", help=CLIENTS)
+        change.add_argument(
+            "--project", action="store_true", help="for the project in this folder alone"
+        )
+        change.add_argument("--dry-run", action="store_true", help="only show the change")
     solve_options.add(commands)
     commands.add_parser("version", help="print the version")
     for name, field in Settings.model_fields.items():

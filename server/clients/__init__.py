@@ -1,0 +1,1 @@
+"""Client applications, and how bellglass comes into their configuration."""

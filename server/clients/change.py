@@ -1,0 +1,169 @@
+"""One change of one file: worked out and checked before anything is written."""
+
+import copy
+import difflib
+import os
+import stat
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from bellglass.server.clients import jsonc, toml_table, yaml_file
+from bellglass.server.clients.errors import CannotEdit
+
+FORMS: dict[str, ModuleType] = {"json": jsonc, "toml": toml_table, "yaml": yaml_file}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A file as it was read, and as it will be."""
+
+    path: Path
+    before: bytes | None
+    after: bytes
+
+    @property
+    def empty(self) -> bool:
+        return self.before == self.after or (self.before is None and not self.after)
+
+    def diff(self) -> str:
+        """Return it as a unified diff."""
+        old, new = (
+            (text or b"").decode("utf-8").splitlines(keepends=True)
+            for text in (self.before, self.after)
+        )
+        name = str(self.path)
+        shown = difflib.unified_diff(old, new, fromfile=name, tofile=name, n=2)
+        return "".join(line if line.endswith("\n") else f"{line}\n" for line in shown)
+
+    def write(self) -> Path | None:
+        """Put the new text in place of the old at once; return the copy of the old, if any.
+
+        Raises:
+            CannotEdit: The file has changed since it was read, or cannot be written.
+        """
+        path = Path(os.path.realpath(self.path))  # what a link names stays what it is
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if _read(path) != self.before:
+                raise CannotEdit("it has just been changed by another program. Try again")
+            backup = None
+            mode = 0o600
+            if self.before is not None:
+                mode = stat.S_IMODE(path.stat().st_mode)
+                backup = _free(path)
+                _put(backup, self.before, mode)
+            _put(path, self.after, mode)
+        except OSError as exc:
+            raise CannotEdit(f"it cannot be written: {exc.strerror}") from exc
+        return backup
+
+
+def planned(path: Path, form: str, section: str, name: str, entry: dict[str, Any] | None) -> Change:
+    """Return the change that sets an entry, or with None removes it.
+
+    An entry that is there already keeps what it has besides. What the file says in the end is
+    compared with what it has to say, so that no slip of an editor of ours gets into a file.
+
+    Raises:
+        CannotEdit: The file cannot be read as what it should be, or would say something else.
+    """
+    before = _read(path)
+    editor = FORMS[form]
+    try:
+        text = (before or b"").decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise CannotEdit("it is no UTF-8 text") from exc
+    crlf = "\r\n" in text
+    text = text.replace("\r\n", "\n")
+    wanted = copy.deepcopy(editor.parse(text))
+    if entry is not None:
+        entry = _merged(_held(wanted, section, name), entry)
+    _put_in(wanted, form, section, name, entry)
+    if _without_empty(editor.parse(text), section) == _without_empty(wanted, section):
+        return Change(path, before, before or b"")
+    if entry is None:
+        after = editor.without_entry(text, section, name)
+    else:
+        after = editor.with_entry(text, section, name, entry)
+    if _without_empty(editor.parse(after), section) != _without_empty(wanted, section):
+        raise CannotEdit("its form is one that cannot be edited safely. Edit it by hand")
+    written = after.replace("\n", "\r\n") if crlf else after
+    return Change(path, before, written.encode())
+
+
+def _held(data: dict[str, Any], section: str, name: str) -> dict[str, Any] | None:
+    held = data.get(section)
+    if isinstance(held, list):
+        held = {item.get("name"): item for item in held if isinstance(item, dict)}
+    found = held.get(name) if isinstance(held, dict) else None
+    return found if isinstance(found, dict) else None
+
+
+def _merged(old: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
+    merged = {**(old or {}), **new}
+    for key in ("env", "envs"):
+        if old and isinstance(old.get(key), dict):
+            merged[key] = {**new.get(key, {}), **old[key]}
+    return merged
+
+
+def _put_in(
+    data: dict[str, Any], form: str, section: str, name: str, entry: dict[str, Any] | None
+) -> None:
+    """Do to plain data what is to be done to the text."""
+    held = data.get(section)
+    if held is None:
+        held = [] if form == "yaml" and section in yaml_file.LISTS else {}
+    if isinstance(held, list):
+        names = [item.get("name") if isinstance(item, dict) else None for item in held]
+        at = names.index(name) if name in names else len(held)
+        held[at : at + 1] = [] if entry is None else [entry]
+    elif not isinstance(held, dict):
+        raise CannotEdit(f"its {section!r} is no object")
+    elif entry is not None:
+        held[name] = entry
+    else:
+        held.pop(name, None)
+    data[section] = held
+
+
+def _without_empty(data: dict[str, Any], section: str) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if key != section or value}
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise CannotEdit(f"it cannot be read: {exc.strerror}") from exc
+
+
+def _free(path: Path) -> Path:
+    """Return a name for a copy that no earlier copy has."""
+    for count in range(1, 1000):
+        number = f"-{count}" if count > 1 else ""
+        copy_path = path.with_name(f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}{number}.bak")
+        if not copy_path.exists():
+            return copy_path
+    raise CannotEdit("there are too many copies of it. Delete some")
+
+
+def _put(path: Path, data: bytes, mode: int) -> None:
+    """Write a file so that it is there whole or not at all."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, mode)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

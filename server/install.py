@@ -1,0 +1,85 @@
+"""`bellglass install CLIENT` and `bellglass uninstall CLIENT`."""
+
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from bellglass.server.clients.catalogue import CHATGPT, CLIENTS, NAME, Client
+from bellglass.server.clients.change import planned
+from bellglass.server.clients.errors import CannotEdit
+
+NAMES = (*(client.name for client in CLIENTS), "chatgpt")
+
+
+def install(
+    name: str, flags: Mapping[str, str], *, project: bool = False, dry_run: bool = False
+) -> int:
+    """Write the server into the configuration of a client; return an exit code."""
+    if name == "chatgpt":
+        sys.stdout.write(CHATGPT)
+        return 0
+    client = _client(name)
+    entry = client.entry([*own_command(), *_arguments(flags)])
+    return _edit(client, entry, project=project, dry_run=dry_run)
+
+
+def uninstall(name: str, *, project: bool = False, dry_run: bool = False) -> int:
+    """Take it out again; return an exit code."""
+    if name == "chatgpt":
+        sys.stdout.write("Delete the connector in ChatGPT: Settings, Connectors.\n")
+        return 0
+    return _edit(_client(name), None, project=project, dry_run=dry_run)
+
+
+def own_command() -> list[str]:
+    """Return how to start this program from anywhere: clients often have another PATH."""
+    program = Path(sys.executable).with_name(NAME)
+    temporary = {"uv", "archive-v0"} <= set(program.parts)  # what uvx made, until it is cleared
+    uvx = shutil.which("uvx")
+    if temporary and uvx:
+        return [uvx, NAME]
+    if program.exists():
+        return [str(program)]
+    return [sys.executable, "-m", "bellglass.server.cli"]
+
+
+def _client(name: str) -> Client:
+    return next(client for client in CLIENTS if client.name == name)
+
+
+def _arguments(flags: Mapping[str, str]) -> list[str]:
+    return [
+        part for name, value in flags.items() for part in (f"--{name.replace('_', '-')}", value)
+    ]
+
+
+def _edit(client: Client, entry: dict[str, object] | None, *, project: bool, dry_run: bool) -> int:
+    try:
+        path = client.path(project=Path.cwd() if project else None)
+    except LookupError as exc:
+        sys.stderr.write(f"bellglass: {exc}\n")
+        return 2
+    try:
+        change = planned(path, client.form, client.section, NAME, entry)
+        if change.empty:
+            there = "has it already" if entry is not None else "does not have it"
+            sys.stdout.write(f"{client.title} {there}: {path}\n")
+            return 0
+        sys.stdout.write(change.diff())
+        if dry_run:
+            sys.stdout.write("Nothing was written (--dry-run).\n")
+            return 0
+        backup = change.write()
+    except CannotEdit as exc:
+        sys.stderr.write(f"bellglass: {path} was left as it is: {exc}.\n")
+        if entry is not None:
+            sys.stderr.write(f"What it needs under {client.section!r}, by hand:\n")
+            sys.stderr.write(json.dumps({NAME: entry}, indent=2) + "\n")
+        return 1
+    kept = f" What it was is in {backup}." if backup is not None else ""
+    sys.stdout.write(f"Written: {path}.{kept}\n")
+    if entry is not None and client.note:
+        sys.stdout.write(f"{client.title}: {client.note}\n")
+    return 0

@@ -1,0 +1,144 @@
+"""`bellglass install`, as a user runs it: what is written starts, and what was there stays."""
+
+import json
+import os
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import StdioServerParameters
+from protocol.support import COMMAND, connected, environment, text_of
+
+from bellglass.server.clients import jsonc, yaml_file
+from bellglass.server.clients.catalogue import CLIENTS, Client
+
+OF_OTHERS = {
+    "json": '{\n  // mine\n  "SECTION": {\n    "other": {"command": "x"}, // kept\n  },\n}\n',
+    "toml": '# mine\nmodel = "m"\n\n[SECTION.other]\ncommand = "x"\n',
+    "yaml": '# mine\nversion: "1"\nextensions:\n  other:\n    cmd: x  # kept\nmcpServers:\n'
+    "  - name: other\n    command: x\n",
+}
+
+PARSE = {"json": jsonc.parse, "toml": tomllib.loads, "yaml": yaml_file.parse}
+
+
+def run(*arguments: str, home: Path, code: int = 0) -> str:
+    settings = {"HOME": str(home), "XDG_CONFIG_HOME": "", "CODEX_HOME": ""}
+    done = subprocess.run(
+        [COMMAND, *arguments],
+        env=environment(settings),
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout + done.stderr
+
+
+def configured(client: Client, text: str) -> dict[str, Any]:
+    held = PARSE[client.form](text)[client.section]
+    if isinstance(held, list):
+        held = {entry["name"]: entry for entry in held}
+    entry: dict[str, Any] = held["bellglass"]
+    return entry
+
+
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
+async def test_what_is_written_starts_and_goes_again(client: Client, tmp_path: Path) -> None:
+    path = client.path(environ={"HOME": str(tmp_path)})
+    before = OF_OTHERS[client.form].replace("SECTION", client.section)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(before)
+    path.chmod(0o640)
+
+    told = run("--timeout-seconds", "7", "install", client.name, home=tmp_path)
+
+    text = path.read_text()
+    assert "+++" in told
+    assert "bellglass" in told
+    assert {"mine", "x"} <= set(text.replace('"', " ").split()), "What others wrote is there."
+    assert path.stat().st_mode & 0o777 == 0o640
+    (backup,) = path.parent.glob(f"{path.name}.*.bak")
+    assert backup.read_text() == before
+    assert "has it already" in run("--timeout-seconds", "7", "install", client.name, home=tmp_path)
+
+    entry = configured(client, text)
+    command = entry.get("command") or entry["cmd"]
+    assert Path(command).is_absolute()
+    parameters = StdioServerParameters(
+        command=command, args=entry["args"], env=environment(entry.get("env", {}))
+    )
+    async with connected(parameters, "legacy") as server:
+        tools = {tool.name: tool for tool in (await server.list_tools()).tools}
+        assert "7 if left out" in str(tools["execute_python"].input_schema)
+
+    run("uninstall", client.name, home=tmp_path)
+    assert PARSE[client.form](path.read_text()) == PARSE[client.form](before)
+
+
+async def test_what_is_written_runs_code(tmp_path: Path) -> None:
+    run("install", "claude-code", "--project", home=tmp_path)
+
+    entry = jsonc.parse((tmp_path / ".mcp.json").read_text())["mcpServers"]["bellglass"]
+    parameters = StdioServerParameters(
+        command=entry["command"], args=entry["args"], env=environment({})
+    )
+    async with connected(parameters, "legacy") as server:
+        result = await server.call_tool("execute_python", {"code": "6 * 7"})
+        assert text_of(result).startswith("42\n")
+
+
+def test_a_file_that_cannot_be_read_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / ".cursor/mcp.json"
+    path.parent.mkdir()
+    twice = b'{"mcpServers": {}, "mcpServers": {"x": 1}}'
+    for broken in (b'{"mcpServers": {', b"\xff\xfe{}", b'{"mcpServers": []}', twice):
+        path.write_bytes(broken)
+
+        told = run("install", "cursor", home=tmp_path, code=1)
+
+        assert f"{path} was left as it is" in told
+        assert '"command"' in told, "What to write by hand."
+        assert path.read_bytes() == broken
+    assert os.listdir(path.parent) == ["mcp.json"]
+
+
+def test_links_line_ends_and_a_dry_run(tmp_path: Path) -> None:
+    kept = tmp_path / "dotfiles.json"
+    kept.write_bytes(b'{\r\n  "theme": "dark"\r\n}\r\n')
+    path = tmp_path / ".config/zed/settings.json"
+    path.parent.mkdir(parents=True)
+    path.symlink_to(kept)
+
+    assert "Nothing was written" in run("install", "zed", "--dry-run", home=tmp_path)
+    assert b"bellglass" not in kept.read_bytes()
+
+    run("install", "zed", home=tmp_path)
+    assert path.is_symlink()
+    assert b"bellglass" in kept.read_bytes()
+    assert kept.read_bytes().count(b"\n") == kept.read_bytes().count(b"\r\n")
+
+
+def test_what_a_user_has_set_stays(tmp_path: Path) -> None:
+    path = tmp_path / ".cursor/mcp.json"
+    path.parent.mkdir()
+    own = {"command": "old", "env": {"BELLGLASS_SESSIONS": "connection"}, "x": 1}
+    path.write_text(json.dumps({"mcpServers": {"bellglass": own}}))
+
+    run("install", "cursor", home=tmp_path)
+
+    entry = jsonc.parse(path.read_text())["mcpServers"]["bellglass"]
+    assert entry["command"] != "old"
+    assert entry["env"] == {"BELLGLASS_SESSIONS": "connection"}
+    assert entry["x"] == 1
+
+
+def test_chatgpt_is_told_what_to_do(tmp_path: Path) -> None:
+    assert "/mcp" in run("install", "chatgpt", home=tmp_path)
+    assert "no configuration of a project" in run(
+        "install", "claude-desktop", "--project", home=tmp_path, code=2
+    )
