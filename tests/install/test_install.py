@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,11 @@ OF_OTHERS = {
     "  - name: other\n    command: x\n",
 }
 
-PARSE = {"json": jsonc.parse, "toml": tomllib.loads, "yaml": yaml_file.parse}
+PARSE: dict[str, Callable[[str], dict[str, Any]]] = {
+    "json": jsonc.parse,
+    "toml": tomllib.loads,
+    "yaml": yaml_file.parse,
+}
 
 
 def run(*arguments: str, home: Path, code: int = 0) -> str:

@@ -1,6 +1,6 @@
 """README.md in parts that can be run: its code blocks by name, its tables by heading.
 
-With it the examples of docs/backends.md and docs/files.md.
+With it the examples of docs/backends.md, docs/clients.md and docs/files.md.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text("utf-8")
 
-EXAMPLES = ("backends", "files")
+EXAMPLES = ("backends", "clients", "files")
 
 _BLOCK = re.compile(r"^```(?P<language>\w*) ?(?P<name>.*)\n(?P<body>(?s:.*?))^```$", re.MULTILINE)
 
