@@ -31,10 +31,11 @@ class SandboxUnavailable(SandboxError):
 class SessionNotFound(SandboxError):
     """The session id is unknown, closed, expired or another caller's: one text for all four."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, advice: str = "Call again without session_id to start a new session."
+    ) -> None:
         super().__init__(
-            "No such session: the session expired, was closed, or never existed. "
-            "Call again without session_id to start a new session."
+            f"No such session: the session expired, was closed, or never existed. {advice}"
         )
 
 

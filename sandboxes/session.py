@@ -225,7 +225,7 @@ class Session:
             return Execution(
                 status="lost",
                 state="lost",
-                notices=[str(exc)],
+                notices=[exc.reason],
                 wall_seconds=time.monotonic() - started,
             )
         self.cpu_seconds += execution.cpu_seconds

@@ -3,7 +3,8 @@
 from typing import Annotated
 
 from mcp.server.mcpserver.exceptions import ToolError
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 MAX_CODE = 1_000_000
 MAX_TIMEOUT_SECONDS = 300
@@ -19,8 +20,17 @@ SessionId = Annotated[
 
 SessionOfFile = Annotated[str | None, Field(max_length=200, description="From an earlier result.")]
 
+
+def _no_boolean(value: object) -> object:
+    """Refuse true, which would be a second."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("float_type", "a number of seconds")
+    return value
+
+
 Timeout = Annotated[
     float | None,
+    BeforeValidator(_no_boolean),
     Field(
         gt=0,
         le=MAX_TIMEOUT_SECONDS,

@@ -4,6 +4,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 
+from bellglass.sandboxes.errors import SessionNotFound
 from bellglass.tools.conversation import owner_of
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.workbench import Workbench
@@ -14,7 +15,10 @@ async def close_session(
 ) -> CallToolResult:
     """End a session now: stop what runs in it and delete its variables and files."""
     with reported_to_model():
-        await ctx.request_context.lifespan_context.sessions.close(session_id, owner_of(ctx))
+        try:
+            await ctx.request_context.lifespan_context.sessions.close(session_id, owner_of(ctx))
+        except SessionNotFound as exc:
+            raise SessionNotFound("There is nothing to close.") from exc
     return CallToolResult(
         content=[TextContent(type="text", text="Closed. Its variables and files are deleted.")]
     )

@@ -194,7 +194,7 @@ def _outcome(execution: Execution, bench: Workbench, timeout: float) -> str:
         case "crashed":
             return f"Crashed: the interpreter exited with code {execution.exit_code}"
         case "lost":
-            return "Lost: the sandbox died while it ran the code"
+            return "Lost"
         case _:
             return "Failed"
 

@@ -33,7 +33,12 @@ async def require(engine: Engine, image: str) -> None:
     try:
         await engine.run(lambda client: _pull(client, image), PULL_SECONDS)
     except SandboxUnavailable as exc:
-        text = f"the image {image} is not there, and not pulled yet: {exc.reason}"
+        text = f"the image {image} is not there"
+        if isinstance(exc.__cause__, TimeoutError):
+            text += ", and is still being pulled. Call again in a minute."
+        else:
+            text += f" and cannot be pulled: {exc.reason} Name one that is there with "
+            text += "BELLGLASS_DOCKER_IMAGE, or leave that out and run `bellglass image build`."
         raise SandboxUnavailable(NAME, text) from exc
     await engine.run(lambda client: _checked(client, image), _INSPECT_SECONDS)
 

@@ -19,7 +19,8 @@ _ADVICE = (
     ),
     (
         r"(unknown or invalid|unknown|no such) runtime",
-        "the engine does not know the runtime that BELLGLASS_DOCKER_RUNTIME names.",
+        "the engine does not know the runtime that BELLGLASS_DOCKER_RUNTIME names; "
+        "`docker info` lists those it has.",
     ),
     (
         r"python3.*(executable file not found|no such file)",

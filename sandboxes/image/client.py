@@ -48,7 +48,8 @@ def surroundings(host: str | None) -> dict[str, str]:
 def why_unreached(error: BaseException, environ: Mapping[str, str] = os.environ) -> str:
     """Say why no engine was reached, in a sentence, and in another what to do."""
     host = environ.get("DOCKER_HOST", "")
-    where = f"at {host}, which DOCKER_HOST names" if host else f"at {_SOCKET}"
+    named = "DOCKER_HOST" if host == os.environ.get("DOCKER_HOST") else "BELLGLASS_DOCKER_HOST"
+    where = f"at {host}, which {named} names" if host else f"at {_SOCKET}"
     causes = list(_causes(error))
     if any(isinstance(cause, PermissionError) for cause in causes):
         return (

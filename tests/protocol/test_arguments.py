@@ -17,6 +17,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"code": "1", "timeout": 0}, "above 0 and at most 300, not 0"),
     ({"code": "1", "timeout": 301}, "above 0 and at most 300, not 301"),
     ({"code": "1", "timeout": "soon"}, "above 0 and at most 300, not 'soon'"),
+    ({"code": "1", "timeout": True}, "above 0 and at most 300, not True"),
     ({"code": "1", "session_id": 5}, "session_id must be a string"),
     ({"code": "1", "session_id": {"id": "x"}}, "session_id must be a string"),
     ({"code": "1", "session_id": "x" * 1000}, "session_id has 1,000 characters"),

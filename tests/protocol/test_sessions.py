@@ -85,6 +85,9 @@ async def test_closed_session_and_unknown_one_are_told_alike(client: Client) -> 
 
     assert not closed.is_error
     assert text_of(await run(client, "1", session_id)) == text_of(await run(client, "1", "nope"))
+    again = await client.call_tool("close_session", {"session_id": session_id})
+    assert again.is_error
+    assert text_of(again).endswith("There is nothing to close.")
 
 
 async def test_closing_answers_the_call_that_runs_and_those_that_wait(client: Client) -> None:
