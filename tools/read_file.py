@@ -38,9 +38,9 @@ async def read_file(
     ctx: Context[Workbench],
     session_id: SessionOfFile = None,
     offset: Annotated[
-        int, Field(ge=-(1 << 50), le=1 << 50, description="First byte; negative: from the end.")
+        int, Field(ge=-(1 << 50), le=1 << 50, description="Negative: from the end.")
     ] = 0,
-    base64: Annotated[bool, Field(description="Any bytes, for programs.")] = False,
+    base64: Annotated[bool, Field(description="For programs.")] = False,
 ) -> CallToolResult:
     """Read a file in /work: text in parts, a picture as an image, a folder as a list."""
     bench = ctx.request_context.lifespan_context

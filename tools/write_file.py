@@ -24,14 +24,11 @@ async def write_file(
     text: Annotated[str | None, Field(max_length=MAX_TEXT)] = None,
     base64: Annotated[str | None, Field(max_length=MAX_BASE64)] = None,
     offset: Annotated[
-        int, Field(ge=0, le=1 << 50, description="Of a later part: the file's size so far.")
+        int, Field(ge=0, le=1 << 50, description="Of a later part: the size so far.")
     ] = 0,
     session_id: SessionOfFile = None,
 ) -> CallToolResult:
-    """Write text, or bytes as base64, to a file in /work, which it replaces; folders are made.
-
-    A part sent twice is not doubled.
-    """
+    """Write a file in /work, from text or base64; it is replaced, and its folders are made."""
     with reported_to_model():
         data = _data(text, base64)
         session = await session_for(ctx, session_id)

@@ -53,8 +53,10 @@ leased = open("leased", "w")
 fcntl.fcntl(leased, fcntl.F_SETLEASE, fcntl.F_WRLCK)
 signal.signal(signal.SIGIO, signal.SIG_IGN)
 
+growing = open("growing", "wb", buffering=0)
+
 def grow():
-    with open("growing", "wb", buffering=0) as file:
+    with growing as file:
         for _ in range(400):
             file.write(bytes(100_000))
             time.sleep(0.001)
