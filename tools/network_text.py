@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bellglass.sandboxes.network.simple import PACKAGE_ENDINGS
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -64,7 +62,7 @@ def _failed(visit: Visit) -> bool:
 
 def _came(visit: Visit) -> bool:
     """Whether a package did; its metadata is only looked at."""
-    return visit.allowed and not visit.reason and visit.file.endswith(PACKAGE_ENDINGS)
+    return visit.allowed and not visit.reason and visit.package
 
 
 def _size(size: int) -> str:

@@ -83,6 +83,7 @@ class Index:
             return
         wanted = _found(await self.source.page(project), name)
         visit = self._noted(journal, wanted.url, name)
+        visit.package = simple.is_file_name(name)
         cached = await self._cache.open(wanted.sha256) if self._cache is not None else None
         if cached is not None:
             with cached:

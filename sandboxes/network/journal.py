@@ -23,6 +23,8 @@ class Visit:
     """Bytes that came from there, so far."""
     cached: bool = False
     """They came from our own cache."""
+    package: bool = False
+    """It was a package, not only the metadata of one."""
     requests: int = 1
 
 

@@ -74,9 +74,19 @@ def use(environment: dict[str, str]) -> None:
     find()
 
 
+_seen = 0
+
+
 def find() -> None:
     """Let what is installed there be imported, before what the sandbox has of the same name."""
+    global _seen
     if os.path.isdir(LIBRARY) and LIBRARY not in sys.path:
         at = [n for n, path in enumerate(sys.path) if os.path.basename(path) in _SITES]
         sys.path.insert(at[0] if at else len(sys.path), LIBRARY)
-    importlib.invalidate_caches()
+    try:
+        changed = os.stat(LIBRARY).st_mtime_ns
+    except OSError:
+        return
+    if changed != _seen:
+        _seen = changed
+        importlib.invalidate_caches()
