@@ -18,6 +18,7 @@ from bellglass.sandboxes.base import Sandbox
 from bellglass.sandboxes.sessions import Sessions
 from bellglass.server.edge import BellglassServer
 from bellglass.server.settings import Settings
+from bellglass.server.tasks import Tasks
 from bellglass.tools import RESTRICTED, RUNNING, TOOLS, ToolEntry
 from bellglass.tools.durations import duration
 from bellglass.tools.explaining.networks import ASIDE, MANUAL
@@ -97,7 +98,7 @@ def build_server(
             )
         ],
         tools=[_tool(entry, settings) for entry in TOOLS],
-        extensions=[view_extension()],
+        extensions=[view_extension(), Tasks()],
         cache_hints={"tools/list": CacheHint(ttl_ms=3_600_000, scope="public")},
         lifespan=lifespan,
         subscriptions=updates,
