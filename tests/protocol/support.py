@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import anyio
 import httpx2
+import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
@@ -22,6 +23,9 @@ COMMAND = os.environ.get("BELLGLASS_TEST_COMMAND", str(Path(sys.executable).pare
 
 
 TOKEN = "a-token-for-tests-0123456789-abcdef"
+
+BOTH_WAYS = pytest.mark.parametrize("mode", [("stdio", "modern"), ("http", "legacy")], ids="-".join)
+"""For what depends on a setting and on neither transport nor era: each of these once."""
 
 Connect = Callable[..., AbstractAsyncContextManager[Client]]
 """Opens a client in the mode of the test, to a server with the settings given."""

@@ -3,7 +3,7 @@
 import json
 
 from mcp import Client
-from protocol.support import Connect
+from protocol.support import BOTH_WAYS, Connect
 
 NAMES = [
     "execute_python",
@@ -45,6 +45,7 @@ async def test_tools_whose_result_may_hold_pictures_have_no_output_schema(client
     assert tools["execute_bash"].output_schema is None
 
 
+@BOTH_WAYS
 async def test_lifetime_and_limits_are_those_of_the_settings(connect: Connect) -> None:
     async with connect(
         BELLGLASS_IDLE_SECONDS="300", BELLGLASS_AGE_SECONDS="7200", BELLGLASS_TIMEOUT_SECONDS="7"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from mcp import Client
-from protocol.support import Connect, text_of
+from protocol.support import BOTH_WAYS, Connect, text_of
 
 POLICY = {
     "BELLGLASS_REFUSE_RISKS": "deletes files, Opens the network",
@@ -51,6 +51,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
+@BOTH_WAYS
 async def test_what_the_policy_refuses_is_not_run(
     connect: Connect, subtests: pytest.Subtests
 ) -> None:
@@ -91,6 +92,7 @@ async def test_without_a_policy_nothing_is_refused_but_size_and_nul(client: Clie
     assert nul.is_error
 
 
+@BOTH_WAYS
 async def test_what_cannot_be_checked_in_time_is_refused(connect: Connect) -> None:
     async with connect(BELLGLASS_REFUSE_RISKS="deletes files") as client:
         deep = await client.call_tool("execute_python", {"code": "-" * 100_000 + "1"})

@@ -1,7 +1,9 @@
 """`bellglass --sandbox restricted` as a client meets it."""
 
 from mcp import Client
-from protocol.support import Connect, record_of, text_of
+from protocol.support import BOTH_WAYS, Connect, record_of, text_of
+
+pytestmark = BOTH_WAYS
 
 SETTINGS = {"BELLGLASS_SANDBOX": "restricted"}
 

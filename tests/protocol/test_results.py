@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from mcp import Client
 from mcp.types import ImageContent
-from protocol.support import Connect, record_of, text_of
+from protocol.support import BOTH_WAYS, Connect, record_of, text_of
 
 ENDS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"code": "1 / 0"}, "error", "kept", "Failed: ZeroDivisionError: division by zero (line 1)"),
@@ -43,6 +43,7 @@ async def test_first_line_says_how_it_ended(client: Client, subtests: pytest.Sub
             assert text_of(after).startswith("1\n")
 
 
+@BOTH_WAYS
 async def test_setting_makes_code_that_failed_an_error(connect: Connect) -> None:
     async with connect(BELLGLASS_ERRORS_AS_TOOL_ERRORS="true") as client:
         failed = await client.call_tool("execute_python", {"code": "1 / 0"})
