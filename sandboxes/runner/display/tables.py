@@ -19,7 +19,7 @@ END_ROWS = 10
 ALL_COLUMNS = 20
 END_COLUMNS = 8
 
-WIDTH = 400
+WIDTH = 240
 """Characters of a line: columns from the middle go until it fits."""
 
 
@@ -59,6 +59,9 @@ def shown_rows(rows: int) -> tuple[int, int]:
 def entry(table: Table, whole: Iterable[bytes], write: Write, *, pandas: bool) -> dict[str, Any]:
     """Return the display of `table`; `whole` is all of it as CSV, taken only if it is cut."""
     text, cut = _text(table)
+    if len(text) > bounds.TEXT:
+        # Before the note, which says where all of it is.
+        text, cut = text[: bounds.TEXT], f"{cut}, lines are cut" if cut else "lines are cut"
     about: dict[str, Any] = {"file": None, "file_bytes": 0}
     if cut:
         path, written, complete = write("table", "csv", whole)
@@ -67,7 +70,7 @@ def entry(table: Table, whole: Iterable[bytes], write: Write, *, pandas: bool) -
     shown = [*table.index, *table.columns]
     return {
         "kind": "table",
-        "text": text[: bounds.TEXT],
+        "text": text,
         "columns": [{"name": column.name[:200], "dtype": column.dtype[:50]} for column in shown],
         "rows": _rows(shown),
         "total_rows": table.rows,
