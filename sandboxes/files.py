@@ -72,7 +72,7 @@ class Written(_Report):
 
 class _Refusal(_Report):
     refusal: ShortStr
-    kind: Literal["missing", "full", "offset"] | None = None
+    kind: Literal["missing", "full", "offset", "unsupported"] | None = None
     size: int = Field(default=0, ge=0)
 
 
@@ -136,6 +136,8 @@ def _answer(kind: type[Answer], execution: Execution, path: str, advice: str) ->
         raise FileRefused(path, "the sandbox sent a malformed reply", "Try again.", None) from exc
     if refusal.kind == "full":
         advice += "; delete files of the session first"
+    if refusal.kind == "unsupported":
+        advice = "Use execute_python for what can be computed"
     if refusal.kind == "missing" and kind is Part:
         advice = "execute_bash with `ls` shows the files"
     raise FileRefused(path, refusal.refusal, f"{advice}.", refusal.kind, refusal.size)

@@ -40,7 +40,7 @@ HARMLESS = {
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,15})-(\d{1,15})|\*)/(\d{1,15})")
 
-STATUS = {"missing": 404, "full": 507, "offset": 409}
+STATUS = {"missing": 404, "full": 507, "offset": 409, "unsupported": 501}
 """Of the kinds of refusal; any other is 403."""
 
 

@@ -3,7 +3,7 @@ import mimetypes
 from typing import Annotated
 
 from mcp.server.mcpserver import Context
-from mcp.types import CallToolResult, ContentBlock, ImageContent, TextContent
+from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 from pydantic import Field
 
 from bellglass.sandboxes.files import PATH_CHARACTERS, Part, read_part, shown
@@ -11,7 +11,7 @@ from bellglass.tools.arguments import SessionOfFile
 from bellglass.tools.changed_files import size_of
 from bellglass.tools.conversation import known_session_for
 from bellglass.tools.errors import reported_to_model
-from bellglass.tools.session_files import FILE, file_uri, text_of
+from bellglass.tools.session_files import FILE, file_uri, reads_links, text_of
 from bellglass.tools.workbench import Workbench
 
 TEXT_BYTES = 100_000
@@ -56,6 +56,10 @@ async def read_file(
     else:
         blocks, read = _shown(path, part, most, base64)
     end = part.offset + read
+    if not read and part.size and reads_links(ctx):
+        kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+        uri = file_uri(session.id, path)
+        blocks.append(ResourceLink(name=shown(path), uri=uri, mime_type=kind, size=part.size))
     blocks.append(TextContent(type="text", text=f"session_id: {session.id}"))
     record = {
         "session_id": session.id,

@@ -21,7 +21,7 @@ MODULES = (
 """Of Monty 1.4, without those that ask for files."""
 
 HERE = "The restricted sandbox evaluates a subset of Python"
-NO_FILES = f"{HERE}: it has no files"
+NO_FILES = {"refusal": f"{HERE}: it has no files", "kind": "unsupported"}
 NO_BASH = f"{HERE}: it has no Bash and no programs. Use execute_python for what can be computed."
 NO_BACKGROUND = f"{HERE}: it has no background runs. Call again without background."
 NO_PYTEST = (

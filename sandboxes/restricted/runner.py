@@ -112,7 +112,7 @@ class Runner:
             case "check":
                 return await self._check(request)
             case "read" | "write":
-                return {"status": "ok", "report": [{"refusal": errors.NO_FILES}]}
+                return {"status": "ok", "report": [errors.NO_FILES]}
             case op:
                 return {"status": "error", "error": errors.refusal(f"{errors.HERE}: no {op}.")}
 

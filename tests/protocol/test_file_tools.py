@@ -103,7 +103,10 @@ async def test_other_files_are_read_as_what_they_are(client: Client) -> None:
     assert base64.b64decode(picture.data).startswith(b"\x89PNG")
     assert blocks(await read("/work/d"))[0] == "sub/\nx  1 byte"
     await client.call_tool("write_file", {"path": "b.bin", "base64": "/wD/", **session})
-    assert "pass base64=true" in text_of(await read("b.bin"))
+    binary = await read("b.bin")
+    assert "pass base64=true" in text_of(binary)
+    (link,) = [block for block in binary.content if isinstance(block, ResourceLink)]
+    assert link.uri == f"sandbox://{session['session_id']}/files/b.bin"
     assert blocks(await read("b.bin", base64=True))[0] == "/wD/"
     assert "`ls` shows the files" in text_of(await read("none"))
     wrong = await client.call_tool("write_file", {"path": "x", "base64": "?", **session})

@@ -31,6 +31,7 @@ async def test_what_the_tier_has_not_is_said(connect: Connect) -> None:
         syntax = await client.call_tool("execute_python", {"code": "def f():\n    yield 1"})
         file = await client.call_tool("execute_python", {"code": "open('/etc/passwd')"})
         name = await client.call_tool("execute_python", {"code": "input()"})
+        written = await client.call_tool("write_file", {"path": "a", "text": "x"})
 
     assert "has no Bash" in text_of(bash)
     assert "has no pytest" in text_of(tests)
@@ -39,6 +40,8 @@ async def test_what_the_tier_has_not_is_said(connect: Connect) -> None:
     assert "has no files" in text_of(file)
     assert "write the data into the code" in text_of(file)
     assert "input is not in it" in text_of(name)
+    assert written.is_error
+    assert "has no files. Use execute_python" in text_of(written)
 
 
 async def test_cases_are_judged(connect: Connect) -> None:
