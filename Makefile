@@ -9,7 +9,7 @@ FOLDERS := server/prompts server/solving server/solving/inside server/solving/mo
 	sandboxes/e2b sandboxes/e2b/inside \
 	sandboxes/embedded sandboxes/embedded/inside sandboxes/image sandboxes/restricted
 
-.PHONY: demo setup test test-clients lint corpora bench doctor clean
+.PHONY: demo setup test test-clients lint corpora bench bundle doctor clean
 
 demo: setup
 	@$(BIN)/bellglass demo
@@ -50,6 +50,12 @@ $(VENV)/.corpora: $(VENV)/.dev
 test-clients: setup $(VENV)/.dev
 	$(BIN)/pytest tests/clients -m clients
 
+# For Claude Desktop: checked and packed by the official tool, from npm.
+MCPB := npx --yes @anthropic-ai/mcpb@2.1.2
+bundle: setup
+	@$(BIN)/python bundle/stage.py build/bundle
+	@mkdir -p dist && $(MCPB) validate build/bundle/manifest.json && $(MCPB) pack build/bundle dist/bellglass.mcpb
+
 bench: setup $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks
 
@@ -57,7 +63,7 @@ doctor: setup
 	$(BIN)/bellglass doctor
 
 clean:
-	rm -rf $(VENV) build
+	rm -rf $(VENV) build dist
 
 # A folder's time changes when a file comes or goes: then the tree of links must be made anew.
 $(VENV)/.installed: pyproject.toml $(FOLDERS)

@@ -1,0 +1,102 @@
+"""Lay out the bundle for Claude Desktop in a folder: the program, and a manifest of its settings.
+
+    python bundle/stage.py FOLDER
+
+`make bundle` has the official tool check the manifest and pack the folder.
+"""
+
+import json
+import shutil
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from bellglass.server.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[1]
+
+PROGRAM = ("server", "tools", "sandboxes", "pyproject.toml", "README.md", "LICENSE")
+
+TITLES = {
+    "sandbox": "Sandbox",
+    "timeout_seconds": "Time limit in seconds",
+    "memory_mb": "Memory in MiB",
+    "network": "Network",
+    "network_hosts": "Allowed hosts",
+}
+"""Settings that a person may want to change; their help is that of the setting."""
+
+KEY = {
+    "type": "string",
+    "title": "E2B key",
+    "description": "Key of an E2B account, for the sandbox e2b alone.",
+    "sensitive": True,
+    "required": False,
+    "default": "",
+}
+
+
+def manifest() -> dict[str, Any]:
+    """Return what the bundle says of itself."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return {
+        "manifest_version": "0.4",
+        "name": project["name"],
+        "display_name": "bellglass",
+        "version": project["version"],
+        "description": project["description"],
+        "author": {"name": "The bellglass authors"},
+        "license": project["license"],
+        "keywords": project["keywords"],
+        "server": {
+            "type": "uv",
+            "entry_point": "server/cli.py",
+            "mcp_config": {
+                "command": "uv",
+                "args": ["run", "--directory", "${__dirname}", "--no-dev", "bellglass"],
+                "env": {
+                    # One process of Claude Desktop serves every chat.
+                    f"{PREFIX}SESSIONS": "explicit",
+                    **{f"{PREFIX}{name.upper()}": f"${{user_config.{name}}}" for name in TITLES},
+                    "E2B_API_KEY": "${user_config.e2b_api_key}",
+                },
+            },
+        },
+        "tools_generated": True,
+        "prompts_generated": True,
+        "user_config": {**{name: _option(name) for name in TITLES}, "e2b_api_key": KEY},
+        "compatibility": {
+            "platforms": ["darwin", "linux", "win32"],
+            "runtimes": {"python": project["requires-python"]},
+        },
+    }
+
+
+def _option(name: str) -> dict[str, Any]:
+    field = Settings.model_fields[name]
+    default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+    return {
+        "type": "number" if isinstance(default, int | float) else "string",
+        "title": TITLES[name],
+        "description": (field.description or "").replace("`", ""),
+        "required": False,
+        "default": default,
+    }
+
+
+def main(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in PROGRAM:
+        source = ROOT / name
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+            shutil.copytree(source, folder / name, ignore=ignored)
+        else:
+            shutil.copy(source, folder / name)
+    (folder / "manifest.json").write_text(json.dumps(manifest(), indent=2) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

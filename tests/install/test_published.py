@@ -1,0 +1,49 @@
+"""What is published about the server: the manifest of the bundle, and the entry of the registry."""
+
+import json
+import re
+import runpy
+import tomllib
+from typing import Any
+
+from readme.blocks import ROOT, TEXT
+
+from bellglass.server.settings import Settings
+
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+
+def test_every_setting_of_the_bundle_is_used_and_explained() -> None:
+    manifest = runpy.run_path(str(ROOT / "bundle/stage.py"))["manifest"]()
+    env = manifest["server"]["mcp_config"]["env"]
+    options = manifest["user_config"]
+
+    used = set(re.findall(r"user_config\.(\w+)", json.dumps(env)))
+    assert used == set(options)
+    assert all(
+        option["title"] and option["description"].endswith(".") for option in options.values()
+    )
+    assert [name for name, option in options.items() if option.get("sensitive")] == ["e2b_api_key"]
+    defaults = {
+        variable: re.sub(
+            r"\$\{user_config\.(\w+)\}", lambda name: str(options[name[1]]["default"]), value
+        )
+        for variable, value in env.items()
+    }
+    assert Settings.from_environ(defaults) == Settings(sessions="explicit")
+
+
+def test_the_registry_entry_says_what_the_project_says() -> None:
+    entry = json.loads((ROOT / "server.json").read_text("utf-8"))
+    (package,) = entry["packages"]
+
+    assert re.fullmatch(r"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+", entry["name"])
+    assert f"<!-- mcp-name: {entry['name']} -->" in TEXT
+    assert entry["version"] == package["version"] == PROJECT["version"]
+    assert package["identifier"] == PROJECT["name"]
+    assert 1 <= len(entry["description"]) <= 100
+    variables = {one["name"]: one for one in package["environmentVariables"]}
+    known = {name: one for name, one in variables.items() if name.startswith("BELLGLASS_")}
+    defaults = {name: one["default"] for name, one in known.items()}
+    assert Settings.from_environ(defaults) == Settings()
+    assert variables["E2B_API_KEY"]["isSecret"] is True
