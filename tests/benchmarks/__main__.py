@@ -11,18 +11,11 @@ from typing import TextIO
 
 import anyio
 
+from .calls import start, warm_calls
 from .docker import docker
 from .machine import Quiet, description
-from .measures import (
-    Row,
-    Run,
-    first_results,
-    many_at_once,
-    memory_of_sessions,
-    much_output,
-    start,
-    warm_calls,
-)
+from .rows import Row, Run
+from .sessions import first_results, many_at_once, memory_of_sessions, much_output
 
 MEASURES = {
     "warm": warm_calls,

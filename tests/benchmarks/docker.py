@@ -14,8 +14,8 @@ from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.image import IMAGE
 from bellglass.sandboxes.image.client import connect
 
-from .measures import MIB, Row, Times, timed
 from .peers import OURS, call, connected, record_of
+from .rows import MIB, Row, Times, timed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from mcp import Client
 
-    from .measures import Run
+    from .rows import Run
 
 DOCKER = [*OURS, "--sandbox", "docker"]
 
