@@ -71,4 +71,5 @@ def missing_module(module: str, near: list[str]) -> str:
     name = distribution_of(module)
     package = f" (package {name})" if name != top else ""
     instead = f": {INSTEAD[top]}" if top in INSTEAD else f". There are {INSTALLED}"
-    return f"{top}{package} is not installed, and without network pip cannot get it{instead}."
+    told = f"{top}{package} is not installed, and without network pip cannot get it{instead}."
+    return f"{told} (To let it: BELLGLASS_NETWORK=packages, the operator's to set.)"
