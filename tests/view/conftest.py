@@ -41,6 +41,10 @@ class Seen:
         self.name = name
         self._page = page
 
+    def open(self, theme: str) -> None:
+        """Frame the page anew, before any call."""
+        self.browser.show(self._page, theme=theme, **HOST)
+
     async def call(
         self,
         tool: str,
@@ -50,7 +54,7 @@ class Seen:
         **record: Any,
     ) -> dict[str, Any]:
         """Call a tool and show its result, with what is given added to the record of it."""
-        self.browser.show(self._page, theme=theme, **HOST)
+        self.open(theme)
         self.browser.tell("ui/notifications/tool-input", {"arguments": arguments})
         answer = await self.client.call_tool(tool, arguments)
         result: dict[str, Any] = answer.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -200,6 +200,31 @@ async def test_tests_and_checks_are_shown_as_lists(seen: Seen) -> None:
     assert "end this line with a colon" in seen.text(".fix")
 
 
+async def test_a_call_is_followed_while_it_is_written_and_runs(seen: Seen) -> None:
+    browser = seen.browser
+    seen.open("dark")
+    browser.tell("ui/notifications/tool-input-partial", {"arguments": {"code": "print("}})
+    browser.wait_until("view.innerText.includes('print(')")
+    browser.tell("ui/notifications/tool-input", {"arguments": {"command": "sleep 9; echo hi"}})
+    browser.tell("notifications/progress", {"progress": 1.5, "message": "\x1b[32mstep 3"})
+    browser.wait_until("view.innerText.includes('step 3')")
+
+    assert seen.text(".verdict") == "Running"
+    assert seen.text(".facts") == "1.50 s"
+    assert seen.text(".source") == "sleep 9; echo hi"
+    assert seen.texts(".live .ink2") == ["step 3"]
+
+    light = {"theme": "light", "styles": {"variables": {"--color-background-primary": "#fffff0"}}}
+    browser.tell("ui/notifications/host-context-changed", light)
+    browser.tell("ui/notifications/tool-cancelled", {"reason": "The user said so"})
+    browser.wait_until("view.innerText.includes('Cancelled')")
+
+    ground = "getComputedStyle(document.body).backgroundColor"
+    assert browser.in_view(ground) == "rgb(255, 255, 240)"
+    browser.in_host("send({ id: 'end', method: 'ui/resource-teardown', params: {} })")
+    assert browser.in_host("answered('end')")["result"] == {}
+
+
 async def test_a_refused_call_and_a_result_without_meta_still_read_well(seen: Seen) -> None:
     await seen.call("execute_python", {"code": "1", "session_id": "nope"})
 
