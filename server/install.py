@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from bellglass.server.clients import toml_table, yaml_file
 from bellglass.server.clients.catalogue import CHATGPT, CLIENTS, NAME, Client
 from bellglass.server.clients.change import planned
 from bellglass.server.clients.errors import CannotEdit
@@ -75,11 +76,19 @@ def _edit(client: Client, entry: dict[str, object] | None, *, project: bool, dry
     except CannotEdit as exc:
         sys.stderr.write(f"bellglass: {path} was left as it is: {exc}.\n")
         if entry is not None:
-            sys.stderr.write(f"What it needs under {client.section!r}, by hand:\n")
-            sys.stderr.write(json.dumps({NAME: entry}, indent=2) + "\n")
+            sys.stderr.write(f"What it needs, to write by hand:\n{_by_hand(client, entry)}")
         return 1
     kept = f" What it was is in {backup}." if backup is not None else ""
     sys.stdout.write(f"Written: {path}.{kept}\n")
     if entry is not None and client.note:
         sys.stdout.write(f"{client.title}: {client.note}\n")
     return 0
+
+
+def _by_hand(client: Client, entry: dict[str, object]) -> str:
+    """Return the whole of what a file would say that has nothing else."""
+    if client.form == "toml":
+        return toml_table.with_entry("", client.section, NAME, entry)
+    listed = client.form == "yaml" and client.section in yaml_file.LISTS
+    # JSON is YAML too.
+    return json.dumps({client.section: [entry] if listed else {NAME: entry}}, indent=2) + "\n"

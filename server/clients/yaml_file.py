@@ -62,7 +62,7 @@ def _yaml(kind: str) -> Any:
         from ruamel.yaml import YAML
     except ImportError as exc:
         raise CannotEdit(
-            "to write YAML takes ruamel.yaml. Install it with: pip install 'bellglass[install]'"
+            "to edit YAML takes ruamel.yaml, beside bellglass: pip install ruamel.yaml"
         ) from exc
     yaml = YAML(typ=kind, pure=True)
     yaml.preserve_quotes = True

@@ -112,6 +112,17 @@ def test_a_file_that_cannot_be_read_is_left_as_it_is(tmp_path: Path) -> None:
     assert os.listdir(path.parent) == ["mcp.json"]
 
 
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
+def test_what_to_write_by_hand_is_in_the_form_of_the_file(client: Client, tmp_path: Path) -> None:
+    path = client.path(environ={"HOME": str(tmp_path)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("{[")
+
+    told = run("install", client.name, home=tmp_path, code=1)
+
+    assert configured(client, told.partition("by hand:\n")[2])["args"] == []
+
+
 def test_links_line_ends_and_a_dry_run(tmp_path: Path) -> None:
     kept = tmp_path / "dotfiles.json"
     kept.write_bytes(b'{\r\n  "theme": "dark"\r\n}\r\n')
