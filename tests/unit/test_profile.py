@@ -66,7 +66,7 @@ def test_table_is_described_by_its_columns(tmp_path: Path) -> None:
         ("latin.csv", b"n,ort\n1,K\xf6ln\n", "Köln"),
         ("sixteen.csv", "n,ort\n1,Köln\n".encode("utf-16"), "Köln"),
         ("blob.bin", bytes(range(256)) * 20, "binary"),
-        ("packed.csv.gz", gzip.compress(b"a,b\n1,2\n3,4\n"), "2 rows, 2 columns"),
+        ("packed.csv.gz", gzip.compress(b"a,b\n1,2\n3,4\n", mtime=0), "2 rows, 2 columns"),
         ("broken.xlsx", b"PK\3\4" + bytes(50), "could not be read"),
         ("fake.db", b"SQLite format 3\0" + bytes(50), "could not be read"),
     ],
