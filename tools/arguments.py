@@ -42,6 +42,7 @@ Timeout = Annotated[
 
 RunTimeout = Annotated[
     float | None,
+    BeforeValidator(_no_boolean),
     Field(
         gt=0,
         le=MAX_BACKGROUND_SECONDS,

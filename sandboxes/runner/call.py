@@ -135,6 +135,11 @@ class Call:
             if now >= next_tick:
                 next_tick = now + TICK
                 self._watch(now)
+        if self.job.ended and not self._heard and self.verdict is None:
+            # It was dying when it was asked: what it said of a beginning, if it did, is waiting.
+            while self._waiting() and self._from_job():
+                pass
+            self.unheard = not self._heard
         self._finish()
 
     def look(self) -> None:

@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 from bellglass.sandboxes.runner import processes
@@ -32,8 +33,10 @@ STOPPED = "Python was restarted, as its process ended or hung after the call bef
 class Interpreter:
     """Variables that last, though the process that holds them may not."""
 
-    def __init__(self, limits: dict[str, int]) -> None:
+    def __init__(self, limits: dict[str, int], on_ended: Callable[[processes.Ended], None]) -> None:
+        """`on_ended` is told of every child that was found ended while waiting for one of ours."""
         self._limits = limits
+        self._on_ended = on_ended
         self._environment: dict[str, str] = {}
         self.worker = self._new_worker()
         self.copy: Job | None = None
@@ -130,7 +133,7 @@ class Interpreter:
                 self.end()
             if wakeup in ready:
                 os.read(wakeup, 4096)
-                self.note_ended(processes.reap())
+                self._on_ended(processes.reap())
             if control in ready and not self.take():
                 self.end()
         self._resting = True
@@ -163,7 +166,7 @@ class Interpreter:
         deadline = time.monotonic() + PATIENCE
         while not self.worker.ended and time.monotonic() < deadline:
             processes.send_signal(self.worker.pid, signal.SIGKILL)
-            self.note_ended(processes.reap())
+            self._on_ended(processes.reap())
             if not self.worker.ended:
                 time.sleep(0.0005)
 

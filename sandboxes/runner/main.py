@@ -62,7 +62,7 @@ class Runner:
         self._wakeup = _wakeup_fd()
         self._relay = Relay(stream.send)
         self._shell = Shell()
-        self._python = Interpreter(self._limits)
+        self._python = Interpreter(self._limits, self._note_ended)
         self._job: Job | None = None
         self._changed = True
         """The last call may have left other variables than the interpreter's copy holds."""
@@ -205,7 +205,7 @@ class Runner:
         call = self._ask(request)
         if call.unheard:
             # A thread of the foreign code took the request, or holds the interpreter: the copy
-            # has neither, and nothing of this call has run.
+            # has neither. Or the process was dying. Nothing of this call has run.
             self._python.end()
             state = self._python.replace()
             call = self._ask(request)
