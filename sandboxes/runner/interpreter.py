@@ -6,6 +6,7 @@ a hook of its own around fork(). When a worker is gone, the copy takes its place
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import select
@@ -23,6 +24,9 @@ from bellglass.sandboxes.runner.worker import Worker
 
 RESTORES = 10
 """Times in a row that a copy takes over. The code may have broken what both of them need."""
+
+HAND_OVER_SECONDS = 8.0
+"""To wait for room, while another session may be holding it: less than a busy call takes."""
 
 OWN_FAILURE = 70
 """Exit code of a worker whose own code failed, see `job.start`."""
@@ -95,8 +99,8 @@ class Interpreter:
             BlockingIOError: No process can be made.
             TimeoutError: The worker does not answer.
         """
+        self._hand_over(asked, descriptors)
         deadline = time.monotonic() + PATIENCE
-        self.worker.control.send(asked, descriptors)
         while True:
             left = deadline - time.monotonic()
             if not select.select([self.control], [], [], max(0.0, left))[0]:
@@ -116,6 +120,26 @@ class Interpreter:
                 if not isinstance(pid, int) or pid in self.pids() or processes.parent(pid) != 1:
                     raise BlockingIOError  # none could be made, or another than ours is named
                 return pid
+
+    def _hand_over(self, asked: Message, descriptors: tuple[int, ...]) -> None:
+        """Send with descriptors, when there is room for them.
+
+        The kernel counts those that are on their way over all processes of one user, and so over
+        all sessions: another may have used up what there is, until its call ends.
+        """
+        deadline = time.monotonic() + HAND_OVER_SECONDS
+        while True:
+            try:
+                self.worker.control.send(asked, descriptors)
+                return
+            except OSError as exc:
+                if exc.errno != errno.ETOOMANYREFS:
+                    raise
+                if time.monotonic() > deadline:
+                    raise OSError(
+                        exc.errno, "too much is under way on this machine; try again"
+                    ) from exc
+            time.sleep(0.02)
 
     # --- before a call
 
