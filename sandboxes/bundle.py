@@ -17,6 +17,7 @@ RUNNER = (
     "bellglass.sandboxes.runner",
     "bellglass.sandboxes.runner.apart",
     "bellglass.sandboxes.runner.background",
+    "bellglass.sandboxes.runner.calls",
     "bellglass.sandboxes.runner.checking",
     "bellglass.sandboxes.runner.display",
     "bellglass.sandboxes.runner.explaining",

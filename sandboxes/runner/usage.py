@@ -23,11 +23,18 @@ class Usage:
     """The use of one call, from now on."""
 
     def __init__(
-        self, job: int, limits: dict[str, int], spare: AbstractSet[int], copy: int, runs: Runs
+        self,
+        job: int,
+        limits: dict[str, int],
+        spare: AbstractSet[int],
+        copy: int,
+        runs: Runs,
+        events: int | None,
     ) -> None:
         """`job` is the process of the call; `spare` are the interpreter's, `copy` one of them.
 
-        `runs` are no part of the call; only memory and files are of all together.
+        `runs` are no part of the call; only memory and files are of all together. `events` as for
+        `oom_kills`.
         """
         self.peak = 0
         """Most bytes seen in memory."""
@@ -37,6 +44,8 @@ class Usage:
         self._shared = Shared(limits["memory_bytes"], job, copy)
         self._limits = limits
         self._runs = runs
+        self._events = events
+        self._oom_kills_before = self._oom_kills()
         self._cpu_before = self._cpu()
         self._files_before = files(limits["files"])
 
@@ -67,6 +76,13 @@ class Usage:
     def note_peak(self) -> None:
         """Take in what the kernel says of the job itself, which a look now and then misses."""
         self.peak = max(self.peak, processes.peak(self._job))
+
+    def oom_killed(self) -> bool:
+        """Tell if the kernel has ended a process for want of memory that was no run's."""
+        return self._oom_kills() > self._oom_kills_before
+
+    def _oom_kills(self) -> int:
+        return oom_kills(self._events) - self._runs.oom_kills
 
     def cpu_seconds(self) -> float:
         """Return the CPU time of the job, and of all that has ended."""

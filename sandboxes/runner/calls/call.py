@@ -1,0 +1,155 @@
+"""One call, from its start to its verdict.
+
+The loop during a call: what comes from the server and from the job, and what has to be enforced
+though nothing comes.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bellglass.sandboxes.runner import processes
+from bellglass.sandboxes.runner.background.runs import Runs
+from bellglass.sandboxes.runner.calls.enforcing import Enforcer
+from bellglass.sandboxes.runner.calls.heard import Heard
+from bellglass.sandboxes.runner.frames import Message, Stream
+from bellglass.sandboxes.runner.job import Job
+from bellglass.sandboxes.runner.outcome import outcome
+from bellglass.sandboxes.runner.relay.relay import Relay
+from bellglass.sandboxes.runner.usage import Usage
+
+TICK = 0.1
+"""Seconds between two looks at memory and CPU time. A process can fill about 200 MB in one."""
+
+FIRST_STREAM = 0.25
+"""Seconds before output is streamed: a short call sends only its reply."""
+
+UNHEARD = 2.0
+"""Seconds for a worker to say that it has begun; it takes microseconds."""
+
+
+class Call:
+    """Supervises one job until it has answered or ended."""
+
+    def __init__(
+        self,
+        request: Message,
+        job: Job,
+        *,
+        persistent: bool,
+        limits: dict[str, int],
+        usage: Usage,
+        stream: Stream,
+        relay: Relay,
+        wakeup: int,
+        on_ended: Callable[[processes.Ended], None],
+        runs: Runs,
+    ) -> None:
+        """`persistent`: the job is the worker, which answers and goes on."""
+        self.request = request
+        self.job = job
+        self.persistent = persistent
+        self.usage = usage
+        self.unheard = False
+        """The worker has not begun, and will not."""
+        self.heard = Heard(request, job, limits, persistent=persistent)
+        self._started = time.monotonic()
+        self._enforcer = Enforcer(
+            job,
+            usage,
+            limits,
+            self._started + float(request["timeout"]),
+            persistent=persistent,
+            runs=runs,
+            on_ended=on_ended,
+        )
+        self._next_stream = self._started + FIRST_STREAM
+        self._stream = stream
+        self._relay = relay
+        self._wakeup = wakeup
+        self._on_ended = on_ended
+        self._runs = runs
+
+    def run(self) -> None:
+        """Return when the job has answered, or has ended, or cannot be heard."""
+        poll = select.poll()
+        runs, relay = self._runs.descriptor, self._relay.fd
+        for fd in (self._stream.read_fd, relay, self._wakeup, runs):
+            poll.register(fd, select.POLLIN)
+        self.heard.watch(poll)
+        next_tick = self._started + TICK
+        while self.heard.answer is None and not self.job.ended and not self.unheard:
+            wait = min(next_tick, self._enforcer.due) - time.monotonic()
+            for fd, event in poll.poll(max(0.0, wait * 1000)):
+                if fd == self._stream.read_fd:
+                    self._from_server()
+                elif fd == self._wakeup:
+                    self._reap()
+                elif fd == relay:
+                    self._relay.pump()
+                elif fd == runs:
+                    self._runs.serve()
+                elif not self.heard.take(fd, event):
+                    poll.unregister(fd)
+            now = time.monotonic()
+            self._enforcer.enforce(now)
+            self.unheard = not self.heard.begun and now - self._started > UNHEARD
+            if now >= next_tick:
+                next_tick = now + TICK
+                self._runs.tick(now, alone=False)
+                self._enforcer.measure()
+                self._send_output(now)
+        if self.job.ended and not self.heard.begun and self._enforcer.verdict is None:
+            # It was dying when it was asked: what it said of a beginning, if it did, is waiting.
+            self.heard.take_packets()
+            self.unheard = not self.heard.begun
+        self.heard.drain()
+        self._enforcer.finish(answered=self.heard.answer is not None)
+
+    def _from_server(self) -> None:
+        messages = self._stream.receive()
+        if messages is None:
+            os._exit(0)  # as PID 1: the kernel ends the whole place
+        for message in messages:
+            if self._relay.take(message):
+                continue
+            if message.get("op") == "cancel" and message.get("id") == self.request["id"]:
+                self._enforcer.stop("cancelled")
+            elif message.get("op") == "runs":
+                self._runs.answer(message)
+
+    def _reap(self) -> None:
+        try:
+            os.read(self._wakeup, 4096)
+        except BlockingIOError:
+            pass
+        self._on_ended(processes.reap())
+
+    def _send_output(self, now: float) -> None:
+        if now < self._next_stream:
+            return
+        self._next_stream = now + FIRST_STREAM
+        for name, capture in zip(("stdout", "stderr"), self.heard.captures):
+            text = capture.unsent.take()
+            # A server that does not read must not hold up the deadline.
+            if text and self._stream.writable():
+                frame = {"type": "stream", "id": self.request["id"], "name": name, "text": text}
+                self._stream.send({**frame, "nonce": self.request["nonce"]})
+
+    # --- what is known of it
+
+    @property
+    def notices(self) -> list[str]:
+        """What is to be said of how it went."""
+        return self._enforcer.notices
+
+    def wall_seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def outcome(self) -> dict[str, Any]:
+        verdict, answer = self._enforcer.verdict, self.heard.answer
+        return outcome(self.request["op"], verdict, answer, self.job.status)

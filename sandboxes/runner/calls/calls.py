@@ -1,0 +1,199 @@
+"""The calls of a session: what each operation does, and what is told of it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+
+from bellglass.sandboxes.runner import files, writing
+from bellglass.sandboxes.runner.background.runs import Runs
+from bellglass.sandboxes.runner.calls.call import Call
+from bellglass.sandboxes.runner.calls.sweeping import Sweeper
+from bellglass.sandboxes.runner.capture import KeptFiles
+from bellglass.sandboxes.runner.changes import Changes
+from bellglass.sandboxes.runner.checking import check
+from bellglass.sandboxes.runner.described import described
+from bellglass.sandboxes.runner.frames import Message, Stream
+from bellglass.sandboxes.runner.interpreter import Interpreter
+from bellglass.sandboxes.runner.job import Job, start
+from bellglass.sandboxes.runner.relay.relay import Relay
+from bellglass.sandboxes.runner.shell import Shell
+from bellglass.sandboxes.runner.testing import suite
+from bellglass.sandboxes.runner.usage import Usage
+
+JOBS: dict[str, Callable[[Message, Callable[[Message], None]], None]] = {
+    "check": check.run,
+    "test": suite.run,
+    "read": files.read,
+    "write": writing.write,
+}
+"""Operations that get a process of their own, for one request."""
+
+WRITING = ("test", "write")
+"""Those of them that may leave other files than they found."""
+
+
+class Calls:
+    """Does what is asked, one request at a time."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        limits: dict[str, int],
+        events: int | None,
+        *,
+        wakeup: int,
+        relay: Relay,
+        python: Interpreter,
+        runs: Runs,
+        sweeper: Sweeper,
+    ) -> None:
+        """`events` as for `usage.oom_kills`; `wakeup` is readable when a child has ended."""
+        self.changed = True
+        """The last call may have left other variables than the interpreter's copy holds."""
+        self._stream = stream
+        self._limits = limits
+        self._events = events
+        self._wakeup = wakeup
+        self._relay = relay
+        self._python = python
+        self._shell = Shell()
+        self._runs = runs
+        self._sweeper = sweeper
+        self._output = KeptFiles()
+        self._changes = Changes(os.getcwd())
+
+    def adopt(self, environment: dict[str, str]) -> None:
+        """Give Python and bash an environment of the session's own; before the first call."""
+        self._shell = Shell(environment)
+        self._python.adopt(environment)
+        self._sweeper.start_anew()
+
+    def execute(self, request: Message) -> Message:
+        """Return the execution that answers `request`, whatever becomes of it."""
+        try:
+            return self._execute(request)
+        except (OSError, ValueError, KeyError, TypeError) as exc:
+            reason = f"{type(exc).__name__}: {exc}"
+            if isinstance(exc, BlockingIOError):
+                reason = "No process could be started: the session is at its limit of processes."
+            error = {"name": "RunnerError", "message": reason, "traceback": reason}
+            self.changed = True
+            return {"status": "error", "error": error}
+
+    def _execute(self, request: Message) -> Message:
+        notices = self._python.wake(self._wakeup)
+        background = self._python.drop_background()
+        op = request["op"]
+        if request.get("background") and op in ("python", "bash"):
+            self.changed = False
+            return {**self._begin(request), "notices": notices}
+        if op not in JOBS:
+            self._changes.expect()
+        call = self._run(request)
+        self._sweeper.sweep(call.wall_seconds())
+        call.heard.drain()
+        execution = self._described(call)
+        execution["swept"] = len(self._sweeper.swept)
+        execution["background_bytes"] += background
+        execution["notices"][:0] = notices
+        answer = call.heard.answer
+        execution["state"] = self._python.after(answer, asked=call.persistent)
+        self.changed = execution["state"] != "kept" or (
+            call.persistent and (answer or {}).get("changed") is not False
+        )
+        if not call.persistent:
+            call.job.close()
+        if op in WRITING:
+            self._changes.forget()
+        elif op not in JOBS and (answer or {}).get("changed") is not False:
+            execution.update(self._changes.report())
+        return execution
+
+    # --- by operation
+
+    def _begin(self, request: Message) -> Message:
+        try:
+            return self._runs.begin(request, self._python, self._shell)
+        except (TimeoutError, ConnectionError):
+            # As for a call that is not heard: the copy has no threads that could be in the way.
+            self._python.end()
+            self._python.replace()
+            return self._runs.begin(request, self._python, self._shell)
+
+    def _run(self, request: Message) -> Call:
+        op = request["op"]
+        if op == "python":
+            return self._run_python(request)
+        if op == "bash":
+            call = self._supervise(request, self._shell.start(request["command"]))
+            self._shell.finish(call.job)
+            return call
+        if op in JOBS:
+            arguments = {k: v for k, v in request.items() if k not in ("nonce", "id", "op")}
+            job = start(lambda control: JOBS[op](arguments, control.send))
+            return self._supervise(request, job)
+        raise ValueError(f"unknown operation {op!r}")
+
+    def _run_python(self, request: Message) -> Call:
+        call = self._ask(request)
+        if call.unheard:
+            # A thread of the foreign code took the request, or holds the interpreter: the copy
+            # has neither. Or the process was dying. Nothing of this call has run.
+            self._python.end()
+            state = self._python.replace()
+            call = self._ask(request)
+            text = "Python was restarted, as its process did not answer; its state was"
+            call.notices.append(f"{text} {state}.")
+        return call
+
+    def _ask(self, request: Message) -> Call:
+        request["inner_nonce"] = secrets.token_hex(16)
+        self._python.ask(request["inner_nonce"], request["id"], request["code"])
+        return self._supervise(request, self._python.worker, persistent=True)
+
+    def _supervise(self, request: Message, job: Job, persistent: bool = False) -> Call:
+        copy = self._python.copy
+        self._sweeper.job = job
+        call = Call(
+            request,
+            job,
+            persistent=persistent,
+            limits=self._limits,
+            usage=Usage(
+                job.pid,
+                self._limits,
+                self._python.pids(),
+                copy.pid if copy is not None else 0,
+                self._runs,
+                self._events,
+            ),
+            stream=self._stream,
+            relay=self._relay,
+            wakeup=self._wakeup,
+            on_ended=self._sweeper.note_ended,
+            runs=self._runs,
+        )
+        call.run()
+        return call
+
+    # --- its result
+
+    def _described(self, call: Call) -> Message:
+        heard = call.heard
+        out, err = (capture.report() for capture in heard.captures)
+        self._output.keep(heard.captures, heard.shown.files)
+        told = described(
+            op=call.request["op"],
+            outcome=call.outcome(),
+            answer=heard.answer,
+            displays=heard.shown.report(heard.captures[0]),
+            outputs=(out, err),
+            exit_code=call.job.exit_code,
+            wall_seconds=call.wall_seconds(),
+            cpu_seconds=call.usage.cpu_seconds(),
+            peak=call.usage.peak,
+            notices=call.notices,
+        )
+        return {**told, "report": heard.report}

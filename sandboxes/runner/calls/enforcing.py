@@ -1,0 +1,119 @@
+"""What ends a call before its time: the deadline, a cancellation, memory, CPU time, files.
+
+The verdict is made here, outside the process that runs the foreign code.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+
+from bellglass.sandboxes.runner import processes
+from bellglass.sandboxes.runner.background.runs import Runs
+from bellglass.sandboxes.runner.job import Job
+from bellglass.sandboxes.runner.outcome import ended_by
+from bellglass.sandboxes.runner.usage import Usage
+
+GRACE = 0.4
+"""Seconds between the interrupt and the kill: a call with a limit of 1 s ends within 2."""
+
+
+class Enforcer:
+    """Ends one call, or what it started, when it must; keeps the verdict."""
+
+    def __init__(
+        self,
+        job: Job,
+        usage: Usage,
+        limits: dict[str, int],
+        deadline: float,
+        *,
+        persistent: bool,
+        runs: Runs,
+        on_ended: Callable[[processes.Ended], None],
+    ) -> None:
+        """`deadline` is by the monotonic clock."""
+        self.verdict: str | None = None
+        """Why the call was ended, if it was."""
+        self.notices: list[str] = []
+        self._job = job
+        self._usage = usage
+        self._limits = limits
+        self._deadline = deadline
+        self._kill_at: float | None = None
+        self._persistent = persistent
+        self._runs = runs
+        self._on_ended = on_ended
+
+    def stop(self, verdict: str) -> None:
+        """Interrupt the job; it is killed if it is still there after the grace."""
+        if self.verdict is None:
+            self.verdict = verdict
+            self._kill_at = time.monotonic() + GRACE
+            processes.interrupt(self._job.pid)
+
+    # --- time
+
+    @property
+    def due(self) -> float:
+        """When `enforce` has something to do, at the latest."""
+        return self._kill_at or self._deadline
+
+    def enforce(self, now: float) -> None:
+        """Stop the job at its deadline, and kill it after the grace."""
+        if now >= self._deadline:
+            self.stop("timeout")
+        if self._kill_at is not None and now >= self._kill_at:
+            self._kill_at = now + GRACE
+            self._kill()
+
+    def _kill(self) -> None:
+        for number in (signal.SIGKILL, signal.SIGCONT):
+            processes.send_signal(self._job.pid, number)
+
+    # --- what it uses
+
+    def measure(self) -> None:
+        """Look at what the call uses, and end what uses too much."""
+        total = self._usage.memory()
+        if total > self._limits["memory_bytes"] and not self._runs.relieve(total):
+            self._out_of_memory(total)
+        if exceeded := self._usage.exceeded():
+            verdict, what = exceeded
+            if self.verdict is None:
+                self.notices.append(f"The call was ended: it used {what}.")
+            self.stop(verdict)
+
+    def _out_of_memory(self, total: int) -> None:
+        own = processes.resident(self._job.pid)
+        if own * 2 >= total:
+            self.verdict = "oom"
+            self._kill()
+            return
+        # The job is small, what it started is not: it may yet report how that ended.
+        ended: processes.Ended = {}
+        job = self._job.pid
+        if processes.sweep(lambda pid: pid == job or self._runs.spared(pid), ended, seconds=0.2):
+            self._on_ended(ended)
+            self._note_oom()
+        else:
+            self._runs.relieve(total, always=True)
+
+    def _note_oom(self) -> None:
+        text = "Processes started by the code were ended: together they used more memory than"
+        text += f" the session may ({self._limits['memory_bytes'] >> 20} MiB)."
+        if text not in self.notices:
+            self.notices.append(text)
+        if not self._persistent:
+            self.verdict = self.verdict or "oom"
+
+    def finish(self, *, answered: bool) -> None:
+        """Take in what the kernel has done, and measured, when the job has answered or ended."""
+        if self._usage.oom_killed():
+            if not answered and ended_by(self._job.status) == signal.SIGKILL:
+                self.verdict = self.verdict or "oom"
+            else:
+                self._note_oom()
+        if not self._job.ended:
+            self._usage.note_peak()

@@ -1,0 +1,142 @@
+"""What a job says while it runs: its output, its packets, the state that a shell leaves.
+
+Foreign code may be the author of all of it. So it is bounded here, and is never a verdict.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+
+from bellglass.sandboxes.runner.capture import Capture, drain
+from bellglass.sandboxes.runner.frames import Message
+from bellglass.sandboxes.runner.job import Job
+from bellglass.sandboxes.runner.shown import Shown
+
+SIDE_BYTES = 2 * 1024**2
+"""Of the state that a shell leaves; a longer one is not taken."""
+
+SIDE_READS = 64
+
+REPORT_BYTES = 4 * 1024**2
+"""Of all that a one-shot job reports, as it is sent."""
+
+REPORT_MESSAGES = 10_000
+
+
+class Heard:
+    """All that has come from one job so far."""
+
+    def __init__(
+        self, request: Message, job: Job, limits: dict[str, int], *, persistent: bool
+    ) -> None:
+        """`persistent`: the job is the worker, which answers and goes on."""
+        self.begun = not persistent
+        """A worker has to say that it has begun."""
+        self.answer: Message | None = None
+        """What a worker says of the call, when it is over."""
+        self.report: list[Message] = []
+        """What a one-shot job has sent."""
+        kept, file_bytes = limits["output_bytes"], limits["output_file_bytes"]
+        self.captures = [
+            Capture(f"/tmp/{name}-{request['id']}.txt", kept, file_bytes)
+            for name in ("stdout", "stderr")
+        ]
+        self.shown = Shown(request["id"])
+        self._report_room = REPORT_BYTES
+        self._request = request
+        self._job = job
+        self._control = job.control.socket.fileno()
+        self._persistent = persistent
+        if persistent:
+            job.control.forget()
+
+    def watch(self, poll: select.poll) -> None:
+        """Have `poll` tell when there is something to take."""
+        for fd in (self._job.out, self._job.err, self._control):
+            poll.register(fd, select.POLLIN)
+        if self._job.side >= 0:
+            poll.register(self._job.side, select.POLLIN)
+
+    def take(self, fd: int, event: int) -> bool:
+        """Take what waits in one of these descriptors; False if no more will come from it."""
+        if fd == self._control:
+            return self._packet()
+        return self._output(fd) > 0 or not event & select.POLLHUP
+
+    def take_packets(self) -> None:
+        """Take every packet that waits; of a job that has ended, so they come to an end too."""
+        while self._waiting() and self._packet():
+            pass
+
+    def drain(self) -> None:
+        """Take what the job wrote before it ended, and nothing that comes later."""
+        drain(self._job.out, self.captures[0])
+        drain(self._job.err, self.captures[1])
+        # Bounded: what the job started may still be writing.
+        for _ in range(SIDE_READS):
+            if self._job.side < 0 or not self._output(self._job.side):
+                break
+        for _ in range(REPORT_MESSAGES):
+            if self._persistent or not self._waiting() or not self._packet():
+                break
+
+    def _waiting(self) -> bool:
+        return bool(select.select([self._control], [], [], 0)[0])
+
+    def _output(self, fd: int) -> int:
+        if fd == self._job.side:
+            try:
+                data = os.read(fd, 1 << 18)
+            except OSError:
+                return 0
+            if len(self._job.side_data) <= SIDE_BYTES:
+                self._job.side_data += data
+            return len(data)
+        return drain(fd, self.captures[0 if fd == self._job.out else 1])
+
+    def _packet(self) -> bool:
+        """Take one packet; False at the end of the socket."""
+        try:
+            message, descriptors = self._job.control.receive()
+        except (EOFError, OSError):
+            return False
+        for fd in descriptors:
+            os.close(fd)
+        if message is None:
+            return True
+        if self._persistent:
+            if message.get("nonce") == self._request["inner_nonce"]:
+                self.begun = True
+                if "status" in message:
+                    self.answer = message
+                elif "display" in message:
+                    self._show(message)
+        elif len(self.report) < REPORT_MESSAGES:
+            self._report_room -= self._job.control.received
+            if not _can_be_sent(message):
+                return True
+            if self._report_room >= 0:
+                self.report.append(message)
+        return True
+
+    def _show(self, message: Message) -> None:
+        """Keep a display, after all that was printed before it, and say so."""
+        for fd in (self._job.out, self._job.err):
+            self._output(fd)
+        kept = self.shown.add(message["display"], self.captures[0].total)
+        number = message.get("number")
+        if isinstance(number, int):
+            answer = {"nonce": self._request["inner_nonce"], "shown": number, "kept": kept}
+            self._job.control.offer(answer)
+
+
+def _can_be_sent(message: Message) -> bool:
+    """Tell if a message that was read is not too deep to be written."""
+    if any(isinstance(value, (dict, list)) for value in message.values()):
+        try:
+            json.dumps(message)
+        except RecursionError:
+            return False
+    return True
