@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from anyio.streams.buffered import BufferedByteReceiveStream
-from pydantic import ValidationError
 
 from bellglass.sandboxes.errors import SessionLost
-from bellglass.sandboxes.protocol import (
-    MAX_FRAME,
-    AnyFrame,
-    FromRunner,
-    Net,
-    Note,
-    Ready,
-    Reply,
-    Stream,
-    encode,
-    new_nonce,
-)
+from bellglass.sandboxes.frames import Frames
+from bellglass.sandboxes.protocol import Net, Note, Ready, Reply, Stream, new_nonce
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -59,11 +46,9 @@ class Place:
 
     def __init__(self, stream: ByteStream, network: Network | None = None) -> None:
         """`network`: what its programs may reach, if the operator allows anything."""
-        self._stream = stream
-        self._sending = anyio.Lock()
+        self._frames = Frames(stream, on_torn=self.give_up)
         self._network = network
         self._switch: Switch | None = None
-        self._frames = BufferedByteReceiveStream(stream)
         self._requests = 0
         self._expected: tuple[int, str] | None = None
         self._waiting: MemoryObjectSendStream[Stream | Reply] | None = None
@@ -81,7 +66,7 @@ class Place:
         Raises:
             SessionLost: It is not there, or not that.
         """
-        frame = await self._receive()
+        frame = await self._frames.receive()
         if not isinstance(frame, Ready):
             raise SessionLost("The sandbox sent a malformed greeting.")
         return frame
@@ -93,7 +78,7 @@ class Place:
             SessionLost: It is gone.
         """
         if self._network is not None:
-            await self._send(self._network.opening())
+            await self._frames.send(self._network.opening())
 
     async def listen(self) -> None:
         """Hand on what the runner sends, until the stream ends or the place is given up."""
@@ -117,7 +102,7 @@ class Place:
 
     async def _listen(self) -> None:
         while True:
-            frame = await self._receive()
+            frame = await self._frames.receive()
             if not isinstance(frame, Net):
                 await self._hand_on(frame)
             elif self._switch is not None and not self._switch.take(frame):
@@ -164,21 +149,6 @@ class Place:
         except (anyio.BrokenResourceError, anyio.WouldBlock):
             pass
 
-    async def _receive(self) -> AnyFrame:
-        try:
-            size = int.from_bytes(await self._frames.receive_exactly(4), "big")
-            if size > MAX_FRAME:
-                raise SessionLost("The sandbox sent an oversized reply.")
-            # The far end ran untrusted code: what it says is input, not truth.
-            frame = json.loads(await self._frames.receive_exactly(size))
-            return FromRunner.validate_python(frame)
-        except anyio.BrokenResourceError as exc:
-            raise SessionLost(str(exc) or "The sandbox died while running the code.") from exc
-        except (anyio.EndOfStream, anyio.IncompleteRead) as exc:
-            raise SessionLost("The sandbox died while running the code.") from exc
-        except (ValueError, RecursionError, ValidationError) as exc:
-            raise SessionLost("The sandbox sent a malformed reply.") from exc
-
     async def request(
         self,
         op: str,
@@ -209,7 +179,7 @@ class Place:
                 # A run goes on after its reply, which only says that it has begun.
                 patience = timeout if run is None else START_SECONDS
                 with anyio.fail_after(patience + SLACK_SECONDS):
-                    await self._send(frame)
+                    await self._frames.send(frame)
                     sent = True
                     async for answer in answers:
                         if isinstance(answer, Reply):
@@ -249,7 +219,7 @@ class Place:
             frame = {**arguments, "op": "runs", "id": number, "nonce": nonce}
             # Not to be cut off in the middle: the runs and the variables are worth more than this.
             with anyio.fail_after(ASIDE_SECONDS, shield=True):
-                await self._send(frame)
+                await self._frames.send(frame)
             with anyio.fail_after(ASIDE_SECONDS):
                 await done.wait()
         except TimeoutError as exc:
@@ -266,7 +236,7 @@ class Place:
     ) -> bool:
         """Stop the call inside; tell if its reply came, so that the stream is in step."""
         try:
-            await self._send({"op": "cancel", "id": number})
+            await self._frames.send({"op": "cancel", "id": number})
         except SessionLost:
             return False
         async for answer in answers:
@@ -292,21 +262,7 @@ class Place:
             return
         try:
             with anyio.fail_after(NET_SECONDS, shield=True):
-                await self._send(frame)
+                await self._frames.send(frame)
         except (TimeoutError, SessionLost) as exc:
             self.give_up()
             raise anyio.BrokenResourceError from exc
-
-    async def _send(self, frame: dict[str, Any]) -> None:
-        try:
-            # One at a time: a frame may go out in parts.
-            async with self._sending:
-                try:
-                    await self._stream.send(encode(frame))
-                except BaseException:
-                    # Half a frame would put the stream out of step.
-                    self.give_up()
-                    raise
-        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as exc:
-            # A backend may know more than that its stream is broken.
-            raise SessionLost(str(exc) or "The sandbox died before the code ran.") from exc

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 import time
 from contextlib import asynccontextmanager
@@ -10,25 +9,16 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
-from bellglass.sandboxes.errors import (
-    RunNotFound,
-    SandboxUnavailable,
-    SessionLost,
-    SessionNotFound,
-)
+from bellglass.sandboxes.errors import RunNotFound, SessionLost, SessionNotFound
 from bellglass.sandboxes.execution import Execution
-from bellglass.sandboxes.place import Place
+from bellglass.sandboxes.holding import Holder
 from bellglass.sandboxes.runs import Run, Runs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
-    from anyio.abc import ByteStream
-
     from bellglass.sandboxes.base import Sandbox
     from bellglass.sandboxes.protocol import Stream
-
-logger = logging.getLogger("bellglass")
 
 RESTARTED = "The session was restarted before this call: its variables and files are lost."
 
@@ -39,9 +29,6 @@ UNSEEN = ("read",)
 
 ID_BYTES = 16
 """128 bits: an id is a name, but where there is no authentication it is also the key."""
-
-START_SECONDS = 60.0
-"""For a place to be ready: a container on a busy machine takes seconds, a virtual machine tens."""
 
 
 class Session:
@@ -64,18 +51,9 @@ class Session:
         self._sandbox = sandbox
         self._turn = anyio.Lock()
         self._waiting = 0
-        self._place: Place | None = None
-        self._failure: SandboxUnavailable | None = None
-        self._wanted = anyio.Event()
-        """Somebody waits for a place."""
-        self._settled = anyio.Event()
-        """The place is there, or it is known why not."""
-        self._gone = anyio.Event()
-        """The place that was there is destroyed."""
+        self._holder = Holder(sandbox, session_id, self._note_death)
         self._restarted = False
         """Nobody has been told yet that the place before this one died."""
-        self._closed = False
-        """No place will come any more."""
 
     @classmethod
     @asynccontextmanager
@@ -97,18 +75,22 @@ class Session:
     def busy(self) -> bool:
         return self._waiting > 0
 
+    async def hold(self) -> None:
+        """Hold a place from the time that one is wanted, and another when it has died."""
+        await self._holder.hold()
+
+    def _note_death(self) -> None:
+        self._restarted = self.calls > 0
+        self.runs.lose()
+
     async def prepare(self) -> None:
         """Have its place made before the first run; `failed` tells if there is none."""
-        if self._place is None and not self._closed:
-            self._wanted.set()
-            await self._settled.wait()
+        await self._holder.prepare()
 
     @property
     def failed(self) -> bool:
         """Whether its place could not be had, or has died."""
-        if self._place is not None:
-            return self._place.given_up
-        return self._closed or not self._wanted.is_set()
+        return self._holder.failed
 
     @property
     def used_seconds(self) -> float | None:
@@ -118,8 +100,9 @@ class Session:
     async def rest(self) -> bool:
         """Let its place sleep until the next run; tell if it does."""
         calls = self.calls
-        if self._place is not None:
-            await self._place.hang_up()  # a word to a sleeping place would wake it
+        place = self._holder.place
+        if place is not None:
+            await place.hang_up()  # a word to a sleeping place would wake it
         rests = await self._sandbox.rest(self.id)
         self.resting = rests and self.calls == calls
         return rests
@@ -187,7 +170,7 @@ class Session:
         """
         run = self.runs.get(run_id)
         self.used_at = time.time()
-        place = self._place
+        place = self._holder.place
         if run.state != "lost" and place is not None:
             try:
                 execution = await place.aside({"do": do, "run": run_id, **arguments})
@@ -212,15 +195,15 @@ class Session:
         on_stream: Callable[[Stream], Awaitable[None]] | None,
         run: Run | None = None,
     ) -> Execution:
-        place = await self._connected()
+        place = await self._holder.connected()
         started = time.monotonic()
         try:
             execution = await place.request(op, arguments, timeout, on_stream, run)
         except SessionLost as exc:
             # This execution says what is lost; the one after it need not.
-            await self._gone.wait()
+            await self._holder.gone()
             self._restarted = op in UNSEEN
-            if self._closed:
+            if self._holder.closed:
                 raise SessionNotFound from exc
             return Execution(
                 status="lost",
@@ -235,84 +218,3 @@ class Session:
                 update={"state": "lost", "notices": [RESTARTED, *execution.notices]}
             )
         return execution
-
-    async def _connected(self) -> Place:
-        if self._place is not None and self._place.given_up:
-            await self._gone.wait()
-        begun = self._wanted.is_set()
-        await self.prepare()
-        if begun:
-            # One that was begun before us may have failed: the next is ours.
-            await self.prepare()
-        if self._closed:
-            raise SessionNotFound
-        if self._place is None:
-            raise self._failure or self._unavailable("it ended as soon as it was there.")
-        return self._place
-
-    # --- the task that holds the place
-
-    async def hold(self) -> None:
-        """Open a place when one is wanted, and another when it has died, until cancelled."""
-        try:
-            while True:
-                await self._wanted.wait()
-                self._failure = None
-                await self._hold_place()
-        finally:
-            # Calls that still wait for a place would wait for ever.
-            self._closed = True
-            self._settled.set()
-            self._gone.set()
-
-    async def _hold_place(self) -> None:
-        """Hold one place until it has died, or cannot be had."""
-        try:
-            async with self._sandbox.connect(self.id) as stream:
-                try:
-                    place = await self._greeted(stream)
-                except SandboxUnavailable as exc:
-                    # Not through the backend's context: a task group in it would wrap it.
-                    self._failure = exc
-                    return
-                self._place = place
-                self._gone = anyio.Event()
-                self._settled.set()
-                try:
-                    await place.listen()
-                finally:
-                    self._restarted = self.calls > 0
-                    self.runs.lose()
-        except SandboxUnavailable as exc:
-            self._failure = exc
-        except Exception as exc:
-            # Of one place: the others, and the server, go on.
-            logger.exception("A place of the %s sandbox failed", self._backend)
-            self._failure = self._unavailable(f"{type(exc).__name__} in the server.")
-        finally:
-            self._place = None
-            self._wanted = anyio.Event()
-            self._settled.set()
-            self._settled = anyio.Event()
-            self._gone.set()
-
-    async def _greeted(self, stream: ByteStream) -> Place:
-        place = Place(stream, self._sandbox.network)
-        try:
-            with anyio.fail_after(START_SECONDS):
-                ready = await place.ready()
-                self._sandbox.accept(ready)
-                await place.open_network()
-        except TimeoutError as exc:
-            reason = f"the runner did not start within {START_SECONDS:.0f} s."
-            raise self._unavailable(reason) from exc
-        except SessionLost as exc:
-            raise self._unavailable(exc.reason) from exc
-        return place
-
-    @property
-    def _backend(self) -> str:
-        return type(self._sandbox).__name__.removesuffix("Sandbox").lower()
-
-    def _unavailable(self, reason: str) -> SandboxUnavailable:
-        return SandboxUnavailable(self._backend, reason)

@@ -8,7 +8,7 @@ import anyio
 import pytest
 from security.lying import READY, Far, LyingSandbox, after_request, frame, lost_and_restarted
 
-from bellglass.sandboxes import session
+from bellglass.sandboxes import holding
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.protocol import MAX_FRAME, encode
 from bellglass.sandboxes.session import Session
@@ -137,7 +137,7 @@ async def test_a_result_beyond_what_is_agreed_is_no_result(execution: dict[str, 
 async def test_a_wrong_greeting_is_no_sandbox(
     greeting: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "START_SECONDS", 0.2)
+    monkeypatch.setattr(holding, "START_SECONDS", 0.2)
 
     async def script(far: Far) -> None:
         await far.send(*([greeting] if greeting else []))

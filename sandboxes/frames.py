@@ -1,0 +1,70 @@
+"""Frames on the byte stream to a runner: sent whole, one at a time, and read as input.
+
+The runner's side is `bellglass.sandboxes.runner.frames`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio.streams.buffered import BufferedByteReceiveStream
+from pydantic import ValidationError
+
+from bellglass.sandboxes.errors import SessionLost
+from bellglass.sandboxes.protocol import MAX_FRAME, AnyFrame, FromRunner, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from anyio.abc import ByteStream
+
+
+class Frames:
+    """Both ways of one stream."""
+
+    def __init__(self, stream: ByteStream, on_torn: Callable[[], None]) -> None:
+        """`on_torn` is called when a frame was not sent whole: the stream is out of step."""
+        self._stream = stream
+        self._incoming = BufferedByteReceiveStream(stream)
+        self._sending = anyio.Lock()
+        self._on_torn = on_torn
+
+    async def receive(self) -> AnyFrame:
+        """Return the next frame.
+
+        Raises:
+            SessionLost: There is none, or none that is valid.
+        """
+        try:
+            size = int.from_bytes(await self._incoming.receive_exactly(4), "big")
+            if size > MAX_FRAME:
+                raise SessionLost("The sandbox sent an oversized reply.")
+            # The far end ran untrusted code: what it says is input, not truth.
+            frame = json.loads(await self._incoming.receive_exactly(size))
+            return FromRunner.validate_python(frame)
+        except anyio.BrokenResourceError as exc:
+            raise SessionLost(str(exc) or "The sandbox died while running the code.") from exc
+        except (anyio.EndOfStream, anyio.IncompleteRead) as exc:
+            raise SessionLost("The sandbox died while running the code.") from exc
+        except (ValueError, RecursionError, ValidationError) as exc:
+            raise SessionLost("The sandbox sent a malformed reply.") from exc
+
+    async def send(self, frame: dict[str, Any]) -> None:
+        """Send a frame, after those that are on their way.
+
+        Raises:
+            SessionLost: It cannot be sent.
+        """
+        try:
+            # One at a time: a frame may go out in parts.
+            async with self._sending:
+                try:
+                    await self._stream.send(encode(frame))
+                except BaseException:
+                    self._on_torn()
+                    raise
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError) as exc:
+            # A backend may know more than that its stream is broken.
+            raise SessionLost(str(exc) or "The sandbox died before the code ran.") from exc

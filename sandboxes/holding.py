@@ -1,0 +1,148 @@
+"""The place of a session: opened when a call wants one, and another after it has died."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+import anyio
+
+from bellglass.sandboxes.errors import SandboxUnavailable, SessionLost, SessionNotFound
+from bellglass.sandboxes.place import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from anyio.abc import ByteStream
+
+    from bellglass.sandboxes.base import Sandbox
+
+logger = logging.getLogger("bellglass")
+
+START_SECONDS = 60.0
+"""For a place to be ready: a container on a busy machine takes seconds, a virtual machine tens."""
+
+
+class Holder:
+    """Holds one place at a time. `hold` must be running in a task of its own."""
+
+    def __init__(self, sandbox: Sandbox, session_id: str, on_death: Callable[[], None]) -> None:
+        """`on_death` is called when a place that was there is no more."""
+        self.place: Place | None = None
+        self.closed = False
+        """No place will come any more."""
+        self._sandbox = sandbox
+        self._session_id = session_id
+        self._on_death = on_death
+        self._failure: SandboxUnavailable | None = None
+        self._wanted = anyio.Event()
+        """Somebody waits for a place."""
+        self._settled = anyio.Event()
+        """The place is there, or it is known why not."""
+        self._gone = anyio.Event()
+        """The place that was there is destroyed."""
+
+    # --- those who want a place
+
+    async def prepare(self) -> None:
+        """Have a place made, if there is none; `failed` tells if there is none then."""
+        if self.place is None and not self.closed:
+            self._wanted.set()
+            await self._settled.wait()
+
+    @property
+    def failed(self) -> bool:
+        """Whether the place could not be had, or has died."""
+        if self.place is not None:
+            return self.place.given_up
+        return self.closed or not self._wanted.is_set()
+
+    async def connected(self) -> Place:
+        """Return the place, made now if there is none.
+
+        Raises:
+            SandboxUnavailable: None can be had.
+            SessionNotFound: None will come any more.
+        """
+        if self.place is not None and self.place.given_up:
+            await self._gone.wait()
+        begun = self._wanted.is_set()
+        await self.prepare()
+        if begun:
+            # One that was begun before us may have failed: the next is ours.
+            await self.prepare()
+        if self.closed:
+            raise SessionNotFound
+        if self.place is None:
+            raise self._failure or self._unavailable("it ended as soon as it was there.")
+        return self.place
+
+    async def gone(self) -> None:
+        """Wait until the place that was there is destroyed."""
+        await self._gone.wait()
+
+    # --- the task that holds it
+
+    async def hold(self) -> None:
+        """Open a place when one is wanted, and another when it has died, until cancelled."""
+        try:
+            while True:
+                await self._wanted.wait()
+                self._failure = None
+                await self._hold_place()
+        finally:
+            # Calls that still wait for a place would wait for ever.
+            self.closed = True
+            self._settled.set()
+            self._gone.set()
+
+    async def _hold_place(self) -> None:
+        """Hold one place until it has died, or cannot be had."""
+        try:
+            async with self._sandbox.connect(self._session_id) as stream:
+                try:
+                    place = await self._greeted(stream)
+                except SandboxUnavailable as exc:
+                    # Not through the backend's context: a task group in it would wrap it.
+                    self._failure = exc
+                    return
+                self.place = place
+                self._gone = anyio.Event()
+                self._settled.set()
+                try:
+                    await place.listen()
+                finally:
+                    self._on_death()
+        except SandboxUnavailable as exc:
+            self._failure = exc
+        except Exception as exc:
+            # Of one place: the others, and the server, go on.
+            logger.exception("A place of the %s sandbox failed", self._backend)
+            self._failure = self._unavailable(f"{type(exc).__name__} in the server.")
+        finally:
+            self.place = None
+            self._wanted = anyio.Event()
+            self._settled.set()
+            self._settled = anyio.Event()
+            self._gone.set()
+
+    async def _greeted(self, stream: ByteStream) -> Place:
+        place = Place(stream, self._sandbox.network)
+        try:
+            with anyio.fail_after(START_SECONDS):
+                ready = await place.ready()
+                self._sandbox.accept(ready)
+                await place.open_network()
+        except TimeoutError as exc:
+            reason = f"the runner did not start within {START_SECONDS:.0f} s."
+            raise self._unavailable(reason) from exc
+        except SessionLost as exc:
+            raise self._unavailable(exc.reason) from exc
+        return place
+
+    @property
+    def _backend(self) -> str:
+        return type(self._sandbox).__name__.removesuffix("Sandbox").lower()
+
+    def _unavailable(self, reason: str) -> SandboxUnavailable:
+        return SandboxUnavailable(self._backend, reason)
