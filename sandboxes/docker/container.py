@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import secrets
 import threading
-from contextlib import asynccontextmanager
+import time
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,19 @@ LAUNCH_SECONDS = 45.0
 """To create, attach and start one: 0.2 s, on a machine under load some seconds."""
 
 REMOVE_SECONDS = 10.0
+
+VERDICT_SECONDS = 2.0
+"""For the engine to tell what ended a container."""
+
+OUT_OF_MEMORY = (
+    "The sandbox was ended: it used more memory than it may. "
+    "Use less at once: smaller data, fewer processes, or parts of a file."
+)
+KILLED = (
+    "The sandbox was killed, most likely for the memory it used. "
+    "Use less at once: smaller data, fewer processes, or parts of a file."
+)
+_KILLED_CODE = "137"  # as a shell has it: 128 and SIGKILL
 
 _ATTACH = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
 
@@ -68,6 +81,7 @@ class Container:
                 connection = getattr(self._attached, "_sock", self._attached)
                 stream = AttachedStream(SocketStream(connection))
                 await boot(stream)
+            stream.why_ended = self._why_ended
             yield stream
         finally:
             # Shielded: a cancelled call must not leave a container behind.
@@ -98,6 +112,29 @@ class Container:
             if abandoned:
                 _close(attached)
                 client.remove_container(self.name, v=True, force=True)
+
+    async def _why_ended(self) -> str:
+        """Tell if it was for memory: a container with a kernel of its own is ended whole for it.
+
+        A shared kernel ends single processes, and the runner tells of them.
+        """
+        with suppress(SandboxUnavailable), anyio.move_on_after(2 * VERDICT_SECONDS):
+            return await self._engine.run(self._verdict, 2 * VERDICT_SECONDS)
+        return ""
+
+    def _verdict(self, client: APIClient) -> str:
+        """Ask the engine's memory of events: the container itself may be removed by now."""
+        filters = {"container": self.name, "event": ["oom", "die", "destroy"]}
+        until = int(time.time() + VERDICT_SECONDS)
+        code = None
+        # The kernel tells of memory, and the engine of the end, apart: either may come first.
+        for event in client.events(since=1, until=until, filters=filters, decode=True):
+            if event.get("Action") == "oom":
+                return OUT_OF_MEMORY
+            if event.get("Action") == "destroy":
+                break
+            code = event.get("Actor", {}).get("Attributes", {}).get("exitCode")
+        return KILLED if code == _KILLED_CODE else ""
 
     async def _remove(self) -> None:
         with self._lock:
@@ -131,7 +168,7 @@ def _close(attached: Any) -> None:
     for layer in (getattr(attached, "_response", None), attached):
         if layer is not None:
             # A layer may find that the one below it was closed first.
-            with contextlib.suppress(OSError, ValueError):
+            with suppress(OSError, ValueError):
                 layer.close()
 
 
@@ -140,5 +177,5 @@ def sweep(client: APIClient, names: list[str]) -> None:
     from bellglass.sandboxes.docker import reasons
 
     for name in names:
-        with contextlib.suppress(*reasons.FAILURES):
+        with suppress(*reasons.FAILURES):
             client.remove_container(name, v=True, force=True)

@@ -13,6 +13,8 @@ from bellglass.sandboxes.docker.frames import Frames, Malformed
 from bellglass.sandboxes.execution import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from bellglass.sandboxes.sockets import SocketStream
 
 _READ_BYTES = 65536
@@ -29,6 +31,8 @@ class AttachedStream(ByteStream):
         self._connection = connection
         self._frames = Frames()
         self._first = b""
+        self.why_ended: Callable[[], Awaitable[str]] | None = None
+        """Asked when the container has ended, unless nobody cares: words, or "" for no reason."""
 
     async def receive(self, max_bytes: int = _READ_BYTES) -> bytes:
         if self._first:
@@ -39,6 +43,11 @@ class AttachedStream(ByteStream):
                 self._frames.feed(await self._connection.receive(_READ_BYTES))
         except Malformed as exc:
             raise BrokenResourceError from exc
+        except EndOfStream as exc:
+            reason = await self.why_ended() if self.why_ended is not None else ""
+            if reason:
+                raise BrokenResourceError(reason) from exc
+            raise
         return data
 
     async def send(self, item: bytes) -> None:

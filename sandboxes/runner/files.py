@@ -43,8 +43,8 @@ def read(arguments: Message, send: Send) -> None:
             return
         beneath.regular(about)
         offset, most = arguments["offset"], arguments.get("bytes", PART_BYTES)
-        if offset < 0:
-            offset = max(0, about.st_size + offset)
+        if offset < 0:  # and not what is added to it meanwhile
+            offset, most = max(0, about.st_size + offset), min(most, -offset)
         data = os.pread(fd, min(most, MOST_BYTES), offset)
     except beneath.Refused as exc:
         send({"refusal": str(exc)})

@@ -53,3 +53,20 @@ async def test_who_ends_the_place_loses_only_his_own(gvisor: DockerSandbox, code
         assert execution.status == "lost"
         assert (await python(session, "1 + 1")).value == "2"
         assert (await python(other, "x")).value == "1"
+
+
+async def test_what_ended_for_memory_is_told_so(gvisor: DockerSandbox) -> None:
+    # Faster than the runner looks: the engine's kernel ends the place whole, or the runner a part.
+    fill = f"""
+import os, time
+for _ in range(24):
+    if os.fork() == 0:
+        b = b'x' * {gvisor.limits.memory_bytes * 3 // 4}
+        time.sleep(20)
+        os._exit(0)
+os.wait()
+"""
+    async with Session.open(gvisor) as session:
+        execution = await python(session, fill, timeout=20)
+
+    assert any("memory" in notice for notice in execution.notices), execution

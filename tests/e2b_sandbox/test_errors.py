@@ -217,8 +217,8 @@ async def test_a_call_that_hangs_is_given_up(
     monkeypatch.setattr("bellglass.sandboxes.e2b.machine.CREATE_SECONDS", 1.0)
     double.engine.faults.add(Fault(CREATE, delay=30))
     async with session_on(double) as session:
-        started = time.monotonic()
-        with pytest.raises(SandboxUnavailable, match="did not answer in time"):
+        with (
+            anyio.fail_after(20),
+            pytest.raises(SandboxUnavailable, match="did not answer in time"),
+        ):
             await python(session, "1")
-
-    assert time.monotonic() - started < 2

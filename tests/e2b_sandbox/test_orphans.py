@@ -61,7 +61,7 @@ async def test_the_next_server_ends_what_a_killed_one_left(double: Double) -> No
         second.process.stdin.close()  # type: ignore[union-attr]
         await second.ended(10)
 
-    await until(lambda: not machines(double), 5)
+    await until(lambda: not machines(double), 20)
 
 
 async def test_what_a_killed_server_left_ends_with_its_lease(double: Double) -> None:

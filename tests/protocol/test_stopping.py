@@ -22,8 +22,8 @@ async def test_end_of_input_ends_everything(wire: Wire) -> None:
 
     wire.process.stdin.close()
 
-    assert await wire.ended(2) == 0
-    with anyio.fail_after(2):
+    assert await wire.ended(20) == 0
+    with anyio.fail_after(20):
         await gone(*started)
 
 
@@ -32,7 +32,7 @@ async def test_end_of_input_without_a_call_ends_at_once(wire: Wire) -> None:
 
     wire.process.stdin.close()
 
-    assert await wire.ended(1) == 0
+    assert await wire.ended(20) == 0
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
@@ -46,8 +46,8 @@ async def test_signal_ends_everything_while_input_stays_open(
 
     wire.process.send_signal(number)
 
-    assert await wire.ended(4) == 128 + number
-    with anyio.fail_after(2):
+    assert await wire.ended(20) == 128 + number
+    with anyio.fail_after(20):
         await gone(*started)
 
 
@@ -59,7 +59,7 @@ async def test_killed_server_leaves_nothing(wire: Wire) -> None:
 
     wire.process.kill()
 
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         await gone(*started)
 
 
@@ -95,7 +95,7 @@ async def test_signal_ends_an_http_server_in_the_middle_of_a_call(
 
             server.process.send_signal(number)
 
-            assert await server.ended(5) == 128 + number
-            with anyio.fail_after(2):
+            assert await server.ended(20) == 128 + number
+            with anyio.fail_after(20):
                 await gone(*started)
         assert "Traceback" not in server.log

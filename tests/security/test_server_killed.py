@@ -148,15 +148,15 @@ async def test_nothing_is_left_of_a_server_that_was_killed(launcher: str) -> Non
         server.kill()
         server.wait()
 
-        await until(lambda: not named(talk.name) and state(runner) in ("", "Z"), 5)
-        await until(lambda: not sandbox_processes() - before, 5)
+        await until(lambda: not named(talk.name) and state(runner) in ("", "Z"), 20)
+        await until(lambda: not sandbox_processes() - before, 20)
 
     assert mounts_now() <= mounts
     # Empty groups remain where the server made some; the next server removes them.
     if any(group.exists() for group in groups):
         async with conversation(launcher) as talk:
             await talk.run("1")
-            await until(lambda: not any(group.exists() for group in groups), 5)
+            await until(lambda: not any(group.exists() for group in groups), 20)
 
 
 def stopped(pid: int) -> bool:
