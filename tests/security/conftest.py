@@ -15,6 +15,19 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.base import Sandbox
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked `once` for every sandbox but the first: see pyproject.toml."""
+    again = [item for item in items if item.get_closest_marker("once") and not _first(item)]
+    if again:
+        items[:] = [item for item in items if item not in set(again)]
+        config.hook.pytest_deselected(items=again)
+
+
+def _first(item: pytest.Item) -> bool:
+    callspec = getattr(item, "callspec", None)
+    return callspec is None or callspec.params.get("sandbox", "zygote") == "zygote"
+
+
 @pytest.fixture
 async def target(sandbox: Sandbox) -> AsyncGenerator[Target]:
     """A session of its own for each attack, with something to lose."""

@@ -11,6 +11,8 @@ from bellglass.sandboxes.execution import Picture
 if TYPE_CHECKING:
     from security.support import Target
 
+pytestmark = pytest.mark.once
+
 FORGE = """
 import base64
 def forge(data=None, text="forged", type="image/png", **changes):

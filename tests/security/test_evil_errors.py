@@ -9,6 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from security.support import Target
 
+pytestmark = pytest.mark.once
+
 EVIL = """
 class Evil:
     held = 3

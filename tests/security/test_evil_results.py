@@ -9,6 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from security.support import Target
 
+pytestmark = pytest.mark.once
+
 EVIL = {
     "str exits": "class E(Exception):\n    def __str__(self): os._exit(9)\nraise E",
     "repr exits": "class E:\n    def __repr__(self): os._exit(9)\nE()",

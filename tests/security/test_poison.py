@@ -9,6 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from security.support import Target
 
+pytestmark = pytest.mark.once
+
 POISON = {
     "serializers": (
         "import builtins, json\n"
