@@ -9,8 +9,8 @@ import anyio
 
 from bellglass.sandboxes.base import Finding
 from bellglass.sandboxes.e2b.errors import E2BError
+from bellglass.sandboxes.e2b.listing import first_page
 from bellglass.sandboxes.e2b.machine import Machine
-from bellglass.sandboxes.e2b.orphans import first_page
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.e2b.endpoint import Endpoint

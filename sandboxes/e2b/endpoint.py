@@ -45,6 +45,11 @@ class Endpoint:
                     raise _unusable(f"BELLGLASS_E2B_{name}_URL is no http or https URL.")
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no text may show."""
+        return (self.key, *self.headers.values())
+
+    @property
     def api(self) -> str:
         """The URL of the control plane."""
         return self.api_url or f"https://api.{self.domain}"

@@ -38,7 +38,6 @@ class Machine:
         """The SDK's sandbox class, bound to the endpoint."""
         self._sandbox = sandbox
         self._endpoint = endpoint
-        self._secrets = (endpoint.key, *endpoint.headers.values())
         self.id: str = sandbox.sandbox_id
 
     @classmethod
@@ -62,13 +61,15 @@ class Machine:
             lifecycle={"on_timeout": "kill"},
             secure=True,
         )
+        if "idempotency_key" not in options:
+            options["retries"] = 0  # versions 2.52 to 2.60 of the SDK ask again without a key
         what = "create a sandbox"
         try:
             sandbox = await bounded(
                 what,
                 lambda: client.create(**options, request_timeout=CREATE_SECONDS),
                 seconds=CREATE_SECONDS,
-                secrets=(endpoint.key, *endpoint.headers.values()),
+                secrets=endpoint.secrets,
             )
         except E2BError as exc:
             raise _told_apart(exc, what, endpoint) from None
@@ -78,6 +79,42 @@ class Machine:
             detail = f"the engine puts it at the domain {sandbox.sandbox_domain}"
             raise E2BError("request", "use the sandbox", f"{detail}: set BELLGLASS_E2B_DOMAIN")
         return self
+
+    @classmethod
+    async def attach(
+        cls, client: Any, endpoint: Endpoint, sandbox_id: str, lease_seconds: int
+    ) -> Machine:
+        """Return the machine of that id, awake and with at least that lease.
+
+        Raises:
+            E2BError: It is gone, or out of our reach.
+        """
+        what = "connect to the sandbox"
+        sandbox = await bounded(
+            what,
+            lambda: client.connect(sandbox_id, timeout=lease_seconds),
+            seconds=PAUSE_SECONDS,
+            repeat=True,
+            secrets=endpoint.secrets,
+        )
+        if not endpoint.serves(sandbox.sandbox_domain):
+            raise E2BError("request", what, "the engine puts it at another domain")
+        return cls(client, sandbox, endpoint)
+
+    @staticmethod
+    async def end(client: Any, endpoint: Endpoint, sandbox_id: str) -> None:
+        """End the machine of that id. It is no error if it has ended already.
+
+        Raises:
+            E2BError: That is not certain.
+        """
+        await bounded(
+            "end a sandbox that was left over",
+            lambda: client.kill(sandbox_id),
+            seconds=KILL_SECONDS,
+            repeat=True,
+            secrets=endpoint.secrets,
+        )
 
     async def start(self, command: str, on_output: Output, on_errors: Output) -> Any:
         """Start a command with a stdin; return the SDK's handle of it.
@@ -143,15 +180,8 @@ class Machine:
 
     async def resume(self, seconds: int) -> None:
         """Wake it, with a lease of `seconds`; one that is awake is left alone."""
-        sandbox = await self._bounded(
-            "resume the sandbox",
-            lambda: self._client.connect(self.id, timeout=seconds),
-            True,
-            seconds=PAUSE_SECONDS,
-        )
-        if not self._endpoint.serves(sandbox.sandbox_domain):
-            raise E2BError("request", "use the sandbox", "the engine moved it to another domain")
-        self._sandbox = sandbox
+        woken = await self.attach(self._client, self._endpoint, self.id, seconds)
+        self._sandbox = woken._sandbox
 
     async def state(self) -> str:
         """Return "running", "paused" or "gone", as the control plane knows it."""
@@ -179,7 +209,9 @@ class Machine:
         *,
         seconds: float = REQUEST_SECONDS,
     ) -> Any:
-        return await bounded(what, call, seconds=seconds, repeat=repeat, secrets=self._secrets)
+        return await bounded(
+            what, call, seconds=seconds, repeat=repeat, secrets=self._endpoint.secrets
+        )
 
 
 def _told_apart(exc: E2BError, what: str, endpoint: Endpoint) -> E2BError:

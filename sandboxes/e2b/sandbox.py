@@ -21,7 +21,9 @@ from bellglass.sandboxes.e2b.diagnosis import findings, sdk_versions
 from bellglass.sandboxes.e2b.endpoint import CLOUD, TEMPLATE, Endpoint, parsed_headers
 from bellglass.sandboxes.e2b.errors import E2BError
 from bellglass.sandboxes.e2b.lease import Lease
+from bellglass.sandboxes.e2b.listing import first_page, metadata
 from bellglass.sandboxes.e2b.machine import KILL_SECONDS, Machine
+from bellglass.sandboxes.e2b.making import made
 from bellglass.sandboxes.e2b.owner import Owner
 from bellglass.sandboxes.e2b.stream import CommandStream
 from bellglass.sandboxes.errors import SandboxUnavailable
@@ -93,8 +95,8 @@ class E2BSandbox(Sandbox):
         self._owner = Owner.this()
         self._client: Any = None
         self._starting = anyio.Lock()
-        self._live: set[str] = set()
-        """Places that are being made or in use."""
+        self._live: dict[str, str | None] = {}
+        """Places that are being made or in use, each with the id of its machine once it has one."""
         self._streams: dict[str, CommandStream] = {}
         self._leases: dict[str, Lease] = {}
         self._used: OrderedDict[str, float] = OrderedDict()
@@ -105,7 +107,7 @@ class E2BSandbox(Sandbox):
     async def start(self) -> None:
         """Ask the engine for its list: that it is there, and takes the key. Makes nothing."""
         try:
-            await orphans.first_page(await self._sdk(), self.endpoint)
+            await first_page(await self._sdk(), self.endpoint)
         except E2BError as exc:
             raise SandboxUnavailable(_NAME, f"{exc}") from None
 
@@ -116,9 +118,10 @@ class E2BSandbox(Sandbox):
         """Start a machine and our program in it: see `Sandbox.connect`."""
         place = secrets.token_hex(16)
         with self._admission.one():
-            self._live.add(place)
+            self._live[place] = None
             try:
                 machine = await self._create(session_id, place)
+                self._live[place] = machine.id
                 lease = Lease(machine, self._lease_seconds)
                 try:
                     async with self._started(session_id, machine, lease) as stream:
@@ -127,15 +130,15 @@ class E2BSandbox(Sandbox):
                     with anyio.CancelScope(shield=True):
                         await self._end(session_id, machine, lease)
             finally:
-                self._live.discard(place)
+                del self._live[place]
 
     async def _create(self, session_id: str, place: str) -> Machine:
         await self._admission.turn()
         session = hashlib.sha256(session_id.encode()).hexdigest()[:16]
-        marks = orphans.metadata(self._owner, place, session, time.time() + self._age_seconds)
+        marks = metadata(self._owner, place, session, time.time() + self._age_seconds)
         try:
             client = await self._sdk()
-            return await Machine.create(client, self.endpoint, marks, self._lease_seconds)
+            return await made(client, self.endpoint, marks, self._lease_seconds)
         except E2BError as exc:
             if exc.kind not in ("auth", "old"):
                 self._doubt.set()

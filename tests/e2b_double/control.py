@@ -134,7 +134,7 @@ class Control:
             return refusal
         status = 201 if machine.state == "paused" else 200
         await self._engine.resume(machine, timeout)
-        return JSONResponse(machine.described(), status)
+        return JSONResponse({} if self._engine.nonsense else machine.described(), status)
 
     async def _list(self, request: Request) -> Response:
         query = request.query_params

@@ -118,7 +118,7 @@ class Engine:
         self.ignores_filter = False
         """List all machines, whatever was asked for."""
         self.nonsense = False
-        """Answer the request for a machine with what is none."""
+        """Answer a request for a machine, new or known, with what is none."""
         self.forgets_memory = False
         """Resume without the processes that were running."""
         self.keepalive_seconds: float | None = None

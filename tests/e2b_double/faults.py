@@ -26,6 +26,9 @@ class Fault:
     delay: float = 0.0
     """Seconds before anything is done."""
 
+    late: bool = False
+    """Do it first: then comes `delay`, and the answer or `status`."""
+
     lose_answer: bool = False
     """Do it, and cut the connection instead of answering."""
 

@@ -101,7 +101,14 @@ class _Faulty:
             return
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         fault = self._engine.faults.take(f"{scope['method']} {scope['path']}", headers)
+        done: list[Message] = []
         if fault is not None:
+            if fault.late:
+
+                async def hold(message: Message) -> None:
+                    done.append(message)
+
+                await self._app(scope, receive, hold)
             await asyncio.sleep(fault.delay)
             if fault.status:
                 answer: Response = refused(fault.status, fault.message, fault.headers)
@@ -109,6 +116,10 @@ class _Faulty:
                     answer = Response(fault.body, fault.status, fault.headers)
                 await answer(scope, receive, send)
                 return
+        if done:
+            for message in done:
+                await send(message)
+            return
 
         async def answered(message: Message) -> None:
             if fault is not None and fault.lose_answer:

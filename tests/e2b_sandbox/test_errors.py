@@ -119,19 +119,9 @@ async def test_a_refusal_for_a_moment_is_waited_out_as_the_engine_asks(
     assert double.engine.made == 1
 
 
-async def test_a_lost_answer_makes_no_second_sandbox_that_stays(double: Double) -> None:
-    double.engine.faults.add(Fault(CREATE, lose_answer=True))
-    async with session_on(double) as session:
-        with pytest.raises(SandboxUnavailable):
-            await python(session, "1")
-        assert len(double.engine.machines) == 1
-
-    assert double.engine.machines == {}
-
-
 async def test_an_engine_that_nobody_runs_is_told_within_seconds() -> None:
     sandbox = on_nothing()
-    with pytest.raises(SandboxUnavailable, match="cannot be reached"), anyio.fail_after(20):
+    with pytest.raises(SandboxUnavailable, match="cannot be reached"), anyio.fail_after(60):
         async with sandbox.connect("a" * 32):
             pass
     with anyio.fail_after(20):
