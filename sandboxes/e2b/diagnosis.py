@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from bellglass.sandboxes.base import Finding
+from bellglass.sandboxes.e2b import versions
 from bellglass.sandboxes.e2b.errors import E2BError
 from bellglass.sandboxes.e2b.listing import first_page
 from bellglass.sandboxes.e2b.machine import Machine
@@ -21,7 +21,7 @@ _TRIAL_LEASE = 60
 async def findings(endpoint: Endpoint, client: Any) -> list[Finding]:
     """Ask the engine for what our sessions need beside a place: lists, leases, sleep."""
     found = [
-        Finding(what="SDK", holds=True, detail=sdk_versions()),
+        _sdk(),
         Finding(what="control plane", holds=True, detail=endpoint.api),
         Finding(what="sandboxes at", holds=True, detail=endpoint.sandboxes),
         Finding(what="template", holds=True, detail=endpoint.template),
@@ -42,8 +42,10 @@ async def findings(endpoint: Endpoint, client: Any) -> list[Finding]:
     return [*found, Finding(what="ends sandboxes", holds=killed, detail=_word(killed))]
 
 
-def sdk_versions() -> str:
-    return ", ".join(f"{name} {version(name)}" for name in ("e2b", "e2b-code-interpreter"))
+def _sdk() -> Finding:
+    tested = versions.is_tested()
+    advice = "" if tested else f"; not tested. Tested: {versions.command(versions.TESTED)}"
+    return Finding(what="SDK", holds=tested, detail=f"{versions.installed()}{advice}")
 
 
 async def _sleeps(machine: Machine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -81,9 +82,12 @@ class Endpoint:
         """Tell if a sandbox at `domain` is at this endpoint: nothing is sent to another host."""
         if self.sandbox_url is not None or not domain:
             return True
-        from e2b.sandbox_domains import SUPPORTED_SANDBOX_DOMAINS
+        ours = {self.domain}
+        if self.domain == CLOUD:
+            with contextlib.suppress(ImportError):  # it is no public name
+                from e2b.sandbox_domains import SUPPORTED_SANDBOX_DOMAINS
 
-        ours = (self.domain, *(SUPPORTED_SANDBOX_DOMAINS if self.domain == CLOUD else ()))
+                ours.update(SUPPORTED_SANDBOX_DOMAINS)
         return domain in ours or domain.endswith(f".{self.domain}")
 
 

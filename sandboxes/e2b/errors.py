@@ -11,6 +11,7 @@ import traceback
 from functools import cache
 from typing import Any, Literal
 
+from bellglass.sandboxes.e2b import versions
 from bellglass.sandboxes.execution import clean
 
 Kind = Literal[
@@ -44,7 +45,7 @@ ADVICE: dict[Kind, str] = {
     "the account.",
     "timeout": "The engine did not answer in time. Try again.",
     "old": "The engine seems to speak only version 1 of E2B's API. Install the SDK for it: "
-    'pip install "e2b==2.50.0" "e2b-code-interpreter==2.10.0".',
+    f"{versions.command(versions.TESTED_OLD)}.",
     "foreign": "What answers does not speak E2B's API. Check BELLGLASS_E2B_API_URL and _DOMAIN.",
     "unknown": "Try again; if it stays, ask who runs the engine.",
 }

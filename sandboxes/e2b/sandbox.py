@@ -14,10 +14,10 @@ import anyio
 from anyio import to_thread
 
 from bellglass.sandboxes.base import Finding, Limits, Sandbox
-from bellglass.sandboxes.e2b import orphans
+from bellglass.sandboxes.e2b import orphans, versions
 from bellglass.sandboxes.e2b.admission import Admission
 from bellglass.sandboxes.e2b.command import command, program
-from bellglass.sandboxes.e2b.diagnosis import findings, sdk_versions
+from bellglass.sandboxes.e2b.diagnosis import findings
 from bellglass.sandboxes.e2b.endpoint import CLOUD, TEMPLATE, Endpoint, parsed_headers
 from bellglass.sandboxes.e2b.errors import E2BError
 from bellglass.sandboxes.e2b.lease import Lease
@@ -150,9 +150,14 @@ class E2BSandbox(Sandbox):
     async def _sdk(self) -> Any:
         async with self._starting:
             if self._client is None:
+                if objection := await to_thread.run_sync(versions.objection):
+                    raise SandboxUnavailable(_NAME, objection)
+                logger.info("E2B: %s", versions.installed())
+                if not versions.is_tested():
+                    tested = versions.command(versions.TESTED)
+                    logger.warning("E2B: this SDK was not tested; if it fails: %s", tested)
                 # In a thread: the import takes half a second.
                 self._client = await to_thread.run_sync(self.endpoint.client)
-                logger.info("E2B: %s", sdk_versions())
             return self._client
 
     @asynccontextmanager
