@@ -88,6 +88,8 @@ def _tested(verdict: Verdict, tests: Run) -> bool:
     held = tests.ok and bool(tests.structured.get("ok")) and 0 < passed == total
     apart = sum(test.get("apart") is False for test in tests.structured.get("tests", []))
     text = f"{passed} of {total} tests passed"
+    if not total and (why := tests.structured.get("error")):
+        text = f"No test ran: {str(why).strip().rstrip('.')}"
     if held and apart:
         text += f", {apart} of them together with the code, which could forge them"
     return verdict.note("tested", held, f"{text}.", passed, total)
@@ -99,7 +101,7 @@ def _complaint(tests: Run) -> str:
     skipped = _count(tests, "skipped")
     if tests.structured.get("ok") and skipped:
         return f"{skipped} tests were skipped: every test must run.\n{tests.text}"
-    if not _count(tests, "total"):
+    if not _count(tests, "total") and not tests.structured.get("error"):
         return f"run_tests found no test. Names begin with test_.\n{tests.text}"
     return f"run_tests:\n{tests.text}"
 
