@@ -40,12 +40,13 @@ class SessionNotFound(SandboxError):
 
 
 class SessionLimit(SandboxError):
-    """Every session the server may hold is busy."""
+    """In every session that the server may hold something goes on."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"All {limit} sessions are busy. Wait for a running call to end and try again, "
-            "or pass the session_id of a session you have."
+            f"All {limit} sessions are busy: code runs in them, also in the background. Pass the "
+            "session_id of one you have, close one or stop its background run (list_sessions names "
+            "them), or try again when a call has ended."
         )
 
 

@@ -98,14 +98,18 @@ class Session:
         return self._sandbox.used_seconds(self.id)
 
     async def rest(self) -> bool:
-        """Let its place sleep until the next run; tell if it does."""
-        calls = self.calls
-        place = self._holder.place
-        if place is not None:
-            await place.hang_up()  # a word to a sleeping place would wake it
-        rests = await self._sandbox.rest(self.id)
-        self.resting = rests and self.calls == calls
-        return rests
+        """Let its place sleep until somebody wants something of it; tell if it does.
+
+        A place in which something goes on, a call or a background run, is left awake.
+        """
+        if self.busy or self.runs.live:
+            return False
+        async with self._turn:  # who comes meanwhile wakes it, and does not fall asleep with it
+            place = self._holder.place
+            if place is not None:
+                await place.hang_up()  # a word to a sleeping place would wake it
+            self.resting = await self._sandbox.rest(self.id)
+            return self.resting
 
     async def run(
         self,
@@ -170,16 +174,26 @@ class Session:
         """
         run = self.runs.get(run_id)
         self.used_at = time.time()
+        if not self.busy:
+            async with self._turn:  # unless its place is just falling asleep
+                self.resting = False
+        self._waiting += 1
+        try:
+            return await self._look(run, do, arguments)
+        finally:
+            self._waiting -= 1
+
+    async def _look(self, run: Run, do: str, arguments: dict[str, Any]) -> Execution:
         place = self._holder.place
         if run.state != "lost" and place is not None:
             try:
-                execution = await place.aside({"do": do, "run": run_id, **arguments})
+                execution = await place.aside({"do": do, "run": run.id, **arguments})
             except SessionLost:
                 run.become("lost")
             else:
-                if not execution.runs or execution.runs[0].id != run_id:
-                    self.runs.remove(run_id)
-                    raise RunNotFound(run_id, [run.id for run in self.runs])
+                if not execution.runs or execution.runs[0].id != run.id:
+                    self.runs.remove(run.id)
+                    raise RunNotFound(run.id, [known.id for known in self.runs])
                 return execution
         return Execution(status="lost", notices=[RUN_LOST])
 

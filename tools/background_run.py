@@ -47,6 +47,8 @@ async def background_run(
                 await run.outcome(end=True)
         elif wait and run.state == "running":
             await _wait(ctx, session, run, wait)
+            # Which may have been closed meanwhile, and its runs with it.
+            bench.sessions.get(session_id, owner_of(ctx))
         execution = await session.look(run_id)
     return rendered(execution, session, ctx, timeout=run.seconds)
 

@@ -34,7 +34,7 @@ from bellglass.sandboxes.session import Session
 
 async def main():
     async with Session.open(DockerSandbox(Limits())) as session:
-        await session.run("python", {"code": "1"}, timeout=20)
+        await session.begin("bash", {"command": "setsid sleep 900 & sleep 900"}, timeout=900)
         print(session.id, flush=True)
         await session.run("python", {"code": "while True: pass"}, timeout=300)
 

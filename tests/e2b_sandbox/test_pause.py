@@ -56,6 +56,32 @@ async def test_an_idle_session_sleeps_and_wakes_with_its_variables(double: Doubl
     assert double.engine.machines == {}
 
 
+async def test_a_session_with_a_background_run_stays_awake_until_that_has_ended(
+    double: Double,
+) -> None:
+    wait = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.05)\n'came to its end'"
+    pauses = "POST /sandboxes/*/pause"
+    async with sessions_on(double, pause=True) as sessions:
+        session = await sessions.open()
+        begun = await session.begin("python", {"code": wait}, timeout=60)
+        session.used_at -= 60  # longer idle than any session may be
+        assert sessions.seconds_left(session) > 10
+        refused = await session.rest()
+        await session.run("bash", {"command": "touch go"}, timeout=20)
+        with anyio.fail_after(20):
+            await session.runs.get("r1").outcome(end=True)
+        paused_before = double.engine.faults.count(pauses)
+
+        await until(lambda: session.resting)
+        read = await session.look("r1")
+        woken = session.resting
+        await until(lambda: session.resting)  # and not paid for until it is too old
+
+    assert (begun.status, refused, paused_before) == ("running", False, 0)
+    assert (read.status, read.value, woken) == ("ok", "'came to its end'", False)
+    assert double.engine.faults.count(pauses) == 2
+
+
 async def test_without_the_setting_an_idle_session_ends(double: Double) -> None:
     async with sessions_on(double) as sessions:
         session = await sessions.open()

@@ -1,11 +1,14 @@
 """Long work through a real client: begun, read, awaited, stopped."""
 
+import secrets
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import anyio
 from mcp import Client
-from protocol.support import Connect, record_of, text_of
+from protocol.support import BOTH_WAYS, Connect, record_of, text_of
+from security.support import ticks_of, until
 
 SERVE = "python3 -u -m http.server 8000 --bind 127.0.0.1"
 ASK = """
@@ -17,6 +20,15 @@ for _ in range(100):
     except OSError:
         time.sleep(0.1)
 status
+"""
+LASTING = """
+import ctypes, os, time
+ctypes.CDLL(None).prctl(15, b'MARK', 0, 0, 0)
+if os.fork() == 0:
+    os.setsid()
+while True:
+    print('still here', flush=True)
+    time.sleep(0.5)
 """
 COUNT = """
 import os, time
@@ -132,3 +144,42 @@ async def test_a_run_keeps_its_session_from_expiring(connect: Connect) -> None:
         ended = await client.call_tool("background_run", {**named, "wait": 30})
 
     assert "survived" in text_of(ended)
+
+
+@BOTH_WAYS
+async def test_a_closed_session_takes_its_runs_along_and_tells_who_waits(connect: Connect) -> None:
+    mark = f"b-{secrets.token_hex(4)}"
+    """What the processes of the run are called, seen from the machine."""
+    told: list[str] = []
+    waiting = anyio.Event()
+
+    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
+        waiting.set()
+
+    async with connect(BELLGLASS_MAX_SESSIONS="1", BELLGLASS_SESSIONS="explicit") as client:
+        code = LASTING.replace("MARK", mark)
+        begun = await client.call_tool("execute_python", {"code": code, "background": True})
+        session_id = record_of(begun)["session_id"]
+        await until(lambda: ticks_of(mark) is not None)
+
+        async def wait() -> None:
+            named = {"session_id": session_id, "run_id": "r1", "wait": 300}
+            call = partial(client.call_tool, "background_run", named)
+            result = await call(progress_callback=on_progress)
+            assert result.is_error
+            told.append(text_of(result))
+
+        # While it goes on it is no unused session, which would make room for another.
+        refused = await client.call_tool("execute_python", {"code": "1"})
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(wait)
+            with anyio.fail_after(30):
+                await waiting.wait()
+            await client.call_tool("close_session", {"session_id": session_id})
+        await until(lambda: ticks_of(mark) is None)
+        after = await client.call_tool("execute_python", {"code": "6 * 7"})
+
+    assert refused.is_error
+    assert "stop its background run" in text_of(refused)
+    assert told[0].startswith("No such session: the session expired, was closed")
+    assert text_of(after).startswith("42\n")

@@ -219,6 +219,19 @@ async def test_client_that_leaves_costs_nothing(
     assert (await http.get(f"/files/{session_id}/big")).content == DATA
 
 
+async def test_client_that_stops_reading_holds_up_no_other(
+    serving: tuple[Server, str], http: httpx2.AsyncClient, session_id: str
+) -> None:
+    """Of a file that no buffer on the way holds."""
+    path = f"/files/{session_id}/big"
+    await http.put(path, content=DATA * 6)
+    async with http.stream("GET", path) as response:
+        pieces = response.aiter_raw(100_000)
+        await anext(pieces)  # and no more
+        assert (await tool(http, session_id, "6 * 7")).startswith("42\n")
+        assert (await http.get(path, headers={"range": "bytes=0-4"})).content == DATA[:5]
+
+
 def test_commands_put_and_get(serving: tuple[Server, str], tmp_path: Path) -> None:
     settings = environment({"BELLGLASS_HTTP_TOKEN": TOKEN})
 

@@ -6,10 +6,13 @@ import time
 from typing import TYPE_CHECKING
 
 import anyio
+from conftest import LIMITS
+from security.support import Target, ticks_of, until
+
+from bellglass.sandboxes.embedded import EmbeddedSandbox
+from bellglass.sandboxes.sessions import Sessions
 
 if TYPE_CHECKING:
-    from security.support import Target
-
     from bellglass.sandboxes.execution import Execution
 
 
@@ -137,3 +140,24 @@ async def test_a_run_shares_the_memory_of_its_session_once(target: Target) -> No
     result = await ended(target, run)
 
     assert (result.status, result.value) == ("ok", str(size))
+
+
+async def test_a_session_that_is_too_old_takes_its_runs_along() -> None:
+    async def choose() -> EmbeddedSandbox:
+        return EmbeddedSandbox(LIMITS)
+
+    async with Sessions.open_all(
+        choose, max_sessions=1, idle_seconds=0.5, age_seconds=600
+    ) as sessions:
+        session = await sessions.open()
+        target = Target(session, LIMITS)
+        await target.settle()
+        code = "be_marked()\nif os.fork() == 0: os.setsid()\nwhile True: time.sleep(1)"
+        run = await begun(target, "python", code)
+        await until(lambda: ticks_of(target.mark) is not None)
+
+        sessions.age_seconds = 0
+        with anyio.fail_after(20):
+            await session.runs.get(run).outcome(end=True)
+        await until(lambda: ticks_of(target.mark) is None)
+        assert sessions.list() == []

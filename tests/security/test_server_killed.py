@@ -28,9 +28,9 @@ class Conversation:
         self._calls = 1
         self._session: str | None = None
 
-    def start(self, code: str, timeout: float = 30) -> int:
+    def start(self, code: str, timeout: float = 30, **more: Any) -> int:
         self._calls += 1
-        arguments: dict[str, Any] = {"code": code, "timeout": timeout}
+        arguments: dict[str, Any] = {"code": code, "timeout": timeout, **more}
         if self._session is not None:
             arguments["session_id"] = self._session
         params = {"name": "execute_python", "arguments": arguments}
@@ -142,6 +142,9 @@ async def test_nothing_is_left_of_a_server_that_was_killed(launcher: str) -> Non
     before, mounts = sandbox_processes(), mounts_now()
     async with conversation(launcher) as talk:
         runner = await runner_of(talk, launcher)
+        daemon = "import os\nif os.fork() == 0: os.setsid()\nwhile True: time.sleep(60)"
+        begun = await talk.answer(talk.start(daemon, 3000, background=True))
+        assert begun.startswith("Started r1")
         talk.start("time.sleep(60)")
         server = talk.wire.process
         groups = groups_of(server.pid)
