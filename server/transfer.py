@@ -92,7 +92,7 @@ class _Upload:
             except (httpx2.TransportError, _OutOfStep) as exc:
                 failures += 1
                 if failures >= TRIES:
-                    raise TransferError(f"{exc} The connection broke {failures} times.") from exc
+                    raise _gave_up(exc) from exc
                 time.sleep(PAUSE_SECONDS)
                 before, at = at, self._there()
                 failures = failures if at == before else 0
@@ -171,9 +171,16 @@ def _fetch(client: httpx2.Client, url: str, stream: BinaryIO) -> None:
         except httpx2.TransportError as exc:
             failures += 1
             if failures >= TRIES:
-                raise TransferError(f"{exc}. The connection broke {failures} times.") from exc
+                raise _gave_up(exc) from exc
             stream.seek(at)
             time.sleep(PAUSE_SECONDS)
+
+
+def _gave_up(exc: Exception) -> TransferError:
+    reason = str(exc).rstrip(".")
+    return TransferError(
+        f"the connection broke {TRIES} times ({reason}). See that the server runs, and try again."
+    )
 
 
 def _client(url: str, settings: Settings) -> httpx2.Client:
