@@ -12,6 +12,7 @@ from typing import TextIO
 import anyio
 
 from .calls import start, warm_calls
+from .checks import checks
 from .docker import docker
 from .machine import Quiet, description
 from .rows import Row, Run
@@ -21,6 +22,7 @@ MEASURES = {
     "warm": warm_calls,
     "start": start,
     "first": first_results,
+    "checks": checks,
     "memory": memory_of_sessions,
     "output": much_output,
     "many": many_at_once,

@@ -25,7 +25,8 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 def find(nodes: list[ast.AST]) -> Iterator[Mistake]:
     """Return what is wrong in a program of `nodes`."""
     for node in nodes:
-        for field in ("body", "orelse", "finalbody"):
+        # An expression holds no statements, and most nodes are expressions.
+        for field in () if isinstance(node, ast.expr) else ("body", "orelse", "finalbody"):
             block = getattr(node, field, None)
             if isinstance(block, list):
                 yield from _unreachable(block)

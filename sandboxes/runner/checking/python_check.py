@@ -6,7 +6,6 @@ import ast
 import inspect
 import warnings
 from collections.abc import Iterator
-from itertools import islice
 from types import CodeType
 from typing import Any
 
@@ -14,6 +13,7 @@ from bellglass.sandboxes.runner.checking import (
     fixes,
     imports,
     likely_bugs,
+    nodes,
     ruff,
     syntax,
     unclosed,
@@ -60,9 +60,9 @@ def findings(code: str) -> Lists:
 
     large = len(code) > MOST_CHARACTERS
     tree = None if large else _tree(code)
-    nodes = list(islice(ast.walk(tree), MOST_NODES + 1)) if tree else []
-    large = large or len(nodes) > MOST_NODES
-    program = None if large or tree is None else Program(tree, nodes, source)
+    found = nodes.below(tree, MOST_NODES + 1) if tree else []
+    large = large or len(found) > MOST_NODES
+    program = None if large or tree is None else Program(tree, found, source)
     own_risks = program.risks() if program else []
     reports = ruff.reports(linter, RUFF_SECONDS) if linter else []
 

@@ -6,6 +6,8 @@ import ast
 from collections import deque
 from collections.abc import Iterator
 
+from bellglass.sandboxes.runner.checking.nodes import children
+
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -78,7 +80,7 @@ def read(tree: ast.Module) -> list[tuple[ast.expr, Scope]]:
                 uses.append((node, scope))
             elif isinstance(node, ast.Name) and id(node) not in told:
                 scope.bind(node.id)
-        else:
+        elif not isinstance(node, (ast.Constant, ast.keyword, ast.Expr)):
             _bind(node, scope, told)
         pending.extend(_children(node, scope))
     return uses
@@ -156,7 +158,7 @@ def _children(node: ast.AST, scope: Scope) -> Iterator[tuple[ast.AST, Scope]]:
             if isinstance(statement, (ast.Global, ast.Nonlocal)):
                 inner.declared.update(statement.names)
     annotation = getattr(node, "annotation", None) or getattr(node, "returns", None)
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         if child is annotation and not _calls(child):
             continue  # the name of a class, which does nothing
         if isinstance(node, ast.arguments):  # defaults and annotations

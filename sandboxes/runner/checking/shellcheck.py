@@ -13,8 +13,11 @@ SHORT_CHARACTERS = 4_000
 """Of a script that is waited for: shellcheck needs a millisecond a line, and some 30."""
 
 PATIENCE = 3.0
-SECONDS_FOR_LONG = 0.07
+SECONDS_FOR_LONG = 0.05
 """For a longer script shellcheck has this time, so that an answer takes no more than 0.1 s."""
+
+HOPELESS_LINES = 300
+"""Of a script that it never reads in that time, and is not started for."""
 
 MOST_CHARACTERS = 100_000
 
@@ -30,15 +33,19 @@ _LEFT_OUT = (
 _ALSO = (2046, 2059, 2086)
 """Codes of a lower level that count all the same: quotes that are missing."""
 
-_NOTE = "shellcheck did not finish in time: check a script of more than {} lines in parts."
+_NOTE = "shellcheck takes too long for this: check a script of more than {} lines in parts."
 
 
 class Reading:
     """shellcheck at work, from here until its findings are asked for."""
 
     def __init__(self, code: str) -> None:
-        self._short = code.count("\n") < SHORT_LINES and len(code) <= SHORT_CHARACTERS
+        lines = code.count("\n")
+        self._short = lines < SHORT_LINES and len(code) <= SHORT_CHARACTERS
         self._started = time.monotonic()
+        self._checker: Checker | None = None
+        if lines >= HOPELESS_LINES:
+            return
         arguments = (
             "--norc",
             "--shell=bash",
@@ -57,7 +64,7 @@ class Reading:
         if not self._short:
             seconds = max(0.0, SECONDS_FOR_LONG - (time.monotonic() - self._started))
         found = []
-        for value in self._checker.lines(seconds):
+        for value in self._checker.lines(seconds) if self._checker else ():
             comments = value.get("comments") if isinstance(value, dict) else None
             for comment in comments if isinstance(comments, list) else ():
                 try:
@@ -69,7 +76,8 @@ class Reading:
 
     def notes(self) -> list[str]:
         """Say what the answer lacks, if it lacks something."""
-        if self._checker.installed and not self._checker.finished and not self._short:
+        late = self._checker is None or (self._checker.installed and not self._checker.finished)
+        if self._checker is None or (late and not self._short):
             return [_NOTE.format(SHORT_LINES)]
         return self._checker.notes("warnings")
 
