@@ -16,6 +16,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
     INTERNAL_ERROR,
+    SERVER_INFO_META_KEY,
     CallToolResult,
     CompleteRequestParams,
     CompleteResult,
@@ -36,6 +37,7 @@ from bellglass.sandboxes.execution import clean, cleaned
 from bellglass.server.logs import short_hash
 from bellglass.tools import session_files, updates
 from bellglass.tools.completions import complete
+from bellglass.tools.conversation import FIRST_MODERN_VERSION
 from bellglass.tools.errors import misspelt_argument, wrong_arguments
 from bellglass.tools.network_text import counted
 from bellglass.tools.rendering import RECORD
@@ -61,6 +63,7 @@ class BellglassServer(MCPServer[Workbench]):
     def __init__(self, name: str, *, tools: Sequence[Tool], **options: Any) -> None:
         super().__init__(name, tools=list(tools), middleware=[guard], **options)
         self._arguments = {tool.name: frozenset(tool.parameters["properties"]) for tool in tools}
+        self._signature = {"name": name, "version": options.get("version", "")}
         self.bench: Workbench | None = None
         """As long as the server serves."""
         # MCPServer has no way to these two that gives the handler the request.
@@ -78,7 +81,7 @@ class BellglassServer(MCPServer[Workbench]):
             result = await self._call(name, arguments, context)
             status, session_id = _summary(result)
             asked = counted((getattr(result, "meta", None) or {}).get(RECORD, {}))
-            return result
+            return self._signed(result, context)
         except ToolError as exc:
             # An unexpected exception has the SDK's wrapper, which is a ToolError too.
             status = "refused" if type(exc) is ToolError else "internal error"
@@ -91,6 +94,17 @@ class BellglassServer(MCPServer[Workbench]):
                 time.monotonic() - started,
                 (f" session {short_hash(session_id)}" if session_id else "") + asked,
             )
+
+    def _signed(self, result: Result, context: Context[Workbench, Any] | None) -> Result:
+        """Say whose result it is, where the protocol wants it: without the icon, which is long.
+
+        Else the SDK signs with all that `server/discover` tells of us, in every result.
+        """
+        version = context.protocol_version if context is not None else None
+        if version is None or version < FIRST_MODERN_VERSION:
+            return result
+        result.meta = {**(result.meta or {}), SERVER_INFO_META_KEY: self._signature}
+        return result
 
     async def list_resources(self) -> list[Resource]:
         """List no page: it is for hosts, which find it by the tools that name it."""

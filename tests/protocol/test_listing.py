@@ -1,6 +1,7 @@
 """What a client is told before it calls anything: paid for in every conversation."""
 
 import json
+from importlib.metadata import version
 
 from mcp import Client
 from protocol.support import BOTH_WAYS, Connect
@@ -63,3 +64,11 @@ async def test_server_introduces_itself(client: Client) -> None:
     assert client.server_info.name == "bellglass"
     assert client.instructions is not None
     assert "session_id" in client.instructions
+
+
+async def test_a_result_is_signed_in_few_words(client: Client) -> None:
+    result = await client.call_tool("list_sessions", {})
+
+    signature = (result.meta or {}).get("io.modelcontextprotocol/serverInfo")
+    modern = client.protocol_version >= "2026-07-28"
+    assert signature == ({"name": "bellglass", "version": version("bellglass")} if modern else None)
