@@ -64,6 +64,27 @@ async def test_what_is_not_a_pass_is_never_ok(client: Client, subtests: pytest.S
             assert said in text_of(result)
 
 
+async def test_what_cannot_be_handed_over_is_said_with_the_line_of_the_test(client: Client) -> None:
+    code = "import re\ndef f(x): return x\ndef g(p): return re.sub(p, '-', 'bAb')\n"
+    tests = (
+        "import re\nfrom solution import f, g\n"
+        "def test_match():\n    assert f(re.match('a', 'a'))\n"
+        "def test_pattern():\n    assert g(re.compile('a', re.I)) == 'b-b'\n"
+        "def test_deep():\n    deep = []\n    for _ in range(2000): deep = [deep]\n    f(deep)\n"
+    )
+
+    result = await client.call_tool("run_tests", {"code": code, "tests": tests})
+
+    text = text_of(result)
+    assert text.startswith("1 of 3 passed: 2 failed")
+    assert "assert f(re.match('a', 'a'))" in text
+    assert "a re.Match cannot be handed to the code, which runs in a process of its own" in text
+    assert "Tests given in `code` run in one process with it" in text
+    assert "hand over a part of it" in text
+    assert "bellglass.sandboxes" not in text  # a frame of ours
+    assert "???" not in text
+
+
 async def test_tests_see_the_files_of_the_session_and_not_its_variables(client: Client) -> None:
     write = "open('data.txt', 'w').write('7'); x = 1"
     first = await client.call_tool("execute_python", {"code": write})

@@ -31,7 +31,6 @@ class CodeModule(types.ModuleType):
     """A module that is in the process of the code."""
 
     def __getattr__(self, name: str) -> Any:
-        __tracebackhide__ = True
         modules: Modules = vars(self)["_bellglass_modules"]
         if name == "__all__":
             return modules.starred(self)
@@ -45,7 +44,6 @@ class CodeModule(types.ModuleType):
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:
-        __tracebackhide__ = True
         if name.startswith("__") or isinstance(value, CodeModule):
             super().__setattr__(name, value)
         else:
@@ -113,7 +111,6 @@ class Modules:
         return self.get(spec.name)
 
     def exec_module(self, module: types.ModuleType) -> None:
-        __tracebackhide__ = True
         if self.side.request("import", None, module.__name__) is True:
             module.__path__ = []
 

@@ -16,6 +16,11 @@ from bellglass.sandboxes.runner.apart.specials import SPECIALS
 from bellglass.sandboxes.runner.apart.values import Codec, NoValue
 from bellglass.sandboxes.runner.testing.failures import text_of
 
+TOO_DEEP = (
+    "{} is nested too deeply to be handed over between the tests and the code, which run in two "
+    "processes: hand over a part of it"
+)
+
 
 class Peer(Borrower):
     """One side of the two."""
@@ -36,7 +41,6 @@ class Peer(Borrower):
 
     def request(self, op: str, on: Any, *arguments: Any, **named: Any) -> Any:
         """Have the other side do something; return or raise what comes of it."""
-        __tracebackhide__ = True
         with self._lock:
             error, value = self._read(self._exchange(op, on, arguments, named))
         if error is None:
@@ -54,7 +58,6 @@ class Peer(Borrower):
         return error, None
 
     def _exchange(self, op: str, on: Any, arguments: Any, named: dict[str, Any]) -> Message:
-        __tracebackhide__ = True
         assert self.channel is not None
         surplus = self.codec.mirror.surplus() if self._side == "t" else []
         self.codec.mirror.forget(surplus)
@@ -67,7 +70,7 @@ class Peer(Borrower):
             if named:
                 message["named"] = {k: self.codec.encode(v) for k, v in named.items()}
         except RecursionError:
-            raise ValueError("an argument is nested too deeply to be handed over") from None
+            raise ValueError(TOO_DEEP.format("an argument")) from None
         message["op"] = op
         self.channel.send(message)
         while True:
@@ -98,7 +101,7 @@ class Peer(Borrower):
             message[name] = self.codec.encode(value)
             return message
         except (RecursionError, NoValue):
-            error: Exception = ValueError("a value is nested too deeply to be handed over")
+            error: Exception = ValueError(TOO_DEEP.format("a value"))
         except Exception as exc:
             error = TypeError(f"a value cannot be handed over: {text_of(str, exc)}")
         return {"error": self._error(error)}

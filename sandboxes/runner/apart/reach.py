@@ -46,8 +46,9 @@ def may_lend(value: Any, test_module: str) -> None:
         may_lend(owner, test_module)
         return
     raise TypeError(
-        f"a {kind.__module__}.{kind.__qualname__} cannot be handed to the code, which runs in "
-        "a process of its own"
+        f"a {kind.__module__}.{kind.__qualname__} cannot be handed to the code, which runs in a "
+        "process of its own. Pass plain data, or functions and objects that the tests define, or "
+        "have the code make it. Tests given in `code` run in one process with it, unlike these."
     )
 
 

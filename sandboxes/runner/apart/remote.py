@@ -69,16 +69,13 @@ class RemoteMeta(type):
     __test__ = False
 
     def __call__(cls, *arguments: Any, **named: Any) -> Any:
-        __tracebackhide__ = True
         return _needed(cls).peer.request("call", cls, *arguments, **named)
 
     def __getattr__(cls, name: str) -> Any:
-        __tracebackhide__ = True
         _wanted(name)
         return _needed(cls).peer.request("get", cls, name)
 
     def __setattr__(cls, name: str, value: Any) -> None:
-        __tracebackhide__ = True
         if name == CLASS or name.startswith("__"):
             type.__setattr__(cls, name, value)
         else:
@@ -119,16 +116,13 @@ class RemoteObject(metaclass=RemoteMeta):
     __test__ = False
 
     def __getattr__(self, name: str) -> Any:
-        __tracebackhide__ = True
         _wanted(name)
         return _needed(self).peer.request("get", self, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        __tracebackhide__ = True
         _needed(self).peer.request("set", self, name, value)
 
     def __delattr__(self, name: str) -> None:
-        __tracebackhide__ = True
         _needed(self).peer.request("delete", self, name)
 
     def __copy__(self) -> Any:
@@ -152,7 +146,6 @@ class RemoteFunction(RemoteObject):
     """A function or method of the other process."""
 
     def __call__(self, /, *arguments: Any, **named: Any) -> Any:
-        __tracebackhide__ = True
         return _needed(self).peer.request("call", self, *arguments, **named)
 
     def __repr__(self) -> str:
@@ -202,7 +195,6 @@ def make_class(peer: Peer, about: dict[str, Any], bases: tuple[type, ...]) -> Re
 
 def _method(name: str) -> Callable[..., Any]:
     def method(self: Any, /, *arguments: Any, **named: Any) -> Any:
-        __tracebackhide__ = True
         home = home_of(self)
         if home is None:
             raise TypeError(f"{name}() needs an object of the code")
@@ -221,7 +213,6 @@ def _special(name: str, plain: type | None) -> Callable[..., Any]:
         return awaited
 
     def special(self: Any, /, *arguments: Any, **named: Any) -> Any:
-        __tracebackhide__ = True
         peer = _needed(self).peer
         if name in JUDGING and not peer.may_judge(self, arguments[0] if arguments else None):
             return _without(peer, self, name, plain, arguments)

@@ -74,7 +74,6 @@ class SuiteSide(Peer):
             self._child = None
 
     def _lost(self, reason: str | None = None) -> NoReturn:
-        __tracebackhide__ = True
         if self._child is not None:
             if reason is None:
                 reason = f"the code ended its process ({told(self._child.wait())})"
@@ -97,7 +96,6 @@ class SuiteSide(Peer):
     # --- asking
 
     def request(self, op: str, on: Any, *arguments: Any, **named: Any) -> Any:
-        __tracebackhide__ = True
         self.start()
         for value in (on, *arguments, *named.values()):
             home = home_of(value)
@@ -106,7 +104,6 @@ class SuiteSide(Peer):
         return super().request(op, on, *arguments, **named)
 
     def _exchange(self, op: str, on: Any, arguments: Any, named: dict[str, Any]) -> Any:
-        __tracebackhide__ = True
         try:
             return super()._exchange(op, on, arguments, named)
         except (EOFError, OSError):
@@ -118,7 +115,6 @@ class SuiteSide(Peer):
         self._lost()
 
     def _read(self, reply: Any) -> tuple[BaseException | None, Any]:
-        __tracebackhide__ = True
         try:
             return super()._read(reply)
         except Exception as exc:  # of anything that the code made up
@@ -127,7 +123,6 @@ class SuiteSide(Peer):
 
     def _revive(self, value: Any, home: Home) -> None:
         """Find in the present process what a name of a module stood for in the last one."""
-        __tracebackhide__ = True
         if home.path is None:
             raise CodeGone("this object went with the process of the code that it was in")
         again = self.request("get", self.modules.get(home.path[0]), home.path[1])

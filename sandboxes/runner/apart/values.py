@@ -11,6 +11,7 @@ import datetime
 import decimal
 import fractions
 import pathlib
+import re
 import sys
 import uuid
 from collections.abc import Callable
@@ -48,6 +49,12 @@ def _from_moment(type_: Any) -> Callable[..., Any]:
     return make
 
 
+def _pattern(value: re.Pattern[Any]) -> list[Any]:
+    if type(value.pattern) is not str:
+        raise NoValue
+    return [value.pattern, value.flags]
+
+
 MADE: dict[type, tuple[str, Callable[[Any], list[Any]], Callable[..., Any]]] = {
     complex: ("complex", lambda v: [v.real, v.imag], complex),
     bytes: ("bytes", lambda v: [v.hex()], bytes.fromhex),
@@ -70,6 +77,7 @@ MADE: dict[type, tuple[str, Callable[[Any], list[Any]], Callable[..., Any]]] = {
     uuid.UUID: ("uuid", lambda v: [str(v)], uuid.UUID),
     pathlib.PosixPath: ("path", lambda v: [str(v)], pathlib.PosixPath),
     pathlib.PurePosixPath: ("purepath", lambda v: [str(v)], pathlib.PurePosixPath),
+    re.Pattern: ("pattern", _pattern, re.compile),
 }
 MAKERS = {tag: make for tag, _, make in MADE.values()}
 
@@ -111,7 +119,9 @@ class Codec:
             try:
                 return ["v", tag, *parts(value)]
             except NoValue:
-                return self._refer(value)
+                pass
+            # Outside of the handler: what is refused there has nothing behind it.
+            return self._refer(value)
         if value is Ellipsis or value is NotImplemented:
             return ["g", "builtins", repr(value)]
         if arrays.is_array(value):

@@ -9,7 +9,7 @@ from typing import Any
 
 from bellglass.sandboxes.runner.apart.remote import home_of
 from bellglass.sandboxes.runner.apart.suite_side import SuiteSide
-from bellglass.sandboxes.runner.testing.collecting import clear_environment, options
+from bellglass.sandboxes.runner.testing.collecting import clear_environment, hide_our_own, options
 from bellglass.sandboxes.runner.testing.failures import Explain
 from bellglass.sandboxes.runner.testing.limit import Limit
 from bellglass.sandboxes.runner.testing.pytest_events import Events
@@ -94,7 +94,7 @@ class ApartEvents(Events):
             text += f"whose error it kept:\n{self._explain(pending)}"
             return {**test, "outcome": "failed", "message": text}
         notes = []
-        if test["outcome"] == "failed" and self._trace:
+        if test["outcome"] == "failed" and (self._trace or "").startswith("  File"):
             notes.append(f"in the code:\n{self._trace}")
         if test["outcome"] == "failed" and self._side.refused:
             names = ", ".join(sorted(self._side.refused))
@@ -136,6 +136,7 @@ def run(
     import pytest
 
     clear_environment()
+    hide_our_own()
     path = os.path.join(directory, FILE)
     lines = source.splitlines(keepends=True)
     # Without a time, which would have it read again: the code may have written another one there.

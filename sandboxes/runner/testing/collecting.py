@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 OPTIONS = (
@@ -31,6 +32,13 @@ def options(directory: str, settings: dict[str, Any]) -> list[str]:
 def clear_environment() -> None:
     for name in [name for name in os.environ if name.startswith(("PYTEST_", "PY_COLORS"))]:
         del os.environ[name]
+
+
+def hide_our_own() -> None:
+    """Have pytest leave our frames out of what it shows of an error: they are no help there."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("bellglass."):
+            vars(module)["__tracebackhide__"] = True
 
 
 def write(directory: str, name: str, text: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from bellglass.sandboxes.runner.apart.channel import Channel
 from bellglass.sandboxes.runner.apart.coverage import Coverage
 from bellglass.sandboxes.runner.relay import packages
-from bellglass.sandboxes.runner.testing.collecting import clear_environment, options
+from bellglass.sandboxes.runner.testing.collecting import clear_environment, hide_our_own, options
 from bellglass.sandboxes.runner.testing.failures import Explain
 from bellglass.sandboxes.runner.testing.pytest_events import Events
 
@@ -66,6 +66,7 @@ def main(sock: socket.socket, settings: dict[str, Any]) -> None:
     sys.path.append(os.getcwd())  # modules of the session, after all others
     sys.path.append(packages.LIBRARY)
     clear_environment()
+    hide_our_own()
     try:
         import pytest
     except ImportError:
