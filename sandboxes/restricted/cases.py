@@ -58,7 +58,9 @@ async def _broken(code: str, interpreter: Interpreter) -> str | None:
     except MontyCrashedError:
         raise
     except (MontyRuntimeError, MontySyntaxError) as exc:
-        return f"The code could not be run: {': '.join(errors.named(exc))}"
+        name, message = errors.named(exc)
+        here = f". Here are only {errors.MODULES}." if name == "ModuleNotFoundError" else ""
+        return f"The code could not be run: {name}: {message}{here}"
     await interpreter.keep()
     return None
 

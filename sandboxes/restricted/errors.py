@@ -25,8 +25,9 @@ NO_FILES = {"refusal": f"{HERE}: it has no files", "kind": "unsupported"}
 NO_BASH = f"{HERE}: it has no Bash and no programs. Use execute_python for what can be computed."
 NO_BACKGROUND = f"{HERE}: it has no background runs. Call again without background."
 NO_PYTEST = (
-    f"{HERE}: it has no pytest, coverage, files or whole programs. Pass code and cases such as "
-    '{"call": "add(2, 3)", "expected": 5}, and nothing else.'
+    f"{HERE}: it has no pytest, unittest, coverage, files or whole programs. Turn each assertion "
+    'into a case, and pass code and cases alone: {"call": "add(2, 3)", "expected": 5} for what a '
+    'call returns, {"call": "add(2, None)", "raises": "TypeError"} for what it raises.'
 )
 
 STEPS = 12
@@ -48,7 +49,7 @@ def described(
     """Return `exc`, which came of `code`, fed as `source`."""
     name, message = named(exc)
     if name == "PermissionError" and message.startswith("Permission denied: "):  # of any file
-        message = f"{NO_FILES}. {message}"
+        message = f"{NO_FILES['refusal']}. {message}"
     error: dict[str, Any] = {"name": name, "message": message, "traceback": ""}
     frames = exc.traceback()
     if name == "ModuleNotFoundError":

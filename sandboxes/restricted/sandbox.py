@@ -26,6 +26,9 @@ PROCESSES = 256
 
 START_SECONDS = 20.0
 
+NEEDS = "pydantic-monty>=1.4,<2"
+"""As in pyproject.toml. bellglass itself is on no index that an extra of it could come from."""
+
 LACKS = {
     "there is no Bash": (
         "bash_keeps_directory_variables_and_functions",
@@ -110,7 +113,8 @@ class RestrictedSandbox(Sandbox):
             from pydantic_monty import AsyncMonty, MontyError
         except ImportError as exc:
             raise SandboxUnavailable(
-                "restricted", "install it with pip install 'bellglass[restricted]'."
+                "restricted",
+                f"it needs Monty, in the environment of bellglass: pip install '{NEEDS}'.",
             ) from exc
         try:
             pool = AsyncMonty(

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from pydantic_ai.models import Model as Library
 
 EXTRA = (
-    "Models need the library pydantic-ai: pip install 'bellglass[agent]'. "
+    "Models need the library pydantic-ai, in the environment of bellglass: "
+    "pip install 'pydantic-ai-slim[anthropic,google,openai]>=2.60,<3'. "
     "--replay FILE answers from a recording without it."
 )
 TRIES = 4
@@ -52,7 +53,7 @@ def provided(name: str, *, base_url: str | None = None) -> ProvidedModel:
     except UserError as exc:
         raise ModelUnavailable(f"{_first_line(exc)} {_example(name)}") from exc
     except ImportError as exc:
-        raise ModelUnavailable(f"{_first_line(exc)} Or: pip install 'bellglass[agent]'.") from exc
+        raise ModelUnavailable(f"{_first_line(exc)} {EXTRA}") from exc
     except (ValueError, TypeError) as exc:
         raise ModelUnavailable(
             f"{name!r} is no model: {_first_line(exc)} {_example(name)}"

@@ -8,7 +8,9 @@ from typing import Any
 
 from readme.blocks import ROOT, TEXT
 
+from bellglass.sandboxes.restricted.sandbox import NEEDS
 from bellglass.server.settings import Settings
+from bellglass.server.solving.providers import EXTRA
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
@@ -47,3 +49,11 @@ def test_the_registry_entry_says_what_the_project_says() -> None:
     defaults = {name: one["default"] for name, one in known.items()}
     assert Settings.from_environ(defaults) == Settings()
     assert variables["E2B_API_KEY"]["isSecret"] is True
+
+
+def test_what_is_told_to_be_installed_is_what_the_extra_is() -> None:
+    extras = PROJECT["optional-dependencies"]
+
+    # By itself: bellglass is on no index that `bellglass[...]` could come from.
+    assert extras["restricted"] == [NEEDS]
+    assert f"'{extras['agent'][0]}'" in EXTRA

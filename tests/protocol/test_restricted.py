@@ -34,10 +34,10 @@ async def test_what_the_tier_has_not_is_said(connect: Connect) -> None:
         written = await client.call_tool("write_file", {"path": "a", "text": "x"})
 
     assert "has no Bash" in text_of(bash)
-    assert "has no pytest" in text_of(tests)
+    assert 'pass code and cases alone: {"call": "add(2, 3)", "expected": 5}' in text_of(tests)
     assert "here are only" in text_of(module)
     assert "subset of Python" in text_of(syntax)
-    assert "has no files" in text_of(file)
+    assert "subset of Python: it has no files. Permission denied: '/etc/passwd'" in text_of(file)
     assert "write the data into the code" in text_of(file)
     assert "input is not in it" in text_of(name)
     assert written.is_error

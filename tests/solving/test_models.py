@@ -126,5 +126,5 @@ def test_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "pydantic_ai", None)
 
-    with pytest.raises(ModelUnavailable, match=r"pip install 'bellglass\[agent\]'"):
+    with pytest.raises(ModelUnavailable, match=r"pip install 'pydantic-ai-slim\["):
         provided("openai:some-model")
