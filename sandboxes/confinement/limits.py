@@ -21,21 +21,32 @@ _THREAD_ADDRESS_SPACE = 160 * MIB
 """Of one thread: 8 MiB of stack, and what malloc reserves for its arena (128 MiB, see
 glibc's HEAP_MAX_SIZE; a first try to align takes twice 64 MiB)."""
 
+_SET_ASIDE = 64 * 1024 * MIB
+"""Addresses that V8 reserves and never fills (measured of vl_convert, which draws altair's charts).
+Granted where a control group counts what is touched; elsewhere a watcher does, ten times a second,
+and what a process can touch in between has to be bounded."""
+
 OOM_SCORE = 500
 """Our own processes go before the host's when memory ends; workers set 1000 and go first."""
 
 
 def table(limits: dict[str, int], *, count_processes: bool) -> dict[int, int]:
-    """Return what is set: the limits of the session, and what no program here needs."""
+    """Return what is set: the limits of the session, and what no program here needs.
+
+    `counted_by_group` in `limits`: a control group bounds the memory of the whole session.
+    """
     memory = limits["memory_bytes"]
     counted = {_RLIMIT_NPROC: limits["processes"]} if count_processes else {}
+    addresses = 2 * memory + limits["processes"] * _THREAD_ADDRESS_SPACE
+    if limits.get("counted_by_group"):
+        addresses += _SET_ASIDE
     return {
         **counted,
         # Private writable memory of one process. Not RLIMIT_AS, which counts what threads only
         # reserve: with 1 GiB of it, 21 threads were the end; with this, 126.
         resource.RLIMIT_DATA: memory,
         # A backstop for what RLIMIT_DATA does not see, such as shared mappings.
-        resource.RLIMIT_AS: 2 * memory + limits["processes"] * _THREAD_ADDRESS_SPACE,
+        resource.RLIMIT_AS: addresses,
         resource.RLIMIT_FSIZE: limits["file_bytes"],
         resource.RLIMIT_NOFILE: limits["open_files"],
         resource.RLIMIT_CORE: 0,

@@ -123,7 +123,8 @@ class DockerSandbox(Sandbox):
         code = bundle(*RUNNER, CONFINEMENT, "bellglass.sandboxes.docker.inside")
 
         def arguments(client: APIClient) -> dict[str, Any]:
-            config = {"limits": asdict(self.limits), "workspace": "/work"}
+            limits = {**asdict(self.limits), "counted_by_group": 1}
+            config = {"limits": limits, "workspace": "/work"}
             boot = ["python3", "-I", "-u", "-c", _BOOT, str(len(code)), json.dumps(config)]
             return options.create(
                 client,

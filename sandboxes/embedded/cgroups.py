@@ -41,6 +41,10 @@ class Group:
         self.events = events
         """Descriptor of the file that counts what was killed for want of memory."""
 
+    @property
+    def bounds_memory(self) -> bool:
+        return bool(self._directories)
+
     async def add(self, pid: int) -> None:
         """Put a process in, where it cannot do that itself (version 2)."""
         if self._directories and not self.joins:

@@ -94,7 +94,8 @@ class _Place:
             raise LaunchFailed("take a place over", exc.errno or 0, str(exc)) from exc
 
     async def _settle(self, limits: Limits, launcher: Launcher, group: Group) -> None:
-        config = {"limits": asdict(limits), "workspace": "/work", "preload": [*launcher.preloaded]}
+        given = {**asdict(limits), "counted_by_group": int(group.bounds_memory)}
+        config = {"limits": given, "workspace": "/work", "preload": [*launcher.preloaded]}
         await self.stream.send(encode(config))
         first, pid = await self.stream.receive_signed()
         if first != b"p":

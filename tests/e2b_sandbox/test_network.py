@@ -6,7 +6,10 @@ import socket
 from typing import TYPE_CHECKING
 
 from e2b_sandbox.support import on, until
+from network import test_attacks
+from network.conftest import host, opened
 from network.support import bash, network, publish, python, web, wheel
+from network.test_attacks import silent
 
 from bellglass.sandboxes.session import Session
 
@@ -14,6 +17,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from e2b_double import Double
+
+__all__ = ["host", "opened", "silent"]
+
+# The attacks that depend on how bytes travel; the others end in the place, or in the server.
+test_many_connections = (
+    test_attacks.test_a_thousand_connections_that_say_nothing_cost_only_their_own_call
+)
+test_slow_ends = (
+    test_attacks.test_hosts_that_take_nothing_and_programs_that_take_nothing_are_not_waited_for
+)
 
 
 async def test_packages_come_over_the_one_stream(double: Double, tmp_path: Path) -> None:

@@ -20,7 +20,9 @@ async def test_packages_are_installed_and_are_the_sessions_own(
     for again in (False, True):
         async with opened(network("packages", index=index, cache=tmp_path)) as session:
             before = await python(session, "import alpha")
-            installed = await bash(session, "python -m pip install alpha && alpha")
+            # In a full /tmp, which is smaller than many a package.
+            full = "cat /dev/zero > /tmp/full 2>/dev/null; "
+            installed = await bash(session, f"{full} pip install alpha && rm /tmp/full && alpha")
             imported = await python(session, "import alpha, subprocess, sys\nalpha.value + 1")
             listed = await python(
                 session,

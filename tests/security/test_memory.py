@@ -135,3 +135,46 @@ answers
 
     assert execution.value == repr(b"x" * 8), execution.notices
     assert execution.peak_memory_bytes < target.limits.memory_bytes
+
+
+async def test_addresses_are_cheap_and_their_page_tables_count(
+    target: Target, sandbox: Sandbox
+) -> None:
+    """V8 sets 64 GiB aside and does not touch them. Who does pays for it as for other memory."""
+    code = """
+import mmap
+ASIDE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000  # MAP_NORESERVE
+attempt(mmap.mmap, -1, 64 << 30, ASIDE, 0)
+"""
+    counted = sandbox.facts()["memory_bounded_by"] != "watcher"
+    assert await target.value(code) == ("OK" if counted else "ENOMEM")
+    if not counted:
+        return
+
+    # A page table, 4 KiB, for every 2 MiB of which a byte is read: 128 MiB in each process.
+    execution = await target.python(
+        """
+reader, writer = os.pipe()
+os.set_blocking(reader, False)
+for _ in range(6):
+    if os.fork() == 0:
+        area = mmap.mmap(-1, 64 << 30, ASIDE, mmap.PROT_READ)
+        area.madvise(15)  # MADV_NOHUGEPAGE
+        for at in range(0, 64 << 30, 2 << 20):
+            area[at]
+        os.write(writer, b"x")
+        time.sleep(100)
+        os._exit(0)
+full, killed = 0, False
+while full < 6 and not killed:
+    time.sleep(0.05)
+    killed = os.waitpid(-1, os.WNOHANG)[0] != 0
+    if attempt(lambda: os.read(reader, 1)) == "OK":
+        full += 1
+killed
+""",
+        60,
+    )
+
+    assert execution.value != "False", execution
+    assert execution.value == "True" or execution.status in ("oom", "killed"), execution

@@ -16,7 +16,8 @@ SECONDS = 20.0
 MAKERS = {"plotly": "kaleido", "altair": "vl_convert"}
 """By library, the module that draws its charts."""
 
-PACKAGES = {"kaleido": "kaleido", "vl_convert": "vl-convert-python"}
+OWN_BROWSER = "kaleido<1"
+"""Later ones need a Chrome, which no sandbox of ours has; and plotly 7 needs a later one."""
 
 
 def library_of(value: Any) -> str:
@@ -34,7 +35,7 @@ def drawn(value: Any, library: str) -> tuple[bytes, str]:
     """Return the chart as PNG; or nothing, and why not."""
     maker = MAKERS[library]
     if find_spec(maker) is None:
-        return b"", f"to see it as a picture: pip install {PACKAGES[maker]}"
+        return b"", f"to see it as a picture: {_remedy(library)}"
     if maker not in _FAILED:
         draw = _plotly if library == "plotly" else _altair
         data = guarded(lambda: draw(value), lambda exc: _note(maker, exc), SECONDS)
@@ -43,13 +44,24 @@ def drawn(value: Any, library: str) -> tuple[bytes, str]:
     return b"", f"it could not be drawn as a picture: {_FAILED[maker]}"
 
 
+def _remedy(library: str) -> str:
+    if library == "altair":
+        return "pip install vl-convert-python"
+    version = str(getattr(sys.modules.get("plotly"), "__version__", "")).partition(".")[0]
+    if version.isdecimal() and int(version) >= 7:
+        return f'in a new session, first of all: pip install "plotly<7" "{OWN_BROWSER}"'
+    return f'pip install "{OWN_BROWSER}"'
+
+
 _FAILED: dict[str, str] = {}
 """Why a module cannot draw here. It is not asked again: each try takes seconds."""
 
 
 def _note(maker: str, exc: BaseException) -> bytes:
-    said = f": {short(str(exc.args[0]), 200)}" if exc.args else ""
+    said = f": {short(' '.join(str(exc.args[0]).split()), 200)}" if exc.args else ""
     _FAILED[maker] = f"{maker} failed with {class_name(exc)}{said}"
+    if maker == "kaleido" and isinstance(exc, Exception):
+        _FAILED[maker] += f" To see it, {_remedy('plotly')}"
     return b""
 
 

@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Callable
 from typing import Any
 
+from bellglass.sandboxes.runner.relay.packages import SCRATCH
+
 LONGEST = 100_000
 """Characters of a command that are passed as an argument: the kernel takes 128 KiB."""
 
@@ -36,7 +38,9 @@ class Lines(list[str]):
 
 def _own_pip(command: str) -> str:
     """Have packages installed for the Python that runs this, whichever is first on the path."""
-    return _PIP.sub(lambda found: f"{found[1]}{found[2]}{sys.executable} -m pip", command)
+    scratch = f"TMPDIR={SCRATCH} " if os.path.isdir(SCRATCH) else ""
+    pip = f"{scratch}{sys.executable} -m pip"
+    return _PIP.sub(lambda found: f"{found[1]}{found[2]}{pip}", command)
 
 
 def run(command: str, *, shell: str = "bash") -> int:

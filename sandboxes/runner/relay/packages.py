@@ -13,6 +13,9 @@ import sys
 OWN = "/work/.venv"
 """In the workspace: it counts as the session's files, and tools know what a .venv is."""
 
+SCRATCH = f"{OWN}/tmp"
+"""Where pip unpacks: /tmp is too small for a large package."""
+
 _SITES = ("site-packages", "dist-packages")
 LIBRARY = f"{OWN}/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
 """Where it has its modules; there is nothing there unless the operator allows packages."""
@@ -24,7 +27,8 @@ _AUTHORITIES = (
 )
 _PIP = f"""\
 #!{OWN}/bin/python
-import sys
+import os, sys
+os.environ.setdefault("TMPDIR", "{SCRATCH}")
 from pip._internal.cli.main import main
 sys.argv[0] = "pip"
 sys.exit(main())
@@ -36,6 +40,7 @@ def make() -> dict[str, str]:
     base = getattr(sys, "_base_executable", sys.executable)
     os.makedirs(f"{OWN}/bin")
     os.makedirs(LIBRARY)
+    os.mkdir(SCRATCH)
     version = "{}.{}.{}".format(*sys.version_info[:3])
     _write(
         f"{OWN}/pyvenv.cfg",
