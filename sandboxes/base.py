@@ -126,6 +126,20 @@ class Sandbox(ABC):
         """
         return False
 
+    def assign(self, session_id: str, owner: str | None, created_at: float) -> None:  # noqa: B027
+        """Take note of whose session it is, and of its beginning, in seconds since 1970.
+
+        For a backend whose places outlive a server that is killed: see `inherit`.
+        """
+
+    async def inherit(self, session_id: str, owner: str | None) -> float | None:
+        """Claim what a dead server left of a session; return when that began, None if nothing.
+
+        The next `connect` of that session tries to go on with that place. `owner` must be whom the
+        session was assigned to.
+        """
+        return None
+
     def used_seconds(self, session_id: str) -> float | None:
         """Estimate for how long the session's places have cost money, where they do."""
         return None

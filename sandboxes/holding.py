@@ -29,6 +29,8 @@ class Holder:
     def __init__(self, sandbox: Sandbox, session_id: str, on_death: Callable[[], None]) -> None:
         """`on_death` is called when a place that was there is no more."""
         self.place: Place | None = None
+        self.inherited: str | None = None
+        """In which state the variables were, if the place was another server's before."""
         self.closed = False
         """No place will come any more."""
         self._sandbox = sandbox
@@ -131,6 +133,7 @@ class Holder:
         try:
             with anyio.fail_after(START_SECONDS):
                 ready = await place.ready()
+                self.inherited = ready.state
                 self._sandbox.accept(ready)
                 await place.open_network()
         except TimeoutError as exc:

@@ -52,6 +52,8 @@ class Ready(_Frame):
     """Limit of its control group, if it can see one."""
     processes: int | None
     """The same."""
+    state: Literal["kept", "restored", "lost"] | None = None
+    """Of the variables, where the place was another server's before; None where it is new."""
 
     def missing(self) -> list[str]:
         """Name what of the confinement of our own making is not there."""

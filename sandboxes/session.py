@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 
 RESTARTED = "The session was restarted before this call: its variables and files are lost."
 
+TAKEN_UP = (
+    "The server was started anew since the last call. The session was taken up again: {state}. "
+    "A call or a background run that was going on was stopped."
+)
+
+STATES = {
+    "kept": "its variables and files are kept",
+    "restored": "its files are kept, and its variables as they were before the last call",
+    "lost": "its files are kept, its variables are lost",
+}
+
 RUN_LOST = "The sandbox that the run was in has died, and the run with it."
 
 UNSEEN = ("read",)
@@ -54,6 +65,13 @@ class Session:
         self._holder = Holder(sandbox, session_id, self._note_death)
         self._restarted = False
         """Nobody has been told yet that the place before this one died."""
+        self._inherits = False
+        """Nobody has been told yet what became of the place that another server left."""
+
+    def inherit(self, created_at: float) -> None:
+        """Go on with a session that another server began then, and left."""
+        self.created_at = created_at
+        self._inherits = True
 
     @classmethod
     @asynccontextmanager
@@ -226,9 +244,25 @@ class Session:
                 wall_seconds=time.monotonic() - started,
             )
         self.cpu_seconds += execution.cpu_seconds
+        if self._inherits and op not in UNSEEN:
+            self._inherits = False
+            return self._inherited(execution)
         if self._restarted and op not in UNSEEN:
             self._restarted = False
             execution = execution.model_copy(
                 update={"state": "lost", "notices": [RESTARTED, *execution.notices]}
             )
         return execution
+
+    def _inherited(self, execution: Execution) -> Execution:
+        """Add to the first execution what became of the place that another server left."""
+        state = self._holder.inherited
+        if state is None:
+            self._restarted = False
+            text = RESTARTED
+        else:
+            text = TAKEN_UP.format(state=STATES[state])
+        update: dict[str, Any] = {"notices": [text, *execution.notices]}
+        if state in (None, "lost"):
+            update["state"] = "lost"
+        return execution.model_copy(update=update)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from contextlib import asynccontextmanager
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from bellglass.sandboxes.base import Sandbox
+
+
+_ID = re.compile(f"[0-9a-f]{{{2 * ID_BYTES}}}")
 
 
 class Sessions:
@@ -41,6 +45,7 @@ class Sessions:
         self._tasks = tasks
         self._choose = choose
         self._choosing = anyio.Lock()
+        self._inheriting = anyio.Lock()
         self._sandbox: Sandbox | None = None
         self._max_sessions = max_sessions
         self._pool_size = pool
@@ -101,25 +106,29 @@ class Sessions:
             SessionLimit: Every session is busy or another's.
         """
         sandbox = await self.sandbox()
+        await self._make_room(owner)
+        session = self._taken(sandbox)
+        session.owner = owner
+        session.created_at = session.used_at = self._clock()
+        sandbox.assign(session.id, owner, session.created_at)
+        # Without a pause from here to the first run, in which it would pass for unused.
+        self._live[session.id] = session
+        return session
+
+    async def _make_room(self, owner: str | None) -> None:
         if len(self._live) >= self._max_sessions:
             unused = [s for s in self.list(owner) if not (s.busy or s.runs.live)]
             if not unused:
                 raise SessionLimit(self._max_sessions)
             await self.close(min(unused, key=lambda session: session.used_at).id, owner)
-        session = self._taken(sandbox)
-        session.owner = owner
-        session.created_at = session.used_at = self._clock()
-        # Without a pause from here to the first run, in which it would pass for unused.
-        self._live[session.id] = session
-        return session
 
     def _taken(self, sandbox: Sandbox) -> Session:
         """Return a session that is ready, or else a new one."""
         warm = self._pool.take() if self._pool is not None else None
         return warm or self._made(sandbox)
 
-    def _made(self, sandbox: Sandbox) -> Session:
-        session = Session(secrets.token_hex(ID_BYTES), sandbox)
+    def _made(self, sandbox: Sandbox, session_id: str | None = None) -> Session:
+        session = Session(session_id or secrets.token_hex(ID_BYTES), sandbox)
         self._scopes[session.id] = anyio.CancelScope()
         self._tasks.start_soon(self._hold, session, self._scopes[session.id])
         return session
@@ -134,6 +143,31 @@ class Sessions:
         if session is None or session.owner != owner:
             raise SessionNotFound
         return session
+
+    async def find(self, session_id: str, owner: str | None = None) -> Session:
+        """Return the session of that id, taken over if a server left it that was killed.
+
+        Raises:
+            SessionNotFound: As `get`.
+            SandboxUnavailable, SessionLimit: As `open`, if it is not one of this server's.
+        """
+        if session_id in self._live or not _ID.fullmatch(session_id):
+            return self.get(session_id, owner)
+        sandbox = await self.sandbox()
+        async with self._inheriting:
+            if session_id not in self._live and session_id not in self._scopes:
+                await self._inherit(sandbox, session_id, owner)
+        return self.get(session_id, owner)
+
+    async def _inherit(self, sandbox: Sandbox, session_id: str, owner: str | None) -> None:
+        created_at = await sandbox.inherit(session_id, owner)
+        if created_at is not None:
+            await self._make_room(owner)
+            session = self._made(sandbox, session_id)
+            session.owner = owner
+            session.inherit(created_at)
+            session.used_at = self._clock()
+            self._live[session_id] = session
 
     def list(self, owner: str | None = None) -> list[Session]:
         return [session for session in self._live.values() if session.owner == owner]

@@ -29,7 +29,18 @@ def options(settings: Settings, environ: Mapping[str, str] = os.environ) -> dict
         "age_seconds": settings.age_seconds,
         "sandboxes": settings.e2b_sandboxes,
         "per_second": settings.e2b_per_second,
+        "state": _state(environ),
     }
+
+
+def _state(environ: Mapping[str, str]) -> str | None:
+    """Return where sessions are written down; None for a user without a home."""
+    folder = environ.get("XDG_STATE_HOME", "")
+    try:
+        base = Path(folder) if os.path.isabs(folder) else Path.home() / ".local/state"
+    except RuntimeError:
+        return None
+    return str(base / "bellglass" / "e2b")
 
 
 def _key(settings: Settings, environ: Mapping[str, str]) -> str | None:

@@ -86,13 +86,14 @@ class FileRoutes:
             response.headers["allow"] = "GET, HEAD, PUT, POST"
             await response(request.scope, request.receive, send)
         elif method in ("GET", "HEAD"):
-            session = bench.sessions.get(session_id, owner)
+            session = await bench.sessions.find(session_id, owner)
             await _download(request, session, path or ".", send)
         elif session_id == NEW and method == "POST":
             session = await bench.sessions.open(owner)
             await _upload(request, bench, session, path, send)
         else:
-            await _upload(request, bench, bench.sessions.get(session_id, owner), path, send)
+            session = await bench.sessions.find(session_id, owner)
+            await _upload(request, bench, session, path, send)
 
 
 # --- from a session

@@ -5,8 +5,11 @@ import logging
 import re
 import sys
 
-_IDS = re.compile(r"(?<![0-9A-Za-z_-])(?=[0-9A-Za-z_-]*[0-9])[0-9A-Za-z_-]{20,}(?![0-9A-Za-z_-])")
-"""What may be a session id or a token: long, without a space, with a digit."""
+_IDS = re.compile(
+    r"(?<![0-9A-Za-z_-])(?!e2b-code-interpreter\b)(?=[0-9A-Za-z_-]*[0-9])"
+    r"[0-9A-Za-z_-]{20,}(?![0-9A-Za-z_-])"
+)
+"""What may be a session id or a token: long, without a space, with a digit. One package is that."""
 
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 

@@ -37,7 +37,7 @@ async def background_run(
     """Return new output of a run begun with background=true and, if it has ended, its result."""
     bench = ctx.request_context.lifespan_context
     with reported_to_model():
-        session = bench.sessions.get(session_id, owner_of(ctx))
+        session = await bench.sessions.find(session_id, owner_of(ctx))
         if run_id is None:
             return CallToolResult(content=[TextContent(type="text", text=listed(session))])
         run = session.runs.get(run_id)

@@ -39,7 +39,7 @@ async def session_for(ctx: Context[Workbench], session_id: str | None) -> Sessio
     bench = ctx.request_context.lifespan_context
     owner = owner_of(ctx)
     if session_id is not None:
-        return bench.sessions.get(session_id, owner)
+        return await bench.sessions.find(session_id, owner)
     connection = legacy_connection(ctx)
     if connection is None:
         return await bench.sessions.open(owner)

@@ -120,7 +120,7 @@ async def read(uri: str, ctx: Context[Workbench]) -> list[ReadResourceContents] 
     path = parts.get("path") or f"{_OUTPUT_FOLDER}/{parts.get('name')}"
     offset = _checked(path, parts)
     try:
-        session = ctx.request_context.lifespan_context.sessions.get(
+        session = await ctx.request_context.lifespan_context.sessions.find(
             parts["session_id"], owner_of(ctx)
         )
         part = await read_part(session, path, offset, PART_BYTES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import marshal
 import shlex
 import zlib
 from dataclasses import asdict
@@ -36,6 +38,14 @@ def program() -> bytes:
     """Return our program, compressed: what the command reads first from its stdin."""
     ours = (f"bellglass.sandboxes.{name}.inside" for name in ("embedded", "e2b"))
     return zlib.compress(bundle(*RUNNER, CONFINEMENT, *ours))
+
+
+@cache
+def edition() -> str:
+    """Return a hash of our program as it was written, whatever of it comes compiled."""
+    _, modules = marshal.loads(zlib.decompress(program()))
+    sources = sorted((name, source) for name, (_, source, _) in modules.items())
+    return hashlib.sha256(json.dumps([_BOOT, sources]).encode()).hexdigest()
 
 
 def command(limits: Limits) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import secrets
 from typing import Any
 
 from bellglass.sandboxes.e2b.inside.relay import WINDOW
@@ -36,6 +37,10 @@ class Lines:
         """Why there is no place, from the program that should have made it."""
         self.ended = False
         """The runner has ended: nothing comes any more."""
+        self.joined_at = 0
+        """Bytes from the place that another server before us has had."""
+        self.joining: int | None = None
+        """We have taken over from another server, and wait to be told where it stopped."""
         self._acknowledged = 0
         self._line = ""
 
@@ -53,13 +58,26 @@ class Lines:
     def _taken(self, line: str) -> bytes:
         """Return the new data of a line. What is not ours is dropped: a login shell may talk."""
         kind, _, rest = line.partition(" ")
-        if kind == "D":
+        if self.joining is not None:
+            if kind == "S":
+                self._join(rest)
+        elif kind == "D":
             return self._data(rest)
-        if kind == "F":
+        elif kind == "F":
             self.failure = _as_failure(rest)
         elif line == "E":
             self.ended = True
         return b""
+
+    def _join(self, rest: str) -> None:
+        try:
+            number, sent, received = map(int, rest.split(" "))
+        except ValueError:
+            return
+        if number == self.joining and sent >= 0 and received >= 0:
+            self.sent, self.received = sent, received
+            self.joined_at = self._acknowledged = received
+            self.joining = None
 
     def _data(self, rest: str) -> bytes:
         number, _, encoded = rest.partition(" ")
@@ -86,13 +104,22 @@ class Lines:
 
     def acknowledgement(self, consumed: int) -> bytes | None:
         """Return the line that says that so much was read, when it is time for one."""
+        consumed += self.joined_at
         if consumed - self._acknowledged < ACKNOWLEDGE:
             return None
         self._acknowledged = consumed
         return b"A %d\n" % consumed
 
+    def takeover(self) -> bytes:
+        """Return the line to send to a place that another server has had."""
+        self._line = ""
+        self.joining = secrets.randbelow(2**48)
+        return b"\nS %d\n" % self.joining
+
     def resumption(self) -> bytes:
         """Return the line to send after the output was cut off and is connected again."""
+        if self.joining is not None:
+            return self.takeover()
         self._line = ""
         self._acknowledged = self.received
         return b"\nR %d\n" % self.received

@@ -11,7 +11,7 @@ from bellglass.sandboxes.e2b.machine import Machine
 from bellglass.sandboxes.e2b.owner import Owner
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from bellglass.sandboxes.e2b.endpoint import Endpoint
 
@@ -21,11 +21,16 @@ engine should have done it, and clocks differ."""
 
 
 async def sweep(
-    client: Any, endpoint: Endpoint, owner: Owner, live: Mapping[str, str | None]
+    client: Any,
+    endpoint: Endpoint,
+    owner: Owner,
+    live: Mapping[str, str | None],
+    spared: Collection[str] = (),
 ) -> int:
     """End what is left over; return how many were ended.
 
     `live`: the places of `owner` that are in use, each with the id of its sandbox if there is one.
+    `spared`: ids of sandboxes that are not left over, whosoever made them.
     Another server's are left alone, unless it is certainly dead, or they are long overdue.
 
     Raises:
@@ -34,7 +39,7 @@ async def sweep(
     ended = 0
     failure: E2BError | None = None
     for info in await marked(client, endpoint):
-        if not _left_over(info, owner, live):
+        if info.sandbox_id in spared or not _left_over(info, owner, live):
             continue
         try:
             await Machine.end(client, endpoint, info.sandbox_id)

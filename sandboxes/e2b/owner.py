@@ -16,7 +16,7 @@ class Owner:
     """A process, as it can be told from all others that use the account."""
 
     host: str
-    """A boot of a machine, and a process table on it: two containers are two hosts."""
+    """A boot of a machine, a process table on it, and a user: two containers are two hosts."""
 
     process: str
     """Number and start of a process there; a number is given to another one some day."""
@@ -44,7 +44,7 @@ def _host() -> str | None:
     except OSError:
         return None
     # Not as it is: it leaves this machine.
-    return hashlib.sha256(f"{boot} {table}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{boot} {table} {os.geteuid()}".encode()).hexdigest()[:32]
 
 
 def _process(number: int) -> str | None:

@@ -7,7 +7,7 @@ import logging
 import secrets
 import time
 from collections import OrderedDict
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -16,6 +16,7 @@ from anyio import to_thread
 from bellglass.sandboxes.base import Finding, Limits, Sandbox
 from bellglass.sandboxes.e2b import orphans, versions
 from bellglass.sandboxes.e2b.admission import Admission
+from bellglass.sandboxes.e2b.claims import Claims
 from bellglass.sandboxes.e2b.command import command, program
 from bellglass.sandboxes.e2b.diagnosis import findings
 from bellglass.sandboxes.e2b.endpoint import CLOUD, TEMPLATE, Endpoint, parsed_headers
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteStream
 
+    from bellglass.sandboxes.e2b.records import Record
     from bellglass.sandboxes.protocol import Ready
 
 logger = logging.getLogger("bellglass")
@@ -68,11 +70,13 @@ class E2BSandbox(Sandbox):
         age_seconds: float = 86_400,
         sandboxes: int = 64,
         per_second: float = 5,
+        state: str | None = None,
     ) -> None:
         """Nothing is sent before the first start or connect.
 
         `pause`: let sandboxes of idle sessions sleep. `age_seconds`: no session gets older.
         `sandboxes`, `per_second`: how many there may be at one time, and be made in a second.
+        `state`: a folder in which sessions are written down for a server after this one.
 
         Raises:
             SandboxUnavailable: There is no key, or a value cannot be used.
@@ -93,6 +97,7 @@ class E2BSandbox(Sandbox):
         self._age_seconds = age_seconds
         self._admission = Admission(sandboxes, per_second)
         self._owner = Owner.this()
+        self._claims = Claims(state, self._owner, self.endpoint, limits, age_seconds)
         self._client: Any = None
         self._starting = anyio.Lock()
         self._live: dict[str, str | None] = {}
@@ -115,22 +120,55 @@ class E2BSandbox(Sandbox):
 
     @asynccontextmanager
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
-        """Start a machine and our program in it: see `Sandbox.connect`."""
+        """Start a machine and our program in it, or go on with what was left of the session.
+
+        See `Sandbox.connect` and `inherit`.
+        """
         place = secrets.token_hex(16)
-        with self._admission.one():
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self._admission.one())
             self._live[place] = None
-            try:
-                machine = await self._create(session_id, place)
-                self._live[place] = machine.id
-                lease = Lease(machine, self._lease_seconds)
+            stack.callback(self._live.pop, place)
+            stream: CommandStream | None = None
+            if (record := self._claims.taken(session_id)) is not None:
                 try:
-                    async with self._started(session_id, machine, lease) as stream:
-                        yield stream
-                finally:
-                    with anyio.CancelScope(shield=True):
-                        await self._end(session_id, machine, lease)
-            finally:
-                del self._live[place]
+                    held = self._inherited(session_id, place, record)
+                    stream = await stack.enter_async_context(held)
+                except E2BError as exc:
+                    logger.info("E2B: what another server left is lost: %s", exc)
+            if stream is None:
+                machine = await self._create(session_id, place)
+                held = self._held(session_id, place, machine)
+                stream = await stack.enter_async_context(held)
+            yield stream
+
+    @asynccontextmanager
+    async def _inherited(
+        self, session_id: str, place: str, record: Record
+    ) -> AsyncGenerator[CommandStream]:
+        """Hold the machine that another server left.
+
+        Raises:
+            E2BError: It is gone, or cannot be brought into step; then it is ended.
+        """
+        client = await self._sdk()
+        machine = await Machine.attach(client, self.endpoint, record.sandbox, self._lease_seconds)
+        async with self._held(session_id, place, machine, record.pid) as stream:
+            yield stream
+
+    @asynccontextmanager
+    async def _held(
+        self, session_id: str, place: str, machine: Machine, pid: int | None = None
+    ) -> AsyncGenerator[CommandStream]:
+        """Hold a machine, in which our program is process `pid`, or is started now; then end it."""
+        self._live[place] = machine.id
+        lease = Lease(machine, self._lease_seconds)
+        try:
+            async with self._started(session_id, machine, lease, pid) as stream:
+                yield stream
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._end(session_id, machine, lease)
 
     async def _create(self, session_id: str, place: str) -> Machine:
         await self._admission.turn()
@@ -162,26 +200,41 @@ class E2BSandbox(Sandbox):
 
     @asynccontextmanager
     async def _started(
-        self, session_id: str, machine: Machine, lease: Lease
+        self, session_id: str, machine: Machine, lease: Lease, pid: int | None
     ) -> AsyncGenerator[CommandStream]:
         stream = CommandStream(machine, lease)
         try:
-            await stream.open(command(self.limits), await to_thread.run_sync(program))
+            if pid is None:
+                await stream.open(command(self.limits), await to_thread.run_sync(program))
+            else:
+                await stream.join(pid)
         except E2BError as exc:
             await stream.aclose()
+            if pid is not None:
+                raise
             raise SandboxUnavailable(_NAME, f"{exc}") from None
+        failure: E2BError | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(stream.listen)
             tasks.start_soon(_keep, lease, stream)
             self._streams[session_id], self._leases[session_id] = stream, lease
             try:
+                if pid is not None:
+                    await stream.take_over()
+                if self.network is None:
+                    await self._claims.placed(session_id, machine.id, stream.pid)
                 yield stream
+            except E2BError as exc:
+                failure = exc  # not through the task group, which would wrap it
             finally:
                 del self._streams[session_id], self._leases[session_id]
                 tasks.cancel_scope.cancel()
                 await stream.aclose()
+        if failure is not None:
+            raise failure
 
     async def _end(self, session_id: str, machine: Machine, lease: Lease) -> None:
+        self._claims.ended(session_id)
         certain = await machine.kill()
         lease.stopped()
         if not certain:
@@ -212,6 +265,17 @@ class E2BSandbox(Sandbox):
 
     # --- between calls
 
+    def assign(self, session_id: str, owner: str | None, created_at: float) -> None:
+        """Write down whose a session is: see `Sandbox.assign`."""
+        self._claims.assign(session_id, owner, created_at)
+
+    async def inherit(self, session_id: str, owner: str | None) -> float | None:
+        """Claim what a dead server left of a session: see `Sandbox.inherit`.
+
+        With a network, connections to the server are part of a place; none of that is claimed.
+        """
+        return await self._claims.claim(session_id, owner) if self.network is None else None
+
     async def rest(self, session_id: str) -> bool:
         """Let the machine sleep, where that is wanted: see `Sandbox.rest`."""
         stream = self._streams.get(session_id)
@@ -234,7 +298,8 @@ class E2BSandbox(Sandbox):
         self._doubt = anyio.Event()
         try:
             client = await self._sdk()
-            ended = await orphans.sweep(client, self.endpoint, self._owner, self._live)
+            spared = await self._claims.sandboxes()
+            ended = await orphans.sweep(client, self.endpoint, self._owner, self._live, spared)
         except E2BError as exc:
             logger.warning("E2B: %s", exc)
         else:

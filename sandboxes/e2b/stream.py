@@ -5,6 +5,7 @@ It outlives cuts of the connection and sleep of the machine: see `inside/relay.p
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from anyio.abc import ByteStream
 from bellglass.sandboxes.e2b.errors import AGAIN, E2BError, kind_of
 from bellglass.sandboxes.e2b.lines import Lines, Malformed
 from bellglass.sandboxes.execution import clean
+from bellglass.sandboxes.protocol import encode, new_nonce
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.e2b.lease import Lease
@@ -29,6 +31,12 @@ RECONNECT_SECONDS = 30.0
 DISCONNECT_SECONDS = 1.0
 ENDING_SECONDS = 2.0
 
+TAKE_OVER_SECONDS = 30.0
+"""For the runner to stop the call that goes on and to greet us."""
+
+TAKE_OVER_READS = 2048
+"""Of some ten kilobytes each, of what was meant for the server before us."""
+
 _ERROR_CHARACTERS = 300
 
 
@@ -40,7 +48,8 @@ class CommandStream(ByteStream):
         self._lease = lease
         self._lines = Lines()
         self._handle: Any = None
-        self._pid = 0
+        self.pid = 0
+        """Of our program in the machine."""
         # Bounded by the relay, which sends no more before what it sent has been read.
         self._arriving, self._arrived = anyio.create_memory_object_stream[bytes](math.inf)
         self._consumed = 0
@@ -51,6 +60,8 @@ class CommandStream(ByteStream):
         """Of who writes to the command, or has the machine sleep or wake."""
         self._asleep = False
         self._woken = anyio.Event()
+        self._joined = anyio.Event()
+        """We know where another server stopped."""
         self._reason: str | None = None
         """Why the stream is broken; empty if the runner has just ended."""
 
@@ -61,9 +72,9 @@ class CommandStream(ByteStream):
             E2BError: It does not start.
         """
         self._handle = await self._machine.start(command, self._feed, self._note_error)
-        self._pid = self._handle.pid
+        self.pid = self._handle.pid
         try:
-            await self._machine.send(self._pid, first, repeat=False)
+            await self._machine.send(self.pid, first, repeat=False)
         except E2BError:
             # It may have ended before it read anything, and then knows better why.
             with anyio.move_on_after(ENDING_SECONDS):
@@ -72,6 +83,47 @@ class CommandStream(ByteStream):
             if self._reason:
                 raise E2BError("request", "start the runner", self._reason) from None
             raise
+
+    async def join(self, pid: int) -> None:
+        """Connect to our program, which another server has started; see `take_over`.
+
+        Raises:
+            E2BError: It is not there.
+        """
+        self.pid = pid
+        takeover = self._lines.takeover()
+        self._handle = await self._machine.reconnect(pid, self._feed, self._note_error)
+        await self._machine.send(pid, takeover)
+
+    async def take_over(self) -> None:
+        """Bring the stream into step; what is received next is a greeting.
+
+        `listen` must be running. What the runner has to say to the server before us is dropped, up
+        to a bound. The greeting is known by a number that was just made up, and that no code in
+        the place gets to know.
+
+        Raises:
+            E2BError: There is no greeting.
+        """
+        nonce = new_nonce()
+        beginning = json.dumps({"type": "ready", "nonce": nonce}, separators=(",", ":"))[:-1]
+        mark = beginning.encode()
+        try:
+            with anyio.fail_after(TAKE_OVER_SECONDS):
+                await self._joined.wait()
+                await self.send(encode({"op": "greet", "nonce": nonce}))
+                heard = b""
+                for _ in range(TAKE_OVER_READS):
+                    heard += await self.receive()
+                    at = heard.find(mark)
+                    if at >= 4:
+                        self._rest = heard[at - 4 :] + self._rest  # from the length of the frame on
+                        return
+                    heard = heard[-len(mark) - 4 :]
+        except (TimeoutError, EndOfStream, BrokenResourceError) as exc:
+            reason = str(exc) or "it does not answer"
+            raise E2BError("gone", "take over the runner", reason) from None
+        raise E2BError("gone", "take over the runner", "it does not stop talking")
 
     # --- what arrives
 
@@ -89,6 +141,7 @@ class CommandStream(ByteStream):
         finally:
             if self._reason is None:
                 self._reason = ""
+            self._joined.set()
             self._arriving.close()
             if self._handle is not None:
                 await self._disconnect()
@@ -137,8 +190,8 @@ class CommandStream(ByteStream):
     async def _attach(self) -> None:
         # Two connections would mix their halves of a line.
         await self._disconnect()
-        self._handle = await self._machine.reconnect(self._pid, self._feed, self._note_error)
-        await self._machine.send(self._pid, self._lines.resumption())
+        self._handle = await self._machine.reconnect(self.pid, self._feed, self._note_error)
+        await self._machine.send(self.pid, self._lines.resumption())
 
     async def _disconnect(self) -> None:
         with anyio.move_on_after(DISCONNECT_SECONDS, shield=True):
@@ -151,6 +204,8 @@ class CommandStream(ByteStream):
         except Malformed:
             self.give_up("The sandbox sent what is not from our program.")
             return
+        if self._lines.joining is None:
+            self._joined.set()
         if data and self._reason is None:
             self._arriving.send_nowait(data)
 
@@ -189,7 +244,7 @@ class CommandStream(ByteStream):
         line = self._lines.acknowledgement(self._consumed)
         if line is not None and not self._asleep:
             try:
-                await self._machine.send(self._pid, line)
+                await self._machine.send(self.pid, line)
             except E2BError as exc:
                 logger.info("E2B: %s", exc)  # `listen` finds out if it is more than that
 
@@ -218,7 +273,7 @@ class CommandStream(ByteStream):
         """Write lines to the command. What has been written already does no harm."""
         await self._lease.ensure()
         for line in lines:
-            await self._machine.send(self._pid, line)
+            await self._machine.send(self.pid, line)
 
     async def sleep(self) -> bool:
         """Pause the machine until the next `send`; tell if it sleeps."""

@@ -31,6 +31,8 @@ class Stream:
         self.read_fd = read_fd
         self._write_fd = write_fd
         self._pending = bytearray()
+        self.successor: str | None = None
+        """Another server has taken over, and waits for a greeting with this mark of its own."""
         os.set_blocking(read_fd, True)
 
     def receive(self) -> list[Message] | None:

@@ -36,6 +36,8 @@ class Runner:
         self._stream = stream
         self._wakeup = _wakeup_fd()
         self._relay = Relay(stream.send)
+        self._state = "kept"
+        """Of the variables, after the last call."""
         self._python = Interpreter(limits, lambda ended: self._sweeper.note_ended(ended))
         self._runs = Runs(stream, limits, self._python.pids, lambda: oom_kills(events))
         self._sweeper = Sweeper(self._python, self._runs)
@@ -93,8 +95,20 @@ class Runner:
                 self._open_network(message)
             elif message.get("op") == "runs":
                 self._runs.answer(message)
+            elif message.get("op") == "greet":
+                self._stream.successor = message["nonce"]
             elif not self._relay.take(message) and message.get("op") != "cancel":
                 self._answer(message)
+        if self._stream.successor is not None:
+            self._greet(self._stream.successor)
+
+    def _greet(self, nonce: str) -> None:
+        """Greet another server as the first was greeted, and tell what it takes over."""
+        self._stream.successor = None
+        self._runs.part_with_all()
+        ready = {**surroundings.ready(), "state": self._state}
+        # Its beginning is what that server looks for among what it has not asked for.
+        self._stream.send({"type": "ready", "nonce": nonce, **ready})
 
     def _open_network(self, message: Message) -> None:
         """Before the first request: let programs reach the server, which lets some of it out."""
@@ -103,6 +117,7 @@ class Runner:
 
     def _answer(self, request: Message) -> None:
         execution = self._calls.execute(request)
+        self._state = execution.get("state", "kept")
         reply = {"type": "reply", "id": request["id"], "nonce": request["nonce"]}
         self._stream.send({**reply, "execution": execution})
         self._sweeper.unsettle()

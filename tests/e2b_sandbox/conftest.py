@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.e2b import E2BSandbox
 
 
+@pytest.fixture(scope="module", autouse=True)
+def state_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """Have servers write down their sessions where no other server looks."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="module")
 def shared_double() -> Generator[Double]:
     """One for tests that leave it as it is."""

@@ -45,7 +45,9 @@ def machines(double: Double) -> set[str]:
     return set(double.engine.machines)
 
 
-async def test_the_next_server_ends_what_a_killed_one_left(double: Double) -> None:
+async def test_the_next_server_ends_what_a_killed_one_left_and_it_cannot_go_on_with(
+    double: Double, tmp_path: Path
+) -> None:
     with server_on(double) as first:
         await first.initialize()
         assert "42" in await call(first, "6 * 7")
@@ -54,7 +56,7 @@ async def test_the_next_server_ends_what_a_killed_one_left(double: Double) -> No
         first.process.kill()
         first.process.wait()
 
-    with server_on(double) as second:
+    with server_on(double, XDG_STATE_HOME=str(tmp_path)) as second:
         await second.initialize()
         assert "43" in await call(second, "6 * 7 + 1")
         await until(lambda: not left & machines(double), 10)

@@ -7,7 +7,9 @@ has said that it has it. `sandboxes/e2b/lines.py` is the other end.
 from the server   D OFFSET BASE64   data for the runner
                   A OFFSET          everything before OFFSET has arrived
                   R OFFSET          it was cut off: send again from OFFSET
-to the server     D OFFSET BASE64   data from the runner
+                  S NUMBER          it is another server, which knows of no offset
+to the server     S NUMBER IN OUT   so much came from servers; what follows starts at OUT
+                  D OFFSET BASE64   data from the runner
                   F JSON            there is no place, and why (sent by `boot`)
                   E                 the runner has ended
 """
@@ -114,13 +116,19 @@ class Relay:
                 self._acknowledged(offset)
             elif kind == b"R":
                 self._acknowledged(offset)
-                self._outward.clear()
-                self._next = self._base
-                self._told = False
-                # What was cut may have been half a line.
-                self._outward += b"\n"
+                self._start_again()
+            elif kind == b"S":
+                self._start_again()
+                self._outward += b"S %d %d %d\n" % (offset, self._received, self._base)
         except (ValueError, IndexError):
             pass
+
+    def _start_again(self) -> None:
+        self._outward.clear()
+        self._next = self._base
+        self._told = False
+        # What was cut may have been half a line.
+        self._outward += b"\n"
 
     def _acknowledged(self, offset: int) -> None:
         if self._base < offset <= self._base + len(self._kept):

@@ -66,6 +66,7 @@ class Runs:
         """Whose a descriptor is, and what."""
         self._disarmed: list[int] = []
         self._next_tick = 0.0
+        self._parted = 0
 
     # --- whose is what
 
@@ -240,6 +241,14 @@ class Runs:
             job.close()
             raise BlockingIOError
         return job
+
+    def part_with_all(self) -> None:
+        """Stop what goes on, and forget all names: who gave them is no more."""
+        for run in self._runs.values():
+            run.stop("cancelled")
+            self._parted += 1
+            run.name = f"parted {self._parted}"
+        self._runs = {run.name: run for run in self._runs.values()}
 
     def answer(self, request: Message) -> None:
         """Answer what is asked aside from calls, and sooner than they end."""

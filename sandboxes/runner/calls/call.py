@@ -121,6 +121,10 @@ class Call:
                 self._enforcer.stop("cancelled")
             elif message.get("op") == "runs":
                 self._runs.answer(message)
+            elif message.get("op") == "greet":
+                # Who waited for this call is no more.
+                self._stream.successor = message["nonce"]
+                self._enforcer.stop("cancelled")
 
     def _reap(self) -> None:
         try:

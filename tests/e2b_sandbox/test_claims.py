@@ -1,0 +1,232 @@
+"""Sessions of a server that was killed, which the next one goes on with."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx2
+import pytest
+from anyio import to_thread
+from e2b_double import KEY
+from e2b_sandbox.support import on, python, settings_for
+from mcp.client.streamable_http import streamable_http_client
+from protocol.support import TOKEN, connected, http_server, record_of, text_of
+
+from bellglass.sandboxes.e2b.owner import Owner
+from bellglass.sandboxes.e2b.records import MOST_BYTES, Record, Records, caller
+from bellglass.sandboxes.errors import SessionNotFound
+from bellglass.sandboxes.sessions import Sessions
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from e2b_double import Double
+    from mcp.types import CallToolResult
+
+    from bellglass.sandboxes.base import Sandbox
+
+LATE = 60
+"""Seconds that nothing here takes."""
+
+
+async def left(double: Double, state: Path, what: str) -> str:
+    """Have a server come to `what` and kill it; return the id of its session."""
+    command = [sys.executable, "-m", "e2b_sandbox.doomed", double.url, str(state), what]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    return await to_thread.run_sync(first_line_of, command, environment)
+
+
+def first_line_of(command: list[str], environment: dict[str, str]) -> str:
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        process.kill()
+    return line.decode().strip()
+
+
+@asynccontextmanager
+async def sessions_on(double: Double, state: Path) -> AsyncGenerator[Sessions]:
+    sandbox = on(double, state=str(state), pause=True)
+
+    async def choose() -> Sandbox:
+        return sandbox
+
+    with anyio.fail_after(3 * LATE):
+        async with Sessions.open_all(
+            choose, max_sessions=4, idle_seconds=600, age_seconds=3600
+        ) as sessions:
+            yield sessions
+
+
+@pytest.mark.parametrize("what", ["nothing", "paused", "a run", "a call"])
+async def test_a_session_is_taken_up_with_its_variables(
+    double: Double, tmp_path: Path, what: str
+) -> None:
+    session_id = await left(double, tmp_path, what)
+    async with sessions_on(double, tmp_path) as sessions:
+        await (await sessions.sandbox())._sweep()  # type: ignore[attr-defined]
+        for other in (session_id, "mallory"), (session_id, None), (session_id[::-1], "alice"):
+            with pytest.raises(SessionNotFound):
+                await sessions.find(*other)
+        session = await sessions.find(session_id, "alice")
+        assert await sessions.find(session_id, "alice") is session
+        first = await python(session, "x + 1, open('kept').read()")
+        begun = await session.begin("python", {"code": "print(x)"}, timeout=LATE)
+        [run] = session.runs
+        await run.outcome()
+        told = await session.look(run.id)
+        second = await python(session, "x + 2")
+
+    assert (first.value, first.state) == ("(42, 'kept')", "kept")
+    assert "taken up again" in first.notices[0]
+    assert begun.status == "running"
+    assert told.stdout.text == "41\n"
+    assert (second.value, second.notices) == ("43", [])
+    assert double.engine.made == 1
+    assert double.engine.machines == {}  # a clean end leaves none
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("what", ["half a request", "gone"])
+async def test_what_cannot_be_brought_into_step_is_ended_and_told(
+    double: Double, tmp_path: Path, what: str
+) -> None:
+    session_id = await left(double, tmp_path, what)
+    [machine] = double.engine.machines.values()
+    if what == "gone":
+        double.do(double.engine.kill(machine))
+    async with sessions_on(double, tmp_path) as sessions:
+        session = await sessions.find(session_id, "alice")
+        first = await python(session, "'x' in globals()")
+        second = await python(session, "6 * 7")
+        assert list(double.engine.machines) != [machine.id]
+        assert len(double.engine.machines) == 1
+
+    assert (first.value, first.state) == ("False", "lost")
+    assert "its variables and files are lost" in first.notices[0]
+    assert (second.value, second.state, second.notices) == ("42", "kept", [])
+
+
+async def ask(url: str, code: str, **named: str) -> CallToolResult:
+    """Call over HTTP, in the modern era."""
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=2 * LATE) as http,
+        connected(streamable_http_client(url, http_client=http), "modern") as client,
+    ):
+        return await client.call_tool("execute_python", {"code": code, **named})
+
+
+async def test_over_http_a_killed_server_is_followed_by_one_that_goes_on(
+    double: Double, tmp_path: Path
+) -> None:
+    settings = {**settings_for(double), "XDG_STATE_HOME": str(tmp_path)}
+    settings["BELLGLASS_HTTP_TOKEN"] = TOKEN
+    with http_server(**settings) as (server, url):
+        session_id = record_of(await ask(url, "x = 41"))["session_id"]
+        server.process.kill()
+        server.process.wait()
+    [file] = files(tmp_path)
+    assert file.stat().st_mode & 0o777 == 0o600
+    for secret in (session_id, KEY, TOKEN, *double.engine.tokens):
+        assert secret not in file.name + file.read_text()
+
+    with http_server(**settings) as (_, url):
+        after = await ask(url, "x + 1", session_id=session_id)
+        again = await ask(url, "x + 1", session_id=session_id)
+        assert double.engine.made == len(double.engine.machines) == 1
+        assert len(files(tmp_path)) == 1
+
+    assert "42" in text_of(after)
+    assert "The session was taken up again" in text_of(after)
+    assert record_of(after)["session_id"] == session_id
+    assert "42" in text_of(again)
+    assert "taken up again" not in text_of(again)
+
+
+def files(state: Path) -> list[Path]:
+    return list((state / "bellglass" / "e2b").iterdir())
+
+
+SESSION = "a" * 32
+
+
+def record(**other: object) -> Record:
+    """A record of a dead server, of a session of alice."""
+    fields = {
+        "host": Owner.this().host,
+        "process": "4194999-1",
+        "sandbox": "i1",
+        "pid": 7,
+        "caller": caller(SESSION, "alice"),
+        "terms": "0" * 64,
+        "created_at": time.time(),
+        "until": time.time() + 600,
+    }
+    return Record.model_validate({**fields, **other})
+
+
+def claimed(folder: Path, owner: str | None = "alice", terms: str = "0" * 64) -> bool:
+    return Records(folder).claim(SESSION, owner, terms, Owner.this()) is not None
+
+
+def test_a_record_is_claimed_once_by_whom_it_is_for(tmp_path: Path) -> None:
+    folder = tmp_path / "e2b"
+    records = Records(folder)
+    records.write(SESSION, record())
+    assert not claimed(folder, owner=None)
+    assert not claimed(folder, owner="mallory")
+    assert not claimed(folder, terms="1" * 64)  # other limits, program or engine
+    assert claimed(folder)
+    assert not claimed(folder)  # its holder lives
+    assert records.sandboxes() == {"i1"}
+
+    records.write(SESSION, record(host="elsewhere"))
+    assert not claimed(folder)  # nobody knows if its holder lives
+    records.write(SESSION, record(until=1.0))
+    assert not claimed(folder)
+    assert records.sandboxes() == set()
+    assert list(folder.iterdir()) == []
+
+
+def test_what_is_no_record_of_ours_is_not_believed(tmp_path: Path) -> None:
+    folder = tmp_path / "e2b"
+    records = Records(folder)
+    records.write(SESSION, record())
+    [path] = folder.iterdir()
+    good = path.read_text()
+
+    for text in (
+        "",
+        "{}",
+        "nonsense",
+        "[" * 4000,
+        good + " " * MOST_BYTES,
+        good.replace("7", '"7"'),
+    ):
+        path.write_text(text)
+        assert not claimed(folder)
+        assert records.sandboxes() == set()
+    path.write_text(good)
+    path.chmod(0o644)
+    assert not claimed(folder)
+    path.chmod(0o600)
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    assert not claimed(folder)
+    path.unlink()
+    os.mkfifo(path, 0o600)
+    assert not claimed(folder)
+    path.unlink()
+    (tmp_path / "elsewhere").rename(path)
+    folder.chmod(0o770)  # others could have put it there
+    assert not claimed(folder)
+    folder.chmod(0o700)
+    assert claimed(folder)
