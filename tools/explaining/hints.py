@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.base import MIB
@@ -18,6 +19,10 @@ SMALLER = "work on the data in parts, or delete variables that are not needed."
 
 SAID = 4_000
 """Characters at the end of stderr that are looked at."""
+
+
+_COMMAND_FAILED = re.compile(r"^\[the command exited with code \d+\]$", re.MULTILINE)
+"""Of `!command` and `%pip` in Python, which goes on after it."""
 
 
 def hint_for(
@@ -60,7 +65,8 @@ def _advice(execution: Execution, limits: Limits, fresh: bool) -> str | None:
 
 def _of_network(execution: Execution, network: str) -> str | None:
     """Return what to do about a network that was missed, or a package that can be had."""
-    if execution.status not in ("error", "exit"):
+    said = execution.stderr.text[-SAID:]
+    if execution.status not in ("error", "exit") and not _COMMAND_FAILED.search(said):
         return None
     error = execution.error
     if error is not None and error.name == "ModuleNotFoundError":
@@ -68,7 +74,6 @@ def _of_network(execution: Execution, network: str) -> str | None:
         if not top or top in RENAMED:
             return None
         return not_installed(network, distribution_of(top), error.near)
-    said = execution.stderr.text[-SAID:]
     if error is not None and error.name != "SystemExit":
         said += f"\n{error.message}"
     return missed(network, said) if offline(said) else None

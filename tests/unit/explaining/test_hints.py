@@ -95,6 +95,17 @@ def test_run_that_forgot_to_await_is_told_though_it_did_not_fail() -> None:
     assert "await" in hint
 
 
+def test_pip_of_a_notebook_that_failed_is_told_how_packages_are_allowed() -> None:
+    said = "ERROR: Could not find a version that satisfies the requirement requests\n"
+    failed = Output(text=f"{said}[the command exited with code 1]\n")
+    hint = hint_for(Execution(status="ok", stderr=failed), Limits(), fresh=False)
+    printed = hint_for(Execution(status="ok", stderr=Output(text=said)), Limits(), fresh=False)
+
+    assert hint is not None
+    assert "BELLGLASS_NETWORK=packages" in hint
+    assert printed is None
+
+
 def test_run_that_went_well_has_no_hint() -> None:
     assert hint_for(Execution(status="ok", value="1"), Limits(), fresh=True) is None
 
