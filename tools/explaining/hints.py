@@ -21,7 +21,7 @@ SAID = 4_000
 """Characters at the end of stderr that are looked at."""
 
 
-_COMMAND_FAILED = re.compile(r"^\[the command exited with code \d+\]$", re.MULTILINE)
+_COMMAND_FAILED = re.compile(r"^\[the command exited with code (\d{1,3})\]$", re.MULTILINE)
 """Of `!command` and `%pip` in Python, which goes on after it."""
 
 
@@ -48,7 +48,7 @@ def _advice(execution: Execution, limits: Limits, fresh: bool) -> str | None:
     said = execution.stderr.text[-SAID:]
     match execution.status:
         case "ok":
-            return _not_awaited(execution.value or "", said)
+            return _not_awaited(execution.value or "", said) or _of_command(said)
         case "oom":
             return SMALLER
         case "error" if execution.error is not None and execution.error.name == "MemoryError":
@@ -83,6 +83,12 @@ def _not_awaited(value: str, said: str) -> str | None:
     if "was never awaited" in said or value.startswith("<coroutine object"):
         return "a coroutine was made and not run: await it (await works at the top level)."
     return None
+
+
+def _of_command(said: str) -> str | None:
+    """Return what to do about a command of a notebook, as if it were one of Bash."""
+    found = _COMMAND_FAILED.search(said)
+    return bash.advice(int(found[1]), said, []) if found else None
 
 
 def _of_exit(execution: Execution, said: str) -> str | None:

@@ -95,14 +95,20 @@ def test_run_that_forgot_to_await_is_told_though_it_did_not_fail() -> None:
     assert "await" in hint
 
 
-def test_pip_of_a_notebook_that_failed_is_told_how_packages_are_allowed() -> None:
-    said = "ERROR: Could not find a version that satisfies the requirement requests\n"
-    failed = Output(text=f"{said}[the command exited with code 1]\n")
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("ERROR: Could not find a version that satisfies the", "BELLGLASS_NETWORK=packages"),
+        ("ERROR: [Errno 28] No space left on device", "the disk of the session is full"),
+    ],
+)
+def test_command_of_a_notebook_that_failed_has_the_advice_of_bash(said: str, expected: str) -> None:
+    failed = Output(text=f"{said}\n[the command exited with code 1]\n")
     hint = hint_for(Execution(status="ok", stderr=failed), Limits(), fresh=False)
     printed = hint_for(Execution(status="ok", stderr=Output(text=said)), Limits(), fresh=False)
 
     assert hint is not None
-    assert "BELLGLASS_NETWORK=packages" in hint
+    assert expected in hint
     assert printed is None
 
 
