@@ -34,7 +34,8 @@ class Claims:
         limits: Limits,
         age_seconds: float,
     ) -> None:
-        self._records = Records(None if folder is None else Path(folder))
+        # Where nobody can tell that this server is dead, nobody could claim what it writes.
+        self._records = Records(Path(folder) if folder and this.is_known else None)
         self._this = this
         self._endpoint = endpoint
         self._limits = limits

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
+_UNKNOWN = "0-0"
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,13 @@ class Owner:
     def this(cls) -> Owner:
         host = _host()
         if host is None:
-            return cls(secrets.token_hex(16), "0-0")
-        return cls(host, _process(os.getpid()) or "0-0")
+            return cls(secrets.token_hex(16), _UNKNOWN)
+        return cls(host, _process(os.getpid()) or _UNKNOWN)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether others can tell if it has ended: only where processes are to be seen."""
+        return self.process != _UNKNOWN
 
     def is_dead(self) -> bool:
         """Tell if the process has certainly ended: never of one on another host."""

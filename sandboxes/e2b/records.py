@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bellglass")
 
 MOST = 1000
-"""Records in the folder. A session beyond is not written down."""
+"""Records in the folder. Beyond, the oldest of a dead server makes room, or none is written."""
 
 MOST_BYTES = 4096
 """Of a record, which has some 500."""
@@ -71,7 +71,7 @@ class Records:
             return
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if self._is_ours() and len(os.listdir(self._folder)) < MOST:
+            if self._is_ours() and self._has_room():
                 _replace(self._path(session_id), record)
         except OSError as exc:
             logger.warning("E2B: a session is not written down: %s", exc.strerror)
@@ -123,6 +123,19 @@ class Records:
                     if record is not None or path.lstat().st_mtime < time.time() - 3600:
                         path.unlink()
         return found
+
+    def _has_room(self) -> bool:
+        """Tell if one more may be written, at worst for the oldest that a dead server left."""
+        assert self._folder is not None
+        known = list(self._folder.iterdir())
+        if len(known) < MOST:
+            return True
+        for path in sorted(known, key=lambda path: path.lstat().st_mtime):
+            record = _read(path)
+            if record is None or Owner(record.host, record.process).is_dead():
+                path.unlink()
+                return True
+        return False
 
     def _is_ours(self) -> bool:
         """Tell if nobody else can write to the folder."""

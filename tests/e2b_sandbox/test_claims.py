@@ -196,6 +196,29 @@ def test_a_record_is_claimed_once_by_whom_it_is_for(tmp_path: Path) -> None:
     assert list(folder.iterdir()) == []
 
 
+def test_the_oldest_of_a_dead_server_makes_room_for_one_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bellglass.sandboxes.e2b.records.MOST", 2)
+    folder = tmp_path / "e2b"
+    records = Records(folder)
+    mine = {"host": Owner.this().host, "process": Owner.this().process}
+    for number, fields in enumerate([{}, mine, {**mine, "sandbox": "i2"}]):
+        records.write(f"{number}", record(**fields))
+    records.write("4", record(**mine, sandbox="i3"))
+
+    assert records.sandboxes() == {"i1", "i2"}
+
+
+async def test_nothing_is_written_where_nobody_could_tell_that_we_are_dead(
+    double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bellglass.sandboxes.e2b.owner._PROC", tmp_path / "proc")
+    async with sessions_on(double, tmp_path / "state") as sessions:
+        assert (await python(await sessions.open(), "6 * 7")).value == "42"
+        assert os.listdir(tmp_path) == []
+
+
 def test_what_is_no_record_of_ours_is_not_believed(tmp_path: Path) -> None:
     folder = tmp_path / "e2b"
     records = Records(folder)
