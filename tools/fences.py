@@ -51,6 +51,7 @@ class _Block(NamedTuple):
 
 def unwrapped(text: str, language: Language) -> Unwrapped:
     """Return the code in `text`, which is `text` itself wherever that may be code as it stands."""
+    text = text.removeprefix("\ufeff")  # a mark of the file that it was copied from
     if "```" in text or "~~~" in text:
         if alone := _SHOWN_ALONE.fullmatch(text):
             code = alone[1].strip()

@@ -14,7 +14,8 @@ from bellglass.tools.errors import reported_to_model
 from bellglass.tools.policy import Program
 from bellglass.tools.progress import progress_to
 from bellglass.tools.results import TestRun, result_of
-from bellglass.tools.suite_report import run_of
+from bellglass.tools.suite_hints import hints_on
+from bellglass.tools.suite_report import NO_TESTS, run_of
 from bellglass.tools.suite_text import run_text
 from bellglass.tools.workbench import Workbench
 
@@ -124,8 +125,19 @@ async def run_tests(
             execution = await session.run("test", arguments, timeout=timeout, on_stream=on_stream)
     run = run_of(execution, session.id, [] if select else names_of(given))
     notes = [text for text in dict.fromkeys((note, tests_note)) if text]
-    run = run.model_copy(update={"notes": [*notes, *run.notes]})
+    notes += [*run.notes, *hints_on(run, code, tests)]
+    run = run.model_copy(update={"notes": notes, "error": _reason(run, select, paths)})
     return result_of(run, run_text(run, timeout))
+
+
+def _reason(run: TestRun, select: str | None, paths: list[str] | None) -> str | None:
+    """Return why there is no verdict, in terms of what was asked for."""
+    if run.error == NO_TESTS and select:
+        return f"select={select[:100]!r} fits the name of no test: it is compared as by pytest -k."
+    if paths and not run.tests and (run.error or "").startswith("pytest ended with status 4"):
+        named = ", ".join(paths)[:300]
+        return f"No such file, or none that pytest reads: {named}. Name files or folders in /work."
+    return run.error
 
 
 def refuse_path(path: str) -> None:

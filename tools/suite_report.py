@@ -42,7 +42,7 @@ NO_COVERAGE = (
 )
 NOT_APART = (
     "{count} ran in the process of the code itself (apart: false), where the code could forge the "
-    "result{why}. Tests given as `tests` that do none of this run apart from it."
+    "result: a test {why}. Tests given as `tests` that do none of this run apart from it."
 )
 JUDGED = (
     "{count} compared objects of a class of the code with plain values (apart: false): there the "
@@ -94,8 +94,8 @@ def _said_of(report: Report, outcomes: list[TestOutcome]) -> Iterator[str]:
     """Say which results are worth less than others, and what could not be had."""
     together = sum(outcome.apart is False for outcome in outcomes)
     if together and report.together:
-        why = f", as {' or '.join(report.together)}"
-        yield NOT_APART.format(count=_tests(together), why=f"{why}" if why else "")
+        why = " or ".join(report.together)
+        yield NOT_APART.format(count=_tests(together), why=why)
     elif together:
         yield JUDGED.format(count=_tests(together))
     if report.uncovered:

@@ -7,7 +7,7 @@ NOTE = "Note: The code was taken out of a Markdown fence; lines count from its o
 
 
 async def test_every_tool_takes_code_out_of_a_fence_and_says_so(client: Client) -> None:
-    python = await client.call_tool("execute_python", {"code": "```python\n40 + 2\n```"})
+    python = await client.call_tool("execute_python", {"code": "\ufeff```python\n40 + 2\n```"})
     bash = await client.call_tool("execute_bash", {"command": "```bash\necho $((40 + 2))\n```"})
     checked = await client.call_tool("validate_code", {"code": "```\nprint(y)\n```"})
     tested = await client.call_tool(
@@ -34,5 +34,8 @@ async def test_a_fence_in_a_string_or_here_document_is_part_of_the_program(clien
         "execute_bash", {"command": "cat > a.md <<'EOF'\n```\n1\n```\nEOF\ngrep -c '`' a.md"}
     )
 
+    bare = await client.call_tool("execute_python", {"code": "\ufeff40 + 2"})
+
+    assert text_of(bare).startswith("42\n")  # a mark at the start of a file is no part of it
     assert text_of(python).startswith("17\n")
     assert text_of(bash).startswith("2\n")

@@ -17,6 +17,22 @@ NOT_OK: list[tuple[str, dict[str, Any], str]] = [
     ("no tests", {"code": ADD}, "No tests were found"),
     ("bad syntax", {"code": "def f(:", "tests": "import solution"}, "SyntaxError"),
     ("a wrong case", {"code": ADD, "cases": [{"call": "add(2, 2)", "expected": 5}]}, "actual:   4"),
+    (
+        "a name that is not imported",
+        {"code": ADD, "tests": "def test_a(): assert add(1, 1) == 2"},
+        "add is in the code, so the tests import it: `from solution import add`",
+    ),
+    (
+        "another module",
+        {"code": ADD, "tests": "from main import add\ndef test_a(): add(1, 1)"},
+        "the code is the module solution: `from solution import add`",
+    ),
+    (
+        "a name that no test has",
+        {"code": ADD, "tests": "def test_a(): ...", "select": "other"},
+        "select='other' fits the name of no test",
+    ),
+    ("no file", {"paths": ["a.py"]}, "No such file, or none that pytest reads: a.py"),
     ("a bomb", {"code": "def test_a(): x = b'1' * 8 * 1024**3"}, "Memory"),
 ]
 
@@ -66,17 +82,24 @@ async def test_what_is_not_a_pass_is_never_ok(client: Client, subtests: pytest.S
 
 async def test_what_cannot_be_handed_over_is_said_with_the_line_of_the_test(client: Client) -> None:
     code = "import re\ndef f(x): return x\ndef g(p): return re.sub(p, '-', 'bAb')\n"
+    code += "def deep():\n    x = []\n    for _ in range(5000): x = [x]\n    return x\n"
+    code += "class Liar: __class__ = int\n"
     tests = (
-        "import re\nfrom solution import f, g\n"
+        "import pytest, re\nfrom solution import deep, f, g\n"
         "def test_match():\n    assert f(re.match('a', 'a'))\n"
         "def test_pattern():\n    assert g(re.compile('a', re.I)) == 'b-b'\n"
-        "def test_deep():\n    deep = []\n    for _ in range(2000): deep = [deep]\n    f(deep)\n"
+        "def test_none_is_an_error_of_the_code():\n    with pytest.raises(Exception): deep()\n"
     )
+    cases = [
+        {"call": call, "raises": error}
+        for call in ("deep()", "Liar()")
+        for error in ("ValueError", "TypeError", "BaseException")
+    ]
 
-    result = await client.call_tool("run_tests", {"code": code, "tests": tests})
+    result = await client.call_tool("run_tests", {"code": code, "tests": tests, "cases": cases})
 
     text = text_of(result)
-    assert text.startswith("1 of 3 passed: 2 failed")
+    assert text.startswith("1 of 9 passed: 8 failed")
     assert "assert f(re.match('a', 'a'))" in text
     assert "a re.Match cannot be handed to the code, which runs in a process of its own" in text
     assert "Tests given in `code` run in one process with it" in text
@@ -96,6 +119,7 @@ async def test_tests_see_the_files_of_the_session_and_not_its_variables(client: 
     after = await client.call_tool("execute_python", {"code": "x", "session_id": session_id})
 
     assert text_of(result).startswith("The test passed"), text_of(result)
+    assert "could forge the result: a test is part of the code" in text_of(result)
     assert text_of(after).startswith("1\n")
 
 

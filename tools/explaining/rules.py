@@ -58,6 +58,11 @@ RULES = (
     ),
     Rule("IsADirectoryError", r"", "that is a directory: name a file in it."),
     Rule("FileExistsError", r"", "it is there already: pass exist_ok=True, or another name."),
+    Rule(
+        "RecursionError",
+        r"during (?:ast construction|compilation)",
+        "an expression is too long or nests too deeply to be read: build it in steps.",
+    ),
     Rule("RecursionError", r"", "is there a case that ends it? For deep data, use a loop."),
     # --- the rest
     Rule(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from bellglass.sandboxes.runner.checking.fixes import bare
+
 SHELL = (
     r"(?:(?:sudo|cd|ls|cat|echo|mkdir|rm|cp|mv|pip3?|apt|apt-get|git|python3?|curl|wget|source|chmod"
     r"|grep|npm)(?=\s+[-\w./~\"'$*])|ls\s*$|export \w+=|#!/bin/(?:ba)?sh)"
@@ -29,6 +31,7 @@ MARKS = (
     (r".*(?:&&|\|\|)", "Python says `and`, `or`, `not`."),
     (r"\s*(?:const|let|var|function)\s+\w", "that is JavaScript, not Python."),
     (r"\s*else\s+if\b", "Python says elif."),
+    (r".*\)\s*\{\s*$", "Python opens a block with a colon and indents it: no braces."),
     (r"\s*except\s+\w+\s*,\s*\w+\s*:", "write `except (A, B):` or `except A as name:`."),
     (r"\s*raise\s+\w+\s*,", "write raise Error(message)."),
 )
@@ -61,6 +64,7 @@ MESSAGES = (
         "outside a function, write the value as the last line.",
     ),
     (r"leading zeros", "write the number without leading zeros, or as text."),
+    (r"invalid conversion character", "write !r, !s or !a; a format comes after a colon."),
     (
         r"f-string: (?:expecting|unmatched|unterminated|invalid)|f-string expression part",
         "inside an f-string use the other kind of quotes, no backslash; double { } that are meant.",
@@ -78,7 +82,7 @@ MESSAGES = (
 def advice_on(message: str, line: str) -> str | None:
     """Return what to do about a text that cannot be parsed: its error, and the line it is in."""
     for pattern, advice in MARKS:
-        if re.match(pattern, line[:2_000]):
+        if re.match(pattern, bare(line[:2_000])):
             return advice
     for pattern, advice in MESSAGES:
         if re.search(pattern, message[:2_000]):

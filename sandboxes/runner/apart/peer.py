@@ -25,6 +25,9 @@ TOO_DEEP = (
 class Peer(Borrower):
     """One side of the two."""
 
+    cannot: type[BaseException] = TypeError
+    """What a value raises that cannot be handed over."""
+
     def __init__(self, side: str, channel: Channel | None) -> None:
         super().__init__()
         self.channel = channel
@@ -50,6 +53,8 @@ class Peer(Borrower):
 
     def _read(self, reply: Message) -> tuple[BaseException | None, Any]:
         self._take_state(reply)
+        if "refused" in reply:
+            raise self.cannot(str(reply["refused"]))
         if "error" not in reply:
             return None, self.codec.decode(reply["value"])
         error = self.codec.decode(reply["error"])
@@ -70,7 +75,9 @@ class Peer(Borrower):
             if named:
                 message["named"] = {k: self.codec.encode(v) for k, v in named.items()}
         except RecursionError:
-            raise ValueError(TOO_DEEP.format("an argument")) from None
+            raise self.cannot(TOO_DEEP.format("an argument")) from None
+        except (NoValue, TypeError) as exc:
+            raise self.cannot(text_of(str, exc)) from None
         message["op"] = op
         self.channel.send(message)
         while True:
@@ -101,10 +108,10 @@ class Peer(Borrower):
             message[name] = self.codec.encode(value)
             return message
         except (RecursionError, NoValue):
-            error: Exception = ValueError(TOO_DEEP.format("a value"))
+            reason = TOO_DEEP.format("a value")
         except Exception as exc:
-            error = TypeError(f"a value cannot be handed over: {text_of(str, exc)}")
-        return {"error": self._error(error)}
+            reason = f"a value cannot be handed over: {text_of(str, exc)}"
+        return {"refused": reason}
 
     def perform(self, op: str, on: Any, arguments: list[Any], named: dict[str, Any]) -> Any:
         if op == "call":

@@ -73,6 +73,14 @@ _ASCII = {
 }
 
 
+_TEXT = re.compile(r"""'[^']*(?:'|$)|"[^"]*(?:"|$)|#(?!!).*""")
+
+
+def bare(line: str) -> str:
+    """Return `line` with nothing in its texts, and without a comment."""
+    return _TEXT.sub(lambda found: "" if found[0][0] == "#" else found[0][0] * 2, line)
+
+
 def fix(message: str, line: str) -> str | None:
     """Return how to mend the syntax error that `message` tells of `line`, if that is known."""
     return next(_fixes(message, line), None)
@@ -84,8 +92,10 @@ def _fixes(message: str, line: str) -> Iterator[str]:
     wrong = re.search(r"invalid character '(.)'", message)
     if wrong and wrong.group(1) in _ASCII:
         yield f"write {_ASCII[wrong.group(1)]}"
+    if message.startswith("f-string: invalid conversion"):
+        yield "write !r, !s or !a; how a value is formatted comes after a colon"
     for pattern, advice in _BY_LINE:
-        if re.match(pattern, line[:500]):
+        if re.match(pattern, bare(line[:500])):
             yield advice
     for pattern, advice in _BY_MESSAGE:
         if re.search(pattern, message, re.IGNORECASE):

@@ -50,7 +50,7 @@ def _beside(path: list[str]) -> list[str]:
     for directory in path[:20]:
         if type(directory) is str:
             names += [name.partition(".")[0] for name in listing(directory or ".")]
-    return names
+    return [name for name in names if name.isidentifier()]  # no pandas-3.1.dist-info
 
 
 def files(exc: Any) -> Finding:

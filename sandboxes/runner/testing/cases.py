@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from bellglass.sandboxes.runner.apart.remote import home_of
-from bellglass.sandboxes.runner.apart.suite_side import CodeGone, SuiteSide
+from bellglass.sandboxes.runner.apart.suite_side import CodeGone, NotHandedOver, SuiteSide
 from bellglass.sandboxes.runner.testing import programs
 from bellglass.sandboxes.runner.testing.equality import same
 from bellglass.sandboxes.runner.testing.failures import shortened, text_of
@@ -91,6 +91,8 @@ class _Calls:
                 event.update(outcome="failed", cause="timeout", message=self._limit.told)
             except CodeGone as exc:
                 event.update(outcome="failed", cause="crashed", message=str(exc))
+            except NotHandedOver as exc:
+                event.update(outcome="failed", message=str(exc))
         event["seconds"] = round(time.perf_counter() - started, 6)
         event["stdout"] = printed()
         return event
@@ -116,7 +118,7 @@ class _Calls:
             value = self._plain(self._side.request("evaluate", None, case["call"]))
             event["actual"] = _shown(value)
             passed = wanted is None and same(case.get("expected"), value)
-        except (CodeGone, TimeLimit, KeyboardInterrupt):
+        except (CodeGone, NotHandedOver, TimeLimit, KeyboardInterrupt):
             raise
         except BaseException as exc:  # SystemExit fails a case like any other exception
             said = getattr(exc, "_bellglass_text", None) or text_of(str, exc)

@@ -83,6 +83,8 @@ class _Run:
             status = self._tests(for_module(tests))
         if (self._settings["paths"] or (tests is None and not given)) and not self._stopped():
             self._settings["file"] = CODE
+            where = "in a file of the session" if self._settings["paths"] else "part of the code"
+            self._send({"together": f"is {where}"})
             status = _worse(status, self._together(None))
         if self._settings["coverage"]:
             self._send({"coverage": _merged(self._coverage)})

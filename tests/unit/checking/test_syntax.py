@@ -159,6 +159,11 @@ def test_every_syntax_error_is_named_and_none_that_follows_from_another(
         ("x = \u201ca\u201d", 'write "'),
         ("if a && b: pass", "write and"),
         ("x = 'abc", "close the string on its line, or open and close it with three quotes"),
+        (
+            "x = 'wow! a && b",
+            "close the string on its line, or open and close it with three quotes",
+        ),
+        ("f'{x!z}'", "write !r, !s or !a; how a value is formatted comes after a colon"),
         ("x = (1 2)", "put a comma here"),
         ("function f() { return 1 }", "define functions with def NAME(...):"),
         ("if x:\n\ty = 1\n        z = 2", "indent with spaces only"),
