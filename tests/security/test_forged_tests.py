@@ -113,6 +113,17 @@ HIDDEN: dict[str, tuple[str, str]] = {
         "def each(f):\n    try: f(6)\n    except BaseException: pass",
         "from solution import each\ndef test_a():\n    def f(x): assert x == 5\n    each(f)",
     ),
+    "a callback whose refused call is caught": (
+        "def call(f):\n    try: f()\n    except BaseException: pass",
+        "import sys\nfrom solution import call\ndef test_a():\n    def f():\n"
+        "        call(sys._getframe())\n        assert False\n    call(f)",
+    ),
+    "an exception class that claims a failed assertion": (
+        "class Meta(type):\n    __instancecheck__ = __subclasscheck__ = lambda *args: True\n"
+        "class Error(Exception, metaclass=Meta): ...\ndef f(): return 6",
+        "import pytest\nfrom solution import Error, f\ndef test_a():\n"
+        "    with pytest.raises(Error): assert f() == 5",
+    ),
     "a decorator that never runs the test": (
         "def checked(f): return lambda: None",
         "from solution import checked\n@checked\ndef test_a(): assert False",

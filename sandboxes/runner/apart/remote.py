@@ -89,6 +89,8 @@ class RemoteMeta(type):
         home = vars(cls).get(CLASS)
         if home is None or "virtual" not in vars(cls).get("_bellglass_traits", ()):
             return False
+        if isinstance(value, BaseException) and not isinstance(type(value), RemoteMeta):
+            return False  # a failed assertion is not for the code to claim
         return home.peer.request("instance", cls, value) is True
 
     def __getitem__(cls, key: Any) -> Any:

@@ -20,8 +20,6 @@ from bellglass.sandboxes.runner.apart.remote import Home, RemoteMeta, home_of
 from bellglass.sandboxes.runner.apart.surroundings import Surroundings
 from bellglass.sandboxes.runner.apart.values import PLAIN_BASES
 
-NEVER_SILENT = (AssertionError, KeyboardInterrupt)
-
 
 class CodeGone(BaseException):
     """The process of the code is not there to answer. No test's `except Exception` catches it."""
@@ -33,6 +31,9 @@ class NotHandedOver(BaseException):
     """A value cannot go from one process to the other. No test may take it for the code's error."""
 
     __module__ = "builtins"
+
+
+NEVER_SILENT = (AssertionError, KeyboardInterrupt, NotHandedOver)
 
 
 class SuiteSide(Peer):

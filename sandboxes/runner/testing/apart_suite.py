@@ -90,8 +90,8 @@ class ApartEvents(Events):
             return {**test, "outcome": "failed", "cause": "crashed", "message": said}
         pending = self._side.pending()
         if pending is not None and test["outcome"] != "failed":
-            text = "An assertion failed in a function of the tests, which the code called and "
-            text += f"whose error it kept:\n{self._explain(pending)}"
+            text = "A function of the tests failed, which the code called and whose error it "
+            text += f"kept:\n{self._explain(pending)}"
             return {**test, "outcome": "failed", "message": text}
         notes = []
         if test["outcome"] == "failed" and (self._trace or "").startswith("  File"):
