@@ -244,7 +244,7 @@ class Session:
                 wall_seconds=time.monotonic() - started,
             )
         self.cpu_seconds += execution.cpu_seconds
-        if self._inherits and op not in UNSEEN:
+        if self._inherits and op not in (*UNSEEN, "write"):  # which shows no notices
             self._inherits = False
             return self._inherited(execution)
         if self._restarted and op not in UNSEEN:

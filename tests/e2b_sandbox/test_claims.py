@@ -22,6 +22,7 @@ from protocol.support import TOKEN, connected, http_server, record_of, text_of
 from bellglass.sandboxes.e2b.owner import Owner
 from bellglass.sandboxes.e2b.records import MOST_BYTES, Record, Records, caller
 from bellglass.sandboxes.errors import SessionNotFound
+from bellglass.sandboxes.files import write_part
 from bellglass.sandboxes.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ async def test_a_session_is_taken_up_with_its_variables(
                 await sessions.find(*other)
         session = await sessions.find(session_id, "alice")
         assert await sessions.find(session_id, "alice") is session
+        await write_part(session, "new", b"", 0)
         first = await python(session, "x + 1, open('kept').read()")
         begun = await session.begin("python", {"code": "print(x)"}, timeout=LATE)
         [run] = session.runs
