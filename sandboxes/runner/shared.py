@@ -16,6 +16,13 @@ CLOSE = 16 * 1024**2
 LOOK_SECONDS = 0.25
 """CPU time for one look: enough for 5 GB, such as 16 processes that have 300 MB in common."""
 
+WAIT_SECONDS = 0.3
+"""For one look in all: the kernel has us wait for a process that is just forking, and on a busy
+machine forks take long. Nobody ends a bomb meanwhile."""
+
+JUDGED_SECONDS = 2.0
+"""The same where a life hangs on it, and all have been told to stop."""
+
 APART = 10
 """Times as long as the last look took is the pause after it."""
 
@@ -55,17 +62,19 @@ class Shared:
         held = [pid for pid in pids if pid != self._copy and not processes.stopped(pid)]
         for pid in held:
             processes.send_signal(pid, signal.SIGSTOP)
-        once = self._look(total, pids)
+        once = self._look(total, pids, JUDGED_SECONDS)
         for pid in held if once <= self._limit else {self._job}.intersection(held):
             processes.send_signal(pid, signal.SIGCONT)
         return once
 
-    def _look(self, total: int, pids: list[int]) -> int:
-        began = time.thread_time()
+    def _look(self, total: int, pids: list[int], seconds: float = WAIT_SECONDS) -> int:
+        began, since = time.thread_time(), time.monotonic()
         once = 0
         for pid in pids:
             once += share(pid, alone=pid != self._copy)
-            if time.thread_time() - began > LOOK_SECONDS:
+            waited = time.monotonic() - since
+            if waited > seconds or time.thread_time() - began > LOOK_SECONDS:
+                self._not_before = time.monotonic() + APART * waited
                 return total
         self._sum, self.seen = total, min(once, total)
         self._not_before = time.monotonic() + APART * (time.thread_time() - began)
