@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from security.support import until
 
 from bellglass.sandboxes.base import Limits
 from bellglass.sandboxes.restricted import RestrictedSandbox
@@ -162,14 +163,15 @@ async def test_redefined_builtins_change_no_value(session: Session) -> None:
 
 
 async def test_nothing_runs_when_the_session_is_over() -> None:
+    before = set(monty_processes())
     sandbox = RestrictedSandbox(Limits())
     async with Session.open(sandbox) as session, anyio.create_task_group() as tasks:
         tasks.start_soon(run, session, "while True: pass", 60)
-        await anyio.sleep(0.3)
+        await until(lambda: set(monty_processes()) > before)
         tasks.cancel_scope.cancel()
     await sandbox.aclose()
 
-    assert not monty_processes()
+    await until(lambda: set(monty_processes()) <= before)
 
 
 def monty_processes() -> list[int]:
