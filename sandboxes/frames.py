@@ -28,7 +28,7 @@ class Frames:
         """`on_torn` is called when a frame was not sent whole: the stream is out of step."""
         self._stream = stream
         self._incoming = BufferedByteReceiveStream(stream)
-        self._sending = anyio.Lock()
+        self._sending = anyio.Lock(fast_acquire=True)
         self._on_torn = on_torn
 
     async def receive(self) -> AnyFrame:

@@ -60,7 +60,7 @@ class Session:
         self.runs = Runs()
         """What goes on in the background, and what of it can still be asked for."""
         self._sandbox = sandbox
-        self._turn = anyio.Lock()
+        self._turn = anyio.Lock(fast_acquire=True)
         self._waiting = 0
         self._holder = Holder(sandbox, session_id, self._note_death)
         self._restarted = False

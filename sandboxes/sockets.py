@@ -22,11 +22,13 @@ class SocketStream(ByteStream):
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
         await anyio.lowlevel.checkpoint_if_cancelled()
+        waited = False
         while True:
             try:
                 data = self._socket.recv(max_bytes)
             except (BlockingIOError, ssl.SSLWantReadError):
                 await self._wait(reading=True)
+                waited = True
             except ssl.SSLWantWriteError:
                 await self._wait(reading=False)
             except OSError as exc:
@@ -34,7 +36,8 @@ class SocketStream(ByteStream):
             else:
                 if not data:
                     raise EndOfStream
-                await anyio.lowlevel.cancel_shielded_checkpoint()
+                if not waited:  # others had their turn while we did
+                    await anyio.lowlevel.cancel_shielded_checkpoint()
                 return data
 
     async def send(self, item: bytes) -> None:

@@ -6,17 +6,17 @@ import hashlib
 import logging
 import secrets
 import time
-from collections import OrderedDict
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio import to_thread
 
 from bellglass.sandboxes.base import Finding, Limits, Sandbox
-from bellglass.sandboxes.e2b import orphans, versions
+from bellglass.sandboxes.e2b import orphans
 from bellglass.sandboxes.e2b.admission import Admission
 from bellglass.sandboxes.e2b.claims import Claims
+from bellglass.sandboxes.e2b.client import Client
 from bellglass.sandboxes.e2b.command import command, program
 from bellglass.sandboxes.e2b.diagnosis import findings
 from bellglass.sandboxes.e2b.endpoint import CLOUD, TEMPLATE, Endpoint, parsed_headers
@@ -26,6 +26,7 @@ from bellglass.sandboxes.e2b.listing import first_page, metadata
 from bellglass.sandboxes.e2b.machine import KILL_SECONDS, Machine
 from bellglass.sandboxes.e2b.making import made
 from bellglass.sandboxes.e2b.owner import Owner
+from bellglass.sandboxes.e2b.seconds import Seconds
 from bellglass.sandboxes.e2b.stream import CommandStream
 from bellglass.sandboxes.errors import SandboxUnavailable
 
@@ -43,9 +44,6 @@ _NAME = "e2b"
 
 SWEEP_SECONDS = 60.0
 """Between two looks for what is left over."""
-
-_REMEMBERED = 10_000
-"""Sessions whose use is remembered after their sandboxes have ended."""
 
 
 class E2BSandbox(Sandbox):
@@ -98,21 +96,18 @@ class E2BSandbox(Sandbox):
         self._admission = Admission(sandboxes, per_second)
         self._owner = Owner.this()
         self._claims = Claims(state, self._owner, self.endpoint, limits, age_seconds)
-        self._client: Any = None
-        self._starting = anyio.Lock()
+        self.client = Client(self.endpoint)
         self._live: dict[str, str | None] = {}
         """Places that are being made or in use, each with the id of its machine once it has one."""
         self._streams: dict[str, CommandStream] = {}
-        self._leases: dict[str, Lease] = {}
-        self._used: OrderedDict[str, float] = OrderedDict()
-        """Seconds that sandboxes of a session have run which have ended."""
+        self._seconds = Seconds()
         self._doubt = anyio.Event()
         """Something may be left over that should be ended."""
 
     async def start(self) -> None:
         """Ask the engine for its list: that it is there, and takes the key. Makes nothing."""
         try:
-            await first_page(await self._sdk(), self.endpoint)
+            await first_page(await self.client.get(), self.endpoint)
         except E2BError as exc:
             raise SandboxUnavailable(_NAME, f"{exc}") from None
 
@@ -151,7 +146,7 @@ class E2BSandbox(Sandbox):
         Raises:
             E2BError: It is gone, or cannot be brought into step; then it is ended.
         """
-        client = await self._sdk()
+        client = await self.client.get()
         machine = await Machine.attach(client, self.endpoint, record.sandbox, self._lease_seconds)
         async with self._held(session_id, place, machine, record.pid) as stream:
             yield stream
@@ -163,6 +158,7 @@ class E2BSandbox(Sandbox):
         """Hold a machine, in which our program is process `pid`, or is started now; then end it."""
         self._live[place] = machine.id
         lease = Lease(machine, self._lease_seconds)
+        self._seconds.begin(session_id, lease)
         try:
             async with self._started(session_id, machine, lease, pid) as stream:
                 yield stream
@@ -175,7 +171,7 @@ class E2BSandbox(Sandbox):
         session = hashlib.sha256(session_id.encode()).hexdigest()[:16]
         marks = metadata(self._owner, place, session, time.time() + self._age_seconds)
         try:
-            client = await self._sdk()
+            client = await self.client.get()
             return await made(client, self.endpoint, marks, self._lease_seconds)
         except E2BError as exc:
             if exc.kind not in ("auth", "old"):
@@ -184,19 +180,6 @@ class E2BSandbox(Sandbox):
         except anyio.get_cancelled_exc_class():
             self._doubt.set()  # the engine may have made it all the same
             raise
-
-    async def _sdk(self) -> Any:
-        async with self._starting:
-            if self._client is None:
-                if objection := await to_thread.run_sync(versions.objection):
-                    raise SandboxUnavailable(_NAME, objection)
-                logger.info("E2B: %s", versions.installed())
-                if not versions.is_tested():
-                    tested = versions.command(versions.TESTED)
-                    logger.warning("E2B: this SDK was not tested; if it fails: %s", tested)
-                # In a thread: the import takes half a second.
-                self._client = await to_thread.run_sync(self.endpoint.client)
-            return self._client
 
     @asynccontextmanager
     async def _started(
@@ -217,7 +200,7 @@ class E2BSandbox(Sandbox):
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(stream.listen)
             tasks.start_soon(_keep, lease, stream)
-            self._streams[session_id], self._leases[session_id] = stream, lease
+            self._streams[session_id] = stream
             try:
                 if pid is not None:
                     await stream.take_over()
@@ -227,7 +210,7 @@ class E2BSandbox(Sandbox):
             except E2BError as exc:
                 failure = exc  # not through the task group, which would wrap it
             finally:
-                del self._streams[session_id], self._leases[session_id]
+                del self._streams[session_id]
                 tasks.cancel_scope.cancel()
                 await stream.aclose()
         if failure is not None:
@@ -239,16 +222,11 @@ class E2BSandbox(Sandbox):
         lease.stopped()
         if not certain:
             self._doubt.set()
-        used = self._used.pop(session_id, 0.0) + lease.used_seconds
-        self._used[session_id] = used
-        while len(self._used) > _REMEMBERED:
-            self._used.popitem(last=False)
+        self._seconds.end(session_id)
         logger.info(
             "E2B: a sandbox ended after %.0f s; its session used %.0f s",
-            *(
-                lease.used_seconds,
-                used,
-            ),
+            lease.used_seconds,
+            self._seconds.of(session_id),
         )
 
     def accept(self, ready: Ready) -> None:
@@ -283,8 +261,7 @@ class E2BSandbox(Sandbox):
 
     def used_seconds(self, session_id: str) -> float:
         """Return how long machines of the session have run: they are paid for by the second."""
-        lease = self._leases.get(session_id)
-        return self._used.get(session_id, 0.0) + (lease.used_seconds if lease else 0.0)
+        return self._seconds.of(session_id)
 
     async def tend(self) -> None:
         """Look for what is left over, at once and now and then, until cancelled."""
@@ -297,7 +274,7 @@ class E2BSandbox(Sandbox):
     async def _sweep(self) -> None:
         self._doubt = anyio.Event()
         try:
-            client = await self._sdk()
+            client = await self.client.get()
             spared = await self._claims.sandboxes()
             ended = await orphans.sweep(client, self.endpoint, self._owner, self._live, spared)
         except E2BError as exc:
@@ -308,7 +285,7 @@ class E2BSandbox(Sandbox):
 
     async def diagnose(self) -> list[Finding]:
         """Say where sessions would run, and what the engine answers."""
-        return await findings(self.endpoint, await self._sdk())
+        return await findings(self.endpoint, await self.client.get())
 
     async def aclose(self) -> None:
         """End what may be left over."""

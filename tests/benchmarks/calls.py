@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
 from typing import TextIO
 
 import anyio
-from mcp import Client
 
 from .peers import BARE, ERAS, OURS, Era, call, connected, record_of
 from .rows import Row, Run, Times, timed
@@ -13,37 +14,29 @@ from .rows import Row, Run, Times, timed
 BLOCKS = 8
 """Turns of each kind of call in a round."""
 
+NAMES = ('execute_python("1+1")', 'execute_python("x = 1")', 'execute_bash("true")')
+
 
 async def warm_calls(run: Run) -> list[Row]:
-    """A call in a session that is there, against a tool that does nothing."""
+    """A call in a session that is there, against a tool that does nothing.
+
+    Both eras by turns, too: the machine is not the same from one minute to the next.
+    """
+    async with AsyncExitStack() as stack:
+        actions = [action for era in ERAS for action in await _actions(run, era, stack)]
+        times = await _in_turn(run, actions, warm_up=150)
     rows = []
     for era in ERAS:
-        async with connected(BARE, era, run.log) as bare, connected(OURS, era, run.log) as ours:
-            session_id = record_of(await call(ours, "execute_python", code="1+1"))["session_id"]
-
-            async def noop(bare: Client = bare) -> None:
-                await call(bare, "noop", code="1+1")
-
-            async def python(ours: Client = ours, session_id: str = session_id) -> None:
-                await call(ours, "execute_python", code="1+1", session_id=session_id)
-
-            async def assigning(ours: Client = ours, session_id: str = session_id) -> None:
-                await call(ours, "execute_python", code="x = 1", session_id=session_id)
-
-            async def bash(ours: Client = ours, session_id: str = session_id) -> None:
-                await call(ours, "execute_bash", command="true", session_id=session_id)
-
-            times = await _in_turn(run, [noop, python, assigning, bash], warm_up=150)
-        floor = times[0].median
-        names = ('execute_python("1+1")', 'execute_python("x = 1")', 'execute_bash("true")')
-        for name, one in zip(names, times[1:], strict=True):
-            over = one.median - floor
-            is_aim = name == names[0]
+        noop, *ours = times[: len(NAMES) + 1]
+        del times[: len(NAMES) + 1]
+        for name, one in zip(NAMES, ours, strict=True):
+            over = one.median - noop.median
+            is_aim = name == NAMES[0]
             rows.append(
                 Row(
                     f"{name}, warm, {era}",
                     one.median,
-                    floor=floor,
+                    floor=noop.median,
                     p95=one.p95,
                     aim="no-op + 1.5 ms" if is_aim else "",
                     holds=over <= 1.5 if is_aim else None,
@@ -52,8 +45,24 @@ async def warm_calls(run: Run) -> list[Row]:
     return rows
 
 
+async def _actions(
+    run: Run, era: Era, stack: AsyncExitStack
+) -> list[Callable[[], Awaitable[object]]]:
+    """Return the no-op of the bare server, and what NAMES says of ours."""
+    bare = await stack.enter_async_context(connected(BARE, era, run.log))
+    ours = await stack.enter_async_context(connected(OURS, era, run.log))
+    session_id = record_of(await call(ours, "execute_python", code="1+1"))["session_id"]
+    python = partial(call, ours, "execute_python", session_id=session_id)
+    return [
+        partial(call, bare, "noop", code="1+1"),
+        partial(python, code="1+1"),
+        partial(python, code="x = 1"),
+        partial(call, ours, "execute_bash", session_id=session_id, command="true"),
+    ]
+
+
 async def _in_turn(
-    run: Run, actions: list[Callable[[], Awaitable[None]]], *, warm_up: int
+    run: Run, actions: list[Callable[[], Awaitable[object]]], *, warm_up: int
 ) -> list[Times]:
     """Time the actions in short blocks by turns; return the quieter half of each one's blocks.
 

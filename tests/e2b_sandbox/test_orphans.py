@@ -123,7 +123,7 @@ def dead() -> Owner:
 
 async def swept(double: Double) -> set[str]:
     sandbox = on(double)
-    await orphans.sweep(await sandbox._sdk(), sandbox.endpoint, sandbox._owner, {})
+    await orphans.sweep(await sandbox.client.get(), sandbox.endpoint, sandbox._owner, {})
     return machines(double)
 
 

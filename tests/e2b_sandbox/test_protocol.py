@@ -101,7 +101,7 @@ async def test_a_resumption_in_conflict_is_tried_again(double: Double, times: in
 
 async def test_the_double_refuses_as_envd_does(double: Double) -> None:
     sandbox = on(double)
-    client = await sandbox._sdk()
+    client = await sandbox.client.get()
     machine = await client.create(template="base", timeout=60)
     commands = machine.commands
     with pytest.raises(InvalidArgumentException, match="does not exist"):
