@@ -1,5 +1,6 @@
 """What the machine is, how busy it is, and what processes on it use."""
 
+import contextlib
 import os
 import platform
 import time
@@ -118,9 +119,9 @@ def first_of_places(server: int) -> set[int]:
     """
     held = set()
     for entry in Path(f"/proc/{server}/fdinfo").iterdir():
-        for line in entry.read_text().splitlines():
-            if line.startswith("Pid:"):
-                held.add(int(line.split()[1]))
+        with contextlib.suppress(FileNotFoundError):  # it was just closed
+            told = entry.read_text().splitlines()
+            held.update(int(line.split()[1]) for line in told if line.startswith("Pid:"))
     first = {pid for pid in held if _numbers(pid)[1:] and _numbers(pid)[-1] == "1"}
     return {pid for pid in first if not first & set(below(pid))}
 
