@@ -117,7 +117,7 @@ def first_of_places(server: int) -> set[int]:
     They are no children of the server, but it holds a descriptor of each (and of the zygote, which
     is the parent of places and is left out), and each is number 1 in a namespace.
     """
-    held = set()
+    held: set[int] = set()
     for entry in Path(f"/proc/{server}/fdinfo").iterdir():
         with contextlib.suppress(FileNotFoundError):  # it was just closed
             told = entry.read_text().splitlines()
