@@ -63,6 +63,7 @@ class BellglassServer(MCPServer[Workbench]):
     def __init__(self, name: str, *, tools: Sequence[Tool], **options: Any) -> None:
         super().__init__(name, tools=list(tools), middleware=[guard], **options)
         self._arguments = {tool.name: frozenset(tool.parameters["properties"]) for tool in tools}
+        self._required = {tool.name: tool.parameters.get("required", ()) for tool in tools}
         self._signature = {"name": name, "version": options.get("version", "")}
         self.bench: Workbench | None = None
         """As long as the server serves."""
@@ -168,7 +169,12 @@ class BellglassServer(MCPServer[Workbench]):
     ) -> Result:
         known = self._arguments.get(name)
         if known is not None:
-            arguments = repaired(arguments)
+            # Some clients send null for whatever their model left out.
+            arguments = {
+                key: value
+                for key, value in repaired(arguments).items()
+                if value is not None or key in self._required[name]
+            }
             if complaint := misspelt_argument(arguments, known):
                 raise ToolError(complaint)
         try:

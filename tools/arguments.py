@@ -28,27 +28,26 @@ def _no_boolean(value: object) -> object:
     return value
 
 
+# Bounds are of the number, and not of null, which clients send for what their model left out.
 Timeout = Annotated[
-    float | None,
-    BeforeValidator(_no_boolean),
-    Field(
-        gt=0,
-        le=MAX_TIMEOUT_SECONDS,
-        allow_inf_nan=False,
-        description="Seconds; {timeout} if left out.",
-    ),
+    Annotated[
+        float,
+        BeforeValidator(_no_boolean),
+        Field(gt=0, le=MAX_TIMEOUT_SECONDS, allow_inf_nan=False),
+    ]
+    | None,
+    Field(description="Seconds; {timeout} if left out."),
 ]
 
 
 RunTimeout = Annotated[
-    float | None,
-    BeforeValidator(_no_boolean),
-    Field(
-        gt=0,
-        le=MAX_BACKGROUND_SECONDS,
-        allow_inf_nan=False,
-        description="Seconds, at most 300; {timeout} if left out.",
-    ),
+    Annotated[
+        float,
+        BeforeValidator(_no_boolean),
+        Field(gt=0, le=MAX_BACKGROUND_SECONDS, allow_inf_nan=False),
+    ]
+    | None,
+    Field(description="Seconds, at most 300; {timeout} if left out."),
 ]
 
 Background = Annotated[bool, Field(description="Return at once, see background_run.")]

@@ -26,6 +26,12 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"code": "1", "sessionid": "x"}, "did you mean 'session_id'?"),
 ]
 
+GIVEN: dict[str, dict[str, Any]] = {
+    "execute_python": {"code": "6 * 7"},
+    "validate_code": {"code": "6 * 7"},
+    "run_tests": {"code": "x = 1", "cases": [{"call": "x", "expected": 1}]},
+}
+
 
 async def test_wrong_argument_is_explained(client: Client, subtests: pytest.Subtests) -> None:
     for arguments, explanation in WRONG:
@@ -38,6 +44,17 @@ async def test_wrong_argument_is_explained(client: Client, subtests: pytest.Subt
 
     alive = await client.call_tool("execute_python", {"code": "40 + 2"})
     assert text_of(alive).startswith("42\n")
+
+
+async def test_null_is_as_good_as_left_out(client: Client) -> None:
+    listed = (await client.list_tools()).tools
+    for tool in listed:
+        if tool.name in ("execute_python", "validate_code", "run_tests"):
+            nothing = dict.fromkeys(tool.input_schema["properties"])
+
+            result = await client.call_tool(tool.name, {**nothing, **GIVEN[tool.name]})
+
+            assert not result.is_error, text_of(result)
 
 
 async def test_unknown_tool_is_told_which_there_are(client: Client) -> None:
