@@ -29,24 +29,15 @@ def _no_boolean(value: object) -> object:
 
 
 # Bounds are of the number, and not of null, which clients send for what their model left out.
+_Seconds = Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, allow_inf_nan=False)]
+
 Timeout = Annotated[
-    Annotated[
-        float,
-        BeforeValidator(_no_boolean),
-        Field(gt=0, le=MAX_TIMEOUT_SECONDS, allow_inf_nan=False),
-    ]
-    | None,
+    Annotated[_Seconds, Field(le=MAX_TIMEOUT_SECONDS)] | None,
     Field(description="Seconds; {timeout} if left out."),
 ]
 
-
 RunTimeout = Annotated[
-    Annotated[
-        float,
-        BeforeValidator(_no_boolean),
-        Field(gt=0, le=MAX_BACKGROUND_SECONDS, allow_inf_nan=False),
-    ]
-    | None,
+    Annotated[_Seconds, Field(le=MAX_BACKGROUND_SECONDS)] | None,
     Field(description="Seconds, at most 300; {timeout} if left out."),
 ]
 

@@ -67,10 +67,10 @@ async def test_a_session_with_a_background_run_stays_awake_until_that_has_ended(
         session.used_at -= 60  # longer idle than any session may be
         assert sessions.seconds_left(session) > 10
         refused = await session.rest()
+        paused_before = double.engine.faults.count(pauses)
         await session.run("bash", {"command": "touch go"}, timeout=20)
         with anyio.fail_after(20):
             await session.runs.get("r1").outcome(end=True)
-        paused_before = double.engine.faults.count(pauses)
 
         await until(lambda: session.resting)
         read = await session.look("r1")
