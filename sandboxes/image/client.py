@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -31,13 +32,27 @@ def connect(host: str | None = None, *, connections: int = 10) -> DockerClient:
         raise SandboxUnavailable(
             "docker", "its Python package is not installed: `pip install docker`."
         ) from exc
+    environ = surroundings(host)
     try:
-        environ = surroundings(host)
+        _knock(environ.get("DOCKER_HOST") or f"unix://{_SOCKET}")
         return docker.from_env(
             timeout=ANSWER_SECONDS, max_pool_size=connections, environment=environ
         )
     except (docker.errors.DockerException, OSError, ValueError) as exc:
         raise SandboxUnavailable("docker", why_unreached(exc, environ)) from exc
+
+
+def _knock(host: str) -> None:
+    """Connect to a local engine and hang up: the SDK leaves a socket open that is refused.
+
+    Raises:
+        OSError: Nobody listens there.
+    """
+    scheme, _, path = host.partition("://")
+    if scheme == "unix" and sys.platform != "win32":
+        with socket.socket(socket.AF_UNIX) as end:
+            end.settimeout(ANSWER_SECONDS)
+            end.connect("/" + path.lstrip("/"))
 
 
 def surroundings(host: str | None) -> dict[str, str]:
