@@ -76,7 +76,7 @@ WAYS: dict[str, tuple[dict[str, Any], int, int, str]] = {
     "doctests in the code": ({"code": DOCTEST}, 0, 1, "1.5"),
     "selected by name": ({"code": ADD, "tests": TWO, "select": "test_b"}, 1, 0, "test passed"),
     "until the first failure": ({"code": ADD, "tests": TWO, "stop": True}, 0, 1, "test_a"),
-    "a time limit for each": ({"code": ADD, "tests": SLOW, "test_timeout": 1}, 1, 1, "test_a"),
+    "a time limit for each": ({"code": ADD, "tests": SLOW, "test_timeout": 2}, 1, 1, "test_a"),
 }
 
 

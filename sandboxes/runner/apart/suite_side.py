@@ -40,7 +40,8 @@ class SuiteSide(Peer):
     """Starts the process of the code when it is first needed, and again after it is gone."""
 
     __test__ = False
-    cannot = NotHandedOver
+    cannot: type[BaseException] = NotHandedOver
+    code_gone: type[BaseException] = CodeGone
 
     def __init__(self, settings: dict[str, Any], imports: set[str], raised: set[str]) -> None:
         """`imports` are the modules that the tests name, `raised` the exceptions they raise."""
@@ -89,7 +90,7 @@ class SuiteSide(Peer):
                 self.channel.drain()
             self.stop()
         self.gone = self.gone or reason or "the process of the code had ended"
-        raise CodeGone(self.gone)
+        raise self.code_gone(self.gone)
 
     def new_test(self) -> None:
         """Forget what belongs to the test that has ended."""
@@ -130,11 +131,11 @@ class SuiteSide(Peer):
     def _revive(self, value: Any, home: Home) -> None:
         """Find in the present process what a name of a module stood for in the last one."""
         if home.path is None:
-            raise CodeGone("this object went with the process of the code that it was in")
+            raise self.code_gone("this object went with the process of the code that it was in")
         again = self.request("get", self.modules.get(home.path[0]), home.path[1])
         found = home_of(again)
         if found is None:
-            raise CodeGone(f"{home.path[1]} is something else in the new process of the code")
+            raise self.code_gone(f"{home.path[1]} is something else in the new process of the code")
         home.handle, home.generation = found.handle, found.generation
         home.count, found.count = found.count, 0  # the new stand-in ends here
         if again is not value:

@@ -8,10 +8,10 @@ import os
 from typing import Any
 
 from bellglass.sandboxes.runner.apart.remote import home_of
-from bellglass.sandboxes.runner.apart.suite_side import SuiteSide
+from bellglass.sandboxes.runner.apart.suite_side import CodeGone, NotHandedOver, SuiteSide
 from bellglass.sandboxes.runner.testing.collecting import clear_environment, hide_our_own, options
 from bellglass.sandboxes.runner.testing.failures import Explain
-from bellglass.sandboxes.runner.testing.limit import Limit
+from bellglass.sandboxes.runner.testing.limit import Limit, TimeLimit
 from bellglass.sandboxes.runner.testing.pytest_events import Events
 from bellglass.sandboxes.runner.testing.record import Record
 from bellglass.sandboxes.runner.testing.sharing import Plan
@@ -63,17 +63,25 @@ class ApartEvents(Events):
         self._side.new_test()
         self._trace = None
 
-    def _phase(self, item: Any) -> Any:
-        with self._limit:
-            try:
-                result = yield
-            except BaseException as exc:
-                self._note(exc)
-                raise
-            finally:
-                if self._limit.exceeded:
-                    self._side.stop()
-        return result
+    def _phase(self) -> Any:
+        try:
+            with self._limit:
+                return (yield)
+        except BaseException as exc:
+            self._note(exc)
+            raise
+        finally:
+            self._limit.disarm()
+            if self._limit.exceeded:
+                self._side.stop()
+
+    def _teardown(self) -> Any:
+        self._limit.begin_again()
+        self._side.cannot = _outcome_of(NotHandedOver)
+        try:
+            return (yield from self._phase())
+        finally:
+            self._side.cannot = NotHandedOver
 
     def _note(self, exc: BaseException) -> None:
         trace = getattr(exc, "_bellglass_trace", None)
@@ -110,14 +118,25 @@ class ApartEvents(Events):
 
 
 def _wrapped(name: str) -> Any:
-    """Return one of pytest's hooks around a phase of a test, as `_phase`."""
+    """Return one of pytest's hooks around a phase of a test."""
     import pytest
 
     def hook(self: ApartEvents, item: Any) -> Any:
-        return (yield from self._phase(item))
+        teardown = name == "pytest_runtest_teardown"
+        return (yield from self._teardown() if teardown else self._phase())
 
     hook.__name__ = name
     return pytest.hookimpl(wrapper=True)(hook)
+
+
+def _outcome_of(kind: type[BaseException]) -> type[BaseException]:
+    """Return `kind` as what pytest knows for the outcome of a test.
+
+    On any other BaseException it leaves a tear-down where it is, and the next test meets the rest.
+    """
+    import pytest
+
+    return type(kind.__name__, (kind, pytest.fail.Exception), {"__module__": "builtins"})
 
 
 def run(
@@ -146,7 +165,8 @@ def run(
     for phase in ("setup", "call", "teardown"):
         name = f"pytest_runtest_{phase}"
         setattr(ApartEvents, name, _wrapped(name))
-    limit = Limit(settings.get("test_timeout"))
+    limit = Limit(settings.get("test_timeout"), _outcome_of(TimeLimit))
+    side.code_gone = _outcome_of(CodeGone)
     events = ApartEvents(Explain(directory), record, side, plan, limit)
     side.modules.install()
     status = pytest.main(

@@ -15,31 +15,44 @@ class TimeLimit(BaseException):
 
 
 class Limit:
-    """`seconds` for each test, in parts: armed while foreign code may run, and only then."""
+    """`seconds` for each test, in parts: armed while foreign code may run, and only then.
 
-    def __init__(self, seconds: float | None) -> None:
+    `error` is what is raised: a `TimeLimit`.
+    """
+
+    def __init__(self, seconds: float | None, error: type[BaseException] = TimeLimit) -> None:
         self.seconds = seconds
         self.exceeded = False
+        self._error = error
         self._until = 0.0
         signal.signal(signal.SIGALRM, self._ring)
 
     def begin(self) -> None:
         self.exceeded = False
+        self.begin_again()
+
+    def begin_again(self) -> None:
+        """Give what clears up after a test the time of a test, even if the test took all of it."""
         self._until = time.monotonic() + (self.seconds or 0.0)
 
     def __enter__(self) -> None:
         if self.seconds is not None:
-            # Again and again: the first may come where it is not heard.
             left = max(0.001, self._until - time.monotonic())
-            signal.setitimer(signal.ITIMER_REAL, left, 0.5)
+            signal.setitimer(signal.ITIMER_REAL, left)
 
     def __exit__(self, *_: Any) -> None:
+        self.disarm()
+
+    def disarm(self) -> None:
+        """Ring no more. Call it again after the block: it may have rung as that was left."""
         signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _ring(self, number: int, frame: FrameType | None) -> None:
         if self.seconds is not None and time.monotonic() >= self._until:
             self.exceeded = True
-            raise TimeLimit(self.told)
+            # Again and again: the first may come where it is not heard.
+            signal.setitimer(signal.ITIMER_REAL, 0.5)
+            raise self._error(self.told)
 
     @property
     def told(self) -> str:
