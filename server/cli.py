@@ -112,7 +112,7 @@ def _serve(settings: Settings) -> NoReturn:
 
         run = partial(anyio.run, serve_stdio, server, stop)
     else:
-        from bellglass.server.http import serve_http
+        from bellglass.server.http.serving import serve_http
 
         run = partial(anyio.run, serve_http, server, settings, stop)
     gc.freeze()

@@ -2,25 +2,14 @@
 
 import difflib
 import os
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from bellglass.sandboxes.base import MIB, Limits
 from bellglass.sandboxes.image import IMAGE
-from bellglass.sandboxes.runner.checking.risk_rules import KINDS
+from bellglass.server.setting_types import Hosts, LogLevel, Names, RiskKinds, WebAddress
 
 PREFIX = "BELLGLASS_"
 
@@ -30,51 +19,6 @@ NOT_FLAGS = frozenset({"http_token", "e2b_headers", "package_index"})
 
 class SettingsError(Exception):
     """A setting cannot be used; the text is one line for the operator."""
-
-
-def _split(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(item.strip() for item in value.split(",") if item.strip())
-    return value
-
-
-def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _known_kinds(given: tuple[str, ...]) -> tuple[str, ...]:
-    kinds = tuple(kind.lower() for kind in given)
-    if unknown := [kind for kind in kinds if kind not in KINDS]:
-        near = difflib.get_close_matches(unknown[0], KINDS, n=1)
-        hint = f"is {near[0]!r} meant?" if near else f"there are: {', '.join(KINDS)}"
-        raise PydanticCustomError("kind", "name kinds of risk: {hint}", {"hint": hint})
-    return kinds
-
-
-def _readable_hosts(given: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-    if given and info.data.get("network") == "none":
-        raise PydanticCustomError("hosts", "go with a BELLGLASS_NETWORK other than `none`")
-    for text in given:
-        # Only now: few set this, and everybody waits for an import.
-        from bellglass.sandboxes.network.rules import Entry
-
-        try:
-            Entry.parsed(text)
-        except ValueError as exc:
-            hint = f"be names like example.org, *.example.org or db.example:5432: {exc}"
-            raise PydanticCustomError("hosts", "{hint}", {"hint": hint}) from exc
-    return given
-
-
-def _web_address(given: str | None) -> str | None:
-    if given is not None and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", given):
-        raise PydanticCustomError("url", "be a URL with http:// or https://")
-    return given
-
-
-Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
-Hosts = Annotated[Names, AfterValidator(_readable_hosts)]
-RiskKinds = Annotated[Names, AfterValidator(_known_kinds)]
 
 
 class Settings(BaseModel):
@@ -179,7 +123,7 @@ class Settings(BaseModel):
         description="Hosts, comma-separated: `example.org`, `*.example.org`, an address, or one of "
         "them with `:PORT`. Without a port: 80 and 443.",
     )
-    package_index: Annotated[str | None, AfterValidator(_web_address)] = Field(
+    package_index: WebAddress | None = Field(
         None,
         description="URL of the index that packages come from. Default: PyPI; with `allow-list`, "
         "none.",
@@ -258,9 +202,7 @@ class Settings(BaseModel):
     e2b_per_second: float = Field(
         5, gt=0, allow_inf_nan=False, description="Sandboxes made in a second."
     )
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = (
-        Field("info", description="How much to log on stderr.")
-    )
+    log_level: LogLevel = Field("info", description="How much to log on stderr.")
 
     @classmethod
     def from_environ(

@@ -15,8 +15,8 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bellglass.server.edge import BellglassServer
-from bellglass.server.http_files import FileRoutes
-from bellglass.server.http_guard import Authority, Guard
+from bellglass.server.http.files import FileRoutes
+from bellglass.server.http.guard import Authority, Guard
 from bellglass.server.settings import Settings, SettingsError
 from bellglass.server.stopping import Stop
 from bellglass.server.tokens import token_of

@@ -1,0 +1,130 @@
+"""Taking a file into a session: whole, or in ranges that may come again."""
+
+import contextlib
+import hashlib
+import re
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
+from starlette.types import Send
+
+from bellglass.sandboxes.errors import SandboxError
+from bellglass.sandboxes.files import PART_BYTES, FileRefused, Written, write_part
+from bellglass.sandboxes.session import Session
+from bellglass.server.http.guard import FILES
+from bellglass.server.http.replies import WrongRequest
+from bellglass.tools.workbench import Workbench
+
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,15})-(\d{1,15})|\*)/(\d{1,15})")
+
+
+class _Wanted(NamedTuple):
+    """What a PUT brings: all of a file, or a range of it."""
+
+    first: int
+    total: int | None
+    """Of the whole file, where that is known."""
+    resumable: bool
+    """What has come is kept when the client leaves."""
+    asks: bool = False
+    """It brings nothing, and asks how much is there."""
+
+
+async def upload(
+    request: Request, bench: Workbench, session: Session, path: str, send: Send
+) -> None:
+    """Write the body of `request` to the file `path`, and say how much is there by then.
+
+    Raises:
+        WrongRequest, FileRefused, SandboxError: It cannot be taken; nothing of it is left, unless
+            it can be resumed.
+    """
+    wanted = _wanted(request)
+    if wanted.asks:
+        about: dict[str, Any] = {"session_id": session.id, "size": await _uploaded(session, path)}
+        response = JSONResponse(about, status_code=202)
+    else:
+        size, digest = await _taken(request, session, path, wanted)
+        if wanted.total is not None and size < wanted.total:
+            response = JSONResponse({"session_id": session.id, "size": size}, status_code=202)
+        else:
+            written = await _finish(session, path, size, wanted, digest, request)
+            await bench.updates.changed(session, [path])
+            about = {"session_id": session.id, "path": path}
+            about |= {"size": written.size, "sha256": written.sha256}
+            response = JSONResponse(about, status_code=201)
+    response.headers["location"] = f"{FILES}{session.id}/{quote(path)}"
+    await response(request.scope, request.receive, send)
+
+
+def _wanted(request: Request) -> _Wanted:
+    given = request.headers.get("content-range")
+    length = request.headers.get("content-length", "")
+    if given is None:
+        return _Wanted(0, int(length) if length.isdecimal() else None, False)
+    match = _CONTENT_RANGE.fullmatch(given)
+    if match is None:
+        raise WrongRequest("Say which part it is, such as: Content-Range: bytes 0-999/5000.")
+    total = int(match[3])
+    if match[1] is None:
+        return _Wanted(0, total, True, asks=True)
+    return _Wanted(int(match[1]), total, True)
+
+
+async def _uploaded(session: Session, path: str) -> int:
+    """Return how much of an upload is there."""
+    try:
+        return (await write_part(session, path, b"", 1 << 50, upload=True)).size
+    except FileRefused as exc:
+        if exc.kind in ("offset", "missing"):
+            return exc.size
+        raise
+
+
+async def _taken(
+    request: Request, session: Session, path: str, wanted: _Wanted
+) -> tuple[int, str | None]:
+    """Write the body in parts; return the size by then, and the checksum if it is all of it."""
+    size, waiting = wanted.first, bytearray()
+    digest = hashlib.sha256()
+    try:
+        if size == 0:
+            await write_part(session, path, b"", upload=True)
+        async for piece in request.stream():
+            digest.update(piece)
+            waiting += piece
+            if len(waiting) >= PART_BYTES - (1 << 18):
+                size = await _put(session, path, waiting, size)
+        size = await _put(session, path, waiting, size)
+    except (ClientDisconnect, FileRefused) as exc:
+        if not wanted.resumable:
+            await _abandon(session, path)
+        elif isinstance(exc, ClientDisconnect):
+            await _put(session, path, waiting, size)
+        raise
+    return size, digest.hexdigest() if wanted.first == 0 else None
+
+
+async def _put(session: Session, path: str, waiting: bytearray, size: int) -> int:
+    for at in range(0, len(waiting), PART_BYTES):
+        part = bytes(waiting[at : at + PART_BYTES])
+        size = (await write_part(session, path, part, size, upload=True, more=True)).size
+    waiting.clear()
+    return size
+
+
+async def _finish(
+    session: Session, path: str, size: int, wanted: _Wanted, digest: str | None, request: Request
+) -> Written:
+    if wanted.total is not None and size > wanted.total:
+        await _abandon(session, path)
+        raise WrongRequest(f"More came than the {wanted.total:,} bytes that were announced.")
+    expected = request.query_params.get("sha256", digest)
+    return await write_part(session, path, b"", size, upload=True, finish=True, sha256=expected)
+
+
+async def _abandon(session: Session, path: str) -> None:
+    with contextlib.suppress(SandboxError):  # with the session, what came is gone too
+        await write_part(session, path, b"", upload=True, abandon=True)

@@ -1,0 +1,57 @@
+"""Types of settings that a plain type does not describe: how their text is read and checked."""
+
+import difflib
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+from bellglass.sandboxes.runner.checking.risk_rules import KINDS
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(item.strip() for item in value.split(",") if item.strip())
+    return value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _known_kinds(given: tuple[str, ...]) -> tuple[str, ...]:
+    kinds = tuple(kind.lower() for kind in given)
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        near = difflib.get_close_matches(unknown[0], KINDS, n=1)
+        hint = f"is {near[0]!r} meant?" if near else f"there are: {', '.join(KINDS)}"
+        raise PydanticCustomError("kind", "name kinds of risk: {hint}", {"hint": hint})
+    return kinds
+
+
+def _readable_hosts(given: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+    if given and info.data.get("network") == "none":
+        raise PydanticCustomError("hosts", "go with a BELLGLASS_NETWORK other than `none`")
+    for text in given:
+        # Only now: few set this, and everybody waits for an import.
+        from bellglass.sandboxes.network.rules import Entry
+
+        try:
+            Entry.parsed(text)
+        except ValueError as exc:
+            hint = f"be names like example.org, *.example.org or db.example:5432: {exc}"
+            raise PydanticCustomError("hosts", "{hint}", {"hint": hint}) from exc
+    return given
+
+
+def _web_address(given: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", given):
+        raise PydanticCustomError("url", "be a URL with http:// or https://")
+    return given
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+Hosts = Annotated[Names, AfterValidator(_readable_hosts)]
+RiskKinds = Annotated[Names, AfterValidator(_known_kinds)]
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
