@@ -28,6 +28,7 @@ from bellglass.sandboxes.e2b.making import made
 from bellglass.sandboxes.e2b.owner import Owner
 from bellglass.sandboxes.e2b.seconds import Seconds
 from bellglass.sandboxes.e2b.stream import CommandStream
+from bellglass.sandboxes.e2b.taking_over import take_over
 from bellglass.sandboxes.errors import SandboxUnavailable
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ class E2BSandbox(Sandbox):
             self._streams[session_id] = stream
             try:
                 if pid is not None:
-                    await stream.take_over()
+                    await take_over(stream)
                 if self.network is None:
                     await self._claims.placed(session_id, machine.id, stream.pid)
                 yield stream

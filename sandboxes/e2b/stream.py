@@ -5,19 +5,18 @@ It outlives cuts of the connection and sleep of the machine: see `inside/relay.p
 
 from __future__ import annotations
 
-import json
 import logging
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 from anyio.abc import ByteStream
 
-from bellglass.sandboxes.e2b.errors import AGAIN, E2BError, kind_of
+from bellglass.sandboxes.e2b.connection import Connection
+from bellglass.sandboxes.e2b.errors import AGAIN, E2BError
 from bellglass.sandboxes.e2b.lines import Lines, Malformed
 from bellglass.sandboxes.execution import clean
-from bellglass.sandboxes.protocol import encode, new_nonce
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.e2b.lease import Lease
@@ -28,16 +27,7 @@ logger = logging.getLogger("bellglass")
 RECONNECT_SECONDS = 30.0
 """For a cut connection to be there again, before the place is given up."""
 
-DISCONNECT_SECONDS = 1.0
 ENDING_SECONDS = 2.0
-
-TAKE_OVER_SECONDS = 30.0
-"""For the runner to stop the call that goes on and to greet us."""
-
-TAKE_OVER_READS = 2048
-"""Of some ten kilobytes each, of what was meant for the server before us."""
-
-_ERROR_CHARACTERS = 300
 
 
 class CommandStream(ByteStream):
@@ -47,20 +37,16 @@ class CommandStream(ByteStream):
         self._machine = machine
         self._lease = lease
         self._lines = Lines()
-        self._handle: Any = None
-        self.pid = 0
-        """Of our program in the machine."""
+        self._connection = Connection(machine, self._feed)
         # Bounded by the relay, which sends no more before what it sent has been read.
         self._arriving, self._arrived = anyio.create_memory_object_stream[bytes](math.inf)
         self._consumed = 0
         self._rest = b""
-        self._errors = ""
-        """The end of what the command wrote to stderr."""
         self._turn = anyio.Lock()
         """Of who writes to the command, or has the machine sleep or wake."""
         self._asleep = False
         self._woken = anyio.Event()
-        self._joined = anyio.Event()
+        self.joined = anyio.Event()
         """We know where another server stopped."""
         self._reason: str | None = None
         """Why the stream is broken; empty if the runner has just ended."""
@@ -71,59 +57,32 @@ class CommandStream(ByteStream):
         Raises:
             E2BError: It does not start.
         """
-        self._handle = await self._machine.start(command, self._feed, self._note_error)
-        self.pid = self._handle.pid
+        await self._connection.start(command)
         try:
             await self._machine.send(self.pid, first, repeat=False)
         except E2BError:
             # It may have ended before it read anything, and then knows better why.
             with anyio.move_on_after(ENDING_SECONDS):
                 await self._heard_out()
-            await self._disconnect()
+            await self._connection.close()
             if self._reason:
                 raise E2BError("request", "start the runner", self._reason) from None
             raise
 
+    @property
+    def pid(self) -> int:
+        """Return that of our program in the machine."""
+        return self._connection.pid
+
     async def join(self, pid: int) -> None:
-        """Connect to our program, which another server has started; see `take_over`.
+        """Connect to our program, which another server has started; see `taking_over`.
 
         Raises:
             E2BError: It is not there.
         """
-        self.pid = pid
         takeover = self._lines.takeover()
-        self._handle = await self._machine.reconnect(pid, self._feed, self._note_error)
+        await self._connection.attach(pid)
         await self._machine.send(pid, takeover)
-
-    async def take_over(self) -> None:
-        """Bring the stream into step; what is received next is a greeting.
-
-        `listen` must be running. What the runner has to say to the server before us is dropped, up
-        to a bound. The greeting is known by a number that was just made up, and that no code in
-        the place gets to know.
-
-        Raises:
-            E2BError: There is no greeting.
-        """
-        nonce = new_nonce()
-        beginning = json.dumps({"type": "ready", "nonce": nonce}, separators=(",", ":"))[:-1]
-        mark = beginning.encode()
-        try:
-            with anyio.fail_after(TAKE_OVER_SECONDS):
-                await self._joined.wait()
-                await self.send(encode({"op": "greet", "nonce": nonce}))
-                heard = b""
-                for _ in range(TAKE_OVER_READS):
-                    heard += await self.receive()
-                    at = heard.find(mark)
-                    if at >= 4:
-                        self._rest = heard[at - 4 :] + self._rest  # from the length of the frame on
-                        return
-                    heard = heard[-len(mark) - 4 :]
-        except (TimeoutError, EndOfStream, BrokenResourceError) as exc:
-            reason = str(exc) or "it does not answer"
-            raise E2BError("gone", "take over the runner", reason) from None
-        raise E2BError("gone", "take over the runner", "it does not stop talking")
 
     # --- what arrives
 
@@ -141,27 +100,15 @@ class CommandStream(ByteStream):
         finally:
             if self._reason is None:
                 self._reason = ""
-            self._joined.set()
+            self.joined.set()
             self._arriving.close()
-            if self._handle is not None:
-                await self._disconnect()
+            await self._connection.close()
 
     async def _heard_out(self) -> None:
         """Wait until the command has ended, or the connection."""
-        try:
-            await self._handle.wait()
-            self._reason = self._refusal()
-        except anyio.get_cancelled_exc_class():
-            # Ours, or that of the handle, by `_disconnect`.
-            await anyio.lowlevel.checkpoint_if_cancelled()
-        except Exception as exc:
-            # Below the SDK our cancellation becomes an error.
-            await anyio.lowlevel.checkpoint_if_cancelled()
-            exit_code = getattr(exc, "exit_code", None)
-            if isinstance(exit_code, int):
-                self._reason = self._refusal(exit_code)
-            else:
-                logger.info("E2B: a connection was cut (%s)", kind_of(exc))
+        exit_code = await self._connection.ended()
+        if exit_code is not None:
+            self._reason = self._refusal(exit_code)
 
     async def _mend(self) -> None:
         """Connect again, as long as the machine may live."""
@@ -188,14 +135,8 @@ class CommandStream(ByteStream):
         await self._attach()
 
     async def _attach(self) -> None:
-        # Two connections would mix their halves of a line.
-        await self._disconnect()
-        self._handle = await self._machine.reconnect(self.pid, self._feed, self._note_error)
+        await self._connection.attach(self.pid)
         await self._machine.send(self.pid, self._lines.resumption())
-
-    async def _disconnect(self) -> None:
-        with anyio.move_on_after(DISCONNECT_SECONDS, shield=True):
-            await self._handle.disconnect()
 
     async def _feed(self, text: str) -> None:
         """Take output of the command."""
@@ -205,7 +146,7 @@ class CommandStream(ByteStream):
             self.give_up("The sandbox sent what is not from our program.")
             return
         if self._lines.joining is None:
-            self._joined.set()
+            self.joined.set()
         if data and self._reason is None:
             self._arriving.send_nowait(data)
 
@@ -214,16 +155,13 @@ class CommandStream(ByteStream):
         self._reason = reason
         self._arriving.close()
 
-    async def _note_error(self, text: str) -> None:
-        self._errors = (self._errors + text)[-_ERROR_CHARACTERS:]
-
     def _refusal(self, exit_code: int = 0) -> str:
         """Return why there is no runner, or nothing if there was one and it has ended."""
         if failure := self._lines.failure:
             step, error = str(failure.get("step"))[:100], str(failure.get("error"))[:300]
             return clean(f"The template's system does not let us confine code: {step}: {error}.")
         if self._lines.received == 0:
-            words = " ".join(clean(self._errors).split()) or f"exit code {exit_code}"
+            words = self._connection.last_words or f"exit code {exit_code}"
             return f"Our program did not start in the template ({words}): it needs a python3."
         return ""
 
@@ -239,6 +177,10 @@ class CommandStream(ByteStream):
             await self._acknowledge()
         data, self._rest = self._rest[:max_bytes], self._rest[max_bytes:]
         return data
+
+    def unread(self, data: bytes) -> None:
+        """Put back what has been received: it is what comes next."""
+        self._rest = data + self._rest
 
     async def _acknowledge(self) -> None:
         line = self._lines.acknowledgement(self._consumed)
