@@ -21,6 +21,10 @@ CREATE_SECONDS = 45.0
 REQUEST_SECONDS = 15.0
 """Any other request to the control plane, and to open a stream."""
 
+PROGRAM_SECONDS = 45.0
+"""To send our program: it is three times what a pipe holds, so a Python has to have started and to
+read it. Half a second is usual; with many that start at once, or from a cold disk, it is tens."""
+
 KILL_SECONDS = 10.0
 SEND_SECONDS = 10.0
 PAUSE_SECONDS = 60.0
@@ -157,13 +161,21 @@ class Machine:
             repeat=True,
         )
 
-    async def send(self, pid: int, data: bytes, *, repeat: bool = True) -> None:
-        """Write to the stdin of the command; `repeat`: a second copy of `data` does no harm."""
+    async def send(self, pid: int, data: bytes) -> None:
+        """Write to the stdin of the command. A second copy of `data` must do no harm."""
+        await self._send(pid, data, SEND_SECONDS, repeat=True)
+
+    async def send_program(self, pid: int, data: bytes) -> None:
+        """Write what the command reads first, once, and wait until it has read most of it."""
+        await self._send(pid, data, PROGRAM_SECONDS, repeat=False)
+
+    async def _send(self, pid: int, data: bytes, seconds: float, *, repeat: bool) -> None:
+        commands = self._sandbox.commands
         await self._bounded(
             "reach the runner",
-            lambda: self._sandbox.commands.send_stdin(pid, data, request_timeout=SEND_SECONDS),
+            lambda: commands.send_stdin(pid, data, request_timeout=seconds),
             repeat,
-            seconds=SEND_SECONDS,
+            seconds=seconds,
         )
 
     async def renew(self, seconds: int) -> None:

@@ -52,14 +52,14 @@ class CommandStream(ByteStream):
         """Why the stream is broken; empty if the runner has just ended."""
 
     async def open(self, command: str, first: bytes) -> None:
-        """Start `command`, and write `first` to its stdin.
+        """Start `command`, and write `first`, our program, to its stdin.
 
         Raises:
             E2BError: It does not start.
         """
         await self._connection.start(command)
         try:
-            await self._machine.send(self.pid, first, repeat=False)
+            await self._machine.send_program(self.pid, first)
         except E2BError:
             # It may have ended before it read anything, and then knows better why.
             with anyio.move_on_after(ENDING_SECONDS):
