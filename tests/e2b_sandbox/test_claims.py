@@ -126,6 +126,7 @@ async def ask(url: str, code: str, **named: str) -> CallToolResult:
         return await client.call_tool("execute_python", {"code": code, **named})
 
 
+@pytest.mark.timeout(300)  # two servers, one after the other
 async def test_over_http_a_killed_server_is_followed_by_one_that_goes_on(
     double: Double, tmp_path: Path
 ) -> None:

@@ -97,7 +97,7 @@ async def test_a_refused_sandbox_says_what_to_do(
         Fault(CREATE, status=status, message=message, headers={"Retry-After": "0"}, times=9)
     )
     async with session_on(double) as session:
-        with pytest.raises(SandboxUnavailable, match=expected), anyio.fail_after(15):
+        with pytest.raises(SandboxUnavailable, match=expected), anyio.fail_after(60):
             await python(session, "1")
         double.engine.faults.waiting.clear()
         assert (await python(session, "6 * 7")).value == "42"
@@ -124,7 +124,7 @@ async def test_an_engine_that_nobody_runs_is_told_within_seconds() -> None:
     with pytest.raises(SandboxUnavailable, match="cannot be reached"), anyio.fail_after(60):
         async with sandbox.connect("a" * 32):
             pass
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         await sandbox.aclose()
 
 
@@ -208,7 +208,7 @@ async def test_a_call_that_hangs_is_given_up(
     double.engine.faults.add(Fault(CREATE, delay=30))
     async with session_on(double) as session:
         with (
-            anyio.fail_after(20),
+            anyio.fail_after(60),
             pytest.raises(SandboxUnavailable, match="did not answer in time"),
         ):
             await python(session, "1")
