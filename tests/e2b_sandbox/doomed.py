@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 from e2b_double import KEY
-from e2b_sandbox.support import LIMITS, python
+from e2b_sandbox.support import LIMITS, python, settled
 
 from bellglass.sandboxes.e2b import E2BSandbox
 from bellglass.sandboxes.protocol import encode
@@ -45,6 +45,7 @@ async def main(*arguments: str) -> None:
 async def come_to(what: str, sandbox: E2BSandbox, session: Session) -> None:
     match what:
         case "paused":
+            await settled(session)
             assert await session.rest()
         case "half a request":
             frame = {"op": "python", "id": 9, "nonce": "n", "timeout": 9, "code": "x = 0"}

@@ -54,7 +54,17 @@ async def python(session: Session, code: str, timeout: float = 20) -> Execution:
     return await session.run("python", {"code": code}, timeout=timeout)
 
 
-async def until(holds: Callable[[], bool], seconds: float = 15) -> None:
+async def settled(session: Session) -> None:
+    """Wait until the runner has its copy of the variables; a mere look has it make no other.
+
+    To be done before a machine sleeps. That stops the clock of a real one, but not of the double's
+    processes: one that slept while it made the copy would be taken for one that hangs.
+    """
+    look = await python(session, "None")
+    assert (look.status, look.state) == ("ok", "kept")
+
+
+async def until(holds: Callable[[], bool], seconds: float = 60) -> None:
     """Wait for what the double gets to know from elsewhere."""
     with anyio.fail_after(seconds):
         while not holds():  # noqa: ASYNC110 - it happens in another process

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
-from e2b_sandbox.support import on, until
+from e2b_sandbox.support import on, settled, until
 from network import test_attacks
 from network.conftest import host, opened
 from network.support import bash, network, publish, python, web, wheel
@@ -59,8 +59,9 @@ async def test_a_session_that_sleeps_has_hung_up(double: Double) -> None:
             )
             remote, _ = listener.accept()
             with remote:
+                await settled(session)
                 rested = await session.rest()
-                remote.settimeout(10)
+                remote.settimeout(60)
                 ended = remote.recv(1)
             await until(lambda: [m.state for m in double.engine.machines.values()] == ["paused"])
             after = await python(session, "one.recv(1)")

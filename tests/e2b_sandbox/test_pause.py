@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from e2b_double import Fault
-from e2b_sandbox.support import on, python, until
+from e2b_sandbox.support import on, python, settled, until
 
 from bellglass.sandboxes.sessions import Sessions
 
@@ -41,6 +41,7 @@ async def test_an_idle_session_sleeps_and_wakes_with_its_variables(double: Doubl
     async with sessions_on(double, pause=True) as sessions:
         session = await sessions.open()
         await python(session, "x = 41")
+        await settled(session)
         await until(lambda: session.resting)
         assert states(double) == ["paused"]
         assert sessions.seconds_left(session) > 10
@@ -69,7 +70,7 @@ async def test_a_session_with_a_background_run_stays_awake_until_that_has_ended(
         refused = await session.rest()
         paused_before = double.engine.faults.count(pauses)
         await session.run("bash", {"command": "touch go"}, timeout=20)
-        with anyio.fail_after(20):
+        with anyio.fail_after(60):
             await session.runs.get("r1").outcome(end=True)
 
         await until(lambda: session.resting)
@@ -138,6 +139,7 @@ async def test_closing_a_paused_session_ends_its_sandbox(double: Double) -> None
 
 
 async def test_a_paused_sandbox_is_not_renewed_and_not_paid_for(double: Double) -> None:
+    double.engine.grace = 600
     async with sessions_on(double, pause=True, lease_seconds=3) as sessions:
         session = await sessions.open()
         await python(session, "1")
@@ -155,6 +157,7 @@ async def test_a_sandbox_that_somebody_else_paused_is_woken(double: Double) -> N
         sessions.idle_seconds = 60
         session = await sessions.open()
         await python(session, "x = 41")
+        await settled(session)
         [machine] = double.engine.machines.values()
         double.call(machine.pause)
         await until(lambda: states(double) == ["running"])

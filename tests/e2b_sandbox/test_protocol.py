@@ -8,7 +8,8 @@ import anyio
 import pytest
 from e2b_code_interpreter import CommandExitException, InvalidArgumentException, NotFoundException
 from e2b_double import Fault
-from e2b_sandbox.support import on, python, session_on, until
+from e2b_sandbox.support import on, python, session_on, settled, until
+from meanwhile import while_running
 
 if TYPE_CHECKING:
     from e2b_double import Double
@@ -38,17 +39,22 @@ async def test_a_relay_that_ended_while_nobody_listened_is_told(
         [command] = machine.commands.values()
         double.call(command.cut)
         double.do(command.kill())
-        with anyio.fail_after(15):
+        with anyio.fail_after(60):
             after = await python(session, "'x' in globals()")
 
     assert "lost" in (after.status, after.state)
 
 
 async def test_a_sandbox_that_ran_for_as_long_as_the_plan_allows_is_told(double: Double) -> None:
-    double.engine.longest = 4.0
-    async with session_on(double, lease_seconds=3) as session:
+    async with session_on(double) as session:
         await python(session, "x = 1")
-        execution = await python(session, "import time\ntime.sleep(20)", timeout=30)
+        [machine] = double.engine.machines.values()
+
+        async def reach_the_limit() -> None:
+            machine.longest = machine.age
+            machine.ends = machine.started + machine.longest
+
+        execution = await while_running(session, reach_the_limit)
         fresh = await python(session, "6 * 7")
 
     assert execution.status == "lost"
@@ -57,6 +63,7 @@ async def test_a_sandbox_that_ran_for_as_long_as_the_plan_allows_is_told(double:
 
 
 async def test_a_renewal_while_the_sandbox_is_being_paused_is_made_again(double: Double) -> None:
+    double.engine.grace = 600
     double.engine.faults.add(Fault(RENEW, status=409, message="is being paused", times=2))
     async with session_on(double, lease_seconds=3) as session:
         await python(session, "x = 1")
@@ -70,13 +77,18 @@ async def test_a_renewal_of_one_that_somebody_paused_does_not_end_the_session(
     double: Double,
 ) -> None:
     # The proxy in front of a machine may keep a connection open over the pause.
+    double.engine.grace = 600
     async with session_on(double, lease_seconds=3) as session:
         await python(session, "1")
         [machine] = double.engine.machines.values()
-        double.engine.faults.add(Fault(RESUME, delay=3))
+        asleep = Fault(RESUME, status=409, message="is changing its state", times=1000)
+        double.engine.faults.add(asleep)
         double.call(machine.pause)
-        await until(lambda: double.engine.faults.count(RENEW) >= 1, 10)
+        renewals = double.engine.faults.count(RENEW)
+        # The second shows that the session has got over the answer to the first.
+        await until(lambda: double.engine.faults.count(RENEW) >= renewals + 2)
         assert machine.state == "paused"
+        asleep.times = 0
         # Not a variable: unlike a machine's, the clock of the double's processes goes on while they
         # sleep, and the runner may take its worker for one that hangs.
         after = await python(session, "6 * 7")
@@ -89,6 +101,7 @@ async def test_a_renewal_of_one_that_somebody_paused_does_not_end_the_session(
 async def test_a_resumption_in_conflict_is_tried_again(double: Double, times: int) -> None:
     async with session_on(double) as session:
         await python(session, "x = 41")
+        await settled(session)
         [machine] = double.engine.machines.values()
         text = f"Sandbox {machine.id} is changing its state"
         double.engine.faults.add(Fault(RESUME, status=409, message=text, times=times))
