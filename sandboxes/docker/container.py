@@ -128,12 +128,16 @@ class Container:
         until = int(time.time() + VERDICT_SECONDS)
         code = None
         # The kernel tells of memory, and the engine of the end, apart: either may come first.
-        for event in client.events(since=1, until=until, filters=filters, decode=True):
-            if event.get("Action") == "oom":
-                return OUT_OF_MEMORY
-            if event.get("Action") == "destroy":
-                break
-            code = event.get("Actor", {}).get("Attributes", {}).get("exitCode")
+        events = client.events(since=1, until=until, filters=filters, decode=True)
+        try:
+            for event in events:
+                if event.get("Action") == "oom":
+                    return OUT_OF_MEMORY
+                if event.get("Action") == "destroy":
+                    break
+                code = event.get("Actor", {}).get("Attributes", {}).get("exitCode")
+        finally:
+            _close(events)  # it may not have come to its end
         return KILLED if code == _KILLED_CODE else ""
 
     async def _remove(self) -> None:
@@ -163,9 +167,9 @@ class Container:
                 raise
 
 
-def _close(attached: Any) -> None:
+def _close(connection: Any) -> None:
     """Close what the SDK gave us: while one of its layers is open, so is the descriptor."""
-    for layer in (getattr(attached, "_response", None), attached):
+    for layer in (getattr(connection, "_response", None), connection):
         if layer is not None:
             # A layer may find that the one below it was closed first.
             with suppress(OSError, ValueError):
