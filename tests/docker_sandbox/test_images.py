@@ -27,8 +27,9 @@ def derived(engine: APIClient, lines: str) -> Iterator[str]:
     """Build an image from that of sessions, with these lines in its Dockerfile."""
     tag = f"bellglass-test:{secrets.token_hex(6)}"
     recipe = io.BytesIO(f"FROM {IMAGE}\nUSER root\n{lines}\n".encode())
-    for _ in engine.build(fileobj=recipe, tag=tag, rm=True, network_mode="none"):
-        pass
+    built = engine.build(fileobj=recipe, tag=tag, rm=True, network_mode="none", decode=True)
+    said = list(built)
+    assert not [line for line in said if "error" in line], said
     try:
         yield tag
     finally:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import tarfile
-import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from absent import absent, need, need_engine
 from conftest import LIMITS
 from docker_sandbox.own_engine import OwnEngine
 from docker_sandbox.watching import python, until
+from meanwhile import while_running
 
 from bellglass.sandboxes.docker import DockerSandbox, container
 from bellglass.sandboxes.errors import SandboxUnavailable
@@ -29,8 +29,6 @@ from bellglass.sandboxes.session import Session
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
     from pathlib import Path
-
-    from bellglass.sandboxes.execution import Execution
 
 DISK_BYTES = 64 * 1024**2
 
@@ -69,41 +67,24 @@ async def nothing_left(own: OwnEngine) -> bool:
     return await anyio.to_thread.run_sync(look)
 
 
-async def ended_while_calling(
-    own: OwnEngine, session: Session, number: signal.Signals
-) -> Execution:
-    """Return the answer to a call during which the engine ends."""
-    answers: list[Execution] = []
-
-    async def call() -> None:
-        answers.append(await python(session, "import time\ntime.sleep(60)", timeout=60))
-
-    with anyio.fail_after(40):
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(call)
-            await anyio.sleep(0.5)  # the call is to be under way
-            await own.end(number)
-    return answers[0]
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
 async def test_an_engine_that_ends_costs_the_call_and_comes_back(
     own: OwnEngine, docker: DockerSandbox, number: signal.Signals
 ) -> None:
     async with Session.open(docker) as session:
         assert (await python(session, "1")).status == "ok"
-        lost = await ended_while_calling(own, session, number)
-        started = time.monotonic()
-        with pytest.raises(SandboxUnavailable, match=r"(no|No) Docker engine"):
+        lost = await while_running(session, partial(own.end, number))
+        with (
+            anyio.fail_after(40),
+            pytest.raises(SandboxUnavailable, match=r"(no|No) Docker engine"),
+        ):
             await python(session, "1")
-        seconds = time.monotonic() - started
         await own.start()
         after = await python(session, "'back'")
 
     assert lost.status == lost.state == "lost"
-    assert seconds < 10
     assert after.value == "'back'"
-    await until(partial(nothing_left, own), 20)
+    await until(partial(nothing_left, own), 40)
 
 
 async def test_an_engine_that_hangs_is_not_waited_for(
@@ -113,7 +94,7 @@ async def test_an_engine_that_hangs_is_not_waited_for(
     async with Session.open(docker) as session:
         own.send(signal.SIGSTOP)
         try:
-            with monkeypatch.context() as patched, anyio.fail_after(15):
+            with monkeypatch.context() as patched, anyio.fail_after(60):
                 patched.setattr(container, "LAUNCH_SECONDS", 1.0)
                 patched.setattr(container, "REMOVE_SECONDS", 1.0)
                 with pytest.raises(SandboxUnavailable, match="did not answer"):
@@ -123,7 +104,7 @@ async def test_an_engine_that_hangs_is_not_waited_for(
         after = await python(session, "'back'")
 
     assert after.value == "'back'"
-    await until(partial(nothing_left, own), 20)  # what it made late is removed in a thread
+    await until(partial(nothing_left, own), 40)  # what it made late is removed in a thread
 
 
 async def test_an_engine_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:

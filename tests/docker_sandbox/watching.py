@@ -34,7 +34,7 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds: float) -> Non
             await anyio.sleep(0.05)
 
 
-async def gone(engine: APIClient, container: str, seconds: float = 20) -> None:
+async def gone(engine: APIClient, container: str, seconds: float = 40) -> None:
     """Wait until the engine does not know the container any more."""
 
     async def is_gone() -> bool:
