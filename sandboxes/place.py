@@ -29,7 +29,7 @@ machine that a fork bomb keeps busy some: and who waits no longer loses the vari
 START_SECONDS = 10.0
 """For a background run to begin: a fork of a large process takes a while."""
 
-CANCEL_SECONDS = 2.0
+CANCEL_SECONDS = SLACK_SECONDS
 """For a cancelled call to be wound up; after that the place is given up instead."""
 
 NET_SECONDS = 30.0

@@ -87,7 +87,7 @@ def sweep(spared: Callable[[int], bool], ended: Ended, seconds: float = 2.0) -> 
     frozen: set[int] | None = None
     deadline = time.monotonic() + seconds
     for passes in itertools.count(1):
-        left = [pid for pid in pids() if not spared(pid) and _alive(pid)]
+        left = [pid for pid in pids() if not spared(pid) and alive(pid)]
         if not left:
             break
         found.update(left)
@@ -116,7 +116,7 @@ def _freeze() -> set[int]:
 
 def zombies() -> list[int]:
     """Ended processes that another than we has to wait for."""
-    return [pid for pid in pids() if not _alive(pid)]
+    return [pid for pid in pids() if not alive(pid)]
 
 
 def stopped(pid: int) -> bool:
@@ -124,7 +124,14 @@ def stopped(pid: int) -> bool:
     return fields is not None and fields[0] in (b"T", b"t")
 
 
-def _alive(pid: int) -> bool:
+def runnable(pid: int) -> bool:
+    """Tell if a process runs, or would if it were its turn."""
+    fields = _stat(pid)
+    return fields is not None and fields[0] == b"R"
+
+
+def alive(pid: int) -> bool:
+    """Tell if a process is there, and not only to be waited for."""
     fields = _stat(pid)
     return fields is not None and fields[0] not in (b"Z", b"X")
 

@@ -86,6 +86,8 @@ class Worker:
         self._namespace = Namespace(self._showing.as_value)
         self._calls = 0
         self._standing_by = False
+        self._interrupted = False
+        """Before the code of the call was begun."""
         self._branched = False
         """This is a background run: its threads may go on, and are heard."""
         # Copies out of reach of a loop that closes the first thousand descriptors.
@@ -127,7 +129,9 @@ class Worker:
 
     def _answer(self, request: dict[str, Any]) -> None:
         # Without this the runner cannot tell a slow call from a request that a thread of the
-        # foreign code took from the socket.
+        # foreign code took from the socket. From then on it may interrupt the call.
+        self._interrupted = False
+        signal.signal(signal.SIGINT, self._note_interrupt)
         self._control.send({"nonce": request["nonce"], "started": True})
         if self._standing_by:
             self._standing_by = False
@@ -140,6 +144,9 @@ class Worker:
         message["nonce"] = request["nonce"]
         message["background_bytes"] = CallStream.dropped
         self._control.send(message)
+
+    def _note_interrupt(self, *_: Any) -> None:
+        self._interrupted = True
 
     def _run(self, request: dict[str, Any]) -> Evaluation:
         self._calls += 1
@@ -154,6 +161,8 @@ class Worker:
         try:
             try:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
+                if self._interrupted:
+                    raise KeyboardInterrupt
                 result = self._namespace.evaluate(request["code"], file)
                 if (result.error or {}).get("name") != "KeyboardInterrupt":
                     self._show_figures()  # else there is no time: they stay open

@@ -55,6 +55,11 @@ class CodeSide(Peer):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._busy = 0
 
+    def say_ready(self) -> None:
+        """Have the tests know that what follows is the code's own time."""
+        assert self.channel is not None
+        self.channel.send({"ready": True})
+
     def serve_all(self) -> None:
         assert self.channel is not None
         while True:
@@ -181,6 +186,7 @@ def main(sock: socket.socket, settings: dict[str, Any]) -> None:
     builtins.input = ask
     coverage.start()
     try:
+        side.say_ready()
         side.serve_all()
     except (EOFError, OSError):
         os._exit(0)

@@ -6,6 +6,7 @@ hands to it, and of that only what it needs: calls, and attributes without an un
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 import types
@@ -66,7 +67,11 @@ class SuiteSide(Peer):
     # --- the process
 
     def start(self) -> None:
-        """Start the process of the code if there is none."""
+        """Start the process of the code if there is none, and wait until it can be asked.
+
+        Raises:
+            CodeGone: It ended before that.
+        """
         if self._child is not None:
             return
         self.before_start()
@@ -76,6 +81,19 @@ class SuiteSide(Peer):
         relays = {child.out: _relay("stdout"), child.err: _relay("stderr")}
         self.channel = Channel(child.socket, relays)
         self._surroundings.start_over()
+        try:
+            self.channel.receive()
+        except (EOFError, OSError, ValueError, RecursionError):
+            self._lost()
+
+    def start_again(self) -> None:
+        """Start it if it ended in an earlier test, as the test that follows may need it.
+
+        Else that test would be charged for the time. That it failed is kept in `gone`.
+        """
+        if self.generation:
+            with contextlib.suppress(CodeGone):
+                self.start()
 
     def stop(self) -> None:
         if self._child is not None:

@@ -69,5 +69,12 @@ def end_known(known: Iterable[tuple[int, int]]) -> None:
             end(pid)
 
 
+def any_alive(known: Iterable[tuple[int, int]]) -> bool:
+    """Tell if one of these is still there: what is killed may take a moment to end."""
+    return any(
+        processes.start_time(pid) == started and processes.alive(pid) for pid, started in known
+    )
+
+
 def _below(root: int) -> list[int]:
     return members({root}, frozenset({os.getpid()}))[root]

@@ -27,6 +27,9 @@ CALL_SECONDS = 300
 ENDING_SECONDS = 0.15
 """For a process to end when its code has."""
 
+DYING_SECONDS = 2.0
+"""For what was killed to be gone, where a machine is busy; one that the kernel holds may stay."""
+
 STREAM_SECONDS = 0.25
 """Between two frames of output, to a server that wants it as it comes."""
 
@@ -78,13 +81,18 @@ class Run:
     @property
     def state(self) -> str:
         """Running; returned, while what it started goes on; or ended."""
-        if self.finished:
+        if self.finished and not self._dying():
             return "ended"
         lingers = self._returned is not None and self.verdict is None
         # Most end with their code, a moment later: that is one thing to tell, not two.
         if lingers and time.monotonic() - (self._returned or 0) > ENDING_SECONDS:
             return "returned"
         return "running"
+
+    def _dying(self) -> bool:
+        """Tell if something of it, though killed, is still there: only then has it ended."""
+        young = time.monotonic() - self._ended < DYING_SECONDS
+        return young and kin.any_alive(self.known)
 
     # --- what arrives
 
@@ -143,8 +151,10 @@ class Run:
             for name, output in (("stdout", self.out), ("stderr", self.err)):
                 if text := output.unsent.take():
                     frames.append({"type": "stream", "name": name, "text": text, **self._mark})
-        if self.state != self.told:
-            frames.append({"type": "note", "state": self.state, **self._mark})
+        state = self.state
+        if state != self.told:
+            self.told = state
+            frames.append({"type": "note", "state": state, **self._mark})
         return frames
 
     # --- what is enforced

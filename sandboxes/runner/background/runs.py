@@ -169,7 +169,6 @@ class Runs:
                     return
                 for frame in run.frames(time.monotonic()):
                     self._stream.send(frame)
-                run.told = run.state
 
     # --- memory, of all together
 

@@ -96,13 +96,13 @@ class Call:
                 elif not self.heard.take(fd, event):
                     poll.unregister(fd)
             now = time.monotonic()
-            self._enforcer.enforce(now)
             self.unheard = not self.heard.begun and now - self._started > UNHEARD
             if now >= next_tick:
                 next_tick = now + TICK
                 self._runs.tick(now, alone=False)
                 self._enforcer.measure()
                 self._send_output(now)
+            self._enforcer.enforce(now, begun=self.heard.begun)
         if self.job.ended and not self.heard.begun and self._enforcer.verdict is None:
             # It was dying when it was asked: what it said of a beginning, if it did, is waiting.
             self.heard.take_packets()

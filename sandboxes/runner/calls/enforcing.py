@@ -18,6 +18,12 @@ from bellglass.sandboxes.runner.usage import Usage
 GRACE = 0.4
 """Seconds between the interrupt and the kill: a call with a limit of 1 s ends within 2."""
 
+GRACES = 6
+"""How often that is given to a job that wants to run and is not let: a busy machine."""
+
+CHANCE = 0.1
+"""Seconds of CPU time in which a job that heeds the interrupt has answered."""
+
 
 class Enforcer:
     """Ends one call, or what it started, when it must; keeps the verdict."""
@@ -42,16 +48,18 @@ class Enforcer:
         self._limits = limits
         self._deadline = deadline
         self._kill_at: float | None = None
+        self._graces = 0
+        self._cpu_before = 0.0
+        """CPU time of the job when it was interrupted."""
         self._persistent = persistent
         self._runs = runs
         self._on_ended = on_ended
 
     def stop(self, verdict: str) -> None:
-        """Interrupt the job; it is killed if it is still there after the grace."""
+        """Have `enforce` interrupt the job; it is killed if it is still there after the grace."""
         if self.verdict is None:
             self.verdict = verdict
             self._kill_at = time.monotonic() + GRACE
-            processes.interrupt(self._job.pid)
 
     # --- time
 
@@ -60,13 +68,32 @@ class Enforcer:
         """When `enforce` has something to do, at the latest."""
         return self._kill_at or self._deadline
 
-    def enforce(self, now: float) -> None:
-        """Stop the job at its deadline, and kill it after the grace."""
+    def enforce(self, now: float, *, begun: bool) -> None:
+        """Stop the job at its deadline, and kill it after the grace.
+
+        `begun`: it would hear an interrupt.
+        """
         if now >= self._deadline:
             self.stop("timeout")
-        if self._kill_at is not None and now >= self._kill_at:
+        if self._kill_at is None:
+            return
+        if begun and not self._graces:
+            self._graces = 1
             self._kill_at = now + GRACE
-            self._kill()
+            self._cpu_before = processes.cpu_seconds(self._job.pid)
+            processes.interrupt(self._job.pid)
+        elif now >= self._kill_at:
+            self._kill_at = now + GRACE
+            if self._starved():
+                self._graces += 1
+            else:
+                self._kill()
+
+    def _starved(self) -> bool:
+        """Tell if the job has had no chance yet: to be killed for that would cost the variables."""
+        pid = self._job.pid
+        used = processes.cpu_seconds(pid) - self._cpu_before
+        return 0 < self._graces < GRACES and used < CHANCE and processes.runnable(pid)
 
     def _kill(self) -> None:
         for number in (signal.SIGKILL, signal.SIGCONT):

@@ -59,8 +59,9 @@ class ApartEvents(Events):
     # --- running
 
     def pytest_runtest_protocol(self, item: Any) -> None:
-        self._limit.begin()
         self._side.new_test()
+        self._side.start_again()
+        self._limit.begin()
         self._trace = None
 
     def _phase(self) -> Any:

@@ -77,9 +77,10 @@ class _Calls:
             return {"outcome": "error", "message": "As above."}
         self._side.new_test()
         started = time.perf_counter()
-        self._limit.begin()
         with _output() as printed:
             try:
+                self._side.start()
+                self._limit.begin()
                 with self._limit:
                     self._import()
                     if self._broken is None:
@@ -87,6 +88,7 @@ class _Calls:
                     else:
                         event = {"outcome": "error", "message": self._broken}
             except TimeLimit:
+                self._limit.disarm()
                 self._side.stop()
                 event.update(outcome="failed", cause="timeout", message=self._limit.told)
             except CodeGone as exc:
@@ -98,7 +100,6 @@ class _Calls:
         return event
 
     def _import(self) -> None:
-        self._side.start()
         if self._imported == self._side.generation:
             return
         try:
