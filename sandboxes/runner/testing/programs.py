@@ -68,7 +68,11 @@ def _first_difference(expected: str, printed: str) -> str:
         if one != other:
             one, other = shortened(one, 300), shortened(other, 300)
             return f"Line {number} differs: expected {one!r}, got {other!r}."
-    return f"Expected {len(wanted)} lines, got {len(got)}."
+    number = min(len(wanted), len(got))
+    longer, what = (wanted, "missing") if len(wanted) > len(got) else (got, "one too many")
+    more = len(longer) - number - 1
+    rest = f", and {more} more" if more else ""
+    return f"Line {number + 1} is {what}: {shortened(longer[number], 300)!r}{rest}."
 
 
 def _read(child: Child, seconds: float | None) -> tuple[str, str, bool]:

@@ -206,14 +206,27 @@ def test_programs_are_compared_by_what_they_print(run: Callable[..., Run]) -> No
     cases = [
         {"stdin": "3\n", "stdout": "0 1 2"},
         {"stdin": "3\n", "stdout": "0 1 3"},
+        {"stdin": "1\n", "stdout": "0\n1\n2"},
+        {"stdin": "2\n", "stdout": ""},
         {"stdin": "x", "stdout": ""},
     ]
 
     result = run(code, cases=cases)
 
-    assert result.outcomes() == ["passed", "failed", "failed"]
-    assert "Line 1 differs" in result.all("test")[1]["message"]
-    assert "ValueError: invalid literal" in result.all("test")[2]["message"]
+    passed, *others = result.all("test")
+    assert passed["outcome"] == "passed"
+    for test, said in zip(
+        others,
+        (
+            "Line 1 differs: expected '0 1 3', got '0 1 2'.",
+            "Line 2 is missing: '1', and 1 more.",
+            "Line 1 is one too many: '0 1'.",
+            "ValueError: invalid literal",
+        ),
+        strict=True,
+    ):
+        assert test["outcome"] == "failed"
+        assert said in test["message"]
 
 
 @pytest.mark.parametrize(
