@@ -28,7 +28,7 @@ async def sessions_on(double: Double, **options: Any) -> AsyncGenerator[Sessions
         return sandbox
 
     async with Sessions.open_all(
-        choose, max_sessions=10, idle_seconds=0.5, age_seconds=60
+        choose, max_sessions=10, idle_seconds=0.5, age_seconds=600
     ) as sessions:
         yield sessions
 
