@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import builtins
 import ctypes
-import io
 import linecache
 import os
 import signal
 import socket
 import sys
 import threading
-from typing import Any, ClassVar
+from typing import Any
 
 from bellglass.sandboxes.runner.background import branch
 from bellglass.sandboxes.runner.display import hooks
@@ -28,46 +27,12 @@ from bellglass.sandboxes.runner.habits.stand_in import StandIn
 from bellglass.sandboxes.runner.job import set_oom_score
 from bellglass.sandboxes.runner.processes import resident
 from bellglass.sandboxes.runner.relay import packages
+from bellglass.sandboxes.runner.streams import CallStream, heard, open_stream, usable
 
 LIBC = ctypes.PyDLL(None, use_errno=True)
 STDIN, STDOUT, STDERR = 0, 1, 2
 
 REHEARSAL = "<rehearsal>"
-
-
-class CallStream(io.TextIOWrapper):
-    """stdout or stderr of one call. Threads left over from an earlier call are not heard in it."""
-
-    leftover: ClassVar[set[threading.Thread]] = set()
-    dropped = 0
-
-    def write(self, text: str, /) -> int:
-        if not heard():
-            CallStream.dropped += len(text)
-            return len(text)
-        return super().write(text)
-
-
-def heard() -> bool:
-    return not CallStream.leftover or threading.current_thread() not in CallStream.leftover
-
-
-def open_stream(fd: int) -> CallStream:
-    raw = io.FileIO(fd, "w", closefd=False)
-    return CallStream(
-        io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True
-    )
-
-
-def usable(stream: CallStream, fd: int) -> CallStream:
-    """Return `stream` as it was at first, or another in the place of one that was closed."""
-    try:
-        stream.reconfigure(
-            encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=False
-        )
-    except Exception:
-        return open_stream(fd)
-    return stream
 
 
 class Worker:

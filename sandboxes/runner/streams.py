@@ -1,0 +1,42 @@
+"""stdout and stderr as the code of a call sees them, in the worker."""
+
+from __future__ import annotations
+
+import io
+import threading
+from typing import ClassVar
+
+
+class CallStream(io.TextIOWrapper):
+    """stdout or stderr of one call. Threads left over from an earlier call are not heard in it."""
+
+    leftover: ClassVar[set[threading.Thread]] = set()
+    dropped = 0
+
+    def write(self, text: str, /) -> int:
+        if not heard():
+            CallStream.dropped += len(text)
+            return len(text)
+        return super().write(text)
+
+
+def heard() -> bool:
+    return not CallStream.leftover or threading.current_thread() not in CallStream.leftover
+
+
+def open_stream(fd: int) -> CallStream:
+    raw = io.FileIO(fd, "w", closefd=False)
+    return CallStream(
+        io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace", line_buffering=True
+    )
+
+
+def usable(stream: CallStream, fd: int) -> CallStream:
+    """Return `stream` as it was at first, or another in the place of one that was closed."""
+    try:
+        stream.reconfigure(
+            encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=False
+        )
+    except Exception:
+        return open_stream(fd)
+    return stream
