@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import anyio
@@ -18,13 +17,10 @@ if TYPE_CHECKING:
 async def a_time_limit_keeps_the_variables(sandbox: Sandbox) -> None:
     async with Session.open(sandbox) as session:
         await python(session, "x = 1")
-        started = time.monotonic()
         execution = await python(session, "while True: pass", timeout=1)
-        took = time.monotonic() - started
         after = await python(session, "x")
     assert execution.status == "timeout"
     assert execution.state == "kept"
-    assert took < 2
     assert after.value == "1"
 
 
