@@ -185,6 +185,7 @@ sent < 200_000_000
     assert grown < 100_000_000
 
 
+@pytest.mark.timeout(300)  # it comes as base64, through two processes
 async def test_a_large_file_passes_through_and_does_not_stay(opened: Opened, host: Web) -> None:
     size = 200_000_000
     host.pages["/big"] = Page(b"x" * size)
@@ -195,7 +196,7 @@ async def test_a_large_file_passes_through_and_does_not_stay(opened: Opened, hos
             'unset NO_PROXY no_proxy; python3 -c "import urllib.request as u; '
             f"r = u.urlopen('{host.url}/big'); "
             "print(sum(len(p) for p in iter(lambda: r.read(1 << 20), b'')))\"",
-            timeout=110,
+            timeout=250,
         )
         grown = memory() - before
 

@@ -82,25 +82,34 @@ async def shared(nowhere: TextIO) -> AsyncGenerator[SharedClients]:
 
 
 @pytest.fixture
-def connect(mode: tuple[str, str], nowhere: TextIO, request: pytest.FixtureRequest) -> Connect:
+def seconds(request: pytest.FixtureRequest) -> float:
+    """How long a test may have a client: less than the test has, so that it ends in order."""
+    marker = request.node.get_closest_marker("timeout")
+    return marker.args[0] - 20 if marker else 100
+
+
+@pytest.fixture
+def connect(
+    mode: tuple[str, str], nowhere: TextIO, seconds: float, request: pytest.FixtureRequest
+) -> Connect:
     """Return a way to open clients in the mode of this test, to a server with these settings."""
     transport, era = mode
 
     @asynccontextmanager
     async def over_stdio(**settings: str) -> AsyncGenerator[Client]:
         parameters = StdioServerParameters(command=COMMAND, env=environment(settings))
-        async with connected(stdio_client(parameters, errlog=nowhere), era) as client:
+        async with connected(stdio_client(parameters, errlog=nowhere), era, seconds) as client:
             yield client
 
     @asynccontextmanager
     async def over_http(**settings: str) -> AsyncGenerator[Client]:
         if not settings:
             url = request.getfixturevalue("http_url")
-            async with connected(streamable_http_client(url), era) as client:
+            async with connected(streamable_http_client(url), era, seconds) as client:
                 yield client
             return
         with http_server(**settings) as (_, url):
-            async with connected(streamable_http_client(url), era) as client:
+            async with connected(streamable_http_client(url), era, seconds) as client:
                 yield client
 
     return over_stdio if transport == "stdio" else over_http
@@ -108,32 +117,36 @@ def connect(mode: tuple[str, str], nowhere: TextIO, request: pytest.FixtureReque
 
 @pytest.fixture
 async def client(
-    mode: tuple[str, str], shared: SharedClients, request: pytest.FixtureRequest
+    mode: tuple[str, str], shared: SharedClients, seconds: float, request: pytest.FixtureRequest
 ) -> AsyncGenerator[Client]:
     """A client without sessions yet, of a server that other tests have used."""
-    async with _client(mode, shared, "connection", request) as client:
+    async with _client(mode, shared, "connection", seconds, request) as client:
         yield client
 
 
 @pytest.fixture
 async def explicit(
-    mode: tuple[str, str], shared: SharedClients, request: pytest.FixtureRequest
+    mode: tuple[str, str], shared: SharedClients, seconds: float, request: pytest.FixtureRequest
 ) -> AsyncGenerator[Client]:
     """The same, of a server on which each call without a session starts one."""
-    async with _client(mode, shared, "explicit", request) as client:
+    async with _client(mode, shared, "explicit", seconds, request) as client:
         yield client
 
 
 @asynccontextmanager
 async def _client(
-    mode: tuple[str, str], shared: SharedClients, sessions: str, request: pytest.FixtureRequest
+    mode: tuple[str, str],
+    shared: SharedClients,
+    sessions: str,
+    seconds: float,
+    request: pytest.FixtureRequest,
 ) -> AsyncGenerator[Client]:
     transport, era = mode
     if transport == "http":
         url = request.getfixturevalue("http_url" if sessions == "connection" else "explicit_url")
-        async with connected(streamable_http_client(url), era) as client:
+        async with connected(streamable_http_client(url), era, seconds) as client:
             yield client
         return
-    with anyio.fail_after(100):
+    with anyio.fail_after(seconds):
         yield await shared.get(era, sessions)
         await shared.leave(era, sessions)

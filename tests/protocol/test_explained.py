@@ -46,6 +46,7 @@ async def explained(client: Client, title: str, code: str) -> str:
     return re.sub(r"^total = \d+$", "total = …", text, flags=re.MULTILINE)
 
 
+@pytest.mark.timeout(300)  # sixty sections, with a session each
 @pytest.mark.parametrize("mode", [("stdio", "modern")], ids="-".join)
 async def test_common_failures_read_as_written(connect: Connect, subtests: pytest.Subtests) -> None:
     told = ""

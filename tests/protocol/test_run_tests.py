@@ -69,6 +69,7 @@ async def test_both_halves_tell_each_test(client: Client) -> None:
     assert text.endswith(f"session_id: {run['session_id']}")
 
 
+@pytest.mark.timeout(300)  # thirteen runs of tests
 async def test_what_is_not_a_pass_is_never_ok(client: Client, subtests: pytest.Subtests) -> None:
     for name, arguments, said in NOT_OK:
         with subtests.test(name):
