@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -172,6 +172,14 @@ async def authorized(url: str, era: str) -> AsyncGenerator[Client]:
         connected(streamable_http_client(url, http_client=http), era) as client,
     ):
         yield client
+
+
+async def offered(complete: Callable[[], Awaitable[list[str]]]) -> list[str]:
+    """Ask for completions until there are some: there are none where looking takes too long."""
+    with anyio.fail_after(30):
+        while not (values := await complete()):  # noqa: ASYNC110 - none tells when there are some
+            await anyio.sleep(0.1)
+    return values
 
 
 def text_of(result: CallToolResult) -> str:

@@ -1,5 +1,6 @@
 """Long work through a real client: begun, read, awaited, stopped."""
 
+import re
 import secrets
 from functools import partial
 from itertools import pairwise
@@ -35,9 +36,11 @@ import os, time
 print('begun', flush=True)
 while not os.path.exists('go'):
     time.sleep(0.02)
-for number in range(3):
+number = 0
+while not os.path.exists('enough'):
     print('line', number, flush=True)
-    time.sleep(0.3)
+    number += 1
+    time.sleep(0.1)
 seed * 2
 """
 
@@ -45,10 +48,13 @@ seed * 2
 async def test_story_of_two_runs(client: Client) -> None:
     first = await client.call_tool("execute_python", {"code": "seed = 21"})
     session_id = record_of(first)["session_id"]
-    notes: list[tuple[float, str | None]] = []
+    notes: list[tuple[float, str]] = []
+    heard = anyio.Event()
 
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
-        notes.append((progress, message))
+        notes.append((progress, message or ""))
+        if sum("line" in message for _, message in notes) == 2:
+            heard.set()
 
     async def call(tool: str, **arguments: Any) -> str:
         result = await client.call_tool(tool, {"session_id": session_id, **arguments})
@@ -74,16 +80,24 @@ async def test_story_of_two_runs(client: Client) -> None:
         "None to list" in text_of(await client.call_tool("list_sessions", {}))
     )
 
+    async def end_it() -> None:
+        with anyio.fail_after(60):
+            await heard.wait()
+        await call("execute_bash", command="touch enough")
+
     await call("execute_bash", command="touch go; cat /tmp/r1-stdout.txt")
-    ended = await client.call_tool(
-        "background_run",
-        {"session_id": session_id, "run_id": "r1", "wait": 60},
-        progress_callback=on_progress,
-    )
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(end_it)
+        ended = await client.call_tool(
+            "background_run",
+            {"session_id": session_id, "run_id": "r1", "wait": 80},
+            progress_callback=on_progress,
+        )
     assert record_of(ended)["status"] == "ok"
     assert text_of(ended).startswith("r1 ended after ")
-    assert "line 0\nline 1\nline 2\n42\n" in text_of(ended)
-    assert any("line" in (message or "") for _, message in notes)
+    lines = re.findall(r"^line (\d+)$", text_of(ended), re.MULTILINE)
+    assert lines == [str(number) for number in range(len(lines))]
+    assert f"line {lines[-1]}\n42\n" in text_of(ended)
     times = [progress for progress, _ in notes]
     assert all(later - sooner >= 0.49 for sooner, later in pairwise(times))
     assert "line" not in await call("background_run", run_id="r1")
@@ -136,14 +150,16 @@ async def test_waiting_holds_up_no_other_call(client: Client) -> None:
 
 async def test_a_run_keeps_its_session_from_expiring(connect: Connect) -> None:
     async with connect(BELLGLASS_IDLE_SECONDS="1") as client:
-        begun = await client.call_tool(
-            "execute_bash", {"command": "sleep 3; echo survived", "background": True}
-        )
-        named = {"session_id": record_of(begun)["session_id"], "run_id": "r1"}
-        await anyio.sleep(2.5)
-        ended = await client.call_tool("background_run", {**named, "wait": 30})
+        lasting = "until [ -e go ]; do sleep 0.1; done; echo survived; sleep 60"
+        begun = await client.call_tool("execute_bash", {"command": lasting, "background": True})
+        named = {"session_id": record_of(begun)["session_id"]}
+        await anyio.sleep(2.5)  # the time itself is what is tested
+        wait = "touch go; until grep survived /tmp/r1-stdout.txt; do sleep 0.1; done"
+        heard = await client.call_tool("execute_bash", {"command": wait, **named})
+        listed = await client.call_tool("background_run", named)
 
-    assert "survived" in text_of(ended)
+    assert text_of(heard).startswith("survived\n")
+    assert text_of(listed).startswith("r1 (bash): running")
 
 
 @BOTH_WAYS

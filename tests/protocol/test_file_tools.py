@@ -24,7 +24,7 @@ from mcp.types import (
     UnsubscribeRequest,
     UnsubscribeRequestParams,
 )
-from protocol.support import COMMAND, environment, record_of, text_of
+from protocol.support import COMMAND, environment, offered, record_of, text_of
 
 TEMPLATE = ResourceTemplateReference(
     type="ref/resource", uri="sandbox://{session_id}/files/{+path}{?offset}"
@@ -122,8 +122,11 @@ async def test_sessions_and_paths_are_completed(client: Client) -> None:
         result = await client.complete(TEMPLATE, argument, context_arguments=known or None)
         return result.completion.values
 
-    assert await completed("path", "da", session_id=session_id) == ["da", "data/"]
-    assert await completed("path", "data/", session_id=session_id) == ["data/a", "data/b"]
+    async def paths(value: str) -> list[str]:
+        return await offered(lambda: completed("path", value, session_id=session_id))
+
+    assert await paths("da") == ["da", "data/"]
+    assert await paths("data/") == ["data/a", "data/b"]
     assert await completed("path", "../", session_id=session_id) == []
     assert await completed("path", "", session_id="0" * 32) == []
     listed = text_of(await client.call_tool("list_sessions", {}))

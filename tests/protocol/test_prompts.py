@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from mcp.shared.exceptions import MCPError
 from mcp.types import PromptReference, TextContent
-from protocol.support import record_of
+from protocol.support import offered, record_of
 
 if TYPE_CHECKING:
     from mcp import Client
@@ -55,19 +55,19 @@ async def test_model_is_told_the_task_the_tools_and_to_be_honest(client: Client)
 
 
 async def test_arguments_are_completed(client: Client) -> None:
-    async def offered(name: str, argument: str, value: str, **known: str) -> list[str]:
+    async def completed(name: str, argument: str, value: str, **known: str) -> list[str]:
         ref = PromptReference(name=name)
         answer = await client.complete(ref, {"name": argument, "value": value}, known or None)
         return answer.completion.values
 
-    assert await offered("transform", "kind", "") == ["refactor", "optimise", "port", "modernise"]
-    assert await offered("transform", "target", "p") == ["Python", "pandas"]
-    assert await offered("compute", "digits", "10") == ["10", "100", "1000"]
-    assert await offered("solve", "task", "a") == []
+    assert await completed("transform", "kind", "") == ["refactor", "optimise", "port", "modernise"]
+    assert await completed("transform", "target", "p") == ["Python", "pandas"]
+    assert await completed("compute", "digits", "10") == ["10", "100", "1000"]
+    assert await completed("solve", "task", "a") == []
 
     result = await client.call_tool("execute_bash", {"command": "touch sales.csv stock.csv"})
     session_id = record_of(result)["session_id"]
-    paths = await offered("analyse", "path", "sa", session_id=session_id)
+    paths = await offered(lambda: completed("analyse", "path", "sa", session_id=session_id))
     assert paths == ["sales.csv"]
 
 

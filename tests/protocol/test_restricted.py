@@ -58,7 +58,7 @@ async def test_cases_are_judged(connect: Connect) -> None:
                     {"call": "forever()", "expected": 1},
                     {"call": "half(2)", "expected": 1},
                 ],
-                "test_timeout": 0.5,
+                "test_timeout": 3,
             },
         )
 
