@@ -138,7 +138,7 @@ async def lost_and_restarted(script: Callable[[Far], Awaitable[None]], reason: s
     with anyio.fail_after(20):
         async with Session.open(sandbox) as one:
             execution = await one.run("python", {"code": "1"}, timeout=1)
-            after = await one.run("python", {"code": "1"}, timeout=1)
+            after = await one.run("python", {"code": "1"}, timeout=20)
             live = sandbox.live
 
     assert (execution.status, execution.state) == ("lost", "lost")

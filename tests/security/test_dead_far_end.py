@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import anyio
 import pytest
 from security.lying import (
@@ -66,13 +68,21 @@ async def test_a_cancelled_call_to_a_dead_end_costs_the_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(place, "CANCEL_SECONDS", 0.2)
-    sandbox = LyingSandbox(after_request())
+    asked = anyio.Event()
 
-    with anyio.fail_after(10):
-        async with Session.open(sandbox) as one:
-            with anyio.move_on_after(0.2):
-                await one.run("python", {"code": "1"}, timeout=60)
-            after = await one.run("python", {"code": "1"}, timeout=5)
+    async def script(far: Far) -> None:
+        await far.send(encode(READY))
+        await far.request()
+        asked.set()
+        await anyio.sleep_forever()
+
+    with anyio.fail_after(30):
+        async with Session.open(LyingSandbox(script)) as one:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(partial(one.run, "python", {"code": "1"}, timeout=60))
+                await asked.wait()
+                tasks.cancel_scope.cancel()
+            after = await one.run("python", {"code": "1"}, timeout=20)
 
     assert after.notices == [RESTARTED]
     assert after.state == "lost"

@@ -24,7 +24,8 @@ async def test_output_without_end_costs_the_server_nothing(lasting: Target) -> N
 
 
 async def test_lines_without_end_on_stderr_are_counted(lasting: Target) -> None:
-    execution = await lasting.python("for _ in range(300_000): sys.stderr.write('err line\\n')")
+    code = "for _ in range(300_000): sys.stderr.write('err line\\n')"
+    execution = await lasting.python(code, timeout=60)
 
     assert execution.stderr.total_bytes == 300_000 * 9
     assert len(execution.stderr.text) < lasting.limits.output_bytes + 1000

@@ -30,7 +30,7 @@ async def session() -> AsyncGenerator[Session]:
     await sandbox.aclose()
 
 
-async def run(session: Session, code: str, timeout: float = 10) -> Execution:
+async def run(session: Session, code: str, timeout: float = 60) -> Execution:
     return await session.run("python", {"code": code}, timeout=timeout)
 
 
@@ -90,7 +90,7 @@ BOMBS = {
 async def test_memory_is_bounded(session: Session, how: str) -> None:
     await run(session, "kept = 7")
     before = memory_of_children()
-    execution = await run(session, BOMBS[how], timeout=20)
+    execution = await run(session, BOMBS[how])
 
     assert execution.status == "error"
     assert execution.error is not None
@@ -176,19 +176,23 @@ async def test_nothing_runs_when_the_session_is_over() -> None:
 
 def monty_processes() -> list[int]:
     """Return our children that are Monty's."""
-    found = []
-    for task in Path("/proc/self/task").iterdir():
-        for pid in (task / "children").read_text().split():
-            try:
-                name = Path(f"/proc/{pid}/comm").read_text().strip()
-            except OSError:
-                continue
-            if name == "monty":
-                found.append(int(pid))
-    return found
+    children = [
+        pid
+        for task in Path("/proc/self/task").iterdir()
+        for pid in text_if_there(task / "children").split()
+    ]
+    return [int(pid) for pid in children if text_if_there(f"/proc/{pid}/comm").strip() == "monty"]
 
 
 def memory_of_children() -> int:
     """Return the resident memory of Monty's processes, in bytes."""
-    pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in monty_processes())
-    return pages * os.sysconf("SC_PAGE_SIZE")
+    sizes = [text_if_there(f"/proc/{pid}/statm").split() for pid in monty_processes()]
+    return sum(int(size[1]) for size in sizes if size) * os.sysconf("SC_PAGE_SIZE")
+
+
+def text_if_there(path: str | Path) -> str:
+    """Return what the kernel says of a task, or nothing of one that has ended meanwhile."""
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""

@@ -144,10 +144,11 @@ async def test_a_wrong_greeting_is_no_sandbox(
         await anyio.sleep_forever()
 
     sandbox = LyingSandbox(script)
-    with anyio.fail_after(10):
+    with anyio.fail_after(30):
         async with Session.open(sandbox) as one:
             with pytest.raises(SandboxUnavailable):
                 await one.run("python", {"code": "1"}, timeout=1)
-            after = await one.run("python", {"code": "1"}, timeout=1)
+            monkeypatch.undo()  # the honest one that follows has its time
+            after = await one.run("python", {"code": "1"}, timeout=20)
 
     assert after.status == "ok"
