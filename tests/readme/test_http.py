@@ -45,7 +45,7 @@ def served(script: str, directory: Path) -> Generator[int]:
         raise AssertionError("It does not serve.")
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(10)
+        process.wait(30)
         process.stderr.close()
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,21 +20,24 @@ if TYPE_CHECKING:
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Run]:
     def run_tests(code: str = CODE, **arguments: Any) -> Run:
-        reader, writer = os.pipe()
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(writer)],
-            pass_fds=[writer],
-            cwd=tmp_path,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        os.close(writer)
-        with open(reader) as events, process:
-            assert process.stdin is not None
-            process.stdin.write(json.dumps({"code": code, **arguments}).encode())
-            process.stdin.close()
-            lines = events.read().splitlines()
-        return Run([json.loads(line) for line in lines], process.returncode)
+        with tempfile.TemporaryFile() as stderr:  # a pipe could fill up
+            reader, writer = os.pipe()
+            process = subprocess.Popen(
+                [sys.executable, "-c", PROGRAM, str(writer)],
+                pass_fds=[writer],
+                cwd=tmp_path,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+            )
+            os.close(writer)
+            with open(reader) as events, process:
+                assert process.stdin is not None
+                process.stdin.write(json.dumps({"code": code, **arguments}).encode())
+                process.stdin.close()
+                lines = events.read().splitlines()
+            stderr.seek(0)
+            said = stderr.read().decode(errors="replace")
+        return Run([json.loads(line) for line in lines], process.returncode, said)
 
     return run_tests

@@ -23,15 +23,20 @@ CODE = "def add(a, b):\n    return a + b\n"
 class Run:
     """The events of one run, and how its process ended."""
 
-    def __init__(self, events: list[Event], exit_code: int) -> None:
+    def __init__(self, events: list[Event], exit_code: int, stderr: str = "") -> None:
         self.events = events
         self.exit_code = exit_code
+        self.stderr = stderr
+        """To understand a run with: what it is worth is in the events."""
 
     def all(self, name: str) -> list[Any]:
         return [event[name] for event in self.events if name in event]
 
     def outcomes(self) -> list[str]:
         return [test["outcome"] for test in self.all("test")]
+
+    def __repr__(self) -> str:
+        return f"{self.events}, exit code {self.exit_code}, stderr: {self.stderr}"
 
     @property
     def finished(self) -> int | None:

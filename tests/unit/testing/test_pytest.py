@@ -123,7 +123,7 @@ def test_code_that_leaves_while_it_is_imported_never_finishes(run: Callable[...,
 def test_a_test_that_leaves_has_failed_and_the_others_run(run: Callable[..., Run]) -> None:
     result = run("def test_a(): pass\ndef test_b(): import os; os._exit(0)\ndef test_c(): pass")
 
-    assert result.outcomes() == ["passed", "failed", "passed"]
+    assert result.outcomes() == ["passed", "failed", "passed"], result
     assert result.all("test")[1]["cause"] == "crashed"
     assert result.finished == 0
 
