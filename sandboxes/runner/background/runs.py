@@ -11,6 +11,7 @@ from typing import Any
 
 from bellglass.sandboxes.runner import processes
 from bellglass.sandboxes.runner.background import kin
+from bellglass.sandboxes.runner.background.ends import Ends
 from bellglass.sandboxes.runner.background.run import Run
 from bellglass.sandboxes.runner.described import described
 from bellglass.sandboxes.runner.frames import Message, Stream
@@ -60,11 +61,8 @@ class Runs:
         self._kept = kept
         self._count_oom_kills = oom_kills
         self._shared = Shared(limits["memory_bytes"], 0, 0)
-        self._set = select.epoll()
+        self._ends = Ends()
         self._runs: dict[str, Run] = {}
-        self._watched: dict[int, tuple[Run, str]] = {}
-        """Whose a descriptor is, and what."""
-        self._disarmed: list[int] = []
         self._next_tick = 0.0
         self._parted = 0
 
@@ -86,7 +84,7 @@ class Runs:
     @property
     def descriptor(self) -> int:
         """Readable when `serve` has something to do."""
-        return self._set.fileno()
+        return self._ends.descriptor
 
     def wait_ms(self, other: int | None = None) -> int | None:
         """Return how long a loop may wait that would else wait for `other`."""
@@ -97,20 +95,16 @@ class Runs:
 
     def serve(self) -> None:
         """Take in what has come from the runs."""
-        for fd, event in self._set.poll(0):
-            if fd not in self._watched:
-                continue
-            run, what = self._watched[fd]
+        for fd, event, run, what in self._ends.ready():
             if what == "control":
                 more = run.hear()
             else:
                 more = bool((run.out if what == "out" else run.err).take(fd))
                 more = more or not event & select.EPOLLHUP
             if run.full:
-                self._set.unregister(fd)
-                self._disarmed.append(fd)
+                self._ends.disarm(fd)
             elif not more:
-                self._unwatch(fd)
+                self._ends.remove(fd)
         self._tell()
 
     def tick(self, now: float, *, alone: bool) -> None:
@@ -124,8 +118,7 @@ class Runs:
             return
         for run in roots.values():
             run.next_tick()
-        while self._disarmed:
-            self._set.register(self._disarmed.pop(), select.EPOLLIN)
+        self._ends.rearm()
         for root, pids in kin.members(roots.keys(), frozenset(self._kept())).items():
             roots[root].enforce(now, pids)
         if alone:
@@ -144,7 +137,7 @@ class Runs:
             self.oom_kills = self._count_oom_kills()
             run.verdict = "oom"
         for fd in (run.job.out, run.job.err, run.job.control.socket.fileno()):
-            self._unwatch(fd)
+            self._ends.remove(fd)
         run.end(cpu_seconds)
         self.unsettled = True
         ended = [old for old in self._runs.values() if old.finished]
@@ -152,14 +145,6 @@ class Runs:
             old.forget()
             del self._runs[old.name]
         self._tell()
-
-    def _unwatch(self, fd: int) -> None:
-        if self._watched.pop(fd, None) is None:
-            return
-        if fd in self._disarmed:
-            self._disarmed.remove(fd)
-        else:
-            self._set.unregister(fd)
 
     def _tell(self) -> None:
         for run in self._runs.values():
@@ -222,8 +207,7 @@ class Runs:
             (run.job.err, "err"),
             (run.job.control.socket.fileno(), "control"),
         ):
-            self._watched[fd] = run, what
-            self._set.register(fd, select.EPOLLIN)
+            self._ends.add(fd, run, what)
         return {"status": "running", "runs": [run.facts()]}
 
     def _born(self, request: Message, nonce: str, python: Interpreter, shell: Shell) -> Job:
