@@ -10,14 +10,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import anyio
-from anyio import to_thread
 
 from bellglass.sandboxes.base import Finding, Limits, Sandbox
 from bellglass.sandboxes.e2b import orphans
 from bellglass.sandboxes.e2b.admission import Admission
 from bellglass.sandboxes.e2b.claims import Claims
 from bellglass.sandboxes.e2b.client import Client
-from bellglass.sandboxes.e2b.command import command, program
 from bellglass.sandboxes.e2b.diagnosis import findings
 from bellglass.sandboxes.e2b.endpoint import CLOUD, TEMPLATE, Endpoint, parsed_headers
 from bellglass.sandboxes.e2b.errors import E2BError
@@ -27,8 +25,7 @@ from bellglass.sandboxes.e2b.machine import KILL_SECONDS, Machine
 from bellglass.sandboxes.e2b.making import made
 from bellglass.sandboxes.e2b.owner import Owner
 from bellglass.sandboxes.e2b.seconds import Seconds
-from bellglass.sandboxes.e2b.stream import CommandStream
-from bellglass.sandboxes.e2b.taking_over import take_over
+from bellglass.sandboxes.e2b.started import started
 from bellglass.sandboxes.errors import SandboxUnavailable
 
 if TYPE_CHECKING:
@@ -37,6 +34,7 @@ if TYPE_CHECKING:
     from anyio.abc import ByteStream
 
     from bellglass.sandboxes.e2b.records import Record
+    from bellglass.sandboxes.e2b.stream import CommandStream
     from bellglass.sandboxes.protocol import Ready
 
 logger = logging.getLogger("bellglass")
@@ -161,8 +159,14 @@ class E2BSandbox(Sandbox):
         lease = Lease(machine, self._lease_seconds)
         self._seconds.begin(session_id, lease)
         try:
-            async with self._started(session_id, machine, lease, pid) as stream:
-                yield stream
+            async with started(machine, lease, self.limits, pid) as stream:
+                if self.network is None:
+                    await self._claims.placed(session_id, machine.id, stream.pid)
+                self._streams[session_id] = stream
+                try:
+                    yield stream
+                finally:
+                    del self._streams[session_id]
         finally:
             with anyio.CancelScope(shield=True):
                 await self._end(session_id, machine, lease)
@@ -181,41 +185,6 @@ class E2BSandbox(Sandbox):
         except anyio.get_cancelled_exc_class():
             self._doubt.set()  # the engine may have made it all the same
             raise
-
-    @asynccontextmanager
-    async def _started(
-        self, session_id: str, machine: Machine, lease: Lease, pid: int | None
-    ) -> AsyncGenerator[CommandStream]:
-        stream = CommandStream(machine, lease)
-        try:
-            if pid is None:
-                await stream.open(command(self.limits), await to_thread.run_sync(program))
-            else:
-                await stream.join(pid)
-        except E2BError as exc:
-            await stream.aclose()
-            if pid is not None:
-                raise
-            raise SandboxUnavailable(_NAME, f"{exc}") from None
-        failure: E2BError | None = None
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(stream.listen)
-            tasks.start_soon(_keep, lease, stream)
-            self._streams[session_id] = stream
-            try:
-                if pid is not None:
-                    await take_over(stream)
-                if self.network is None:
-                    await self._claims.placed(session_id, machine.id, stream.pid)
-                yield stream
-            except E2BError as exc:
-                failure = exc  # not through the task group, which would wrap it
-            finally:
-                del self._streams[session_id]
-                tasks.cancel_scope.cancel()
-                await stream.aclose()
-        if failure is not None:
-            raise failure
 
     async def _end(self, session_id: str, machine: Machine, lease: Lease) -> None:
         self._claims.ended(session_id)
@@ -293,8 +262,3 @@ class E2BSandbox(Sandbox):
         if self._doubt.is_set():
             with anyio.move_on_after(KILL_SECONDS):
                 await self._sweep()
-
-
-async def _keep(lease: Lease, stream: CommandStream) -> None:
-    await lease.keep()
-    stream.give_up(str(lease.lost))

@@ -1,0 +1,65 @@
+"""Our program in a machine: started or joined, listened to, and its machine's lease kept."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio import to_thread
+
+from bellglass.sandboxes.e2b.command import command, program
+from bellglass.sandboxes.e2b.errors import E2BError
+from bellglass.sandboxes.e2b.stream import CommandStream
+from bellglass.sandboxes.e2b.taking_over import take_over
+from bellglass.sandboxes.errors import SandboxUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from bellglass.sandboxes.base import Limits
+    from bellglass.sandboxes.e2b.lease import Lease
+    from bellglass.sandboxes.e2b.machine import Machine
+
+
+@asynccontextmanager
+async def started(
+    machine: Machine, lease: Lease, limits: Limits, pid: int | None
+) -> AsyncGenerator[CommandStream]:
+    """Start our program, or go on with it as process `pid`, which another server has started.
+
+    Raises:
+        SandboxUnavailable: It does not start.
+        E2BError: There is none to go on with.
+    """
+    stream = CommandStream(machine, lease)
+    try:
+        if pid is None:
+            await stream.open(command(limits), await to_thread.run_sync(program))
+        else:
+            await stream.join(pid)
+    except E2BError as exc:
+        await stream.aclose()
+        if pid is not None:
+            raise
+        raise SandboxUnavailable("e2b", f"{exc}") from None
+    failure: E2BError | None = None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stream.listen)
+        tasks.start_soon(_keep, lease, stream)
+        try:
+            if pid is not None:
+                await take_over(stream)
+            yield stream
+        except E2BError as exc:
+            failure = exc  # not through the task group, which would wrap it
+        finally:
+            tasks.cancel_scope.cancel()
+            await stream.aclose()
+    if failure is not None:
+        raise failure
+
+
+async def _keep(lease: Lease, stream: CommandStream) -> None:
+    await lease.keep()
+    stream.give_up(str(lease.lost))
