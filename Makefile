@@ -9,7 +9,7 @@ FOLDERS := server/prompts server/solving server/solving/inside server/solving/mo
 	sandboxes/e2b sandboxes/e2b/inside \
 	sandboxes/embedded sandboxes/embedded/inside sandboxes/image sandboxes/restricted
 
-.PHONY: demo setup test test-clients lint corpora bench bundle doctor clean
+.PHONY: demo setup test test-clients lint corpora bench bundle wheel doctor clean
 
 demo: setup
 	@$(BIN)/bellglass demo
@@ -55,6 +55,11 @@ MCPB := npx --yes @anthropic-ai/mcpb@2.1.2
 bundle: setup
 	@$(BIN)/python bundle/stage.py build/bundle
 	@mkdir -p dist && $(MCPB) validate build/bundle/manifest.json && $(MCPB) pack build/bundle dist/bellglass.mcpb
+
+# build/ keeps what the sources no longer have, and setuptools would take it along.
+WHEELS ?= dist
+wheel: setup
+	@rm -rf build/lib && $(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $(WHEELS) .
 
 bench: setup $(VENV)/.dev
 	$(BIN)/python -m tests.benchmarks

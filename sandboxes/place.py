@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.runs import Run
 
 SLACK_SECONDS = 10.0
-"""Beyond the time limit, for the runner to interrupt, kill, sweep and report. It takes one, on a
-machine that a fork bomb keeps busy some: and who waits no longer loses the variables."""
+"""Beyond the time limit, for the runner to interrupt, kill, sweep and report. It takes tenths,
+on a machine that a fork bomb keeps busy seconds: who waits no longer loses the variables."""
 
 START_SECONDS = 10.0
 """For a background run to begin: a fork of a large process takes a while."""

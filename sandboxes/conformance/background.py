@@ -147,11 +147,11 @@ async def a_memory_bomb_in_the_background_costs_only_its_run(sandbox: Sandbox) -
 async def background_runs_are_asked_about_while_a_call_runs(sandbox: Sandbox) -> None:
     # The call goes on as long as the run: it ends in time only if that is stopped during it.
     command = f"echo on; while [ $({SLEEPERS}) != 0 ]; do :; done; echo over"
-    calls = anyio.Event()
+    runs = anyio.Event()
     executions: list[Execution] = []
 
     async def on_stream(_: object) -> None:
-        calls.set()
+        runs.set()
 
     async def call(session: Session) -> None:
         run = partial(session.run, "bash", {"command": command}, timeout=30)
@@ -163,7 +163,7 @@ async def background_runs_are_asked_about_while_a_call_runs(sandbox: Sandbox) ->
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(call, session)
             with anyio.fail_after(25):
-                await calls.wait()
+                await runs.wait()
             await session.look(run, "stop")
             ended = await outcome(session, run, end=True)
     assert ended.status == "cancelled"

@@ -33,31 +33,32 @@ async def started(
         E2BError: There is none to go on with.
     """
     stream = CommandStream(machine, lease)
-    try:
-        if pid is None:
-            await stream.open(command(limits), await to_thread.run_sync(program))
-        else:
-            await stream.join(pid)
-    except E2BError as exc:
-        await stream.aclose()
-        if pid is not None:
-            raise
-        raise SandboxUnavailable("e2b", f"{exc}") from None
-    failure: E2BError | None = None
+    failure: Exception | None = None
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(stream.listen)
-        tasks.start_soon(_keep, lease, stream)
+        tasks.start_soon(_keep, lease, stream)  # a start may take longer than a lease
         try:
+            if pid is None:
+                await _open(stream, limits)
+            else:
+                await stream.join(pid)
+            tasks.start_soon(stream.listen)
             if pid is not None:
                 await take_over(stream)
             yield stream
-        except E2BError as exc:
+        except (E2BError, SandboxUnavailable) as exc:
             failure = exc  # not through the task group, which would wrap it
         finally:
             tasks.cancel_scope.cancel()
             await stream.aclose()
     if failure is not None:
         raise failure
+
+
+async def _open(stream: CommandStream, limits: Limits) -> None:
+    try:
+        await stream.open(command(limits), await to_thread.run_sync(program))
+    except E2BError as exc:
+        raise SandboxUnavailable("e2b", f"{exc}") from None
 
 
 async def _keep(lease: Lease, stream: CommandStream) -> None:

@@ -196,14 +196,13 @@ def peak(pid: int) -> int:
 
 def cpu_seconds(pid: int) -> float:
     """CPU time of a process and of its children that it has waited for."""
-    own = 0.0
+    ticks = [int(field) for field in (_stat(pid) or [b"0"] * 15)[11:15]]
     try:
         # The clock of a process by its id: CPUCLOCK_SCHED of clock_getcpuclockid(3).
         own = time.clock_gettime(((~pid) << 3) | 2)
     except OSError:
-        pass
-    fields = _stat(pid)
-    return own if fields is None else own + (int(fields[13]) + int(fields[14])) / TICK
+        own = sum(ticks[:2]) / TICK
+    return own + sum(ticks[2:]) / TICK
 
 
 def reaped_cpu_seconds() -> float:

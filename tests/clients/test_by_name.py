@@ -29,8 +29,7 @@ def installers() -> Path:
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the wheel, as an index would have it."""
     folder = tmp_path_factory.mktemp("index")
-    make = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
-    subprocess.run([*make, f"--wheel-dir={folder}", str(ROOT)], check=True)
+    subprocess.run(["make", "--silent", "wheel", f"WHEELS={folder}"], cwd=ROOT, check=True)
     return folder
 
 

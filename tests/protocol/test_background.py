@@ -132,6 +132,23 @@ async def test_refusals_say_what_to_do(client: Client) -> None:
     await client.call_tool("close_session", {"session_id": session_id})
 
 
+async def test_a_run_that_outlasts_many_others_is_told_and_remembered(client: Client) -> None:
+    lasting = "until [ -e go ]; do sleep 0.05; done; echo last"
+    begun = await client.call_tool("execute_bash", {"command": lasting, "background": True})
+    named = {"session_id": record_of(begun)["session_id"]}
+    for number in range(2, 19):  # more than are remembered
+        await client.call_tool("execute_bash", {"command": ":", "background": True, **named})
+        await client.call_tool("background_run", {**named, "run_id": f"r{number}", "wait": 60})
+
+    await client.call_tool("execute_bash", {"command": "touch go", **named})
+    last = await client.call_tool("background_run", {**named, "run_id": "r1", "wait": 60})
+    first = await client.call_tool("background_run", {**named, "run_id": "r2"})
+
+    assert re.match(r"r1 ended after .* s\.\nlast\n", text_of(last))
+    assert "no background run 'r2'" in text_of(first)
+    await client.call_tool("close_session", named)
+
+
 async def test_waiting_holds_up_no_other_call(client: Client) -> None:
     begun = await client.call_tool("execute_bash", {"command": "sleep 90", "background": True})
     named = {"session_id": record_of(begun)["session_id"], "run_id": "r1"}

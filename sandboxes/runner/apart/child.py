@@ -95,6 +95,11 @@ class Child:
                 setsigmask=[],
                 setsigdef=[signal.SIGINT, signal.SIGPIPE, signal.SIGALRM],
             )
+        except OSError:
+            for fd in (out, err):
+                os.close(fd)
+            ours.close()
+            raise
         finally:
             for fd in (their_out, their_err):
                 os.close(fd)

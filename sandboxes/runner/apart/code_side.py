@@ -173,10 +173,11 @@ def main(sock: socket.socket, settings: dict[str, Any]) -> None:
     """Serve the tests at the other end of `sock` until they have ended."""
     directory = settings["directory"]
     sys.dont_write_bytecode = True
-    sys.path.insert(0, directory)
-    sys.path.append(os.getcwd())  # modules of the session, after all others
     sys.path.append(packages.LIBRARY)
+    # Before there is a way to what the code has written: nothing of that runs until it is asked.
     coverage = Coverage(directory, on=settings["coverage"])
+    sys.path.insert(0, directory)
+    sys.path.insert(-1, os.getcwd())  # modules of the session, after all but what it installed
     side = CodeSide(Channel(sock), directory, coverage)
     sys.stdin = Input(side)
 

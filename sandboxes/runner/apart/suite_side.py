@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import select
 import sys
 import types
 from typing import Any, NoReturn
@@ -33,6 +34,9 @@ class NotHandedOver(BaseException):
 
     __module__ = "builtins"
 
+
+START_SECONDS = 20.0
+"""For a fresh Python to say that it is ready; a busy machine takes some tenths."""
 
 NEVER_SILENT = (AssertionError, KeyboardInterrupt, NotHandedOver)
 
@@ -77,17 +81,22 @@ class SuiteSide(Peer):
         self.before_start()
         self.generation += 1
         self._start_over()
-        self._child = child = Child("apart.code_side", self._settings)
+        try:
+            self._child = child = Child("apart.code_side", self._settings)
+        except OSError as exc:
+            self._lost(f"no process could be started for the code ({exc.strerror})")
         relays = {child.out: _relay("stdout"), child.err: _relay("stderr")}
         self.channel = Channel(child.socket, relays)
         self._surroundings.start_over()
+        if not select.select([child.socket], [], [], START_SECONDS)[0]:
+            self._lost(f"the process for the code was not ready after {START_SECONDS:.0f} s")
         try:
             self.channel.receive()
         except (EOFError, OSError, ValueError, RecursionError):
             self._lost()
 
     def start_again(self) -> None:
-        """Start it if it ended in an earlier test, as the test that follows may need it.
+        """Start it if it is gone since an earlier test, as the test that follows may need it.
 
         Else that test would be charged for the time. That it failed is kept in `gone`.
         """

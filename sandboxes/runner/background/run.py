@@ -50,6 +50,8 @@ class Run:
         self.notices: list[str] = []
         self.finished = False
         """Nothing of it is left."""
+        self.state = "running"
+        """As `refresh` found it."""
         self.told = ""
         """The last state that the server was told."""
         self.peak = 0
@@ -60,7 +62,8 @@ class Run:
         self._shown = Shown(request["id"])
         self._files: list[str] = []
         self._started = time.monotonic()
-        self._ended = 0.0
+        self.ended_at = 0.0
+        """By the monotonic clock."""
         self._seconds = float(request["timeout"])
         self._kill_at: float | None = None
         self._returned: float | None = None
@@ -78,20 +81,24 @@ class Run:
             for stream in ("stdout", "stderr")
         )
 
-    @property
-    def state(self) -> str:
-        """Running; returned, while what it started goes on; or ended."""
-        if self.finished and not self._dying():
-            return "ended"
-        lingers = self._returned is not None and self.verdict is None
-        # Most end with their code, a moment later: that is one thing to tell, not two.
-        if lingers and time.monotonic() - (self._returned or 0) > ENDING_SECONDS:
-            return "returned"
-        return "running"
+    def refresh(self) -> None:
+        """Look what state it is in: running; returned, while what it started goes on; or ended.
+
+        A reply or a note goes by one look.
+        """
+        if self.finished:
+            dying = self.told if self.told == "returned" else "running"
+            self.state = dying if self._dying() else "ended"
+        elif self._returned is not None and self.verdict is None:
+            # Most end with their code, a moment later: that is one thing to tell, not two.
+            lingers = time.monotonic() - self._returned > ENDING_SECONDS
+            self.state = "returned" if lingers else "running"
+        else:
+            self.state = "running"
 
     def _dying(self) -> bool:
         """Tell if something of it, though killed, is still there: only then has it ended."""
-        young = time.monotonic() - self._ended < DYING_SECONDS
+        young = time.monotonic() - self.ended_at < DYING_SECONDS
         return young and kin.any_alive(self.known)
 
     # --- what arrives
@@ -151,10 +158,10 @@ class Run:
             for name, output in (("stdout", self.out), ("stderr", self.err)):
                 if text := output.unsent.take():
                     frames.append({"type": "stream", "name": name, "text": text, **self._mark})
-        state = self.state
-        if state != self.told:
-            self.told = state
-            frames.append({"type": "note", "state": state, **self._mark})
+        self.refresh()
+        if self.state != self.told:
+            self.told = self.state
+            frames.append({"type": "note", "state": self.state, **self._mark})
         return frames
 
     # --- what is enforced
@@ -204,7 +211,7 @@ class Run:
         self.job.close()
         self.out.close()
         self.err.close()
-        self._ended = time.monotonic()
+        self.ended_at = time.monotonic()
         self.finished = True
 
     @property
@@ -225,7 +232,7 @@ class Run:
 
     def facts(self) -> Message:
         """Return it as `execution.RunState` wants it."""
-        until = self._ended if self.finished else time.monotonic()
+        until = self.ended_at if self.finished else time.monotonic()
         return {
             "id": self.name,
             "op": self.op,
@@ -244,7 +251,7 @@ class Run:
 
     @property
     def wall_seconds(self) -> float:
-        return (self._ended or time.monotonic()) - self._started
+        return (self.ended_at or time.monotonic()) - self._started
 
     @property
     def cpu_seconds(self) -> float:

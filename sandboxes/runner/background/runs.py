@@ -140,10 +140,6 @@ class Runs:
             self._ends.remove(fd)
         run.end(cpu_seconds)
         self.unsettled = True
-        ended = [old for old in self._runs.values() if old.finished]
-        for old in ended[:-REMEMBERED]:
-            old.forget()
-            del self._runs[old.name]
         self._tell()
 
     def _tell(self) -> None:
@@ -154,6 +150,10 @@ class Runs:
                     return
                 for frame in run.frames(time.monotonic()):
                     self._stream.send(frame)
+        told = [run for run in self._runs.values() if run.told == "ended"]
+        for old in sorted(told, key=lambda run: run.ended_at)[:-REMEMBERED]:
+            old.forget()
+            del self._runs[old.name]
 
     # --- memory, of all together
 
@@ -238,6 +238,7 @@ class Runs:
         run = self._runs.get(str(request.get("run")))
         execution: dict[str, Any] = {"status": "ok"}
         if run is not None:
+            run.refresh()
             if request["do"] == "stop":
                 run.stop("cancelled")
             elif request["do"] == "watch":
@@ -246,6 +247,8 @@ class Runs:
                 execution = self._read(run)
             execution["runs"] = [run.facts()]
         elif request["do"] == "list":
+            for known in self._runs.values():
+                known.refresh()
             execution["runs"] = [known.facts() for known in self._runs.values()]
         reply = {"type": "reply", "id": request["id"], "nonce": request["nonce"]}
         self._stream.send({**reply, "execution": execution})

@@ -96,7 +96,8 @@ class Call:
                 elif not self.heard.take(fd, event):
                     poll.unregister(fd)
             now = time.monotonic()
-            self.unheard = not self.heard.begun and now - self._started > UNHEARD
+            late = not self.heard.begun and now - self._started > UNHEARD
+            self.unheard = late and self._enforcer.verdict is None
             if now >= next_tick:
                 next_tick = now + TICK
                 self._runs.tick(now, alone=False)

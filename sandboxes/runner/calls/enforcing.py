@@ -16,7 +16,8 @@ from bellglass.sandboxes.runner.outcome import ended_by
 from bellglass.sandboxes.runner.usage import Usage
 
 GRACE = 0.4
-"""Seconds between the interrupt and the kill: a call with a limit of 1 s ends within 2."""
+"""Seconds between the interrupt and the kill: a call with a limit of 1 s ends within 2, where the
+machine lets it run."""
 
 GRACES = 6
 """How often that is given to a job that wants to run and is not let: a busy machine."""
@@ -48,18 +49,20 @@ class Enforcer:
         self._limits = limits
         self._deadline = deadline
         self._kill_at: float | None = None
-        self._graces = 0
+        self._interrupted = False
+        self._graces = 1
         self._cpu_before = 0.0
-        """CPU time of the job when it was interrupted."""
+        """CPU time of the job when it was interrupted, or should have been."""
         self._persistent = persistent
         self._runs = runs
         self._on_ended = on_ended
 
     def stop(self, verdict: str) -> None:
         """Have `enforce` interrupt the job; it is killed if it is still there after the grace."""
-        if self.verdict is None:
-            self.verdict = verdict
+        self.verdict = self.verdict or verdict
+        if self._kill_at is None:
             self._kill_at = time.monotonic() + GRACE
+            self._cpu_before = processes.cpu_seconds(self._job.pid)
 
     # --- time
 
@@ -77,8 +80,8 @@ class Enforcer:
             self.stop("timeout")
         if self._kill_at is None:
             return
-        if begun and not self._graces:
-            self._graces = 1
+        if begun and not self._interrupted:
+            self._interrupted = True
             self._kill_at = now + GRACE
             self._cpu_before = processes.cpu_seconds(self._job.pid)
             processes.interrupt(self._job.pid)
@@ -93,7 +96,7 @@ class Enforcer:
         """Tell if the job has had no chance yet: to be killed for that would cost the variables."""
         pid = self._job.pid
         used = processes.cpu_seconds(pid) - self._cpu_before
-        return 0 < self._graces < GRACES and used < CHANCE and processes.runnable(pid)
+        return self._graces < GRACES and used < CHANCE and processes.runnable(pid)
 
     def _kill(self) -> None:
         for number in (signal.SIGKILL, signal.SIGCONT):

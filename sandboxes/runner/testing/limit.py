@@ -25,6 +25,7 @@ class Limit:
         self.exceeded = False
         self._error = error
         self._until = 0.0
+        self._armed = False
         signal.signal(signal.SIGALRM, self._ring)
 
     def begin(self) -> None:
@@ -37,21 +38,25 @@ class Limit:
 
     def __enter__(self) -> None:
         if self.seconds is not None:
-            left = max(0.001, self._until - time.monotonic())
-            signal.setitimer(signal.ITIMER_REAL, left)
+            self._armed = True
+            signal.setitimer(signal.ITIMER_REAL, max(0.001, self._until - time.monotonic()))
 
     def __exit__(self, *_: Any) -> None:
         self.disarm()
 
     def disarm(self) -> None:
         """Ring no more. Call it again after the block: it may have rung as that was left."""
+        self._armed = False
         signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _ring(self, number: int, frame: FrameType | None) -> None:
-        if self.seconds is not None and time.monotonic() >= self._until:
+        if not self._armed:
+            return
+        left = self._until - time.monotonic()
+        # Again and again: the first may come where it is not heard.
+        signal.setitimer(signal.ITIMER_REAL, left if left > 0 else 0.5)
+        if left <= 0:
             self.exceeded = True
-            # Again and again: the first may come where it is not heard.
-            signal.setitimer(signal.ITIMER_REAL, 0.5)
             raise self._error(self.told)
 
     @property

@@ -1,0 +1,118 @@
+"""When a call is interrupted, and when killed, by a clock that the test moves."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from bellglass.sandboxes.runner import processes
+from bellglass.sandboxes.runner.calls.enforcing import CHANCE, GRACE, Enforcer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HEARS = """
+import signal
+def hear(*_): print('interrupted', flush=True)
+signal.signal(signal.SIGINT, hear)
+print('ready', flush=True)
+"""
+WAITS = HEARS + "while True: signal.pause()"
+SPINS = HEARS + "while True: pass"
+
+
+class Process:
+    """A process of its own group, as a job is, with what an enforcer wants to know of that."""
+
+    def __init__(self, code: str) -> None:
+        self.popen = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        self.pid = self.popen.pid
+        assert self.line() == "ready"
+
+    def line(self) -> str:
+        assert self.popen.stdout is not None
+        return self.popen.stdout.readline().rstrip("\n")
+
+
+@contextmanager
+def running(code: str) -> Iterator[tuple[Process, Enforcer, float]]:
+    """Yield a process, who enforces its time, and when that is up."""
+    process = Process(code)
+    deadline = time.monotonic() + 1000
+    nothing = cast("Any", None)  # what it uses is not looked at here
+    enforcer = Enforcer(
+        cast("Any", process),
+        nothing,
+        {},
+        deadline,
+        persistent=True,
+        runs=nothing,
+        on_ended=nothing,
+    )
+    try:
+        yield process, enforcer, deadline
+    finally:
+        process.popen.kill()
+        process.popen.wait()
+        if process.popen.stdout is not None:
+            process.popen.stdout.close()
+
+
+def test_one_interrupt_comes_at_the_deadline_and_then_the_kill() -> None:
+    with running(WAITS) as (process, enforcer, deadline):
+        enforcer.enforce(deadline - 0.01, begun=True)
+        assert enforcer.verdict is None
+
+        enforcer.enforce(deadline, begun=True)
+        assert process.line() == "interrupted"
+        enforcer.enforce(deadline + GRACE - 0.01, begun=True)
+        assert process.popen.poll() is None
+        enforcer.enforce(deadline + GRACE, begun=True)
+
+        assert process.popen.wait(30) == -signal.SIGKILL
+        assert process.line() == ""
+        assert enforcer.verdict == "timeout"
+
+
+def test_what_has_not_begun_is_interrupted_when_it_has() -> None:
+    with running(WAITS) as (process, enforcer, _):
+        now = time.monotonic()
+        enforcer.stop("cancelled")
+        enforcer.enforce(now, begun=False)
+        enforcer.enforce(now, begun=True)
+        assert process.line() == "interrupted"
+        process.popen.kill()
+
+        assert process.line() == ""  # nor was there a second one
+        assert enforcer.verdict == "cancelled"
+
+
+def test_who_had_a_chance_to_heed_the_interrupt_is_killed() -> None:
+    with running(SPINS) as (process, enforcer, deadline):
+        enforcer.enforce(deadline, begun=True)
+        before = processes.cpu_seconds(process.pid)
+        while processes.cpu_seconds(process.pid) < before + CHANCE:
+            time.sleep(0.01)
+        enforcer.enforce(deadline + GRACE, begun=True)
+
+        assert process.popen.wait(30) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("verdict", ["oom", "killed"])
+def test_the_deadline_holds_for_what_has_a_verdict_already(verdict: str) -> None:
+    with running(WAITS) as (process, enforcer, deadline):
+        enforcer.verdict = verdict  # of what it has started
+        enforcer.enforce(deadline, begun=True)
+        assert process.line() == "interrupted"
+        enforcer.enforce(deadline + GRACE, begun=True)
+
+        assert process.popen.wait(30) == -signal.SIGKILL
+        assert enforcer.verdict == verdict
