@@ -96,6 +96,13 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _serve(settings: Settings) -> NoReturn:
+    if sys.platform == "win32":
+        _fail("on Windows it runs in WSL: install it there, and start it as `wsl bellglass`.")
+    # Each is None where who started us has closed it.
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - or its number becomes another file's
+    if settings.http is None and (sys.stdin is None or sys.stdout is None):
+        _fail("stdin and stdout are closed. An MCP client talks over them; or use --http.")
     # What is imported now stays: to look for garbage in it takes a tenth of the start.
     gc.disable()
     import anyio

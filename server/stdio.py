@@ -25,6 +25,7 @@ from pydantic import ValidationError
 from bellglass.server.edge import BellglassServer
 from bellglass.server.lines import MAX_LINE_BYTES, Line, LineBuffer, find_id, repair
 from bellglass.server.stopping import EOF_SECONDS, Stop
+from bellglass.server.wire import Wire
 
 if TYPE_CHECKING:
     from bellglass.server.edge import Sent
@@ -34,11 +35,15 @@ _CHUNK = 256 * 1024
 
 async def serve_stdio(server: BellglassServer, stop: Stop) -> None:
     """Serve until the end of stdin, or until `stop` is asked for."""
-    wire = _claim_stdin()
+    wire = _claim(0, os.open(os.devnull, os.O_RDONLY))
+    out = Wire(_claim(1, _stderr_again()))
     try:
         async with (
             anyio.create_task_group() as tasks,
-            stdio_server(stdin=cast("anyio.AsyncFile[str]", _Nothing())) as (unused, sent),
+            stdio_server(
+                stdin=cast("anyio.AsyncFile[str]", _Nothing()),
+                stdout=cast("anyio.AsyncFile[str]", out),
+            ) as (unused, sent),
         ):
             await unused.aclose()
             tasks.start_soon(stop.on_signal, tasks.cancel_scope.cancel)
@@ -48,6 +53,8 @@ async def serve_stdio(server: BellglassServer, stop: Stop) -> None:
             tasks.cancel_scope.cancel()
     except* BrokenPipeError:
         pass  # the client is gone, which is its way to say that it needs no more
+    finally:
+        out.close()
 
 
 class _Requests:
@@ -116,7 +123,7 @@ class _Requests:
 
 
 class _Nothing:
-    """Stands where the SDK would read stdin itself; we want its writer only."""
+    """Stands where the SDK would read stdin itself."""
 
     def __aiter__(self) -> Self:
         return self
@@ -125,13 +132,19 @@ class _Nothing:
         raise StopAsyncIteration
 
 
-def _claim_stdin() -> int:
-    """Return a descriptor of our own for the wire; descriptor 0 becomes /dev/null for children."""
-    wire = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 3)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    os.close(nothing)
+def _claim(descriptor: int, instead: int) -> int:
+    """Return a descriptor of our own for the wire; children, and what is printed, get `instead`."""
+    wire = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    os.dup2(instead, descriptor)
+    os.close(instead)
     return wire
+
+
+def _stderr_again() -> int:
+    try:
+        return os.dup(2)
+    except OSError:  # whoever started us has closed it
+        return os.open(os.devnull, os.O_WRONLY)
 
 
 async def _read_some(descriptor: int) -> bytes:

@@ -1,12 +1,14 @@
 """However the server ends, within seconds nothing of it is left, also in the middle of a call."""
 
+import json
 import signal
+import subprocess
 
 import anyio
 import pytest
 from mcp import MCPError
 from mcp.client.streamable_http import streamable_http_client
-from protocol.support import Wire, connected, gone, http_server, sandbox_processes
+from protocol.support import COMMAND, Wire, connected, gone, http_server, sandbox_processes
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -99,3 +101,24 @@ async def test_signal_ends_an_http_server_in_the_middle_of_a_call(
             with anyio.fail_after(20):
                 await gone(*started)
         assert "Traceback" not in server.log
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_closed_standard_files_are_an_answer(closed: str) -> None:
+    done = subprocess.run(
+        ["bash", "-c", f'"$0" {closed}', COMMAND], stderr=subprocess.PIPE, text=True, timeout=60
+    )
+
+    assert done.returncode == 2
+    assert "stdin and stdout are closed" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_without_stderr_it_serves() -> None:
+    ping = '{"jsonrpc":"2.0","id":1,"method":"ping"}\n'
+    done = subprocess.run(
+        ["bash", "-c", '"$0" 2>&-', COMMAND], input=ping, capture_output=True, text=True, timeout=60
+    )
+
+    assert done.returncode == 0
+    assert json.loads(done.stdout) == {"jsonrpc": "2.0", "id": 1, "result": {}}

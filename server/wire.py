@@ -1,0 +1,62 @@
+"""Writing to a pipe that a slow client reads, without a thread for each message.
+
+The SDK's writer hands every write and every flush to a thread: two turns of the event loop each.
+Ours writes at once where there is room, and else waits for it like any other task. The descriptor
+stays in blocking mode: whoever started us may share it.
+"""
+
+import contextlib
+import itertools
+import os
+import select
+import socket
+import stat
+
+import anyio
+
+PIPE_BYTES = select.PIPE_BUF
+"""A pipe that is ready takes that much without blocking: pipe(7) and poll(2)."""
+
+AT_ONCE = 64
+"""Pieces of a long message before others have their turn."""
+
+
+class Wire:
+    """A file as the SDK's stdio transport writes to it: one message, then a flush."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._poll = select.poll()
+        self._poll.register(descriptor, select.POLLOUT)
+        self._socket: socket.socket | None = None
+        if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            self._socket = socket.socket(fileno=os.dup(descriptor))
+
+    async def write(self, text: str) -> None:
+        """Write all of `text`.
+
+        Raises:
+            BrokenPipeError: Nobody reads any more.
+        """
+        rest = memoryview(text.encode())
+        for piece in itertools.count(1):
+            if not self._poll.poll(0):
+                await anyio.wait_writable(self._descriptor)
+            elif piece % AT_ONCE == 0:
+                await anyio.lowlevel.checkpoint()
+            with contextlib.suppress(BlockingIOError):  # who shares it was faster
+                rest = rest[self._put(rest) :]
+            if not rest:
+                return
+
+    def _put(self, data: memoryview) -> int:
+        if self._socket is not None:
+            return self._socket.send(data, socket.MSG_DONTWAIT)
+        return os.write(self._descriptor, data[:PIPE_BYTES])
+
+    async def flush(self) -> None:
+        """Nothing is held back."""
+
+    def close(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
