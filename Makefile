@@ -24,7 +24,8 @@ WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 2)))
 # In a folder of this run's own: another run on the machine would clear the common one away.
 test: setup lint
 	@top=$$(mktemp -d) && trap 'rm -rf "$$top"' EXIT && \
-		$(BIN)/pytest --basetemp="$$top/t" -n $(WORKERS) --dist worksteal
+		$(BIN)/pytest --basetemp="$$top/t" -n $(WORKERS) --dist worksteal && \
+		$(BIN)/pytest --basetemp="$$top/t" -m alone tests/security
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import builtins
 import ctypes
+import errno
 import linecache
 import os
 import signal
 import socket
 import sys
 import threading
+import time
 from typing import Any
 
 from bellglass.sandboxes.runner.background import branch
@@ -33,6 +35,9 @@ LIBC = ctypes.PyDLL(None, use_errno=True)
 STDIN, STDOUT, STDERR = 0, 1, 2
 
 REHEARSAL = "<rehearsal>"
+
+HAND_OVER_SECONDS = 1.0
+"""For a checkpoint to be taken; PID 1 gives a worker two to come to rest."""
 
 
 class Worker:
@@ -212,15 +217,26 @@ class Worker:
             return
         theirs.close()
         self._rehearse()
-        try:
-            if pid > 0:
-                self._control.send({**message, "checkpoint": pid}, (ours.fileno(),))
-                return
-        except OSError:
-            pass  # ETOOMANYREFS: the kernel counts descriptors on their way over all sessions
-        finally:
-            ours.close()  # a copy that nobody has the other end of is gone with this
-        self._control.send(message)
+        handed_over = pid > 0 and self._hand_over({**message, "checkpoint": pid}, ours.fileno())
+        ours.close()  # a copy that nobody has the other end of is gone with this
+        if not handed_over:
+            self._control.send(message)
+
+    def _hand_over(self, message: dict[str, Any], fd: int) -> bool:
+        """Send with a descriptor, when there is room for it; False if there is none.
+
+        The kernel counts those on their way over all sessions: see `Interpreter._hand_over`. There
+        it is worth more time, for nobody waits here but for the next call.
+        """
+        deadline = time.monotonic() + HAND_OVER_SECONDS
+        while True:
+            try:
+                self._control.send(message, (fd,))
+                return True
+            except OSError as exc:
+                if exc.errno != errno.ETOOMANYREFS or time.monotonic() > deadline:
+                    return False
+            time.sleep(0.02)
 
     def _rehearse(self) -> None:
         """Run next to nothing, as a call would be run.
