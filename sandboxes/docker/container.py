@@ -131,11 +131,13 @@ class Container:
         events = client.events(since=1, until=until, filters=filters, decode=True)
         try:
             for event in events:
-                if event.get("Action") == "oom":
+                action = event.get("Action")
+                if action == "oom":
                     return OUT_OF_MEMORY
-                if event.get("Action") == "destroy":
+                if action == "die":
+                    code = event.get("Actor", {}).get("Attributes", {}).get("exitCode")
+                elif code != _KILLED_CODE:  # of one that was killed the kernel may yet tell
                     break
-                code = event.get("Actor", {}).get("Attributes", {}).get("exitCode")
         finally:
             _close(events)  # it may not have come to its end
         return KILLED if code == _KILLED_CODE else ""

@@ -109,6 +109,7 @@ class DockerSandbox(Sandbox):
             found = [
                 Found(each["Id"], each["Names"][0].strip("/"), each["State"], each["Labels"])
                 for each in client.containers(all=True, filters=filters)
+                if each["Names"]  # one that the engine is just removing has none any more
             ]
             left = [each.id for each in found if self._owner.has_left(each, self._live)]
             container.sweep(client, left)

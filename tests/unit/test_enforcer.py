@@ -37,6 +37,11 @@ class Process:
         self.pid = self.popen.pid
         assert self.line() == "ready"
 
+    def settle(self) -> None:
+        """Wait until it waits: one that runs may be given more time."""
+        while processes.runnable(self.pid):
+            time.sleep(0.001)
+
     def line(self) -> str:
         assert self.popen.stdout is not None
         return self.popen.stdout.readline().rstrip("\n")
@@ -73,6 +78,7 @@ def test_one_interrupt_comes_at_the_deadline_and_then_the_kill() -> None:
 
         enforcer.enforce(deadline, begun=True)
         assert process.line() == "interrupted"
+        process.settle()
         enforcer.enforce(deadline + GRACE - 0.01, begun=True)
         assert process.popen.poll() is None
         enforcer.enforce(deadline + GRACE, begun=True)
@@ -112,6 +118,7 @@ def test_the_deadline_holds_for_what_has_a_verdict_already(verdict: str) -> None
         enforcer.verdict = verdict  # of what it has started
         enforcer.enforce(deadline, begun=True)
         assert process.line() == "interrupted"
+        process.settle()
         enforcer.enforce(deadline + GRACE, begun=True)
 
         assert process.popen.wait(30) == -signal.SIGKILL
