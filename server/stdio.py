@@ -36,7 +36,7 @@ _CHUNK = 256 * 1024
 async def serve_stdio(server: BellglassServer, stop: Stop) -> None:
     """Serve until the end of stdin, or until `stop` is asked for."""
     wire = _claim(0, os.open(os.devnull, os.O_RDONLY))
-    out = Wire(_claim(1, _stderr_again()))
+    out = Wire(_claim(1, os.dup(2)))
     try:
         async with (
             anyio.create_task_group() as tasks,
@@ -138,13 +138,6 @@ def _claim(descriptor: int, instead: int) -> int:
     os.dup2(instead, descriptor)
     os.close(instead)
     return wire
-
-
-def _stderr_again() -> int:
-    try:
-        return os.dup(2)
-    except OSError:  # whoever started us has closed it
-        return os.open(os.devnull, os.O_WRONLY)
 
 
 async def _read_some(descriptor: int) -> bytes:

@@ -5,10 +5,12 @@ The server's side of the stream format is `bellglass.sandboxes.protocol`.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -85,6 +87,7 @@ class Packets:
         self._loads = json.loads
         self._poll = select.poll
         self._urandom = os.urandom
+        self._now, self._sleep = time.monotonic, time.sleep
 
     @staticmethod
     def pair() -> tuple[socket.socket, socket.socket]:
@@ -102,6 +105,24 @@ class Packets:
         for part in parts[:-1]:
             self._send_packet(b"+" + tag + part, ())
         self._send_packet(b"." + tag + parts[-1], descriptors)
+
+    def hand_over(self, message: Message, descriptors: tuple[int, ...], seconds: float) -> None:
+        """Send with descriptors, when there is room for them.
+
+        The kernel counts those that are on their way over all processes of one user, and so over
+        all sessions: another may have used up what there is, until its call ends.
+
+        Raises:
+            OSError: There was no room for so many seconds (ETOOMANYREFS), or as for `send`.
+        """
+        deadline = self._now() + seconds
+        while True:
+            try:
+                return self.send(message, descriptors)
+            except OSError as exc:
+                if exc.errno != errno.ETOOMANYREFS or self._now() > deadline:
+                    raise
+            self._sleep(0.02)
 
     def offer(self, message: Message) -> None:
         """Send a short message if the other end has room for it; it may be one that never reads."""

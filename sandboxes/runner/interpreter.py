@@ -99,7 +99,13 @@ class Interpreter:
             BlockingIOError: No process can be made.
             TimeoutError: The worker does not answer.
         """
-        self._hand_over(asked, descriptors)
+        try:
+            self.worker.control.hand_over(asked, descriptors, HAND_OVER_SECONDS)
+        except OSError as exc:
+            if exc.errno != errno.ETOOMANYREFS:
+                raise
+            reason = "too much is under way on this machine; try again"
+            raise OSError(exc.errno, reason) from exc
         deadline = time.monotonic() + PATIENCE
         while True:
             left = deadline - time.monotonic()
@@ -120,26 +126,6 @@ class Interpreter:
                 if not isinstance(pid, int) or pid in self.pids() or processes.parent(pid) != 1:
                     raise BlockingIOError  # none could be made, or another than ours is named
                 return pid
-
-    def _hand_over(self, asked: Message, descriptors: tuple[int, ...]) -> None:
-        """Send with descriptors, when there is room for them.
-
-        The kernel counts those that are on their way over all processes of one user, and so over
-        all sessions: another may have used up what there is, until its call ends.
-        """
-        deadline = time.monotonic() + HAND_OVER_SECONDS
-        while True:
-            try:
-                self.worker.control.send(asked, descriptors)
-                return
-            except OSError as exc:
-                if exc.errno != errno.ETOOMANYREFS:
-                    raise
-                if time.monotonic() > deadline:
-                    raise OSError(
-                        exc.errno, "too much is under way on this machine; try again"
-                    ) from exc
-            time.sleep(0.02)
 
     # --- before a call
 

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import builtins
 import ctypes
-import errno
 import linecache
 import os
 import signal
 import socket
 import sys
 import threading
-import time
 from typing import Any
 
 from bellglass.sandboxes.runner.background import branch
@@ -217,26 +215,16 @@ class Worker:
             return
         theirs.close()
         self._rehearse()
-        handed_over = pid > 0 and self._hand_over({**message, "checkpoint": pid}, ours.fileno())
-        ours.close()  # a copy that nobody has the other end of is gone with this
-        if not handed_over:
-            self._control.send(message)
-
-    def _hand_over(self, message: dict[str, Any], fd: int) -> bool:
-        """Send with a descriptor, when there is room for it; False if there is none.
-
-        The kernel counts those on their way over all sessions: see `Interpreter._hand_over`. There
-        it is worth more time, for nobody waits here but for the next call.
-        """
-        deadline = time.monotonic() + HAND_OVER_SECONDS
-        while True:
-            try:
-                self._control.send(message, (fd,))
-                return True
-            except OSError as exc:
-                if exc.errno != errno.ETOOMANYREFS or time.monotonic() > deadline:
-                    return False
-            time.sleep(0.02)
+        try:
+            if pid > 0:
+                made = {**message, "checkpoint": pid}
+                self._control.hand_over(made, (ours.fileno(),), HAND_OVER_SECONDS)
+                return
+        except OSError:
+            pass  # there is no room for it
+        finally:
+            ours.close()  # a copy that nobody has the other end of is gone with this
+        self._control.send(message)
 
     def _rehearse(self) -> None:
         """Run next to nothing, as a call would be run.

@@ -53,6 +53,15 @@ async def test_replaced_functions_do_not_change_what_is_shown(target: Target) ->
     assert execution.value == "[1, 2]"
 
 
+async def test_a_replaced_clock_costs_no_variables(target: Target) -> None:
+    await target.python("import time\ntime.monotonic = time.sleep = None\nx = 2")
+    execution = await target.python("x")
+    crashed = await target.python("os.abort()")
+
+    assert (execution.value, execution.notices) == ("2", [])
+    assert crashed.state == "restored"
+
+
 async def test_files_of_the_runner_cannot_be_led_elsewhere(target: Target) -> None:
     # The runner keeps cut output in files of /tmp; here something waits under every such name.
     execution = await target.python(
