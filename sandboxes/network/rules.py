@@ -11,8 +11,9 @@ from typing import Literal
 import anyio
 from anyio import to_thread
 
-from bellglass.sandboxes.network.addresses import never, why_not_public
+from bellglass.sandboxes.network.addresses import why_never, why_not_public
 from bellglass.sandboxes.network.names import Address, Malformed, Target, normalized, parsed
+from bellglass.sandboxes.network.special_addresses import METADATA_HOSTS
 
 Mode = Literal["none", "packages", "allow-list", "open"]
 
@@ -125,15 +126,17 @@ class Rules:
         """Resolve once, and judge every address: of several, one that is refused is enough."""
         if entry is None and target.host.rpartition(".")[2] == "localhost":
             raise Refused("a name of this machine")
+        if target.host in METADATA_HOSTS:
+            raise Refused("a name of a cloud's metadata service")
         literal = target.address
         found = await self.resolve(target)
         for address in found:
             if entry is not None and entry.private:
-                if entry.address is None and never(address):
-                    raise Refused("it has a link-local or multicast address")
-            elif reason := why_not_public(address):
-                what = "is" if literal is not None else "has"
-                raise Refused(f"{'it ' + what} {reason}")
+                reason = why_never(address) if entry.address is None else None
+            else:
+                reason = why_not_public(address)
+            if reason:
+                raise Refused(f"it {'is' if literal is not None else 'has'} {reason}")
         return found
 
     async def resolve(self, target: Target) -> list[Address]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv6Address
+
 import pytest
 
 from bellglass.sandboxes.network.names import Malformed, Target, parsed
@@ -12,7 +14,25 @@ OWN = {
     "100.64.0.1", "224.0.0.1", "255.255.255.255", "240.0.0.1", "192.0.2.1", "198.18.0.1",
     "::1", "::", "fe80::1", "fc00::1", "fec0::1", "ff02::1", "2001:db8::1", "::ffff:127.0.0.1",
     "::ffff:10.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::1", "2002:7f00:1::",
-    "2002:a00:1::", "::127.0.0.1", "2001::1", "100::1", "fd00:ec2::254",
+    "2002:a00:1::", "::127.0.0.1", "2001::1", "100::1",
+    "192.0.0.9", "192.0.0.170", "192.88.99.1", "203.0.113.7", "2001:1::1", "2001:2::1", "3fff::1",
+    "5f00::1", "4000::1", "2001:0:5db8:d70e::5601:5601", "::5db8:d70e", "2600::5efe:a00:1",
+    "2600::200:5efe:7f00:1", "64:ff9b:1:5db8:d7:e00::", "64:ff9b:1:0:5d:b8d7:e00::",
+}  # fmt: skip
+
+METADATA = {
+    "169.254.169.254", "169.254.170.2", "169.254.170.23", "169.254.0.23", "168.63.129.16",
+    "192.0.0.192", "100.100.100.200", "fd00:ec2::254", "fd20:ce::254",
+    # The same in the forms that hold an address of IPv4: mapped, NAT64, 6to4, Teredo, ISATAP.
+    "::ffff:168.63.129.16", "64:ff9b::a83f:8110", "2002:a83f:8110::", "2001:0:a83f:8110::",
+    "2001::57c0:7eef", "2600::5efe:a83f:8110", "64:ff9b:1:a83f:81:1000::",
+    "64:ff9b:1:0:a8:3f81:1000::", "64:ff9b:1::a8:3f81:1000:0", "64:ff9b:1::a83f:8110",
+}  # fmt: skip
+
+PUBLIC = {
+    "93.184.215.14", "1.1.1.1", "100.63.255.255", "100.128.0.0", "168.63.129.15", "192.0.1.1",
+    "172.32.0.1", "198.20.0.1", "192.31.196.1", "2606:4700:4700::1111", "2620:4f:8000::1",
+    "2001:200::1", "::ffff:1.1.1.1", "64:ff9b::101:101", "2002:101:101::1",
 }  # fmt: skip
 
 SPELLINGS = {
@@ -79,6 +99,37 @@ async def test_no_name_and_no_spelling_leads_to_an_address_that_is_somebodys_own
     assert "address" in await reason(rules, "mixed.example")
 
 
+@pytest.mark.parametrize("address", sorted(PUBLIC))
+async def test_addresses_beside_the_table_are_public(address: str) -> None:
+    assert await reason(judging("open", a_example=address), "a.example") == "allowed"
+
+
+@pytest.mark.parametrize("address", sorted(METADATA))
+async def test_no_name_leads_to_the_keys_of_a_cloud_machine(address: str) -> None:
+    """Not even one that the operator trusts with a port."""
+    trusting = judging("allow-list", "a.example:443", a_example=address)
+
+    assert "address" in await reason(judging("open", a_example=address), "a.example")
+    assert "metadata" in await reason(trusting, "a.example")
+
+
+async def test_names_of_metadata_services_are_refused_whatever_they_lead_to() -> None:
+    rules = judging("open", "metadata.google.internal:443", metadata_google_internal="1.1.1.1")
+
+    assert "metadata" in await reason(rules, "Metadata.Google.Internal.")
+
+
+async def test_the_table_does_not_depend_on_the_judgement_of_python(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for kind in (IPv4Address, IPv6Address):
+        for name in ("is_global", "is_private", "is_link_local", "is_multicast", "is_reserved"):
+            monkeypatch.delattr(kind, name)
+
+    for address in OWN | METADATA:
+        assert "address" in await reason(judging("open", a_example=address), "a.example")
+
+
 async def test_open_allows_public_hosts_and_connects_to_what_was_judged() -> None:
     asked = []
 
@@ -129,7 +180,7 @@ async def test_own_addresses_are_for_those_who_name_them() -> None:
     assert await reason(rules, "[::1]:8080") == "allowed"
     assert await reason(rules, "db.example:443") == "it has a private address"
     assert await reason(rules, "a.b.example") == "it has a private address"
-    assert "link-local" in await reason(rules, "meta.example:80")
+    assert "metadata" in await reason(rules, "meta.example:80")
     assert await reason(rules, "[::1]:8081") == "not in the allow-list"
 
 
