@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 from anyio.streams.buffered import BufferedByteReceiveStream
 from pydantic import ValidationError
 
@@ -51,17 +52,24 @@ class Frames:
         except (ValueError, RecursionError, ValidationError) as exc:
             raise SessionLost("The sandbox sent a malformed reply.") from exc
 
-    async def send(self, frame: dict[str, Any]) -> None:
-        """Send a frame, after those that are on their way.
+    async def send(self, frame: dict[str, Any], seconds: float) -> None:
+        """Send a frame, after those that are on their way, within so many seconds.
+
+        A cancelled task has sent nothing of the frame if this raises, and all of it if it returns.
 
         Raises:
             SessionLost: It cannot be sent.
+            TimeoutError: The far end does not take it.
         """
+        data = encode(frame)
         try:
             # One at a time: a frame may go out in parts.
             async with self._sending:
+                await anyio.lowlevel.checkpoint_if_cancelled()
                 try:
-                    await self._stream.send(encode(frame))
+                    # Shielded: a part of a frame would leave the stream out of step.
+                    with anyio.fail_after(seconds, shield=True):
+                        await self._stream.send(data)
                 except BaseException:
                     self._on_torn()
                     raise

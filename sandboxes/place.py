@@ -79,7 +79,7 @@ class Place:
             SessionLost: It is gone.
         """
         if self._network is not None:
-            await self._frames.send(self._network.opening())
+            await self._frames.send(self._network.opening(), NET_SECONDS)
 
     async def listen(self) -> None:
         """Hand on what the runner sends, until the stream ends or the place is given up."""
@@ -162,8 +162,8 @@ class Place:
 
         `run` is the background run that it begins, if it does.
 
-        A cancelled call is stopped inside before this returns; a place that will not stop is
-        given up.
+        A call that is cancelled before it was sent has no effect. One that was sent is stopped
+        inside before this returns; a place that will not stop is given up.
 
         Raises:
             SessionLost: There was no answer, or no valid one.
@@ -176,14 +176,15 @@ class Place:
         self._waiting, answers = anyio.create_memory_object_stream[Stream | Reply](math.inf)
         with self._waiting, answers:
             sent = False
+            # A run goes on after its reply, which only says that it has begun.
+            patience = (timeout if run is None else START_SECONDS) + SLACK_SECONDS
             try:
-                # A run goes on after its reply, which only says that it has begun.
-                patience = timeout if run is None else START_SECONDS
-                with anyio.fail_after(patience + SLACK_SECONDS):
-                    await self._frames.send(frame)
+                with anyio.fail_after(patience):
+                    await self._frames.send(frame, patience)
                     sent = True
                     async for answer in answers:
                         if isinstance(answer, Reply):
+                            self._settle_run(run, answer)
                             return self._with_visits(answer.execution)
                         if on_stream is not None:
                             await on_stream(answer)
@@ -192,13 +193,13 @@ class Place:
                 self.give_up()
                 raise SessionLost("The sandbox did not answer in time.") from exc
             except anyio.get_cancelled_exc_class():
-                with anyio.move_on_after(CANCEL_SECONDS, shield=True):
-                    if sent and await self._wound_up(number, answers):
-                        raise
-                self.give_up()
+                if sent and not await self._wound_up(number, answers, run):
+                    self.give_up()
                 raise
             finally:
                 self._expected = None
+                if run is not None and not run.begun:
+                    self._runs.pop((number, nonce), None)
 
     async def aside(self, arguments: dict[str, Any]) -> Execution:
         """Ask about background runs; answered also while a request runs.
@@ -218,10 +219,8 @@ class Place:
         self._asides[mark] = answered
         try:
             frame = {**arguments, "op": "runs", "id": number, "nonce": nonce}
-            # Not to be cut off in the middle: the runs and the variables are worth more than this.
-            with anyio.fail_after(ASIDE_SECONDS, shield=True):
-                await self._frames.send(frame)
             with anyio.fail_after(ASIDE_SECONDS):
+                await self._frames.send(frame, ASIDE_SECONDS)
                 await done.wait()
         except TimeoutError as exc:
             self.give_up()
@@ -233,17 +232,27 @@ class Place:
         return self._with_visits(answers[0])
 
     async def _wound_up(
-        self, number: int, answers: MemoryObjectReceiveStream[Stream | Reply]
+        self,
+        number: int,
+        answers: MemoryObjectReceiveStream[Stream | Reply],
+        run: Run | None,
     ) -> bool:
         """Stop the call inside; tell if its reply came, so that the stream is in step."""
         try:
-            await self._frames.send({"op": "cancel", "id": number})
-        except SessionLost:
-            return False
-        async for answer in answers:
-            if isinstance(answer, Reply):
-                return True
+            with anyio.fail_after(CANCEL_SECONDS, shield=True):
+                await self._frames.send({"op": "cancel", "id": number}, CANCEL_SECONDS)
+                async for answer in answers:
+                    if isinstance(answer, Reply):
+                        self._settle_run(run, answer)
+                        return True
+        except (SessionLost, TimeoutError):
+            pass
         return False
+
+    @staticmethod
+    def _settle_run(run: Run | None, reply: Reply) -> None:
+        if run is not None:
+            run.begun = reply.execution.status == "running"
 
     @property
     def given_up(self) -> bool:
@@ -263,7 +272,7 @@ class Place:
             return
         try:
             with anyio.fail_after(NET_SECONDS, shield=True):
-                await self._frames.send(frame)
+                await self._frames.send(frame, NET_SECONDS)
         except (TimeoutError, SessionLost) as exc:
             self.give_up()
             raise anyio.BrokenResourceError from exc

@@ -33,6 +33,8 @@ class Run:
         self.seconds = seconds
         """For so long it may go on."""
         self.state: State = "running"
+        self.begun = False
+        """The runner has said that it is there."""
         self.on_outcome: Callable[[Run], None] = lambda run: None
         self._listeners: list[list[Stream]] = []
         self._heard = anyio.Event()

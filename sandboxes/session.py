@@ -174,13 +174,12 @@ class Session:
                 self.calls += 1
                 self.resting = False
                 given = {**arguments, "background": True, "run": run.id}
-                execution = await self._run(op, given, timeout, None, run)
+                return await self._run(op, given, timeout, None, run)
         finally:
             self.used_at = time.time()
             self._waiting -= 1
-        if execution.status != "running":
-            self.runs.remove(run.id)
-        return execution
+            if not run.begun:
+                self.runs.remove(run.id)
 
     async def look(self, run_id: str, do: str = "read", **arguments: Any) -> Execution:
         """Read a background run (new output, and how it ended), or stop or watch it.

@@ -83,6 +83,33 @@ async def a_cancelled_call_stops_and_keeps_the_variables(sandbox: Sandbox) -> No
 
 
 @check
+async def a_call_taken_back_while_it_is_sent_costs_nothing(sandbox: Sandbox) -> None:
+    large = f"import time\ntime.sleep(30)\n# {'-' * 4 * 1024**2}"
+    seen = []
+    async with Session.open(sandbox) as session:
+        await python(session, "x = 1")
+        for seconds in (0, 0.0005, 0.001, 0.002, 0.005, 0.01):
+            for code in ("import time; time.sleep(30)", large):
+                with anyio.move_on_after(seconds):
+                    await python(session, code)
+                with anyio.fail_after(20):
+                    seen.append(await python(session, "x"))
+    assert [(after.value, after.state) for after in seen] == [("1", "kept")] * 12
+
+
+@check
+async def a_run_taken_back_before_it_began_is_not_listed(sandbox: Sandbox) -> None:
+    async with Session.open(sandbox) as session:
+        await python(session, "x = 1")
+        with anyio.move_on_after(0):
+            await session.begin("python", {"code": "1"}, timeout=30)
+        listed = list(session.runs)
+        after = await python(session, "x")
+    assert listed == []
+    assert after.value == "1"
+
+
+@check
 async def leaving_the_session_leaves_nothing(sandbox: Sandbox) -> None:
     async with Session.open(sandbox) as session:
         await python(session, "import time")

@@ -54,6 +54,8 @@ class Runner:
         """Number of the request that runs, or 0."""
         self._scope = anyio.CancelScope()
         self._cancelled = False
+        self._taken_back = 0
+        """Number of the last request that was cancelled, maybe before it could begin."""
 
     async def serve(self) -> None:
         """Answer requests until the stream ends."""
@@ -74,7 +76,9 @@ class Runner:
                     return
                 if request["op"] != "cancel":
                     await requests.send(request)
-                elif request["id"] == self._running:
+                    continue
+                self._taken_back = request["id"]
+                if self._taken_back == self._running:
                     self._cancelled = True
                     self._scope.cancel()
 
@@ -90,8 +94,10 @@ class Runner:
 
     async def _answer(self, request: Message) -> None:
         started = time.monotonic()
-        self._scope, self._cancelled = anyio.CancelScope(), False
         self._running = request["id"]
+        self._scope, self._cancelled = anyio.CancelScope(), self._taken_back == self._running
+        if self._cancelled:
+            self._scope.cancel()
         self._scope.deadline = anyio.current_time() + float(request["timeout"])
         execution = await self._execute(request)
         self._running = 0

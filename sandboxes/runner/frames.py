@@ -11,6 +11,7 @@ import os
 import select
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -33,26 +34,34 @@ class Stream:
         self.read_fd = read_fd
         self._write_fd = write_fd
         self._pending = bytearray()
+        self._whole: deque[Message] = deque()
         self.successor: str | None = None
         """Another server has taken over, and waits for a greeting with this mark of its own."""
         os.set_blocking(read_fd, True)
 
-    def receive(self) -> list[Message] | None:
-        """Read once and return the messages that are whole; None at the end of the stream."""
+    def read(self) -> bool:
+        """Read once, for `take`; False at the end of the stream."""
         data = os.read(self.read_fd, 1 << 18)
         if not data:
-            return None
+            return False
         self._pending += data
-        messages = []
         while len(self._pending) >= 4:
             size = int.from_bytes(self._pending[:4], "big")
             if size > MAX_REQUEST:
-                return None
+                return False
             if len(self._pending) < 4 + size:
                 break
-            messages.append(json.loads(bytes(self._pending[4 : 4 + size])))
+            self._whole.append(json.loads(bytes(self._pending[4 : 4 + size])))
             del self._pending[: 4 + size]
-        return messages
+        return True
+
+    def take(self) -> Message | None:
+        """Return the next message that was read, if there is one.
+
+        Whoever acts on a message leaves those behind it here: one read may bring a request and,
+        right after it, the word that takes the request back.
+        """
+        return self._whole.popleft() if self._whole else None
 
     def send(self, message: Message) -> None:
         body = json.dumps(message, separators=(",", ":")).encode()

@@ -87,10 +87,9 @@ class Runner:
                 self._serve_some()
 
     def _serve_some(self) -> None:
-        messages = self._stream.receive()
-        if messages is None:
+        if not self._stream.read():
             os._exit(0)  # as PID 1: the kernel ends the whole place
-        for message in messages:
+        while (message := self._stream.take()) is not None:
             if message.get("op") == "network":
                 self._open_network(message)
             elif message.get("op") == "runs":

@@ -82,6 +82,7 @@ class Call:
             poll.register(fd, select.POLLIN)
         self.heard.watch(poll)
         next_tick = self._started + TICK
+        self._obey()  # what came together with the request
         while self.heard.answer is None and not self.job.ended and not self.unheard:
             wait = min(next_tick, self._enforcer.due) - time.monotonic()
             for fd, event in poll.poll(max(0.0, wait * 1000)):
@@ -112,10 +113,12 @@ class Call:
         self._enforcer.finish(answered=self.heard.answer is not None)
 
     def _from_server(self) -> None:
-        messages = self._stream.receive()
-        if messages is None:
+        if not self._stream.read():
             os._exit(0)  # as PID 1: the kernel ends the whole place
-        for message in messages:
+        self._obey()
+
+    def _obey(self) -> None:
+        while (message := self._stream.take()) is not None:
             if self._relay.take(message):
                 continue
             if message.get("op") == "cancel" and message.get("id") == self.request["id"]:
