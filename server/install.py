@@ -1,7 +1,6 @@
 """`bellglass install CLIENT` and `bellglass uninstall CLIENT`."""
 
 import json
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from bellglass.server.clients import toml_table, yaml_file
 from bellglass.server.clients.catalogue import CHATGPT, CLIENTS, NAME, Client
 from bellglass.server.clients.change import planned
 from bellglass.server.clients.errors import CannotEdit
+from bellglass.server.launch_command import LaunchCommand, NoLaunchCommand, launch_command
 
 NAMES = (*(client.name for client in CLIENTS), "chatgpt")
 
@@ -22,8 +22,13 @@ def install(
         sys.stdout.write(CHATGPT)
         return 0
     client = _client(name)
-    entry = client.entry([*own_command(), *_arguments(flags)])
-    return _edit(client, entry, project=project, dry_run=dry_run)
+    try:
+        command = launch_command()
+    except NoLaunchCommand as exc:
+        sys.stderr.write(f"bellglass: nothing was written: {exc}\n")
+        return 2
+    entry = client.entry([*command.words, *_arguments(flags)])
+    return _edit(client, entry, command, project=project, dry_run=dry_run)
 
 
 def uninstall(name: str, *, project: bool = False, dry_run: bool = False) -> int:
@@ -32,18 +37,6 @@ def uninstall(name: str, *, project: bool = False, dry_run: bool = False) -> int
         sys.stdout.write("Delete the connector in ChatGPT: Settings, Connectors.\n")
         return 0
     return _edit(_client(name), None, project=project, dry_run=dry_run)
-
-
-def own_command() -> list[str]:
-    """Return how to start this program from anywhere: clients often have another PATH."""
-    program = Path(sys.executable).with_name(NAME)
-    temporary = {"uv", "archive-v0"} <= set(program.parts)  # what uvx made, until it is cleared
-    uvx = shutil.which("uvx")
-    if temporary and uvx:
-        return [uvx, NAME]
-    if program.exists():
-        return [str(program)]
-    return [sys.executable, "-m", "bellglass.server.cli"]
 
 
 def _client(name: str) -> Client:
@@ -56,7 +49,14 @@ def _arguments(flags: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _edit(client: Client, entry: dict[str, object] | None, *, project: bool, dry_run: bool) -> int:
+def _edit(
+    client: Client,
+    entry: dict[str, object] | None,
+    command: LaunchCommand | None = None,
+    *,
+    project: bool,
+    dry_run: bool,
+) -> int:
     try:
         path = client.path(project=Path.cwd() if project else None)
     except LookupError as exc:
@@ -72,7 +72,12 @@ def _edit(client: Client, entry: dict[str, object] | None, *, project: bool, dry
         if dry_run:
             sys.stdout.write("Nothing was written (--dry-run).\n")
             return 0
+        if command is not None:
+            command.keep_wheel()
         backup = change.write()
+    except NoLaunchCommand as exc:
+        sys.stderr.write(f"bellglass: nothing was written: {exc}\n")
+        return 1
     except CannotEdit as exc:
         sys.stderr.write(f"bellglass: {path} was left as it is: {exc}.\n")
         if entry is not None:

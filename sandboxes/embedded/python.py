@@ -16,14 +16,14 @@ def where_to_prepare() -> Path:
     thrown_away = "archive-v0" in Path(sys.prefix).parts  # uvx, in the cache of uv
     if sys.prefix != sys.base_prefix and not thrown_away:
         return Path(sys.prefix, "share", "bellglass", "python")
-    return _user_data() / "bellglass" / "python"
+    return user_data() / "bellglass" / "python"
 
 
 def find_python(python: str | None = None) -> str:
     """Return the path of the interpreter: the given one, a prepared one, or the plain one."""
     if python is not None:
         return os.path.abspath(os.path.expanduser(python))
-    for prepared in (where_to_prepare(), _user_data() / "bellglass" / "python"):
+    for prepared in (where_to_prepare(), user_data() / "bellglass" / "python"):
         candidate = prepared / "bin" / "python"
         if os.access(candidate, os.X_OK):
             return str(candidate)
@@ -32,6 +32,7 @@ def find_python(python: str | None = None) -> str:
     return os.path.realpath(base)
 
 
-def _user_data() -> Path:
+def user_data() -> Path:
+    """Return the folder for data of the user's programs."""
     data = os.environ.get("XDG_DATA_HOME", "")
     return Path(data) if os.path.isabs(data) else Path.home() / ".local" / "share"
