@@ -8,15 +8,15 @@ from bellglass.sandboxes.confinement import filter, landlock, libc, limits
 from bellglass.sandboxes.confinement.failure import Failure, step
 
 
-def program(machine: str) -> bytes:
-    """Return the system call filter for a machine.
+def program(machine: str, *, counted: bool) -> bytes:
+    """Return the system call filter for a machine; `counted` as for `filter.build`.
 
     Raises:
         Failure: We have none for it.
     """
     if machine not in filter.AUDIT_ARCHITECTURES:
         raise Failure("system call filter", 0, f"there is no filter for {machine}")
-    return filter.build(machine)
+    return filter.build(machine, counted=counted)
 
 
 def confine(

@@ -1,7 +1,7 @@
 """The system-call filter: a classic BPF program, assembled here, so that nothing is installed.
 
 Denied is what a namespace does not cover, what only an escape needs, and memory that no limit
-counts. The kernel's own filter cache makes the calls that are always allowed free (Linux 5.11).
+counts; docs/security.md has the reasons for what is allowed. The kernel's own filter cache makes the calls that are always allowed free (Linux 5.11).
 """
 
 from __future__ import annotations
@@ -43,12 +43,20 @@ DENIED = (
 )
 # fmt: on
 
-# "Not there" makes the C library and util-linux take the older call, which can be filtered:
-# the flags of clone3 are in memory, out of a filter's sight.
-ABSENT = ("clone3", "statmount", "listmount")
+# "Not there" makes libraries take another way. Of clone3, because its flags are in memory, out of
+# a filter's sight: the older call can be filtered. Asynchronous I/O is counted for the whole
+# machine, and one place could take all of it. A watch of inotify on a file of the view would tell
+# what other sessions and the host do with that file: without it watchers look now and then.
+# fmt: off
+ABSENT = (
+    "clone3", "statmount", "listmount",
+    "io_setup", "io_submit", "io_cancel", "io_getevents", "io_pgetevents", "io_destroy",
+    "inotify_init", "inotify_init1",
+)
+# fmt: on
 
-# Says that it worked and does nothing: it would write out the disks of the host.
-PRETENDED = ("sync",)
+# Say that they worked and do nothing: they would write out the disks of the host.
+PRETENDED = ("sync", "syncfs")
 
 _NAMESPACE_FLAGS = 0x7E020000  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}
 _X32_BIT = 0x40000000  # __X32_SYSCALL_BIT
@@ -58,6 +66,23 @@ _SOCK_STREAM, _SOCK_DGRAM = 1, 2
 _IPPROTO_TCP, _IPPROTO_UDP = 6, 17
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C  # asm-generic/ioctls.h: type into a terminal
 _PR_SET_SECCOMP = 22
+
+# include/uapi/linux/fcntl.h. A lease on a file of the view makes its writer on the host wait, and
+# a notification is inotify's forerunner. What is newer than delegations is not known to us.
+_F_SETLEASE, _F_NOTIFY, _F_GETDELEG = 1024, 1026, 1039
+
+_MSG_OOB = 1  # include/linux/socket.h
+_SOL_SOCKET = 1  # asm-generic/socket.h, as the following
+_SO_SNDBUF, _SO_RCVBUF = 7, 8
+_SO_LINGER = 13
+_SO_ATTACH_FILTER, _SO_ATTACH_BPF = 26, 50
+_SO_ATTACH_REUSEPORT_CBPF, _SO_ATTACH_REUSEPORT_EBPF = 51, 52
+_IPPROTO_IP, _IPPROTO_IPV6 = 0, 41
+_TCP_ULP = 31  # include/uapi/linux/tcp.h
+_SENDING = {
+    "sendto": 3, "sendmsg": 2, "sendmmsg": 3, "recvfrom": 3, "recvmsg": 2, "recvmmsg": 3
+}  # fmt: skip
+"""Calls with flags of messages, and which argument those are."""
 
 # include/uapi/linux/seccomp.h
 KILL = 0x80000000
@@ -115,8 +140,11 @@ class Assembler:
         return b"".join(packed)
 
 
-def build(machine: str) -> bytes:
-    """Return the program for a machine, as an array of struct sock_filter."""
+def build(machine: str, *, counted: bool = True) -> bytes:
+    """Return the program for a machine, as an array of struct sock_filter.
+
+    `counted`: a control group counts the buffers of sockets; else they keep their first size.
+    """
     asm = Assembler()
     emit = asm.emit
 
@@ -130,8 +158,11 @@ def build(machine: str) -> bytes:
     emit(_LOAD, _NUMBER_AT)
     if machine == "x86_64":
         emit(_AT_LEAST, _X32_BIT, "absent")
-    for name in ("ioctl", "prctl", "clone", "socket", "socketpair", "prlimit64"):
+    for name in ("fcntl", "setsockopt", "ioctl", "prctl", "clone", "socket", "socketpair"):
         on(name, name)
+    on("prlimit64", "prlimit64")
+    for name, argument in _SENDING.items():
+        on(name, f"flags {argument}")
     for name in DENIED:
         on(name, "denied")
     for name in ABSENT:
@@ -145,6 +176,42 @@ def build(machine: str) -> bytes:
     emit(_LOAD, _argument_at(1))
     emit(_EQUAL, _TIOCSTI, "denied")
     emit(_EQUAL, _TIOCLINUX, "denied", "fine")
+
+    asm.label("fcntl")
+    emit(_LOAD, _argument_at(1))
+    emit(_EQUAL, _F_SETLEASE, "denied")
+    emit(_EQUAL, _F_NOTIFY, "denied")
+    emit(_AT_LEAST, _F_GETDELEG, "no command", "fine")
+
+    for argument in sorted(set(_SENDING.values())):
+        asm.label(f"flags {argument}")
+        emit(_LOAD, _argument_at(argument))
+        emit(_ANY_BIT, _MSG_OOB, "not supported", "fine")
+
+    asm.label("setsockopt")
+    emit(_LOAD, _argument_at(1))
+    emit(_EQUAL, _SOL_SOCKET, "option of sockets")
+    emit(_EQUAL, _IPPROTO_TCP, "option of TCP")
+    emit(_EQUAL, _IPPROTO_IP, "fine")
+    emit(_EQUAL, _IPPROTO_IPV6, "fine", "no option")
+    asm.label("option of TCP")
+    emit(_LOAD, _argument_at(2))
+    emit(_EQUAL, _TCP_ULP, "no option", "fine")
+    asm.label("option of sockets")
+    emit(_LOAD, _argument_at(2))
+    # Whoever closed such a socket last would sleep: our process 1, if it was sent there.
+    emit(_EQUAL, _SO_LINGER, "pretended")
+    for option in (
+        _SO_ATTACH_FILTER,
+        _SO_ATTACH_BPF,
+        _SO_ATTACH_REUSEPORT_CBPF,
+        _SO_ATTACH_REUSEPORT_EBPF,
+    ):  # the machine has one pool of memory for such programs, and for filters like this
+        emit(_EQUAL, option, "denied")
+    if not counted:
+        emit(_EQUAL, _SO_SNDBUF, "pretended")
+        emit(_EQUAL, _SO_RCVBUF, "pretended")
+    emit(_JUMP, 0, "fine")
 
     asm.label("prctl")
     emit(_LOAD, _argument_at(0))
@@ -188,6 +255,9 @@ def build(machine: str) -> bytes:
         ("pretended", _ERRNO | 0),
         ("no family", _ERRNO | 97),  # EAFNOSUPPORT
         ("no protocol", _ERRNO | 93),  # EPROTONOSUPPORT
+        ("no option", _ERRNO | 92),  # ENOPROTOOPT
+        ("not supported", _ERRNO | 95),  # EOPNOTSUPP
+        ("no command", _ERRNO | 22),  # EINVAL
         ("kill", KILL),  # SECCOMP_RET_KILL_PROCESS
     ):
         asm.label(label)

@@ -82,3 +82,45 @@ async def test_the_host_cannot_connect_to_the_inside(lasting: Target) -> None:
 
     with socket.socket() as client:
         assert client.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
+
+
+async def test_risky_parts_of_sockets_are_closed(lasting: Target) -> None:
+    outcome = await lasting.value(
+        """
+one, other = socket.socketpair()
+server = socket.create_server(("127.0.0.1", 0))
+tcp = socket.create_connection(server.getsockname())
+code = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0xFFFF))
+program = struct.pack("HL", 1, ctypes.addressof(code))
+[
+    attempt(one.send, b"x", socket.MSG_OOB),
+    attempt(one.sendmsg, [b"x"], [], socket.MSG_OOB),
+    attempt(tcp.setsockopt, 6, 31, b"tls"),
+    attempt(tcp.setsockopt, socket.SOL_SOCKET, 26, program),
+]
+"""
+    )
+
+    assert outcome == ["ENOTSUP", "ENOTSUP", "ENOPROTOOPT", "EPERM"]
+
+
+async def test_closing_a_socket_waits_for_nobody(lasting: Target) -> None:
+    # Sent to process 1, such a socket would keep it from enforcing anything.
+    seconds = await lasting.value(
+        """
+server = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(server.getsockname())
+client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 6))
+client.setblocking(False)
+try:
+    while True:
+        client.send(bytes(65536))
+except BlockingIOError:
+    client.setblocking(True)
+began = time.monotonic()
+client.close()
+time.monotonic() - began
+"""
+    )
+
+    assert seconds < 5

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -112,3 +114,79 @@ async def test_the_filter_cannot_be_replaced(lasting: Target) -> None:
     )
 
     assert outcome == [-1, -1, -1]
+
+
+async def test_no_asynchronous_io_is_taken_from_the_machine(lasting: Target) -> None:
+    setup = number("io_setup", MACHINE)
+    before = Path("/proc/sys/fs/aio-nr").read_text()
+
+    outcome = await lasting.value(f"syscall({setup}, 1, ctypes.byref(ctypes.c_ulong(0)))")
+
+    assert outcome == "ENOSYS"
+    assert Path("/proc/sys/fs/aio-nr").read_text() == before
+
+
+async def test_no_file_of_the_view_tells_who_uses_it(lasting: Target) -> None:
+    init = number("inotify_init1", MACHINE)
+
+    outcome = await lasting.value(
+        f"""
+import fcntl
+fd = os.open("/usr/bin", os.O_RDONLY)
+[syscall({init}, 0), attempt(fcntl.fcntl, fd, fcntl.F_NOTIFY, 0x80000001)]
+"""
+    )
+
+    assert outcome == ["ENOSYS", "EPERM"]
+
+
+async def test_a_library_that_watches_files_looks_at_them_instead(lasting: Target) -> None:
+    # As watchdog 6 has its modules.
+    outcome = await lasting.value(
+        """
+os.makedirs("/work/watchdog/observers")
+for name, text in (
+    ("__init__.py", ""),
+    ("observers/__init__.py", "class Observer: pass"),
+    ("observers/polling.py", "class PollingObserver: pass"),
+):
+    with open("/work/watchdog/" + name, "w") as file:
+        file.write(text)
+from watchdog.observers import Observer
+Observer.__name__
+"""
+    )
+
+    assert outcome == "PollingObserver"
+
+
+async def test_no_writer_on_the_host_waits_for_a_lease(lasting: Target) -> None:
+    outcome = await lasting.value(
+        """
+import fcntl
+fd = os.open(sys.executable, os.O_RDONLY)
+attempt(fcntl.fcntl, fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+"""
+    )
+
+    assert outcome == "EPERM"
+
+
+@pytest.mark.alone
+async def test_the_disks_of_the_host_are_not_written_out(lasting: Target, tmp_path: Path) -> None:
+    if Path("/usr").stat().st_dev != tmp_path.stat().st_dev:
+        pytest.skip("what is written here is not on the disk of the view")
+    (tmp_path / "dirty").write_bytes(secrets.token_bytes(32 * 1024**2))
+    before = _dirty_kib()
+
+    outcome = await lasting.value(
+        f"syscall({number('syncfs', MACHINE)}, os.open('/usr/bin', os.O_RDONLY))"
+    )
+
+    assert outcome == "OK"
+    assert _dirty_kib() > before - 16 * 1024
+
+
+def _dirty_kib() -> int:
+    text = Path("/proc/meminfo").read_text()
+    return int(next(line.split()[1] for line in text.splitlines() if line.startswith("Dirty:")))

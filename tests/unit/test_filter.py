@@ -28,13 +28,19 @@ NEEDED = {
 }
 
 
-def verdict(machine: str, number: int, *arguments: int, architecture: int | None = None) -> str:
+def verdict(
+    machine: str,
+    number: int,
+    *arguments: int,
+    architecture: int | None = None,
+    counted: bool = True,
+) -> str:
     """Run the program on a call; return what the kernel would do."""
     if architecture is None:
         architecture = filter.AUDIT_ARCHITECTURES[machine]
     padded = [*arguments, 0, 0, 0, 0, 0, 0][:6]
     data = struct.pack("<IIQ6Q", number & MASK, architecture, 0, *padded)
-    result = run(filter.build(machine), data)
+    result = run(filter.build(machine, counted=counted), data)
     if result == filter.ALLOW:
         return ALLOW
     if result == filter.KILL:
@@ -95,6 +101,7 @@ def test_calls_with_hidden_arguments_do_not_exist(machine: str) -> None:
 
 def test_sync_does_nothing_and_says_that_it_worked(machine: str) -> None:
     assert call(machine, "sync") == "0"
+    assert call(machine, "syncfs", 3) == "0"
 
 
 def test_what_programs_need_is_allowed(machine: str) -> None:
@@ -166,6 +173,60 @@ def test_nothing_types_into_a_terminal(machine: str) -> None:
     assert call(machine, "ioctl", 0, 0x5412) == "EPERM"
     assert call(machine, "ioctl", 0, 0x541C) == "EPERM"
     assert call(machine, "ioctl", 0, 0x5413) == ALLOW
+
+
+@pytest.mark.parametrize("command", [1024, 1026])  # F_SETLEASE, F_NOTIFY
+def test_nobody_waits_for_a_file_of_the_view_or_is_told_of_it(machine: str, command: int) -> None:
+    assert call(machine, "fcntl", 3, command, 1) == "EPERM"
+
+
+def test_locks_pipes_and_copies_of_descriptors_are_allowed(machine: str) -> None:
+    commands = [0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1031, 1032]
+
+    assert {call(machine, "fcntl", 3, command, 0) for command in commands} == {ALLOW}
+    assert call(machine, "fcntl", 3, 1040, 0) == "EINVAL"
+
+
+@pytest.mark.parametrize("option", [26, 50, 51, 52])
+def test_no_program_is_attached_to_a_socket(machine: str, option: int) -> None:
+    assert call(machine, "setsockopt", 3, 1, option) == "EPERM"
+
+
+def test_no_socket_keeps_who_closes_it_waiting(machine: str) -> None:
+    assert call(machine, "setsockopt", 3, 1, 13) == "0"  # SO_LINGER
+
+
+def test_options_that_servers_set_are_allowed(machine: str) -> None:
+    for level, option in ((1, 2), (1, 15), (1, 9), (1, 20), (6, 1), (6, 23), (0, 1), (41, 26)):
+        assert call(machine, "setsockopt", 3, level, option) == ALLOW
+
+
+@pytest.mark.parametrize("level", [17, 136, 279, 282])
+def test_options_of_other_protocols_do_not_exist(machine: str, level: int) -> None:
+    assert call(machine, "setsockopt", 3, level, 1) == "ENOPROTOOPT"
+    assert call(machine, "setsockopt", 3, 6, 31) == "ENOPROTOOPT"  # TCP_ULP: TLS in the kernel
+
+
+@pytest.mark.parametrize(("counted", "expected"), [(True, ALLOW), (False, "0")])
+def test_buffers_of_sockets_grow_only_where_a_group_counts_them(
+    machine: str, counted: bool, expected: str
+) -> None:
+    number = syscalls.number("setsockopt", machine)
+    assert number is not None
+
+    assert verdict(machine, number, 3, 1, 7, counted=counted) == expected
+    assert verdict(machine, number, 3, 1, 8, counted=counted) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [("sendto", 3), ("sendmsg", 2), ("sendmmsg", 3), ("recvfrom", 3), ("recvmsg", 2)],
+)
+def test_there_is_no_out_of_band_data(machine: str, name: str, flags: int) -> None:
+    others = [0] * flags
+
+    assert call(machine, name, *others, 0x4001) == "ENOTSUP"
+    assert call(machine, name, *others, 0x4040) == ALLOW
 
 
 def test_prctl_adds_no_filter(machine: str) -> None:

@@ -33,7 +33,7 @@ def main(config: dict[str, Any]) -> NoReturn:
         # Not the count of processes: this user is that of every container, and perhaps the host's.
         confine(
             config["limits"],
-            program(platform.machine()),
+            program(platform.machine(), counted=True),
             environment(path, venv),
             count_processes=False,
         )

@@ -77,7 +77,9 @@ class Prepared:
     """What is made once, before there is a place, because it would cost time in each."""
 
     def __init__(self, machine: str, environment: dict[str, str]) -> None:
-        self.program = confine.program(machine)
+        self.programs = {
+            counted: confine.program(machine, counted=counted) for counted in (False, True)
+        }
         self.environment = environment
         self.outside = (os.getuid(), os.getgid())
 
@@ -129,4 +131,5 @@ def _confine(session: dict[str, int], prepared: Prepared) -> int:
         namespaces.drop_capabilities()
     with step("out of memory score"):
         limits.offer_to_oom_killer()
-    return confine.confine(session, prepared.program, prepared.environment, count_processes=True)
+    program = prepared.programs[bool(session["counted_by_group"])]
+    return confine.confine(session, program, prepared.environment, count_processes=True)

@@ -1,8 +1,13 @@
-"""Ways of libraries to show something, led to us: by themselves they would look for a notebook."""
+"""Ways of libraries to show something, led to us: by themselves they would look for a notebook.
+
+And one library that has to be told that inotify does not exist here, or it fails instead of looking
+at its files now and then.
+"""
 
 from __future__ import annotations
 
 import functools
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -32,8 +37,13 @@ def install(
     def getipython(module: Any) -> None:
         module.get_ipython = shell
 
+    def observers(module: Any) -> None:
+        polling = importlib.import_module("watchdog.observers.polling")
+        module.Observer = polling.PollingObserver
+
     Watch.begin(
         {
+            "watchdog.observers": observers,
             "matplotlib.pyplot": pyplot,
             "plotly.basedatatypes": plotly,
             "IPython.core.display_functions": functions,
