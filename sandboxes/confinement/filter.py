@@ -1,7 +1,8 @@
 """The system-call filter: a classic BPF program, assembled here, so that nothing is installed.
 
 Denied is what a namespace does not cover, what only an escape needs, and memory that no limit
-counts; docs/security.md has the reasons for what is allowed. The kernel's own filter cache makes the calls that are always allowed free (Linux 5.11).
+counts; docs/security.md has the reasons for what is allowed. The kernel's own filter cache makes
+the calls that are always allowed free (Linux 5.11).
 """
 
 from __future__ import annotations

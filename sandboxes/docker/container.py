@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import logging
-import secrets
+import random
 import threading
 import time
+from collections.abc import Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from bellglass.sandboxes.docker.options import UIDS
 from bellglass.sandboxes.docker.stream import AttachedStream
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.sockets import SocketStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable
 
     from bellglass.sandboxes.docker.engine import Engine
     from docker import APIClient
@@ -45,29 +47,37 @@ _KILLED_CODE = "137"  # as a shell has it: 128 and SIGKILL
 _ATTACH = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
 
 
+Options = Callable[["APIClient", str, int], dict[str, Any]]
+"""Makes the arguments of a container's creation, of its name and its uid."""
+
+
 class Container:
-    """A container under a name that we give it, so that it can be told from what was left."""
+    """A container with a uid of its own.
+
+    The uid is its name: an engine has no two containers of one name, so whichever server has the
+    name has the uid, until the engine has removed the container.
+    """
 
     def __init__(self, engine: Engine) -> None:
-        self.name = f"bellglass-{secrets.token_hex(6)}"
+        self.name = ""
         self.removed = True
         """Nothing is left of it, as far as we know."""
         self._engine = engine
         self._lock = threading.Lock()
         self._abandoned = False
+        self._id = ""
         self._attached: Any = None
         """The connection that the engine attached, as the SDK gives it."""
 
     @asynccontextmanager
     async def attached(
         self,
-        options: Callable[[APIClient], dict[str, Any]],
+        options: Options,
         boot: Callable[[AttachedStream], Awaitable[None]],
     ) -> AsyncGenerator[AttachedStream]:
         """Create and start it, and yield the stream to its first process; then remove it.
 
-        `options` makes the arguments of its creation, `name` among them; `boot` brings the process
-        to the point where it speaks.
+        `boot` brings the process to the point where it speaks.
 
         Raises:
             SandboxUnavailable: The engine did not do so.
@@ -90,7 +100,7 @@ class Container:
                     await stream.aclose()
                 await self._remove()
 
-    def _launch(self, options: Callable[[APIClient], dict[str, Any]], client: APIClient) -> None:
+    def _launch(self, options: Options, client: APIClient) -> None:
         """Create, attach, start: in a thread, which may be abandoned at any time.
 
         Then it is left to itself, and what it makes from there on, it removes.
@@ -99,19 +109,36 @@ class Container:
             if self._abandoned:
                 return
             self.removed = False
-        client.create_container(**options(client))
+        self._id = self._create(options, client)
         attached: Any = None
         try:
-            attached = client.attach_socket(self.name, _ATTACH)
+            attached = client.attach_socket(self._id, _ATTACH)
             # Before the start, so that nothing is missed.
-            client.start(self.name)
+            client.start(self._id)
         finally:
             with self._lock:
                 self._attached = attached
                 abandoned = self._abandoned
             if abandoned:
                 _close(attached)
-                client.remove_container(self.name, v=True, force=True)
+                client.remove_container(self._id, v=True, force=True)
+
+    def _create(self, options: Options, client: APIClient) -> str:
+        """Create it with the first uid that no other container has; return the engine's id."""
+        from bellglass.sandboxes.docker import reasons
+
+        # In any order: servers that began with the same one would all have to pass over it.
+        for uid in random.sample(UIDS, len(UIDS)):
+            self.name = f"bellglass-{uid}"
+            try:
+                created = client.create_container(**options(client, self.name, uid))
+            except reasons.FAILURES as exc:
+                if not reasons.is_name_taken(exc):
+                    raise
+            else:
+                return str(created["Id"])
+        reason = f"the engine has {len(UIDS)} sandboxes of bellglass, which is all there can be."
+        raise SandboxUnavailable("docker", reason)
 
     async def _why_ended(self) -> str:
         """Tell if it was for memory: a container with a kernel of its own is ended whole for it.
@@ -124,7 +151,7 @@ class Container:
 
     def _verdict(self, client: APIClient) -> str:
         """Ask the engine's memory of events: the container itself may be removed by now."""
-        filters = {"container": self.name, "event": ["oom", "die", "destroy"]}
+        filters = {"container": self._id, "event": ["oom", "die", "destroy"]}
         until = int(time.time() + VERDICT_SECONDS)
         code = None
         # The kernel tells of memory, and the engine of the end, apart: either may come first.
@@ -148,6 +175,9 @@ class Container:
         _close(self._attached)
         if self.removed:
             return
+        if not self._id:
+            # It was not created, or nobody has heard of it: then it goes with the next sweep.
+            return
         why = "it takes too long"
         # Around it all, because the engine may have to be reached again first.
         with anyio.move_on_after(REMOVE_SECONDS):
@@ -163,7 +193,7 @@ class Container:
         from bellglass.sandboxes.docker import reasons
 
         try:
-            client.remove_container(self.name, v=True, force=True)
+            client.remove_container(self._id, v=True, force=True)
         except reasons.FAILURES as exc:
             if not reasons.is_gone(exc):
                 raise

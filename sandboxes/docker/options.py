@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.base import Limits
     from docker import APIClient
 
-USER_ID = 61_000
-"""The uid and gid of the code. No package and no person has it (see embedded.inside.namespaces):
-1000 would be somebody's on most hosts, and the kernel counts some things by user."""
+UIDS = range(60_945, 61_184)
+"""The uid and gid of the code: of each container its own, because the kernel counts some things by
+user. No package and no person has them: the second half of a range whose first half the embedded
+sandbox has (see embedded.uids). In the image each has a name."""
 
 KERNEL_THREADS = 448
 """What gVisor itself may start, for 64 processes of a session: with less it dies when they start,
@@ -32,6 +33,7 @@ def create(
     image: str,
     command: list[str],
     name: str,
+    uid: int,
     labels: dict[str, str],
     cpus: float,
     runtime: str | None,
@@ -48,7 +50,7 @@ def create(
         # In place of what the image would run; our runner has to be process 1.
         "entrypoint": command,
         "command": [],
-        "user": f"{USER_ID}:{USER_ID}",
+        "user": f"{uid}:{uid}",
         "working_dir": "/work",
         "hostname": "sandbox",
         # No interface but a loopback, as network_mode "none" has it, in half the time.
@@ -58,12 +60,12 @@ def create(
         "stop_signal": "SIGKILL",  # the runner ignores others, and an engine that ends would wait
         # An image's own would start processes in the session, for ever.
         "healthcheck": {"test": ["NONE"]},
-        "host_config": _host_config(client, limits, cpus, runtime, own_kernel),
+        "host_config": _host_config(client, limits, uid, cpus, runtime, own_kernel),
     }
 
 
 def _host_config(
-    client: APIClient, limits: Limits, cpus: float, runtime: str | None, own_kernel: bool
+    client: APIClient, limits: Limits, uid: int, cpus: float, runtime: str | None, own_kernel: bool
 ) -> dict[str, Any]:
     from docker.types import LogConfig, Ulimit
 
@@ -72,7 +74,7 @@ def _host_config(
         cap_drop=["ALL"],
         security_opt=["no-new-privileges"],  # seccomp unnamed: the engine's own profile
         read_only=True,
-        tmpfs=_tmpfs(limits),
+        tmpfs=_tmpfs(limits, uid),
         pids_limit=limits.processes + (KERNEL_THREADS if own_kernel else 0),
         mem_limit=limits.all_bytes,
         memswap_limit=limits.all_bytes,  # of both together: no swap
@@ -83,7 +85,7 @@ def _host_config(
                 ("nofile", limits.open_files),
                 ("core", 0),
                 ("fsize", limits.file_bytes),
-                # Not nproc: it counts a user, and this user is that of every container.
+                # Not nproc: it counts a user, and the host may know this one.
             )
         ],
         ipc_mode="private",
@@ -97,13 +99,13 @@ def _host_config(
     return config
 
 
-def _tmpfs(limits: Limits) -> dict[str, str]:
+def _tmpfs(limits: Limits, uid: int) -> dict[str, str]:
     """Return all that can be written to, bounded in size and in number of files."""
 
     def options(size: int, files: int, rest: str) -> str:
         return f"rw,nosuid,nodev,size={size},nr_inodes={files},{rest}"
 
-    owner = f"uid={USER_ID},gid={USER_ID}"
+    owner = f"uid={uid},gid={uid}"
     scratch = limits.scratch_bytes
     return {
         # Without "exec" the engine forbids it: what a session compiles would not run.

@@ -54,6 +54,11 @@ def refusal(exc: BaseException, image: str) -> str:
     return f"the Docker engine refused: {text.strip().rstrip('.')[:_TEXT]}."
 
 
+def is_name_taken(exc: BaseException) -> bool:
+    """Whether the engine has another container of that name."""
+    return isinstance(exc, docker.errors.APIError) and exc.status_code == 409
+
+
 def is_gone(exc: BaseException) -> bool:
     """Whether the engine says that a container is not there, or is being removed already."""
     return isinstance(exc, docker.errors.APIError) and exc.status_code in (404, 409)

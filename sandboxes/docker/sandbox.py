@@ -85,7 +85,7 @@ class DockerSandbox(Sandbox):
         self._cpus = cpus
         self._engine = Engine(host, image)
         self._owner = Owner(lifetime_seconds=lifetime_seconds)
-        self._live: set[str] = set()
+        self._live: set[container.Container] = set()
         self._info: dict[str, Any] = {}
         self._starting = anyio.Lock()
         self._started = False
@@ -111,7 +111,8 @@ class DockerSandbox(Sandbox):
                 for each in client.containers(all=True, filters=filters)
                 if each["Names"]  # one that the engine is just removing has none any more
             ]
-            left = [each.id for each in found if self._owner.has_left(each, self._live)]
+            live = {place.name for place in self._live}
+            left = [each.id for each in found if self._owner.has_left(each, live)]
             container.sweep(client, left)
 
         await self._engine.run(sweep, _SWEEP_SECONDS)
@@ -123,7 +124,7 @@ class DockerSandbox(Sandbox):
         place = container.Container(self._engine)
         code = bundle(*RUNNER, CONFINEMENT, "bellglass.sandboxes.docker.inside")
 
-        def arguments(client: APIClient) -> dict[str, Any]:
+        def arguments(client: APIClient, name: str, uid: int) -> dict[str, Any]:
             limits = {**asdict(self.limits), "counted_by_group": 1}
             config = {"limits": limits, "workspace": "/work"}
             boot = ["python3", "-I", "-u", "-c", _BOOT, str(len(code)), json.dumps(config)]
@@ -132,19 +133,20 @@ class DockerSandbox(Sandbox):
                 self.limits,
                 image=self._image,
                 command=boot,
-                name=place.name,
+                name=name,
+                uid=uid,
                 labels=self._owner.labels(session_id),
                 cpus=min(self._cpus, self._info.get("NCPU") or self._cpus),
                 runtime=self._runtime,
                 own_kernel=self._own_kernel(),
             )
 
-        self._live.add(place.name)
+        self._live.add(place)
         try:
             async with place.attached(arguments, partial(self._boot, code)) as stream:
                 yield stream
         finally:
-            self._live.discard(place.name)
+            self._live.discard(place)
             if not place.removed:
                 self._started = False  # and so sweeps again
 
@@ -175,7 +177,7 @@ class DockerSandbox(Sandbox):
         missing = [
             what
             for what, present in (
-                ("an unprivileged user", ready.uid == options.USER_ID),
+                ("an unprivileged user", ready.uid in options.UIDS),
                 ("an empty set of capabilities", ready.capabilities == 0),
                 ("no_new_privs", ready.no_new_privs),
                 ("the system call filter", ready.seccomp == 2),

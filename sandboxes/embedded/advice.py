@@ -57,6 +57,8 @@ def _fix(failure: LaunchFailed, root: Path) -> str:
         )
     if step == "become an unprivileged user":
         return "Run the server as an ordinary user, or leave it CAP_SETUID and CAP_SETGID."
+    if step == "take a uid" and failure.errno == errno.EUSERS:
+        return "Close sessions that are not needed any more, or end another server."
     if step in ("start the interpreter", "python") or step.startswith("execute"):
         return "Run `bellglass setup` to prepare a Python for the sandbox."
     if step == "find bubblewrap":

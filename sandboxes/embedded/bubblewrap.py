@@ -83,6 +83,7 @@ class Bubblewrap:
     """A usable bubblewrap."""
 
     name = "bubblewrap"
+    server_maps_uid = False
     alive = True
     preloaded: Sequence[str] = ()
 
@@ -109,7 +110,9 @@ class Bubblewrap:
         return cls(program, python, plan, limits)
 
     @asynccontextmanager
-    async def launched(self, stream: socket.socket, group: Group) -> AsyncGenerator[None]:
+    async def launched(
+        self, stream: socket.socket, group: Group, uid: int | None
+    ) -> AsyncGenerator[None]:
         """Start one bubblewrap, and end it on leaving."""
         with contextlib.ExitStack() as opened:
             descriptors = [_memory_file(content) for _, content, _ in self._plan.files]
@@ -131,7 +134,12 @@ class Bubblewrap:
             if group.events is not None:
                 descriptors.append(group.events)
             if self._drops:
-                outer = {"stream": stream.fileno(), "argv": command, "descriptors": descriptors}
+                outer = {
+                    "stream": stream.fileno(),
+                    "argv": command,
+                    "descriptors": descriptors,
+                    "uid": namespaces.UNUSED_ID if uid is None else uid,
+                }
                 stage = boot_arguments(bundle_fd, "bwrap", outer)
                 command = [self._python, "-I", "-S", "-u", *stage]
             try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bellglass.sandboxes.base import Finding
 from bellglass.sandboxes.confinement import landlock
 from bellglass.sandboxes.embedded.inside import namespaces
+from bellglass.sandboxes.embedded.uids import UIDS
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.embedded.cgroups import Cgroups
@@ -18,17 +19,35 @@ _SCOPES_SINCE = 6
 _PROCESS_LIMIT_SINCE = (5, 14)
 
 
-def findings(launcher: Launcher, failed: list[str], cgroups: Cgroups) -> list[Finding]:
-    """Describe a launcher that has made a place, and the limits that hold in it."""
+def findings(
+    launcher: Launcher, failed: list[str], cgroups: Cgroups, *, own_uids: bool
+) -> list[Finding]:
+    """Describe a launcher that has made a place, and the limits that hold in it.
+
+    `own_uids`: each place has a uid of its own.
+    """
     abi = landlock.abi()
     grouped = cgroups.mechanism != "none"
-    uid = namespaces.UNUSED_ID if namespaces.may_change_user() else os.geteuid()
+    shared = namespaces.UNUSED_ID if namespaces.may_change_user() else os.geteuid()
+    uid = (
+        f"a uid of the session's own, {UIDS[0]} to {UIDS[-1]},"
+        if own_uids
+        else f"uid {shared} of this machine,"
+    )
     zygote = launcher.name == "zygote"
     names = "; ".join([launcher.name, *(f"instead of: {text}" for text in failed)])
     return [
         _finding("launcher", True, names),
         _finding("namespaces", True, "user, mount, pid, network, ipc, uts, cgroup"),
-        _finding("user", True, f"code runs as uid {uid} of this machine, without capabilities"),
+        _finding("user", True, f"code runs as {uid} without capabilities"),
+        _finding(
+            "what the kernel counts by user",
+            own_uids,
+            "is counted for each session"
+            if own_uids
+            else f"is shared by sessions, and with all that uid {shared} runs: watches of epoll, "
+            "descriptors on their way, pipes; a server run by root gives each session a uid",
+        ),
         _finding("system call filter", True, platform.machine()),
         _finding(
             "Landlock scopes",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +13,7 @@ import anyio
 from anyio import BrokenResourceError, EndOfStream
 
 from bellglass.sandboxes.embedded.failure import LaunchFailed
+from bellglass.sandboxes.embedded.inside import namespaces
 from bellglass.sandboxes.embedded.process import end_process
 from bellglass.sandboxes.embedded.stream import SignedStream, pair
 from bellglass.sandboxes.protocol import encode
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.base import Limits
     from bellglass.sandboxes.embedded.cgroups import Cgroups, Group
+    from bellglass.sandboxes.embedded.uids import Uids
 
 PLACE_SECONDS = 20.0
 """Until a place is there; it takes a hundredth of a second, or more on a machine under load."""
@@ -41,7 +43,13 @@ class Launcher(Protocol):
     @property
     def preloaded(self) -> Sequence[str]: ...
 
-    def launched(self, stream: socket.socket, group: Group) -> AbstractAsyncContextManager[None]:
+    @property
+    def server_maps_uid(self) -> bool:
+        """Whether the server names the user of a place; else the launcher does."""
+
+    def launched(
+        self, stream: socket.socket, group: Group, uid: int | None
+    ) -> AbstractAsyncContextManager[None]:
         """Start one with these descriptors. Leaving the context ends what it did not."""
 
     async def aclose(self) -> None: ...
@@ -49,22 +57,35 @@ class Launcher(Protocol):
 
 @asynccontextmanager
 async def place(
-    launcher: Launcher, limits: Limits, cgroups: Cgroups
+    launcher: Launcher, limits: Limits, cgroups: Cgroups, uids: Uids | None
 ) -> AsyncGenerator[SignedStream]:
     """Make a place, and yield the stream to the runner in it.
+
+    `uids`: where each can have one of its own.
 
     Raises:
         LaunchFailed: A step failed, and nothing was executed.
     """
+    async with (
+        nullcontext() if uids is None else uids.taken() as uid,
+        _place(launcher, limits, cgroups, uid) as stream,
+    ):
+        yield stream
+
+
+@asynccontextmanager
+async def _place(
+    launcher: Launcher, limits: Limits, cgroups: Cgroups, uid: int | None
+) -> AsyncGenerator[SignedStream]:
     ours, theirs = pair(socket.SOCK_STREAM)
     new = _Place(SignedStream(ours))
     with theirs, cgroups.group(limits) as group:
         # Shielded: a cancelled call must not leave a process or a group behind.
         try:
-            async with launcher.launched(theirs, group):
+            async with launcher.launched(theirs, group, uid):
                 try:
                     theirs.close()
-                    await new.settle(limits, launcher, group)
+                    await new.settle(limits, launcher, group, uid)
                     group.close()
                     yield new.stream
                 finally:
@@ -81,11 +102,13 @@ class _Place:
         self.stream = stream
         self._pidfd: int | None = None
 
-    async def settle(self, limits: Limits, launcher: Launcher, group: Group) -> None:
+    async def settle(
+        self, limits: Limits, launcher: Launcher, group: Group, uid: int | None
+    ) -> None:
         """Do the server's half of what inside/place.py does."""
         try:
             with anyio.fail_after(PLACE_SECONDS):
-                await self._settle(limits, launcher, group)
+                await self._settle(limits, launcher, group, uid)
         except TimeoutError as exc:
             raise LaunchFailed("start a place", 0, "it took too long") from exc
         except (EndOfStream, BrokenResourceError) as exc:
@@ -93,7 +116,9 @@ class _Place:
         except OSError as exc:
             raise LaunchFailed("take a place over", exc.errno or 0, str(exc)) from exc
 
-    async def _settle(self, limits: Limits, launcher: Launcher, group: Group) -> None:
+    async def _settle(
+        self, limits: Limits, launcher: Launcher, group: Group, uid: int | None
+    ) -> None:
         given = {**asdict(limits), "counted_by_group": int(group.bounds_memory)}
         config = {"limits": given, "workspace": "/work", "preload": [*launcher.preloaded]}
         await self.stream.send(encode(config))
@@ -101,6 +126,9 @@ class _Place:
         if first != b"p":
             raise LaunchFailed.from_frame(await receive_frame(self.stream, first))
         self._pidfd = os.pidfd_open(pid)
+        if uid is not None and launcher.server_maps_uid:
+            namespaces.map_ids((namespaces.INSIDE_ID,) * 2, (uid, uid), pid)
+            await self.stream.send(b"m")
         await group.add(pid)
         await self.stream.send(b"g")
         frame = await receive_frame(self.stream)

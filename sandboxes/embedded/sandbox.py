@@ -15,8 +15,10 @@ from bellglass.sandboxes.embedded.advice import advice
 from bellglass.sandboxes.embedded.bubblewrap import Bubblewrap
 from bellglass.sandboxes.embedded.diagnosis import findings, python_finding
 from bellglass.sandboxes.embedded.failure import LaunchFailed
+from bellglass.sandboxes.embedded.inside import namespaces
 from bellglass.sandboxes.embedded.places import PLACE_SECONDS, Launcher, place, receive_frame
 from bellglass.sandboxes.embedded.python import find_python
+from bellglass.sandboxes.embedded.uids import Uids
 from bellglass.sandboxes.embedded.zygote import Zygote
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.protocol import Ready
@@ -59,6 +61,7 @@ class EmbeddedSandbox(Sandbox):
         self._preload = preload
         self._launcher: Launcher | None = None
         self._cgroups: cgroups.Cgroups | None = None
+        self._uids: Uids | None = None
         self._failures: list[LaunchFailed] = []
         self._starting = anyio.Lock()
 
@@ -83,7 +86,7 @@ class EmbeddedSandbox(Sandbox):
             yield stream
 
     async def _place(self) -> AbstractAsyncContextManager[ByteStream]:
-        return place(await self.launcher(), self.limits, self.cgroups())
+        return place(await self.launcher(), self.limits, self.cgroups(), self.uids())
 
     async def _usable(self) -> bool:
         """Whether the launcher is worth keeping; if not, it is ended here."""
@@ -99,6 +102,13 @@ class EmbeddedSandbox(Sandbox):
         if self._cgroups is None:
             self._cgroups = cgroups.probe()
         return self._cgroups
+
+    def uids(self) -> Uids | None:
+        """Return where places get uids of their own from, if this server may give them any."""
+        if self._uids is None and namespaces.may_administer():
+            uids = Uids()
+            self._uids = uids if uids.open() else None
+        return self._uids
 
     async def launcher(self) -> Launcher:
         """Return a launcher that has made a place, starting one if there is none.
@@ -144,7 +154,7 @@ class EmbeddedSandbox(Sandbox):
         else:
             launcher = await Bubblewrap.start(python, self.limits)
         try:
-            async with place(launcher, self.limits, self.cgroups()) as stream:
+            async with place(launcher, self.limits, self.cgroups(), self.uids()) as stream:
                 with anyio.fail_after(PLACE_SECONDS):
                     frame = await receive_frame(stream)
                 if frame.get("type") == "failed":
@@ -181,10 +191,15 @@ class EmbeddedSandbox(Sandbox):
             launcher_finding = Finding(what="launcher", holds=False, detail=exc.reason)
             return [launcher_finding, python_finding(python)]
         failed = [str(failure) for failure in self._failures]
-        return [*findings(launcher, failed, self.cgroups()), python_finding(python)]
+        own_uids = self.uids() is not None
+        found = findings(launcher, failed, self.cgroups(), own_uids=own_uids)
+        return [*found, python_finding(python)]
 
     async def aclose(self) -> None:
         """End the zygote."""
         if self._launcher is not None:
             launcher, self._launcher = self._launcher, None
             await launcher.aclose()
+        if self._uids is not None:
+            uids, self._uids = self._uids, None
+            uids.close()

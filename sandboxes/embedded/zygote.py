@@ -36,6 +36,7 @@ class Zygote:
     """A running zygote."""
 
     name = "zygote"
+    server_maps_uid = True
 
     def __init__(self, control: socket.socket, preload: Sequence[str]) -> None:
         self._control = control
@@ -123,10 +124,16 @@ class Zygote:
             return False
 
     @asynccontextmanager
-    async def launched(self, stream: socket.socket, group: Group) -> AsyncGenerator[None]:
+    async def launched(
+        self, stream: socket.socket, group: Group, uid: int | None
+    ) -> AsyncGenerator[None]:
         """Ask for a place with this stream; it comes up on its own."""
         descriptors = [stream.fileno(), *group.joins]
-        request = {"joins": len(group.joins), "events": group.events is not None}
+        request = {
+            "joins": len(group.joins),
+            "events": group.events is not None,
+            "mapped": uid is not None,
+        }
         if group.events is not None:
             descriptors.append(group.events)
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))

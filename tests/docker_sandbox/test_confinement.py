@@ -9,6 +9,7 @@ from conftest import LIMITS
 from docker_sandbox.watching import container_of, python
 
 from bellglass.sandboxes.docker import DockerSandbox
+from bellglass.sandboxes.docker.options import UIDS
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.image import IMAGE
 from bellglass.sandboxes.protocol import Ready
@@ -33,7 +34,9 @@ async def test_it_is_confined_as_written_down(inspected: dict[str, Any], engine:
     host, config = inspected["HostConfig"], inspected["Config"]
     total = LIMITS.memory_bytes + LIMITS.disk_bytes + 2 * LIMITS.scratch_bytes
 
-    assert config["User"] == "61000:61000"
+    uid, _, gid = config["User"].partition(":")
+    assert int(uid) in UIDS
+    assert gid == uid
     assert host["Privileged"] is False
     assert host["CapDrop"] == ["ALL"]
     assert not host["CapAdd"]
@@ -109,7 +112,7 @@ def seen(**others: Any) -> Ready:
     whole = {
         "type": "ready",
         "python": "3.13.1",
-        "uid": 61000,
+        "uid": UIDS[0],
         "capabilities": 0,
         "no_new_privs": True,
         "seccomp": 2,
@@ -130,6 +133,7 @@ def test_a_container_that_is_right_is_taken() -> None:
     [
         {"uid": 0},
         {"uid": 1000},
+        {"uid": UIDS[0] - 1},
         {"capabilities": 1},
         {"no_new_privs": False},
         {"seccomp": 0},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,8 @@ server.getsockname()[1]
 async def test_descriptors_in_flight_do_not_end_the_python_of_another(
     target: Target, other: Target
 ) -> None:
-    # The kernel counts them for the user, and all sessions of a server are one user to it.
+    # The kernel counts them for the user, which is one for all sessions of a server that root does
+    # not run.
     stuck = await target.value(
         """
 weight = b"x" * (220 << 20)  # too large for a copy, which would need to be sent, too
@@ -92,6 +94,31 @@ stuck
     assert crashed.state == "restored"
     assert stuck in ("ETOOMANYREFS", "EMFILE")
     assert (execution.value, execution.notices) == ("2", [])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give sessions users of their own")
+async def test_what_the_kernel_counts_by_user_is_a_sessions_own(
+    target: Target, other: Target
+) -> None:
+    # Descriptors on their way, as many as a user may have: the smallest of such counts.
+    stuck = await target.value(
+        """
+kept = []
+def send():
+    kept.append(socket.socketpair())
+    socket.send_fds(kept[-1][0], [b"x"], [0] * 200)
+[attempt(send) for _ in range(10)][-1]
+"""
+    )
+    sent = await other.value(
+        """
+one, two = socket.socketpair()
+attempt(socket.send_fds, one, [b"x"], [0] * 200)
+"""
+    )
+    await target.python("kept.clear()")
+
+    assert (stuck, sent) == ("ETOOMANYREFS", "OK")
 
 
 async def test_pipes_of_one_do_not_stop_the_shell_of_another(target: Target, other: Target) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bellglass.sandboxes.docker.options import UIDS
+
 if TYPE_CHECKING:
     from security.support import Target
 
@@ -28,7 +30,7 @@ for path in found:
     )
 
     ids, raised, *others = outcome
-    assert ids in ("1000", "61000")
+    assert int(ids) in (1000, *UIDS)
     assert raised == []
     assert "OK" not in others
 

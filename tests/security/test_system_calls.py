@@ -118,12 +118,12 @@ async def test_the_filter_cannot_be_replaced(lasting: Target) -> None:
 
 async def test_no_asynchronous_io_is_taken_from_the_machine(lasting: Target) -> None:
     setup = number("io_setup", MACHINE)
-    before = Path("/proc/sys/fs/aio-nr").read_text()
+    before = _number_in("aio-nr")
 
     outcome = await lasting.value(f"syscall({setup}, 1, ctypes.byref(ctypes.c_ulong(0)))")
 
     assert outcome == "ENOSYS"
-    assert Path("/proc/sys/fs/aio-nr").read_text() == before
+    assert _number_in("aio-nr") == before
 
 
 async def test_no_file_of_the_view_tells_who_uses_it(lasting: Target) -> None:
@@ -174,8 +174,7 @@ attempt(fcntl.fcntl, fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
 
 @pytest.mark.alone
 async def test_the_disks_of_the_host_are_not_written_out(lasting: Target, tmp_path: Path) -> None:
-    if Path("/usr").stat().st_dev != tmp_path.stat().st_dev:
-        pytest.skip("what is written here is not on the disk of the view")
+    _need_same_disk(tmp_path)
     (tmp_path / "dirty").write_bytes(secrets.token_bytes(32 * 1024**2))
     before = _dirty_kib()
 
@@ -185,6 +184,15 @@ async def test_the_disks_of_the_host_are_not_written_out(lasting: Target, tmp_pa
 
     assert outcome == "OK"
     assert _dirty_kib() > before - 16 * 1024
+
+
+def _number_in(name: str) -> int:
+    return int(Path("/proc/sys/fs", name).read_text())
+
+
+def _need_same_disk(folder: Path) -> None:
+    if Path("/usr").stat().st_dev != folder.stat().st_dev:
+        pytest.skip("what is written here is not on the disk of the view")
 
 
 def _dirty_kib() -> int:

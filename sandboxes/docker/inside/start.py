@@ -30,7 +30,7 @@ def main(config: dict[str, Any]) -> NoReturn:
     path = os.environ.get("PATH", os.defpath)
     venv = sys.prefix if sys.prefix != sys.base_prefix else None
     try:
-        # Not the count of processes: this user is that of every container, and perhaps the host's.
+        # Not the count of processes: the host may have a user of this number.
         confine(
             config["limits"],
             program(platform.machine(), counted=True),

@@ -24,7 +24,7 @@ INSIDE_ID = 1000
 """The uid and gid of the code, as it sees itself."""
 
 UNUSED_ID = 61_000
-"""The uid and gid on the host of everything that a server run by root starts.
+"""The uid and gid on the host of what a server run by root starts, places apart (see `uids`).
 
 systemd's table of ranges (https://systemd.io/UIDS-GIDS) lists 60706 to 61183 as unused: no
 package, no user database and no other sandbox has it, so no file and no process is reached by it.
@@ -55,11 +55,17 @@ def _capabilities(kind: str) -> int:
         return next(int(line.split()[1], 16) for line in file if line.startswith(kind + ":"))
 
 
-def become_unprivileged() -> None:
-    """Take the unused uid, for good: as root the limit on processes does not bind."""
+def become_unprivileged(uid: int = UNUSED_ID) -> None:
+    """Take a uid that nothing else has, for good: as root the limit on processes does not bind."""
     os.setgroups([])
-    os.setresgid(UNUSED_ID, UNUSED_ID, UNUSED_ID)
-    os.setresuid(UNUSED_ID, UNUSED_ID, UNUSED_ID)
+    become(uid)
+
+
+def become(uid: int) -> None:
+    """Take a uid, and the gid of that number, for good."""
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    libc.prctl(libc.PR_SET_DUMPABLE, 1)  # else /proc/self is root's
 
 
 def _tid_address() -> int:
@@ -98,14 +104,14 @@ def fork_into(namespaces: int) -> int:
     return pid
 
 
-def map_ids(inside: tuple[int, int], outside: tuple[int, int]) -> None:
-    """Name the one user and group of this user namespace: each map is a single line."""
+def map_ids(inside: tuple[int, int], outside: tuple[int, int], process: int | str = "self") -> None:
+    """Name the one user and group of a process's user namespace: each map is a single line."""
     for file, text in (
         ("setgroups", "deny"),  # user_namespaces(7): without it an unprivileged gid_map fails
         ("uid_map", f"{inside[0]} {outside[0]} 1"),
         ("gid_map", f"{inside[1]} {outside[1]} 1"),
     ):
-        with open(f"/proc/self/{file}", "w") as target:
+        with open(f"/proc/{process}/{file}", "w") as target:
             target.write(text)
 
 

@@ -32,6 +32,8 @@ class Descriptors:
     joins: list[int]
     """Writing "0" to them joins the control groups of the place."""
     events: int | None
+    mapped: bool = False
+    """The server says which user of the machine that of the place is."""
 
 
 def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoReturn:
@@ -53,7 +55,9 @@ def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoR
         # The server learns our process id on the host from the kernel, with this byte.
         server.send(b"p")
         if own_namespaces:
-            _furnish(session, prepared.outside)
+            with step("map the user"):
+                _take_user(server, given, prepared.outside)
+            _furnish(session)
         # By now the server holds our pidfd, and has put us into the control group.
         if server.recv(1) != b"g":
             os._exit(0)
@@ -102,11 +106,18 @@ def _only_descriptors(given: Descriptors) -> socket.socket:
     return socket.socket(fileno=STREAM)
 
 
-def _furnish(session: dict[str, int], outside: tuple[int, int]) -> None:
-    """Make what is the place's own: its user, its directories, its proc, its loopback."""
-    inside = (namespaces.INSIDE_ID, namespaces.INSIDE_ID)
-    with step("map the user"):
-        namespaces.map_ids(inside, outside)
+def _take_user(server: socket.socket, given: Descriptors, outside: tuple[int, int]) -> None:
+    """Be the user of the place: one of its own, if the server maps it; else whoever we are."""
+    if not given.mapped:
+        namespaces.map_ids((namespaces.INSIDE_ID, namespaces.INSIDE_ID), outside)
+        return
+    if server.recv(1) != b"m":
+        os._exit(0)
+    namespaces.become(namespaces.INSIDE_ID)
+
+
+def _furnish(session: dict[str, int]) -> None:
+    """Make what is the place's own: its directories, its proc, its loopback."""
     with step("mounts private"):
         mounts.make_private()
     scratch = session["scratch_bytes"]

@@ -74,7 +74,6 @@ def _prepare(control: socket.socket, bundle: int, config: dict[str, Any]) -> Non
         # Root of a container that may not mount. The code must not have its uid all the same.
         with step("become an unprivileged user"):
             namespaces.become_unprivileged()
-            libc.prctl(libc.PR_SET_DUMPABLE, 1)  # else /proc/self is root's
     own = (os.getuid(), os.getgid())
     the_plan = plan.make([])
     with step("unshare"):
@@ -112,7 +111,7 @@ def _execute_bubblewrap(config: dict[str, Any]) -> NoReturn:
                 libc.unshare(namespaces.NEWNS)
             view.enter(the_plan, own_proc=False)
         with step("become an unprivileged user"):
-            namespaces.become_unprivileged()
+            namespaces.become_unprivileged(config["uid"])
         for descriptor in config["descriptors"]:
             os.set_inheritable(descriptor, True)
         with step("execute bubblewrap in the view"):

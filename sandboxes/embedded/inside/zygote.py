@@ -66,7 +66,8 @@ def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
         stream, *others = descriptors
         joins = others[: request["joins"]]
         events = others[request["joins"]] if request["events"] else None
-        _make_place(control, place.Descriptors(stream, joins, events), prepared)
+        mapped = request.get("mapped", False)  # E2B's one place has a machine, and its user
+        _make_place(control, place.Descriptors(stream, joins, events, mapped), prepared)
         for descriptor in descriptors:
             os.close(descriptor)
 

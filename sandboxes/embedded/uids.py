@@ -1,0 +1,117 @@
+"""A uid of this machine for each place, where root runs the server.
+
+The kernel counts by user what no namespace and no control group divides: watches of epoll,
+descriptors that are on their way, pipes. With a uid of its own, a place uses up only its own.
+
+Servers of one machine share the range: a uid is taken by locking its file, for as long as it is
+used or ready for use. Nobody has a uid while a process still has it, whoever started that.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import itertools
+import os
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from bellglass.sandboxes.embedded.failure import LaunchFailed
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Iterable
+
+UIDS = range(60_706, 60_945)
+"""The first half of what https://systemd.io/UIDS-GIDS leaves between display managers' greeters and
+dynamic services; what Debian has given away centrally lies above 64000. The second half is for
+containers (see docker.options), which are counted elsewhere: the two cannot meet."""
+
+DIRECTORY = Path("/run/bellglass/uids")
+
+_BATCH = 8
+"""So many are made ready with one look at all processes, which takes milliseconds."""
+
+
+class Uids:
+    """Takes uids, and takes them again when nothing is left of who had them."""
+
+    def __init__(self, uids: range = UIDS, directory: Path = DIRECTORY) -> None:
+        self._uids = uids
+        self._directory = directory
+        self._locks: dict[int, int] = {}
+        self._ready: list[int] = []
+        self._returned: list[int] = []
+        self._looking = anyio.Lock()
+
+    def open(self) -> bool:
+        """Make the directory of locks; tell if that is possible here."""
+        try:
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError:
+            return False
+        return os.access(self._directory, os.W_OK)
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncGenerator[int]:
+        """Yield a uid that no process has.
+
+        Raises:
+            LaunchFailed: All are in use.
+        """
+        async with self._looking:
+            if not self._ready:
+                try:
+                    await anyio.to_thread.run_sync(self._make_ready)
+                except OSError as exc:
+                    raise LaunchFailed("take a uid", exc.errno or 0, str(exc)) from exc
+            if not self._ready:
+                first, last = self._uids[0], self._uids[-1]
+                text = f"all from {first} to {last} are in use, by sandboxes of this machine"
+                raise LaunchFailed("take a uid", errno.EUSERS, text)
+            uid = self._ready.pop()
+        try:
+            yield uid
+        finally:
+            # Not ready: it is looked at first whether its processes have ended.
+            self._returned.append(uid)
+
+    def _make_ready(self) -> None:
+        found, self._returned = self._returned, []
+        found += itertools.islice(filter(self._lock, self._uids), max(0, _BATCH - len(found)))
+        used = in_use(found)
+        self._ready = [uid for uid in found if uid not in used]
+        self._returned += used
+
+    def _lock(self, uid: int) -> bool:
+        if uid in self._locks:
+            return False
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self._directory / str(uid), flags, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._locks[uid] = descriptor
+        return True
+
+    def close(self) -> None:
+        """Let go of all of them. A process that yet has one keeps it from being taken."""
+        for descriptor in self._locks.values():
+            os.close(descriptor)
+        self._locks, self._ready, self._returned = {}, [], []
+
+
+def in_use(uids: Iterable[int]) -> set[int]:
+    """Return those that a process of this machine has, in any of its four ids."""
+    wanted = {b"%d" % uid for uid in uids}
+    found: set[bytes] = set()
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with suppress(OSError), open(f"/proc/{name}/status", "rb") as file:
+                line = next(line for line in file if line.startswith(b"Uid:"))
+                found |= wanted.intersection(line.split()[1:])
+    return {int(uid) for uid in found}

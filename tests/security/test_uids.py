@@ -1,0 +1,78 @@
+"""Uids of places: no two at a time have one, whichever server makes them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bellglass.sandboxes.embedded.failure import LaunchFailed
+from bellglass.sandboxes.embedded.uids import Uids
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FEW = range(60_706, 60_710)
+
+
+@pytest.fixture
+def uids(tmp_path: Path) -> Uids:
+    uids = Uids(FEW, tmp_path)
+    assert uids.open()
+    return uids
+
+
+async def test_no_two_places_have_the_same_one(uids: Uids) -> None:
+    async with uids.taken() as one, uids.taken() as two:
+        assert one != two
+        assert {one, two} < set(FEW)
+    uids.close()
+
+
+async def test_one_that_is_given_back_is_taken_again(uids: Uids) -> None:
+    seen = set()
+    for _ in range(3 * len(FEW)):
+        async with uids.taken() as uid:
+            seen.add(uid)
+    uids.close()
+
+    assert seen == set(FEW)
+
+
+async def test_another_server_has_others_until_the_first_has_ended(
+    uids: Uids, tmp_path: Path
+) -> None:
+    another = Uids(FEW, tmp_path)
+    async with uids.taken():
+        with pytest.raises(LaunchFailed, match="all from 60706 to 60709 are in use"):
+            async with another.taken():
+                pass
+    uids.close()
+
+    async with another.taken() as uid:
+        assert uid in FEW
+    another.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts processes of other users")
+async def test_one_that_a_process_still_has_is_passed_over(uids: Uids) -> None:
+    left = subprocess.Popen(["sleep", "60"], user=FEW[1], group=FEW[1])  # noqa: ASYNC220
+    try:
+        seen = set()
+        for _ in range(3 * len(FEW)):
+            async with uids.taken() as uid:
+                seen.add(uid)
+    finally:
+        left.kill()
+        left.wait()
+    uids.close()
+
+    assert seen == set(FEW) - {FEW[1]}
+
+
+async def test_without_a_place_for_locks_there_are_none(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    assert not Uids(FEW, tmp_path / "file" / "uids").open()
