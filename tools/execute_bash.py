@@ -24,9 +24,9 @@ async def execute_bash(
 ) -> CallToolResult:
     """Run a Bash command in a sandbox and return its output.
 
-    Working directory, exported variables, functions and files persist between calls that pass the
-    same session_id; execute_python sees the same files. No root. {network} A session is deleted
-    {idle} after its last call, at the latest {age} after its first.
+    Working directory, variables, functions, options (not set -e, -u, -x) and files persist between
+    calls that pass the same session_id; execute_python sees the same files. No root. {network} A
+    session is deleted {idle} after its last call, at the latest {age} after its first.
 
     A command that fails is a normal result: its first line gives the exit code, signal or limit.
     What still runs when the command returns is ended.

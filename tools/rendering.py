@@ -162,7 +162,7 @@ def _parts(execution: Execution, bench: Workbench, timeout: float) -> Iterator[s
         yield f"Note: {notice}"
     yield from network_lines(execution.network)
     if not failed and not execution.runs and (state := _state(execution)):
-        yield f"Note: the code ended the Python of its session{state}"
+        yield f"Note: the code ended its own process{state}"
     if execution.background_bytes:
         yield (
             f"Note: {execution.background_bytes:,} bytes that threads or processes of earlier "

@@ -37,9 +37,6 @@ class Job:
         self.control = control
         self.status: int | None = None
         """Wait status, once it has ended."""
-        self.side = -1
-        """One more pipe to read from, into `side_data`, or -1."""
-        self.side_data = bytearray()
 
     @property
     def ended(self) -> bool:
@@ -59,8 +56,6 @@ class Job:
         os.close(self.out)
         os.close(self.err)
         self.control.socket.close()
-        if self.side >= 0:
-            os.close(self.side)
 
 
 def start(main: Callable[[Packets], None]) -> Job:

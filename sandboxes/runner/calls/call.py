@@ -56,6 +56,8 @@ class Call:
         self.usage = usage
         self.unheard = False
         """The worker has not begun, and will not."""
+        self.shell_kept = True
+        """What a command changed in the shell will be found by the next one."""
         self.heard = Heard(request, job, limits, persistent=persistent)
         self._started = time.monotonic()
         self._enforcer = Enforcer(

@@ -100,6 +100,8 @@ class Calls:
         execution["notices"][:0] = notices
         answer = call.heard.answer
         execution["state"] = self._python.after(answer, asked=call.persistent)
+        if not call.shell_kept and execution["state"] == "kept":
+            execution["state"] = "restored"
         self.changed = execution["state"] != "kept" or (
             call.persistent and (answer or {}).get("changed") is not False
         )
@@ -128,7 +130,7 @@ class Calls:
             return self._run_python(request)
         if op == "bash":
             call = self._supervise(request, self._shell.start(request["command"]))
-            self._shell.finish(call.job)
+            call.shell_kept = self._shell.finish()
             return call
         if op in JOBS:
             arguments = {k: v for k, v in request.items() if k not in ("nonce", "id", "op")}

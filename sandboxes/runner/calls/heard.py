@@ -1,4 +1,4 @@
-"""What a job says while it runs: its output, its packets, the state that a shell leaves.
+"""What a job says while it runs: its output and its packets.
 
 Foreign code may be the author of all of it. So it is bounded here, and is never a verdict.
 """
@@ -13,11 +13,6 @@ from bellglass.sandboxes.runner.capture import Capture, drain
 from bellglass.sandboxes.runner.frames import Message
 from bellglass.sandboxes.runner.job import Job
 from bellglass.sandboxes.runner.shown import Shown
-
-SIDE_BYTES = 2 * 1024**2
-"""Of the state that a shell leaves; a longer one is not taken."""
-
-SIDE_READS = 64
 
 REPORT_BYTES = 4 * 1024**2
 """Of all that a one-shot job reports, as it is sent."""
@@ -56,8 +51,6 @@ class Heard:
         """Have `poll` tell when there is something to take."""
         for fd in (self._job.out, self._job.err, self._control):
             poll.register(fd, select.POLLIN)
-        if self._job.side >= 0:
-            poll.register(self._job.side, select.POLLIN)
 
     def take(self, fd: int, event: int) -> bool:
         """Take what waits in one of these descriptors; False if no more will come from it."""
@@ -74,10 +67,6 @@ class Heard:
         """Take what the job wrote before it ended, and nothing that comes later."""
         drain(self._job.out, self.captures[0])
         drain(self._job.err, self.captures[1])
-        # Bounded: what the job started may still be writing.
-        for _ in range(SIDE_READS):
-            if self._job.side < 0 or not self._output(self._job.side):
-                break
         for _ in range(REPORT_MESSAGES):
             if self._persistent or not self._waiting() or not self._packet():
                 break
@@ -86,14 +75,6 @@ class Heard:
         return bool(select.select([self._control], [], [], 0)[0])
 
     def _output(self, fd: int) -> int:
-        if fd == self._job.side:
-            try:
-                data = os.read(fd, 1 << 18)
-            except OSError:
-                return 0
-            if len(self._job.side_data) <= SIDE_BYTES:
-                self._job.side_data += data
-            return len(data)
         return drain(fd, self.captures[0 if fd == self._job.out else 1])
 
     def _packet(self) -> bool:
