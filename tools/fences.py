@@ -1,28 +1,30 @@
 """Code that came wrapped in Markdown, or after a word of explanation, taken out of it.
 
 Models paste what they would show to a person. A fence is taken for one only where it cannot be
-part of the program: never within a string, a bracket or a here-document.
+part of the program: never within a string, a bracket or a here-document. All of it is one pass over
+the text, for it runs in the server itself.
 """
 
 from __future__ import annotations
 
 import keyword
 import re
-import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
-from bellglass.tools.fence_places import fences_of
+from bellglass.tools.markdown import TAGS, blocks_of, fences_of
+from bellglass.tools.program_text import ProgramText
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from bellglass.tools.fence_places import Fence
+    from bellglass.tools.markdown import Block, Fence
     from bellglass.tools.results import Language
 
-_TAGS = {
-    "python": ("python", "py", "python3", "py3", "ipython", "pycon", "pytest", "jupyter"),
-    "bash": ("bash", "sh", "shell", "zsh", "console", "terminal", "shell-session", "shellsession"),
-}
+MAX_CHARACTERS = 100_000
+MAX_LINES = 5_000
+MAX_FENCES = 100
+"""Of a text that is looked through: what is pasted from an answer is smaller."""
+
 _PROMPTS = {"python": (">>> ", "... "), "bash": ("$ ", "> ")}
 _PROMPTED = ("pycon", "console", "terminal", "shell-session", "shellsession")
 
@@ -31,10 +33,13 @@ _PROSE_START = (
     *("Below", "Certainly", "Execute", "First", "Here", "I", "Now", "Of", "Run", "Sure"),
     *("The", "Then", "This", "To", "Use", "We", "You"),
 )
-_SHOWN_ALONE = re.compile(r"\s*```([^`\n]++)```\s*")
-
+_SENTENCE = re.compile(r"\s*+(?:[A-Z#>*-].*[.:!?,]\s*)?")
+_SHOWN_ALONE = re.compile(r"\s*+```([^`\n]++)```\s*+")
+_STRING = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|#.*")
 
 _LONGEST_SENTENCE = 300
+
+_LINE_ENDS = "Its lines ended in CR LF, of which Bash takes the CR for text: they end in LF now."
 
 
 class Unwrapped(NamedTuple):
@@ -44,15 +49,18 @@ class Unwrapped(NamedTuple):
     note: str | None = None
 
 
-class _Block(NamedTuple):
-    tag: str
-    code: str
-
-
 def unwrapped(text: str, language: Language) -> Unwrapped:
     """Return the code in `text`, which is `text` itself wherever that may be code as it stands."""
     text = text.removeprefix("\ufeff")  # a mark of the file that it was copied from
-    if "```" in text or "~~~" in text:
+    if language == "bash" and 0 < text.count("\r\n") == text.count("\n"):
+        code, note = _from_markdown(text.replace("\r\n", "\n"), language)
+        return Unwrapped(code, f"{note} {_LINE_ENDS}" if note else _LINE_ENDS)
+    return _from_markdown(text, language)
+
+
+def _from_markdown(text: str, language: Language) -> Unwrapped:
+    small = len(text) <= MAX_CHARACTERS and text.count("\n") <= MAX_LINES
+    if small and ("```" in text or "~~~" in text):
         if alone := _SHOWN_ALONE.fullmatch(text):
             code = alone[1].strip()
             if language == "python":
@@ -64,34 +72,67 @@ def unwrapped(text: str, language: Language) -> Unwrapped:
     return _without_introduction(text, language)
 
 
-def _blocks(text: str, language: Language) -> tuple[list[_Block], bool]:
+def _blocks(text: str, language: Language) -> tuple[list[Block], bool]:
     """Return the fenced blocks of `text`, and whether there is something around them."""
     lines = text.split("\n")
-    blocks: list[_Block] = []
-    opening: Fence | None = None
+    fences = fences_of(lines, MAX_FENCES + 1)
+    if len(fences) > MAX_FENCES:
+        return [], False
+    first = _first(lines, fences, language)
+    blocks = blocks_of(lines, fences[first:], language)
     around: list[str] = []
     after = 0
-    for fence in fences_of(text, language):
-        if opening is None:
-            around += lines[after : fence.line]
-            opening = fence
-        elif fence.mark.startswith(opening.mark):
-            blocks.append(_block(lines[opening.line + 1 : fence.line], opening))
-            # One with a tag opens the next, and the closing of this one was forgotten.
-            opening, after = (fence if fence.tag else None), fence.line + 1
-    rest = lines[after:]
-    if opening is not None:
-        rest = lines[opening.line + 1 :]
-        if not blocks and not opening.tag and _closes(around, rest):
-            around = []
-            blocks.append(_block(lines[: len(lines) - len(rest) - 1], opening))
-        else:
-            blocks.append(_block(rest, opening))
-            rest = []
-    return blocks, bool("".join(around + rest).strip())
+    for block in blocks:
+        around += lines[after : block.opening.line]
+        after = block.after
+    around += lines[after:]
+    if len(blocks) == 1 and not blocks[0].closed:
+        opening = blocks[0].opening
+        before, rest = lines[: opening.line], lines[opening.line + 1 :]
+        if not opening.info and _closes(before, rest):
+            code = "\n".join(before)
+            blocks, around = [blocks[0]._replace(code=code)], rest
+    blocks = [inner for block in blocks for inner in (block.inner or (block,))]
+    return blocks, bool("".join(around).strip())
 
 
-def _closes(before: list[str], after: list[str]) -> bool:
+def _first(lines: Sequence[str], fences: Sequence[Fence], language: Language) -> int:
+    """Return the first fence that is no part of a program which begins with the text.
+
+    A line of backticks is none wherever it is outside of strings. Tildes are operators of Python
+    (~~~x), but where nothing follows them, and no bracket is open.
+    """
+    if not fences or (language == "bash" and _only_sentences(lines[: fences[0].line])):
+        return 0
+    tildes = language == "python" and any(fence.mark[0] == "~" for fence in fences)
+    program = ProgramText(lines, language)
+    line = depth = 0
+    found: int | None = None
+    for at, fence in enumerate(fences):
+        for number in range(line, fence.line):
+            if tildes and not program.inside:
+                depth = max(0, depth + _depth(lines[number]))
+            program.past(number)
+        line = fence.line
+        if program.inside or (depth and fence.mark[0] == "~"):
+            continue
+        found = at if found is None else found
+        if language == "bash" or fence.mark[0] == "`" or not fence.info:
+            return found
+    return len(fences)
+
+
+def _only_sentences(lines: Sequence[str]) -> bool:
+    return all(len(line) < 2_000 and _SENTENCE.fullmatch(line) for line in lines)
+
+
+def _depth(line: str) -> int:
+    """Return how many more brackets a line opens than it closes."""
+    bare = _STRING.sub("", line)
+    return sum(map(bare.count, "([{")) - sum(map(bare.count, ")]}"))
+
+
+def _closes(before: Sequence[str], after: Sequence[str]) -> bool:
     """Tell if the only fence of a text ends the code before it, instead of beginning some."""
     written = [line for line in before if line.strip()]
     if not written:
@@ -99,18 +140,11 @@ def _closes(before: list[str], after: list[str]) -> bool:
     return not "".join(after).strip() or not written[-1].rstrip().endswith((".", ":", "!"))
 
 
-def _block(lines: list[str], opening: Fence) -> _Block:
-    tag = (opening.tag.split() or [""])[0].strip("{}.").lower()
-    code = "\n".join(lines)
-    # A list indents what is in it.
-    return _Block(tag, textwrap.dedent(code) if opening.indent else code)
-
-
-def _joined(blocks: list[_Block], around: bool, language: Language) -> Unwrapped:
-    chosen = [block for block in blocks if block.tag in _TAGS[language]]
-    chosen = chosen or [block for block in blocks if not block.tag] or blocks
+def _joined(blocks: list[Block], around: bool, language: Language) -> Unwrapped:
+    chosen = [block for block in blocks if block.opening.tag in TAGS[language]]
+    chosen = chosen or [block for block in blocks if not block.opening.tag] or blocks
     code = "\n".join(_without_prompts(block, language) for block in chosen).rstrip("\n") + "\n"
-    left = [block.tag or "untagged" for block in blocks if block not in chosen]
+    left = [block.opening.tag or "untagged" for block in blocks if block not in chosen]
     what = "a Markdown fence" if len(chosen) == 1 else f"{len(chosen)} Markdown fences"
     note = f"The code was taken out of {what}; lines count from its own first one."
     if left:
@@ -120,11 +154,11 @@ def _joined(blocks: list[_Block], around: bool, language: Language) -> Unwrapped
     return Unwrapped(code, note)
 
 
-def _without_prompts(block: _Block, language: Language) -> str:
+def _without_prompts(block: Block, language: Language) -> str:
     """Return what was typed in a recorded session, without what was answered."""
     first, more = _PROMPTS[language]
     lines = block.code.split("\n")
-    if block.tag not in _PROMPTED or not any(line.startswith(first) for line in lines):
+    if block.opening.tag not in _PROMPTED or not any(line.startswith(first) for line in lines):
         return block.code
     typed = [line for line in lines if line.startswith((first, more))]
     return "\n".join(line.removeprefix(first).removeprefix(more) for line in typed)

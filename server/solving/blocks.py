@@ -1,29 +1,19 @@
-"""The code blocks of an answer in Markdown, however it was fenced.
-
-Unlike `tools/fences.py`, which gets code that may have come in a fence, this reads prose that has
-code in it: here a fence is a fence unless a string of the program holds it.
-"""
+"""The code of an answer: of its fences and, where it has none, of what looks like a program."""
 
 from __future__ import annotations
 
 import re
 import textwrap
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from bellglass.tools import markdown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 MOST_LINES = 20_000
 
-_FENCE = re.compile(
-    r"(?P<indent>[ \t]*(?:[-*+] +|\d{1,3}[.)] +)?)(?P<mark>`{3,}|~{3,})(?P<info>.*)"
-)
 _ONE_LINE = re.compile(r"[ \t]*```(?:(?:python3?|py|bash|sh) )?([^`\n]+)```[ \t]*")
-_WRAPPERS = ("markdown", "md", "mdx")
-
-_STRING = re.compile(
-    r'(?P<triple>"""|\'\'\')'
-    r'|"(?:[^"\\\n]|\\.)*"?'
-    r"|'(?:[^'\\\n]|\\.)*'?"
-    r"|#[^\n]*"
-)
 
 _STATEMENT = re.compile(
     r"(?:from [\w.]+ import |import \w|(?:async )?def \w+|class \w+|@\w|print\(|assert |return "
@@ -56,17 +46,13 @@ def blocks_of(text: str) -> list[Block]:
 
 def prose_of(text: str) -> str:
     """Return what an answer says around its code."""
-    kept = []
-    inside = ""
-    for line in text.split("\n")[:MOST_LINES]:
-        fence = _FENCE.fullmatch(line)
-        if fence and not inside:
-            inside = fence["mark"]
-        elif fence and fence["mark"].startswith(inside) and not fence["info"].strip():
-            inside = ""
-        elif not inside:
-            kept.append(line)
-    return "\n".join(kept).strip()
+    lines = text.split("\n")[:MOST_LINES]
+    kept: list[str] = []
+    after = 0
+    for block in markdown.blocks_of(lines, markdown.fences_of(lines)):
+        kept += lines[after : block.opening.line]
+        after = block.after
+    return "\n".join([*kept, *lines[after:]]).strip()
 
 
 def looks_like_python(code: str) -> bool:
@@ -75,79 +61,23 @@ def looks_like_python(code: str) -> bool:
 
 
 def _fenced(lines: list[str]) -> list[Block]:
-    blocks: list[Block] = []
-    at = 0
-    before = ""
-    while at < len(lines):
-        fence = _FENCE.fullmatch(lines[at])
-        if fence is None or "`" in fence["info"]:
-            before = lines[at].strip() or before
-            at += 1
-            continue
-        end, closed = _end_of(lines, at + 1, fence["mark"])
-        inner = lines[at + 1 : end]
-        words = fence["info"].split()
-        tag = words[0].strip("{}.,:").lower() if words else ""
-        if tag in _WRAPPERS and (within := _fenced(inner)):
-            blocks += within
-        elif any(line.strip() for line in inner):
-            code = "\n".join(inner) + "\n"
-            code = textwrap.dedent(code) if fence["indent"] else code
-            blocks.append(Block(code, tag, f"{' '.join(words[1:])} {before}".strip(), closed))
-        before = ""
-        # Without a closing line, what ended it is the next one's opening.
-        at = end + 1 if closed else end
-    return blocks
+    found = markdown.blocks_of(lines, markdown.fences_of(lines))
+    return [block for block in _told(lines, found) if block.code.strip()]
 
 
-def _end_of(lines: list[str], start: int, mark: str) -> tuple[int, bool]:
-    """Return the line that ends a block, and whether that closes it (or only opens the next)."""
-    depth = 0
-    for at in range(start, len(lines)):
-        fence = _FENCE.fullmatch(lines[at])
-        if fence is None or fence["mark"][0] != mark[0] or "`" in fence["info"]:
-            continue
-        if _in_string(lines[start:at], lines[at:]):
-            continue
-        tag = fence["info"].strip()
-        if not tag and len(fence["mark"]) >= len(mark):
-            if depth == 0:
-                return at, True
-            depth -= 1
-        elif tag and _closed_twice(lines[at + 1 :], mark):
-            depth += 1
-        elif tag and len(fence["mark"]) == len(mark):
-            return at, False
-    return len(lines), False
-
-
-def _in_string(before: list[str], after: list[str]) -> bool:
-    """Tell whether a string that opens in `before` goes on, and does end in `after`."""
-    text = "\n".join(before)
-    at = 0
-    while match := _STRING.search(text, at):
-        at = match.end()
-        if quote := match["triple"]:
-            end = text.find(quote, at)
-            if end < 0:
-                return quote in "\n".join(after)
-            at = end + 3
-    return False
-
-
-def _closed_twice(after: list[str], mark: str) -> bool:
-    """Tell whether a fence within a fence is closed, and then the outer one."""
-    closings = 0
-    for line in after:
-        fence = _FENCE.fullmatch(line)
-        if fence is None or fence["mark"][0] != mark[0]:
-            continue
-        if fence["info"].strip():
-            return False
-        closings += 1
-        if closings == 2:
-            return True
-    return False
+def _told(lines: list[str], found: Sequence[markdown.Block]) -> Iterator[Block]:
+    after = 0
+    for block in found:
+        opening = block.opening
+        if block.inner:
+            yield from _told(block.code.split("\n"), block.inner)
+        else:
+            above = (line.strip() for line in reversed(lines[after : opening.line]))
+            before = next(filter(None, above), "")
+            name = opening.info.partition(" ")[2].strip()
+            code = block.code + "\n"
+            yield Block(code, opening.tag, f"{name} {before}".strip(), block.closed)
+        after = block.after
 
 
 def _indented(lines: list[str]) -> list[Block]:

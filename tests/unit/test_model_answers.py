@@ -103,14 +103,3 @@ def test_words_are_no_program(answer: str) -> None:
 def test_unfinished_answer_is_known() -> None:
     assert read("```python\ndef f(", "tests").unfinished
     assert not read(FENCED, "tests").unfinished
-
-
-@pytest.mark.parametrize("text", ["```" * 50_000, "```python\n" * 5_000, '"""\n```x\n' * 3_000,
-                                  "x = (" * 20_000, "    a\n\n" * 20_000])  # fmt: skip
-def test_absurd_answer_is_read_in_no_time(text: str) -> None:
-    import time
-
-    started = time.process_time()
-    read(text, "tests")
-
-    assert time.process_time() - started < 2
