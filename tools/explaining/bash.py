@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import re
 
-NOT_FOUND = re.compile(
-    r"(?:line \d+: |^)(?:-?bash: )?([^\s:]+): (?:command )?not found", re.MULTILINE
+from bellglass.tools.explaining.modules import missing_module
+from bellglass.tools.explaining.rules import DISK_FULL, NO_TERMINAL, WRITABLE, wants_terminal
+
+_NOT_FOUND = re.compile(
+    r"^(?:-?bash: )?(?:(?:eval: )?line \d{1,9}: )?([^\s:]{1,200}): (?:command )?not found",
+    re.MULTILINE,
 )
 
-OFFLINE = (
+_OFFLINE = (
     "curl wget git ssh scp rsync ping nslookup dig host nc telnet ftp apt apt-get pip pip3 npm"
 )
 
-MISSING_TEXTS = (
-    (OFFLINE, "{0} is not here, and the sandbox has no network to use it on."),
+_MISSING_TEXTS = (
+    (_OFFLINE, "{0} is not installed here."),
     ("sudo su doas", "there is no {0}: run the command itself; only your own files can change."),
-    (
-        "vim vi nano emacs less more man top htop",
-        "there is no terminal for {0}: print with cat or sed -n, write with a here-document.",
-    ),
+    ("vim vi nano emacs less more man top htop", NO_TERMINAL),
     ("python", "use python3."),
     (
         "node npx deno bun java javac gcc cc g++ make cargo rustc go ruby perl php",
@@ -27,72 +28,54 @@ MISSING_TEXTS = (
     ("jq yq xmlstarlet", "{0} is not installed here: use python3 -c with json."),
     ("sqlite3 psql mysql", "{0} is not installed here: Python has the module sqlite3."),
     ("unzip zip 7z", "{0} is not installed here: python3 -m zipfile does it."),
-    ("import from def print class", "this is Python: use execute_python."),
+    ("import from def print class elif", "this is Python: use execute_python."),
     ("service systemctl docker crontab", "nothing runs here but your own command."),
 )
 
-MISSING = {name: text for names, text in MISSING_TEXTS for name in names.split()}
+MISSING = {name: text for names, text in _MISSING_TEXTS for name in names.split()}
 """Commands that are often not there, and what to do instead."""
 
-RULES = (
-    (r"\$'\\r'", r"the lines end in CR LF: strip them with sed -i 's/\r$//'."),
-    (r"(\w+): unbound variable", "set {0} first, or write ${{{0}:-}}."),
-    (
-        r"unexpected EOF while looking for matching",
-        "a quote is open: close it, or escape one in the text.",
-    ),
-    (
-        r"syntax error: unexpected end of file",
-        "an if, loop, function or here-document is not closed; the end mark of a here-document "
-        "stands alone at the start of its line.",
-    ),
-    (
-        r"syntax error near unexpected token `\('",
-        "quote the brackets; if this is Python, use execute_python.",
-    ),
-    (
-        r"syntax error near unexpected token",
-        "quote it, or look for a missing do, then or ; before it.",
-    ),
-    (r"bad interpreter", "the first line of the script names a program that is not here."),
-    (r"value too great for base", "a leading 0 means octal: write 10#$x."),
-    (r"[Aa]rgument list too long", "pass the names with find -exec or xargs."),
-    (r"\S+\.\w+: Permission denied", "run a script with bash FILE, or after chmod +x."),
-    (
-        r": Read-only file system|: Permission denied",
-        "only the working directory and /tmp can be written to.",
-    ),
-    (r"No space left on device", "the disk of the session is full: delete files."),
+CR_LF = r"the lines end in CR LF: strip them with sed -i 's/\r$//'."
+
+_RULES = (
+    (r"\$'[^'\n]{0,80}\\r'|\r: (?:command )?not found|\^M: bad interpreter", CR_LF),
+    (r"syntax error near unexpected token `\('", "if this is Python, use execute_python."),
+    (r"\./[^\s:]{1,200}: Permission denied", "run a script with bash FILE, or after chmod +x."),
+    (r": Permission denied$", WRITABLE),
+    (r": Read-only file system", WRITABLE),
+    (r"No space left on device", DISK_FULL),
     (
         r"fork: (?:retry: )?Resource temporarily unavailable",
         "the session is at its limit of processes.",
     ),
-    (r"[Ii]s a directory$", "name a file in it; rm -r removes a directory."),
-    (r"([^\s:'`]+)'?: No such file or directory", "{0} is not there: look with ls -la."),
 )
 """What bash or a program says, and what to do."""
 
-EXITS = {
-    126: "exit code 126: found, but cannot be run. Run a script with bash FILE or python3 FILE.",
-    127: "exit code 127: the command is not installed here; see what is with `compgen -c`.",
-    137: "exit code 137: it was killed, perhaps for want of memory.",
-    139: "exit code 139: it crashed with a segmentation fault.",
-    141: "exit code 141: what it wrote to ended first, as head does.",
-}
-"""Exit codes as shells mean them."""
+_KILLED = 137
+"""The exit code of what SIGKILL ended, as shells tell it."""
+
+_NO_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([\w.]{1,80})'", re.MULTILINE)
 
 
-def advice(exit_code: int | None, said: str, near: list[str]) -> str | None:
+def advice(exit_code: int | None, said: str, near: list[str], network: str) -> str | None:
     """Return what to do about a command from its exit code and the end of what it said."""
-    if re.search(r": (?:import|from|def|print|elif): command not found", said):
+    found = _NOT_FOUND.findall(said)
+    if any(name in ("import", "from", "def", "print", "elif") for name in found):
         return MISSING["import"]
-    if exit_code == 127 and (found := NOT_FOUND.search(said)):
-        name = found[1].rpartition("/")[2]
+    if exit_code == 127 and found:
+        name = found[-1].rpartition("/")[2]
         if name in MISSING:
             return MISSING[name].format(name)
         if near:
             return f"did you mean {' or '.join(near)}?"
-    for pattern, text in RULES:
-        if match := re.search(pattern, said, re.MULTILINE):
-            return text.format(*match.groups())
-    return EXITS.get(exit_code or 0)
+        return "that command is not installed here; `compgen -c` lists those that are."
+    for pattern, text in _RULES:
+        if re.search(pattern, said, re.MULTILINE):
+            return text
+    if wants_terminal(said):
+        return NO_TERMINAL
+    if missing := _NO_MODULE.findall(said):  # of a Python that the command ran
+        return missing_module(missing[-1], [], network)
+    if exit_code == _KILLED:
+        return "exit code 137: it was killed, perhaps for want of memory."
+    return None

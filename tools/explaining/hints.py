@@ -6,20 +6,21 @@ import re
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.base import MIB
-from bellglass.tools.explaining import bash, pasted, python
-from bellglass.tools.explaining.modules import RENAMED, distribution_of
-from bellglass.tools.explaining.networks import missed, not_installed
-from bellglass.tools.explaining.rules import offline
+from bellglass.tools.explaining import bash, python
+from bellglass.tools.explaining.networks import missed
+from bellglass.tools.explaining.rules import NO_TERMINAL, offline, spawned, tail, wants_terminal
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.base import Limits
     from bellglass.sandboxes.execution import Execution
 
 SMALLER = "work on the data in parts, or delete variables that are not needed."
-
-SAID = 4_000
-"""Characters at the end of stderr that are looked at."""
-
+NOT_AWAITED = "a coroutine was made and not run: await it (await works at the top level)."
+NO_ARGUMENTS = "argparse reads sys.argv, which is empty here: pass a list to parse_args()."
+KEEP_RUNNING = (
+    "what is still running (&, nohup) ends with its call. To keep it, give the command with "
+    "background=true, without &, and read it with background_run."
+)
 
 _COMMAND_FAILED = re.compile(r"^\[the command exited with code (\d{1,3})\]$", re.MULTILINE)
 """Of `!command` and `%pip` in Python, which goes on after it."""
@@ -36,68 +37,70 @@ def hint_for(
     """Return a hint for a failed execution.
 
     `fresh`: it was the first call of its session; `network`: what the operator allows of one;
-    `longer`: how more time can be had.
+    `longer`: how more time can be had, background runs among it where they are to be had.
     """
-    if execution.status == "timeout":
-        return f"Hint: {longer}, or do less in one call."
-    advice = _of_network(execution, network) or _advice(execution, limits, fresh)
+    said = tail(execution.stderr.text)
+    advice = _of_network(execution, network, said) or _advice(
+        execution, limits, fresh, network, longer, said
+    )
+    if advice is None and execution.swept and not execution.runs and "background=true" in longer:
+        advice = KEEP_RUNNING
     return f"Hint: {advice}" if advice else None
 
 
-def _advice(execution: Execution, limits: Limits, fresh: bool) -> str | None:
-    said = execution.stderr.text[-SAID:]
+def _advice(
+    execution: Execution, limits: Limits, fresh: bool, network: str, longer: str, said: str
+) -> str | None:
+    error = execution.error
     match execution.status:
         case "ok":
-            return _not_awaited(execution.value or "", said) or _of_command(said)
+            return _not_awaited(execution.value or "", said) or _of_command(said, network)
+        case "timeout" if wants_terminal(said):
+            return NO_TERMINAL
+        case "timeout":
+            return spawned(said) or f"{longer}, or do less in one call."
         case "oom":
             return SMALLER
-        case "error" if execution.error is not None and execution.error.name == "MemoryError":
+        case "error" if error is not None and error.name == "MemoryError":
             # A message names the limit itself.
             most = f"a session may use {limits.memory_bytes // MIB} MB: "
-            return f"{'' if execution.error.message else most}{SMALLER}"
-        case "error" if execution.error is not None:
-            return python.advice(execution.error, fresh=fresh) or offline(said)
+            return f"{'' if error.message else most}{SMALLER}"
+        case "error" if error is not None:
+            return python.advice(error, fresh=fresh, network=network) or spawned(said)
         case "exit":
-            return offline(said) or _of_exit(execution, said)
+            return _of_exit(execution, said, network)
         case _:
             return None
 
 
-def _of_network(execution: Execution, network: str) -> str | None:
-    """Return what to do about a network that was missed, or a package that can be had."""
-    said = execution.stderr.text[-SAID:]
-    if execution.status not in ("error", "exit") and not _COMMAND_FAILED.search(said):
+def _of_network(execution: Execution, network: str, said: str) -> str | None:
+    """Return what to do about a network that was missed."""
+    failed = execution.status in ("error", "exit", "timeout")
+    if not failed and not _COMMAND_FAILED.search(said):
         return None
     error = execution.error
     if error is not None and error.name == "ModuleNotFoundError":
-        top = error.wanted.partition(".")[0]
-        if not top or top in RENAMED:
-            return None
-        return not_installed(network, distribution_of(top), error.near)
+        return None
     if error is not None and error.name != "SystemExit":
-        said += f"\n{error.message}"
+        said += f"\n{tail(error.message)}"
     return missed(network, said) if offline(said) else None
 
 
 def _not_awaited(value: str, said: str) -> str | None:
     if "was never awaited" in said or value.startswith("<coroutine object"):
-        return "a coroutine was made and not run: await it (await works at the top level)."
+        return NOT_AWAITED
     return None
 
 
-def _of_command(said: str) -> str | None:
+def _of_command(said: str, network: str) -> str | None:
     """Return what to do about a command of a notebook, as if it were one of Bash."""
     found = _COMMAND_FAILED.search(said)
-    return bash.advice(int(found[1]), said, []) if found else None
+    return bash.advice(int(found[1]), said, [], network) if found else None
 
 
-def _of_exit(execution: Execution, said: str) -> str | None:
+def _of_exit(execution: Execution, said: str, network: str) -> str | None:
     """Return what to do about an exit code; the program may have been a Python of its own."""
     if "usage: " in said and execution.exit_code == 2:
-        return "argparse reads sys.argv, which is empty here: pass a list to parse_args()."
-    if "Traceback (most recent call last)" in said or "SyntaxError" in said:
-        error = pasted.parse(said)
-        if error is not None and error.language == "python":
-            return error.hint
-    error_near = execution.error.near if execution.error is not None else []
-    return bash.advice(execution.exit_code, said, error_near)
+        return NO_ARGUMENTS
+    near = execution.error.near if execution.error is not None else []
+    return spawned(said) or bash.advice(execution.exit_code, said, near, network)

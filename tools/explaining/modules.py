@@ -1,75 +1,90 @@
-"""Modules that models import: what brings them, what there is in their place."""
+"""Modules that are not there: what brings them, and what there is in their place.
+
+No package is recommended whose name is not known here: somebody may have put a harmful one under a
+name that models invent.
+"""
 
 from __future__ import annotations
 
-from bellglass.sandboxes.runner.checking.distributions import OTHER_NAMES
+import difflib
+import re
 
-INSTALLED = "the standard library, numpy, pandas, matplotlib and pytest"
+from bellglass.sandboxes.runner.checking.distributions import DISTRIBUTIONS
+from bellglass.tools.explaining.networks import CANNOT_INSTALL, INSTALLS
 
 INSTEAD = {
-    "PIL": "matplotlib.image reads and writes PNG",
     "aiohttp": "there is no network to use it on",
     "bs4": "html.parser and xml.etree are there",
     "cv2": "numpy and matplotlib.image can do some of it",
     "dateutil": "datetime.fromisoformat, strptime and pandas.to_datetime are there",
     "dotenv": "os.environ is there",
     "httpx": "there is no network to use it on",
-    "jsonschema": "check the fields by hand",
-    "keras": "numpy is there",
-    "lxml": "html.parser and xml.etree are there",
+    "nest_asyncio": "asyncio.run and top-level await work here without it",
     "openpyxl": "write CSV instead",
-    "plotly": "matplotlib is there",
     "polars": "pandas is there",
-    "pydantic": "dataclasses are there",
+    "pyarrow": "write CSV or JSON instead",
     "requests": "there is no network to use it on",
     "scipy": "numpy, statistics and math are there",
     "seaborn": "matplotlib is there",
-    "sklearn": "numpy.linalg.lstsq and polyfit are there",
+    "sklearn": "numpy.linalg.lstsq and numpy.polyfit are there",
     "sympy": "fractions, decimal and numpy are there",
-    "tabulate": "pandas' to_string and f-strings are there",
-    "tensorflow": "numpy is there",
-    "torch": "numpy is there",
     "tqdm": "leave it out",
     "xlsxwriter": "write CSV instead",
     "yaml": "json and tomllib are there",
 }
 """What to use where nothing can be installed."""
 
-RENAMED = {
-    "ConfigParser": "configparser",
-    "HTMLParser": "html.parser",
-    "Queue": "queue",
-    "StringIO": "io.StringIO",
-    "Tkinter": "tkinter",
-    "__builtin__": "builtins",
-    "cPickle": "pickle",
-    "cStringIO": "io.StringIO",
-    "cookielib": "http.cookiejar",
-    "distutils": "shutil, sysconfig or setuptools",
-    "httplib": "http.client",
-    "imp": "importlib",
-    "thread": "threading",
-    "urllib2": "urllib.request",
-    "urlparse": "urllib.parse",
-}
-"""Modules of older Pythons, and where their content went."""
+_NEVER_NEEDED = ("nest_asyncio",)
+
+SET_UP = frozenset(
+    ("numpy", "pandas", "matplotlib", "pytest", "coverage", "IPython", "jinja2", "tabulate", "lxml")
+)
+"""Modules that `bellglass setup` and the image bring."""
+
+_NOT_SET_UP = (
+    "{0} is not installed in this sandbox. The operator of this server can install it, with numpy, "
+    "pandas and matplotlib, once and for all: bellglass setup."
+)
+_UNKNOWN = "{0} is no package that is known here: check the name{1}."
+_INSTALL = "install it: execute_bash with `pip install {0}`, then import it again."
+
+_REQUIRED = (
+    re.compile(r"`Import ([\w.]{1,60})` failed"),
+    re.compile(r"Missing optional dependency '([\w.-]{1,60})'"),
+    re.compile(r"accessor requires ([\w.-]{1,60})"),
+    re.compile(r"Unable to find a usable engine; tried using: '([\w.-]{1,60})'"),
+)
 
 
-def distribution_of(module: str) -> str:
-    """Return the name of the package that brings a module, as far as it is known."""
-    top = module.partition(".")[0]
-    return OTHER_NAMES.get(top, top)
+def required(message: str) -> str | None:
+    """Return the module that a library says it cannot do something without."""
+    found = (pattern.search(message[:1_000]) for pattern in _REQUIRED)
+    return next((match[1].lower() for match in found if match), None)
 
 
-def missing_module(module: str, near: list[str]) -> str:
-    """Return what to do about a module that is not there."""
-    top = module.partition(".")[0]
-    if top in RENAMED:
-        return f"{top} is gone from Python 3: use {RENAMED[top]}."
-    if near and top not in OTHER_NAMES and top not in INSTEAD:
-        return f"did you mean {' or '.join(near)}? Nothing can be installed here."
-    name = distribution_of(module)
-    package = f" (package {name})" if name != top else ""
-    instead = f": {INSTEAD[top]}" if top in INSTEAD else f". There are {INSTALLED}"
-    told = f"{top}{package} is not installed, and without network pip cannot get it{instead}."
-    return f"{told} (To let it: BELLGLASS_NETWORK=packages, the operator's to set.)"
+def missing_module(module: str, near: list[str], network: str) -> str:
+    """Return what to do about a module that is not there; `near`: what is there and like it."""
+    top = module.partition(".")[0][:60]
+    if top in _NEVER_NEEDED:
+        return f"{INSTEAD[top]}."
+    if top in DISTRIBUTIONS:
+        return _of_package(top, network)
+    if near:
+        return did_you_mean(near)
+    if close := difflib.get_close_matches(top, DISTRIBUTIONS, n=1, cutoff=0.85):
+        return f"{did_you_mean(close)} If so: {_of_package(close[0], network)}"
+    return _UNKNOWN.format(top, " before you install it" if network in INSTALLS else "")
+
+
+def _of_package(top: str, network: str) -> str:
+    package = DISTRIBUTIONS[top]
+    if network in INSTALLS:
+        return _INSTALL.format(package)
+    if top in SET_UP:
+        return _NOT_SET_UP.format(package)
+    instead = f"; {INSTEAD[top]}" if top in INSTEAD else ""
+    return f"{package} is not installed, {CANNOT_INSTALL[network].format(instead)}"
+
+
+def did_you_mean(near: list[str]) -> str:
+    return f"did you mean {' or '.join(near)}?"

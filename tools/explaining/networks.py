@@ -36,23 +36,23 @@ _MISSED = {
     "servers and plain sockets are not.",
 }
 
-_LOOKED_FOR = re.compile(r"No matching distribution found for (\S+)")
+_LOOKED_FOR = re.compile(r"No matching distribution found for (\S{1,200})")
 
-_INSTALLS = ("packages", "open")
+INSTALLS = ("packages", "open")
 """Where pip has an index of ours."""
+
+CANNOT_INSTALL = {
+    "none": f"and without network pip cannot get it{{}}. ({_OPERATOR.capitalize()} pip: "
+    "BELLGLASS_NETWORK=packages.)",
+    "allow-list": f"and pip has no index here{{}}. ({_OPERATOR.capitalize()} pip: "
+    "BELLGLASS_NETWORK=packages or open.)",
+}
+"""What follows on "it is not installed", with room for what there is in its place."""
 
 
 def missed(network: str, said: str) -> str:
     """Return what to do about a host that was not reached, from what was said of it."""
     found = _LOOKED_FOR.search(said)
-    if found and network in _INSTALLS:
+    if found and network in INSTALLS:
         return f"the package index has no {found[1]}, or none for this Python: look at the name."
     return _MISSED[network]
-
-
-def not_installed(network: str, package: str, near: list[str]) -> str | None:
-    """Return how a package can be had, if it can; `near`: modules that are there and like it."""
-    if network not in _INSTALLS:
-        return None
-    meant = f"did you mean {' or '.join(near)}? If not, " if near else ""
-    return f"{meant}install it: execute_bash with `pip install {package}`, then import it again."

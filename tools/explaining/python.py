@@ -7,60 +7,54 @@ import sys
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.runner.checking.origins import import_of
-from bellglass.tools.explaining.modules import missing_module
+from bellglass.tools.explaining.modules import did_you_mean, missing_module, required
 from bellglass.tools.explaining.rules import advice_for
 from bellglass.tools.explaining.syntax import advice_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from bellglass.sandboxes.execution import ExecutionError
 
 THERE = 8
 """Names of what is there that a hint tells."""
 
-PLAIN = {"true": "True", "false": "False", "null": "None", "undefined": "None"}
+NEW_SESSION = (
+    "this is a new session: for {0} of an earlier call, pass the session_id of its result."
+)
+NO_FILE = "code of a call has no file of its own: use the working directory, Path.cwd()."
 
-PYTHON_2 = {
-    "raw_input": "input",
-    "unicode": "str",
-    "basestring": "str",
-    "xrange": "range",
-    "long": "int",
-    "unichr": "chr",
-}
+_QUOTED = re.compile(r"'([^'\n]{1,200})'")
+_MARKED_LINE = re.compile(r"^> {1,9}\d{1,9} \| (.*)$", re.MULTILINE)
 
 
-def advice(error: ExecutionError, *, fresh: bool) -> str | None:
+def advice(error: ExecutionError, *, fresh: bool, network: str = "none") -> str | None:
     """Return what to do about `error`; `fresh`: it was the first call of its session."""
-    if error.name == "NameError":
-        return _name(error, fresh)
-    if error.name == "FileNotFoundError":
-        return _file(error, fresh)
-    found = ADVICE[error.name](error) if error.name in ADVICE else None
-    return found or advice_for(error.name, error.message)
+    match error.name:
+        case "NameError":
+            return _name(error, fresh)
+        case "FileNotFoundError":
+            return _file(error, fresh)
+        case "SyntaxError" | "IndentationError" | "TabError":
+            marked = _MARKED_LINE.search(error.code)
+            return advice_on(marked[1]) if marked else None
+        case "ModuleNotFoundError":
+            return _module(error, network)
+    if (module := required(error.message)) is not None:
+        return missing_module(module, [], network)
+    return advice_for(error.name, error.message) or _near(error)
 
 
 def _name(error: ExecutionError, fresh: bool) -> str | None:
     name = error.wanted or quoted(error.message)
     if error.there:  # a subset of Python
         return f"this server evaluates a subset of Python, and {name} is not in it."
-    if name in PLAIN:
-        return f"Python writes {PLAIN[name]}."
-    if name in PYTHON_2:
-        return f"that was Python 2: use {PYTHON_2[name]}."
-    if name in ("get_ipython", "display"):
-        return "this is not IPython: the value of the last line and figures are shown."
+    if name == "__file__":
+        return NO_FILE
     if missing := import_of(name):
-        return f"`{missing}` is missing."
+        again = "; or pass the session_id of the call that had it" if fresh else ""
+        return f"`{missing}` is missing{again}."
     if error.near:
         return did_you_mean(error.near)
-    if fresh:
-        return (
-            "this is a new session. For variables and files of an earlier call, pass the "
-            "session_id of its result."
-        )
-    return "define it, or import it, before this line."
+    return NEW_SESSION.format("variables and files") if fresh else None
 
 
 def _file(error: ExecutionError, fresh: bool) -> str | None:
@@ -76,108 +70,38 @@ def _file(error: ExecutionError, fresh: bool) -> str | None:
         if error.subject.startswith("/") and not error.subject.startswith(("/work", "/tmp")):
             parts.append("Files of the session are in the working directory.")
     if fresh:
-        parts.append(
-            "This is a new session: for files of an earlier call, pass the session_id of its "
-            "result."
-        )
-    return " ".join(parts) or "list the directory to see what is there."
+        said = NEW_SESSION.format("files")
+        parts.append(said if not parts else said[0].upper() + said[1:])
+    return " ".join(parts) or None
 
 
-def _attribute(error: ExecutionError) -> str | None:
-    known = advice_for(error.name, error.message)
-    if known:
-        return known
-    module = error.subject.removeprefix("module ")
-    if error.there and module in sys.stdlib_module_names:
-        return f"your file {error.there[0]} hides the module {module}: rename it."
-    if error.near:
-        return did_you_mean(error.near)
-    if error.subject == "DataFrame" and error.there:
-        return f"its columns are {_list(error.there)}."
-    return None
-
-
-def _key(error: ExecutionError) -> str | None:
-    if not error.subject:
-        return None
-    if error.near:
-        return did_you_mean(error.near)
-    there = _list(error.there)
-    return f"{error.subject} has {there}." if there else f"{error.subject} is empty."
-
-
-def _import(error: ExecutionError) -> str | None:
-    if error.near:
-        return did_you_mean(error.near)
-    return advice_for(error.name, error.message)
-
-
-def _module(error: ExecutionError) -> str | None:
+def _module(error: ExecutionError, network: str) -> str | None:
     if error.there:  # a subset of Python that nothing can be added to
         return f"here are only {', '.join(error.there)}."
     module = error.wanted or quoted(error.message)
-    return missing_module(module, error.near) if module else None
+    return missing_module(module, error.near, network) if module else None
 
 
-def _division(error: ExecutionError) -> str | None:
-    return f"{error.subject} is 0 here: test it before dividing." if error.subject else None
-
-
-def _type(error: ExecutionError) -> str | None:
+def _near(error: ExecutionError) -> str | None:
+    """Return what is like that which is not there, or what there is."""
+    module = error.subject.removeprefix("module ")
+    if error.name == "AttributeError" and error.there and module in sys.stdlib_module_names:
+        return f"your file {error.there[0]} hides the module {module}: rename it."
     if error.near:
         return did_you_mean(error.near)
-    if error.subject:
-        return f"{error.subject} takes {', '.join(error.there) or 'no arguments'}."
+    if error.name == "KeyError" and error.subject:
+        there = _list(error.there)
+        return f"{error.subject} has {there}." if there else f"{error.subject} is empty."
+    if error.subject == "DataFrame" and error.there:
+        return f"its columns are {_list(error.there)}."
     return None
-
-
-def _index(error: ExecutionError) -> str | None:
-    axis = re.search(r"out of bounds for (axis \d+) with size (\d+)", error.message)
-    what, length = (axis[1], axis[2]) if axis else (error.subject, "".join(error.there[:1]))
-    if what and length.isdecimal():
-        return _of_length(what, int(length))
-    if "empty" in error.message:
-        return "it is empty: test that first."
-    if re.search(r"list|tuple|string|range", error.message):
-        return "indexes go from 0 to len - 1: test the length first."
-    return None
-
-
-def _of_length(what: str, length: int) -> str:
-    if length == 0:
-        return f"{what} is empty: test that first."
-    items = "1 item" if length == 1 else f"{length} items"
-    return f"{what} has {items}: the last index is {length - 1}."
-
-
-def _syntax(error: ExecutionError) -> str | None:
-    marked = re.search(r"^> +\d+ \|(?: (.*))?$", error.code, re.MULTILINE)
-    return advice_on(error.message, (marked[1] or "") if marked else "")
-
-
-ADVICE: dict[str, Callable[[ExecutionError], str | None]] = {
-    "AttributeError": _attribute,
-    "ImportError": _import,
-    "IndentationError": _syntax,
-    "IndexError": _index,
-    "KeyError": _key,
-    "ModuleNotFoundError": _module,
-    "SyntaxError": _syntax,
-    "TabError": _syntax,
-    "TypeError": _type,
-    "ZeroDivisionError": _division,
-}
 
 
 def _list(there: list[str]) -> str:
     return ", ".join(there[:THERE]) + (", …" if len(there) > THERE else "")
 
 
-def did_you_mean(near: list[str]) -> str:
-    return f"did you mean {' or '.join(near)}?"
-
-
 def quoted(message: str) -> str:
     """Return the first name in quotes."""
-    found = re.search(r"'([^']+)'", message)
+    found = _QUOTED.search(message[:1_000])
     return found[1] if found else ""

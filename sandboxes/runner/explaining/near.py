@@ -9,7 +9,7 @@ import types
 from itertools import islice
 from typing import Any
 
-from bellglass.sandboxes.runner.explaining import indexes, on_disk, tables
+from bellglass.sandboxes.runner.explaining import on_disk, tables
 from bellglass.sandboxes.runner.explaining.alike import CANDIDATES, NAME, NEAR, THERE, like
 from bellglass.sandboxes.runner.explaining.names import BUILTINS, MISSING, Scope
 from bellglass.sandboxes.runner.explaining.values import (
@@ -43,10 +43,6 @@ def near_misses(exc: BaseException, scope: Scope | None, nodes: list[ast.AST]) -
         return _attributes(exc)
     if isinstance_of(exc, KeyError):
         return _keys(exc, scope, nodes)
-    if isinstance_of(exc, IndexError):
-        return indexes.out_of_range(scope, nodes)
-    if isinstance_of(exc, ZeroDivisionError):
-        return _divisor(nodes)
     if isinstance_of(exc, TypeError):
         return _parameters(message, scope, nodes)
     return {}
@@ -122,53 +118,23 @@ def _keys_of(owner: Any) -> list[Any] | None:
     return tables.labels(owner)
 
 
-def _divisor(nodes: list[ast.AST]) -> Finding:
-    for node in nodes:
-        if isinstance(node, ast.BinOp):
-            divisor = node.right
-        elif isinstance(node, ast.AugAssign):
-            divisor = node.value
-        else:
-            continue
-        divides = isinstance(node.op, (ast.Div, ast.FloorDiv, ast.Mod))
-        if divides and not isinstance(divisor, ast.Constant):
-            return {"subject": short(ast.unparse(divisor), NAME)}
-    return {}
-
-
 def _parameters(message: str, scope: Scope, nodes: list[ast.AST]) -> Finding:
-    unexpected = re.search(r"(\w+)\(\) got an unexpected keyword argument '(\w+)'", message)
-    wrong = re.match(r"([\w.]+)\(\) (?:got|takes|missing) ", message)
+    """Return which parameter an unexpected one is like."""
+    wrong = re.match(r"([\w.]+)\(\) got an unexpected keyword argument '(\w+)'", message)
     if wrong is None:
         return {}
     for node in nodes:
         if not isinstance(node, ast.Call):
             continue
         function = scope.value(node.func)
-        if function is MISSING:
-            function = _method(scope, node.func, wrong[1])
+        if function is MISSING and isinstance(node.func, ast.Attribute):
+            owner = scope.value(node.func.value)
+            if owner is not MISSING:
+                function = class_attributes(owner).get(node.func.attr)
         if function is not MISSING and isinstance_of(function, type):
             function = class_attributes(function).get("__init__")
-        if type(function) is not types.FunctionType or f"{function.__name__}()" not in message:
-            continue
-        names = parameters(function)
-        if names[:1] in (["self"], ["cls"]):
-            del names[0]
-        elif "." in wrong[1]:
-            return {}  # a method without self: what is given is not what is missing
-        finding: Finding = {"subject": short(ast.unparse(node.func), NAME), "there": names[:THERE]}
-        if unexpected:
-            finding.update(wanted=unexpected[2], near=like(unexpected[2], names))
-        return finding
+        if type(function) is types.FunctionType and wrong[1].endswith(function.__name__):
+            near = like(wrong[2], parameters(function))
+            subject = short(ast.unparse(node.func), NAME)
+            return {"subject": subject, "wanted": short(wrong[2], NAME), "near": near}
     return {}
-
-
-def _method(scope: Scope, called: ast.expr, name: str) -> Any:
-    """Return the method that `called` is, or that a message calls CLASS.METHOD."""
-    if isinstance(called, ast.Attribute):
-        owner = scope.value(called.value)
-        if owner is MISSING:
-            owner = scope.lookup(name.split(".")[-2]) if "." in name else MISSING
-        if owner is not MISSING:
-            return class_attributes(owner).get(called.attr)
-    return MISSING

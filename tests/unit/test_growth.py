@@ -1,0 +1,166 @@
+"""What reads foreign text in the server itself takes no more than its share: twice the text, at
+most some more than twice the time. A pattern that goes back over what it has read takes four times.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from bellglass.sandboxes.base import Limits
+from bellglass.sandboxes.execution import Execution, ExecutionError, FileChange, Output
+from bellglass.server.solving.reading import read
+from bellglass.tools.changed_files import changed_record, changes_line, links_to_changed
+from bellglass.tools.check_report import validation_of, validation_text
+from bellglass.tools.displays import in_order
+from bellglass.tools.explaining.hints import hint_for
+from bellglass.tools.explaining.text import error_parts, error_record, first_line
+from bellglass.tools.fences import unwrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GROWTH = 2.5
+TEXT_CHARACTERS = 24_000
+SHORT_SECONDS = 0.003
+"""What takes no longer, of a text of twice that, is no danger, however it grows."""
+ATTEMPTS = 12
+
+
+def hint_on_stderr(text: str, exit_code: int = 127) -> None:
+    execution = Execution(status="exit", exit_code=exit_code, stderr=Output(text=text))
+    hint_for(execution, Limits(), fresh=True)
+
+
+def hint_on_error(text: str, name: str) -> None:
+    error = ExecutionError(
+        name=name, message=text, traceback=text, code=f"> 1 | {text[:1_900]}", wanted=text[:1_000]
+    )
+    hint_for(Execution(status="error", error=error), Limits(), fresh=True)
+
+
+def error_told(text: str) -> None:
+    error = ExecutionError(name="ValueError", message=text, traceback=text)
+    first_line(error)
+    list(error_parts(error))
+    error_record(error, None)
+
+
+def files_told(text: str) -> None:
+    paths = [part[:9_000] or "x" for part in text.split("\n")[:100]]
+    files = [FileChange(path=path, bytes=1, change="new", readable=True) for path in paths]
+    execution = Execution(status="ok", files=files)
+    list(changes_line(execution))
+    list(links_to_changed(execution, "0" * 32))
+    changed_record(execution, "0" * 32)
+
+
+def check_told(text: str) -> None:
+    parts = [text[at : at + 2_000] for at in range(0, len(text), 2_000)]
+    findings = [{"line": 1, "column": 1, "message": part, "source": part} for part in parts]
+    report: list[dict[str, object]] = [{"errors": findings, "finished": True}]
+    execution = Execution.model_validate({"status": "ok", "report": report})
+    validation_text(validation_of(execution, "python", 10))
+
+
+def displays_told(text: str) -> None:
+    list(in_order(Execution(status="ok", stdout=Output(text=text))))
+
+
+READERS: dict[str, Callable[[str], object]] = {
+    "fences of Python": partial(unwrapped, language="python"),
+    "fences of Bash": partial(unwrapped, language="bash"),
+    "an answer of a model": partial(read, proof="tests"),
+    "hint on a command": hint_on_stderr,
+    "hint on an exit": partial(hint_on_stderr, exit_code=1),
+    **{
+        f"hint on {name}": partial(hint_on_error, name=name)
+        for name in ("TypeError", "NameError", "ModuleNotFoundError", "SyntaxError", "OSError")
+    },
+    "an error": error_told,
+    "changed files": files_told,
+    "a check": check_told,
+    "displays": displays_told,
+}
+
+WORST: dict[str, Callable[[int], str]] = {
+    "here-documents of one line": lambda n: (
+        "ls\ncat " + "<<A " * (n // 6) + "<<Z\n" + "A\n" * (n // 6) + "```\n"
+    ),
+    "fenced here-documents": lambda n: "```\ncat " + "<<A " * (n // 6) + "<<Z\n" + "A\n" * (n // 6),
+    "tildes before a backtick": lambda n: "```\n" + "~" * n + "`\nx",
+    "dots after a fence": lambda n: "```" + "." * n + "!",
+    "dotted names": lambda n: "a." * (n // 2),
+    "letters": lambda n: "a" * n,
+    "quotes in backslashes": lambda n: "x\n" + '"\\' * (n // 2) + "\n```\n",
+    "quotes on lines": lambda n: "x\n" + "'\"\n" * (n // 3) + "```\n",
+    "brackets": lambda n: "~~~x\n" + "(\n" * (n // 2) + "~~~\n",
+    "fences with tags": lambda n: "```a\n" * (n // 5),
+    "Markdown in Markdown": lambda n: "```markdown\n" * (n // 12),
+    "blanks": lambda n: "```" + " " * n + "x\n```\n`",
+    "lines": lambda n: "\n" * n + "```\n",
+    "colons": lambda n: "bash: " * (n // 6) + "\n" + ": " * (n // 2),
+    "quoted names": lambda n: "'a" * (n // 2),
+    "sentences": lambda n: "A" + ". " * (n // 2) + "x\n```\n",
+    "indented": lambda n: "text:\n\n" + "    a\n\n" * (n // 7),
+    "statements": lambda n: "x = (" * (n // 5),
+}
+
+
+def seconds(reader: Callable[[str], object], text: str) -> float:
+    started = time.thread_time()  # other processes of a busy machine do not count
+    reader(text)
+    return time.thread_time() - started
+
+
+def growth(reader: Callable[[str], object], family: Callable[[int], str]) -> float:
+    """Return how much longer twice the text takes: the least of some attempts at both."""
+    once, twice = family(TEXT_CHARACTERS), family(2 * TEXT_CHARACTERS)
+    shortest = [1.0, 1.0]
+    for _ in range(ATTEMPTS):
+        for at, text in enumerate((once, twice)):
+            shortest[at] = min(shortest[at], seconds(reader, text))
+        if shortest[1] < max(GROWTH * shortest[0], SHORT_SECONDS):
+            break
+    return shortest[1] / max(shortest[0], SHORT_SECONDS / GROWTH)
+
+
+@pytest.mark.parametrize("family", WORST.values(), ids=WORST)
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+def test_twice_the_text_takes_twice_the_time(
+    reader: Callable[[str], object], family: Callable[[int], str]
+) -> None:
+    assert growth(reader, family) < GROWTH
+
+
+_PIECES = st.sampled_from(
+    [
+        *("```", "~~~", "\n", " ", "\t", ".", ":", "'", '"', "\\", "#", "(", "[", "{", "<<A", "A"),
+        *("-", "a", "1", "$", "bash: line 1: ", "not found", "'''", '"""', "markdown", "A."),
+        *("import ", "x = ", ">>> ", "No module named '", "`Import ", "fork: ", "> 1 | ", "/"),
+    ]
+)
+_UNITS = st.lists(_PIECES, min_size=1, max_size=6).map("".join)
+
+
+@pytest.mark.parametrize("reader", READERS.values(), ids=READERS)
+@settings(
+    derandomize=True,
+    max_examples=25,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+@given(head=_UNITS, unit=_UNITS, tail=_UNITS)
+def test_nor_does_any_repetition_take_more(
+    reader: Callable[[str], object], head: str, unit: str, tail: str
+) -> None:
+    def family(characters: int) -> str:
+        return head + unit * (characters // len(unit)) + tail
+
+    assert growth(reader, family) < GROWTH
