@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
+from bellglass.sandboxes.runner.checking import bash_grammar
 from bellglass.sandboxes.runner.checking import risk_rules as rules
-from bellglass.sandboxes.runner.checking.bash_commands import DEPTH, Command, Scanner
-from bellglass.sandboxes.runner.checking.bash_words import Word
+from bellglass.sandboxes.runner.checking.bash_grammar import Command, Word
+from bellglass.sandboxes.runner.checking.programs import Checker
+
+MAX_SCRIPTS = 30
+"""Strings that a script runs as scripts and that are looked at: each takes shfmt 2 ms or more."""
 
 Risk = tuple[str, str]
 """Kind, and reason in words."""
@@ -47,29 +51,34 @@ _COMMANDS = (
 )
 _BY_NAME = {name: (kind, reason) for kind, reason, names in _COMMANDS for name in names.split()}
 
-# Commands that run the command after them, with how many words come between.
-_WRAPPERS = dict.fromkeys(
-    (
-        "sudo",
-        "doas",
-        "nohup",
-        "setsid",
-        "time",
-        "nice",
-        "ionice",
-        "exec",
-        "command",
-        "builtin",
-        "xargs",
-        "stdbuf",
-        "env",
-        "busybox",
-        "watch",
-    ),
-    0,
-)
-_WRAPPERS.update({"timeout": 1, "chroot": 1})
+# Commands that run the command after them: the letters of their options that take a value, and how
+# many words come between.
+_WRAPPERS = {
+    "builtin": ("", 0),
+    "busybox": ("", 0),
+    "chroot": ("", 1),
+    "command": ("", 0),
+    "doas": ("uC", 0),
+    "env": ("uCS", 0),
+    "exec": ("a", 0),
+    "ionice": ("cnpPu", 0),
+    "nice": ("n", 0),
+    "nohup": ("", 0),
+    "parallel": ("jIPaL", 0),
+    "setsid": ("", 0),
+    "stdbuf": ("ioe", 0),
+    "sudo": ("ugpCrtUTDRh", 0),
+    "time": ("fo", 0),
+    "timeout": ("ks", 1),
+    "watch": ("n", 0),
+    "xargs": ("aEdIiLlnPs", 0),
+}
 
+_LONG_WITH_VALUE = frozenset(
+    "--adjustment --arg-file --chdir --delimiter --group --jobs --kill-after --max-args "
+    "--max-procs --signal --unset --user".split()
+)
+_RUN_STRING = re.compile(r"-\w*c")
 _SHELLS = ("bash", "sh", "dash", "zsh", "ksh", "ash")
 _INTERPRETERS = re.compile(r"python[\d.]*|perl|ruby|node|php|lua")
 _READERS = (
@@ -99,49 +108,90 @@ _PATTERN = re.compile(r"[*?]|\{.*,.*\}")
 _HARMLESS = ("/dev/null", "/dev/stdout", "/dev/stderr", "/dev/stdin", "/dev/tty", "/dev/fd/")
 
 
-def find(code: str) -> list[dict[str, Any]]:
-    """Return the risky operations in `code`, in the order of its lines.
+class Reading(NamedTuple):
+    """The risks of a script, by line, and why they may not be all."""
 
-    Raises:
-        TooDeep: The script nests too deeply to be looked at.
+    risks: list[dict[str, Any]]
+    unread: str | None
+
+
+class _Script(NamedTuple):
+    code: str
+    within: Word | None = None
+    """The command that runs it; None for the whole."""
+
+
+def find(code: str, reader: Checker | None = None) -> Reading:
+    """Return the risky operations in `code`, which `reader` may be reading already.
+
+    What cannot be had as a syntax tree is looked at line by line.
     """
-    scanner = Scanner(code)
-    scanner.commands_until("")
     found: dict[tuple[int, str, str], dict[str, Any]] = {}
-    # The list grows while this goes over it, by the commands in strings that are run.
-    for command in scanner.commands:
-        for word, kind, reason in _risks(command, scanner):
-            found.setdefault(
-                (word.line, kind, reason),
-                {"kind": kind, "line": word.line, "column": word.column, "reason": reason},
-            )
-    return sorted(found.values(), key=lambda risk: (risk["line"], risk["column"]))
+    scripts = [_Script(code)]
+    known = {code}
+    unread = None
+    for script in scripts:  # which grows by the strings that are run as scripts
+        try:
+            commands = bash_grammar.commands(reader or bash_grammar.start(script.code))
+        except bash_grammar.Unread as exc:
+            commands = list(bash_grammar.commands_by_line(script.code))
+            if script.within is None or not isinstance(exc, bash_grammar.BadSyntax):
+                unread = str(exc)
+        reader = None
+        for command in commands:
+            for risk in _risks(command):
+                first = script.within or risk.word
+                if risk.script is not None and risk.script not in known:
+                    known.add(risk.script)
+                    scripts.append(_Script(risk.script, first))
+                elif risk.script is None:
+                    place = {"line": first.line, "column": first.column}
+                    found.setdefault(
+                        (first.line, risk.kind, risk.reason),
+                        {"kind": risk.kind, **place, "reason": risk.reason},
+                    )
+        if len(scripts) > MAX_SCRIPTS:
+            unread = f"it runs more than {MAX_SCRIPTS} strings as scripts"
+            del scripts[MAX_SCRIPTS:]
+    return Reading(sorted(found.values(), key=lambda risk: (risk["line"], risk["column"])), unread)
 
 
-def _risks(command: Command, scanner: Scanner) -> Iterator[tuple[Word, str, str]]:
+class _Risk(NamedTuple):
+    """What `word` stands for; `script`: text that it runs, which is to be looked at as well."""
+
+    word: Word
+    kind: str
+    reason: str
+    script: str | None = None
+
+
+def _risks(command: Command) -> Iterator[_Risk]:
     for operator, target in command.redirects:
         for kind, reason in _redirected(operator, target):
-            yield target, kind, reason
+            yield _Risk(target, kind, reason)
     words = command.words
     for _ in range(10):  # sudo env nice ... the command itself
         if not words:
             return
         first, name = words[0], words[0].text.rpartition("/")[2]
         if (not first.plain and first.text.startswith("$")) or _PATTERN.search(first.text):
-            yield first, rules.DYNAMIC, "the command is a value, known only when it runs"
-        for kind, reason in _named(name, words[1:], command, scanner):
-            yield first, kind, f"{name} {reason}"
-        if name in _WRAPPERS:
-            words = _after(words[1:], _WRAPPERS[name])
+            yield _Risk(first, rules.DYNAMIC, "the command is a value, known only when it runs")
+        for kind, reason in _named(name, words[1:], command):
+            yield _Risk(first, kind, f"{name} {reason}")
+        for script in _scripts(name, words[1:], command):
+            yield _Risk(first, "", "", script)
+        if name in _WRAPPERS and not (name == "command" and _options(words) & {"-v", "-V"}):
+            words = _wrapped(words[1:], *_WRAPPERS[name])
         elif name == "find":
             words = _executed(words)
         else:
             break
-    if command.background and words:
-        yield words[0], rules.PROCESS, "& leaves a process running in the background"
+    if command.background and command.words:
+        reason = "& leaves a process running in the background"
+        yield _Risk(command.words[0], rules.PROCESS, reason)
 
 
-def _named(name: str, words: list[Word], command: Command, scanner: Scanner) -> Iterator[Risk]:
+def _named(name: str, words: list[Word], command: Command) -> Iterator[Risk]:
     options = [word.text for word in words if word.text.startswith("-")]
     if name == "rm" and any(re.match(r"-\w*[rR]|--recursive", option) for option in options):
         yield rules.DELETES, "deletes directories and all that is in them"
@@ -162,7 +212,7 @@ def _named(name: str, words: list[Word], command: Command, scanner: Scanner) -> 
     elif name in ("awk", "gawk", "mawk") and any("system(" in word.text for word in words):
         yield rules.PROCESS, "runs a command in a shell, with system()"
     elif name in _SHELLS:
-        yield from _shell(words, command, scanner)
+        yield from _shell(words, command)
     elif _INTERPRETERS.fullmatch(name):
         if {"-c", "-e", "-r"} & set(options):
             yield rules.EVALUATES, "runs a string as a program"
@@ -172,37 +222,49 @@ def _named(name: str, words: list[Word], command: Command, scanner: Scanner) -> 
         for word in words:
             if word.text.startswith(("/", "~")) and not word.text.startswith(_HARMLESS):
                 yield rules.READS, f"reads {word.text[:100]}"
+
+
+def _shell(words: list[Word], command: Command) -> Iterator[Risk]:
+    if any(_RUN_STRING.fullmatch(word.text) for word in words):
+        yield rules.EVALUATES, "-c runs a string as a script"
+    elif _reads_script(words):
+        if command.piped:
+            yield rules.EVALUATES, "runs whatever the command before it writes"
+        elif any(operator.startswith("<<") for operator, _ in command.redirects):
+            yield rules.EVALUATES, "runs what it reads as a script"
+
+
+def _scripts(name: str, words: list[Word], command: Command) -> Iterator[str]:
+    """Return the strings that a command runs as scripts."""
     if name == "eval":
-        _run_later(" ".join(word.text for word in words), command, scanner)
+        yield " ".join(word.text for word in words)
     elif name == "trap" and words:
-        _run_later(words[0].text, command, scanner)
+        yield words[0].text
     elif name == "alias":
         for word in words:
-            _run_later(word.text.partition("=")[2], command, scanner)
+            yield word.text.partition("=")[2]
+    elif name in (*_SHELLS, "su"):
+        for option, script in zip(words, words[1:]):
+            if _RUN_STRING.fullmatch(option.text):
+                yield script.text
+                return
+        if name in _SHELLS and _reads_script(words):
+            for operator, text in command.redirects:
+                if operator.startswith("<<"):
+                    yield text.text
 
 
-def _shell(words: list[Word], command: Command, scanner: Scanner) -> Iterator[Risk]:
-    for index, word in enumerate(words):
-        if re.fullmatch(r"-\w*c", word.text):
-            _run_later(words[index + 1].text if words[index + 1 :] else "", command, scanner)
-            yield rules.EVALUATES, "-c runs a string as a script"
-            return
-    if command.piped and not [word for word in words if not word.text.startswith("-")]:
-        yield rules.EVALUATES, "runs whatever the command before it writes"
-
-
-def _run_later(code: str, command: Command, scanner: Scanner) -> None:
-    """Read `code`, a string that `command` runs, into the commands of `scanner`."""
-    if command.depth + 1 < DEPTH:
-        line = command.words[0].line
-        Scanner(code, line, scanner.commands, command.depth + 1).commands_until("")
+def _reads_script(words: list[Word]) -> bool:
+    """Tell if a shell with these arguments takes its script from its standard input."""
+    texts = [word.text for word in words]
+    return "-s" in texts or all(text.startswith("-") for text in texts)
 
 
 def _redirected(operator: str, target: Word) -> Iterator[Risk]:
     path = target.text
     if path.startswith(("/dev/tcp/", "/dev/udp/")):
         yield rules.NETWORK, f"{operator} {path[:100]} opens a network connection"
-    elif operator in ("<", "<<<", "<&", ">&") or path.startswith(_HARMLESS):
+    elif operator in ("<", "<<", "<<-", "<<<", "<&", ">&") or path.startswith(_HARMLESS):
         if operator == "<" and path.startswith(("/", "~")) and not path.startswith(_HARMLESS):
             yield rules.READS, f"reads {path[:100]}"
     elif path.startswith("/dev/"):
@@ -213,13 +275,24 @@ def _redirected(operator: str, target: Word) -> Iterator[Risk]:
         yield rules.WRITES, f"{operator} writes {path[:100] if target.plain else 'a file'}"
 
 
-def _after(words: list[Word], skip: int) -> list[Word]:
+def _wrapped(words: list[Word], with_value: str, between: int) -> list[Word]:
     """Return the command within the words of a wrapper: its options and settings left out."""
     index = 0
-    while index < len(words) and re.match(r"-|\w+=|\d+$", words[index].text):
+    while index < len(words):
+        text = words[index].text
+        if text.startswith("-"):
+            short = not text.startswith("--") and text[-1] in with_value
+            index += short or text in _LONG_WITH_VALUE
+        elif not re.match(r"\w+=", text):
+            if between == 0:
+                break
+            between -= 1
         index += 1
-        skip -= words[index - 1].text.isdigit()
-    return words[index + max(skip, 0) :]
+    return words[index:]
+
+
+def _options(words: list[Word]) -> set[str]:
+    return {word.text for word in words if word.text.startswith("-")}
 
 
 def _executed(words: list[Word]) -> list[Word]:

@@ -11,7 +11,7 @@ MOST = 200
 """Findings of one list that are sent."""
 
 _CHECKS = {"python": python_check.findings, "bash": bash_check.findings}
-_INNER = ("imports",)
+_INNER = ("imports", "unread")
 """Lists that are not sent."""
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from bellglass.sandboxes.runner.checking.distributions import DISTRIBUTIONS
 from bellglass.sandboxes.runner.checking.names import IMPORTS, Names
-from bellglass.sandboxes.runner.checking.scopes import Scope
+from bellglass.sandboxes.runner.checking.scopes import Reading, Scope
 
 UNKNOWN = "*"
 _BROUGHT = ("solution",)
@@ -28,9 +28,9 @@ class Imported(NamedTuple):
     """The program goes on without it."""
 
 
-def find(nodes: list[ast.AST], uses: list[tuple[ast.expr, Scope]], names: Names) -> list[Imported]:
+def find(program: Reading, names: Names) -> list[Imported]:
     """Return what a program imports, by statement or by a call whose text can be read."""
-    return [*_statements(nodes), *_calls(uses, names)]
+    return [*_statements(program.nodes), *_calls(program.uses, names)]
 
 
 def _statements(nodes: list[ast.AST]) -> Iterator[Imported]:

@@ -50,6 +50,9 @@ _CANONICAL = {
 }
 
 
+_GETTERS = ("operator.attrgetter()", "operator.methodcaller()")
+
+
 class Names:
     """The meaning of expressions. One of these serves one program."""
 
@@ -159,7 +162,7 @@ class Names:
             name = self.text(first, scope)
             if called in IMPORTS and name:
                 yield name.split(".")[0] if "__import__" in called else name
-            elif called == "operator.attrgetter()" and isinstance(node.func, ast.Call):
+            elif called in _GETTERS and isinstance(node.func, ast.Call):
                 attribute = self.text(node.func.args[0], scope) if node.func.args else None
                 for full in self.meanings(first, scope, depth) if attribute else ():
                     yield f"{full}.{attribute}"

@@ -1,18 +1,29 @@
-"""What commands and magics of IPython could do, once they are put as calls of `get_ipython()`."""
+"""Code of a notebook as the Python that would run, and what its commands and magics could do."""
 
 from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
-from typing import Any
+import re
+import string
+import warnings
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
 
 from bellglass.sandboxes.runner.checking import bash_risks
 from bellglass.sandboxes.runner.checking import risk_rules as rules
-from bellglass.sandboxes.runner.checking.bash_commands import TooDeep
 
-NAMES = ("display", "get_ipython")
-"""Names of a session that plain Python has not."""
+_CANDIDATE = re.compile(
+    r"^[ \t]*(?:[!%?]|[^\s#]+\?{1,2}[ \t]*;?[ \t]*$)|^[ \t]*[^#=\n]+=[ \t]*[!%]", re.MULTILINE
+)
+"""There may be something of a notebook's in a text with this, and not in one without."""
+
+_CONTINUED = re.compile(r"^[ \t]*(?:[^#=\n]+=[ \t]*)?[!%](?:.*\\\n)+.*$", re.MULTILINE)
+_AROUND_PYTHON = re.compile(
+    r"^([ \t]*)%{1,2}(?:time|timeit|prun)\b[ \t]*(?:-[a-z]+[ \t]*(?:\d+[ \t]*)?)*|%%capture\b.*",
+    re.MULTILINE,
+)
+"""Magics around Python, of a line or of a whole cell: what is left without them is what runs."""
 
 _METHODS = ("system", "getoutput", "run_line_magic", "run_cell_magic", "magic", "run_cell", "ev")
 
@@ -23,40 +34,130 @@ _LINE = {
     "set_env": ((rules.ENVIRONMENT, "changes an environment variable"),),
     "ls": ((rules.PROCESS, "runs a command in a shell"), (rules.READS, "lists a directory")),
 }
-
 _CELL = {
     "writefile": ((rules.WRITES, "writes a file"),),
     "file": ((rules.WRITES, "writes a file"),),
 }
-
 _SHELLS = ("bash", "sh")
 _PROGRAMS = ("script", "python", "python3", "perl", "ruby")
 
 
-def known() -> set[str]:
+def builtin_names() -> list[str]:
     """Return the names that have a meaning in every program of a session."""
-    return {*dir(builtins), *NAMES}
+    return [*dir(builtins), "display", "get_ipython"]
 
 
-def risks(nodes: list[ast.AST]) -> list[dict[str, Any]]:
-    """Return what the commands and magics in a program could do, by line."""
-    found: dict[tuple[int, str, str], dict[str, Any]] = {}
+def as_python(code: str) -> str:
+    """Return the Python that would run, with every line in its place; other code as it is.
+
+    Commands and magics become calls of `get_ipython()`, by IPython's own hand. Where IPython is not
+    installed, those become so that work without it.
+    """
+    if not _CANDIDATE.search(code) or _parses(code):
+        return code
+    code = code.replace("\r\n", "\n")
+    code = _CONTINUED.sub(lambda found: _on_one_line(found.group()), code)
+    code = _AROUND_PYTHON.sub(r"\1", code)
+    body = code.lstrip("\n")
+    above = "\n" * (len(code) - len(body))
+    try:
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        text = str(TransformerManager().transform_cell(body))
+    except ImportError:
+        text = _without_ipython(body)
+    except Exception:  # whatever is in its place
+        return code
+    return above + text
+
+
+def _on_one_line(command: str) -> str:
+    return command.replace("\\\n", "") + "\n" * command.count("\\\n")
+
+
+def _without_ipython(code: str) -> str:
+    first, _, rest = code.partition("\n")
+    if first.strip() in ("%%bash", "%%sh"):
+        return f"get_ipython().run_cell_magic({first.strip()[2:]!r}, '', {rest!r})\n"
+    code = re.sub(
+        r"^([ \t]*)!(.+)$",
+        lambda found: f"{found[1]}get_ipython().system({found[2]!r})",
+        code,
+        flags=re.MULTILINE,
+    )
+    return re.sub(
+        r"^([ \t]*)%pip[ \t]+(.+)$",
+        lambda found: f"{found[1]}get_ipython().run_line_magic('pip', {found[2]!r})",
+        code,
+        flags=re.MULTILINE,
+    )
+
+
+def _parses(code: str) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+            compile(code, "<code>", "exec", flags, dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+        return False
+    return True
+
+
+def lay_open(tree: ast.Module) -> None:
+    """Add to each command what IPython evaluates in it: expressions in braces, as arguments."""
+    for node in list(ast.walk(tree)):
+        if isinstance(node, ast.Call) and _is_method(node.func):
+            for argument in list(node.args):
+                for expression in _filled_in(getattr(argument, "value", None)):
+                    for inner in ast.walk(expression):
+                        ast.copy_location(inner, node)
+                    node.args.append(expression)
+
+
+def _filled_in(text: object) -> Iterator[ast.expr]:
+    for _, field, format_spec, _ in _fields(text):
+        expression = f"{field}:{format_spec}" if format_spec else field
+        try:
+            yield ast.parse((expression or "").strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            continue
+
+
+def _fields(text: object) -> list[tuple[str, str | None, str | None, str | None]]:
+    """Return the pieces of a text, each with the expression in braces after it."""
+    try:
+        return list(string.Formatter().parse(text)) if isinstance(text, str) else []
+    except ValueError:
+        return [(str(text), None, None, None)]
+
+
+class Reading(NamedTuple):
+    """What commands and magics could do, by line, and why that may not be all."""
+
+    risks: list[dict[str, Any]]
+    unread: list[str]
+
+
+def read(nodes: list[ast.AST]) -> Reading:
+    """Return what the commands and magics in a program could do."""
     names = {
         target.id
         for node in nodes
-        if isinstance(node, ast.Assign) and _is_asked_for(node.value)
+        if isinstance(node, ast.Assign) and _is_shell(node.value)
         for target in node.targets
         if isinstance(target, ast.Name)
     }
+    reading = Reading([], [])
     for node in nodes:
-        if isinstance(node, ast.Call) and _is_shell(node.func, names):
-            for line, column, kind, reason in _of_call(node):
-                risk = {"kind": kind, "line": line, "column": column, "reason": reason}
-                found.setdefault((line, kind, reason), risk)
-    return list(found.values())
+        if isinstance(node, ast.Call) and _is_method(node.func, names):
+            for line, kind, reason in _of_call(node, reading.unread):
+                place = {"line": line, "column": node.col_offset, "end_line": node.end_lineno}
+                reading.risks.append({"kind": kind, **place, "reason": reason})
+    return reading
 
 
-def _is_asked_for(node: ast.expr) -> bool:
+def _is_shell(node: ast.expr) -> bool:
     return (
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
@@ -64,53 +165,50 @@ def _is_asked_for(node: ast.expr) -> bool:
     )
 
 
-def _is_shell(function: ast.expr, names: set[str]) -> bool:
+def _is_method(function: ast.expr, names: Collection[str] = ()) -> bool:
     """Tell if `function` is a method of what `get_ipython()` returns, also by one of `names`."""
     if not isinstance(function, ast.Attribute) or function.attr not in _METHODS:
         return False
     owner = function.value
-    return _is_asked_for(owner) or (isinstance(owner, ast.Name) and owner.id in names)
+    return _is_shell(owner) or (isinstance(owner, ast.Name) and owner.id in names)
 
 
-def _of_call(node: ast.Call) -> Iterator[tuple[int, int, str, str]]:
+def _of_call(node: ast.Call, unread: list[str]) -> Iterator[tuple[int, str, str]]:
     assert isinstance(node.func, ast.Attribute)
-    line, column = node.lineno, node.col_offset
-    name = node.func.attr
+    line, name = node.lineno, node.func.attr
     count = {"run_line_magic": 2, "run_cell_magic": 3}.get(name, 1)
-    # What follows is Python that is put into the text.
     given = [getattr(argument, "value", None) for argument in node.args[:count]]
     texts = [text for text in given if isinstance(text, str)]
-    known = len(texts) == count
     if name in ("system", "getoutput"):
-        yield line, column, rules.PROCESS, "runs a command in a shell"
-        if known:
-            yield from _of_bash(texts[0], line, column, 0)
-    elif name == "run_line_magic" and known:
+        yield line, rules.PROCESS, "runs a command in a shell"
+        if texts:
+            yield from _of_bash(texts[0], line, unread)
+    elif len(texts) < count or name not in ("run_line_magic", "run_cell_magic"):
+        yield line, rules.EVALUATES, "runs a string as code"
+    elif name == "run_line_magic":
         for kind, reason in _LINE.get(texts[0], ()):
-            yield line, column, kind, reason
+            yield line, kind, reason
         if texts[0] in ("ls", "pip"):
-            yield from _of_bash(" ".join(texts), line, column, 0)
-    elif name == "run_cell_magic" and known:
+            yield from _of_bash(" ".join(texts), line, unread)
+    else:
         magic, rest, cell = texts
         for kind, reason in _CELL.get(magic, ()):
-            yield line, column, kind, reason
+            yield line, kind, reason
         program = rest.split()[0] if magic == "script" and rest.split() else magic
         if magic in (*_SHELLS, *_PROGRAMS):
-            yield line, column, rules.PROCESS, f"runs a script with {program}"
+            yield line, rules.PROCESS, f"runs a script with {program}"
         if program in _SHELLS:
-            yield from _of_bash(cell, line, column, 1)
+            yield from _of_bash(cell, line + 1, unread)
         elif magic in _PROGRAMS:
-            yield line, column, rules.EVALUATES, "runs a text as a program"
-    else:
-        yield line, column, rules.EVALUATES, "runs a string as code"
+            yield line, rules.EVALUATES, "runs a text as a program"
 
 
-def _of_bash(text: str, line: int, column: int, below: int) -> Iterator[tuple[int, int, str, str]]:
-    """Return the risks of a script that begins `below` lines under the call."""
-    try:
-        found = bash_risks.find(text)
-    except (TooDeep, RecursionError):
-        yield line, column, rules.EVALUATES, "runs a script that nests too deeply to look through"
-        return
-    for risk in found:
-        yield line + below + risk["line"] - 1, column, risk["kind"], risk["reason"]
+def _of_bash(text: str, line: int, unread: list[str]) -> Iterator[tuple[int, str, str]]:
+    """Return the risks of a script that begins in `line`."""
+    found = bash_risks.find(text)
+    if found.unread:
+        found = bash_risks.find("".join(f"{literal}$_" for literal, *_ in _fields(text)))
+    if found.unread:
+        unread.append(found.unread)
+    for risk in found.risks:
+        yield line + risk["line"] - 1, risk["kind"], risk["reason"]

@@ -48,6 +48,13 @@ class Source:
         before = self.lines[line - 1][:offset].encode("utf-8", "replace")[:offset]
         return len(before.decode("utf-8", "ignore")) + 1
 
+    def last_before(self, line: int) -> int:
+        """Return the last line above `line` that is not empty, or 1."""
+        line = min(line - 1, len(self.lines))
+        while line > 1 and not self.lines[line - 1].strip():
+            line -= 1
+        return max(1, line)
+
     def at(self, offset: int) -> tuple[int, int]:
         """Return line and column of the character at `offset` of a text with Unix line ends."""
         for number, line in enumerate(self.lines, 1):

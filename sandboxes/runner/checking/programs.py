@@ -1,4 +1,4 @@
-"""Checkers that are programs of their own: ruff and shellcheck, where the sandbox has them."""
+"""Checkers that are programs of their own, where the sandbox has them: ruff, shellcheck, shfmt."""
 
 from __future__ import annotations
 
@@ -50,8 +50,13 @@ class Checker:
                     stdin=file,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.DEVNULL,
-                    # One thread: more take longer to start than they save.
-                    env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "RAYON_NUM_THREADS": "1"},
+                    env={
+                        "PATH": "/usr/bin:/bin",
+                        "LC_ALL": "C.UTF-8",
+                        # One thread: more take longer to start than they save.
+                        "RAYON_NUM_THREADS": "1",
+                        "GOMAXPROCS": "1",
+                    },
                 )
             except OSError:
                 return
@@ -59,23 +64,23 @@ class Checker:
 
     def lines(self, seconds: float) -> list[Any]:
         """Wait for its end, for so long at most; return the JSON values it wrote, one a line."""
-        if self._process is None:
-            return []
-        data = self._read(time.monotonic() + seconds)
         values = []
-        for line in data.split(b"\n"):
+        for line in self.read(seconds).split(b"\n"):
             try:
                 values.append(json.loads(line))
             except (ValueError, RecursionError):
                 continue
         return values
 
-    def _read(self, deadline: float) -> bytes:
-        assert self._process is not None
+    def read(self, seconds: float, most_bytes: int = OUTPUT_BYTES) -> bytes:
+        """Wait for its end, for so long at most; return what it wrote, of the size at most."""
+        if self._process is None:
+            return b""
+        deadline = time.monotonic() + seconds
         assert self._process.stdout is not None
         data = bytearray()
         with self._process, self._process.stdout as pipe:
-            while len(data) < OUTPUT_BYTES:
+            while len(data) < most_bytes:
                 left = max(0.0, deadline - time.monotonic())
                 if not select.select([pipe], [], [], left)[0]:
                     break

@@ -26,6 +26,8 @@ def find(policy: dict[str, Any], lists: dict[str, list[Any]]) -> list[str]:
         return [f"it cannot be looked through: {place}{error['message']}"]
     if "risks" not in lists:
         return [f"it cannot be looked through. {' '.join(lists.get('notes', []))}"]
+    if lists.get("unread"):
+        return [f"it cannot be looked through: {lists['unread'][0]}"]
     return list(dict.fromkeys(_reasons(policy, lists)))[:MOST]
 
 

@@ -1,4 +1,4 @@
-"""What is risky in Python, by full name. `risks` finds the names."""
+"""What is risky in Python: by full name, where ruff has no rule for it, and by ruff's rules."""
 
 from __future__ import annotations
 
@@ -184,6 +184,33 @@ FUNCTIONS = {name: (kind, reason) for kind, reason, names in _FUNCTIONS for name
 MODULES = frozenset(name.split(".")[0] for name in FUNCTIONS)
 """Modules of which an attribute that is not known may be any of them."""
 
+OPENERS = {
+    "builtins.open": 1,
+    "gzip.open": 1,
+    "bz2.open": 1,
+    "lzma.open": 1,
+    "gzip.GzipFile": 1,
+    "tarfile.open": 1,
+    "tarfile.TarFile": 1,
+    "zipfile.ZipFile": 1,
+    "os.fdopen": 1,
+    "pathlib.Path().open": 0,
+}
+"""What opens a file, and the position of its argument for the mode."""
+
+TAKE_SHELL = frozenset(
+    f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen")
+)
+"""What runs a command in a shell if `shell` is true."""
+
+RUN_TEXT = ("timeit.timeit", "timeit.repeat", "timeit.Timer", "cProfile.run", "profile.run",
+            "pdb.run")
+"""What runs a string as code, and takes a function as well, which is not risky."""
+
+SAFE_LOADERS = frozenset(
+    f"yaml.{name}" for name in ("SafeLoader", "CSafeLoader", "BaseLoader", "CBaseLoader")
+)
+
 _CLIENTS = (
     "aiohttp asyncssh boto3 ftplib grpc http.client http.server httpx imaplib nntplib paramiko "
     "poplib pymongo psycopg psycopg2 pymysql redis requests smtplib socketserver telnetlib "
@@ -244,3 +271,31 @@ _INNARDS = (
 )
 INNARDS = frozenset(_INNARDS.split())
 """Attributes by which code gets from any object to the whole interpreter."""
+
+# https://docs.astral.sh/ruff/rules/#flake8-bandit-s
+RUFF = {
+    "S102": (EVALUATES, "runs a string as code"),
+    "S103": (PERMISSIONS, "lets others use a file"),
+    "S202": (WRITES, "unpacks files to wherever the archive says"),
+    "S301": (UNSAFE_DATA, "can run any code that the data names"),
+    "S302": (UNSAFE_DATA, "can run any code that the data names"),
+    "S306": (WRITES, "names a temporary file that another may make first"),
+    "S307": (EVALUATES, "runs a string as code"),
+    "S310": (NETWORK, "fetches a URL, which may also be of a file"),
+    "S312": (NETWORK, "talks over telnet, unencrypted"),
+    "S321": (NETWORK, "talks over FTP, unencrypted"),
+    "S323": (NETWORK, "does not check who is at the other end"),
+    "S501": (NETWORK, "does not check who is at the other end"),
+    "S502": (NETWORK, "talks over a broken version of SSL"),
+    "S506": (UNSAFE_DATA, "can make any object that the data names"),
+    "S507": (NETWORK, "does not check who is at the other end"),
+    "S601": (PROCESS, "runs a command on another machine"),
+    "S602": (PROCESS, "runs a command in a shell"),
+    "S604": (PROCESS, "runs a command in a shell"),
+    "S605": (PROCESS, "runs a command in a shell"),
+    "S606": (PROCESS, "starts a program"),
+    "S609": (PROCESS, "runs a command in a shell that puts file names in for a *"),
+    "S612": (NETWORK, "takes its logging configuration from the network"),
+}
+"""Kind and reason, by the code of ruff's rule. A rule about no more than a word is left out (S105: a
+password?), and so is one that is about a weakness of what the program makes (S324, S701)."""

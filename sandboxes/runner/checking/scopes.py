@@ -1,174 +1,196 @@
-"""Which names a Python program binds, to what, and where they are seen."""
+"""Names of a Python program and what they are given, by scope, as CPython's symbol tables have it."""
 
 from __future__ import annotations
 
 import ast
+import symtable
 from collections import deque
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from bellglass.sandboxes.runner.checking.nodes import children
-
+_TABLE_NAMES = {
+    ast.Lambda: "lambda",
+    ast.ListComp: "listcomp",
+    ast.SetComp: "setcomp",
+    ast.DictComp: "dictcomp",
+    ast.GeneratorExp: "genexpr",
+}
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_MARKS = (ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)
+_SCOPES = (*_DEFINITIONS, *_TABLE_NAMES)
 
 
-class Binding:
-    """What a name was given: a name in full, an expression, an instance of a class, or unknown."""
+class Binding(NamedTuple):
+    """What a name was given: a full name by an import, or an expression."""
 
-    __slots__ = ("expression", "full", "instance", "scope")
-
-    def __init__(
-        self,
-        scope: Scope,
-        expression: ast.expr | None = None,
-        *,
-        full: str | None = None,
-        instance: bool = False,
-    ) -> None:
-        self.scope = scope
-        self.expression = expression
-        self.full = full
-        self.instance = instance
+    scope: Scope
+    expression: ast.expr | None = None
+    full: str | None = None
+    instance: bool = False
+    """The expression is an annotation: the name holds an instance of it."""
 
 
 class Scope:
-    """Names bound in one module, class, function or comprehension."""
+    """One symbol table of the program, with the bindings that tell what a name stands for."""
 
-    __slots__ = ("bindings", "declared", "is_class", "parent", "stars")
-
-    def __init__(self, parent: Scope | None = None, *, is_class: bool = False) -> None:
+    def __init__(self, table: symtable.SymbolTable, parent: Scope | None) -> None:
         self.parent = parent
-        self.is_class = is_class
+        self.module: Scope = parent.module if parent else self
+        self.is_class = table.get_type() == "class"
+        self.names: set[str] = set()
+        """What the scope itself binds."""
+        self.globals: set[str] = set()
+        """What it takes from the module or the builtins."""
         self.bindings: dict[str, list[Binding]] = {}
-        self.declared: set[str] = set()
-        """Names declared global or nonlocal."""
         self.stars: list[str] = parent.stars if parent else []
         """Modules of which everything was imported."""
+        self.everywhere: set[str] = parent.everywhere if parent else set()
+        """Names that any scope of the program binds."""
+        for symbol in table.get_symbols():
+            if symbol.is_local():
+                self.names.add(symbol.get_name())
+            elif symbol.is_global():
+                self.globals.add(symbol.get_name())
+                if symbol.is_declared_global() and symbol.is_assigned():
+                    self.module.names.add(symbol.get_name())
+        self.everywhere |= self.names
+        self._tables: dict[tuple[str, int], deque[symtable.SymbolTable]] = {}
+        for inner in _tables_in(table):
+            self._tables.setdefault((inner.get_name(), inner.get_lineno()), deque()).append(inner)
 
-    def bind(self, name: str, expression: ast.expr | None = None) -> None:
-        self.add(name, Binding(self, expression))
-
-    def add(self, name: str, binding: Binding) -> None:
-        home = self
-        if name in self.declared:
-            while home.parent is not None:
-                home = home.parent
-        home.bindings.setdefault(name, []).append(binding)
+    def inner(self, node: ast.AST) -> Scope:
+        """Return the scope that `node` opens, or this one if it opens none."""
+        name = _TABLE_NAMES.get(type(node)) or getattr(node, "name", "")
+        waiting = self._tables.get((name, getattr(node, "lineno", 0)))
+        return Scope(waiting.popleft(), self) if waiting else self
 
     def find(self, name: str) -> list[Binding] | None:
-        """Return the bindings that a use of `name` here sees, or None if there are none."""
+        """Return what a use of `name` here may stand for, or None if the program never binds it."""
+        home = self.home(name)
+        return home.bindings.get(name, []) if home else None
+
+    def bind(self, name: str, binding: Binding) -> None:
+        home = self.home(name) or self
+        home.bindings.setdefault(name, []).append(binding)
+
+    def home(self, name: str) -> Scope | None:
+        """Return the scope whose variable `name` is here."""
         scope: Scope | None = self
         while scope is not None:
-            if name in scope.bindings and (scope is self or not scope.is_class):
-                return scope.bindings[name]
-            scope = scope.parent
+            if name in scope.names and (scope is self or not scope.is_class):
+                return scope
+            scope = scope.module if name in scope.globals and scope.parent else scope.parent
         return None
 
 
-def read(tree: ast.Module) -> list[tuple[ast.expr, Scope]]:
-    """Return every name, attribute, item and call that is evaluated, with its scope.
+def _tables_in(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    for inner in table.get_children():
+        if inner.get_type() in ("function", "class"):
+            yield inner
+        else:  # of type parameters or annotations, around a function or a class
+            yield from _tables_in(inner)
 
-    Outer expressions come before the ones in them. The scopes are complete when this returns.
+
+class Reading(NamedTuple):
+    """A program that was read: all its nodes, and the expressions that name or call something."""
+
+    nodes: list[ast.AST]
+    uses: list[tuple[ast.expr, Scope]]
+    """Every name, attribute, item and call that is evaluated, with its scope."""
+    module: Scope
+
+
+def read(tree: ast.Module, code: str) -> Reading:
+    """Read a program; outer nodes come before the ones in them.
+
+    Raises:
+        SyntaxError: The program is none that can be compiled.
     """
-    uses: list[tuple[ast.expr, Scope]] = []
-    told: set[int] = set()
-    pending: deque[tuple[ast.AST, Scope]] = deque([(tree, Scope())])
+    module = Scope(symtable.symtable(code, "<code>", "exec"), None)
+    reading = Reading([], [], module)
+    pending: deque[tuple[ast.AST, Scope]] = deque([(tree, module)])
     while pending:
         node, scope = pending.popleft()
+        reading.nodes.append(node)
         if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
             if not isinstance(getattr(node, "ctx", None), ast.Store):
-                uses.append((node, scope))
-            elif isinstance(node, ast.Name) and id(node) not in told:
-                scope.bind(node.id)
-        elif not isinstance(node, (ast.Constant, ast.keyword, ast.Expr)):
-            _bind(node, scope, told)
-        pending.extend(_children(node, scope))
-    return uses
+                reading.uses.append((node, scope))
+        inner = scope
+        if isinstance(node, _SCOPES):
+            inner = scope.inner(node)
+            if isinstance(node, _FUNCTIONS):
+                _bind_parameters(node.args, inner, scope)
+        else:
+            _bind(node, scope)
+        pending.extend(_children(node, scope, inner))
+    return reading
 
 
-def _bind(node: ast.AST, scope: Scope, told: set[int]) -> None:
-    """Take in what the statement `node` binds in `scope`; `told` are the targets done here."""
+def _children(node: ast.AST, scope: Scope, inner: Scope) -> Iterator[tuple[ast.AST, Scope]]:
+    """Return the children of `node`, each with the scope in which it is evaluated."""
+    annotation = getattr(node, "annotation", None) or getattr(node, "returns", None)
+    for child in _child_nodes(node):
+        if child is annotation and not any(isinstance(n, ast.Call) for n in ast.walk(child)):
+            continue  # the name of a class, which does nothing
+        outside = isinstance(child, ast.arguments) or (
+            isinstance(node, _DEFINITIONS) and not isinstance(child, ast.stmt)
+        )
+        yield child, scope if outside else inner
+
+
+def _child_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    # Nearly half of what ast.iter_child_nodes gives are marks that lead nowhere, as ast.Load.
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if isinstance(value, list):
+            for item in value:
+                if isinstance(item, ast.AST):
+                    yield item
+        elif isinstance(value, ast.AST) and not isinstance(value, _MARKS):
+            yield value
+
+
+def _bind(node: ast.AST, scope: Scope) -> None:
+    """Take in what the statement `node` binds in `scope`, where its text tells what that is."""
     if isinstance(node, ast.Import):
         for alias in node.names:
             name = alias.asname or alias.name.split(".")[0]
-            scope.add(name, Binding(scope, full=alias.name if alias.asname else name))
+            scope.bind(name, Binding(scope, full=alias.name if alias.asname else name))
     elif isinstance(node, ast.ImportFrom):
         for alias in node.names:
-            full = None if node.level else f"{node.module}.{alias.name}"
             if alias.name == "*":
                 scope.stars.append(str(node.module))
-            else:
-                scope.add(alias.asname or alias.name, Binding(scope, full=full))
-    elif isinstance(node, (ast.Global, ast.Nonlocal)):
-        scope.declared.update(node.names)
+            elif not node.level:
+                full = f"{node.module}.{alias.name}"
+                scope.bind(alias.asname or alias.name, Binding(scope, full=full))
     elif isinstance(node, ast.Assign):
         for target in node.targets:
-            _assign(target, node.value, scope, told)
+            _assign(target, node.value, scope)
     elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
-        _assign(node.target, node.value, scope, told)
+        _assign(node.target, node.value, scope)
     elif isinstance(node, ast.withitem) and node.optional_vars is not None:
-        _assign(node.optional_vars, node.context_expr, scope, told)
-    elif isinstance(node, ast.For) and isinstance(node.iter, (ast.List, ast.Tuple, ast.Set)):
-        for value in node.iter.elts[:50]:
-            _assign(node.target, value, scope, told)
-    elif isinstance(node, ast.arguments):
-        _bind_arguments(node, scope)
-    else:
-        # Functions, classes, handlers and the captures of a pattern are called the same.
-        for field in ("name", "rest"):
-            bound = getattr(node, field, None)
-            if isinstance(bound, str) and not isinstance(node, ast.alias):
-                scope.bind(bound)
+        _assign(node.optional_vars, node.context_expr, scope)
+    elif isinstance(node, (ast.For, ast.comprehension)):
+        if isinstance(node.iter, (ast.List, ast.Tuple, ast.Set)):
+            for value in node.iter.elts[:50]:
+                _assign(node.target, value, scope)
 
 
-def _assign(target: ast.expr, value: ast.expr, scope: Scope, told: set[int]) -> None:
+def _assign(target: ast.expr, value: ast.expr, scope: Scope) -> None:
     if isinstance(target, ast.Name):
-        told.add(id(target))
-        scope.bind(target.id, value)
+        scope.bind(target.id, Binding(scope, value))
     elif isinstance(target, (ast.Tuple, ast.List)) and isinstance(value, (ast.Tuple, ast.List)):
-        pairs = min(len(target.elts), len(value.elts))
-        for index in range(pairs):
-            _assign(target.elts[index], value.elts[index], scope, told)
+        for inner, given in zip(target.elts, value.elts):
+            _assign(inner, given, scope)
 
 
-def _bind_arguments(node: ast.arguments, scope: Scope) -> None:
-    outside = scope.parent or scope
+def _bind_parameters(node: ast.arguments, inner: Scope, outside: Scope) -> None:
     positional = [*node.posonlyargs, *node.args]
     defaults: list[ast.expr | None] = [None] * (len(positional) - len(node.defaults))
     defaults += [*node.defaults, *node.kw_defaults]
-    for index, argument in enumerate([*positional, *node.kwonlyargs]):
-        scope.add(argument.arg, Binding(outside, defaults[index]))
+    for argument, default in zip([*positional, *node.kwonlyargs], defaults):
+        if default is not None:
+            inner.bind(argument.arg, Binding(outside, default))
         if argument.annotation is not None:
-            scope.add(argument.arg, Binding(outside, argument.annotation, instance=True))
-    for rest in (node.vararg, node.kwarg):
-        if rest is not None:
-            scope.bind(rest.arg)
-
-
-def _children(node: ast.AST, scope: Scope) -> Iterator[tuple[ast.AST, Scope]]:
-    """Return the children of `node`, each with the scope in which it is evaluated."""
-    inner = scope
-    if isinstance(node, (*_FUNCTIONS, *_COMPREHENSIONS)):
-        inner = Scope(scope)
-    elif isinstance(node, ast.ClassDef):
-        inner = Scope(scope, is_class=True)
-    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        # What is declared global has to be known before the assignments are met.
-        for statement in node.body:
-            if isinstance(statement, (ast.Global, ast.Nonlocal)):
-                inner.declared.update(statement.names)
-    annotation = getattr(node, "annotation", None) or getattr(node, "returns", None)
-    for child in children(node):
-        if child is annotation and not _calls(child):
-            continue  # the name of a class, which does nothing
-        if isinstance(node, ast.arguments):  # defaults and annotations
-            yield child, scope.parent or scope
-        elif isinstance(node, (*_FUNCTIONS[:2], ast.ClassDef)):
-            inside = isinstance(child, (ast.stmt, ast.arguments))
-            yield child, inner if inside else scope
-        else:
-            yield child, inner
-
-
-def _calls(annotation: ast.AST) -> bool:
-    return any(isinstance(node, ast.Call) for node in ast.walk(annotation))
+            inner.bind(argument.arg, Binding(outside, argument.annotation, instance=True))
