@@ -15,8 +15,8 @@ SECONDS = 10
 """A program of 500 lines takes 50 ms."""
 
 _TOO_LARGE = (
-    "Not checked, and nothing of it was read: {given:,} bytes are too many, as at most {most:,} are "
-    "looked through at once. Pass it in parts."
+    "Not checked, and nothing of it was read: {given:,} bytes are too many. At most {most:,} are "
+    "looked through at once: pass it in parts."
 )
 
 

@@ -83,9 +83,8 @@ def _commands(tree: Any) -> Iterator[Command]:
         if isinstance(node, list):
             pending += [(item, piped) for item in reversed(node)]
             continue
-        if "Cmd" in node or "Redirs" in node:
-            if found := _command(node, piped):
-                yield found
+        if ("Cmd" in node or "Redirs" in node) and (found := _command(node, piped)):
+            yield found
         pipe = node.get("Type") == "BinaryCmd" and node["Op"] in ("|", "|&")
         for name, inner in reversed(list(node.items())):
             if isinstance(inner, list) or (isinstance(inner, dict) and "Offset" not in inner):

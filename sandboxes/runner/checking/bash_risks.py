@@ -14,42 +14,29 @@ from bellglass.sandboxes.runner.checking.programs import Checker
 MAX_SCRIPTS = 30
 """Strings that a script runs as scripts and that are looked at: each takes shfmt 2 ms or more."""
 
-Risk = tuple[str, str]
-"""Kind, and reason in words."""
-
-_COMMANDS = (
-    (rules.DELETES, "deletes files", "rm unlink shred wipe srm"),
-    (rules.DELETES, "deletes a directory", "rmdir"),
-    (rules.NETWORK, "transfers data over the network", "curl wget ftp sftp scp rsync aria2c"),
-    (
-        rules.NETWORK,
-        "opens network connections",
-        "nc ncat netcat socat telnet ssh nmap ping ping6 traceroute openssl",
-    ),
-    (rules.NETWORK, "asks a name server", "dig nslookup host getent"),
-    (
-        rules.NETWORK,
-        "installs packages from the network",
-        "apt apt-get yum dnf apk pip pip3 npm npx yarn pnpm uv uvx gem cargo brew conda",
-    ),
-    (rules.DEVICES, "copies raw blocks", "dd"),
-    (rules.DEVICES, "formats or partitions a device", "mkfs fdisk sfdisk parted mkswap wipefs"),
-    (rules.DEVICES, "changes what is mounted", "mount umount swapon swapoff losetup"),
-    (rules.EVALUATES, "runs a string as a command", "eval"),
-    (rules.EVALUATES, "runs a file in this shell", "source ."),
-    (rules.PRIVILEGES, "runs a command as another user", "sudo su doas pkexec runuser"),
-    (rules.SIGNALS, "sends a signal", "kill pkill killall xkill"),
-    (rules.SIGNALS, "stops the machine", "shutdown reboot halt poweroff init systemctl"),
-    (rules.PERMISSIONS, "changes who may use a file", "chmod chown chgrp setfacl chattr setcap"),
-    (
-        rules.WRITES,
-        "writes files",
-        "tee cp mv ln install truncate touch mkdir mktemp mkfifo mknod fallocate split tar unzip",
-    ),
-    (rules.PROCESS, "leaves a process behind", "nohup setsid disown at batch crontab screen tmux"),
-    (rules.ENVIRONMENT, "shows or changes environment variables", "export unset printenv"),
-)
-_BY_NAME = {name: (kind, reason) for kind, reason, names in _COMMANDS for name in names.split()}
+_BY_NAME = rules.table("""
+deletes files: deletes files: rm unlink shred wipe srm
+deletes files: deletes a directory: rmdir
+opens the network: transfers data over the network: curl wget ftp sftp scp rsync aria2c
+opens the network: opens network connections: nc ncat netcat socat telnet ssh nmap ping ping6
+    traceroute openssl
+opens the network: asks a name server: dig nslookup host getent
+opens the network: installs packages from the network: apt apt-get yum dnf apk pip pip3 npm npx
+    yarn pnpm uv uvx gem cargo brew conda
+writes to devices: copies raw blocks: dd
+writes to devices: formats or partitions a device: mkfs fdisk sfdisk parted mkswap wipefs
+writes to devices: changes what is mounted: mount umount swapon swapoff losetup
+evaluates strings: runs a string as a command: eval
+evaluates strings: runs a file in this shell: source .
+asks for privileges: runs a command as another user: sudo su doas pkexec runuser
+ends or signals processes: sends a signal: kill pkill killall xkill
+ends or signals processes: stops the machine: shutdown reboot halt poweroff init systemctl
+changes permissions: changes who may use a file: chmod chown chgrp setfacl chattr setcap
+writes files: writes files: tee cp mv ln install truncate touch mkdir mktemp mkfifo mknod
+    fallocate split tar unzip
+starts processes: leaves a process behind: nohup setsid disown at batch crontab screen tmux
+touches the environment: shows or changes environment variables: export unset printenv
+""")
 
 # Commands that run the command after them: the letters of their options that take a value, and how
 # many words come between.
@@ -74,33 +61,16 @@ _WRAPPERS = {
     "xargs": ("aEdIiLlnPs", 0),
 }
 
-_LONG_WITH_VALUE = frozenset(
-    "--adjustment --arg-file --chdir --delimiter --group --jobs --kill-after --max-args "
-    "--max-procs --signal --unset --user".split()
+_LONG_WITH_VALUE = (
+    *("--adjustment", "--arg-file", "--chdir", "--delimiter", "--group", "--jobs", "--kill-after"),
+    *("--max-args", "--max-procs", "--signal", "--unset", "--user"),
 )
 _RUN_STRING = re.compile(r"-\w*c")
 _SHELLS = ("bash", "sh", "dash", "zsh", "ksh", "ash")
 _INTERPRETERS = re.compile(r"python[\d.]*|perl|ruby|node|php|lua")
 _READERS = (
-    "cat",
-    "head",
-    "tail",
-    "less",
-    "more",
-    "grep",
-    "egrep",
-    "awk",
-    "sed",
-    "cut",
-    "sort",
-    "od",
-    "xxd",
-    "strings",
-    "base64",
-    "tac",
-    "nl",
-    "diff",
-    "cmp",
+    *("cat", "head", "tail", "less", "more", "grep", "egrep", "awk", "sed", "cut", "sort", "od"),
+    *("xxd", "strings", "base64", "tac", "nl", "diff", "cmp"),
 )
 _PATTERN = re.compile(r"[*?]|\{.*,.*\}")
 """In a command: which one it is, files or lists decide."""
@@ -191,7 +161,7 @@ def _risks(command: Command) -> Iterator[_Risk]:
         yield _Risk(command.words[0], rules.PROCESS, reason)
 
 
-def _named(name: str, words: list[Word], command: Command) -> Iterator[Risk]:
+def _named(name: str, words: list[Word], command: Command) -> Iterator[rules.Risk]:
     options = [word.text for word in words if word.text.startswith("-")]
     if name == "rm" and any(re.match(r"-\w*[rR]|--recursive", option) for option in options):
         yield rules.DELETES, "deletes directories and all that is in them"
@@ -224,7 +194,7 @@ def _named(name: str, words: list[Word], command: Command) -> Iterator[Risk]:
                 yield rules.READS, f"reads {word.text[:100]}"
 
 
-def _shell(words: list[Word], command: Command) -> Iterator[Risk]:
+def _shell(words: list[Word], command: Command) -> Iterator[rules.Risk]:
     if any(_RUN_STRING.fullmatch(word.text) for word in words):
         yield rules.EVALUATES, "-c runs a string as a script"
     elif _reads_script(words):
@@ -244,9 +214,9 @@ def _scripts(name: str, words: list[Word], command: Command) -> Iterator[str]:
         for word in words:
             yield word.text.partition("=")[2]
     elif name in (*_SHELLS, "su"):
-        for option, script in zip(words, words[1:]):
+        for index, option in enumerate(words[:-1]):
             if _RUN_STRING.fullmatch(option.text):
-                yield script.text
+                yield words[index + 1].text
                 return
         if name in _SHELLS and _reads_script(words):
             for operator, text in command.redirects:
@@ -260,7 +230,7 @@ def _reads_script(words: list[Word]) -> bool:
     return "-s" in texts or all(text.startswith("-") for text in texts)
 
 
-def _redirected(operator: str, target: Word) -> Iterator[Risk]:
+def _redirected(operator: str, target: Word) -> Iterator[rules.Risk]:
     path = target.text
     if path.startswith(("/dev/tcp/", "/dev/udp/")):
         yield rules.NETWORK, f"{operator} {path[:100]} opens a network connection"

@@ -36,8 +36,8 @@ def find(program: Reading) -> Iterator[Mistake]:
 
 
 def _unreachable(block: list[ast.stmt]) -> Iterator[Mistake]:
-    for statement, following in zip(block, block[1:]):
-        if word := _LEAVING.get(type(statement)):
+    for index, following in enumerate(block[1:]):
+        if word := _LEAVING.get(type(block[index])):
             # A bare yield after a return makes an empty generator: done on purpose.
             if not isinstance(getattr(following, "value", None), (ast.Yield, ast.YieldFrom)):
                 yield following, f"never reached: it comes after a {word}"

@@ -8,6 +8,7 @@ import re
 import string
 import warnings
 from collections.abc import Collection, Iterator
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from bellglass.sandboxes.runner.checking import bash_risks
@@ -61,9 +62,8 @@ def as_python(code: str) -> str:
     body = code.lstrip("\n")
     above = "\n" * (len(code) - len(body))
     try:
-        from IPython.core.inputtransformer2 import TransformerManager
-
-        text = str(TransformerManager().transform_cell(body))
+        transformer = import_module("IPython.core.inputtransformer2").TransformerManager()
+        text = str(transformer.transform_cell(body))
     except ImportError:
         text = _without_ipython(body)
     except Exception:  # whatever is in its place

@@ -12,10 +12,8 @@ from typing import Any
 
 from bellglass.sandboxes.runner.checking import risk_rules as rules
 from bellglass.sandboxes.runner.checking.names import Names
+from bellglass.sandboxes.runner.checking.risk_rules import Risk
 from bellglass.sandboxes.runner.checking.scopes import Reading, Scope
-
-Risk = tuple[str, str]
-"""Kind, and reason in words."""
 
 # A method of a path, also after the attributes and methods that give another path.
 _PATH = re.compile(
@@ -149,14 +147,11 @@ def _by_name(full: str, called: bool) -> Iterator[Risk]:
     """Return what is risky about anything called `full`, however it is used."""
     owner, _, name = full.rpartition(".")
     path = _PATH.fullmatch(full)
-    if path:
-        owner, name = "pathlib.Path", path.group(1)
-    elif owner.endswith("()"):
-        owner = owner[:-2]
+    method = f"pathlib.Path.{path.group(1)}" if path else f"{owner[:-2]}.{name}"
     if full in rules.FUNCTIONS:
         yield rules.FUNCTIONS[full]
-    elif (owner, name) in rules.METHODS and "()" in full:
-        yield rules.METHODS[owner, name]
+    elif (path or owner.endswith("()")) and method in rules.METHODS:
+        yield rules.METHODS[method]
     elif full in rules.OPENERS and not called:
         yield rules.READS, "opens files"
     elif full.count("()") == 1 and name in rules.REQUESTS and _is_client(full):

@@ -24,162 +24,96 @@ KINDS = (
 )
 """Every kind of risk, in the words that results and policies name it by."""
 
-# Risky wherever they are named: called now, or handed on to be called later.
-_FUNCTIONS = (
-    (
-        READS,
-        "reads a file",
-        "codecs.open tokenize.open linecache.getline linecache.getlines "
-        "fileinput.input fileinput.FileInput mmap.mmap numpy.genfromtxt numpy.loadtxt "
-        "numpy.fromfile numpy.memmap PIL.Image.open",
-    ),
-    (READS, "lists a directory", "os.listdir os.scandir os.walk os.fwalk glob.glob glob.iglob"),
-    (READS, "reads a link", "os.readlink"),
-    (
-        WRITES,
-        "writes a file",
-        "numpy.save numpy.savez numpy.savez_compressed numpy.savetxt "
-        "matplotlib.pyplot.savefig matplotlib.pyplot.imsave logging.FileHandler "
-        "logging.handlers.RotatingFileHandler logging.handlers.TimedRotatingFileHandler "
-        "shutil.make_archive shutil.unpack_archive os.truncate os.mkfifo os.mknod",
-    ),
-    (
-        WRITES,
-        "copies files",
-        "shutil.copy shutil.copy2 shutil.copyfile shutil.copytree shutil.copyfileobj",
-    ),
-    (WRITES, "moves files, over what is there", "shutil.move os.rename os.renames os.replace"),
-    (WRITES, "makes a directory", "os.mkdir os.makedirs"),
-    (WRITES, "makes a link", "os.link os.symlink"),
-    (
-        WRITES,
-        "makes a temporary file",
-        "tempfile.mktemp tempfile.mkstemp tempfile.mkdtemp tempfile.TemporaryFile "
-        "tempfile.NamedTemporaryFile tempfile.TemporaryDirectory tempfile.SpooledTemporaryFile",
-    ),
-    (WRITES, "opens a database file", "sqlite3.connect dbm.open sqlite3.dbapi2.connect"),
-    (DELETES, "deletes a file", "os.remove os.unlink send2trash.send2trash"),
-    (DELETES, "deletes a directory", "os.rmdir os.removedirs"),
-    (DELETES, "deletes a directory and all that is in it", "shutil.rmtree"),
-    (
-        PROCESS,
-        "runs a command in a shell",
-        "os.system os.popen subprocess.getoutput "
-        "subprocess.getstatusoutput asyncio.create_subprocess_shell",
-    ),
-    (
-        PROCESS,
-        "starts a program",
-        "subprocess.run subprocess.call subprocess.check_call "
-        "subprocess.check_output subprocess.Popen asyncio.create_subprocess_exec os.posix_spawn "
-        "os.posix_spawnp os.startfile os.spawnl os.spawnle os.spawnlp os.spawnlpe os.spawnv "
-        "os.spawnve os.spawnvp os.spawnvpe pty.spawn pexpect.spawn pexpect.run",
-    ),
-    (
-        PROCESS,
-        "replaces the process by another program",
-        "os.execl os.execle os.execlp os.execlpe os.execv os.execve os.execvp os.execvpe",
-    ),
-    (PROCESS, "starts a copy of the process", "os.fork os.forkpty pty.fork"),
-    (
-        PROCESS,
-        "starts worker processes",
-        "multiprocessing.Process multiprocessing.Pool "
-        "multiprocessing.pool.Pool multiprocessing.Manager "
-        "concurrent.futures.ProcessPoolExecutor "
-        "concurrent.futures.process.ProcessPoolExecutor",
-    ),
-    (
-        SIGNALS,
-        "sends a signal",
-        "os.kill os.killpg signal.pthread_kill signal.raise_signal signal.pidfd_send_signal",
-    ),
-    (SIGNALS, "ends the process at once, without clean-up", "os._exit os.abort"),
-    (
-        NETWORK,
-        "opens a socket",
-        "socket.socket socket.create_connection socket.create_server "
-        "socket.socketpair socket.fromfd asyncio.open_connection asyncio.start_server "
-        "asyncio.open_unix_connection asyncio.start_unix_server",
-    ),
-    (
-        NETWORK,
-        "asks a name server",
-        "socket.gethostbyname socket.getaddrinfo "
-        "socket.gethostbyaddr socket.gethostbyname_ex socket.getnameinfo",
-    ),
-    (
-        NETWORK,
-        "fetches a URL",
-        "urllib.request.urlopen urllib.request.urlretrieve "
-        "requests.get requests.post requests.put requests.patch requests.delete requests.head "
-        "requests.request httpx.get httpx.post httpx.put httpx.patch httpx.delete httpx.head "
-        "httpx.request httpx.stream urllib2.urlopen",
-    ),
-    (
-        NETWORK,
-        "opens a web browser",
-        "webbrowser.open webbrowser.open_new webbrowser.open_new_tab webbrowser.get",
-    ),
-    (
-        EVALUATES,
-        "runs a string or file as code",
-        "builtins.eval builtins.exec pandas.eval code.interact runpy.run_module runpy.run_path "
-        "code.InteractiveInterpreter code.InteractiveConsole",
-    ),
-    (EVALUATES, "turns a string into code", "builtins.compile codeop.compile_command"),
-    (
-        IMPORTS,
-        "imports a module by its name as a string",
-        "builtins.__import__ "
-        "importlib.import_module importlib.reload importlib.util.spec_from_file_location "
-        "importlib.util.module_from_spec importlib.machinery.SourceFileLoader imp.load_source "
-        "pkgutil.find_loader zipimport.zipimporter",
-    ),
-    (ENVIRONMENT, "reads or changes environment variables", "os.environ os.environb"),
-    (ENVIRONMENT, "reads an environment variable", "os.getenv os.getenvb"),
-    (ENVIRONMENT, "changes an environment variable", "os.putenv os.unsetenv"),
-    (
-        UNSAFE_DATA,
-        "can run any code that the data names",
-        "pickle.load pickle.loads "
-        "pickle.Unpickler marshal.load marshal.loads shelve.open dill.load dill.loads "
-        "cloudpickle.load cloudpickle.loads joblib.load torch.load yaml.unsafe_load "
-        "yaml.full_load yaml.unsafe_load_all yaml.full_load_all jsonpickle.decode "
-        "pandas.read_pickle",
-    ),
-    (
-        PERMISSIONS,
-        "changes who may use a file",
-        "os.chmod os.chown os.lchown os.fchmod os.fchown shutil.chown os.setxattr",
-    ),
-    (
-        PERMISSIONS,
-        "changes the user the process runs as",
-        "os.setuid os.setgid os.seteuid os.setegid os.setreuid os.setresuid os.setgroups",
-    ),
-    (
-        INTERPRETER,
-        "calls native code",
-        "ctypes.CDLL ctypes.PyDLL ctypes.cdll ctypes.pythonapi "
-        "ctypes.memmove ctypes.memset ctypes.string_at ctypes.cast ctypes.CFUNCTYPE cffi.FFI "
-        "ctypes.util.find_library ctypes.from_address",
-    ),
-    (INTERPRETER, "makes code from raw parts", "types.CodeType types.FunctionType"),
-    (
-        INTERPRETER,
-        "sees the frames or objects of other code",
-        "sys._getframe gc.get_objects "
-        "gc.get_referrers inspect.stack inspect.currentframe sys._current_frames",
-    ),
-    (
-        INTERPRETER,
-        "watches or changes all that runs",
-        "sys.settrace sys.setprofile sys.addaudithook threading.settrace",
-    ),
-)
+Risk = tuple[str, str]
+"""Kind, and reason in words."""
 
-FUNCTIONS = {name: (kind, reason) for kind, reason, names in _FUNCTIONS for name in names.split()}
+
+def table(text: str) -> dict[str, Risk]:
+    """Return kind and reason by name, from lines of `kind: reason: names`, which may go on."""
+    found: dict[str, Risk] = {}
+    for line in text.replace("\n    ", " ").strip().split("\n"):
+        kind, reason, names = line.split(": ", 2)
+        found.update(dict.fromkeys(names.split(), (kind, reason)))
+    return found
+
+
+FUNCTIONS = table("""
+reads files: reads a file: codecs.open tokenize.open linecache.getline linecache.getlines
+    fileinput.input fileinput.FileInput mmap.mmap numpy.genfromtxt numpy.loadtxt numpy.fromfile
+    numpy.memmap PIL.Image.open
+reads files: lists a directory: os.listdir os.scandir os.walk os.fwalk glob.glob glob.iglob
+reads files: reads a link: os.readlink
+writes files: writes a file: numpy.save numpy.savez numpy.savez_compressed numpy.savetxt
+    matplotlib.pyplot.savefig matplotlib.pyplot.imsave logging.FileHandler
+    logging.handlers.RotatingFileHandler logging.handlers.TimedRotatingFileHandler
+    shutil.make_archive shutil.unpack_archive os.truncate os.mkfifo os.mknod
+writes files: copies files: shutil.copy shutil.copy2 shutil.copyfile shutil.copytree
+    shutil.copyfileobj
+writes files: moves files, over what is there: shutil.move os.rename os.renames os.replace
+writes files: makes a directory: os.mkdir os.makedirs
+writes files: makes a link: os.link os.symlink
+writes files: makes a temporary file: tempfile.mktemp tempfile.mkstemp tempfile.mkdtemp
+    tempfile.TemporaryFile tempfile.NamedTemporaryFile tempfile.TemporaryDirectory
+    tempfile.SpooledTemporaryFile
+writes files: opens a database file: sqlite3.connect dbm.open sqlite3.dbapi2.connect
+deletes files: deletes a file: os.remove os.unlink send2trash.send2trash
+deletes files: deletes a directory: os.rmdir os.removedirs
+deletes files: deletes a directory and all that is in it: shutil.rmtree
+starts processes: runs a command in a shell: os.system os.popen subprocess.getoutput
+    subprocess.getstatusoutput asyncio.create_subprocess_shell
+starts processes: starts a program: subprocess.run subprocess.call subprocess.check_call
+    subprocess.check_output subprocess.Popen asyncio.create_subprocess_exec os.posix_spawn
+    os.posix_spawnp os.startfile os.spawnl os.spawnle os.spawnlp os.spawnlpe os.spawnv os.spawnve
+    os.spawnvp os.spawnvpe pty.spawn pexpect.spawn pexpect.run
+starts processes: replaces the process by another program: os.execl os.execle os.execlp os.execlpe
+    os.execv os.execve os.execvp os.execvpe
+starts processes: starts a copy of the process: os.fork os.forkpty pty.fork
+starts processes: starts worker processes: multiprocessing.Process multiprocessing.Pool
+    multiprocessing.pool.Pool multiprocessing.Manager concurrent.futures.ProcessPoolExecutor
+    concurrent.futures.process.ProcessPoolExecutor
+ends or signals processes: sends a signal: os.kill os.killpg signal.pthread_kill
+    signal.raise_signal signal.pidfd_send_signal
+ends or signals processes: ends the process at once, without clean-up: os._exit os.abort
+opens the network: opens a socket: socket.socket socket.create_connection socket.create_server
+    socket.socketpair socket.fromfd asyncio.open_connection asyncio.start_server
+    asyncio.open_unix_connection asyncio.start_unix_server
+opens the network: asks a name server: socket.gethostbyname socket.getaddrinfo
+    socket.gethostbyaddr socket.gethostbyname_ex socket.getnameinfo
+opens the network: fetches a URL: urllib.request.urlopen urllib.request.urlretrieve requests.get
+    requests.post requests.put requests.patch requests.delete requests.head requests.request
+    httpx.get httpx.post httpx.put httpx.patch httpx.delete httpx.head httpx.request httpx.stream
+    urllib2.urlopen
+opens the network: opens a web browser: webbrowser.open webbrowser.open_new
+    webbrowser.open_new_tab webbrowser.get
+evaluates strings: runs a string or file as code: builtins.eval builtins.exec pandas.eval
+    code.interact runpy.run_module runpy.run_path code.InteractiveInterpreter
+    code.InteractiveConsole
+evaluates strings: turns a string into code: builtins.compile codeop.compile_command
+imports dynamically: imports a module by its name as a string: builtins.__import__
+    importlib.import_module importlib.reload importlib.util.spec_from_file_location
+    importlib.util.module_from_spec importlib.machinery.SourceFileLoader imp.load_source
+    pkgutil.find_loader zipimport.zipimporter
+touches the environment: reads or changes environment variables: os.environ os.environb
+touches the environment: reads an environment variable: os.getenv os.getenvb
+touches the environment: changes an environment variable: os.putenv os.unsetenv
+deserialises unsafely: can run any code that the data names: pickle.load pickle.loads
+    pickle.Unpickler marshal.load marshal.loads shelve.open dill.load dill.loads cloudpickle.load
+    cloudpickle.loads joblib.load torch.load yaml.unsafe_load yaml.full_load yaml.unsafe_load_all
+    yaml.full_load_all jsonpickle.decode pandas.read_pickle
+changes permissions: changes who may use a file: os.chmod os.chown os.lchown os.fchmod os.fchown
+    shutil.chown os.setxattr
+changes permissions: changes the user the process runs as: os.setuid os.setgid os.seteuid
+    os.setegid os.setreuid os.setresuid os.setgroups
+reaches into the interpreter: calls native code: ctypes.CDLL ctypes.PyDLL ctypes.cdll
+    ctypes.pythonapi ctypes.memmove ctypes.memset ctypes.string_at ctypes.cast ctypes.CFUNCTYPE
+    cffi.FFI ctypes.util.find_library ctypes.from_address
+reaches into the interpreter: makes code from raw parts: types.CodeType types.FunctionType
+reaches into the interpreter: sees the frames or objects of other code: sys._getframe
+    gc.get_objects gc.get_referrers inspect.stack inspect.currentframe sys._current_frames
+reaches into the interpreter: watches or changes all that runs: sys.settrace sys.setprofile
+    sys.addaudithook threading.settrace
+""")
+"""Risky wherever they are named: called now, or handed on to be called later."""
 
 MODULES = frozenset(name.split(".")[0] for name in FUNCTIONS)
 """Modules of which an attribute that is not known may be any of them."""
@@ -203,8 +137,14 @@ TAKE_SHELL = frozenset(
 )
 """What runs a command in a shell if `shell` is true."""
 
-RUN_TEXT = ("timeit.timeit", "timeit.repeat", "timeit.Timer", "cProfile.run", "profile.run",
-            "pdb.run")
+RUN_TEXT = (
+    "timeit.timeit",
+    "timeit.repeat",
+    "timeit.Timer",
+    "cProfile.run",
+    "profile.run",
+    "pdb.run",
+)
 """What runs a string as code, and takes a function as well, which is not risky."""
 
 SAFE_LOADERS = frozenset(
@@ -226,44 +166,34 @@ _REQUESTS = (
 REQUESTS = frozenset(_REQUESTS.split())
 """Methods of what CLIENTS make that talk to the other side."""
 
-# By class: what a method of an instance does.
-_METHODS = (
-    ("pathlib.Path", READS, "reads a file", "read_text read_bytes readlink"),
-    ("pathlib.Path", READS, "lists a directory", "iterdir glob rglob walk"),
-    ("pathlib.Path", WRITES, "writes a file", "write_text write_bytes touch"),
-    ("pathlib.Path", WRITES, "makes a directory", "mkdir"),
-    ("pathlib.Path", WRITES, "moves a file, over what is there", "rename replace"),
-    ("pathlib.Path", WRITES, "makes a link", "symlink_to hardlink_to link_to"),
-    ("pathlib.Path", DELETES, "deletes a file", "unlink"),
-    ("pathlib.Path", DELETES, "deletes a directory", "rmdir"),
-    ("pathlib.Path", PERMISSIONS, "changes who may use a file", "chmod lchmod"),
-    ("socket.socket", NETWORK, "sends or receives", "connect connect_ex bind listen sendto"),
-    ("tarfile.open", WRITES, "unpacks files", "extract"),
-    ("tarfile.TarFile", WRITES, "unpacks files", "extract"),
-    ("zipfile.ZipFile", WRITES, "unpacks files", "extract"),
-)
+METHODS = table("""
+reads files: reads a file: pathlib.Path.read_text pathlib.Path.read_bytes pathlib.Path.readlink
+reads files: lists a directory: pathlib.Path.iterdir pathlib.Path.glob pathlib.Path.rglob
+    pathlib.Path.walk
+writes files: writes a file: pathlib.Path.write_text pathlib.Path.write_bytes pathlib.Path.touch
+writes files: makes a directory: pathlib.Path.mkdir
+writes files: moves a file, over what is there: pathlib.Path.rename pathlib.Path.replace
+writes files: makes a link: pathlib.Path.symlink_to pathlib.Path.hardlink_to pathlib.Path.link_to
+deletes files: deletes a file: pathlib.Path.unlink
+deletes files: deletes a directory: pathlib.Path.rmdir
+changes permissions: changes who may use a file: pathlib.Path.chmod pathlib.Path.lchmod
+opens the network: sends or receives: socket.socket.connect socket.socket.connect_ex
+    socket.socket.bind socket.socket.listen socket.socket.sendto
+writes files: unpacks files: tarfile.open.extract
+writes files: unpacks files: tarfile.TarFile.extract
+writes files: unpacks files: zipfile.ZipFile.extract
+""")
+"""What a method of an instance does, by class."""
 
-METHODS = {
-    (owner, name): (kind, reason)
-    for owner, kind, reason, names in _METHODS
-    for name in names.split()
-}
-
-# By name alone, where the class is not known: little else is called so.
-_ANYWHERE = (
-    (READS, "reads a file", "read_text read_bytes"),
-    (
-        WRITES,
-        "writes a file",
-        "write_text write_bytes savefig to_csv to_excel to_feather to_hdf "
-        "to_parquet to_pickle to_stata",
-    ),
-    (WRITES, "unpacks files", "extractall"),
-    (DELETES, "deletes a file", "unlink"),
-    (DELETES, "deletes a directory", "rmdir"),
-)
-
-ANYWHERE = {name: (kind, reason) for kind, reason, names in _ANYWHERE for name in names.split()}
+ANYWHERE = table("""
+reads files: reads a file: read_text read_bytes
+writes files: writes a file: write_text write_bytes savefig to_csv to_excel to_feather to_hdf
+    to_parquet to_pickle to_stata
+writes files: unpacks files: extractall
+deletes files: deletes a file: unlink
+deletes files: deletes a directory: rmdir
+""")
+"""By name alone, where the class is not known: little else is called so."""
 
 _INNARDS = (
     "__subclasses__ __globals__ __builtins__ __code__ __closure__ f_globals f_locals f_builtins "
@@ -273,29 +203,26 @@ INNARDS = frozenset(_INNARDS.split())
 """Attributes by which code gets from any object to the whole interpreter."""
 
 # https://docs.astral.sh/ruff/rules/#flake8-bandit-s
-RUFF = {
-    "S102": (EVALUATES, "runs a string as code"),
-    "S103": (PERMISSIONS, "lets others use a file"),
-    "S202": (WRITES, "unpacks files to wherever the archive says"),
-    "S301": (UNSAFE_DATA, "can run any code that the data names"),
-    "S302": (UNSAFE_DATA, "can run any code that the data names"),
-    "S306": (WRITES, "names a temporary file that another may make first"),
-    "S307": (EVALUATES, "runs a string as code"),
-    "S310": (NETWORK, "fetches a URL, which may also be of a file"),
-    "S312": (NETWORK, "talks over telnet, unencrypted"),
-    "S321": (NETWORK, "talks over FTP, unencrypted"),
-    "S323": (NETWORK, "does not check who is at the other end"),
-    "S501": (NETWORK, "does not check who is at the other end"),
-    "S502": (NETWORK, "talks over a broken version of SSL"),
-    "S506": (UNSAFE_DATA, "can make any object that the data names"),
-    "S507": (NETWORK, "does not check who is at the other end"),
-    "S601": (PROCESS, "runs a command on another machine"),
-    "S602": (PROCESS, "runs a command in a shell"),
-    "S604": (PROCESS, "runs a command in a shell"),
-    "S605": (PROCESS, "runs a command in a shell"),
-    "S606": (PROCESS, "starts a program"),
-    "S609": (PROCESS, "runs a command in a shell that puts file names in for a *"),
-    "S612": (NETWORK, "takes its logging configuration from the network"),
-}
-"""Kind and reason, by the code of ruff's rule. A rule about no more than a word is left out (S105: a
-password?), and so is one that is about a weakness of what the program makes (S324, S701)."""
+RUFF = table("""
+evaluates strings: runs a string as code: S102 S307
+changes permissions: lets others use a file: S103
+writes files: unpacks files to wherever the archive says: S202
+deserialises unsafely: can run any code that the data names: S301 S302
+writes files: names a temporary file that another may make first: S306
+opens the network: fetches a URL, which may also be of a file: S310
+opens the network: talks over telnet, unencrypted: S312
+opens the network: talks over FTP, unencrypted: S321
+opens the network: does not check who is at the other end: S323 S501 S507
+opens the network: talks over a broken version of SSL: S502
+deserialises unsafely: can make any object that the data names: S506
+starts processes: runs a command on another machine: S601
+starts processes: runs a command in a shell: S602 S604 S605
+starts processes: starts a program: S606
+starts processes: runs a command in a shell that puts file names in for a *: S609
+opens the network: takes its logging configuration from the network: S612
+""")
+"""Kind and reason, by the code of ruff's rule.
+
+Left out is what is about no more than a word (S105: a password?), and what is about a weakness of
+what the program makes (S324, S701).
+"""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import Any, NamedTuple
 
@@ -60,7 +61,7 @@ def start(code: str) -> Checker:
     and its last expression is shown.
     """
     minor = max(_OLDEST, min(sys.version_info[1], _NEWEST))
-    cell = {
+    cell: dict[str, Any] = {
         "cell_type": "code",
         "execution_count": None,
         "metadata": {},
@@ -105,6 +106,6 @@ def _report(value: dict[str, Any]) -> Report:
         int(place["column"]),
         int(end["row"]),
         int(end["column"]),
-        str(value["message"]).replace("`", "'"),
+        re.sub("'?`'?", "'", str(value["message"])),
         str(value["fix"]["message"]) if value.get("fix") else None,
     )

@@ -1,4 +1,4 @@
-"""Names of a Python program and what they are given, by scope, as CPython's symbol tables have it."""
+"""Names of a Python program and what they are given, by CPython's own symbol tables."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _TABLE_NAMES = {
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _MARKS = (ast.expr_context, ast.boolop, ast.operator, ast.unaryop, ast.cmpop)
+_USES = (ast.Name, ast.Attribute, ast.Subscript, ast.Call)
 _SCOPES = (*_DEFINITIONS, *_TABLE_NAMES)
 
 
@@ -61,8 +62,8 @@ class Scope:
 
     def inner(self, node: ast.AST) -> Scope:
         """Return the scope that `node` opens, or this one if it opens none."""
-        name = _TABLE_NAMES.get(type(node)) or getattr(node, "name", "")
-        waiting = self._tables.get((name, getattr(node, "lineno", 0)))
+        name = _TABLE_NAMES.get(type(node)) or str(getattr(node, "name", ""))
+        waiting = self._tables.get((name, int(getattr(node, "lineno", 0))))
         return Scope(waiting.popleft(), self) if waiting else self
 
     def find(self, name: str) -> list[Binding] | None:
@@ -113,9 +114,8 @@ def read(tree: ast.Module, code: str) -> Reading:
     while pending:
         node, scope = pending.popleft()
         reading.nodes.append(node)
-        if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript, ast.Call)):
-            if not isinstance(getattr(node, "ctx", None), ast.Store):
-                reading.uses.append((node, scope))
+        if isinstance(node, _USES) and not isinstance(getattr(node, "ctx", None), ast.Store):
+            reading.uses.append((node, scope))
         inner = scope
         if isinstance(node, _SCOPES):
             inner = scope.inner(node)
@@ -172,9 +172,8 @@ def _bind(node: ast.AST, scope: Scope) -> None:
     elif isinstance(node, ast.withitem) and node.optional_vars is not None:
         _assign(node.optional_vars, node.context_expr, scope)
     elif isinstance(node, (ast.For, ast.comprehension)):
-        if isinstance(node.iter, (ast.List, ast.Tuple, ast.Set)):
-            for value in node.iter.elts[:50]:
-                _assign(node.target, value, scope)
+        for value in getattr(node.iter, "elts", ())[:50]:  # of a list or tuple as it stands there
+            _assign(node.target, value, scope)
 
 
 def _assign(target: ast.expr, value: ast.expr, scope: Scope) -> None:

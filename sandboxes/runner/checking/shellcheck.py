@@ -47,11 +47,9 @@ class Reading:
 
     def warnings(self, source: Source) -> list[dict[str, Any]]:
         """Return what it found, by line."""
-        found = []
-        for value in self._checker.lines(SECONDS) if self._checker else ():
-            for comment in value["comments"]:
-                if finding := _finding(comment, source):
-                    found.append(finding)
+        answers = self._checker.lines(SECONDS) if self._checker else []
+        comments = [comment for answer in answers for comment in answer["comments"]]
+        found = [finding for comment in comments if (finding := _finding(comment, source))]
         return sorted(found, key=lambda finding: finding["line"] or 0)
 
     def notes(self) -> list[str]:

@@ -71,6 +71,18 @@ def test_bash_that_nests_too_deeply_is_an_error_and_not_a_crash() -> None:
         ("busybox rm a", "deletes files"),
         ("awk 'BEGIN { system(\"ls\") }'", "starts processes"),
         ("python3 - <<'EOF'\nprint(1)\nEOF", "evaluates strings"),
+        ("sh <<'EOF'\nrm x\nEOF", "deletes files"),
+        ("bash <<< 'rm x'", "deletes files"),
+        ("curl x | sudo bash -s -- --yes", "evaluates strings"),
+        ("su -c 'rm x' bob", "deletes files"),
+        ("sudo -u bob env -u HOME rm x", "deletes files"),
+        ("timeout --signal KILL 5 rm x", "deletes files"),
+        ("find . -exec sh -c 'rm \"$1\"' _ {} \\;", "deletes files"),
+        ("bash -c \"eval 'rm x'\"", "deletes files"),
+        ("echo $((1 + $(rm x)))", "deletes files"),
+        ("echo \"${a:-$(rm x)}\"", "deletes files"),
+        ("(sleep 1) &", "starts processes"),
+        ("declare -A m=([y y]=$(rm x))", "deletes files"),
     ],
 )
 def test_a_risk_in_bash_is_named(code: str, kind: str) -> None:
@@ -92,6 +104,9 @@ def test_a_risk_in_bash_is_named(code: str, kind: str) -> None:
         "echo a\\;rm",
         "awk '{ print $1 }' a; python3 --version",
         "ls *.txt {a,b}; [ -f a ] && echo yes",
+        "command -v curl >&2 || type rm",
+        "declare -A m=([y y]=2); echo \"${m[y y]}\"",
+        "xargs -I rm echo rm < list",
     ],
 )
 def test_innocent_bash_has_no_risk(code: str) -> None:
@@ -104,7 +119,7 @@ def test_windows_line_ends_are_a_warning_in_bash() -> None:
     assert "carriage return" in warning["message"]
 
 
-def test_every_syntax_error_of_a_script_is_named_with_its_place_and_fix() -> None:
+def test_every_syntax_error_of_a_script_is_named_with_its_place() -> None:
     code = "echo a\nfi\nls\ndone\nfor i in 1; echo $i; done\necho 'x\n"
 
     errors = checked(code, "bash")["errors"]
@@ -112,8 +127,6 @@ def test_every_syntax_error_of_a_script_is_named_with_its_place_and_fix() -> Non
     places = [(error["line"], error["column"]) for error in errors]
     assert places == [(2, 1), (4, 1), (5, 13), (6, 6)]
     assert errors[0]["source"] == "fi\n^^"
-    assert errors[0]["fix"] == "take it out, or open what it closes"
-    assert errors[3]["fix"] == "close it with '"
 
 
 def test_what_only_follows_from_an_error_is_not_named() -> None:
@@ -140,7 +153,23 @@ def test_a_likely_bug_in_bash_is_a_warning(code: str, line: int, message: str) -
 
 
 def test_a_long_script_is_not_waited_for() -> None:
-    result = checked('for f in *; do echo "$f" | grep x; done\n' * 3000, "bash")
+    result = checked('for f in *; do echo "$f" | grep x; done\n' * 301, "bash")
 
     assert result["errors"] == []
-    assert "check a script of more than 80 lines in parts" in result["notes"][0]
+    assert "check a script of more than 300 lines in parts" in result["notes"][0]
+
+
+def test_a_script_that_is_not_right_is_looked_at_line_by_line() -> None:
+    result = checked("if true; then\n  echo 'rm' # rm\n  rm x | sh\n", "bash")
+
+    assert [(risk["line"], risk["kind"]) for risk in result["risks"]] == [
+        (3, "deletes files"),
+        (3, "evaluates strings"),
+    ]
+    assert "line by line" in result["notes"][0]
+
+
+def test_the_strings_that_are_run_as_scripts_are_counted() -> None:
+    result = checked("".join(f"eval 'echo {number}'\n" for number in range(50)), "bash")
+
+    assert "more than 30 strings as scripts" in result["notes"][0]

@@ -14,13 +14,13 @@ from unit.checking.support import checked
         ("import re\nre.compile('\\d')", 2, "invalid escape sequence"),
         ("x = 1\nx is 5", 2, '"is" with a literal'),
         ("assert (1, 'a')", 1, "assertion is always true"),
-        ("def f(x):\n  x == 5\n  return x", 2, "was = meant?"),
+        ("def f(x):\n  x == 5\n  return x", 2, "Did you mean to assign"),
         ("def f():\n  return 1\n  print(2)", 3, "never reached: it comes after a return"),
         ("def f(): raise NotImplemented", 1, "NotImplementedError"),
-        ("{'a': 1, 'a': 2}", 1, "the key 'a' is here twice"),
-        ("def test_a(): pass\ndef test_a(): pass", 2, "replaces the test_a of line 1"),
+        ("{'a': 1, 'a': 2}", 1, "'a' repeated"),
+        ("def test_a(): pass\ndef test_a(): pass", 2, "Redefinition of unused 'test_a'"),
         ("try: pass\nexcept Exception: pass\nexcept ValueError: pass", 3, "never reached"),
-        ("if (1, 'a'): pass", 1, "always true"),
+        ("if (1, 'a'): pass", 1, "always 'True'"),
     ],
 )
 def test_a_certain_mistake_is_a_warning(code: str, line: int, message: str) -> None:
@@ -39,7 +39,6 @@ def test_a_certain_mistake_is_a_warning(code: str, line: int, message: str) -> N
         "from typing import overload as o\n@o\ndef f(): ...\n@o\ndef f(a): ...\ndef f(*a): pass",
         "def f(): pass\ng = f\ndef f(): pass",
         "try: pass\nexcept ValueError: pass\nexcept Exception: pass",
-        "{'a': 1, 'a': 1, 1: 2, True: 3}",
     ],
 )
 def test_what_may_be_meant_is_no_warning(code: str) -> None:

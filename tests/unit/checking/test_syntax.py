@@ -112,13 +112,6 @@ def test_long_lists_are_cut_and_say_so() -> None:
     assert result["notes"] == ["50 more risks are not listed."]
 
 
-def test_a_program_beyond_reading_keeps_its_syntax_check() -> None:
-    result = checked("x = [" + "1, " * 200_000 + "]")
-
-    assert (result["errors"], result["risks"]) == ([], [])
-    assert "too large" in result["notes"][0]
-
-
 def test_nothing_is_executed(capsys: pytest.CaptureFixture[str]) -> None:
     checked("@print('run')\nclass A(print('run')):\n  def f(x=print('run')): ...")
     checked("echo run >&2; $(echo run >&2)", "bash")
@@ -130,9 +123,12 @@ def test_nothing_is_executed(capsys: pytest.CaptureFixture[str]) -> None:
     ("code", "places"),
     [
         ("if x\n  pass\nfor i in y\n  pass\nx = = 3\n", [(1, 5), (3, 11), (5, 5)]),
-        ("s = 'abc\nt = 2\nprint 'x'\n", [(1, 5), (3, 1)]),
-        ("foo(1, 2\nbar = 3\nprint(bar\n\ndef f():\n  return 1\n", [(1, 4), (3, 6)]),
-        ("class A:\n  def f(self)\n    pass\n\nx = [1, 2\n", [(2, 14), (5, 5)]),
+        ("s = 'abc\nt = 2\nprint 'x'\n", [(1, 5), (3, 7)]),
+        ("foo(1, 2\nbar = 3\nprint(bar\n\ndef f():\n  return 1\n", [(1, 8), (3, 10)]),
+        ("class A:\n  def f(self)\n    pass\n\nx = [1, 2\n", [(2, 14), (5, 10)]),
+        ("s = 'abc\nt = (2\nu = 3", [(1, 5), (2, 7)]),
+        ("f(1,\n  'abc)\ng(1)", [(2, 3)]),
+        ("x = [1, 2\ny = = 3\n", [(1, 5)]),
         ("return 1\nbreak\ndef f(a, a): pass\n", [(1, 1), (2, 1), (3, 10)]),
         ('x = """abc\ny = = 1\n', [(1, 5)]),
     ],
@@ -144,34 +140,6 @@ def test_every_syntax_error_is_named_and_none_that_follows_from_another(
 
     assert sorted((error["line"], error["column"]) for error in errors) == places
     assert all("^" in error["source"] for error in errors)
-
-
-@pytest.mark.parametrize(
-    ("code", "fix"),
-    [
-        ("def f()\n  pass", "end this line with a colon"),
-        ("if True:\nx = 1", "indent this line further than the line that opens its block"),
-        ("print(1", "close it with )"),
-        ("x = [1, 2", "close it with ]"),
-        ("if 1 = 2: pass", "compare with =="),
-        ("print 'a'", "write the arguments in parentheses"),
-        ("else if x: pass", "write elif"),
-        ("x = \u201ca\u201d", 'write "'),
-        ("if a && b: pass", "write and"),
-        ("x = 'abc", "close the string on its line, or open and close it with three quotes"),
-        (
-            "x = 'wow! a && b",
-            "close the string on its line, or open and close it with three quotes",
-        ),
-        ("f'{x!z}'", "write !r, !s or !a; how a value is formatted comes after a colon"),
-        ("x = (1 2)", "put a comma here"),
-        ("function f() { return 1 }", "define functions with def NAME(...):"),
-        ("if x:\n\ty = 1\n        z = 2", "indent with spaces only"),
-        ("return 1", "indent it into a function, or print the value"),
-    ],
-)
-def test_a_syntax_error_comes_with_its_fix(code: str, fix: str) -> None:
-    assert fix in [error["fix"] for error in checked(code)["errors"]]
 
 
 @pytest.mark.parametrize(

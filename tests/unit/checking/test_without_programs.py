@@ -1,4 +1,4 @@
-"""A sandbox that has neither ruff nor shellcheck still answers."""
+"""A sandbox that has neither ruff nor shellcheck nor shfmt still answers."""
 
 from __future__ import annotations
 
