@@ -80,7 +80,7 @@ def test_bash_that_nests_too_deeply_is_an_error_and_not_a_crash() -> None:
         ("find . -exec sh -c 'rm \"$1\"' _ {} \\;", "deletes files"),
         ("bash -c \"eval 'rm x'\"", "deletes files"),
         ("echo $((1 + $(rm x)))", "deletes files"),
-        ("echo \"${a:-$(rm x)}\"", "deletes files"),
+        ('echo "${a:-$(rm x)}"', "deletes files"),
         ("(sleep 1) &", "starts processes"),
         ("declare -A m=([y y]=$(rm x))", "deletes files"),
     ],
@@ -105,7 +105,7 @@ def test_a_risk_in_bash_is_named(code: str, kind: str) -> None:
         "awk '{ print $1 }' a; python3 --version",
         "ls *.txt {a,b}; [ -f a ] && echo yes",
         "command -v curl >&2 || type rm",
-        "declare -A m=([y y]=2); echo \"${m[y y]}\"",
+        'declare -A m=([y y]=2); echo "${m[y y]}"',
         "xargs -I rm echo rm < list",
     ],
 )
