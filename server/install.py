@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from bellglass.server.clients import toml_table, yaml_file
+from bellglass.server.clients import toml_file, yaml_file
 from bellglass.server.clients.catalogue import CHATGPT, CLIENTS, NAME, Client
 from bellglass.server.clients.change import planned
 from bellglass.server.clients.errors import CannotEdit
@@ -93,7 +93,7 @@ def _edit(
 def _by_hand(client: Client, entry: dict[str, object]) -> str:
     """Return the whole of what a file would say that has nothing else."""
     if client.form == "toml":
-        return toml_table.with_entry("", client.section, NAME, entry)
+        return toml_file.written(client.section, NAME, entry)
     listed = client.form == "yaml" and client.section in yaml_file.LISTS
     # JSON is YAML too.
     return json.dumps({client.section: [entry] if listed else {NAME: entry}}, indent=2) + "\n"

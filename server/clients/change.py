@@ -11,10 +11,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from bellglass.server.clients import jsonc, toml_table, yaml_file
+from bellglass.server.clients import jsonc, toml_file, yaml_file
 from bellglass.server.clients.errors import CannotEdit
 
-FORMS: dict[str, ModuleType] = {"json": jsonc, "toml": toml_table, "yaml": yaml_file}
+FORMS: dict[str, ModuleType] = {"json": jsonc, "toml": toml_file, "yaml": yaml_file}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bellglass.server.cli import CLIENT_NAMES
-from bellglass.server.clients import jsonc, toml_table
+from bellglass.server.clients import jsonc, toml_file
 from bellglass.server.clients.catalogue import CLIENTS
 from bellglass.server.clients.errors import CannotEdit
 
@@ -69,15 +69,53 @@ def test_json_keeps_comments_commas_and_form() -> None:
     )
 
 
+TOML = """\
+model = "o9" # mine
+notes = '''
+[mcp_servers.bellglass]
+'''
+
+[mcp_servers.other] # first
+command = "x"
+env = { A = "1" }
+"""
+
+
 def test_toml_keeps_every_other_line() -> None:
-    before = 'model = "o9" # mine\n\n[mcp_servers.other]\ncommand = "x"\n'
+    after = toml_file.with_entry(TOML, "mcp_servers", "bellglass", ENTRY)
+    twice = toml_file.with_entry(after, "mcp_servers", "bellglass", {"command": 'a"\\b'})
 
-    after = toml_table.with_entry(before, "mcp_servers", "bellglass", ENTRY)
-    twice = toml_table.with_entry(after, "mcp_servers", "bellglass", {"command": 'a"\\b'})
+    assert after.startswith(TOML)
+    assert toml_file.parse(twice)["mcp_servers"]["bellglass"] == {"command": 'a"\\b'}
+    assert toml_file.without_entry(twice, "mcp_servers", "bellglass").rstrip() == TOML.rstrip()
 
-    assert after.startswith(before)
-    assert toml_table.parse(twice)["mcp_servers"]["bellglass"] == {"command": 'a"\\b'}
-    assert toml_table.without_entry(twice, "mcp_servers", "bellglass").rstrip() == before.rstrip()
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        'mcp_servers = { other = { command = "x" } } # all in a line\n',
+        '[mcp_servers]\nother = { command = "x" }\n\n[tools]\nsearch = true\n',
+        '[mcp_servers.bellglass]\ncommand = "old" # why\n[mcp_servers.bellglass.env]\nA = "1"\n',
+    ],
+)
+def test_toml_of_any_form_says_the_same_besides(text: str) -> None:
+    after = toml_file.with_entry(text, "mcp_servers", "bellglass", ENTRY)
+    wanted = toml_file.parse(text)
+    wanted.setdefault("mcp_servers", {})["bellglass"] = ENTRY
+
+    assert toml_file.parse(after) == wanted
+    del wanted["mcp_servers"]["bellglass"]
+    gone = toml_file.parse(toml_file.without_entry(after, "mcp_servers", "bellglass"))
+    assert {"mcp_servers": {}, **gone} == wanted
+
+
+def test_toml_to_write_by_hand_is_what_would_be_written() -> None:
+    text = toml_file.written("mcp_servers", "bellglass", {**ENTRY, "tool_timeout_sec": 310})
+
+    assert toml_file.parse(text) == {
+        "mcp_servers": {"bellglass": {**ENTRY, "tool_timeout_sec": 310}}
+    }
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '{"a": 1} x', '{"servers": [1]}'])
