@@ -26,8 +26,12 @@ _SET_ASIDE = 64 * 1024 * MIB
 Granted where a control group counts what is touched; elsewhere a watcher does, ten times a second,
 and what a process can touch in between has to be bounded."""
 
-OOM_SCORE = 500
-"""Our own processes go before the host's when memory ends; workers set 1000 and go first."""
+OOM_SCORE = 990
+"""Our own processes go before the host's when memory ends; workers set 1000 and go first. They may
+go back to this value, if root set it first: so near that it saves them nothing."""
+
+_UNCOUNTED_OPEN_FILES = 256
+"""Descriptors of a process where nothing counts the buffers of sockets."""
 
 
 def table(limits: dict[str, int], *, count_processes: bool) -> dict[int, int]:
@@ -37,6 +41,9 @@ def table(limits: dict[str, int], *, count_processes: bool) -> dict[int, int]:
     """
     memory = limits["memory_bytes"]
     counted = {_RLIMIT_NPROC: limits["processes"]} if count_processes else {}
+    open_files = limits["open_files"]
+    if not limits.get("counted_by_group"):
+        open_files = min(open_files, _UNCOUNTED_OPEN_FILES)
     addresses = 2 * memory + limits["processes"] * _THREAD_ADDRESS_SPACE
     if limits.get("counted_by_group"):
         addresses += _SET_ASIDE
@@ -48,7 +55,7 @@ def table(limits: dict[str, int], *, count_processes: bool) -> dict[int, int]:
         # A backstop for what RLIMIT_DATA does not see, such as shared mappings.
         resource.RLIMIT_AS: addresses,
         resource.RLIMIT_FSIZE: limits["file_bytes"],
-        resource.RLIMIT_NOFILE: limits["open_files"],
+        resource.RLIMIT_NOFILE: open_files,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_MEMLOCK: 64 * 1024,
         _RLIMIT_SIGPENDING: 1024,
@@ -70,6 +77,7 @@ def apply(limits: dict[str, int], *, count_processes: bool) -> None:
                 raise
 
 
-def offer_to_oom_killer() -> None:
-    with open("/proc/self/oom_score_adj", "w") as file:
+def offer_to_oom_killer(process: int | str = "self") -> None:
+    """Set our score. Done by root from outside, code inside cannot set a lower one (proc(5))."""
+    with open(f"/proc/{process}/oom_score_adj", "w") as file:
         file.write(str(OOM_SCORE))

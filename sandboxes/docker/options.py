@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bellglass.sandboxes.confinement.limits import OOM_SCORE
+
 if TYPE_CHECKING:
     from bellglass.sandboxes.base import Limits
     from docker import APIClient
@@ -22,7 +24,6 @@ KERNEL_THREADS = 448
 and the session with it. A process inside is three or four of the engine's machine."""
 
 _SCRATCH_INODES = 8192
-_OOM_SCORE = 500  # as confinement.limits.OOM_SCORE: after the workers, before the host's own
 _PERIOD = 1_000_000_000  # nano CPUs of one processor
 
 
@@ -90,7 +91,7 @@ def _host_config(
         ],
         ipc_mode="private",
         cgroupns="private",
-        oom_score_adj=_OOM_SCORE,
+        oom_score_adj=OOM_SCORE,
         init=False,  # the engine may be set to put one before us
         log_config=LogConfig(type=LogConfig.types.NONE),
         runtime=runtime,

@@ -25,6 +25,7 @@ from bellglass.sandboxes.embedded.inside.plan import (
     DEVICES,
     DIRECTORIES,
     HOSTNAME,
+    MASKED,
     Plan,
 )
 from bellglass.sandboxes.embedded.process import Process, boot_arguments, bundle_file
@@ -70,6 +71,10 @@ def arguments(plan: Plan, files: Sequence[int], limits: Limits, *, in_view: bool
         # And not --remount-ro on top of it: bubblewrap adds nodev, and nothing opens any more.
         options += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
     options += ["--proc", "/proc"]
+    for path in MASKED:
+        # The runner could not read the list of locks from before it was masked.
+        if path != "/proc/locks" and os.path.exists(path):
+            options += ["--dev-bind", "/dev/null", path]
     for path, size, permissions in (
         ("/work", limits.disk_bytes, "0700"),
         ("/tmp", limits.scratch_bytes, "1777"),

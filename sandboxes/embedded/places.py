@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 from anyio import BrokenResourceError, EndOfStream
 
+from bellglass.sandboxes.confinement.limits import offer_to_oom_killer
 from bellglass.sandboxes.embedded.failure import LaunchFailed
 from bellglass.sandboxes.embedded.inside import namespaces
 from bellglass.sandboxes.embedded.process import end_process
@@ -126,6 +127,8 @@ class _Place:
         if first != b"p":
             raise LaunchFailed.from_frame(await receive_frame(self.stream, first))
         self._pidfd = os.pidfd_open(pid)
+        if uid is not None:
+            offer_to_oom_killer(pid)
         if uid is not None and launcher.server_maps_uid:
             namespaces.map_ids((namespaces.INSIDE_ID,) * 2, (uid, uid), pid)
             await self.stream.send(b"m")

@@ -14,7 +14,7 @@ import time
 from typing import Any, NoReturn
 
 from bellglass.sandboxes.runner import processes, surroundings
-from bellglass.sandboxes.runner.background.runs import Runs
+from bellglass.sandboxes.runner.background.runs import TICK, Runs
 from bellglass.sandboxes.runner.calls.calls import Calls
 from bellglass.sandboxes.runner.calls.sweeping import Sweeper
 from bellglass.sandboxes.runner.frames import Message, Stream
@@ -22,6 +22,7 @@ from bellglass.sandboxes.runner.interpreter import Interpreter
 from bellglass.sandboxes.runner.job import PR_SET_DUMPABLE
 from bellglass.sandboxes.runner.relay import packages
 from bellglass.sandboxes.runner.relay.relay import Relay
+from bellglass.sandboxes.runner.uncounted import Uncounted
 from bellglass.sandboxes.runner.usage import oom_kills
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -39,7 +40,8 @@ class Runner:
         self._state = "kept"
         """Of the variables, after the last call."""
         self._python = Interpreter(limits, lambda ended: self._sweeper.note_ended(ended))
-        self._runs = Runs(stream, limits, self._python.pids, lambda: oom_kills(events))
+        uncounted = Uncounted(limits, config.get("locks_fd"))
+        self._runs = Runs(stream, limits, self._python.pids, lambda: oom_kills(events), uncounted)
         self._sweeper = Sweeper(self._python, self._runs)
         self._calls = Calls(
             stream,
@@ -115,13 +117,16 @@ class Runner:
         self._calls.adopt({**packages.make(), **message["environment"]})
 
     def _answer(self, request: Message) -> None:
+        began = time.monotonic()
         execution = self._calls.execute(request)
+        ran_seconds = time.monotonic() - began
         self._state = execution.get("state", "kept")
         reply = {"type": "reply", "id": request["id"], "nonce": request["nonce"]}
         self._stream.send({**reply, "execution": execution})
         self._sweeper.unsettle()
         self._python.rest(changed=self._calls.changed, swept=self._sweeper.to_bury())
         self._sweeper.settle()
+        self._runs.look(min(ran_seconds, TICK))  # a short call has no tick of its own
 
 
 def _wakeup_fd() -> int:

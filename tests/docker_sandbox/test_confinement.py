@@ -51,7 +51,7 @@ async def test_it_is_confined_as_written_down(inspected: dict[str, Any], engine:
     assert host["Memory"] == total
     assert host["MemorySwap"] == total
     assert not host["OomKillDisable"]
-    assert host["OomScoreAdj"] == 500
+    assert host["OomScoreAdj"] == 990
     assert 0 < host["NanoCpus"] <= 2_000_000_000
     assert {limit["Name"]: (limit["Soft"], limit["Hard"]) for limit in host["Ulimits"]} == {
         "nofile": (LIMITS.open_files, LIMITS.open_files),

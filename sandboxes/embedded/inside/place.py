@@ -12,7 +12,7 @@ from bellglass.sandboxes.confinement import confine, libc, limits
 from bellglass.sandboxes.confinement.failure import step
 from bellglass.sandboxes.embedded.inside import mounts, namespaces, network
 from bellglass.sandboxes.embedded.inside.failure import as_frame, receive_frame, send_frame
-from bellglass.sandboxes.embedded.inside.plan import HOSTNAME
+from bellglass.sandboxes.embedded.inside.plan import HOSTNAME, MASKED
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -58,6 +58,7 @@ def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoR
             with step("map the user"):
                 _take_user(server, given, prepared.outside)
             _furnish(session)
+            config["locks_fd"] = _mask()
         # By now the server holds our pidfd, and has put us into the control group.
         if server.recv(1) != b"g":
             os._exit(0)
@@ -132,8 +133,23 @@ def _furnish(session: dict[str, int]) -> None:
         mounts.proc("/proc")
     with step("loopback"):
         network.loopback_up()
+        if not session["counted_by_group"]:
+            network.bound_buffers()
     with step("hostname"):
         libc.sethostname(HOSTNAME)
+
+
+def _mask() -> int:
+    """Hide files of proc from the code; return a descriptor of the list of locks, for the runner.
+
+    With an empty file, because programs expect one.
+    """
+    with step("mask proc"):
+        locks = os.open("/proc/locks", os.O_RDONLY | os.O_CLOEXEC)
+        for path in MASKED:
+            if os.path.exists(path):
+                mounts.bind_device("/dev/null", path)
+    return locks
 
 
 def _confine(session: dict[str, int], prepared: Prepared) -> int:

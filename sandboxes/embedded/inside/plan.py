@@ -18,6 +18,15 @@ DEVICE_LINKS = {
     "/dev/stdout": "/proc/self/fd/1",
     "/dev/stderr": "/proc/self/fd/2",
 }
+MASKED = tuple(
+    f"/proc/{name}"
+    for name in (
+        "cmdline", "config.gz", "diskstats", "kallsyms", "key-users", "keys", "locks", "modules",
+        "partitions", "swaps",
+    )
+)  # fmt: skip
+"""Files that tell of the host what no program inside needs; the locks of all its programs can be
+held up by who reads the list of them."""
 DIRECTORIES = ("/proc", "/dev/shm", "/tmp", "/work", "/run", "/var")
 
 HOSTNAME = "sandbox"

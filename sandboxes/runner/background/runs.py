@@ -19,6 +19,7 @@ from bellglass.sandboxes.runner.interpreter import Interpreter
 from bellglass.sandboxes.runner.job import Job, born, start
 from bellglass.sandboxes.runner.shared import Shared, share
 from bellglass.sandboxes.runner.shell import Shell
+from bellglass.sandboxes.runner.uncounted import Uncounted, Verdict
 from bellglass.sandboxes.runner.usage import files
 
 ALIVE = 8
@@ -48,12 +49,16 @@ class Runs:
         limits: dict[str, int],
         kept: Callable[[], Iterable[int]],
         oom_kills: Callable[[], int],
+        uncounted: Uncounted,
     ) -> None:
         """`kept` tells the processes of the interpreter, `oom_kills` is the kernel's count."""
         self.cpu_seconds = 0.0
         """Used by processes of runs that PID 1 has waited for: no call's."""
         self.oom_kills = 0
         """Those that were of runs."""
+        self.all_ended_for: Verdict | None = None
+        """Why everything was ended, until a call takes note of it."""
+        self._uncounted = uncounted
         self.unsettled = False
         """A run has ended, and may have left something that nobody has seen yet."""
         self._stream = stream
@@ -113,6 +118,8 @@ class Runs:
             return
         self._next_tick = now + TICK
         roots = self.roots()
+        if roots or not alone:
+            self.look(TICK)
         if not roots:
             self._tell()
             return
@@ -124,6 +131,18 @@ class Runs:
         if alone:
             self._enforce_together()
         self._tell()
+
+    def look(self, ran_seconds: float) -> None:
+        """End everything if the session holds too much of what the kernel does not count."""
+        exceeded = self._uncounted.exceeded(ran_seconds)
+        if exceeded is None:
+            return
+        self.all_ended_for = exceeded
+        verdict, what = exceeded
+        for run in self.roots().values():
+            run.kill(verdict, f"The run was ended: the session held {what}.")
+        # To all of the pid namespace but ourselves, at once, by kill(2).
+        processes.send_signal(-1, signal.SIGKILL)
 
     def note_ended(self, ended: processes.Ended) -> None:
         for pid, run in self.roots().items():

@@ -140,6 +140,11 @@ class Enforcer:
 
     def finish(self, *, answered: bool) -> None:
         """Take in what the kernel has done, and measured, when the job has answered or ended."""
+        if self._runs.all_ended_for is not None:
+            verdict, what = self._runs.all_ended_for
+            self._runs.all_ended_for = None
+            self.verdict = self.verdict or verdict
+            self.notices.append(f"Everything in the session was ended: it held {what}.")
         if self._usage.oom_killed():
             if not answered and ended_by(self._job.status) == signal.SIGKILL:
                 self.verdict = self.verdict or "oom"
