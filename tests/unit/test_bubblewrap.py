@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from bellglass.sandboxes.base import Limits
 from bellglass.sandboxes.embedded.bubblewrap import arguments
 from bellglass.sandboxes.embedded.inside.plan import Plan
@@ -16,7 +18,16 @@ PLAN = Plan(
 )
 LIMITS = Limits(disk_bytes=1000, scratch_bytes=500)
 
-REVIEWED = """
+MASKS = [
+    f"--dev-bind /dev/null /proc/{name}"
+    for name in (
+        "cmdline", "config.gz", "diskstats", "kallsyms", "key-users", "keys", "modules",
+        "partitions", "swaps",
+    )
+    if Path("/proc", name).exists()  # kernels are built with more or less of them
+]  # fmt: skip
+
+REVIEWED = f"""
 --unshare-user --unshare-pid --unshare-net --unshare-ipc --unshare-uts --unshare-cgroup-try
 --disable-userns --die-with-parent --new-session --as-pid-1 --uid 1000 --gid 1000 --cap-drop ALL
 --clearenv --hostname sandbox
@@ -33,6 +44,7 @@ REVIEWED = """
 --dev-bind /dev/random /dev/random
 --dev-bind /dev/urandom /dev/urandom
 --proc /proc
+{" ".join(MASKS)}
 --perms 0700 --size 1000 --tmpfs /work
 --perms 1777 --size 500 --tmpfs /tmp
 --perms 1777 --size 500 --tmpfs /dev/shm
