@@ -4,6 +4,8 @@
   + SandboxUnavailable   the backend cannot start a sandbox here
   + SessionNotFound      the session id leads nowhere, or not to a session of the caller
   + SessionLimit         no room for one more session
+  + CallerLimit          as many sessions of one caller are busy as one may have
+  + TooManyWaiting       as many checks of one caller wait as may
   + SessionLost          the sandbox died while it ran the code
   + RunNotFound          the session has no background run of that name
 
@@ -47,6 +49,27 @@ class SessionLimit(SandboxError):
             f"All {limit} sessions are busy: code runs in them, also in the background. Pass the "
             "session_id of one you have, close one or stop its background run (list_sessions names "
             "them), or try again when a call has ended."
+        )
+
+
+class CallerLimit(SandboxError):
+    """In every session that one caller may hold something goes on."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"All {limit} sessions that one client may have are busy: code runs in them, also in "
+            "the background. Pass the session_id of one you have, close one or stop its background "
+            "run (list_sessions names them), or try again when a call has ended."
+        )
+
+
+class TooManyWaiting(SandboxError):
+    """A caller asked for more at once than waits in line."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"{limit} checks of yours wait already, so this one was not begun. Try again when some "
+            "of them have been answered."
         )
 
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 
-from bellglass.sandboxes.errors import SessionLimit, SessionNotFound
+from bellglass.sandboxes.check_sessions import CheckSessions
+from bellglass.sandboxes.errors import SessionNotFound
 from bellglass.sandboxes.pool import Pool
+from bellglass.sandboxes.room import Tenancy, to_make_room
 from bellglass.sandboxes.session import ID_BYTES, Session
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.callers import Caller
 
 
 _ID = re.compile(f"[0-9a-f]{{{2 * ID_BYTES}}}")
@@ -51,10 +54,10 @@ class Sessions:
         self._pool_size = pool
         self._pool: Pool | None = None
         self._clock = clock
-        self._live: dict[str, Session] = {}
+        self._live: dict[str, Tenancy] = {}
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._retiring: set[str] = set()
-        self._shared: Session | None = None
+        self.checking = CheckSessions(self._made_for_checks, self._drop)
 
     @classmethod
     @asynccontextmanager
@@ -95,32 +98,41 @@ class Sessions:
                     if sessions._sandbox.network is not None:
                         await sessions._sandbox.network.aclose()
 
-    async def open(self, owner: str | None = None) -> Session:
+    async def open(
+        self,
+        owner: str | None = None,
+        caller: Caller | None = None,
+        *,
+        for_upload: bool = False,
+    ) -> Session:
         """Start a session for `owner`. Its place is made by the first run.
 
-        At the limit the owner's longest unused session makes room: a client that never names a
-        session would otherwise lock itself out.
+        At the limit an unused session makes room, one of the caller's own if there is one: a client
+        that never names a session would otherwise lock itself out. `room` says which.
 
         Raises:
             SandboxUnavailable: No sandbox can run here.
-            SessionLimit: Every session is busy or another's.
+            SessionLimit, CallerLimit: Every session that might make room is busy.
         """
         sandbox = await self.sandbox()
-        await self._make_room(owner)
+        self._make_room(owner, caller)
         session = self._taken(sandbox)
         session.owner = owner
         session.created_at = session.used_at = self._clock()
         sandbox.assign(session.id, owner, session.created_at)
         # Without a pause from here to the first run, in which it would pass for unused.
-        self._live[session.id] = session
+        self._live[session.id] = Tenancy(session, caller, for_upload)
         return session
 
-    async def _make_room(self, owner: str | None) -> None:
-        if len(self._live) >= self._max_sessions:
-            unused = [s for s in self.list(owner) if not (s.busy or s.runs.live)]
-            if not unused:
-                raise SessionLimit(self._max_sessions)
-            await self.close(min(unused, key=lambda session: session.used_at).id, owner)
+    def _make_room(self, owner: str | None, caller: Caller | None) -> None:
+        tenancies = list(self._live.values())
+        session = to_make_room(tenancies, owner, caller, self._max_sessions)
+        if session is not None:
+            self._end(session)
+
+    def _end(self, session: Session) -> None:
+        del self._live[session.id]
+        self._scopes[session.id].cancel()
 
     def _taken(self, sandbox: Sandbox) -> Session:
         """Return a session that is ready, or else a new one."""
@@ -139,38 +151,45 @@ class Sessions:
         Raises:
             SessionNotFound: It never existed, has ended, or is another owner's.
         """
-        session = self._live.get(session_id)
-        if session is None or session.owner != owner:
+        tenancy = self._live.get(session_id)
+        if tenancy is None or tenancy.session.owner != owner:
             raise SessionNotFound
-        return session
+        tenancy.continued = True
+        return tenancy.session
 
-    async def find(self, session_id: str, owner: str | None = None) -> Session:
+    async def find(
+        self, session_id: str, owner: str | None = None, caller: Caller | None = None
+    ) -> Session:
         """Return the session of that id, taken over if a server left it that was killed.
 
         Raises:
             SessionNotFound: As `get`.
-            SandboxUnavailable, SessionLimit: As `open`, if it is not one of this server's.
+            SandboxUnavailable, SessionLimit, CallerLimit: As `open`, if it is not one of this
+                server's.
         """
         if session_id in self._live or not _ID.fullmatch(session_id):
             return self.get(session_id, owner)
         sandbox = await self.sandbox()
         async with self._inheriting:
             if session_id not in self._live and session_id not in self._scopes:
-                await self._inherit(sandbox, session_id, owner)
+                await self._inherit(sandbox, session_id, owner, caller)
         return self.get(session_id, owner)
 
-    async def _inherit(self, sandbox: Sandbox, session_id: str, owner: str | None) -> None:
+    async def _inherit(
+        self, sandbox: Sandbox, session_id: str, owner: str | None, caller: Caller | None
+    ) -> None:
         created_at = await sandbox.inherit(session_id, owner)
         if created_at is not None:
-            await self._make_room(owner)
+            self._make_room(owner, caller)
             session = self._made(sandbox, session_id)
             session.owner = owner
             session.inherit(created_at)
             session.used_at = self._clock()
-            self._live[session_id] = session
+            self._live[session_id] = Tenancy(session, caller)
 
     def list(self, owner: str | None = None) -> list[Session]:
-        return [session for session in self._live.values() if session.owner == owner]
+        sessions = (tenancy.session for tenancy in self._live.values())
+        return [session for session in sessions if session.owner == owner]
 
     async def close(self, session_id: str, owner: str | None = None) -> None:
         """End the session and destroy its place.
@@ -178,9 +197,7 @@ class Sessions:
         Raises:
             SessionNotFound: As `get`.
         """
-        session = self.get(session_id, owner)
-        del self._live[session.id]
-        self._scopes[session.id].cancel()
+        self._end(self.get(session_id, owner))
 
     def seconds_left(self, session: Session) -> float:
         """How long the session lives if nobody calls it."""
@@ -191,12 +208,8 @@ class Sessions:
             return max(0.0, age)
         return max(0.0, min(idle, age))
 
-    async def shared(self) -> Session:
-        """Return a session of nobody's, for operations that leave nothing behind."""
-        sandbox = await self.sandbox()
-        if self._shared is None:
-            self._shared = self._taken(sandbox)
-        return self._shared
+    async def _made_for_checks(self) -> Session:
+        return self._taken(await self.sandbox())
 
     async def sandbox(self) -> Sandbox:
         """Return the sandbox, chosen at the first call.
@@ -244,16 +257,13 @@ class Sessions:
 
     async def _expire(self) -> None:
         while True:
-            for session in list(self._live.values()):
+            for tenancy in list(self._live.values()):
+                session = tenancy.session
                 known = session.busy or session.id in self._retiring
                 if not known and self.seconds_left(session) == 0:
                     self._retiring.add(session.id)
                     self._tasks.start_soon(self._retire, session)
-            shared = self._shared
-            if shared is not None and not shared.busy and self.seconds_left(shared) == 0:
-                # As idle as any other: its place may cost money.
-                self._shared = None
-                self._scopes[shared.id].cancel()
-            waits = [self.seconds_left(session) for session in self._live.values()]
+            self.checking.end_idle(lambda session: self.seconds_left(session) == 0)
+            waits = [self.seconds_left(tenancy.session) for tenancy in self._live.values()]
             # A session opened meanwhile lives at least a minute, or as long as it may idle.
             await anyio.sleep(max(0.5, min([*waits, 60.0, self.idle_seconds])))

@@ -32,12 +32,15 @@ from mcp.types import (
     UnsubscribeRequestParams,
 )
 from pydantic import ValidationError
+from starlette.requests import HTTPConnection
 
+from bellglass.sandboxes.callers import Caller
 from bellglass.sandboxes.execution import clean, cleaned
 from bellglass.server.logs import short_hash
 from bellglass.tools import session_files, updates
+from bellglass.tools.callers import caller_of_request, calling
 from bellglass.tools.completions import complete
-from bellglass.tools.conversation import FIRST_MODERN_VERSION
+from bellglass.tools.conversation import FIRST_MODERN_VERSION, legacy_connection
 from bellglass.tools.errors import misspelt_argument, wrong_arguments
 from bellglass.tools.network_text import counted
 from bellglass.tools.rendering import RECORD
@@ -79,7 +82,8 @@ class BellglassServer(MCPServer[Workbench]):
         started = time.monotonic()
         status, session_id, asked = "cancelled", None, ""
         try:
-            result = await self._call(name, arguments, context)
+            with calling(_caller(context)):
+                result = await self._call(name, arguments, context)
             status, session_id = _summary(result)
             asked = counted((getattr(result, "meta", None) or {}).get(RECORD, {}))
             return self._signed(result, context)
@@ -220,6 +224,15 @@ def repaired(value: Any) -> Any:
             return {repaired(key): repaired(item) for key, item in value.items()}
         case _:
             return value
+
+
+def _caller(context: Context[Workbench, Any] | None) -> Caller | None:
+    request = context.request_context.request if context is not None else None
+    if context is None or not isinstance(request, HTTPConnection):
+        return None
+    # The SDK has made sure that the session is one of its own, but only of a legacy request.
+    legacy = legacy_connection(context) is not None
+    return caller_of_request(request, request.headers.get("mcp-session-id") if legacy else None)
 
 
 def _sendable(result: Result) -> Result:

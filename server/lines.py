@@ -1,12 +1,15 @@
 """Lines of JSON from a client that may send anything. No I/O here."""
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 MAX_LINE_BYTES = 16 * 1024**2
 """Twice what the longest argument takes when each of its characters is sent as an escape."""
+
+ODD_ID = "The id of a request must be a string or an integer"
 
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair: one character
@@ -20,6 +23,7 @@ _ID = rb'\s*:\s*("[^"\\]{0,100}"|-?\d{1,15})'
 _ID_VALUE = re.compile(_ID + rb"\s*[,}]")
 _ID_AT_END = re.compile(rb'[{,]\s*"id"' + _ID + rb"\s*}\s*$")
 _SEARCHED_BYTES = 64 * 1024
+_SOME_ODD_ID = re.compile(rb'(?<!\\)"id"\s*:\s*(?:[^"\s\d-]|-?\d+[.eE])')
 
 
 class Line(NamedTuple):
@@ -89,6 +93,34 @@ def find_id(line: bytes) -> str | int | None:
                     return _scalar(value[1])
     value = _ID_AT_END.search(line[-1024:])
     return _scalar(value[1]) if value else None
+
+
+class OddId(NamedTuple):
+    """What a request has for an id that is neither a string nor an integer."""
+
+    value: float | None
+    """The number, which its answer has to name; None for what is none."""
+
+
+def find_odd_id(message: bytes) -> OddId | None:
+    """Return the id of a request that the SDK would take for a notification, and never answer."""
+    if not _SOME_ODD_ID.search(message):
+        return None
+    try:
+        data = json.loads(message)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(data, dict) or "method" not in data or "id" not in data:
+        return None
+    match data["id"]:
+        case bool():
+            return OddId(None)
+        case str() | int():
+            return None
+        case float() as number if math.isfinite(number):
+            return OddId(number)
+        case _:
+            return OddId(None)
 
 
 def _scalar(text: bytes) -> str | int | None:

@@ -7,7 +7,7 @@ what can be repaired and answers the rest; and it can be interrupted, being no t
 import fcntl
 import os
 from collections.abc import AsyncGenerator, Callable
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import anyio
 from mcp.server.stdio import stdio_server
@@ -18,12 +18,22 @@ from mcp.types import (
     ErrorData,
     JSONRPCError,
     JSONRPCMessage,
+    JSONRPCNotification,
     jsonrpc_message_adapter,
 )
 from pydantic import ValidationError
 
 from bellglass.server.edge import BellglassServer
-from bellglass.server.lines import MAX_LINE_BYTES, Line, LineBuffer, find_id, repair
+from bellglass.server.lines import (
+    MAX_LINE_BYTES,
+    ODD_ID,
+    Line,
+    LineBuffer,
+    OddId,
+    find_id,
+    find_odd_id,
+    repair,
+)
 from bellglass.server.stopping import EOF_SECONDS, Stop
 from bellglass.server.wire import Wire
 
@@ -86,7 +96,11 @@ class _Requests:
         if not data.strip():
             return None
         try:
-            return jsonrpc_message_adapter.validate_json(data, by_name=False)
+            message = jsonrpc_message_adapter.validate_json(data, by_name=False)
+            if isinstance(message, JSONRPCNotification) and (odd := find_odd_id(data)):
+                await self._refuse_id(odd)
+                return None
+            return message
         except ValidationError as exc:
             if exc.errors(include_url=False, include_input=False)[0]["type"] == "json_invalid":
                 await self._refuse(data, PARSE_ERROR, "Not JSON, or nested too deeply")
@@ -99,6 +113,10 @@ class _Requests:
             jsonrpc="2.0", id=find_id(data), error=ErrorData(code=code, message=message)
         )
         await self._sent.send(SessionMessage(error))
+
+    async def _refuse_id(self, odd: OddId) -> None:
+        error = ErrorData(code=INVALID_REQUEST, message=ODD_ID)
+        await self._sent.send(SessionMessage(_AnyIdError(jsonrpc="2.0", id=odd.value, error=error)))
 
     async def receive(self) -> SessionMessage | Exception:
         try:
@@ -120,6 +138,12 @@ class _Requests:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
+
+
+class _AnyIdError(JSONRPCError):
+    """An answer to a request whose id the protocol does not allow."""
+
+    id: Any
 
 
 class _Nothing:

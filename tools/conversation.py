@@ -14,6 +14,7 @@ from mcp.server.mcpserver import authenticated_principal
 from mcp.server.mcpserver.exceptions import ToolError
 
 from bellglass.sandboxes.errors import SessionNotFound
+from bellglass.tools.callers import current_caller
 
 if TYPE_CHECKING:
     from mcp.server.connection import Connection
@@ -39,12 +40,12 @@ async def session_for(ctx: Context[Workbench], session_id: str | None) -> Sessio
     bench = ctx.request_context.lifespan_context
     owner = owner_of(ctx)
     if session_id is not None:
-        return await bench.sessions.find(session_id, owner)
+        return await bench.sessions.find(session_id, owner, current_caller())
     connection = legacy_connection(ctx)
     if connection is None:
-        return await bench.sessions.open(owner)
+        return await bench.sessions.open(owner, current_caller())
     if bench.explicit_sessions:
-        session = await bench.sessions.open(owner)
+        session = await bench.sessions.open(owner, current_caller())
         _opened(connection).add(session.id)
         return session
     # Two first calls at once must not get a session each.
@@ -126,7 +127,7 @@ async def _session_of_connection(
             pass  # closed or expired: the connection gets a new one
     else:
         connection.exit_stack.callback(_release, bench, connection, owner)
-    session = await bench.sessions.open(owner)
+    session = await bench.sessions.open(owner, current_caller())
     connection.state[_DEFAULT] = session.id
     _opened(connection).add(session.id)
     return session

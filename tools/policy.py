@@ -13,6 +13,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field, ValidationError
 
 from bellglass.tools.arguments import MAX_CHECKED_BYTES, utf8_length
+from bellglass.tools.callers import current_caller
 from bellglass.tools.errors import reported_to_model
 
 if TYPE_CHECKING:
@@ -84,9 +85,8 @@ class Policy:
             "policy": {"risks": self.risks, "imports": self.imports},
         }
         with reported_to_model():
-            # Of nobody's: what ran in the session of the caller could lie about this.
-            session = await sessions.shared()
-            execution = await session.run("check", arguments, timeout=SECONDS)
+            async with sessions.checking.lent(current_caller()) as session:
+                execution = await session.run("check", arguments, timeout=SECONDS)
             try:
                 answers = [_Answer.model_validate(part) for part in execution.report[:10]]
             except ValidationError:

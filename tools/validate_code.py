@@ -5,6 +5,7 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from bellglass.tools.arguments import MAX_CHECKED_BYTES, MAX_CODE, utf8_length
+from bellglass.tools.callers import current_caller
 from bellglass.tools.check_report import validation_of, validation_text
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.fences import unwrapped
@@ -37,8 +38,9 @@ async def validate_code(
         return result_of(validation, message)
     code, note = unwrapped(code, language)
     with reported_to_model():
-        session = await ctx.request_context.lifespan_context.sessions.shared()
+        sessions = ctx.request_context.lifespan_context.sessions
         arguments = {"code": code, "language": language}
-        execution = await session.run("check", arguments, timeout=SECONDS)
+        async with sessions.checking.lent(current_caller()) as session:
+            execution = await session.run("check", arguments, timeout=SECONDS)
         validation = validation_of(execution, language, SECONDS, note)
     return result_of(validation, validation_text(validation))

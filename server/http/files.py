@@ -16,6 +16,7 @@ from bellglass.server.http.download import download
 from bellglass.server.http.guard import FILES
 from bellglass.server.http.replies import WrongRequest, error
 from bellglass.server.http.upload import upload
+from bellglass.tools.callers import caller_of_request
 from bellglass.tools.conversation import owner_of_request
 from bellglass.tools.workbench import Workbench
 
@@ -57,17 +58,17 @@ class FileRoutes:
         assert bench is not None  # requests come while the server serves
         session_id, _, path = request.scope["path"].removeprefix(FILES).partition("/")
         method = request.method
-        owner = owner_of_request()
+        owner, caller = owner_of_request(), caller_of_request(request)
         if method not in ("GET", "HEAD", "PUT", "POST"):
             response = error(405, "Use GET, HEAD, PUT or POST.")
             response.headers["allow"] = "GET, HEAD, PUT, POST"
             await response(request.scope, request.receive, send)
         elif method in ("GET", "HEAD"):
-            session = await bench.sessions.find(session_id, owner)
+            session = await bench.sessions.find(session_id, owner, caller)
             await download(request, session, path or ".", send)
         elif session_id == NEW and method == "POST":
-            session = await bench.sessions.open(owner)
+            session = await bench.sessions.open(owner, caller, for_upload=True)
             await upload(request, bench, session, path, send)
         else:
-            session = await bench.sessions.find(session_id, owner)
+            session = await bench.sessions.find(session_id, owner, caller)
             await upload(request, bench, session, path, send)

@@ -17,6 +17,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from bellglass.server.edge import BellglassServer
 from bellglass.server.http.files import FileRoutes
 from bellglass.server.http.guard import Authority, Guard
+from bellglass.server.http.legacy_connections import LegacyConnections
+from bellglass.server.http.messages import MessageCheck
 from bellglass.server.settings import Settings, SettingsError
 from bellglass.server.stopping import Stop
 from bellglass.server.tokens import token_of
@@ -129,6 +131,10 @@ def _guarded(
         session_idle_timeout=settings.idle_seconds,
         max_sessions=4 * settings.max_sessions,
     )
+    app = LegacyConnections(
+        app, max_connections=4 * settings.max_sessions, idle_seconds=settings.idle_seconds
+    )
+    app = MessageCheck(app, MAX_BODY_BYTES)
     app = FileRoutes(app, lambda: mcp.bench)
     return Guard(app, hosts=hosts, origins=origins, token=token)
 

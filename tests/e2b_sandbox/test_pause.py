@@ -168,10 +168,11 @@ async def test_a_sandbox_that_somebody_else_paused_is_woken(double: Double) -> N
 
 async def test_the_session_for_checks_ends_when_it_is_idle(double: Double) -> None:
     async with sessions_on(double) as sessions:
-        checking = await sessions.shared()
-        execution = await checking.run("check", {"language": "python", "code": "1 +"}, timeout=20)
+        async with sessions.checking.lent(None) as session:
+            code = {"language": "python", "code": "1 +"}
+            execution = await session.run("check", code, timeout=20)
         assert execution.report
         await until(lambda: not double.engine.machines)
-        again = await sessions.shared()
-        assert again is not checking
-        assert (await python(again, "6 * 7")).value == "42"
+        async with sessions.checking.lent(None) as again:
+            assert again is not session
+            assert (await python(again, "6 * 7")).value == "42"

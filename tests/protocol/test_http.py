@@ -161,16 +161,44 @@ async def test_wide_address_with_token_and_hosts_is_served() -> None:
     assert (right.status_code, wrong.status_code) == (200, 421)
 
 
-async def test_flood_of_legacy_sessions_is_bounded() -> None:
-    initialize = (
-        b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",'
-        b'"capabilities":{},"clientInfo":{"name":"x","version":"1"}}}'
-    )
-    with http_server(BELLGLASS_MAX_SESSIONS="1") as (_, url):
-        async with httpx2.AsyncClient(headers=HEADERS) as http:
-            statuses = [(await http.post(url, content=initialize)).status_code for _ in range(6)]
+async def test_stream_is_opened_whatever_event_the_client_saw_last(
+    http: httpx2.AsyncClient,
+) -> None:
+    """Nothing is stored that could be sent again: it goes on from here."""
+    initialize = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": {"name": "x", "version": "1"},
+        },
+    }
+    opened = await http.post("/mcp", json=initialize)
+    headers = {"mcp-session-id": opened.headers["mcp-session-id"], "last-event-id": "5"}
 
-    assert statuses == [200] * 4 + [503] * 2
+    async with http.stream("GET", "/mcp", headers=headers) as response:
+        assert response.status_code == 200
+        assert response.headers["content-type"].startswith("text/event-stream")
+
+
+@pytest.mark.parametrize("version", [None, "2026-07-28"])
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [("1.5", 1.5), ("-2e3", -2000.0), ("null", None), ("true", None), ("[1]", None), ("{}", None)],
+)
+async def test_request_with_an_id_of_another_type_is_answered(
+    http: httpx2.AsyncClient, given: str, named: float | None, version: str | None
+) -> None:
+    headers = {"mcp-protocol-version": version} if version else {}
+    message = f'{{"jsonrpc": "2.0", "id": {given}, "method": "ping", "params": {{"id": "x"}}}}'
+
+    response = await http.post("/mcp", content=message, headers=headers)
+
+    assert response.status_code == 400
+    assert response.json()["id"] == named
+    assert response.json()["error"]["code"] == -32600
 
 
 async def test_client_that_sends_no_headers_is_dropped(http_url: str) -> None:

@@ -1,5 +1,6 @@
 """Which session a call works in."""
 
+import re
 from functools import partial
 
 import anyio
@@ -132,7 +133,7 @@ async def test_every_call_of_a_flood_of_new_sessions_is_answered(connect: Connec
                 for _ in range(30):
                     tasks.start_soon(call, client)
 
-    assert all(text.startswith(("'ran'", "All 3 sessions are busy")) for text in answers), answers
+    assert all(re.match("'ran'|All [23] sessions .*are busy", text) for text in answers), answers
     assert len(answers) == 30
 
 

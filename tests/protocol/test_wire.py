@@ -86,6 +86,19 @@ async def test_surrogate_in_a_result_does_not_end_the_server(
     assert (await lasting_wire.ask(PING))["result"] == {}
 
 
+@pytest.mark.parametrize(
+    ("given", "named"), [(b"1.5", 1.5), (b"-2E3", -2000.0), (b"null", None), (b"false", None)]
+)
+async def test_request_with_an_id_of_another_type_is_answered(
+    lasting_wire: Wire, given: bytes, named: float | None
+) -> None:
+    answer = await lasting_wire.ask(b'{"jsonrpc": "2.0", "id": %b, "method": "ping"}' % given)
+
+    assert answer["id"] == named
+    assert answer["error"]["code"] == -32600
+    assert (await lasting_wire.ask(PING))["result"] == {}
+
+
 async def test_blank_lines_are_let_pass(lasting_wire: Wire) -> None:
     lasting_wire.send(b"\n  \r\n")
 

@@ -1,0 +1,69 @@
+"""Room for one more session: how many a caller may hold, and which one has to go for another."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bellglass.sandboxes.callers import share_of_one
+from bellglass.sandboxes.errors import CallerLimit, SessionLimit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bellglass.sandboxes.callers import Caller
+    from bellglass.sandboxes.session import Session
+
+
+@dataclass(slots=True)
+class Tenancy:
+    """A session, who opened it, and whether anybody came back to it."""
+
+    session: Session
+    caller: Caller | None
+    for_upload: bool = False
+    """It was opened for a file, and nothing was run in it by then."""
+    continued: bool = False
+
+    @property
+    def in_use(self) -> bool:
+        return self.session.busy or bool(self.session.runs.live)
+
+
+def to_make_room(
+    tenancies: Sequence[Tenancy], owner: str | None, caller: Caller | None, max_sessions: int
+) -> Session | None:
+    """Return the session that has to end before `caller` opens one; None if there is room.
+
+    It is the longest unused of the caller's own. Where the caller has none, because clients open
+    connections as they like, one goes that was opened from the same address by a connection with
+    many, and that nobody came back to: a session that somebody goes on with is not ended by others.
+
+    Raises:
+        SessionLimit: None of those that may go is unused.
+        CallerLimit: The caller has as many as one may have, and all of them are in use.
+    """
+    mine = [tenancy for tenancy in tenancies if tenancy.session.owner == owner]
+    own = [tenancy for tenancy in mine if tenancy.caller == caller]
+    near = [tenancy for tenancy in mine if _peer(tenancy.caller) == _peer(caller)]
+    most = share_of_one(max_sessions) if caller is not None else max_sessions
+    enough = len(own) >= most
+    if not (enough or (caller is not None and caller.is_elsewhere and len(near) >= most)) and (
+        len(tenancies) < max_sessions
+    ):
+        return None
+    if unused := [tenancy for tenancy in own if not tenancy.in_use]:
+        return min(unused, key=lambda tenancy: tenancy.session.used_at).session
+    if enough and most < max_sessions:
+        raise CallerLimit(most)
+    held = Counter(tenancy.caller for tenancy in near)
+    passing = [one for one in near if not (one.in_use or one.continued or caller is None)]
+    if not passing:
+        raise SessionLimit(max_sessions)
+    passing.sort(key=lambda one: (not one.for_upload, -held[one.caller], one.session.used_at))
+    return passing[0].session
+
+
+def _peer(caller: Caller | None) -> str:
+    return caller.peer if caller is not None else ""

@@ -1,0 +1,52 @@
+"""Requests to /mcp that the SDK would leave without an answer."""
+
+import json
+
+from mcp.types import INVALID_REQUEST
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bellglass.server.lines import ODD_ID, find_odd_id
+
+MCP = "/mcp"
+
+
+class MessageCheck:
+    """Answers a message with an id that no answer can have, and hands on the rest to `app`."""
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == MCP:
+            if scope["method"] == "POST":
+                await self._check(scope, receive, send)
+                return
+            # No event of ours has an id that one could go on from, and nothing is stored: a client
+            # that names one gets the stream from here on, as it would without.
+            headers = [pair for pair in scope["headers"] if pair[0] != b"last-event-id"]
+            scope = {**scope, "headers": headers}
+        await self._app(scope, receive, send)
+
+    async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
+        received: list[Message] = []
+        body = bytearray()
+        while len(body) <= self._max_body_bytes:  # what is longer is refused further in
+            message = await receive()
+            received.append(message)
+            body += message.get("body", b"")
+            if not message.get("more_body", False):
+                break
+        if odd := find_odd_id(bytes(body)):
+            error = {"code": INVALID_REQUEST, "message": ODD_ID}
+            answer = json.dumps({"jsonrpc": "2.0", "id": odd.value, "error": error})
+            response = Response(answer, status_code=400, media_type="application/json")
+            await response(scope, receive, send)
+            return
+        received.reverse()
+
+        async def replay() -> Message:
+            return received.pop() if received else await receive()
+
+        await self._app(scope, replay, send)
