@@ -21,7 +21,7 @@ RUNNER = (
     "bellglass.sandboxes.runner.checking",
     "bellglass.sandboxes.runner.display",
     "bellglass.sandboxes.runner.explaining",
-    "bellglass.sandboxes.runner.habits",
+    "bellglass.sandboxes.runner.notebook",
     "bellglass.sandboxes.runner.relay",
     "bellglass.sandboxes.runner.testing",
 )

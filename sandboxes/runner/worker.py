@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import threading
+from importlib import import_module
 from typing import Any
 
 from bellglass.sandboxes.runner.background import branch
@@ -23,7 +24,6 @@ from bellglass.sandboxes.runner.display.showing import Showing
 from bellglass.sandboxes.runner.evaluate import Evaluation, Namespace
 from bellglass.sandboxes.runner.forking import collect, fork_sibling, fork_twice
 from bellglass.sandboxes.runner.frames import Packets
-from bellglass.sandboxes.runner.habits.stand_in import StandIn
 from bellglass.sandboxes.runner.job import set_oom_score
 from bellglass.sandboxes.runner.processes import resident
 from bellglass.sandboxes.runner.relay import packages
@@ -51,7 +51,7 @@ class Worker:
         self._memory_bytes = limits["memory_bytes"]
         self._screen = Screen(control, self._flush, heard)
         self._showing = Showing(self._screen, limits["output_file_bytes"])
-        self._namespace = Namespace(self._showing.as_value)
+        self._namespace = Namespace(self._showing.as_value, self._make_shell)
         self._calls = 0
         self._standing_by = False
         self._interrupted = False
@@ -68,11 +68,8 @@ class Worker:
         self._modules = {name: sys.modules[name] for name in ("builtins", "sys")}
         sys.path.insert(0, "")
         sys.argv = [""]
-        self._shell: Any = None
-        names = {"display": self._showing.display, "get_ipython": self._get_ipython}
-        vars(builtins).update(names)
-        StandIn.expect()
-        hooks.install(self._showing.display, self._show_figures, self._get_ipython)
+        vars(builtins)["display"] = self._display
+        hooks.install(self._showing.display, self._show_figures, self._namespace.open_shell)
 
     def serve(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -181,14 +178,20 @@ class Worker:
             except Exception:  # of a module that only has the name of pyplot
                 pass
 
-    def _get_ipython(self) -> Any:
-        if self._shell is None:
-            from bellglass.sandboxes.runner.habits.interactive import InteractiveShell
+    def _display(self, *objects: Any, **options: Any) -> Any:
+        """Show objects: `display` until IPython brings its own."""
+        if options and self._namespace.open_shell():
+            return vars(builtins)["display"](*objects, **options)
+        self._showing.display(*objects, **options)
+        return None
 
-            space = self._namespace
-            names, display = space.module.__dict__, self._showing.display
-            self._shell = InteractiveShell(names, space.inner, display)
-        return self._shell
+    def _make_shell(self, namespace: Namespace) -> Any:
+        import_module("IPython")  # first: importing it has the shell made, see hooks.py
+        from bellglass.sandboxes.runner.notebook.shell import Shell
+
+        if Shell.initialized():
+            return Shell.instance()
+        return Shell.instance(namespace.module, self._showing, namespace.run_in_loop)
 
     def _flush(self) -> None:
         for stream in (self._stdout, self._stderr, sys.stdout, sys.stderr):

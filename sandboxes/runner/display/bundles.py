@@ -24,6 +24,8 @@ METHODS = {
 }
 """By kind, in the order in which a model understands them best."""
 
+SHOW, BUNDLE = "_ipython_display_", "_repr_mimebundle_"
+
 _mro_of = type.__dict__["__mro__"].__get__
 _dict_of = type.__dict__["__dict__"].__get__
 
@@ -34,13 +36,15 @@ class Asked:
     def __init__(self) -> None:
         self.bundle: dict[str, Any] = {}
         self.faults: list[str] = []
+        self.shown = False
+        """It has shown itself, by `_ipython_display_`."""
 
 
 def is_rich(value: Any) -> bool:
     """Tell if the class of `value` has one of the methods. Nothing of it is run."""
     for base in _mro_of(type(value)):
         held = _dict_of(base)
-        if "_repr_mimebundle_" in held or any(name in held for name in METHODS.values()):
+        if any(name in held for name in (SHOW, BUNDLE, *METHODS.values())):
             return True
     return False
 
@@ -53,7 +57,10 @@ def ask(value: Any) -> Asked:
     asked = Asked()
     if isinstance(value, type):
         return asked  # the methods are those of its instances
-    given = _call(value, "_repr_mimebundle_", asked)
+    if _call(value, SHOW, asked, lambda method: method() or True):
+        asked.shown = True
+        return asked
+    given = _call(value, BUNDLE, asked, lambda method: method(include=None, exclude=None))
     if type(given) is tuple and given:
         given = given[0]
     if isinstance(given, dict):
@@ -69,14 +76,16 @@ def ask(value: Any) -> Asked:
     return asked
 
 
-def _call(value: Any, name: str, asked: Asked) -> Any:
+def _call(
+    value: Any, name: str, asked: Asked, call: Callable[[Any], Any] = lambda method: method()
+) -> Any:
     if not any(name in _dict_of(base) for base in _mro_of(type(value))):
         return None
 
     def fault(exc: BaseException) -> None:
         asked.faults.append(f"{name} of {class_name(value)} failed: {_told(exc)}")
 
-    return guarded(lambda: getattr(value, name)(), fault, SECONDS)
+    return guarded(lambda: call(getattr(value, name)), fault, SECONDS)
 
 
 def _told(exc: BaseException) -> str:

@@ -15,7 +15,9 @@ from bellglass.sandboxes.runner.display.watch import Watch
 
 
 def install(
-    display: Callable[..., None], show_figures: Callable[[], None], shell: Callable[[], Any]
+    display: Callable[..., None],
+    show_figures: Callable[[], None],
+    open_shell: Callable[[], object],
 ) -> None:
     """Take over what shows: of libraries that are imported, and once others are."""
 
@@ -30,12 +32,9 @@ def install(
     def plotly(module: Any) -> None:
         module.BaseFigure.show = lambda self, *arguments, **options: display(self)
 
-    def functions(module: Any) -> None:
-        module.display = display
-        module.clear_output = lambda wait=False: None
-
-    def getipython(module: Any) -> None:
-        module.get_ipython = shell
+    def ipython(module: Any) -> None:
+        # Its own display() only prints where it finds no shell.
+        open_shell()
 
     def observers(module: Any) -> None:
         polling = importlib.import_module("watchdog.observers.polling")
@@ -46,7 +45,6 @@ def install(
             "watchdog.observers": observers,
             "matplotlib.pyplot": pyplot,
             "plotly.basedatatypes": plotly,
-            "IPython.core.display_functions": functions,
-            "IPython.core.getipython": getipython,
+            "IPython": ipython,
         }
     )

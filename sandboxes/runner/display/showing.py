@@ -25,6 +25,9 @@ PLAIN = frozenset(
 )
 """Classes that have nothing to show but their repr."""
 
+ITSELF = "application/x-bellglass-object"
+"""Kind of a bundle's entry that is no text of the object, but the object."""
+
 _repr = repr
 
 
@@ -58,11 +61,45 @@ class Showing:
     def display(self, *objects: Any, raw: bool = False, **options: Any) -> None:
         """Show objects here and now: pictures, tables and HTML as such, all else as text."""
         for value in objects:
-            found = self._of_bundle(value, value, []) if raw else self._entry(value)
-            if found is not None:
-                self._show(found)
+            found = None
+            if raw and isinstance(value, dict):
+                text = self.bundle(value)
+            elif found := self._entry(value):
+                text = None
             else:
-                sys.stdout.write(f"{_repr(value)}\n")
+                text = _repr(value)
+            if found:
+                self._show(found)
+            if text is not None:
+                sys.stdout.write(f"{text}\n")
+
+    def bundle(self, data: dict[str, Any]) -> str | None:
+        """Show what a bundle of kinds has that is best for a model, or return its plain text."""
+        if ITSELF in data:
+            value = data[ITSELF]
+            found = self._entry(value)
+            plain = None if found else _repr(value)
+        else:
+            given = data.get("text/plain")
+            plain = given if type(given) is str else None
+            found = self._of_bundle(data, _telling(plain), "a bundle")
+            script = data.get("application/javascript")
+            if not found and type(script) is str:
+                plain = f"[JavaScript of {len(script):,} characters, which nothing here runs]"
+        if found is None:
+            return plain
+        self._show(found)
+        return None
+
+    def knows(self, value: Any) -> bool:
+        """Tell if `value` is one of those that `_special` shows, for IPython to leave it to us."""
+        return bool(
+            dataframes.library_of(value)
+            or dataframes.styled(value) is not None
+            or figures.is_figure(value)
+            or pictures.is_image(value)
+            or charts.library_of(value)
+        )
 
     def open_figures(self) -> None:
         """Show the figures that are open in pyplot and have not been shown, and close them."""
@@ -120,12 +157,14 @@ class Showing:
         asked = bundles.ask(value)
         for fault in asked.faults:
             self._note(fault)
-        return self._of_bundle(value, asked.bundle, asked.faults)
+        if asked.shown:
+            return {}
+        return self._of_bundle(asked.bundle, _plain(value), class_name(value))
 
-    def _of_bundle(self, value: Any, bundle: Any, faults: list[str]) -> dict[str, Any] | None:
+    def _of_bundle(
+        self, bundle: dict[str, Any], said: str | None, name: str
+    ) -> dict[str, Any] | None:
         """Return the display of what a bundle has that is best for a model."""
-        if not isinstance(bundle, dict):
-            return None
         for kind in bundles.METHODS:
             if bundle.get(kind) is None:
                 continue
@@ -135,15 +174,9 @@ class Showing:
                     return pictures.entry(data, self._room, self._files.write)
                 source = bundles.as_text(kind, bundle[kind])
             except (ValueError, TypeError, RecursionError) as exc:
-                self._note(f"What {class_name(value)} gives for {kind} is not that: {exc}")
+                self._note(f"What {name} gives for {kind} is not that: {exc}")
                 continue
-            plain = bundle.get("text/plain") if value is bundle else _plain(value)
-            said = plain if type(plain) is str else None
             return markup.entry(kind, source, said, self._files.write)
-        said = bundle.get("text/plain")
-        if value is bundle and type(said) is str:
-            sys.stdout.write(f"{said}\n")
-            return {}
         return None
 
     # --- how it gets out
@@ -167,7 +200,11 @@ class Showing:
 def _plain(value: Any) -> str | None:
     """Return the repr of an object whose class has one of its own."""
     cls: Any = type(value)
-    if cls.__repr__ is object.__repr__ or cls.__module__.startswith("IPython."):
+    return None if cls.__repr__ is object.__repr__ else _telling(_repr(value))
+
+
+def _telling(text: str | None) -> str | None:
+    """Return the text of an object, or None where it only says what it is an instance of."""
+    if text is None or (text.startswith("<") and text.endswith(">") and len(text) < 200):
         return None
-    text = _repr(value)
-    return None if text.startswith("<") and text.endswith(">") and len(text) < 200 else text
+    return text

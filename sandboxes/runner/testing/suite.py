@@ -18,8 +18,8 @@ from typing import Any
 
 from bellglass.sandboxes.runner.apart import coverage
 from bellglass.sandboxes.runner.apart.suite_side import SuiteSide
-from bellglass.sandboxes.runner.habits.transform import for_module
 from bellglass.sandboxes.runner.job import PR_SET_DUMPABLE
+from bellglass.sandboxes.runner.notebook.transform import as_module
 from bellglass.sandboxes.runner.testing import cases, sharing
 from bellglass.sandboxes.runner.testing.collecting import INI, write
 from bellglass.sandboxes.runner.testing.failures import Room
@@ -69,7 +69,7 @@ class _Run:
         }
 
     def run(self) -> None:
-        write(self._directory, CODE, for_module(self._arguments.get("code", "")))
+        write(self._directory, CODE, as_module(self._arguments.get("code", "")))
         write(self._directory, "pytest.ini", INI)
         if self._settings["coverage"] and not coverage.installed():
             self._settings["coverage"] = False
@@ -80,7 +80,7 @@ class _Run:
         if given:
             self._cases(given)
         if tests is not None and not self._stopped():
-            status = self._tests(for_module(tests))
+            status = self._tests(as_module(tests))
         if (self._settings["paths"] or (tests is None and not given)) and not self._stopped():
             self._settings["file"] = CODE
             where = "in a file of the session" if self._settings["paths"] else "part of the code"

@@ -1,0 +1,56 @@
+"""IPython's compiler, with the names and line numbers of the call that is running."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import sys
+from typing import Any
+
+from IPython.core.compilerop import CachingCompiler
+
+_WITHIN = ("<timed exec>", "<timed eval>", "<magic-timeit>")
+"""What `%time` and `%timeit` call the code that stands in their line or cell."""
+
+
+class Compiler(CachingCompiler):
+    """Name code "<call 3>", as `evaluate.py` does, so that errors name lines of the call."""
+
+    file = ""
+    """Of the call that is running."""
+    nested = 0
+    """Cells that are running within one another."""
+    body: tuple[str, int] | None = None
+    """The text of the cell magic that is running, and the line that it follows."""
+
+    def line(self) -> int:
+        """Return the line of the call that is running."""
+        frame: Any = sys._getframe(1)
+        while frame is not None and frame.f_code.co_filename != self.file:
+            frame = frame.f_back
+        return frame.f_lineno if frame is not None else 1
+
+    def in_place(self, cell: str) -> str:
+        """Return the text of a magic's cell, if `cell` is that, with its lines in their place."""
+        if self.body is None or self.body[0] != cell:
+            return cell
+        return "\n" * self.body[1] + cell
+
+    def get_code_name(self, raw_code: str, transformed_code: str, number: int) -> str:
+        within = self.body is not None and raw_code == self.in_place(self.body[0])
+        if self.nested == 1 or (self.nested == 2 and within):
+            return self.file
+        return str(super().get_code_name(raw_code, transformed_code, number))
+
+    def __call__(
+        self, source: Any, filename: str, symbol: str, *arguments: Any, **options: Any
+    ) -> Any:
+        if isinstance(source, ast.AST) and filename in _WITHIN and self.file:
+            filename, line = self.file, self.line()
+            if self.body is None:
+                line -= 1
+            else:
+                lines = self.in_place(self.body[0]).splitlines(keepends=True)
+                linecache.cache[filename] = (len(lines), None, lines, filename)
+            ast.increment_lineno(source, line)
+        return super().__call__(source, filename, symbol, *arguments, **options)
