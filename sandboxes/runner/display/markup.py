@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,13 +26,16 @@ READABLE = ("text/markdown", "text/latex")
 
 PART = 1 << 20
 
+_DATA = re.compile(r"(data:[\w/+.-]+;base64,)([A-Za-z0-9+/=\s]{200,})")
+"""Sounds and pictures within markup, which nobody can read."""
+
 
 def entry(kind: str, source: str, said: str | None, write: Write) -> dict[str, Any]:
     """Return the display of `source`; `said` is what the object is as plain text, if that helps."""
     name, ending = NAMES[kind]
     most = bounds.TEXT if kind in READABLE else READ
     about: dict[str, Any] = {"file": None, "file_bytes": 0}
-    text = said if said is not None else source[:most]
+    text = said if said is not None else _DATA.sub(_told, source[: bounds.DATA])[:most]
     where = ""
     if len(source) > (bounds.DATA if said is not None else most):
         path, written, whole = write("shown", ending, _parts(source))
@@ -45,6 +49,10 @@ def entry(kind: str, source: str, said: str | None, write: Write) -> dict[str, A
         text = f"[{name}]\n{text}"
     data = source if len(source) <= bounds.DATA else None
     return {"kind": "rich", "type": kind, "data": data, "text": text[: bounds.TEXT + 500], **about}
+
+
+def _told(found: re.Match[str]) -> str:
+    return f"{found[1]}[{len(found[2]):,} characters]"
 
 
 def _parts(source: str) -> Iterator[bytes]:

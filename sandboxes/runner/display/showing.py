@@ -42,11 +42,13 @@ class Showing:
         self._room = Room()
         self._shown: list[Any] = []
         """Figures that the call has shown: they are not shown again at its end."""
+        self._updates: dict[str, dict[str, Any]] = {}
 
     def begin(self, call: int) -> None:
         self._files = Files(call, self._file_bytes)
         self._room = Room()
         self._shown = []
+        self._updates = {}
 
     def as_value(self, value: Any) -> str | None:
         """Show the value of a last line; return it as text if there is nothing better to see."""
@@ -90,6 +92,20 @@ class Showing:
             return plain
         self._show(found)
         return None
+
+    def update(self, display_id: str, data: dict[str, Any]) -> None:
+        """Show a bundle in place of an earlier one: the last for each id, at the end of the call.
+
+        What is shown cannot be changed.
+        """
+        self._updates[display_id] = data
+
+    def show_updates(self) -> None:
+        updates, self._updates = self._updates, {}
+        for data in updates.values():
+            text = self.bundle(data)
+            if text is not None:
+                sys.stdout.write(f"{text}\n")
 
     def knows(self, value: Any) -> bool:
         """Tell if `value` is one of those that `_special` shows, for IPython to leave it to us."""

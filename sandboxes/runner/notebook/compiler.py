@@ -42,15 +42,37 @@ class Compiler(CachingCompiler):
             return self.file
         return str(super().get_code_name(raw_code, transformed_code, number))
 
+    def ast_parse(self, source: str, filename: str = "<unknown>", symbol: str = "exec") -> Any:
+        within = filename == "<unknown>" and bool(self.file)
+        try:
+            return super().ast_parse(source, self.file if within else filename, symbol)
+        except SyntaxError as exc:
+            if within:
+                exc.lineno = (exc.lineno or 1) + self._lines_before()
+            raise
+
+    def _lines_before(self) -> int:
+        """Return how many lines of the call come before the code in the magic that is running."""
+        line = self.line()
+        if self.body is None:
+            return line - 1
+        lines = self.in_place(self.body[0]).splitlines(keepends=True)
+        linecache.cache[self.file] = (len(lines), None, lines, self.file)
+        return line
+
     def __call__(
         self, source: Any, filename: str, symbol: str, *arguments: Any, **options: Any
     ) -> Any:
         if isinstance(source, ast.AST) and filename in _WITHIN and self.file:
-            filename, line = self.file, self.line()
+            filename = self.file
+            ast.increment_lineno(source, self._lines_before())
             if self.body is None:
-                line -= 1
-            else:
-                lines = self.in_place(self.body[0]).splitlines(keepends=True)
-                linecache.cache[filename] = (len(lines), None, lines, filename)
-            ast.increment_lineno(source, line)
+                _forget_columns(source)
         return super().__call__(source, filename, symbol, *arguments, **options)
+
+
+def _forget_columns(tree: ast.AST) -> None:
+    """Drop columns that count from within a line: they would mark another part of it."""
+    for node in ast.walk(tree):
+        if hasattr(node, "col_offset"):
+            vars(node).update(col_offset=0, end_col_offset=0, end_lineno=vars(node)["lineno"])

@@ -35,8 +35,7 @@ class Publisher(DisplayPublisher):
         **options: Any,
     ) -> None:
         if update:
-            # What is shown cannot be changed: of all that follow, the last is shown at the end.
-            self.shell.updates[(transient or {}).get("display_id")] = data
+            self.shell.showing.update(str((transient or {}).get("display_id")), data)
             return
         text = self.shell.showing.bundle(data)
         if text is not None:

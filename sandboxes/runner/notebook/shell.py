@@ -7,8 +7,9 @@ starts no thread and writes no history, so that the worker can be forked at any 
 
 from __future__ import annotations
 
+import asyncio
 import atexit
-import importlib
+import linecache
 import os
 import shutil
 import sys
@@ -16,6 +17,7 @@ import tempfile
 import types
 import warnings
 from collections.abc import Callable
+from importlib import import_module, invalidate_caches
 from subprocess import CalledProcessError
 from typing import Any
 
@@ -24,6 +26,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from bellglass.sandboxes.runner.display.showing import Showing
+from bellglass.sandboxes.runner.explaining.describe import line_of
 from bellglass.sandboxes.runner.notebook import commands
 from bellglass.sandboxes.runner.notebook.compiler import Compiler
 from bellglass.sandboxes.runner.notebook.in_place import InPlace
@@ -32,6 +35,8 @@ from bellglass.sandboxes.runner.notebook.publishing import Formatter, Hook, Publ
 _REPORTS = ("showtraceback", "showsyntaxerror", "showindentationerror")
 _RUNS = ("run_code", "run_ast_nodes", "run_cell_async", "_run_cell")
 """Methods of IPython that report an error, and those that report the error of a cell."""
+
+_CANCEL_SECONDS = 2.0
 
 _UNDERSCORES = ("_", "__", "___")
 
@@ -46,8 +51,6 @@ class Shell(InteractiveShell):
         self.showing = showing
         self.value: str | None = None
         """The value of the last line of the call, where it is text."""
-        self.updates: dict[Any, dict[str, Any]] = {}
-        """The newest `update_display` of each display."""
         before = {name: vars(module)[name] for name in _UNDERSCORES if name in vars(module)}
         super().__init__(
             user_module=module,
@@ -68,6 +71,7 @@ class Shell(InteractiveShell):
         os.environ.setdefault("SHELL", shutil.which("bash") or "/bin/sh")
         self.set_hook("show_in_pager", _print_page)
         self.register_magic_function(self._pip, "line", "pip")
+        self.extension_manager.load_extension("storemagic")
 
     def init_user_ns(self) -> None:
         super().init_user_ns()
@@ -96,17 +100,24 @@ class Shell(InteractiveShell):
         """
         self.compile.file = file
         self.value = None
-        self.updates = {}
         try:
             result = self.run_cell(code, store_history=True)
         finally:
             self._end_script_threads()
-        for data in self.updates.values():
-            self.display_pub.publish(data)
         error = result.error_before_exec or result.error_in_exec
         if error is not None:
+            self._recall(code, file, line_of(error, file))
             raise error
         return self.value
+
+    def _recall(self, code: str, file: str, line: int | None) -> None:
+        """Have an error show the line as it was given, where IPython has put it in other words."""
+        given = code.splitlines(keepends=True)
+        run = linecache.getlines(file)
+        if line is None or line > min(len(given), len(run)):
+            return
+        if given[line - 1].rstrip() != run[line - 1].rstrip():
+            linecache.cache[file] = (len(code), None, given, file)
 
     def run_cell(self, raw_cell: str, *arguments: Any, **options: Any) -> Any:
         self.compile.nested += 1
@@ -138,6 +149,8 @@ class Shell(InteractiveShell):
         """End the thread that `%%bash` leaves running: a fork would not take it along."""
         scripts = self.magics_manager.registry.get("ScriptMagics")
         if scripts is not None and scripts.event_loop is not None:
+            ended = asyncio.run_coroutine_threadsafe(_cancel_all(), scripts.event_loop)
+            ended.result(_CANCEL_SECONDS)
             if hasattr(scripts, "stop_event_loop"):
                 scripts.stop_event_loop()
             else:
@@ -190,7 +203,7 @@ class Shell(InteractiveShell):
     def _pip(self, line: str) -> None:
         """Install packages for this session: %pip install NAME."""
         self.user_ns["_exit_code"] = commands.run(f"pip {line}")
-        importlib.invalidate_caches()
+        invalidate_caches()
 
     def enable_gui(self, gui: str | None = None) -> None:
         """Do nothing: there is no screen."""
@@ -198,7 +211,12 @@ class Shell(InteractiveShell):
     def enable_matplotlib(self, gui: str | None = None) -> Any:
         if gui not in (None, "inline", "agg", "auto"):
             sys.stderr.write(f"[There is no screen for %matplotlib {gui}: figures are pictures.]\n")
-        return super().enable_matplotlib("inline")
+        found = super().enable_matplotlib("inline")
+        # Figures are shown at the end of a call with or without IPython, by worker.py.
+        flush = import_module("matplotlib_inline.backend_inline").flush_figures
+        if flush in self.events.callbacks["post_execute"]:
+            self.events.unregister("post_execute", flush)
+        return found
 
     def set_next_input(self, s: str, replace: bool = False) -> None:
         """Print what a notebook would put into the next cell."""
@@ -206,6 +224,14 @@ class Shell(InteractiveShell):
 
     def ask_yes_no(self, prompt: str, default: Any = None, interrupt: Any = None) -> bool:
         raise StdinNotImplementedError("nobody is there to answer")
+
+
+async def _cancel_all() -> None:
+    """Cancel what `%%bash --bg` has left: its processes end with the call."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _print_page(shell: Any, data: Any, start: int, screen_lines: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from functools import cache
 from typing import Any
 
 CANDIDATE = re.compile(
@@ -14,34 +13,15 @@ CANDIDATE = re.compile(
 """Code that does not compile and has this may have a notebook line in it."""
 
 _COMMAND = re.compile(r"([ \t]*)(?:(\w+)[ \t]*=[ \t]*)?(?:!!?|%(?=pip\b))(.+)")
-_CALL = "__import__('bellglass.sandboxes.runner.notebook.commands', fromlist=['run'])"
-
-
-def parses(code: str) -> bool:
-    return _error(code) is None
-
-
-def as_python(code: str) -> str:
-    """Return code that may have notebook lines as Python that calls `get_ipython()`.
-
-    Plain Python is returned as it is; so is what is neither.
-    """
-    if not CANDIDATE.search(code) or parses(code):
-        return code
-    manager = _manager()
-    return code if manager is None else str(manager.transform_cell(code))
+_CALL = re.compile(r"^(.*?)get_ipython\(\)\.(\w+)(\(.*\))$", re.MULTILINE)
+_COMMANDS = "__import__('bellglass.sandboxes.runner.notebook.commands', fromlist=['run'])"
 
 
 def as_module(code: str) -> str:
-    """Return the same as a module that needs no IPython: commands run, other lines do nothing."""
+    """Return a module for code of a notebook: commands run, and its other lines do nothing."""
+    from bellglass.sandboxes.runner.checking.notebook import as_python
+
     text = as_python(code)
-    if text == code:
-        return code
-    call = re.compile(r"^(.*?)get_ipython\(\)\.(\w+)(\(.*\))$", re.MULTILINE)
-    lines = code.split("\n")
-    first = next((at for at, line in enumerate(lines) if line.strip()), 0)
-    if re.match(r"%%(?:time|timeit|capture|prun)\b", lines[first]):
-        return as_module("\n".join(["", *lines[:first], *lines[first + 1 :]]))
 
     def plain(found: re.Match[str]) -> str:
         if found[2] == "system":
@@ -50,7 +30,7 @@ def as_module(code: str) -> str:
             return f"{found[1]}__import__('subprocess').getoutput{found[3]}.splitlines()"
         return f"{found[1]}None"
 
-    return call.sub(plain, text)
+    return code if text == code else _CALL.sub(plain, text)
 
 
 def without_ipython(code: str) -> str:
@@ -63,7 +43,7 @@ def without_ipython(code: str) -> str:
     first = next((at for at, line in enumerate(lines) if line.strip()), 0)
     if re.match(r"%%(?:bash|sh)\s*$", lines[first]):
         script = "\n".join(lines[first + 1 :])
-        return "\n" * first + f"{_CALL}.run_script({script!r})"
+        return "\n" * first + f"{_COMMANDS}.run_script({script!r})"
     # Each round, the compiler finds a line that is no Python.
     for _ in range(len(lines)):
         error = _error("\n".join(lines))
@@ -78,12 +58,12 @@ def without_ipython(code: str) -> str:
                     f"No module named 'IPython', which the line `{line}` needs", name="IPython"
                 )
             break
-        command = f"{_CALL}.filled_in({found[3].strip()!r}, globals())"
+        command = f"{_COMMANDS}.filled_in({found[3].strip()!r}, globals())"
         if found[2]:
             output = f"__import__('subprocess').getoutput({command}).splitlines()"
             lines[at] = f"{found[1]}{found[2]} = {output}"
         else:
-            lines[at] = f"{found[1]}{_CALL}.run({command}) and None"
+            lines[at] = f"{found[1]}{_COMMANDS}.run({command}) and None"
     return "\n".join(lines)
 
 
@@ -99,13 +79,3 @@ def _error(code: str) -> Any:
     except (ValueError, RecursionError, MemoryError, OverflowError) as exc:
         return SyntaxError(str(exc))
     return None
-
-
-@cache
-def _manager() -> Any:
-    """Return what transforms cells, or None where there is no IPython."""
-    try:
-        from bellglass.sandboxes.runner.notebook.in_place import InPlace
-    except ImportError:
-        return None
-    return InPlace()
