@@ -6,6 +6,7 @@ The tests' own Python has no IPython.
 import re
 
 import pytest
+
 from bellglass.sandboxes.runner.evaluate import Evaluation, Namespace
 
 
