@@ -39,7 +39,7 @@ _STRING = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|#.*")
 
 _LONGEST_SENTENCE = 300
 
-_LINE_ENDS = "Its lines ended in CR LF, of which Bash takes the CR for text: they end in LF now."
+_LINE_ENDS = "The lines ended in CR LF, of which Bash takes the CR for text: they end in LF now."
 
 
 class Unwrapped(NamedTuple):

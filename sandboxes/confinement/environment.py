@@ -19,6 +19,11 @@ def environment(path: str, venv: str | None) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         # There is no network: pip need not wait and try again five times to say so.
         "PIP_RETRIES": "0",
+        "npm_config_fetch_retries": "0",
+        # Nobody can type: what would wait for it ends instead. Batch work (vim -es, -c) goes on.
+        "GIT_TERMINAL_PROMPT": "0",
+        "VIMINIT": "set viminfo= | "
+        "if len(filter(copy(v:argv[1:]), 'v:val =~# \"^[-+]\"')) == 0 | cquit | endif",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
     if venv is not None:

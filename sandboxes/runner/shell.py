@@ -35,7 +35,8 @@ DISKS = ("/tmp", "/dev/shm")
 
 _KEPT = (
     *("PATH", "HOME", "LANG", "TMPDIR", "USER", "VIRTUAL_ENV", "MPLBACKEND"),
-    *("PIP_RETRIES", "PIP_DISABLE_PIP_VERSION_CHECK"),
+    *("PIP_RETRIES", "PIP_DISABLE_PIP_VERSION_CHECK", "npm_config_fetch_retries"),
+    *("GIT_TERMINAL_PROMPT", "VIMINIT"),
 )
 """Variables of ours that a shell begins with."""
 

@@ -43,9 +43,14 @@ def hint_for(
     advice = _of_network(execution, network, said) or _advice(
         execution, limits, fresh, network, longer, said
     )
-    if advice is None and execution.swept and not execution.runs and "background=true" in longer:
+    if advice is None and _left_running(execution) and "background=true" in longer:
         advice = KEEP_RUNNING
     return f"Hint: {advice}" if advice else None
+
+
+def _left_running(execution: Execution) -> bool:
+    """Tell if a command left processes. Of Python they are mostly helpers of a library."""
+    return bool(execution.swept) and execution.exit_code is not None and not execution.runs
 
 
 def _advice(

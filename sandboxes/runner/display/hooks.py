@@ -8,10 +8,17 @@ from __future__ import annotations
 
 import functools
 import importlib
+import warnings
 from collections.abc import Callable
 from typing import Any
 
+from bellglass.sandboxes.runner import spawning
 from bellglass.sandboxes.runner.display.watch import Watch
+
+EMPTY = (
+    "the figure that is saved is empty: show(), and the end of a call, close what was drawn. Call "
+    "savefig() before show(), or keep the figure and call its own."
+)
 
 
 def install(
@@ -28,6 +35,16 @@ def install(
             show_figures()
 
         module.show = show
+        save = module.savefig
+
+        @functools.wraps(save)
+        def savefig(*arguments: Any, **options: Any) -> Any:
+            figure = module.gcf()
+            if not (figure.axes or figure.texts or figure.images or figure.subfigs):
+                warnings.warn(EMPTY, stacklevel=2)
+            return save(*arguments, **options)
+
+        module.savefig = savefig
 
     def plotly(module: Any) -> None:
         module.BaseFigure.show = lambda self, *arguments, **options: display(self)
@@ -42,6 +59,9 @@ def install(
 
     Watch.begin(
         {
+            "multiprocessing.spawn": spawning.prepare,
+            "multiprocessing.forkserver": spawning.restart_server,
+            "multiprocessing.resource_tracker": spawning.restart_tracker,
             "watchdog.observers": observers,
             "matplotlib.pyplot": pyplot,
             "plotly.basedatatypes": plotly,

@@ -177,9 +177,12 @@ def test_time_limit_is_explained_where_more_time_would_not_help(said: str, expec
 @pytest.mark.parametrize("offered", [True, False])
 def test_process_that_was_left_running_names_background(offered: bool) -> None:
     longer = LONGER if offered else "pass a larger timeout"
-    hint = hint_for(Execution(status="ok", swept=1), Limits(), fresh=False, longer=longer)
+    command = Execution(status="ok", exit_code=0, swept=1)
+    hint = hint_for(command, Limits(), fresh=False, longer=longer)
+    python = hint_for(Execution(status="ok", swept=1), Limits(), fresh=False, longer=longer)
 
     assert ("background=true" in (hint or "")) is offered
+    assert python is None
 
 
 @pytest.mark.parametrize(

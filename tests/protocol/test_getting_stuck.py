@@ -1,0 +1,83 @@
+"""Where people get stuck with code that works elsewhere: it works, or is answered at once."""
+
+from mcp import Client
+from protocol.support import record_of, text_of
+
+SPAWN = """
+import multiprocessing as mp
+
+def tenfold(n):
+    return n * 10
+
+if __name__ == "__main__":
+    with mp.get_context("spawn").Pool(2) as pool:
+        print(pool.map(tenfold, [1, 2]))
+"""
+
+DEFINE = """
+from dataclasses import dataclass
+from concurrent.futures import ProcessPoolExecutor
+import multiprocessing as mp
+
+FACTOR = 3
+print("defined")
+
+@dataclass
+class Box:
+    n: int
+
+def work(box):
+    return Box(box.n * FACTOR)
+"""
+
+MAP = """
+with ProcessPoolExecutor(1, mp_context=mp.get_context("forkserver")) as executor:
+    print(list(executor.map(work, [Box(1), Box(2)])))
+"""
+
+
+async def run(client: Client, tool: str, code: str, session_id: str | None = None) -> str:
+    name = "command" if tool == "execute_bash" else "code"
+    arguments = {name: code, "timeout": 60, **({"session_id": session_id} if session_id else {})}
+    result = await client.call_tool(tool, arguments)
+    text = text_of(result)
+    assert record_of(result)["status"] != "timeout", text
+    return text
+
+
+async def test_spawned_pool_runs_functions_of_its_call(client: Client) -> None:
+    assert (await run(client, "execute_python", SPAWN)).startswith("[10, 20]\n")
+
+
+async def test_fork_server_runs_functions_of_earlier_calls_again_and_again(client: Client) -> None:
+    first = await client.call_tool("execute_python", {"code": DEFINE})
+    session_id = record_of(first)["session_id"]
+    one = await run(client, "execute_python", MAP, session_id)
+    again = "def work(box):\n    return box.n\n"
+    two = await run(client, "execute_python", again + MAP, session_id)
+
+    assert one.startswith("[Box(n=3), Box(n=6)]\n")  # and what the calls did is not done again
+    assert two.startswith("[1, 2]\n")
+    assert "resource_tracker" not in two
+
+
+async def test_figure_that_is_saved_after_show_is_told_to_be_empty(client: Client) -> None:
+    drawn = "import matplotlib.pyplot as plt\nplt.plot([1])\n"
+    after = await run(client, "execute_python", f"{drawn}plt.show()\nplt.savefig('a.png')")
+    before = await run(client, "execute_python", f"{drawn}plt.savefig('a.png')\nplt.show()")
+
+    assert "the figure that is saved is empty" in after
+    assert "is empty" not in before
+
+
+async def test_editor_ends_at_once_and_is_explained(client: Client) -> None:
+    # With an editor, or without one: never after the time limit.
+    told = await run(client, "execute_bash", "vi notes.txt")
+
+    assert "Hint: there is no terminal for full-screen programs" in told
+
+
+async def test_commands_with_windows_line_ends_run(client: Client) -> None:
+    told = await run(client, "execute_bash", "if true; then\r\n  echo one\r\nfi\r\n")
+
+    assert told.startswith("one\nNote: The lines ended in CR LF")
