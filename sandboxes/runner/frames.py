@@ -18,13 +18,29 @@ from typing import Any
 MAX_REQUEST = 64 * 1024**2
 """Bytes of one frame from the server: a file of 40 MB in base64."""
 
+MAX_MESSAGE = 8 * 1024**2
+"""Bytes of all packets that wait for the last one of their message."""
+
 PACKET = 60 * 1024
 """Payload of one packet: well under the 208 KiB that a socket buffer holds by default."""
 
 TAG = 8
 """Random bytes that the packets of one message have in common."""
 
+HEAD = 1 + TAG
+"""Bytes of a packet before its payload."""
+
 Message = dict[str, Any]
+
+REASON = 1_000
+"""Characters of the reason of a failure."""
+
+
+def failure(reason: str) -> Message:
+    """Return the execution that says what we could not do, and why."""
+    reason = reason[:REASON]
+    error = {"name": "RunnerError", "message": reason, "traceback": reason}
+    return {"status": "error", "error": error}
 
 
 class Stream:
@@ -41,7 +57,10 @@ class Stream:
 
     def read(self) -> bool:
         """Read once, for `take`; False at the end of the stream."""
-        data = os.read(self.read_fd, 1 << 18)
+        try:
+            data = os.read(self.read_fd, 1 << 18)
+        except OSError:
+            return False
         if not data:
             return False
         self._pending += data
@@ -72,6 +91,14 @@ class Stream:
             except BlockingIOError:
                 select.select([], [self._write_fd], [])
 
+    def reply(self, request: Message, execution: Message) -> None:
+        """Send the end of a request, or an error where `execution` cannot be written down."""
+        reply = {"type": "reply", "id": request["id"], "nonce": request["nonce"]}
+        try:
+            self.send({**reply, "execution": execution})
+        except (TypeError, ValueError, RecursionError) as exc:
+            self.send({**reply, "execution": failure(f"{type(exc).__name__}: {exc}")})
+
     def writable(self) -> bool:
         """Tell if a frame can be sent without waiting for the server to read."""
         return bool(select.select([], [self._write_fd], [], 0)[1])
@@ -85,7 +112,7 @@ class Packets:
     """
 
     def __init__(self, sock: socket.socket, patience: float | None = None) -> None:
-        """`patience` bounds, in seconds, each wait for the other end."""
+        """`patience` bounds, in seconds, how long the other end may take with one message."""
         self.socket = sock
         self._patience = patience
         self._parts: dict[bytes, bytearray] = {}
@@ -111,9 +138,10 @@ class Packets:
         body = self._dumps(message, separators=(",", ":")).encode()
         tag = self._urandom(TAG)
         parts = [body[at : at + PACKET] for at in range(0, len(body), PACKET)]
+        until = None if self._patience is None else self._now() + self._patience
         for part in parts[:-1]:
-            self._send_packet(b"+" + tag + part, ())
-        self._send_packet(b"." + tag + parts[-1], descriptors)
+            self._send_packet(b"+" + tag + part, (), until)
+        self._send_packet(b"." + tag + parts[-1], descriptors, until)
 
     def hand_over(self, message: Message, descriptors: tuple[int, ...], seconds: float) -> None:
         """Send with descriptors, when there is room for them.
@@ -145,7 +173,9 @@ class Packets:
         """Drop what has come of a message whose sender was interrupted."""
         self._parts.clear()
 
-    def _send_packet(self, packet: bytes, descriptors: tuple[int, ...]) -> None:
+    def _send_packet(
+        self, packet: bytes, descriptors: tuple[int, ...], until: float | None
+    ) -> None:
         while True:
             try:
                 if descriptors:
@@ -154,9 +184,9 @@ class Packets:
                     self.socket.send(packet)
                 return
             except BlockingIOError:
-                self._wait(select.POLLOUT)
+                self._wait(select.POLLOUT, until)
 
-    def receive(self, most: int = 8 * 1024**2) -> tuple[Message | None, list[int]]:
+    def receive(self) -> tuple[Message | None, list[int]]:
         """Wait for one packet; return the message it completes, if any, and its descriptors.
 
         Raises:
@@ -165,33 +195,48 @@ class Packets:
         """
         while True:
             try:
-                packet, descriptors, _, _ = socket.recv_fds(self.socket, PACKET + 1 + TAG, 4)
+                packet, descriptors, _, _ = socket.recv_fds(self.socket, PACKET + HEAD, 4)
                 break
             except BlockingIOError:
                 self._wait(select.POLLIN)
         for fd in descriptors:
             os.set_inheritable(fd, False)  # as they come, any program that is started has them
+        return self._completed(packet), descriptors
+
+    def _completed(self, packet: bytes) -> Message | None:
+        """Return the message that the packet completes, if it does."""
         if not packet:
             raise EOFError
-        kind, tag = packet[:1], packet[1 : 1 + TAG]
+        kind, tag = packet[:1], packet[1:HEAD]
         body = self._parts.pop(tag, None) or bytearray()
-        body += packet[1 + TAG :]  # in place: a message of megabytes has many packets
+        body += packet[HEAD:]  # in place: a message of megabytes has many packets
         if kind != b".":
-            if kind == b"+" and sum(map(len, self._parts.values())) + len(body) < most:
+            if kind == b"+" and sum(map(len, self._parts.values())) + len(body) < MAX_MESSAGE:
                 self._parts[tag] = body
             else:
                 self._parts.clear()
-            return None, descriptors
+            return None
         self.received = len(body)
         try:
             message = self._loads(body)
         except (ValueError, RecursionError):
-            return None, descriptors
-        return (message if isinstance(message, dict) else None), descriptors
+            return None
+        return message if isinstance(message, dict) else None
 
-    def _wait(self, event: int) -> None:
+    def _wait(self, event: int, until: float | None = None) -> None:
         """Foreign code may have made the socket non-blocking."""
         poll = self._poll()
         poll.register(self.socket.fileno(), event)
-        if not poll.poll(None if self._patience is None else self._patience * 1000):
+        seconds = self._patience if until is None else max(0.0, until - self._now())
+        if not poll.poll(None if seconds is None else seconds * 1000):
             raise TimeoutError
+
+
+def discard_waiting(fd: int) -> None:
+    """Throw away the packets that wait in a socket."""
+    with socket.socket(fileno=os.dup(fd)) as end:
+        try:
+            while end.recv(PACKET + HEAD, socket.MSG_DONTWAIT):
+                pass
+        except BlockingIOError:
+            pass

@@ -11,7 +11,6 @@ import os
 import secrets
 import select
 import signal
-import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -20,13 +19,15 @@ from bellglass.sandboxes.runner import processes
 from bellglass.sandboxes.runner.capture import drain
 from bellglass.sandboxes.runner.frames import Message, Packets
 from bellglass.sandboxes.runner.job import PATIENCE, Job, start
-from bellglass.sandboxes.runner.worker import Worker
+from bellglass.sandboxes.runner.supervisor_end import Smuggled, SupervisorEnd
+from bellglass.sandboxes.runner.worker import SPARES, Worker
 
 RESTORES = 10
 """Times in a row that a copy takes over. The code may have broken what both of them need."""
 
 HAND_OVER_SECONDS = 8.0
-"""To wait for room, while another session may be holding it: less than a busy call takes."""
+"""To wait for room, while another session may be holding it: less than a busy call takes. The
+kernel counts descriptors on their way over all processes of one user."""
 
 OWN_FAILURE = 70
 """Exit code of a worker whose own code failed, see `job.start`."""
@@ -42,8 +43,12 @@ class Interpreter:
         self._limits = limits
         self._on_ended = on_ended
         self._environment: dict[str, str] = {}
+        self._spares: list[SupervisorEnd] = []
+        """Sockets to copies, of which the worker has the other ends: see `rest`."""
         self.worker = self._new_worker()
         self.copy: Job | None = None
+        self._slot = 0
+        """Which of the spares is the copy's, or was the last one's."""
         self._dropped: set[int] = set()
         """Copies that were killed and may take a moment to end."""
         self._calls = 0
@@ -57,7 +62,17 @@ class Interpreter:
 
     def _new_worker(self) -> Job:
         limits, environment = self._limits, self._environment
-        return start(lambda control: Worker(control, limits, environment).serve())
+        pairs = [Packets.pair() for _ in range(SPARES)]
+        try:
+            worker = start(
+                lambda control: Worker(control, limits, environment).serve(),
+                keep=[theirs for _, theirs in pairs],
+            )
+        finally:
+            for _, theirs in pairs:
+                theirs.close()
+        self._spares = [SupervisorEnd(ours, PATIENCE) for ours, _ in pairs]
+        return worker
 
     def adopt(self, environment: dict[str, str]) -> None:
         """Start anew in an environment of the session's own; before the first call."""
@@ -112,20 +127,24 @@ class Interpreter:
             if not select.select([self.control], [], [], max(0.0, left))[0]:
                 raise TimeoutError
             try:
-                message, received = self.worker.control.receive()
-            except EOFError:
+                message = self.worker.control.next()
+            except (EOFError, Smuggled):
                 raise TimeoutError from None
-            for fd in received:
-                os.close(fd)
             if (
                 message is not None
                 and message.get("nonce") == asked["nonce"]
                 and "branched" in message
             ):
                 pid: Any = message["branched"]
-                if not isinstance(pid, int) or pid in self.pids() or processes.parent(pid) != 1:
+                if not self._is_new(pid):
                     raise BlockingIOError  # none could be made, or another than ours is named
-                return pid
+                return int(pid)
+
+    def _is_new(self, pid: object) -> bool:
+        """Tell if a number that a worker names is that of a child of ours, and none of its own."""
+        if type(pid) is not int or not 1 < pid <= processes.MAX_PID:
+            return False
+        return pid not in self.pids() and processes.parent(pid) == os.getpid()
 
     # --- before a call
 
@@ -185,14 +204,18 @@ class Interpreter:
         copy = self.copy
         self._restores += 1
         most = 1 if self.worker.exit_code == OWN_FAILURE else RESTORES
-        if copy is not None and not copy.ended and self._restores <= most:
-            # The copy writes into the same pipes.
-            self.worker.control.socket.close()
+        usable = self._restores <= most and not self.worker.control.smuggled
+        if copy is not None and not copy.ended and usable:
+            # The copy writes into the same pipes. It has put the socket of the worker in the place
+            # of its own, which becomes the one to the worker.
+            self._spares[self._slot] = self.worker.control
             self.worker, self.copy = copy, None
             processes.send_signal(copy.pid, signal.SIGCONT)
             return "restored"
         self._drop_copy()
         self.worker.close()
+        for spare in self._spares:
+            spare.close()
         self.worker = self._new_worker()
         state = "lost" if self._calls else "restored"
         self._calls = self._restores = 0
@@ -201,7 +224,10 @@ class Interpreter:
     def rest(self, *, changed: bool, swept: list[int]) -> None:
         """Have the worker make a copy of itself if anything changed, then stop it.
 
-        The copy from before stays until the new one is there.
+        The copy from before stays until the new one is there. No descriptor is handed over for
+        that, which another session of the same user could hinder: worker and copies have three
+        sockets in common, made with the first of them. The new copy takes the spare one that the
+        copy before it does not use.
         """
         if not changed and self.copy is not None:
             self.stop()
@@ -210,7 +236,7 @@ class Interpreter:
         self._rest_by = time.monotonic() + PATIENCE
         self._nonce = secrets.token_hex(16)
         try:
-            message = {"nonce": self._nonce, "checkpoint": True, "swept": swept}
+            message = {"nonce": self._nonce, "checkpoint": self._free_slot, "swept": swept}
             self.worker.control.send(message)
         except OSError:
             self._resting = True
@@ -218,28 +244,24 @@ class Interpreter:
     def take(self) -> bool:
         """Take a packet from a worker between calls; False if it is gone."""
         try:
-            message, descriptors = self.worker.control.receive()
+            message = self.worker.control.next()
         except (EOFError, OSError):
             return False
         if message is not None and not self._resting and message.get("nonce") == self._nonce:
             self._resting = True
+            slot = self._free_slot
             self._drop_copy()
             pid: Any = message.get("checkpoint")
-            if isinstance(pid, int) and pid > 1 and len(descriptors) == 1:
-                self._accept_copy(pid, descriptors.pop())
+            if self._is_new(pid):
+                self._slot = slot
+                self.copy = Job(pid, self.worker.out, self.worker.err, self._spares[slot])
             self.stop()
-        for fd in descriptors:
-            os.close(fd)
         return True
 
-    def _accept_copy(self, pid: int, fd: int) -> None:
-        try:
-            end = socket.socket(fileno=fd)
-        except OSError:
-            os.close(fd)  # no socket: not what our code in the worker sends
-            return
-        end.setblocking(False)
-        self.copy = Job(pid, self.worker.out, self.worker.err, Packets(end, PATIENCE))
+    @property
+    def _free_slot(self) -> int:
+        """Return which of the spares no copy uses."""
+        return 1 - self._slot if self.copy is not None else self._slot
 
     @property
     def resting(self) -> bool:
@@ -258,7 +280,6 @@ class Interpreter:
     def _drop_copy(self) -> None:
         if self.copy is not None:
             processes.send_signal(self.copy.pid, signal.SIGKILL)
-            self.copy.control.socket.close()
             if not self.copy.ended:
                 self._dropped.add(self.copy.pid)
             self.copy = None

@@ -7,11 +7,12 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
 from bellglass.sandboxes.runner import processes
 from bellglass.sandboxes.runner.frames import Packets
+from bellglass.sandboxes.runner.supervisor_end import SupervisorEnd
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_DUMPABLE = 4  # include/uapi/linux/prctl.h
@@ -20,17 +21,20 @@ RESERVED = 16
 """Our descriptors in a worker lie in the top few below the limit, out of the way of loops over
 small numbers."""
 
+KEPT = 3
+"""Where those that are given to it lie above its control socket; two are its own, see `worker`."""
+
 DEFAULT_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD)
 """PID 1 ignores or handles these; a child starts as any process does."""
 
 PATIENCE = 2.0
-"""Seconds that PID 1 waits for a process to take a packet: it takes microseconds."""
+"""Seconds that PID 1 waits for a process to take a message: it takes microseconds."""
 
 
 class Job:
     """One child process with its two pipes and its control socket."""
 
-    def __init__(self, pid: int, out: int, err: int, control: Packets) -> None:
+    def __init__(self, pid: int, out: int, err: int, control: SupervisorEnd) -> None:
         self.pid = pid
         self.out = out
         self.err = err
@@ -53,15 +57,17 @@ class Job:
             self.status = ended[self.pid].status
 
     def close(self) -> None:
-        os.close(self.out)
-        os.close(self.err)
-        self.control.socket.close()
+        for fd in (self.out, self.err):
+            if fd >= 0:
+                os.close(fd)
+        self.out = self.err = -1
+        self.control.close()
 
 
-def start(main: Callable[[Packets], None]) -> Job:
+def start(main: Callable[[Packets], None], keep: Sequence[socket.socket] = ()) -> Job:
     """Fork a child that runs `main` with fresh pipes and a control socket, and then ends.
 
-    The child shares nothing with us but what it inherits of the place's confinement.
+    The child shares nothing with us but what it inherits of the place's confinement, and `keep`.
 
     Raises:
         OSError: No process can be made.
@@ -70,7 +76,7 @@ def start(main: Callable[[Packets], None]) -> Job:
     def fork(out: int, err: int, control: socket.socket) -> int:
         pid = os.fork()
         if pid == 0:
-            _become(out, err, control, main)
+            _become(out, err, control, main, keep)
         return pid
 
     return born(fork)
@@ -122,12 +128,15 @@ def born(birth: Callable[[int, int, socket.socket], int]) -> Job:
         theirs.close()
     for fd in (out_read, err_read):
         os.set_blocking(fd, False)
-    ours.setblocking(False)
-    return Job(pid, out_read, err_read, Packets(ours, PATIENCE))
+    return Job(pid, out_read, err_read, SupervisorEnd(ours, PATIENCE))
 
 
 def _become(
-    out: int, err: int, control: socket.socket, main: Callable[[Packets], None]
+    out: int,
+    err: int,
+    control: socket.socket,
+    main: Callable[[Packets], None],
+    keep: Sequence[socket.socket],
 ) -> NoReturn:
     code = 70  # EX_SOFTWARE: our own code failed
     try:
@@ -138,9 +147,12 @@ def _become(
         os.dup2(out, 1)
         os.dup2(err, 2)
         os.dup2(control.detach(), top, inheritable=False)
+        for number, end in enumerate(keep):
+            os.dup2(end.detach(), top + KEPT + number, inheritable=False)
         # Everything else of PID 1 is closed, above all its stream to the server.
         os.closerange(3, top)
-        os.closerange(top + 1, 1 << 20)
+        os.closerange(top + 1, top + KEPT)
+        os.closerange(top + KEPT + len(keep), 1 << 20)
         signal.set_wakeup_fd(-1)
         for number in DEFAULT_SIGNALS:
             signal.signal(number, signal.SIG_DFL)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import select
 import signal
 import time
 from typing import Any, NoReturn
@@ -24,8 +23,15 @@ from bellglass.sandboxes.runner.relay import packages
 from bellglass.sandboxes.runner.relay.relay import Relay
 from bellglass.sandboxes.runner.uncounted import Uncounted
 from bellglass.sandboxes.runner.usage import oom_kills
+from bellglass.sandboxes.runner.watching import Watch
 
 LIBC = ctypes.CDLL(None, use_errno=True)
+
+FAULTS = 3
+"""Errors of our own that are told in one reply."""
+
+FAULT_SECONDS = 0.05
+"""Pause after one, so that a lasting cause does not cost a processor."""
 
 
 class Runner:
@@ -36,18 +42,31 @@ class Runner:
         events: int | None = config.get("memory_events_fd")
         self._stream = stream
         self._wakeup = _wakeup_fd()
-        self._relay = Relay(stream.send)
+        self._watch = Watch()
+        self._asked = False
+        """There is something to read from the server."""
+        self._faults: list[str] = []
+        """Errors of our own that nobody has been told of yet."""
+        self._relay = Relay(stream.send, self._watch)
         self._state = "kept"
         """Of the variables, after the last call."""
         self._python = Interpreter(limits, lambda ended: self._sweeper.note_ended(ended))
         uncounted = Uncounted(limits, config.get("locks_fd"))
-        self._runs = Runs(stream, limits, self._python.pids, lambda: oom_kills(events), uncounted)
+        self._runs = Runs(
+            stream,
+            self._watch,
+            limits,
+            self._python.pids,
+            lambda: oom_kills(events),
+            uncounted,
+        )
         self._sweeper = Sweeper(self._python, self._runs)
         self._calls = Calls(
             stream,
             limits,
             events,
             wakeup=self._wakeup,
+            watch=self._watch,
             relay=self._relay,
             python=self._python,
             runs=self._runs,
@@ -56,52 +75,78 @@ class Runner:
 
     def serve(self) -> NoReturn:
         self._stream.send(surroundings.ready())
-        poll = select.poll()
-        poll.register(self._stream.read_fd, select.POLLIN)
-        poll.register(self._wakeup, select.POLLIN)
-        poll.register(self._relay.fd, select.POLLIN)
-        poll.register(self._runs.descriptor, select.POLLIN)
-        gone = False
         while True:
-            control = self._python.control
-            if not gone:
-                poll.register(control, select.POLLIN)
-            ready = [fd for fd, _ in poll.poll(self._runs.wait_ms(self._python.rest_ms()))]
-            if self._runs.descriptor in ready:
-                self._runs.serve()
-            self._runs.tick(time.monotonic(), alone=True)
-            if self._wakeup in ready:
-                os.read(self._wakeup, 4096)
-                self._sweeper.note_ended(processes.reap())
-            if self._relay.fd in ready:
-                self._relay.pump()
-            lost = control in ready and not self._python.take()
-            if lost or self._python.rest_ms() == 0:
-                self._python.end()
-            if self._runs.unsettled:
-                self._runs.unsettled = self._sweeper.settled = False
-            self._sweeper.settle()
-            asked = self._stream.read_fd in ready
-            if lost or (asked and not gone):
-                poll.unregister(control)
-            gone = (gone or lost) and not asked
-            if asked:
-                self._serve_some()
+            try:
+                self._go_on()
+            except Exception as exc:
+                # Nothing that comes from inside may end process 1, and with it the session.
+                self._note_fault(exc)
+                time.sleep(FAULT_SECONDS)
+
+    def _go_on(self) -> None:
+        """Wait for what happens next, deal with it, and then with what the server asks."""
+        self._watch.add(self._stream.read_fd, self._note_asked)
+        self._watch.add(self._wakeup, self._reap)
+        # Only here: a request may put another worker, with another socket, in its place.
+        control = self._python.control
+        if not self._python.worker.ended:
+            self._watch.add(control, self._hear_worker, self._end_worker)
+        try:
+            self._watch.wait(self._runs.wait_ms(self._python.rest_ms()))
+        finally:
+            self._watch.remove(control)
+        self._runs.tick(time.monotonic(), alone=True)
+        if self._python.rest_ms() == 0:
+            self._python.end()
+        if self._runs.unsettled:
+            self._runs.unsettled = self._sweeper.settled = False
+        self._sweeper.settle()
+        if self._asked:
+            self._asked = False
+            self._serve_some()
+
+    def _note_asked(self, _: int) -> None:
+        self._asked = True
+
+    def _reap(self, _: int) -> None:
+        try:
+            os.read(self._wakeup, 4096)
+        except BlockingIOError:
+            pass
+        self._sweeper.note_ended(processes.reap())
+
+    def _hear_worker(self, _: int) -> None:
+        if not self._python.take():
+            self._python.end()
+
+    def _end_worker(self, _: int) -> None:
+        self._python.end()
+
+    def _note_fault(self, exc: Exception) -> None:
+        text = f"The supervisor of the sandbox had an error and went on: {exc!r}"[:500]
+        if text not in self._faults and len(self._faults) < FAULTS:
+            self._faults.append(text)
 
     def _serve_some(self) -> None:
         if not self._stream.read():
             os._exit(0)  # as PID 1: the kernel ends the whole place
         while (message := self._stream.take()) is not None:
-            if message.get("op") == "network":
-                self._open_network(message)
-            elif message.get("op") == "runs":
-                self._runs.answer(message)
-            elif message.get("op") == "greet":
-                self._stream.successor = message["nonce"]
-            elif not self._relay.take(message) and message.get("op") != "cancel":
-                self._answer(message)
+            try:
+                self._obey(message)
+            except Exception as exc:
+                self._note_fault(exc)
         if self._stream.successor is not None:
             self._greet(self._stream.successor)
+
+    def _obey(self, message: Message) -> None:
+        if message.get("op") == "network":
+            self._open_network(message)
+        elif message.get("op") == "runs":
+            self._runs.answer(message)
+        elif message.get("op") == "greet":
+            self._stream.successor = message["nonce"]
+        elif not self._relay.take(message) and message.get("op") != "cancel":
+            self._answer(message)
 
     def _greet(self, nonce: str) -> None:
         """Greet another server as the first was greeted, and tell what it takes over."""
@@ -120,9 +165,10 @@ class Runner:
         began = time.monotonic()
         execution = self._calls.execute(request)
         ran_seconds = time.monotonic() - began
+        execution.setdefault("notices", []).extend(self._faults)
+        self._faults = []
         self._state = execution.get("state", "kept")
-        reply = {"type": "reply", "id": request["id"], "nonce": request["nonce"]}
-        self._stream.send({**reply, "execution": execution})
+        self._stream.reply(request, execution)
         self._sweeper.unsettle()
         self._python.rest(changed=self._calls.changed, swept=self._sweeper.to_bury())
         self._sweeper.settle()

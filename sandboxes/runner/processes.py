@@ -17,6 +17,7 @@ _OUTRUN = 3
 """Passes after which what is still there starts processes faster than they are ended."""
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
+MAX_PID = 1 << 22  # PID_MAX_LIMIT of include/linux/threads.h
 TICK = os.sysconf("SC_CLK_TCK")
 
 

@@ -11,7 +11,6 @@ import ctypes
 import linecache
 import os
 import signal
-import socket
 import sys
 import threading
 from importlib import import_module
@@ -23,8 +22,8 @@ from bellglass.sandboxes.runner.display.screen import Screen
 from bellglass.sandboxes.runner.display.showing import Showing
 from bellglass.sandboxes.runner.evaluate import Evaluation, Namespace
 from bellglass.sandboxes.runner.forking import collect, fork_sibling, fork_twice
-from bellglass.sandboxes.runner.frames import Packets
-from bellglass.sandboxes.runner.job import set_oom_score
+from bellglass.sandboxes.runner.frames import Packets, discard_waiting
+from bellglass.sandboxes.runner.job import KEPT, set_oom_score
 from bellglass.sandboxes.runner.processes import resident
 from bellglass.sandboxes.runner.relay import packages
 from bellglass.sandboxes.runner.streams import CallStream, heard, open_stream, usable
@@ -34,8 +33,9 @@ STDIN, STDOUT, STDERR = 0, 1, 2
 
 REHEARSAL = "<rehearsal>"
 
-HAND_OVER_SECONDS = 1.0
-"""For a checkpoint to be taken; PID 1 gives a worker two to come to rest."""
+SPARES = 2
+"""Sockets for checkpoints, beside the control socket. They are used in turn, and the checkpoint
+before is still there when the next is made."""
 
 
 class Worker:
@@ -60,6 +60,7 @@ class Worker:
         """This is a background run: its threads may go on, and are heard."""
         # Copies out of reach of a loop that closes the first thousand descriptors.
         top = control.socket.fileno()
+        self._spares = [top + KEPT + number for number in range(SPARES)]
         self._out = os.dup2(STDOUT, top + 1, inheritable=False)
         self._err = os.dup2(STDERR, top + 2, inheritable=False)
         self._stdout, self._stderr = open_stream(STDOUT), open_stream(STDERR)
@@ -87,10 +88,10 @@ class Worker:
                 continue
             if "code" in request:
                 self._answer(request)
-            elif request.get("checkpoint"):
+            elif "checkpoint" in request:
                 if request["swept"]:
                     collect(request["swept"])
-                self._checkpoint(request["nonce"])
+                self._checkpoint(request["nonce"], self._spares[request["checkpoint"]])
 
     def _answer(self, request: dict[str, Any]) -> None:
         # Without this the runner cannot tell a slow call from a request that a thread of the
@@ -203,33 +204,26 @@ class Worker:
                 pass
         LIBC.fflush(None)  # what C code printed
 
-    def _checkpoint(self, nonce: str) -> None:
-        """Fork a sleeping copy and tell the runner; in the copy, return when it is needed."""
+    def _checkpoint(self, nonce: str, spare: int) -> None:
+        """Fork a sleeping copy and tell the runner; in the copy, return when it is needed.
+
+        `spare` is the socket that it will be spoken to through.
+        """
         message: dict[str, Any] = {"nonce": nonce, "idle": True, "checkpoint": 0}
         # The copy shares its pages until they are written to; two full ones must fit.
         if resident(os.getpid()) * 2 > self._memory_bytes:
             self._control.send(message)
             return
-        ours, theirs = Packets.pair()
+        discard_waiting(spare)  # which was said to another, now dead
         try:
             pid = fork_sibling()
         except OSError:
             pid = -1
         if pid == 0:
-            self._stand_by(ours, theirs)
+            self._stand_by(spare)
             return
-        theirs.close()
         self._rehearse()
-        try:
-            if pid > 0:
-                made = {**message, "checkpoint": pid}
-                self._control.hand_over(made, (ours.fileno(),), HAND_OVER_SECONDS)
-                return
-        except OSError:
-            pass  # there is no room for it
-        finally:
-            ours.close()  # a copy that nobody has the other end of is gone with this
-        self._control.send(message)
+        self._control.send({**message, "checkpoint": max(0, pid)})
 
     def _rehearse(self) -> None:
         """Run next to nothing, as a call would be run.
@@ -252,6 +246,8 @@ class Worker:
             self._standing_by = False
             CallStream.leftover = set()
             self._namespace.leave_loop()
+            for fd in self._spares:
+                os.close(fd)
             branch.take_over(descriptors, self._control.socket.fileno(), (self._out, self._err))
             self._answer({**request, "code": request["branch"]})
             branch.linger()
@@ -260,12 +256,14 @@ class Worker:
             os.close(fd)
         self._control.send({"nonce": request["nonce"], "branched": pid})
 
-    def _stand_by(self, ours: socket.socket, theirs: socket.socket) -> None:
-        """Be the checkpoint: take over the place of the control socket, and go on serving."""
-        ours.close()
+    def _stand_by(self, spare: int) -> None:
+        """Be the checkpoint: let the spare socket and the control socket change places."""
         top = self._control.socket.fileno()
-        os.dup2(theirs.fileno(), top, inheritable=False)
-        theirs.close()
+        control = os.dup(top)
+        os.dup2(spare, top, inheritable=False)
+        os.dup2(control, spare, inheritable=False)
+        os.close(control)
+        self._control.forget()
         CallStream.leftover = set()
         # Out of memory, the kernel shall take the worker and leave the copy.
         set_oom_score(900)

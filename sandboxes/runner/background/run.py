@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import time
 from typing import Any
@@ -15,6 +14,7 @@ from bellglass.sandboxes.runner.frames import Message
 from bellglass.sandboxes.runner.job import Job
 from bellglass.sandboxes.runner.outcome import outcome
 from bellglass.sandboxes.runner.shown import Shown
+from bellglass.sandboxes.runner.supervisor_end import SMUGGLED, Smuggled
 
 GRACE = 1.0
 """Seconds between the interrupt and the kill."""
@@ -107,11 +107,12 @@ class Run:
         """Take a packet from the job; False at the end of the socket."""
         self._packets += 1
         try:
-            message, descriptors = self.job.control.receive()
+            message = self.job.control.next()
+        except Smuggled:
+            self.kill("killed", SMUGGLED)
+            return False
         except (EOFError, OSError):
             return False
-        for fd in descriptors:
-            os.close(fd)
         known = message is not None and message.get("nonce") == self._nonce
         if message is not None and known and "display" in message:
             self._show(message)
@@ -205,9 +206,8 @@ class Run:
         self.next_tick()
         self.out.take(self.job.out)
         self.err.take(self.job.err)
-        while not self.full and select.select([self.job.control.socket], [], [], 0)[0]:
-            if not self.hear():
-                break
+        while not self.full and self.job.control.waiting and self.hear():
+            pass
         self.job.close()
         self.out.close()
         self.err.close()

@@ -7,20 +7,21 @@ import select
 import signal
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from bellglass.sandboxes.runner import processes
 from bellglass.sandboxes.runner.background import kin
-from bellglass.sandboxes.runner.background.ends import Ends
 from bellglass.sandboxes.runner.background.run import Run
 from bellglass.sandboxes.runner.described import described
-from bellglass.sandboxes.runner.frames import Message, Stream
+from bellglass.sandboxes.runner.frames import Message, Stream, failure
 from bellglass.sandboxes.runner.interpreter import Interpreter
 from bellglass.sandboxes.runner.job import Job, born, start
 from bellglass.sandboxes.runner.shared import Shared, share
 from bellglass.sandboxes.runner.shell import Shell
 from bellglass.sandboxes.runner.uncounted import Uncounted, Verdict
 from bellglass.sandboxes.runner.usage import files
+from bellglass.sandboxes.runner.watching import Watch
 
 ALIVE = 8
 """Runs at one time."""
@@ -37,6 +38,8 @@ TOO_MANY = (
 
 OUT_OF_MEMORY = "The run was ended: it used most of the memory of the session, which was at an end."
 
+UNHEARD_OF = "The run was ended: it sent what cannot be taken in."
+
 TOO_MANY_FILES = "The run was ended: there were more files than the session may have."
 
 
@@ -46,6 +49,7 @@ class Runs:
     def __init__(
         self,
         stream: Stream,
+        watch: Watch,
         limits: dict[str, int],
         kept: Callable[[], Iterable[int]],
         oom_kills: Callable[[], int],
@@ -66,7 +70,9 @@ class Runs:
         self._kept = kept
         self._count_oom_kills = oom_kills
         self._shared = Shared(limits["memory_bytes"], 0, 0)
-        self._ends = Ends()
+        self._watch = watch
+        self._disarmed: list[tuple[int, Run, str]] = []
+        """Descriptors of which no more is taken until the next tick."""
         self._runs: dict[str, Run] = {}
         self._next_tick = 0.0
         self._parted = 0
@@ -86,11 +92,6 @@ class Runs:
 
     # --- in both loops
 
-    @property
-    def descriptor(self) -> int:
-        """Readable when `serve` has something to do."""
-        return self._ends.descriptor
-
     def wait_ms(self, other: int | None = None) -> int | None:
         """Return how long a loop may wait that would else wait for `other`."""
         if all(run.finished and run.told == "ended" for run in self._runs.values()):
@@ -98,19 +99,31 @@ class Runs:
         mine = max(0, int((self._next_tick - time.monotonic()) * 1000) + 1)
         return mine if other is None else min(mine, other)
 
-    def serve(self) -> None:
-        """Take in what has come from the runs."""
-        for fd, event, run, what in self._ends.ready():
-            if what == "control":
-                more = run.hear()
-            else:
-                more = bool((run.out if what == "out" else run.err).take(fd))
-                more = more or not event & select.EPOLLHUP
-            if run.full:
-                self._ends.disarm(fd)
-            elif not more:
-                self._ends.remove(fd)
+    def _arm(self, fd: int, run: Run, what: str) -> None:
+        take = partial(self._take, fd, run, what)
+        self._watch.add(fd, take, partial(self._unheard_of, run))
+
+    def _take(self, fd: int, run: Run, what: str, events: int) -> None:
+        """Take in what has come from a run: of `out`, `err` or `control`."""
+        if what == "control":
+            more = run.hear()
+        else:
+            more = bool((run.out if what == "out" else run.err).take(fd))
+            more = more or not events & select.POLLHUP
+        if not more or run.full:
+            self._watch.remove(fd)
+        if run.full:
+            self._disarmed.append((fd, run, what))
         self._tell()
+
+    def _unheard_of(self, run: Run, _: int) -> None:
+        run.kill("killed", UNHEARD_OF)
+
+    def _rearm(self) -> None:
+        for fd, run, what in self._disarmed:
+            if not run.finished:
+                self._arm(fd, run, what)
+        self._disarmed.clear()
 
     def tick(self, now: float, *, alone: bool) -> None:
         """Enforce what runs may use, if it is time; `alone` when no call does it for all."""
@@ -125,9 +138,12 @@ class Runs:
             return
         for run in roots.values():
             run.next_tick()
-        self._ends.rearm()
+        self._rearm()
         for root, pids in kin.members(roots.keys(), frozenset(self._kept())).items():
-            roots[root].enforce(now, pids)
+            try:
+                roots[root].enforce(now, pids)
+            except Exception:
+                self._unheard_of(roots[root], 0)
         if alone:
             self._enforce_together()
         self._tell()
@@ -156,7 +172,7 @@ class Runs:
             self.oom_kills = self._count_oom_kills()
             run.verdict = "oom"
         for fd in (run.job.out, run.job.err, run.job.control.socket.fileno()):
-            self._ends.remove(fd)
+            self._watch.remove(fd)
         run.end(cpu_seconds)
         self.unsettled = True
         self._tell()
@@ -216,7 +232,7 @@ class Runs:
             OSError: No process can be made.
         """
         if len(self.roots()) >= ALIVE:
-            return _refused(TOO_MANY)
+            return failure(TOO_MANY)
         nonce = secrets.token_hex(16)
         run = Run(request, self._born(request, nonce, python, shell), nonce, self._limits)
         self._runs[run.name] = run
@@ -226,7 +242,7 @@ class Runs:
             (run.job.err, "err"),
             (run.job.control.socket.fileno(), "control"),
         ):
-            self._ends.add(fd, run, what)
+            self._arm(fd, run, what)
         return {"status": "running", "runs": [run.facts()]}
 
     def _born(self, request: Message, nonce: str, python: Interpreter, shell: Shell) -> Job:
@@ -254,6 +270,13 @@ class Runs:
 
     def answer(self, request: Message) -> None:
         """Answer what is asked aside from calls, and sooner than they end."""
+        try:
+            execution = self._answered(request)
+        except Exception as exc:  # the call that runs meanwhile goes on
+            execution = failure(f"{type(exc).__name__}: {exc}")
+        self._stream.reply(request, execution)
+
+    def _answered(self, request: Message) -> Message:
         run = self._runs.get(str(request.get("run")))
         execution: dict[str, Any] = {"status": "ok"}
         if run is not None:
@@ -269,8 +292,7 @@ class Runs:
             for known in self._runs.values():
                 known.refresh()
             execution["runs"] = [known.facts() for known in self._runs.values()]
-        reply = {"type": "reply", "id": request["id"], "nonce": request["nonce"]}
-        self._stream.send({**reply, "execution": execution})
+        return execution
 
     def _read(self, run: Run) -> Message:
         displays = run.displays()
@@ -286,10 +308,3 @@ class Runs:
             peak=run.peak,
             notices=run.notices,
         )
-
-
-def _refused(reason: str) -> Message:
-    return {
-        "status": "error",
-        "error": {"name": "RunnerError", "message": reason, "traceback": reason},
-    }

@@ -7,9 +7,9 @@ though nothing comes.
 from __future__ import annotations
 
 import os
-import select
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bellglass.sandboxes.runner import processes
@@ -20,7 +20,9 @@ from bellglass.sandboxes.runner.frames import Message, Stream
 from bellglass.sandboxes.runner.job import Job
 from bellglass.sandboxes.runner.outcome import outcome
 from bellglass.sandboxes.runner.relay.relay import Relay
+from bellglass.sandboxes.runner.supervisor_end import SMUGGLED
 from bellglass.sandboxes.runner.usage import Usage
+from bellglass.sandboxes.runner.watching import Watch
 
 TICK = 0.1
 """Seconds between two looks at memory and CPU time. A process can fill about 200 MB in one."""
@@ -45,6 +47,7 @@ class Call:
         usage: Usage,
         stream: Stream,
         relay: Relay,
+        watch: Watch,
         wakeup: int,
         on_ended: Callable[[processes.Ended], None],
         runs: Runs,
@@ -72,32 +75,37 @@ class Call:
         self._next_stream = self._started + FIRST_STREAM
         self._stream = stream
         self._relay = relay
+        self._watch = watch
         self._wakeup = wakeup
         self._on_ended = on_ended
         self._runs = runs
 
     def run(self) -> None:
         """Return when the job has answered, or has ended, or cannot be heard."""
-        poll = select.poll()
-        runs, relay = self._runs.descriptor, self._relay.fd
-        for fd in (self._stream.read_fd, relay, self._wakeup, runs):
-            poll.register(fd, select.POLLIN)
-        self.heard.watch(poll)
+        # The loop between calls puts its own handlers back.
+        self._watch.add(self._stream.read_fd, self._from_server)
+        self._watch.add(self._wakeup, self._reap)
+        heard = self.heard.descriptors
+        try:
+            for fd in heard:
+                self._watch.add(fd, partial(self._from_job, fd), self._unheard_of)
+            self._obey()  # what came together with the request
+            self._supervise()
+        finally:
+            for fd in heard:
+                self._watch.remove(fd)
+        if self.job.ended and not self.heard.begun and self._enforcer.verdict is None:
+            # It was dying when it was asked: what it said of a beginning, if it did, is waiting.
+            self.heard.take_packets()
+            self.unheard = not self.heard.begun
+        self.heard.drain()
+        self._enforcer.finish(answered=self.heard.answer is not None)
+
+    def _supervise(self) -> None:
         next_tick = self._started + TICK
-        self._obey()  # what came together with the request
         while self.heard.answer is None and not self.job.ended and not self.unheard:
             wait = min(next_tick, self._enforcer.due) - time.monotonic()
-            for fd, event in poll.poll(max(0.0, wait * 1000)):
-                if fd == self._stream.read_fd:
-                    self._from_server()
-                elif fd == self._wakeup:
-                    self._reap()
-                elif fd == relay:
-                    self._relay.pump()
-                elif fd == runs:
-                    self._runs.serve()
-                elif not self.heard.take(fd, event):
-                    poll.unregister(fd)
+            self._watch.wait(max(0.0, wait * 1000))
             now = time.monotonic()
             late = not self.heard.begun and now - self._started > UNHEARD
             self.unheard = late and self._enforcer.verdict is None
@@ -107,14 +115,17 @@ class Call:
                 self._enforcer.measure()
                 self._send_output(now)
             self._enforcer.enforce(now, begun=self.heard.begun)
-        if self.job.ended and not self.heard.begun and self._enforcer.verdict is None:
-            # It was dying when it was asked: what it said of a beginning, if it did, is waiting.
-            self.heard.take_packets()
-            self.unheard = not self.heard.begun
-        self.heard.drain()
-        self._enforcer.finish(answered=self.heard.answer is not None)
 
-    def _from_server(self) -> None:
+    def _from_job(self, fd: int, events: int) -> None:
+        if not self.heard.take(fd, events):
+            self._watch.remove(fd)
+        if self.heard.smuggled:
+            self._enforcer.condemn(SMUGGLED)
+
+    def _unheard_of(self, _: int) -> None:
+        self._enforcer.condemn("The process was ended: it sent what cannot be taken in.")
+
+    def _from_server(self, _: int) -> None:
         if not self._stream.read():
             os._exit(0)  # as PID 1: the kernel ends the whole place
         self._obey()
@@ -132,7 +143,7 @@ class Call:
                 self._stream.successor = message["nonce"]
                 self._enforcer.stop("cancelled")
 
-    def _reap(self) -> None:
+    def _reap(self, _: int) -> None:
         try:
             os.read(self._wakeup, 4096)
         except BlockingIOError:

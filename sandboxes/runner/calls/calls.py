@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 from collections.abc import Callable
 
-from bellglass.sandboxes.runner import files, writing
+from bellglass.sandboxes.runner import files, processes, writing
 from bellglass.sandboxes.runner.background.runs import Runs
 from bellglass.sandboxes.runner.calls.call import Call
 from bellglass.sandboxes.runner.calls.sweeping import Sweeper
@@ -14,13 +15,14 @@ from bellglass.sandboxes.runner.capture import KeptFiles
 from bellglass.sandboxes.runner.changes import Changes
 from bellglass.sandboxes.runner.checking import check
 from bellglass.sandboxes.runner.described import described
-from bellglass.sandboxes.runner.frames import Message, Stream
+from bellglass.sandboxes.runner.frames import Message, Stream, failure
 from bellglass.sandboxes.runner.interpreter import Interpreter
 from bellglass.sandboxes.runner.job import Job, start
 from bellglass.sandboxes.runner.relay.relay import Relay
 from bellglass.sandboxes.runner.shell import Shell
 from bellglass.sandboxes.runner.testing import suite
 from bellglass.sandboxes.runner.usage import Usage
+from bellglass.sandboxes.runner.watching import Watch
 
 JOBS: dict[str, Callable[[Message, Callable[[Message], None]], None]] = {
     "check": check.run,
@@ -44,6 +46,7 @@ class Calls:
         events: int | None,
         *,
         wakeup: int,
+        watch: Watch,
         relay: Relay,
         python: Interpreter,
         runs: Runs,
@@ -56,6 +59,7 @@ class Calls:
         self._limits = limits
         self._events = events
         self._wakeup = wakeup
+        self._watch = watch
         self._relay = relay
         self._python = python
         self._shell = Shell()
@@ -63,6 +67,8 @@ class Calls:
         self._sweeper = sweeper
         self._output = KeptFiles()
         self._changes = Changes(os.getcwd())
+        self._abandoned = "kept"
+        """What became of the variables, where a call was abandoned."""
 
     def adopt(self, environment: dict[str, str]) -> None:
         """Give Python and bash an environment of the session's own; before the first call."""
@@ -74,13 +80,13 @@ class Calls:
         """Return the execution that answers `request`, whatever becomes of it."""
         try:
             return self._execute(request)
-        except (OSError, ValueError, KeyError, TypeError) as exc:
+        except Exception as exc:  # process 1 goes on, whatever one request does to it
             reason = f"{type(exc).__name__}: {exc}"
             if isinstance(exc, BlockingIOError):
                 reason = "No process could be started: the session is at its limit of processes."
-            error = {"name": "RunnerError", "message": reason, "traceback": reason}
             self.changed = True
-            return {"status": "error", "error": error}
+            state, self._abandoned = self._abandoned, "kept"
+            return {**failure(reason), "state": state}
 
     def _execute(self, request: Message) -> Message:
         notices = self._python.wake(self._wakeup)
@@ -173,12 +179,25 @@ class Calls:
             ),
             stream=self._stream,
             relay=self._relay,
+            watch=self._watch,
             wakeup=self._wakeup,
             on_ended=self._sweeper.note_ended,
             runs=self._runs,
         )
-        call.run()
+        try:
+            call.run()
+        except Exception:
+            self._abandon(job, persistent=persistent)
+            raise
         return call
+
+    def _abandon(self, job: Job, *, persistent: bool) -> None:
+        """End a job that nobody supervises any more, as that went wrong."""
+        if persistent:
+            self._abandoned = self._python.after(None, asked=True)
+        else:
+            processes.send_signal(job.pid, signal.SIGKILL)
+            job.close()
 
     # --- its result
 

@@ -64,6 +64,13 @@ class Enforcer:
             self._kill_at = time.monotonic() + GRACE
             self._cpu_before = processes.cpu_seconds(self._job.pid)
 
+    def condemn(self, notice: str) -> None:
+        """Kill the job at once."""
+        if self.verdict is None:
+            self.verdict = "killed"
+            self.notices.append(notice)
+        self._kill()
+
     # --- time
 
     @property

@@ -13,6 +13,7 @@ from bellglass.sandboxes.runner.capture import Capture, drain
 from bellglass.sandboxes.runner.frames import Message
 from bellglass.sandboxes.runner.job import Job
 from bellglass.sandboxes.runner.shown import Shown
+from bellglass.sandboxes.runner.supervisor_end import Smuggled
 
 REPORT_BYTES = 4 * 1024**2
 """Of all that a one-shot job reports, as it is sent."""
@@ -31,6 +32,8 @@ class Heard:
         """A worker has to say that it has begun."""
         self.answer: Message | None = None
         """What a worker says of the call, when it is over."""
+        self.smuggled = False
+        """It has sent a descriptor that nobody asked for."""
         self.report: list[Message] = []
         """What a one-shot job has sent."""
         kept, file_bytes = limits["output_bytes"], limits["output_file_bytes"]
@@ -47,10 +50,10 @@ class Heard:
         if persistent:
             job.control.forget()
 
-    def watch(self, poll: select.poll) -> None:
-        """Have `poll` tell when there is something to take."""
-        for fd in (self._job.out, self._job.err, self._control):
-            poll.register(fd, select.POLLIN)
+    @property
+    def descriptors(self) -> tuple[int, int, int]:
+        """Those from which there may be something to take."""
+        return self._job.out, self._job.err, self._control
 
     def take(self, fd: int, event: int) -> bool:
         """Take what waits in one of these descriptors; False if no more will come from it."""
@@ -59,20 +62,17 @@ class Heard:
         return self._output(fd) > 0 or not event & select.POLLHUP
 
     def take_packets(self) -> None:
-        """Take every packet that waits; of a job that has ended, so they come to an end too."""
-        while self._waiting() and self._packet():
-            pass
+        """Take the packets that wait; what the job started may be sending more of them."""
+        for _ in range(REPORT_MESSAGES):
+            if not self._job.control.waiting or not self._packet():
+                break
 
     def drain(self) -> None:
         """Take what the job wrote before it ended, and nothing that comes later."""
         drain(self._job.out, self.captures[0])
         drain(self._job.err, self.captures[1])
-        for _ in range(REPORT_MESSAGES):
-            if self._persistent or not self._waiting() or not self._packet():
-                break
-
-    def _waiting(self) -> bool:
-        return bool(select.select([self._control], [], [], 0)[0])
+        if not self._persistent:
+            self.take_packets()
 
     def _output(self, fd: int) -> int:
         return drain(fd, self.captures[0 if fd == self._job.out else 1])
@@ -80,11 +80,12 @@ class Heard:
     def _packet(self) -> bool:
         """Take one packet; False at the end of the socket."""
         try:
-            message, descriptors = self._job.control.receive()
+            message = self._job.control.next()
+        except Smuggled:
+            self.smuggled = True
+            return False
         except (EOFError, OSError):
             return False
-        for fd in descriptors:
-            os.close(fd)
         if message is None:
             return True
         if self._persistent:

@@ -15,33 +15,28 @@ import base64
 import select
 import socket
 from collections.abc import Callable
+from functools import partial
 
 from bellglass.sandboxes.runner.frames import Message
 from bellglass.sandboxes.runner.relay.connection import WINDOW, Connection
+from bellglass.sandboxes.runner.watching import Watch
 
 MOST = 64
 """Connections at one time; more wait to be accepted."""
 
-EVENTS = 32
-"""That are dealt with before time limits are looked at again."""
-
-_IN, _OUT = select.EPOLLIN, select.EPOLLOUT
-_GONE = select.EPOLLHUP | select.EPOLLERR
+_IN, _OUT = select.POLLIN, select.POLLOUT
+_GONE = select.POLLHUP | select.POLLERR
 
 
 class Relay:
-    """Watch `fd`; when it is readable, `pump`. Nobody listens before `listen`."""
+    """All of them, from `listen` on."""
 
-    def __init__(self, send: Callable[[Message], None]) -> None:
+    def __init__(self, send: Callable[[Message], None], watch: Watch) -> None:
         self._send_frame = send
-        self._epoll = select.epoll()
-        self.fd = self._epoll.fileno()
+        self._watcher = watch
         self._listener: socket.socket | None = None
-        self._accepting = False
         self._made = 0
         self._by_number: dict[int, Connection] = {}
-        self._by_fd: dict[int, Connection] = {}
-        self._watched: dict[int, int] = {}
 
     def listen(self, port: int) -> None:
         """Take connections on the loopback from now on."""
@@ -59,6 +54,13 @@ class Relay:
         connection = self._by_number.get(message["id"])
         if connection is None:
             return True  # it was closed from inside meanwhile
+        try:
+            self._heed(connection, message)
+        except Exception:  # of one connection: the others go on
+            self._drop(connection)
+        return True
+
+    def _heed(self, connection: Connection, message: Message) -> None:
         event = message["event"]
         if event == "data":
             connection.waiting += base64.b64decode(message["data"])
@@ -69,23 +71,23 @@ class Relay:
         elif event == "close":
             connection.closing = True
         self._write(connection)
-        return True
-
-    def pump(self) -> None:
-        """Do what can be done without waiting, for a bounded number of connections."""
-        for fd, event in self._epoll.poll(0, EVENTS):
-            connection = self._by_fd.get(fd)
-            if connection is None:
-                self._accept()
-                continue
-            if event & _OUT:
-                self._write(connection)
-            if fd in self._by_fd and event & (_IN | _GONE):
-                self._read(connection)
 
     # --- each way
 
-    def _accept(self) -> None:
+    def _serve(self, connection: Connection, events: int) -> None:
+        """Do what can be done without waiting."""
+        if events & _OUT:
+            self._write(connection)
+        if connection.number in self._by_number and events & (_IN | _GONE):
+            self._read(connection)
+
+    def _drop(self, connection: Connection, _: int = 0) -> None:
+        """Close a connection, with what waits in it."""
+        connection.closing = True
+        connection.waiting.clear()
+        self._settle(connection)
+
+    def _accept(self, _: int) -> None:
         assert self._listener is not None
         try:
             end, _ = self._listener.accept()
@@ -93,25 +95,23 @@ class Relay:
             return
         self._made += 1
         connection = Connection(self._made, end)
-        self._by_number[connection.number] = self._by_fd[connection.fd] = connection
+        self._by_number[connection.number] = connection
         self._send(connection, "open")
         self._watch(connection)
         self._accept_more()
 
     def _read(self, connection: Connection) -> None:
-        gone = connection.heard_out or not connection.room
+        if connection.heard_out or not connection.room:
+            return self._drop(connection)  # with what it sent beyond what the server takes
         try:
-            data = None if gone else connection.read()
+            data = connection.read()
         except OSError:
-            data, gone = None, True
-        if gone:  # with it goes what it sent beyond what the server takes
-            connection.closing = True
-            connection.waiting.clear()
-        elif data:
+            return self._drop(connection)
+        if data:
             self._send(connection, "data", data=base64.b64encode(data).decode())
         elif data is not None:
             self._send(connection, "eof")
-        self._settle(connection)
+        return self._settle(connection)
 
     def _write(self, connection: Connection) -> None:
         try:
@@ -119,19 +119,18 @@ class Relay:
             if granted:
                 self._send(connection, "credit", size=granted)
         except OSError:
-            connection.closing = True
-            connection.waiting.clear()
-        self._settle(connection)
+            return self._drop(connection)
+        return self._settle(connection)
 
     def _settle(self, connection: Connection) -> None:
         """Close a connection that is over; else watch for what it waits for."""
         if not connection.over:
             self._watch(connection)
             return
+        del self._by_number[connection.number]
+        self._watcher.remove(connection.fd)
         self._send(connection, "close")
-        self._unwatch(connection.fd)
         connection.close()
-        del self._by_number[connection.number], self._by_fd[connection.fd]
         self._accept_more()
 
     def _send(self, connection: Connection, event: str, **more: object) -> None:
@@ -143,30 +142,18 @@ class Relay:
         mask = _OUT if connection.waiting else 0
         if connection.room and not connection.heard_out:
             mask |= _IN
-        known = self._watched.get(connection.fd)
-        if mask == known:
-            return
-        if mask == 0:
-            # Not even with an empty mask: a connection that is gone would be told of for ever.
-            self._unwatch(connection.fd)
-        elif known is None:
-            self._epoll.register(connection.fd, mask)
-            self._watched[connection.fd] = mask
+        if mask:
+            serve, drop = partial(self._serve, connection), partial(self._drop, connection)
+            self._watcher.add(connection.fd, serve, drop, mask)
         else:
-            self._epoll.modify(connection.fd, mask)
-            self._watched[connection.fd] = mask
-
-    def _unwatch(self, fd: int) -> None:
-        if self._watched.pop(fd, None) is not None:
-            self._epoll.unregister(fd)
+            # Not even with an empty mask: a connection that is gone would be told of for ever.
+            self._watcher.remove(connection.fd)
 
     def _accept_more(self) -> None:
         """Take connections as long as there is room for one more."""
         if self._listener is None:
             return
-        room = len(self._by_number) < MOST
-        if room and not self._accepting:
-            self._epoll.register(self._listener.fileno(), _IN)
-        elif self._accepting and not room:
-            self._epoll.unregister(self._listener.fileno())
-        self._accepting = room
+        if len(self._by_number) < MOST:
+            self._watcher.add(self._listener.fileno(), self._accept)
+        else:
+            self._watcher.remove(self._listener.fileno())
