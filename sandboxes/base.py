@@ -84,6 +84,11 @@ class Sandbox(ABC):
     """What programs in its places may reach; nothing, unless an operator allows it. Places have
     no network of their own all the same: the runner relays to the server."""
 
+    silence_seconds = 15.0
+    """For so long the supervisor of a place may say nothing while a call or a background run goes
+    on; then the place is ended. It says something every second, and is late where a machine is busy
+    or has a fork bomb to end, or where its connection may be cut for a while."""
+
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
 

@@ -129,7 +129,7 @@ class Holder:
             self._gone.set()
 
     async def _greeted(self, stream: ByteStream) -> Place:
-        place = Place(stream, self._sandbox.network)
+        place = Place(stream, self._sandbox.silence_seconds, self._sandbox.network)
         try:
             with anyio.fail_after(START_SECONDS):
                 ready = await place.ready()

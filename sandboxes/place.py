@@ -9,7 +9,8 @@ import anyio
 
 from bellglass.sandboxes.errors import SessionLost
 from bellglass.sandboxes.frames import Frames
-from bellglass.sandboxes.protocol import Net, Note, Ready, Reply, Stream, new_nonce
+from bellglass.sandboxes.protocol import Net, Note, Ready, Reply, Stream, Tick, new_nonce
+from bellglass.sandboxes.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -45,8 +46,10 @@ ASIDE_SECONDS = 30.0
 class Place:
     """Requests to a runner. `listen` must be running in a task of its own."""
 
-    def __init__(self, stream: ByteStream, network: Network | None = None) -> None:
-        """`network`: what its programs may reach, if the operator allows anything."""
+    def __init__(
+        self, stream: ByteStream, silence_seconds: float, network: Network | None = None
+    ) -> None:
+        """`silence_seconds` and `network` as in `base.Sandbox`."""
         self._frames = Frames(stream, on_torn=self.give_up)
         self._network = network
         self._switch: Switch | None = None
@@ -60,6 +63,9 @@ class Place:
         self._reason = "The sandbox died while running the code."
         self._ending = False
         """Nothing more is to be said to it."""
+        self._ticks = False
+        """Its runner tells that it is awake."""
+        self._watchdog = Watchdog(silence_seconds, lambda: self._active, self._end_silent)
 
     async def ready(self) -> Ready:
         """Return the first frame, what the runner sees of its confinement.
@@ -70,6 +76,7 @@ class Place:
         frame = await self._frames.receive()
         if not isinstance(frame, Ready):
             raise SessionLost("The sandbox sent a malformed greeting.")
+        self._ticks = frame.ticks
         return frame
 
     async def open_network(self) -> None:
@@ -85,12 +92,16 @@ class Place:
         """Hand on what the runner sends, until the stream ends or the place is given up."""
         try:
             with self._scope:
-                if self._network is None:
-                    await self._listen()
-                else:
-                    await self._listen_to_network(self._network)
-        except SessionLost as exc:
-            self._reason = exc.reason
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._watchdog.watch)
+                    try:
+                        if self._network is None:
+                            await self._listen()
+                        else:
+                            await self._listen_to_network(self._network)
+                    except SessionLost as exc:
+                        self._reason = exc.reason
+                    tasks.cancel_scope.cancel()
         except anyio.get_cancelled_exc_class():
             self._reason = "The session was closed while the code was running."
             raise
@@ -104,6 +115,7 @@ class Place:
     async def _listen(self) -> None:
         while True:
             frame = await self._frames.receive()
+            self._watchdog.heard = True
             if not isinstance(frame, Net):
                 await self._hand_on(frame)
             elif self._switch is not None and not self._switch.take(frame):
@@ -121,13 +133,21 @@ class Place:
         if lost is not None:
             raise lost
 
+    @property
+    def _active(self) -> bool:
+        return self._ticks and bool(self._expected or self._runs)
+
+    def _end_silent(self) -> None:
+        self._reason = "The sandbox was ended: its supervisor did not answer any more."
+        self.give_up()
+
     async def hang_up(self) -> None:
         """End what the programs of the place have open outside."""
         if self._switch is not None:
             await self._switch.hang_up()
 
-    async def _hand_on(self, frame: Ready | Stream | Note | Reply) -> None:
-        if isinstance(frame, Ready):
+    async def _hand_on(self, frame: Ready | Stream | Note | Tick | Reply) -> None:
+        if isinstance(frame, (Ready, Tick)):
             return
         mark = frame.id, frame.nonce
         if isinstance(frame, Reply):
@@ -172,6 +192,7 @@ class Place:
         number, nonce = self._expected = self._requests, new_nonce()
         if run is not None:
             self._runs[number, nonce] = run
+        self._watchdog.stir()
         frame = {**arguments, "op": op, "id": number, "nonce": nonce, "timeout": timeout}
         self._waiting, answers = anyio.create_memory_object_stream[Stream | Reply](math.inf)
         with self._waiting, answers:

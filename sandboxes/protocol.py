@@ -4,8 +4,9 @@ A frame is a 4-byte big-endian length and that many bytes of JSON. The server se
 runner sends one `ready`, then for each request any number of `stream` and exactly one `reply`,
 each with the request's id and nonce. A background run goes on after its reply: its `note` and
 `stream` frames come with the id and nonce that began it, and requests about runs are answered
-whatever else is running. The nonce is random and never shown to the code that runs:
-whatever that code writes, wherever it writes it, cannot be taken for an answer.
+whatever else is running. While something goes on, `tick` frames say that the runner is awake.
+The nonce is random and never shown to the code that runs: whatever that code writes, wherever it
+writes it, cannot be taken for an answer.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ class Ready(_Frame):
     """Limit of its control group, if it can see one."""
     processes: int | None
     """The same."""
+    ticks: bool = False
+    """It sends a `tick` now and then while something goes on."""
     state: Literal["kept", "restored", "lost"] | None = None
     """Of the variables, where the place was another server's before; None where it is new."""
 
@@ -96,6 +99,12 @@ class Note(_Frame):
     state: Literal["running", "returned", "ended"]
 
 
+class Tick(_Frame):
+    """The runner is awake; sent while a call or a background run goes on."""
+
+    type: Literal["tick"]
+
+
 class Reply(_Frame):
     """The end of a request."""
 
@@ -105,7 +114,7 @@ class Reply(_Frame):
     execution: Execution
 
 
-AnyFrame = Ready | Stream | Note | Net | Reply
+AnyFrame = Ready | Stream | Note | Net | Tick | Reply
 
 FromRunner = TypeAdapter[AnyFrame](Annotated[AnyFrame, Field(discriminator="type")])
 

@@ -52,6 +52,8 @@ class E2BSandbox(Sandbox):
     the place; and what the code sees and may do is the same as on one's own machine.
     """
 
+    silence_seconds = Sandbox.silence_seconds + 30  # in which a cut connection is made anew
+
     def __init__(
         self,
         limits: Limits,

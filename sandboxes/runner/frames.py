@@ -18,6 +18,8 @@ from typing import Any
 MAX_REQUEST = 64 * 1024**2
 """Bytes of one frame from the server: a file of 40 MB in base64."""
 
+TICK_SECONDS = 1.0
+
 MAX_MESSAGE = 8 * 1024**2
 """Bytes of all packets that wait for the last one of their message."""
 
@@ -53,6 +55,7 @@ class Stream:
         self._whole: deque[Message] = deque()
         self.successor: str | None = None
         """Another server has taken over, and waits for a greeting with this mark of its own."""
+        self._tick_at = 0.0
         os.set_blocking(read_fd, True)
 
     def read(self) -> bool:
@@ -81,6 +84,12 @@ class Stream:
         right after it, the word that takes the request back.
         """
         return self._whole.popleft() if self._whole else None
+
+    def tick(self, now: float) -> None:
+        """Tell the server now and then that we are awake: it ends a place that is not."""
+        if now >= self._tick_at and self.writable():
+            self._tick_at = now + TICK_SECONDS
+            self.send({"type": "tick"})
 
     def send(self, message: Message) -> None:
         body = json.dumps(message, separators=(",", ":")).encode()

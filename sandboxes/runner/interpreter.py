@@ -25,7 +25,7 @@ from bellglass.sandboxes.runner.worker import SPARES, Worker
 RESTORES = 10
 """Times in a row that a copy takes over. The code may have broken what both of them need."""
 
-HAND_OVER_SECONDS = 8.0
+HAND_OVER_SECONDS = 5.0
 """To wait for room, while another session may be holding it: less than a busy call takes. The
 kernel counts descriptors on their way over all processes of one user."""
 
@@ -167,7 +167,7 @@ class Interpreter:
                 self.end()
         self._resting = True
         if not self.worker.ended:
-            processes.send_signal(self.worker.pid, signal.SIGCONT)
+            self.go_on()
             return []
         if self.replace() == "restored":
             return [STOPPED + " Variables are as they were one call earlier."]
@@ -276,6 +276,10 @@ class Interpreter:
     def stop(self) -> None:
         for pid in self.pids():
             processes.send_signal(pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let the worker run again."""
+        processes.send_signal(self.worker.pid, signal.SIGCONT)
 
     def _drop_copy(self) -> None:
         if self.copy is not None:

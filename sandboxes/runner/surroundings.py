@@ -38,6 +38,7 @@ def ready() -> dict[str, Any]:
         interfaces = [line.split(":")[0].strip() for line in file if ":" in line]
     return {
         "type": "ready",
+        "ticks": True,
         "python": platform.python_version(),
         "uid": os.getuid(),
         "capabilities": int(status["CapEff"], 16),

@@ -62,6 +62,21 @@ def end(root: int) -> None:
     processes.send_signal(root, signal.SIGKILL)
 
 
+def freeze(roots: AbstractSet[int]) -> list[int]:
+    """Stop processes and all below them, until no new one is found; return them."""
+    stopped: set[int] = set()
+    deadline = time.monotonic() + FREEZE_SECONDS
+    while time.monotonic() < deadline:
+        found = [pid for pids in members(roots, frozenset()).values() for pid in pids]
+        new = [pid for pid in found if not processes.stopped(pid)]
+        if stopped.issuperset(new):
+            break  # the kernel stops what was told to as soon as it would run
+        for pid in new:
+            processes.send_signal(pid, signal.SIGSTOP)
+        stopped.update(new)
+    return sorted(stopped)
+
+
 def end_known(known: Iterable[tuple[int, int]]) -> None:
     """Kill processes by number and start, and all below them."""
     for pid, started in known:

@@ -54,6 +54,8 @@ class Run:
         """As `refresh` found it."""
         self.told = ""
         """The last state that the server was told."""
+        self.held = False
+        """Its processes are held, while tests run."""
         self.peak = 0
         self.known: list[tuple[int, int]] = []
         """Its processes when last looked at, each with its start."""
@@ -169,7 +171,9 @@ class Run:
 
     def stop(self, verdict: str, notice: str = "") -> None:
         """Interrupt it; it is killed if it is still there after the grace."""
-        if self.verdict is None and not self.finished:
+        if self.held:
+            self.kill(verdict, notice)  # an interrupt would have it go on
+        elif self.verdict is None and not self.finished:
             self.verdict = verdict
             self._kill_at = time.monotonic() + GRACE
             if notice:
@@ -177,6 +181,10 @@ class Run:
             if self._returned is not None:
                 self.notices.append(RETURNED)
             processes.interrupt(self.job.pid)
+
+    def extend(self, seconds: float) -> None:
+        """Allow it more time: it was held for so long."""
+        self._seconds += seconds
 
     def kill(self, verdict: str, notice: str = "") -> None:
         if self.verdict is None and notice:

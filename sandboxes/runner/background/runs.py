@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import select
-import signal
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -13,6 +12,7 @@ from typing import Any
 from bellglass.sandboxes.runner import processes
 from bellglass.sandboxes.runner.background import kin
 from bellglass.sandboxes.runner.background.run import Run
+from bellglass.sandboxes.runner.background.standstill import Standstill
 from bellglass.sandboxes.runner.described import described
 from bellglass.sandboxes.runner.frames import Message, Stream, failure
 from bellglass.sandboxes.runner.interpreter import Interpreter
@@ -75,6 +75,7 @@ class Runs:
         """Descriptors of which no more is taken until the next tick."""
         self._runs: dict[str, Run] = {}
         self._next_tick = 0.0
+        self.standstill = Standstill(self)
         self._parted = 0
 
     # --- whose is what
@@ -135,6 +136,9 @@ class Runs:
             self.look(TICK)
         if not roots:
             self._tell()
+            return
+        self._stream.tick(now)
+        if self.standstill.keep():
             return
         for run in roots.values():
             run.next_tick()
@@ -208,10 +212,7 @@ class Runs:
         ends = always or shares[root] >= total - sum(shares.values())
         if ends:
             roots[root].kill("oom", OUT_OF_MEMORY)
-        # They were stopped to be looked at.
-        for pids in kin.members(self.roots().keys(), frozenset(self._kept())).values():
-            for pid in pids:
-                processes.send_signal(pid, signal.SIGCONT)
+        self.standstill.go_on()  # they were stopped to be looked at
         return ends
 
     def _enforce_together(self) -> None:

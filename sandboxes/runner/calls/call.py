@@ -111,6 +111,7 @@ class Call:
             self.unheard = late and self._enforcer.verdict is None
             if now >= next_tick:
                 next_tick = now + TICK
+                self._stream.tick(now)
                 self._runs.tick(now, alone=False)
                 self._enforcer.measure()
                 self._send_output(now)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 from bellglass.sandboxes.runner import files, processes, writing
 from bellglass.sandboxes.runner.background.runs import Runs
@@ -24,7 +25,9 @@ from bellglass.sandboxes.runner.testing import suite
 from bellglass.sandboxes.runner.usage import Usage
 from bellglass.sandboxes.runner.watching import Watch
 
-JOBS: dict[str, Callable[[Message, Callable[[Message], None]], None]] = {
+JobMain = Callable[[Message, Callable[[Message], None]], None]
+
+JOBS: dict[str, JobMain] = {
     "check": check.run,
     "test": suite.run,
     "read": files.read,
@@ -34,6 +37,8 @@ JOBS: dict[str, Callable[[Message, Callable[[Message], None]], None]] = {
 
 WRITING = ("test", "write")
 """Those of them that may leave other files than they found."""
+
+HELD = "Background runs of the session stood still while the tests ran, and go on now."
 
 
 class Calls:
@@ -140,9 +145,29 @@ class Calls:
             return call
         if op in JOBS:
             arguments = {k: v for k, v in request.items() if k not in ("nonce", "id", "op")}
-            job = start(lambda control: JOBS[op](arguments, control.send))
-            return self._supervise(request, job)
+            if op != "test":
+                return self._run_job(request, JOBS[op], arguments)
+            with self._alone() as notices:
+                call = self._run_job(request, JOBS[op], arguments)
+            call.notices.extend(notices)
+            return call
         raise ValueError(f"unknown operation {op!r}")
+
+    def _run_job(self, request: Message, do: JobMain, arguments: Message) -> Call:
+        return self._supervise(request, start(lambda control: do(arguments, control.send)))
+
+    @contextmanager
+    def _alone(self) -> Generator[list[str]]:
+        """Have the session's other processes stand still: they could change what is tested.
+
+        Yields what is to be said of that.
+        """
+        self._python.stop()
+        try:
+            with self._runs.standstill.hold() as any_runs:
+                yield [HELD] if any_runs else []
+        finally:
+            self._python.go_on()
 
     def _run_python(self, request: Message) -> Call:
         call = self._ask(request)
