@@ -1,0 +1,90 @@
+"""A supervisor that falls silent costs its session, and nobody waits for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+from security.lying import READY, Far, LyingSandbox
+
+from bellglass.sandboxes.protocol import encode
+from bellglass.sandboxes.session import Session
+
+if TYPE_CHECKING:
+    from security.support import Target
+
+
+async def _silent_from_the_first_request_on(far: Far) -> None:
+    await far.send(encode({**READY, "ticks": True}))
+    await far.request()
+    await anyio.sleep_forever()
+
+
+async def test_a_supervisor_that_says_nothing_during_a_call_is_ended() -> None:
+    sandbox = LyingSandbox(_silent_from_the_first_request_on)
+    sandbox.silence_seconds = 2
+    async with Session.open(sandbox) as one:
+        with anyio.fail_after(60):
+            execution = await one.run("python", {"code": "1"}, timeout=600)
+
+    assert (execution.status, execution.state) == ("lost", "lost")
+    assert "did not answer any more" in execution.notices[0]
+
+
+async def test_a_supervisor_that_says_nothing_during_a_run_is_ended() -> None:
+    async def script(far: Far) -> None:
+        await far.send(encode({**READY, "ticks": True}))
+        request = await far.request()
+        await far.reply(request, execution={"status": "running"})
+        await anyio.sleep_forever()
+
+    sandbox = LyingSandbox(script)
+    sandbox.silence_seconds = 2
+    async with Session.open(sandbox) as one:
+        await one.begin("python", {"code": "1"}, timeout=600)
+        run = next(iter(one.runs))
+        with anyio.fail_after(60):
+            await run.outcome(end=True)
+
+    assert run.state == "lost"
+
+
+async def test_an_idle_place_may_be_silent_and_one_that_ticks_may_be_slow() -> None:
+    async def script(far: Far) -> None:
+        await far.send(encode({**READY, "ticks": True}))
+        await far.reply(await far.request())
+        request = await far.request()
+        for _ in range(30):
+            await anyio.sleep(0.1)
+            await far.send(encode({"type": "tick"}))
+        await far.reply(request)
+        await anyio.sleep_forever()
+
+    sandbox = LyingSandbox(script)
+    sandbox.silence_seconds = 2
+    async with Session.open(sandbox) as one:
+        first = await one.run("python", {"code": "1"}, timeout=20)
+        await anyio.sleep(3)
+        second = await one.run("python", {"code": "1"}, timeout=20)
+
+    assert (first.status, second.status, sandbox.places) == ("ok", "ok", 1)
+
+
+async def test_a_long_call_ticks(lasting: Target) -> None:
+    frames: list[bytes] = []
+    place = lasting.session._holder.place
+    assert place is not None
+    stream = place._frames._stream
+    receive = stream.receive
+
+    async def heard(max_bytes: int = 65536) -> bytes:
+        frames.append(await receive(max_bytes))
+        return frames[-1]
+
+    stream.receive = heard  # type: ignore[method-assign]
+    try:
+        await lasting.session.run("bash", {"command": "sleep 2.5"}, timeout=20)
+    finally:
+        stream.receive = receive  # type: ignore[method-assign]
+
+    assert 2 <= b"".join(frames).count(b'"tick"') <= 4
