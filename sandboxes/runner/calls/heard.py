@@ -6,7 +6,6 @@ Foreign code may be the author of all of it. So it is bounded here, and is never
 from __future__ import annotations
 
 import json
-import os
 import select
 
 from bellglass.sandboxes.runner.capture import Capture, drain
