@@ -66,7 +66,7 @@ class Interpreter:
         try:
             worker = start(
                 lambda control: Worker(control, limits, environment).serve(),
-                keep=[theirs for _, theirs in pairs],
+                keep=[theirs.fileno() for _, theirs in pairs],
             )
         finally:
             for _, theirs in pairs:

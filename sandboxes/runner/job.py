@@ -64,7 +64,7 @@ class Job:
         self.control.close()
 
 
-def start(main: Callable[[Packets], None], keep: Sequence[socket.socket] = ()) -> Job:
+def start(main: Callable[[Packets], None], keep: Sequence[int] = ()) -> Job:
     """Fork a child that runs `main` with fresh pipes and a control socket, and then ends.
 
     The child shares nothing with us but what it inherits of the place's confinement, and `keep`.
@@ -136,7 +136,7 @@ def _become(
     err: int,
     control: socket.socket,
     main: Callable[[Packets], None],
-    keep: Sequence[socket.socket],
+    keep: Sequence[int],
 ) -> NoReturn:
     code = 70  # EX_SOFTWARE: our own code failed
     try:
@@ -147,8 +147,8 @@ def _become(
         os.dup2(out, 1)
         os.dup2(err, 2)
         os.dup2(control.detach(), top, inheritable=False)
-        for number, end in enumerate(keep):
-            os.dup2(end.detach(), top + KEPT + number, inheritable=False)
+        for number, fd in enumerate(keep):
+            os.dup2(fd, top + KEPT + number, inheritable=False)
         # Everything else of PID 1 is closed, above all its stream to the server.
         os.closerange(3, top)
         os.closerange(top + 1, top + KEPT)

@@ -68,12 +68,17 @@ class Shell:
         finally:
             os.close(command_fd)
 
-    def become(self, command: str) -> NoReturn:
+    @property
+    def state(self) -> int:
+        """The descriptor of what the last shell left."""
+        return self._state
+
+    def become(self, command: str, state: int) -> NoReturn:
         """Be the bash of a background run, which finds the same and leaves nothing.
 
-        In a child of PID 1. The descriptors come from files in memory that only it has.
+        In a child of PID 1, which has the descriptor of our state under the number `state`.
         """
-        os.dup2(self._state, OLD_STATE_FD)
+        os.dup2(state, OLD_STATE_FD)
         os.dup2(_filled(command.replace("\0", "").encode()), COMMAND_FD)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         keep_descendants()

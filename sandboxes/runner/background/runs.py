@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import select
+import signal
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -11,12 +12,12 @@ from typing import Any
 
 from bellglass.sandboxes.runner import processes
 from bellglass.sandboxes.runner.background import kin
+from bellglass.sandboxes.runner.background.answers import answered
 from bellglass.sandboxes.runner.background.run import Run
 from bellglass.sandboxes.runner.background.standstill import Standstill
-from bellglass.sandboxes.runner.described import described
 from bellglass.sandboxes.runner.frames import Message, Stream, failure
 from bellglass.sandboxes.runner.interpreter import Interpreter
-from bellglass.sandboxes.runner.job import Job, born, start
+from bellglass.sandboxes.runner.job import KEPT, Job, born, start
 from bellglass.sandboxes.runner.shared import Shared, share
 from bellglass.sandboxes.runner.shell import Shell
 from bellglass.sandboxes.runner.uncounted import Uncounted, Verdict
@@ -248,7 +249,10 @@ class Runs:
 
     def _born(self, request: Message, nonce: str, python: Interpreter, shell: Shell) -> Job:
         if request["op"] == "bash":
-            return start(lambda control: shell.become(request["command"]))
+            return start(
+                lambda control: shell.become(request["command"], control.socket.fileno() + KEPT),
+                keep=[shell.state],
+            )
         taken = self.roots()
 
         def fork(out: int, err: int, control: Any) -> int:
@@ -272,40 +276,7 @@ class Runs:
     def answer(self, request: Message) -> None:
         """Answer what is asked aside from calls, and sooner than they end."""
         try:
-            execution = self._answered(request)
+            execution = answered(self._runs, request)
         except Exception as exc:  # the call that runs meanwhile goes on
             execution = failure(f"{type(exc).__name__}: {exc}")
         self._stream.reply(request, execution)
-
-    def _answered(self, request: Message) -> Message:
-        run = self._runs.get(str(request.get("run")))
-        execution: dict[str, Any] = {"status": "ok"}
-        if run is not None:
-            run.refresh()
-            if request["do"] == "stop":
-                run.stop("cancelled")
-            elif request["do"] == "watch":
-                run.watch(float(request["seconds"]))
-            elif request["do"] == "read":
-                execution = self._read(run)
-            execution["runs"] = [run.facts()]
-        elif request["do"] == "list":
-            for known in self._runs.values():
-                known.refresh()
-            execution["runs"] = [known.facts() for known in self._runs.values()]
-        return execution
-
-    def _read(self, run: Run) -> Message:
-        displays = run.displays()
-        return described(
-            op=run.op,
-            outcome=run.outcome(),
-            answer=run.answer,
-            displays=displays,
-            outputs=(run.out.read(), run.err.read()),
-            exit_code=run.job.exit_code,
-            wall_seconds=run.wall_seconds,
-            cpu_seconds=run.cpu_seconds,
-            peak=run.peak,
-            notices=run.notices,
-        )
