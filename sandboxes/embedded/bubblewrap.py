@@ -102,6 +102,7 @@ class Bubblewrap:
         self._in_view = namespaces.may_administer()
         self._drops = namespaces.may_change_user()
         self.facts: dict[str, Any] = {}
+        self.shown = plan.of_python()
 
     @classmethod
     async def start(cls, python: str, limits: Limits) -> Bubblewrap:

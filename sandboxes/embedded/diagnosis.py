@@ -48,6 +48,7 @@ def findings(
             else f"is shared by sessions, and with all that uid {shared} runs: watches of epoll, "
             "descriptors on their way, pipes; a server run by root gives each session a uid",
         ),
+        _finding("files of this machine", True, "; ".join(["read-only: /usr", *launcher.shown])),
         _finding("system call filter", True, platform.machine()),
         _finding(
             "Landlock scopes",

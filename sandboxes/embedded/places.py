@@ -45,6 +45,10 @@ class Launcher(Protocol):
     def preloaded(self) -> Sequence[str]: ...
 
     @property
+    def shown(self) -> Sequence[str]:
+        """What of this machine places see for the sake of their Python."""
+
+    @property
     def server_maps_uid(self) -> bool:
         """Whether the server names the user of a place; else the launcher does."""
 

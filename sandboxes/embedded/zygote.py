@@ -47,6 +47,10 @@ class Zygote:
         """What it said of itself when it was ready: its Python, uid, Landlock version."""
 
     @property
+    def shown(self) -> list[str]:
+        return list(self.facts.get("shown", []))
+
+    @property
     def preloaded(self) -> list[str]:
         return [name for name in self._preload if name not in self.facts.get("missing", [])]
 

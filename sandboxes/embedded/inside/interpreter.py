@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import pwd
 import sys
 from dataclasses import dataclass
 
@@ -14,6 +16,9 @@ that a place has an own one of (/work, /tmp), and it may tell who runs the serve
 
 _LARGE_SCRIPT = 64 * 1024
 _TAKEN = ("/work", "/tmp", "/dev", "/proc", "/etc", "/run", "/sys", VENV)
+
+_WIDE = ("/opt", "/home", "/root", "/mnt", "/srv", "/var")
+_KEYS = (".ssh", ".gnupg", ".aws", ".netrc")
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ def describe() -> Interpreter:
         executable = os.path.realpath(sys.executable)
         prefix_binds = _prefix_binds(executable)
         return Interpreter(executable, prefix_binds, [], [], [os.path.dirname(executable)], None)
+    refuse_if_private(venv)
 
     with open(config, encoding="utf-8") as file:
         text = file.read()
@@ -79,20 +85,58 @@ def _base_executable(home: str) -> str:
 
 
 def _prefix_binds(executable: str) -> list[tuple[str, str]]:
-    binds: list[tuple[str, str]] = []
-    bin_prefix = os.path.dirname(os.path.dirname(executable))
-    for prefix in (bin_prefix, sys.base_prefix, sys.base_exec_prefix):
-        if prefix in ("/", "/usr") or any(target == prefix for _, target in binds):
-            continue
+    """Return what of the installation of Python is shown: its own files, not what lies beside."""
+    binds: dict[str, str] = {}
+    prefixes = (os.path.dirname(os.path.dirname(executable)), sys.base_prefix, sys.base_exec_prefix)
+    for prefix in dict.fromkeys(prefixes):
+        if prefix in ("/", "/usr"):
+            continue  # the view has it
         if any(prefix == taken or prefix.startswith(taken + "/") for taken in _TAKEN):
             raise Failure("python", 0, f"the interpreter is below {prefix}, which a place replaces")
-        if prefix == "/usr/local":
-            # Only what an installation of Python has there.
-            parts = [os.path.join(prefix, part) for part in ("bin", "include", "lib", "share")]
-            binds += [(os.path.realpath(part), part) for part in parts if os.path.isdir(part)]
-        else:
-            binds.append((os.path.realpath(prefix), prefix))
-    return binds
+        refuse_if_private(prefix)
+        binds.update((path, os.path.realpath(path)) for path in _own_files(prefix, executable))
+    return [(source, path) for path, source in binds.items()]
+
+
+def _own_files(prefix: str, executable: str) -> list[str]:
+    """Return the interpreter, its libraries and its headers, of those that are there."""
+    version = "python{}.{}{}".format(*sys.version_info[:2], sys.abiflags)
+    names = {*_names(), os.path.basename(executable)}
+    wanted = [os.path.join(prefix, "bin", name) for name in sorted(names)]
+    if os.path.isdir(os.path.join(prefix, "conda-meta")):
+        # There, libraries of other packages are what this interpreter is linked with.
+        wanted.append(os.path.join(prefix, "lib"))
+    wanted += [os.path.join(prefix, name, version) for name in ("lib", "lib64", "include")]
+    wanted += glob.glob(os.path.join(glob.escape(prefix), "lib*", "libpython*.so*"))
+    wanted += [os.path.join(prefix, "ssl", name) for name in ("cert.pem", "cacert.pem")]
+    return [path for path in wanted if os.path.exists(path)]
+
+
+def refuse_if_private(prefix: str) -> None:
+    """Refuse a Python in a directory that people keep their files in.
+
+    Raises:
+        Failure: It is or holds a home directory, or keys.
+    """
+    real = os.path.realpath(prefix)
+    people = [user for user in pwd.getpwall() if user.pw_uid in (0, os.getuid()) or _person(user)]
+    homes = {os.path.realpath(user.pw_dir) for user in people} - {"/"}
+    holds = [home for home in sorted(homes) if home == real or home.startswith(real + "/")]
+    keys = [name for name in _KEYS if os.path.lexists(os.path.join(real, name))]
+    if holds:
+        why = "a home directory" if real in holds else f"above the home directory {holds[0]}"
+    elif real in _WIDE:
+        why = "for programs of all kinds"
+    elif keys:
+        why = f"private, as it has {keys[0]}"
+    else:
+        return
+    text = f"the sandbox's Python is installed in {prefix}, which is {why}; give it one of its own"
+    raise Failure("python", 0, text)
+
+
+def _person(user: pwd.struct_passwd) -> bool:
+    return 1000 <= user.pw_uid < 60_000  # FIRST_UID and LAST_UID of adduser.conf(5)
 
 
 def _moved(script: bytes, *venv: str) -> bytes:

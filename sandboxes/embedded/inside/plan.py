@@ -62,6 +62,12 @@ class Plan:
     path: str
     venv: str | None
 
+    def of_python(self) -> list[str]:
+        """Return what of this machine is shown for the interpreter, and not in every view."""
+        usual = ("/usr/", "/etc/", *(f"/{name}" for name in _TOP))
+        shown = (source for source, _ in self.binds if not source.startswith(usual))
+        return list(dict.fromkeys(shown))
+
 
 def make(extra: list[str]) -> Plan:
     """Plan the view of this machine, for the interpreter that runs this.

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.confinement import libc
 from bellglass.sandboxes.confinement.environment import environment
-from bellglass.sandboxes.confinement.failure import step
+from bellglass.sandboxes.confinement.failure import Failure, step
 from bellglass.sandboxes.embedded.inside import namespaces, place, plan, view
 from bellglass.sandboxes.embedded.inside.failure import as_frame, send_frame
 
@@ -61,7 +61,10 @@ def main(bundle: int, stage: str, configuration: str) -> NoReturn:
 
 
 def _print_plan() -> NoReturn:
-    made = plan.make([])
+    try:
+        made = plan.make([])
+    except Failure as exc:
+        sys.exit(str(exc))
     files = [(path, base64.b64encode(data).decode(), mode) for path, data, mode in made.files]
     sys.stdout.write(json.dumps({**made.__dict__, "files": files}))
     sys.stdout.flush()
@@ -94,6 +97,7 @@ def _prepare(control: socket.socket, bundle: int, config: dict[str, Any]) -> Non
         "path": the_plan.path,
         "venv": the_plan.venv,
         "uid": os.getuid(),
+        "shown": the_plan.of_python(),
     }
     os.set_inheritable(control.fileno(), True)
     os.set_inheritable(bundle, True)

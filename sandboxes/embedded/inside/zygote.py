@@ -15,7 +15,8 @@ import os
 import platform
 import signal
 import socket
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.confinement import landlock, libc
 from bellglass.sandboxes.confinement.environment import environment
@@ -23,7 +24,7 @@ from bellglass.sandboxes.embedded.inside import namespaces, place
 from bellglass.sandboxes.embedded.inside.failure import as_frame, send_frame
 
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import NoReturn
 
 _NAMESPACES = (
     namespaces.NEWUSER
@@ -48,6 +49,7 @@ def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
         "uid": config["uid"],
         "landlock": landlock.abi(),
         "missing": missing,
+        "shown": config["shown"],
     }
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a place
     # What is here now is never freed: a collection in a place must not touch, and so copy, it.
@@ -96,4 +98,16 @@ def _make_place(
     if pid == 0:
         control.detach()  # its number will be another file's
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _reseed()
         place.main(descriptors, prepared, own_namespaces=True)
+
+
+def _reseed() -> None:
+    """Give libraries that are imported already random numbers of this place's own.
+
+    Python's own `random` does so after every fork.
+    """
+    for name in ("numpy.random", "torch"):
+        library: Any = sys.modules.get(name)
+        if library is not None:
+            library.seed()
