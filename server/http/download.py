@@ -25,6 +25,7 @@ HARMLESS = {
 }
 
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
+_LAST_OF_NONE = "bytes=-0"  # which is well formed, and never to be satisfied (RFC 9110, 14.1.2)
 
 
 async def download(request: Request, session: Session, path: str, send: Send) -> None:
@@ -50,7 +51,7 @@ async def download(request: Request, session: Session, path: str, send: Send) ->
         return
     end = part.size if last is None else min(last + 1, part.size)
     ranged = "range" in request.headers
-    if ranged and part.offset >= part.size > 0:
+    if ranged and (part.offset >= part.size or request.headers["range"] == _LAST_OF_NONE):
         response = error(416, f"The file has {part.size:,} bytes.")
         response.headers["content-range"] = f"bytes */{part.size}"
         await response(request.scope, request.receive, send)

@@ -15,6 +15,7 @@ from bellglass.sandboxes.files import FileRefused
 from bellglass.server.http.download import download
 from bellglass.server.http.guard import FILES
 from bellglass.server.http.replies import WrongRequest, error
+from bellglass.server.http.transfers import RETRY_SECONDS, TooManyTransfers, Transfers
 from bellglass.server.http.upload import upload
 from bellglass.tools.callers import caller_of_request
 from bellglass.tools.conversation import owner_of_request
@@ -32,6 +33,7 @@ class FileRoutes:
     def __init__(self, app: ASGIApp, bench: Callable[[], Workbench | None]) -> None:
         self._app = app
         self._bench = bench
+        self._transfers = Transfers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(FILES):
@@ -44,6 +46,10 @@ class FileRoutes:
             pass  # there is nobody to be told
         except WrongRequest as exc:
             await error(400, str(exc))(scope, receive, send)
+        except TooManyTransfers as exc:
+            response = error(exc.status, str(exc))
+            response.headers["retry-after"] = str(RETRY_SECONDS)
+            await response(scope, receive, send)
         except FileRefused as exc:
             status = STATUS.get(exc.kind or "", 403)
             size = {"size": exc.size} if exc.kind == "offset" else {}
@@ -65,10 +71,13 @@ class FileRoutes:
             await response(request.scope, request.receive, send)
         elif method in ("GET", "HEAD"):
             session = await bench.sessions.find(session_id, owner, caller)
-            await download(request, session, path or ".", send)
+            with self._transfers.one(session.id, caller):
+                await download(request, session, path or ".", send)
         elif session_id == NEW and method == "POST":
             session = await bench.sessions.open(owner, caller, for_upload=True)
-            await upload(request, bench, session, path, send)
+            with self._transfers.one(session.id, caller):
+                await upload(request, bench, session, path, send)
         else:
             session = await bench.sessions.find(session_id, owner, caller)
-            await upload(request, bench, session, path, send)
+            with self._transfers.one(session.id, caller):
+                await upload(request, bench, session, path, send)

@@ -15,9 +15,14 @@ from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bellglass.server.http.connections import ADMITTED
+
 BODY_SECONDS = 30
 """For a whole request body: a client that trickles must not hold a connection. Of a file, for each
-piece of it."""
+slice of it."""
+
+SLICE_BYTES = 64 * 1024
+"""Of a file or an answer, that has to pass before the deadline begins anew."""
 
 FILES = "/files/"
 
@@ -65,7 +70,11 @@ class Guard:
         headers: dict[str, list[str]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
-        if not self._host_is_ours(headers.get("host", [])):
+        if "transfer-encoding" in headers and "content-length" in headers:
+            # Two readers could see two requests in it (RFC 9112, 6.1).
+            close = ("connection", "close")
+            await _answer(send, 400, "Send Content-Length or Transfer-Encoding.", close)
+        elif not self._host_is_ours(headers.get("host", [])):
             await _answer(send, 421, "This server is not reached by that Host.")
         elif not all(origin in self._origins for origin in headers.get("origin", [])):
             await _answer(send, 403, "Web pages of that Origin may not call this server.")
@@ -78,8 +87,9 @@ class Guard:
         else:
             if self._token is not None:
                 scope["user"] = self._user
+            scope[ADMITTED] = self._token is not None
             of_file = scope["path"].startswith(FILES)
-            await self._app(scope, _bounded(receive, renewed=of_file), send)
+            await self._app(scope, _bounded(receive, renewed=of_file), _sliced(send))
 
     def _host_is_ours(self, values: list[str]) -> bool:
         if len(values) != 1 or (host := Authority.parse(values[0])) is None:
@@ -100,24 +110,44 @@ def _carries(values: list[str], token: str) -> bool:
 def _bounded(receive: Receive, *, renewed: bool) -> Receive:
     """Return `receive`, treating a body that takes too long as a client that left.
 
-    `renewed`: the time counts anew for each piece.
+    `renewed`: the time counts anew for each slice. Only what is waited for the client counts.
     """
-    deadline = anyio.current_time() + BODY_SECONDS
+    left: float = BODY_SECONDS
+    came = 0
     complete = False
 
     async def bounded() -> Message:
-        nonlocal complete, deadline
+        nonlocal left, came, complete
         if complete:
             return await receive()
-        if renewed:
-            deadline = anyio.current_time() + BODY_SECONDS
-        with anyio.CancelScope(deadline=deadline):
+        started = anyio.current_time()
+        with anyio.move_on_after(left):
             message = await receive()
             complete = not message.get("more_body", False)
+            left -= anyio.current_time() - started
+            came += len(message.get("body", b""))
+            if renewed and came >= SLICE_BYTES:
+                left, came = BODY_SECONDS, 0
             return message
         return {"type": "http.disconnect"}
 
     return bounded
+
+
+def _sliced(send: Send) -> Send:
+    """Return `send`, handing on a long body in slices, each when the one before it was taken."""
+
+    async def sliced(message: Message) -> None:
+        body = message.get("body", b"")
+        if message["type"] != "http.response.body" or len(body) <= SLICE_BYTES:
+            await send(message)
+            return
+        more = message.get("more_body", False)
+        for at in range(0, len(body), SLICE_BYTES):
+            end = at + SLICE_BYTES
+            await send({**message, "body": body[at:end], "more_body": more or end < len(body)})
+
+    return sliced
 
 
 async def _answer(send: Send, status: int, text: str, *headers: tuple[str, str]) -> None:

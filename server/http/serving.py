@@ -1,20 +1,20 @@
 """MCP over streamable HTTP, at /mcp."""
 
-import asyncio
 import ipaddress
 import logging
 import signal
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 
 import anyio
 import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bellglass.server.edge import BellglassServer
+from bellglass.server.http.connections import HEADER_SECONDS, Connection, Connections
 from bellglass.server.http.files import FileRoutes
 from bellglass.server.http.guard import Authority, Guard
 from bellglass.server.http.legacy_connections import LegacyConnections
@@ -26,9 +26,7 @@ from bellglass.server.tokens import token_of
 MAX_BODY_BYTES = 8 * 1024**2
 """The longest argument takes 6 MB when each of its characters is sent as an escape."""
 
-HEADER_SECONDS = 15
 GRACEFUL_SECONDS = 2
-CONNECTIONS = 1_000
 log = logging.getLogger("bellglass")
 
 
@@ -46,14 +44,13 @@ async def serve_http(mcp: BellglassServer, settings: Settings, stop: Stop) -> No
     server = _Server(
         uvicorn.Config(
             _guarded(mcp, settings, host, port, token),
-            http=_Protocol,
+            http=partial(Connection, Connections()),  # type: ignore[arg-type]
             ws="none",
             lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            limit_concurrency=CONNECTIONS,
             timeout_keep_alive=HEADER_SECONDS,
             timeout_graceful_shutdown=GRACEFUL_SECONDS,
         )
@@ -77,34 +74,6 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None]:
         """Leave signals to us: SIGHUP is one of them, and the exit code is ours."""
         yield
-
-
-class _Protocol(H11Protocol):
-    """uvicorn's, but a client that is slow to send its headers is dropped."""
-
-    _late: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._expect_headers()
-
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        self._expect_headers()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._late is not None:
-            self._late.cancel()
-        super().connection_lost(exc)
-
-    def _expect_headers(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-        self._late = self.loop.call_later(HEADER_SECONDS, self._drop_if_waiting)
-
-    def _drop_if_waiting(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:
-            self.transport.close()
 
 
 def _guarded(

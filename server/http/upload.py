@@ -24,6 +24,8 @@ class _Wanted(NamedTuple):
     """What a PUT brings: all of a file, or a range of it."""
 
     first: int
+    end: int | None
+    """After the last byte of it, where that is known."""
     total: int | None
     """Of the whole file, where that is known."""
     resumable: bool
@@ -50,7 +52,7 @@ async def upload(
         if wanted.total is not None and size < wanted.total:
             response = JSONResponse({"session_id": session.id, "size": size}, status_code=202)
         else:
-            written = await _finish(session, path, size, wanted, digest, request)
+            written = await _finish(session, path, size, digest, request)
             await bench.updates.changed(session, [path])
             about = {"session_id": session.id, "path": path}
             about |= {"size": written.size, "sha256": written.sha256}
@@ -62,15 +64,21 @@ async def upload(
 def _wanted(request: Request) -> _Wanted:
     given = request.headers.get("content-range")
     length = request.headers.get("content-length", "")
+    declared = int(length) if length.isdecimal() else None
     if given is None:
-        return _Wanted(0, int(length) if length.isdecimal() else None, False)
+        return _Wanted(0, declared, declared, False)
     match = _CONTENT_RANGE.fullmatch(given)
     if match is None:
         raise WrongRequest("Say which part it is, such as: Content-Range: bytes 0-999/5000.")
     total = int(match[3])
     if match[1] is None:
-        return _Wanted(0, total, True, asks=True)
-    return _Wanted(int(match[1]), total, True)
+        return _Wanted(0, 0, total, True, asks=True)
+    first, end = int(match[1]), int(match[2]) + 1
+    if not first < end <= total:
+        raise WrongRequest(f"The range {given} does not lie in a file of {total:,} bytes.")
+    if declared not in (None, end - first):
+        raise WrongRequest(f"The range has {end - first:,} bytes, and the body {declared:,}.")
+    return _Wanted(first, end, total, True)
 
 
 async def _uploaded(session: Session, path: str) -> int:
@@ -88,17 +96,20 @@ async def _taken(
 ) -> tuple[int, str | None]:
     """Write the body in parts; return the size by then, and the checksum if it is all of it."""
     size, waiting = wanted.first, bytearray()
-    digest = hashlib.sha256()
+    came, digest = wanted.first, hashlib.sha256()
     try:
         if size == 0:
             await write_part(session, path, b"", upload=True)
         async for piece in request.stream():
+            came += len(piece)
+            if wanted.end is not None and came > wanted.end:
+                raise WrongRequest(f"More came than the {wanted.end:,} bytes that were announced.")
             digest.update(piece)
             waiting += piece
             if len(waiting) >= PART_BYTES - (1 << 18):
                 size = await _put(session, path, waiting, size)
         size = await _put(session, path, waiting, size)
-    except (ClientDisconnect, FileRefused) as exc:
+    except (ClientDisconnect, FileRefused, WrongRequest) as exc:
         if not wanted.resumable:
             await _abandon(session, path)
         elif isinstance(exc, ClientDisconnect):
@@ -116,11 +127,8 @@ async def _put(session: Session, path: str, waiting: bytearray, size: int) -> in
 
 
 async def _finish(
-    session: Session, path: str, size: int, wanted: _Wanted, digest: str | None, request: Request
+    session: Session, path: str, size: int, digest: str | None, request: Request
 ) -> Written:
-    if wanted.total is not None and size > wanted.total:
-        await _abandon(session, path)
-        raise WrongRequest(f"More came than the {wanted.total:,} bytes that were announced.")
     expected = request.query_params.get("sha256", digest)
     return await write_part(session, path, b"", size, upload=True, finish=True, sha256=expected)
 

@@ -1,5 +1,7 @@
 """Who may talk to the HTTP server."""
 
+import contextlib
+import resource
 import socket
 from collections.abc import AsyncGenerator, Generator
 from urllib.parse import urlsplit
@@ -8,6 +10,8 @@ import anyio
 import httpx2
 import pytest
 from protocol.support import TOKEN, Server, authorized, http_server, text_of
+
+from bellglass.server.http.connections import MAX_CONNECTIONS
 
 HEADERS = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
@@ -201,6 +205,25 @@ async def test_request_with_an_id_of_another_type_is_answered(
     assert response.json()["error"]["code"] == -32600
 
 
+async def test_request_with_two_lengths_is_refused(http_url: str) -> None:
+    """Whoever is between us and the client could take the rest for another request."""
+    address = ("127.0.0.1", urlsplit(http_url).port)
+    lines = [
+        b"POST /mcp HTTP/1.1",
+        f"Host: localhost:{address[1]}".encode(),
+        b"Content-Length: 4",
+        b"Transfer-Encoding: chunked",
+        b"",
+        b"0\r\n\r\nGET /health HTTP/1.1\r\n\r\n",
+    ]
+    with socket.create_connection(address, timeout=30) as sock:
+        sock.sendall(b"\r\n".join(lines))
+        answer = b"".join(iter(lambda: sock.recv(1000), b""))
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
 async def test_client_that_sends_no_headers_is_dropped(http_url: str) -> None:
     address = ("127.0.0.1", urlsplit(http_url).port)
     with socket.create_connection(address) as slow:
@@ -209,3 +232,23 @@ async def test_client_that_sends_no_headers_is_dropped(http_url: str) -> None:
             await anyio.wait_readable(slow)
 
         assert slow.recv(1000) == b""
+
+
+async def test_strangers_that_say_nothing_keep_nobody_out(guarded_url: str) -> None:
+    """More half requests than there may be connections, from the same address."""
+    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if descriptors[1] < 2_000:
+        pytest.skip("needs 2,000 descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(2_000, descriptors[0]), descriptors[1]))
+    address = ("127.0.0.1", urlsplit(guarded_url).port)
+    try:
+        with contextlib.ExitStack() as strangers:
+            for _ in range(MAX_CONNECTIONS + 10):
+                stranger = strangers.enter_context(socket.create_connection(address))
+                stranger.sendall(b"POST /mcp HTTP/1.1\r\n")
+            async with authorized(guarded_url, "legacy") as client:
+                result = await client.call_tool("execute_python", {"code": "40 + 2"})
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, descriptors)
+
+    assert text_of(result).startswith("42\n")

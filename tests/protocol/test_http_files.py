@@ -1,7 +1,9 @@
 """Large files over HTTP: streamed both ways, in the words of the tools, and nobody else's."""
 
+import contextlib
 import hashlib
 import os
+import select
 import socket
 import subprocess
 from collections.abc import AsyncGenerator, Generator
@@ -22,6 +24,9 @@ from protocol.support import (
     record_of,
     text_of,
 )
+
+from bellglass.server.http.connections import WRITE_SECONDS
+from bellglass.server.http.transfers import MAX_OF_SESSION
 
 DATA = os.urandom(7_000_003)
 
@@ -230,6 +235,83 @@ async def test_client_that_stops_reading_holds_up_no_other(
         await anext(pieces)  # and no more
         assert (await tool(http, session_id, "6 * 7")).startswith("42\n")
         assert (await http.get(path, headers={"range": "bytes=0-4"})).content == DATA[:5]
+
+
+async def test_file_that_nobody_takes_is_broken_off(
+    serving: tuple[Server, str], http: httpx2.AsyncClient, session_id: str
+) -> None:
+    """Of a session only a few are on their way, and none of them for long."""
+    path = f"/files/{session_id}/big"
+    await http.put(path, content=DATA * 6)
+    address = urlsplit(serving[1])
+    request = (
+        f"GET {path} HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+    )
+    with contextlib.ExitStack() as readers:
+        unread = [
+            readers.enter_context(socket.create_connection((address.hostname, address.port)))
+            for _ in range(MAX_OF_SESSION)
+        ]
+        for sock in unread:
+            sock.sendall(request.encode())
+            await anyio.wait_readable(sock)
+        refused = await http.get(path)
+        ended = select.poll()
+        for sock in unread:
+            ended.register(sock, 0)  # for its end alone, which is always told
+        gone: set[int] = set()
+        with anyio.fail_after(WRITE_SECONDS + 60):
+            while len(gone) < len(unread):
+                for descriptor, _ in await anyio.to_thread.run_sync(ended.poll, 1_000):
+                    gone.add(descriptor)
+                    ended.unregister(descriptor)
+        again = await http.get(path, headers={"range": "bytes=0-4"})
+
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"]
+    assert again.content == DATA[:5]
+
+
+@pytest.mark.parametrize("given", ["bytes=0-", "bytes=0-0", "bytes=5-9", "bytes=-5", "bytes=-0"])
+async def test_range_of_an_empty_file_is_not_to_be_had(
+    http: httpx2.AsyncClient, session_id: str, given: str
+) -> None:
+    path = f"/files/{session_id}/empty"
+    await http.put(path, content=b"")
+
+    answer = await http.get(path, headers={"range": given})
+
+    assert answer.status_code == 416
+    assert answer.headers["content-range"] == "bytes */0"
+
+
+@pytest.mark.parametrize(
+    ("given", "body"),
+    [
+        ("bytes 0-99/1", b"x"),
+        ("bytes 5-4/10", b""),
+        ("bytes 0-1/2", b"x"),
+        ("bytes 0-1/2", b"xyz"),
+        ("bytes 3-10/10", b"x" * 8),
+        ("bytes 0-0/0", b"x"),
+    ],
+)
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_range_that_is_not_that_of_the_body_is_refused(
+    http: httpx2.AsyncClient, session_id: str, given: str, body: bytes, chunked: bool
+) -> None:
+    path = f"/files/{session_id}/hello.txt"
+
+    async def pieces() -> AsyncGenerator[bytes]:
+        yield body
+
+    answer = await http.put(
+        path, content=pieces() if chunked else body, headers={"content-range": given}
+    )
+
+    missing = chunked and (given, body) == ("bytes 0-1/2", b"x")
+    assert answer.status_code == (202 if missing else 400), answer.text
+    assert (await http.get(path)).content == b"hello"
 
 
 def test_commands_put_and_get(serving: tuple[Server, str], tmp_path: Path) -> None:

@@ -1,0 +1,53 @@
+"""How many files are on their way at a time: each costs the memory of a part or two."""
+
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from bellglass.sandboxes.callers import Caller, share_of_one
+
+MAX_TRANSFERS = 32
+MAX_OF_SESSION = 8  # a browser opens 6 connections to a host
+RETRY_SECONDS = 5
+
+
+class TooManyTransfers(Exception):
+    """One more may not begin; the text is for the client."""
+
+    def __init__(self, reason: str, status: int) -> None:
+        super().__init__(f"{reason} Try again when one has ended.")
+        self.status = status
+
+
+class Transfers:
+    """Counts them: in all, by session, and by address where that tells callers apart."""
+
+    def __init__(self) -> None:
+        self._by_session: Counter[str] = Counter()
+        self._by_peer: Counter[str] = Counter()
+
+    @contextmanager
+    def one(self, session_id: str, caller: Caller) -> Generator[None]:
+        """Count a transfer for as long as the context is open.
+
+        Raises:
+            TooManyTransfers: As many as may are on their way.
+        """
+        if self._by_session[session_id] >= MAX_OF_SESSION:
+            reason = f"{MAX_OF_SESSION} files of this session are on their way."
+            raise TooManyTransfers(reason, 429)
+        most = share_of_one(MAX_TRANSFERS)
+        if caller.is_elsewhere and self._by_peer[caller.peer] >= most:
+            raise TooManyTransfers(f"{most} files of yours are on their way.", 429)
+        if self._by_session.total() >= MAX_TRANSFERS:
+            raise TooManyTransfers(f"{MAX_TRANSFERS} files are on their way.", 503)
+        counted = ((self._by_session, session_id), (self._by_peer, caller.peer))
+        for counter, key in counted:
+            counter[key] += 1
+        try:
+            yield
+        finally:
+            for counter, key in counted:
+                counter[key] -= 1
+                if not counter[key]:
+                    del counter[key]
