@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from bellglass.tools.results import TestRun
 
 MOST_NAMES = 8
+MOST_KNOWN = 500
+"""Names of the code that a missing one is compared with."""
+MOST_MESSAGES = 20
+MOST_MESSAGE = 4_000
+MOST_CHARACTERS = 100_000
+"""Of the code, and of its tests, that are looked at."""
 
 # With bounds: the texts are of any length, and hostile.
 _DEFINED = re.compile(
@@ -38,8 +44,11 @@ def hints_on(run: TestRun, code: str, tests: str) -> list[str]:
     said = [test.message or "" for test in run.tests if test.outcome in ("failed", "error")]
     if not said:
         return []
-    names = [first or second for first, second in _DEFINED.findall(code)]
-    hints = (hint for text in said[:100] for hint in _hints(text, names, tests))
+    defined = _DEFINED.findall(code[:MOST_CHARACTERS])
+    names = list(dict.fromkeys(first or second for first, second in defined))[:MOST_KNOWN]
+    tests = tests[:MOST_CHARACTERS]
+    texts = dict.fromkeys(text[:MOST_MESSAGE] for text in said[:MOST_MESSAGES])
+    hints = (hint for text in texts for hint in _hints(text, names, tests))
     return list(dict.fromkeys(hints))[:5]
 
 
