@@ -21,6 +21,9 @@ from bellglass.tools.displays import in_order
 from bellglass.tools.explaining.hints import hint_for
 from bellglass.tools.explaining.text import error_parts, error_record, first_line
 from bellglass.tools.fences import unwrapped
+from bellglass.tools.results import TestOutcome, TestRun
+from bellglass.tools.suite_hints import hints_on
+from bellglass.tools.suite_text import run_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,6 +71,23 @@ def check_told(text: str) -> None:
     validation_text(validation_of(execution, "python", 10))
 
 
+def suite_hinted(text: str) -> None:
+    lines = text.split("\n")
+    missing = [
+        f"ModuleNotFoundError: No module named '{at}'\n{part}" for at, part in enumerate(lines)
+    ]
+    said = [*missing[:200], *(f"cannot import name 'a{at}' from 'solution'" for at in range(200))]
+    tests = [TestOutcome(id="t", outcome="failed", message=part) for part in said]
+    counts = dict.fromkeys(("total", "passed", "failed", "errors", "skipped", "not_run"), 1)
+    flags = dict.fromkeys(("ok", "timed_out", "isolated"), False)
+    run = TestRun.model_validate(
+        {"session_id": "0", "seconds": 0.0, **counts, **flags, "tests": tests}
+    )
+    names = "".join(f"a{at} = 1\n" for at in range(len(text) // 8))
+    hints_on(run, names, text)
+    run_text(run, 1)
+
+
 def displays_told(text: str) -> None:
     list(in_order(Execution(status="ok", stdout=Output(text=text))))
 
@@ -86,6 +106,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "changed files": files_told,
     "a check": check_told,
     "displays": displays_told,
+    "a test run": suite_hinted,
 }
 
 WORST: dict[str, Callable[[int], str]] = {
