@@ -1,7 +1,10 @@
 """A control group for each place: the one bound on the memory of all its processes together.
 
 Tried in this order: version 2, where the server's own group is delegated to it; version 1, where
-its memory and pids hierarchies are writable; none. Without one, the runner watches the memory.
+its memory and pids hierarchies are writable; version 2, in a scope that systemd makes for us; none.
+Without one, the runner watches the memory.
+
+Version 2 is written by Documentation/admin-guide/cgroup-v2.rst, and tested on directories only.
 """
 
 from __future__ import annotations
@@ -11,10 +14,11 @@ import itertools
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import anyio
 
+from bellglass.sandboxes.embedded import scope
 from bellglass.sandboxes.embedded.failure import LaunchFailed
 
 if TYPE_CHECKING:
@@ -67,6 +71,12 @@ class Group:
                 except FileNotFoundError:
                     self._directories.pop()
                 except OSError:
+                    # Version 2 since Linux 5.14, for what should have ended with process 1.
+                    with (
+                        contextlib.suppress(OSError),
+                        _existing(self._directories[-1] / "cgroup.kill") as kill,
+                    ):
+                        kill.write("1")
                     await anyio.sleep(0.01)
                 else:
                     self._directories.pop()
@@ -156,16 +166,28 @@ class Version2(_Real):
 
     def _fill(self, group: Group, limits: Limits) -> None:
         (directory,) = group._directories
-        (directory / "memory.max").write_text(str(limits.all_bytes))
-        with contextlib.suppress(FileNotFoundError):
-            (directory / "memory.swap.max").write_text("0")
-        with contextlib.suppress(FileNotFoundError):
-            (directory / "pids.max").write_text(str(limits.processes + _SPARE_PROCESSES))
+        with _existing(directory / "memory.max") as file:
+            file.write(str(limits.all_bytes))
+        for name, value in (
+            ("memory.swap.max", 0),  # not there if the kernel does not account swap
+            ("memory.oom.group", 0),  # one process is ended, and the runner tells of it
+            ("pids.max", limits.processes + _SPARE_PROCESSES),
+        ):
+            with contextlib.suppress(FileNotFoundError), _existing(directory / name) as file:
+                file.write(str(value))
         group.events = os.open(directory / "memory.events", os.O_RDONLY | os.O_CLOEXEC)
 
 
+def _existing(path: Path) -> TextIO:
+    """Open a file of the kernel's for writing: one that is not there is not to be made."""
+    return open(os.open(path, os.O_WRONLY | os.O_CLOEXEC), "w")
+
+
 def probe(proc: Path = Path("/proc")) -> Cgroups:
-    """Find the mechanism that works for this process, by making and removing a group."""
+    """Find the mechanism that works for this process, by making and removing a group.
+
+    Takes milliseconds, or seconds where systemd does not answer.
+    """
     own = _own_groups(proc)
     with contextlib.suppress(OSError, KeyError):
         _delegate(own[""])
@@ -177,7 +199,23 @@ def probe(proc: Path = Path("/proc")) -> Cgroups:
             directory.mkdir()
             directory.rmdir()
         return Version1(parents)
+    if "" in own and _counts_memory(own[""]) and scope.request(proc):
+        with contextlib.suppress(OSError, KeyError):
+            own = _own_groups(proc)
+            _delegate(own[""])
+            return Version2([own[""]])
     return Cgroups()
+
+
+def _counts_memory(own: Path) -> bool:
+    """Tell if the top of the unified hierarchy has the memory controller: see cgroups(7)."""
+    files = (directory / "cgroup.controllers" for directory in (own, *own.parents))
+    last = None
+    for file in files:
+        if not file.exists():
+            break
+        last = file
+    return last is not None and "memory" in last.read_text().split()
 
 
 def _delegate(own: Path) -> None:
@@ -186,7 +224,8 @@ def _delegate(own: Path) -> None:
     A group with processes cannot give controllers to groups below it: the server moves into a
     leaf. If others are there too, the group was not made for us, and everything stays as it was.
     """
-    if "memory" not in (own / "cgroup.controllers").read_text().split():
+    given = (own / "cgroup.controllers").read_text().split()
+    if "memory" not in given:
         raise OSError("no memory controller")
     control = own / "cgroup.subtree_control"
     if "memory" in control.read_text().split():
@@ -198,7 +237,7 @@ def _delegate(own: Path) -> None:
     leaf.mkdir()
     try:
         (leaf / "cgroup.procs").write_text("0")
-        control.write_text("+memory +pids")
+        control.write_text(" ".join(f"+{name}" for name in ("memory", "pids") if name in given))
     except OSError:
         (own / "cgroup.procs").write_text("0")
         leaf.rmdir()

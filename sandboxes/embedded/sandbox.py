@@ -133,6 +133,8 @@ class EmbeddedSandbox(Sandbox):
     async def _first_that_works(self) -> Launcher:
         failures: list[LaunchFailed] = []
         self._failures = failures
+        if self._cgroups is None:
+            self._cgroups = await anyio.to_thread.run_sync(cgroups.probe)  # may ask systemd
         for name in ("zygote", "bubblewrap"):
             if self._wanted in (name, "auto"):
                 try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
+import anyio
 import pytest
 
 from bellglass.sandboxes.base import Limits
@@ -44,7 +46,10 @@ def kernel(tmp_path: Path) -> Kernel:
     return Kernel(tmp_path)
 
 
-FILES = ("memory.oom_control", "memory.events", "tasks", "cgroup.procs")
+FILES = (
+    "memory.oom_control", "memory.events", "memory.max", "memory.swap.max", "memory.oom.group",
+    "pids.max", "tasks", "cgroup.procs",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -59,6 +64,8 @@ def new_groups_have_files(monkeypatch: pytest.MonkeyPatch) -> None:
                 (self / name).touch()
 
     def remove(self: Path) -> None:
+        if any(entry.is_dir() for entry in self.iterdir()):
+            raise OSError(errno.EBUSY, "it has groups below it")
         for file in self.iterdir():
             file.unlink()
         os.rmdir(self)
@@ -112,6 +119,72 @@ class TestVersions:
         (leaf,) = own.glob("bellglass-*-server")
         assert (leaf / "cgroup.procs").read_text() == "0"
         assert (own / "cgroup.subtree_control").read_text() == "+memory +pids"
+
+    async def test_controllers_that_were_not_delegated_are_not_asked_for(
+        self, kernel: Kernel
+    ) -> None:
+        own = kernel.hierarchy(
+            "", "/me", {"cgroup.controllers": "cpu memory", "cgroup.subtree_control": ""}
+        )
+
+        cgroups.probe(kernel.proc)
+
+        assert (own / "cgroup.subtree_control").read_text() == "+memory"
+
+    async def test_what_is_left_in_a_group_is_killed(self, kernel: Kernel) -> None:
+        own = kernel.hierarchy(
+            "", "/me", {"cgroup.controllers": "memory", "cgroup.subtree_control": "memory"}
+        )
+        found = cgroups.probe(kernel.proc)
+        with found.group(LIMITS) as group:
+            (directory,) = own.glob("bellglass-*")
+        (directory / "cgroup.kill").touch()
+        (directory / "busy").mkdir()  # which keeps it from being removed
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(group.remove)
+            with anyio.fail_after(5):
+                while not (directory / "cgroup.kill").read_text():  # noqa: ASYNC110
+                    await anyio.sleep(0.01)
+            (directory / "busy").rmdir()
+
+        assert not directory.exists()
+
+    async def test_systemd_is_asked_where_nothing_was_delegated(
+        self, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        top = kernel.hierarchy("", "/", {"cgroup.controllers": "cpu memory pids"})
+        busctl = kernel.root / "bin/busctl"
+        busctl.parent.mkdir()
+        busctl.write_text(
+            f'#!/bin/sh\necho "$*" >{kernel.root}/asked\n'
+            'for word; do case "$word" in *.scope) name=$word;; esac; done\n'
+            f"mkdir {top}/$name\n"
+            f"echo memory pids >{top}/$name/cgroup.controllers\n"
+            f": >{top}/$name/cgroup.subtree_control\n"
+            f"echo 0::/$name >{kernel.proc}/self/cgroup\n"
+        )
+        busctl.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{busctl.parent}:/bin:/usr/bin")
+
+        found = cgroups.probe(kernel.proc)
+
+        asked = (kernel.root / "asked").read_text().split()
+        assert found.mechanism == "v2"
+        assert "StartTransientUnit" in asked
+        assert f"PIDs au 1 {os.getpid()} Delegate b true" in " ".join(asked)
+        (scope,) = top.glob("bellglass-*.scope")
+        assert (scope / "cgroup.subtree_control").read_text() == "+memory +pids"
+
+    async def test_a_systemd_that_refuses_is_no_mechanism(
+        self, kernel: Kernel, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kernel.hierarchy("", "/", {"cgroup.controllers": "memory pids"})
+        busctl = kernel.root / "busctl"
+        busctl.write_text("#!/bin/sh\nexit 1\n")
+        busctl.chmod(0o755)
+        monkeypatch.setenv("PATH", str(kernel.root))
+
+        assert cgroups.probe(kernel.proc).mechanism == "none"
 
     async def test_version_1_below_our_own_groups(self, kernel: Kernel) -> None:
         kernel.hierarchy("", "/", {"cgroup.controllers": ""})

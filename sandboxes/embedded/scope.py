@@ -1,0 +1,70 @@
+"""Asking systemd for control groups of our own, where nobody has given us any.
+
+An ordinary user owns no group that he could make others in; but the manager of his login session
+makes a scope for whoever asks, with this process in it, and leaves all below to us, see
+https://systemd.io/CONTROL_GROUP_INTERFACE. systemd's own program speaks D-Bus for us.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+ASK_SECONDS = 3.0
+"""For the answer; it takes some milliseconds."""
+
+MOVE_SECONDS = 2.0
+"""After it, for the manager to have moved us."""
+
+_MANAGER = (
+    "org.freedesktop.systemd1",
+    "/org/freedesktop/systemd1",
+    "org.freedesktop.systemd1.Manager",
+)
+
+
+def request(proc: Path = Path("/proc")) -> bool:
+    """Have this process moved into a scope that is delegated to it; tell if it was."""
+    program = shutil.which("busctl")
+    if program is None:
+        return False
+    name = f"bellglass-{os.getpid()}-{time.time_ns() // 1_000_000}.scope"
+    command = [
+        *(program, "--system" if os.geteuid() == 0 else "--user", "--quiet", "call", *_MANAGER),
+        *("StartTransientUnit", "ssa(sv)a(sa(sv))", name, "fail"),
+        *("3", "PIDs", "au", "1", str(os.getpid()), "Delegate", "b", "true"),
+        *("Description", "s", "Sessions of bellglass", "0"),
+    ]
+    try:
+        asked = subprocess.run(
+            command,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=ASK_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return asked.returncode == 0 and _moved(proc / "self/cgroup", name)
+
+
+def _environment() -> dict[str, str]:
+    """Return where the user's bus is: clients start servers without the variables that say so."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
+    bus = os.environ.get("DBUS_SESSION_BUS_ADDRESS") or f"unix:path={runtime}/bus"
+    return {"XDG_RUNTIME_DIR": runtime, "DBUS_SESSION_BUS_ADDRESS": bus}
+
+
+def _moved(own_groups: Path, name: str) -> bool:
+    """Wait until the job is done: systemd has answered when it was only queued."""
+    deadline = time.monotonic() + MOVE_SECONDS
+    while f"/{name}" not in own_groups.read_text():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
