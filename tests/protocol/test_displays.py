@@ -106,3 +106,66 @@ async def test_the_worst_result_is_one_that_clients_take(client: Client) -> None
     pictures = [block for block in result.content if isinstance(block, ImageContent)]
     assert len(pictures) == 8
     assert json.loads(wire)["content"][0]["text"].count("\x04") > 1_000
+
+
+OPTIONS = [
+    ("pd.set_option('display.max_rows', None)\nframe", "\n49  7.0  "),
+    ("pd.set_option('display.max_rows', 4)\nframe", "\n[46 rows in the middle are left out"),
+    ("pd.reset_option('display.max_rows')\nframe", "\n[30 rows in the middle are left out"),
+    ("pd.set_option('display.precision', 2)\nframe.head(2)", "\n1  0.14  "),
+    ("pd.options.display.float_format = '{:.1f} EUR'.format\nframe.head(2)", "\n1  0.1 EUR  "),
+    ("pd.set_option('display.max_colwidth', None)\nframe.head(1)", "x" * 100),
+    (
+        "pd.set_option('display.max_columns', 2)\nframe.assign(c=1).head(1)",
+        "1 column in the middle",
+    ),
+    ("with pd.option_context('display.precision', 1): display(frame.v)", "\n49  7.0"),
+    ("pd.reset_option('display')\nframe.head(2).style.format({'v': '{:.1%}'})", "\n1  14.3%  "),
+    ("frame.head(2).style.hide(axis='index')", "\n0.142857  "),
+]
+
+
+@pytest.mark.parametrize("mode", [("stdio", "modern")], indirect=True)
+async def test_tables_obey_the_options_of_pandas(client: Client, subtests: pytest.Subtests) -> None:
+    code = """
+import pandas as pd
+frame = pd.DataFrame({"v": [n / 7 for n in range(50)], "t": "x" * 100})
+"""
+    first = await client.call_tool("execute_python", {"code": code, "timeout": 60})
+    session = {"session_id": record_of(first)["session_id"]}
+    for code, expected in OPTIONS:
+        with subtests.test(code):
+            result = await client.call_tool("execute_python", {"code": code, **session})
+
+            assert expected in text_of(result), text_of(result)
+
+
+@pytest.mark.parametrize("mode", [("stdio", "modern")], indirect=True)
+async def test_characters_without_a_glyph_are_lent_a_font_or_named(client: Client) -> None:
+    plot = (
+        "import matplotlib.pyplot as plt\nplt.bar(['東京', '서울'], [1, 2])\nplt.savefig('a.png')"
+    )
+    lent = await client.call_tool("execute_python", {"code": plot, "timeout": 60})
+    session = {"session_id": record_of(lent)["session_id"]}
+    code = "plt.title('\\u0e01 and \\U0001f378')\nplt.plot([1])"
+    lacking = await client.call_tool("execute_python", {"code": code, **session})
+
+    assert "stderr" not in text_of(lent)
+    assert "[No font of the figure has these characters, which are drawn as boxes: ก🍸]" in text_of(
+        lacking
+    )
+
+
+@pytest.mark.parametrize("mode", [("stdio", "modern")], indirect=True)
+async def test_an_object_is_asked_as_ipython_asks_it(client: Client) -> None:
+    code = """
+class Bundle:
+    def _repr_mimebundle_(self, include, exclude): return {"text/html": f"{include} {exclude}"}
+class Own:
+    def _ipython_display_(self): print("shows itself")
+display(Bundle())
+Own()
+"""
+    result = await client.call_tool("execute_python", {"code": code})
+
+    assert text_of(result).startswith("[HTML]\nNone None\nshows itself\n")

@@ -29,8 +29,8 @@ def text_of(value: Any) -> str:
     return text[:-9] if kind is not str and text.endswith(" 00:00:00") else text
 
 
-def short(text: str) -> str:
-    return text if len(text) <= CELL else f"{text[: CELL - 1]}…"
+def short(text: str, most: int = CELL) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def json_of(value: Any) -> Any:

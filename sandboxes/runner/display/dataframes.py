@@ -7,9 +7,10 @@ import io
 import sys
 import time
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
-from bellglass.sandboxes.runner.display import bounds, tables
+from bellglass.sandboxes.runner.display import bounds, pandas_options, tables
 from bellglass.sandboxes.runner.display.tables import Column, Table
 from bellglass.sandboxes.runner.display.whole import Write
 
@@ -34,11 +35,20 @@ def library_of(value: Any) -> str:
     return ""
 
 
-def styled(value: Any) -> Any:
-    """Return the frame of a Styler of pandas, or None."""
+def is_styler(value: Any) -> bool:
     module: Any = sys.modules.get("pandas.io.formats.style")
-    found = module is not None and issubclass(type(value), module.Styler)
-    return value.data if found else None
+    return module is not None and issubclass(type(value), module.Styler)
+
+
+def styled(value: Any) -> str:
+    """Return what a Styler of pandas shows, as text."""
+    fit, _ = pandas_options.wanted()
+    most = {"max_rows": fit.all_rows, "max_columns": fit.all_columns}
+    lines = value.to_string(delimiter="\t", **most).rstrip("\n").split("\n")
+    rows = [line.split("\t") for line in lines]
+    columns = list(map(list, zip_longest(*rows, fillvalue="")))
+    title = f"Styler: {_title(value.data, *value.data.shape)}"
+    return "\n".join([title, *tables.aligned(columns, fit.cell)])
 
 
 def entry(value: Any, write: Write) -> dict[str, Any]:
@@ -48,14 +58,6 @@ def entry(value: Any, write: Write) -> dict[str, Any]:
         return tables.entry(_of_pandas(value, frame), _pandas_csv(frame), write, pandas=True)
     frame = value if is_frame(value) else value.to_frame()
     return tables.entry(_of_polars(value, frame), _polars_csv(frame), write, pandas=False)
-
-
-def _chosen(count: int) -> tuple[list[int], int]:
-    """Return which columns are read, by number, and how many in the middle are not."""
-    if count <= tables.ALL_COLUMNS:
-        return list(range(count)), 0
-    ends = tables.END_COLUMNS
-    return [*range(ends), *range(count - ends, count)], count - 2 * ends
 
 
 def _title(value: Any, rows: int, columns: int) -> str:
@@ -82,19 +84,24 @@ def _pandas_frame(value: Any) -> Any:
 
 def _of_pandas(value: Any, frame: Any) -> Table:
     rows = len(frame)
-    _, last = tables.shown_rows(rows)
-    head = frame.iloc[: max(tables.ALL_ROWS, bounds.ROWS)]
+    fit, formatted = pandas_options.wanted()
+    first, last = fit.rows(rows)
+    head = frame.iloc[: max(first, bounds.ROWS)]
     tail = frame.iloc[len(frame) - last :]
-    numbers, hidden = _chosen(frame.shape[1])
-    columns = [
-        Column(
+    numbers, hidden = fit.columns(frame.shape[1])
+    columns = []
+    for at in numbers:
+        of_head, of_tail = head.iloc[:, at], tail.iloc[:, at]
+        column = Column(
             _label(frame.columns[at]),
             str(frame.dtypes.iloc[at]),
-            head.iloc[:, at].tolist(),
-            tail.iloc[:, at].tolist(),
+            of_head.tolist(),
+            of_tail.tolist(),
         )
-        for at in numbers
-    ]
+        if formatted:
+            shown = frame.iloc[[*range(first), *range(rows - last, rows)], at]
+            column.texts = pandas_options.texts_of(shown)
+        columns.append(column)
     index = [
         Column(
             "" if name is None else str(name),
@@ -104,7 +111,7 @@ def _of_pandas(value: Any, frame: Any) -> Table:
         )
         for level, name in enumerate(frame.index.names)
     ]
-    table = Table(_title(value, rows, frame.shape[1]), rows, index, columns)
+    table = Table(_title(value, rows, frame.shape[1]), rows, index, columns, fit)
     table.hidden = hidden
     return table
 
@@ -128,9 +135,10 @@ def _pandas_csv(frame: Any) -> Iterator[bytes]:
 
 def _of_polars(value: Any, frame: Any) -> Table:
     rows = frame.height
-    _, last = tables.shown_rows(rows)
-    numbers, hidden = _chosen(frame.width)
-    head = frame.head(max(tables.ALL_ROWS, bounds.ROWS))
+    fit = tables.Fit()
+    _, last = fit.rows(rows)
+    numbers, hidden = fit.columns(frame.width)
+    head = frame.head(max(fit.all_rows, bounds.ROWS))
     tail = frame.tail(last) if last else frame.head(0)
     columns = [
         Column(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 import sys
-import warnings
 from typing import Any
 
-from bellglass.sandboxes.runner.display import pictures
+from bellglass.sandboxes.runner.display import fonts, pictures
 from bellglass.sandboxes.runner.display.pictures import Room
 from bellglass.sandboxes.runner.display.whole import Write
 
@@ -19,14 +18,21 @@ def is_figure(value: Any) -> bool:
     return module is not None and issubclass(type(value), module.Figure)
 
 
-def entry(figure: Any, room: Room, write: Write, *, of: int = 1) -> dict[str, Any]:
-    """Return the display of a figure, with all that sticks out of its frame, as notebooks do."""
+def entry(figure: Any, room: Room, write: Write, *, of: int = 1) -> tuple[dict[str, Any], str]:
+    """Return the display of a figure, with all that sticks out of its frame, as notebooks do.
+
+    Also returns the characters that are drawn as boxes.
+    """
     buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        # Of glyphs that are missing, of layouts that are tight: who looks at it sees that.
-        warnings.simplefilter("ignore")
+
+    def draw() -> None:
+        buffer.seek(0)
+        buffer.truncate()
         figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight")
-    return pictures.entry(buffer.getvalue(), room, write, of=of)
+
+    # Of layouts that are tight and the like nothing is said: who looks at it sees that.
+    lacking = fonts.missing(fonts.drawn(figure, draw))
+    return pictures.entry(buffer.getvalue(), room, write, of=of), lacking
 
 
 def open_figures() -> list[Any]:

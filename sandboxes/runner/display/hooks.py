@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bellglass.sandboxes.runner import spawning
+from bellglass.sandboxes.runner.display import fonts
 from bellglass.sandboxes.runner.display.watch import Watch
 
 EMPTY = (
@@ -64,6 +65,7 @@ def install(
             "multiprocessing.resource_tracker": spawning.restart_tracker,
             "watchdog.observers": observers,
             "matplotlib.pyplot": pyplot,
+            "matplotlib.figure": fonts.lend_to_files,
             "plotly.basedatatypes": plotly,
             "IPython": ipython,
         }

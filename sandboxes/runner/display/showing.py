@@ -111,7 +111,7 @@ class Showing:
         """Tell if `value` is one of those that `_special` shows, for IPython to leave it to us."""
         return bool(
             dataframes.library_of(value)
-            or dataframes.styled(value) is not None
+            or dataframes.is_styler(value)
             or figures.is_figure(value)
             or pictures.is_image(value)
             or charts.library_of(value)
@@ -128,11 +128,20 @@ class Showing:
 
     def _show_figure(self, figure: Any, of: int) -> None:
         try:
-            found = figures.entry(figure, self._room, self._files.write, of=of)
+            found = self._figure(figure, of)
         except Exception as exc:
             self._note(f"A figure cannot be drawn: {class_name(exc)}: {short(str(exc), 500)}")
             return
         self._show(found)
+
+    def _figure(self, figure: Any, of: int) -> dict[str, Any]:
+        found, lacking = figures.entry(figure, self._room, self._files.write, of=of)
+        if lacking:
+            self._note(
+                f"[No font of the figure has these characters, which are drawn as boxes: "
+                f"{short(lacking, 100)}]"
+            )
+        return found
 
     # --- what it is
 
@@ -149,13 +158,11 @@ class Showing:
         write = self._files.write
         if dataframes.library_of(value):
             return dataframes.entry(value, write)
-        frame = dataframes.styled(value)
-        if frame is not None:
-            said = dataframes.entry(frame, write)["text"]
-            return markup.entry("text/html", value.to_html(), said, write)
+        if dataframes.is_styler(value):
+            return markup.entry("text/html", value.to_html(), dataframes.styled(value), write)
         if figures.is_figure(value):
             self._shown.append(value)
-            return figures.entry(value, self._room, write)
+            return self._figure(value, 1)
         if pictures.is_image(value):
             return pictures.of_image(value, self._room, write)
         library = charts.library_of(value)

@@ -4,23 +4,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bellglass.sandboxes.runner.display import bounds
-from bellglass.sandboxes.runner.display.cells import json_of, short, text_of
+from bellglass.sandboxes.runner.display.cells import CELL, json_of, short, text_of
 from bellglass.sandboxes.runner.display.whole import Write
 
-ALL_ROWS = 30
-"""A table of so many rows is shown whole."""
 
-END_ROWS = 10
-"""Of a longer one, from its head and from its tail."""
+@dataclass(frozen=True)
+class Fit:
+    """How much of a table its text has."""
 
-ALL_COLUMNS = 20
-END_COLUMNS = 8
+    all_rows: int = 30
+    """A table of so many rows is shown whole."""
+    end_rows: int = 10
+    """Of a longer one, from its head and from its tail."""
+    all_columns: int = 20
+    end_columns: int = 8
+    width: int = 240
+    """Characters of a line: columns from the middle go until it fits."""
+    cell: int = CELL
 
-WIDTH = 240
-"""Characters of a line: columns from the middle go until it fits."""
+    def rows(self, count: int) -> tuple[int, int]:
+        """Return how many rows the text has of the head and of the tail."""
+        return (count, 0) if count <= self.all_rows else (self.end_rows, self.end_rows)
+
+    def columns(self, count: int) -> tuple[list[int], int]:
+        """Return which columns are read, by number, and how many in the middle are not."""
+        if count <= self.all_columns:
+            return list(range(count)), 0
+        ends = self.end_columns
+        return [*range(ends), *range(count - ends, count)], count - 2 * ends
 
 
 class Column:
@@ -30,16 +45,23 @@ class Column:
         self.name = name
         self.dtype = dtype
         self.head = head
-        """The first cells, for the view; for the text the first END_ROWS of them."""
+        """The first cells, for the view; for the text the first of them."""
         self.tail = tail
-        """The last END_ROWS cells, if the table is cut; else nothing."""
+        """The last cells, if the table is cut; else nothing."""
+        self.texts: list[str] | None = None
+        """All cells that the text has, where their library is to format them."""
 
 
 class Table:
     """A table of some library, cut to what is shown of it."""
 
     def __init__(
-        self, title: str, rows: int, index: Sequence[Column], columns: Sequence[Column]
+        self,
+        title: str,
+        rows: int,
+        index: Sequence[Column],
+        columns: Sequence[Column],
+        fit: Fit = Fit(),
     ) -> None:
         self.title = title
         """What it is, with its size."""
@@ -47,13 +69,9 @@ class Table:
         self.index = index
         """What names the rows; never left out."""
         self.columns = columns
+        self.fit = fit
         self.hidden: int = 0
         """Columns in the middle that are not among `columns`."""
-
-
-def shown_rows(rows: int) -> tuple[int, int]:
-    """Return how many rows the text has of the head and of the tail."""
-    return (rows, 0) if rows <= ALL_ROWS else (END_ROWS, END_ROWS)
 
 
 def entry(table: Table, whole: Iterable[bytes], write: Write, *, pandas: bool) -> dict[str, Any]:
@@ -103,14 +121,15 @@ def _rows(columns: Sequence[Column]) -> list[list[Any]]:
 
 def _text(table: Table) -> tuple[str, str]:
     """Return the table as text, and in words what of it is left out."""
-    first, last = shown_rows(table.rows)
+    fit = table.fit
+    first, last = fit.rows(table.rows)
     index = [_cells(column, first, last) for column in table.index]
     columns = [_cells(column, first, last) for column in table.columns]
-    long = any(len(cell) > len(short(cell)) for cells in (*index, *columns) for cell in cells)
+    long = any(len(cell) > fit.cell for cells in (*index, *columns) for cell in cells)
     gap = len(columns) if not table.hidden else (len(columns) + 1) // 2
     left, right = columns[:gap], columns[gap:]
     gone = table.hidden
-    while len(left) + len(right) > 1 and _width([*index, *left, *right]) > WIDTH:
+    while len(left) + len(right) > 1 and _width([*index, *left, *right], fit.cell) > fit.width:
         # From the middle outwards.
         if not right:
             half = (len(left) + 1) // 2
@@ -118,7 +137,7 @@ def _text(table: Table) -> tuple[str, str]:
         (left if len(left) > len(right) else right).pop(-1 if len(left) > len(right) else 0)
         gone += 1
     middle = [["…"] * (2 + first + last)] if gone else []
-    lines = _aligned([*index, *left, *middle, *right])
+    lines = aligned([*index, *left, *middle, *right], fit.cell)
     if last:
         lines.insert(2 + first, "…")
     said = []
@@ -135,16 +154,17 @@ def _text(table: Table) -> tuple[str, str]:
 def _cells(column: Column, first: int, last: int) -> list[str]:
     """Return name, type and cells of a column, at full length."""
     values = [*column.head[:first], *(column.tail[-last:] if last else ())]
-    return [text_of(column.name), column.dtype, *map(text_of, values)]
+    texts = list(map(text_of, values)) if column.texts is None else column.texts
+    return [text_of(column.name), column.dtype, *texts]
 
 
-def _width(columns: Sequence[Sequence[str]]) -> int:
-    return sum(2 + max(len(short(cell)) for cell in column) for column in columns)
+def _width(columns: Sequence[Sequence[str]], most: int) -> int:
+    return sum(2 + max(len(short(cell, most)) for cell in column) for column in columns)
 
 
-def _aligned(columns: Sequence[Sequence[str]]) -> list[str]:
+def aligned(columns: Sequence[Sequence[str]], most: int = CELL) -> list[str]:
     """Return lines with the cells of each column below one another."""
-    texts = [[short(cell) for cell in column] for column in columns]
+    texts = [[short(cell, most) for cell in column] for column in columns]
     widths = [max(map(len, column)) for column in texts]
     lines = []
     for cells in zip(*texts):
