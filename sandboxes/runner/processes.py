@@ -7,7 +7,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
@@ -47,6 +47,8 @@ class End(NamedTuple):
 
 
 Ended = dict[int, End]
+
+Lister = Callable[[], Iterable[int]]
 
 
 def reap() -> Ended:
@@ -195,15 +197,47 @@ def peak(pid: int) -> int:
     return 0
 
 
-def cpu_seconds(pid: int) -> float:
-    """CPU time of a process and of its children that it has waited for."""
-    ticks = [int(field) for field in (_stat(pid) or [b"0"] * 15)[11:15]]
+def forget_peak(pid: int) -> None:
+    """Have `peak` tell of the time from now on."""
+    try:
+        fd = os.open(f"/proc/{pid}/clear_refs", os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:
+        return
+    try:
+        os.write(fd, b"5")  # proc_pid_clear_refs(5)
+    except OSError:
+        pass
+    finally:
+        os.close(fd)
+
+
+class Spent(NamedTuple):
+    """CPU seconds of a process, and of its children that it has waited for."""
+
+    own: float
+    waited_for: float
+    started: int
+    """As `start_time`: tells it from another of that number."""
+
+
+def spent(pid: int) -> Spent | None:
+    """Return what a process has used so far, None if it is gone."""
+    fields = _stat(pid)
+    if fields is None:
+        return None
+    ticks = [int(field) for field in fields[11:15]]
     try:
         # The clock of a process by its id: CPUCLOCK_SCHED of clock_getcpuclockid(3).
         own = time.clock_gettime(((~pid) << 3) | 2)
     except OSError:
         own = sum(ticks[:2]) / TICK
-    return own + sum(ticks[2:]) / TICK
+    return Spent(own, sum(ticks[2:]) / TICK, int(fields[19]))
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process and of its children that it has waited for."""
+    used = spent(pid)
+    return 0.0 if used is None else used.own + used.waited_for
 
 
 def reaped_cpu_seconds() -> float:

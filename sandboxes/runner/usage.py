@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.runner import processes
+from bellglass.sandboxes.runner.cpu_time import CallTime
 from bellglass.sandboxes.runner.shared import CLOSE, Shared
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class Usage:
         """
         self.peak = 0
         """Most bytes seen in memory."""
+        if job in spare:
+            processes.forget_peak(job)  # of earlier calls
         self._job = job
         self._own = {*spare, job}
         self._copy = copy
@@ -46,7 +49,8 @@ class Usage:
         self._runs = runs
         self._events = events
         self._oom_kills_before = self._oom_kills()
-        self._cpu_before = self._cpu()
+        self._cpu = CallTime(job, self._started)
+        self._cpu_before = self._cpu.seconds(self._reaped())
         self._files_before = files(limits["files"])
 
     def memory(self) -> int:
@@ -63,10 +67,7 @@ class Usage:
     def exceeded(self) -> tuple[str, str] | None:
         """Return the verdict and what there is too much of, memory apart."""
         most_cpu, most_files = self._limits["cpu_seconds"], self._limits["files"]
-        started = [
-            pid for pid in processes.pids() if pid not in self._own and not self._runs.spared(pid)
-        ]
-        if self.cpu_seconds() + sum(map(processes.cpu_seconds, started)) > most_cpu:
+        if self.cpu_seconds() > most_cpu:
             return "timeout", f"more than {most_cpu} s of CPU time, its limit"
         now = files(most_files)
         if now > max(most_files, self._files_before):
@@ -85,12 +86,17 @@ class Usage:
         return oom_kills(self._events) - self._runs.oom_kills
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time of the job, and of all that has ended."""
-        return max(0.0, self._cpu() - self._cpu_before)
+        """Return the CPU time of the job, and of all that was started since."""
+        return max(0.0, self._cpu.seconds(self._reaped()) - self._cpu_before)
 
-    def _cpu(self) -> float:
-        reaped = processes.reaped_cpu_seconds() - self._runs.cpu_seconds
-        return processes.cpu_seconds(self._job) + reaped
+    def _reaped(self) -> float:
+        return processes.reaped_cpu_seconds() - self._runs.cpu_seconds
+
+    def _started(self) -> list[int]:
+        """Return the processes that are neither ours nor of a run, zombies among them."""
+        return [
+            pid for pid in processes.pids() if pid not in self._own and not self._runs.spared(pid)
+        ]
 
 
 def oom_kills(events: int | None) -> int:

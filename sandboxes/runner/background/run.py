@@ -10,6 +10,7 @@ from typing import Any
 from bellglass.sandboxes.runner import processes
 from bellglass.sandboxes.runner.background import kin
 from bellglass.sandboxes.runner.background.output import Output
+from bellglass.sandboxes.runner.cpu_time import CpuMeter
 from bellglass.sandboxes.runner.frames import Message
 from bellglass.sandboxes.runner.job import Job
 from bellglass.sandboxes.runner.outcome import outcome
@@ -75,6 +76,7 @@ class Run:
         """For so long somebody wants to see the output as it comes."""
         self._next_stream = 0.0
         self._cpu = 0.0
+        self._meter = CpuMeter()
         # In proportion: what a call may use in its longest time.
         self._most_cpu = limits["cpu_seconds"] * max(1.0, self._seconds / CALL_SECONDS)
         kept, file_bytes = limits["output_bytes"], limits["output_file_bytes"]
@@ -194,7 +196,7 @@ class Run:
 
     def enforce(self, now: float, members: list[int]) -> None:
         self.known = [(pid, start) for pid in members if (start := processes.start_time(pid))]
-        self._cpu = max(self._cpu, sum(map(processes.cpu_seconds, members)))
+        self._cpu = max(self._cpu, self._meter.seconds(members))
         self.peak = max(self.peak, sum(map(processes.resident, members)))
         if now - self._started > self._seconds:
             self.stop("timeout")
