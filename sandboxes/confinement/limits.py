@@ -37,12 +37,13 @@ _UNCOUNTED_OPEN_FILES = 256
 def table(limits: dict[str, int], *, count_processes: bool) -> dict[int, int]:
     """Return what is set: the limits of the session, and what no program here needs.
 
-    `counted_by_group` in `limits`: a control group bounds the memory of the whole session.
+    `counted_by_group` in `limits`: a control group bounds the memory of the whole session; without
+    a word of it, the machine is the session's own.
     """
     memory = limits["memory_bytes"]
     counted = {_RLIMIT_NPROC: limits["processes"]} if count_processes else {}
     open_files = limits["open_files"]
-    if not limits.get("counted_by_group"):
+    if not limits.get("counted_by_group", 1):
         open_files = min(open_files, _UNCOUNTED_OPEN_FILES)
     addresses = 2 * memory + limits["processes"] * _THREAD_ADDRESS_SPACE
     if limits.get("counted_by_group"):

@@ -42,10 +42,11 @@ class Uncounted:
     def __init__(self, limits: dict[str, int], locks: int | None = None) -> None:
         """`locks` is a descriptor of /proc/locks, for a place that does not show it.
 
-        `counted_by_group` in `limits`: a control group counts the rest.
+        `counted_by_group` in `limits`: a control group counts the rest; without a word of it, the
+        machine is the session's own (E2B).
         """
         self._locks = _open_locks() if locks is None else locks
-        self._counted = bool(limits.get("counted_by_group"))
+        self._counted = bool(limits.get("counted_by_group", 1))
         self._memory_bytes = limits["memory_bytes"]
         self._unseen_seconds = self._unseen_lock_seconds = 0.0
         """Running time since the last look, and since the last one at the locks."""

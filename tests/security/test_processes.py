@@ -43,8 +43,11 @@ paths = ["/proc/sysrq-trigger", "/proc/1/oom_score_adj", "/proc/self/uid_map", "
 for top, _, names in os.walk("/proc/sys"):
     paths += [f"{top}/{name}" for name in names]
 turned = []
+null = os.stat("/dev/null").st_rdev  # what is masked is that
 for path in paths:
     try:
+        if os.stat(path).st_rdev == null:
+            continue
         os.write(os.open(path, os.O_WRONLY), b"0 1000 1")
         turned.append(path)
     except OSError:
@@ -71,9 +74,9 @@ async def test_addresses_of_the_kernel_are_hidden(lasting: Target) -> None:
     address = await lasting.value(
         """
 try:
-    address = open("/proc/kallsyms").read(16)
+    address = open("/proc/kallsyms").read(16) or "0"
 except OSError:
-    address = "0" * 16
+    address = "0"
 address
 """
     )

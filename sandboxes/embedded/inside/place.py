@@ -133,7 +133,7 @@ def _furnish(session: dict[str, int]) -> None:
         mounts.proc("/proc")
     with step("loopback"):
         network.loopback_up()
-        if not session["counted_by_group"]:
+        if not session.get("counted_by_group", 1):
             network.bound_buffers()
     with step("hostname"):
         libc.sethostname(HOSTNAME)
@@ -158,5 +158,5 @@ def _confine(session: dict[str, int], prepared: Prepared) -> int:
         namespaces.drop_capabilities()
     with step("out of memory score"):
         limits.offer_to_oom_killer()
-    program = prepared.programs[bool(session["counted_by_group"])]
+    program = prepared.programs[bool(session.get("counted_by_group", 1))]
     return confine.confine(session, program, prepared.environment, count_processes=True)
