@@ -100,7 +100,7 @@ class ExecutionError(_Report):
     wanted: ShortStr = ""
     """What was asked for and is not there: a name, a key, a file, a module."""
     subject: ShortStr = ""
-    """What it was asked of; of a division by zero, the divisor."""
+    """What it was asked of."""
     near: list[ShortStr] = Field(default=[], max_length=20)
     """What is there and much like it."""
     there: list[ShortStr] = Field(default=[], max_length=20)

@@ -58,6 +58,8 @@ def _advice(
 ) -> str | None:
     error = execution.error
     match execution.status:
+        case "ok" if execution.exit_code is not None:  # of a command
+            return NO_TERMINAL if wants_terminal(said) else None
         case "ok":
             return _not_awaited(execution.value or "", said) or _of_command(said, network)
         case "timeout" if wants_terminal(said):

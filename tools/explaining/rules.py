@@ -20,7 +20,9 @@ NO_TERMINAL = (
     "there is no terminal for full-screen programs: print with cat or sed -n, change with sed -i, "
     "write with write_file or a here-document, and pass a message by an option (git commit -m)."
 )
-NO_INPUT = "nobody can type here: input() has nothing to read. Put the values in the code."
+NO_INPUT = (
+    "nobody can type here: input() and getpass() have nothing to read. Put the values in the code."
+)
 NO_SCREEN = "there is no screen; figures of matplotlib come back as images."
 SUBSET = "this server evaluates a subset of Python: write it without that."
 SPAWNED = (
@@ -28,6 +30,7 @@ SPAWNED = (
     "multiprocessing.get_context('fork') (ProcessPoolExecutor takes it as mp_context), or write "
     "{0} to a file and import it."
 )
+NO_LOOP = "a loop runs only in calls that await at the top level, as in `await main()`."
 LOOP_RUNS = "a loop runs already: write `await main()`, which works at the top level of a call."
 
 
@@ -56,7 +59,7 @@ _TERMINAL = re.compile(
 
 RULES = (
     Rule("RuntimeError", r"cannot be called from a running event|loop is already r", LOOP_RUNS),
-    Rule("RuntimeError", r"no (?:running|current) event loop", "await works at the top level."),
+    Rule("RuntimeError", r"no (?:running|current) event loop", NO_LOOP),
     Rule("OSError", r"File too large", "that is more than the disk of a session: write less."),
     Rule("", r"No space left on device", DISK_FULL),
     Rule("", r"Too many open files", "a session has few descriptors: close files as you go."),
@@ -69,7 +72,7 @@ RULES = (
     Rule("OSError", r"Read-only file system", WRITABLE),
     Rule("PermissionError", r"Permission denied: '/(?!work/|tmp/)", WRITABLE),
     Rule("NotImplementedError", r"monty syntax parser", SUBSET),
-    Rule("EOFError", r"reading a line", NO_INPUT),
+    Rule("EOFError", r"^$|reading a line", NO_INPUT),
     Rule("TclError", r"", NO_SCREEN),
     Rule("", r"Can't get attribute '(\w{1,80})' on <module '__main__'", SPAWNED),
 )

@@ -16,6 +16,9 @@ from bellglass.sandboxes.runner.explaining.values import isinstance_of, short
 PROGRAMS = "PATH"
 """The subject where a program was looked for."""
 
+FOLDERS = 100
+"""Folders of the working directory in which a file is looked for."""
+
 Finding = dict[str, Any]
 
 _scandir = os.scandir
@@ -67,6 +70,7 @@ def files(exc: Any) -> Finding:
         return {"wanted": short(path, 200)} if type(path) is str else {}
     directory, name = os.path.split(path.rstrip("/"))
     elsewhere = [name] if directory and os.path.exists(name) else []
+    elsewhere += _below(name)
     parent = directory or "."
     while parent not in (".", "/", "") and not os.path.isdir(parent):
         parent, name = os.path.split(parent)
@@ -79,6 +83,17 @@ def files(exc: Any) -> Finding:
         "near": elsewhere + like(name, names),
         "there": [short(name, NAME) for name in visible[:THERE]],
     }
+
+
+def _below(name: str) -> list[str]:
+    """Return where a file of that name is in the folders of the working directory."""
+    try:
+        with _scandir(".") as entries:
+            folders = [entry.name for entry in islice(entries, CANDIDATES) if entry.is_dir()]
+        places = (os.path.join(folder, name) for folder in sorted(folders)[:FOLDERS])
+        return [short(place, 200) for place in places if os.path.isfile(place)][:NEAR]
+    except (OSError, ValueError):
+        return []
 
 
 def _is_of_subprocess(exc: BaseException) -> bool:
