@@ -23,8 +23,8 @@ REDIRECTS = 5
 TIMEOUTS = {"connect": 15.0, "read": 60.0, "write": 60.0, "pool": 60.0}
 PORTS = {"http": 80, "https": 443}
 
-CONNECTIONS = 32
-"""To all hosts, for all sessions together."""
+MAX_PAGE_CONNECTIONS = 16  # to all hosts, for all sessions together
+MAX_FILE_CONNECTIONS = 64  # apart: a file waits for the program that reads it, a page for nobody
 
 
 class Failed(Exception):
@@ -53,11 +53,15 @@ class Fetcher:
         if parts.username is not None:
             given = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             self._authorization = b"Basic " + base64.b64encode(given.encode())
-        self._pool: httpcore2.AsyncConnectionPool | None = None
+        self._pools: dict[int, httpcore2.AsyncConnectionPool] = {}
 
     @asynccontextmanager
-    async def get(self, url: str, accept: str) -> AsyncGenerator[tuple[str, httpcore2.Response]]:
+    async def get(
+        self, url: str, accept: str, max_connections: int
+    ) -> AsyncGenerator[tuple[str, httpcore2.Response]]:
         """Yield the URL that answered in the end, and the response, which is a success.
+
+        `max_connections`: of its kind, which share a pool.
 
         Raises:
             Failed: There is none.
@@ -70,7 +74,7 @@ class Fetcher:
             if self._authorization and target == self._index:
                 headers.append((b"Authorization", self._authorization))
             try:
-                async with self._open().stream(
+                async with self._pool(max_connections).stream(
                     "GET", _bare(url), headers=headers, extensions={"timeout": TIMEOUTS}
                 ) as response:
                     location = header(response, b"location")
@@ -104,19 +108,19 @@ class Fetcher:
             return await self._rules.resolve(target)
         return await self._rules.addresses(target, self._rules.entry(target))
 
-    def _open(self) -> httpcore2.AsyncConnectionPool:
-        if self._pool is None:
-            self._pool = httpcore2.AsyncConnectionPool(
+    def _pool(self, max_connections: int) -> httpcore2.AsyncConnectionPool:
+        if max_connections not in self._pools:
+            self._pools[max_connections] = httpcore2.AsyncConnectionPool(
                 ssl_context=ssl.create_default_context(),
-                max_connections=CONNECTIONS,
+                max_connections=max_connections,
                 keepalive_expiry=30,
                 network_backend=_Judged(self),
             )
-        return self._pool
+        return self._pools[max_connections]
 
     async def aclose(self) -> None:
-        if self._pool is not None:
-            await self._pool.aclose()
+        for pool in self._pools.values():
+            await pool.aclose()
 
 
 class _Judged(httpcore2.AnyIOBackend):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.network.cache import Cache, Writing
     from bellglass.sandboxes.network.journal import Journal, Visit
+    from bellglass.sandboxes.network.quota import Quota
     from bellglass.sandboxes.network.sources import Source
 
 MOST_BYTES = 4 * 1024**3
@@ -52,7 +53,9 @@ class Index:
         self._cache = cache
 
     @asynccontextmanager
-    async def answering(self, path: str, accepted: str, journal: Journal) -> AsyncGenerator[Answer]:
+    async def answering(
+        self, path: str, accepted: str, journal: Journal, quota: Quota
+    ) -> AsyncGenerator[Answer]:
         """Yield the answer to a GET of `path`.
 
         Its parts raise Failed if, at the end, they are not what the index promised. The last one is
@@ -60,7 +63,9 @@ class Index:
         """
         async with AsyncExitStack() as stack:
             try:
-                answer = await stack.enter_async_context(self._answering(path, accepted, journal))
+                answer = await stack.enter_async_context(
+                    self._answering(path, accepted, journal, quota)
+                )
             except Refused as exc:
                 answer = _text(403, f"refused: {exc}")
             except Failed as exc:
@@ -69,7 +74,7 @@ class Index:
 
     @asynccontextmanager
     async def _answering(
-        self, path: str, accepted: str, journal: Journal
+        self, path: str, accepted: str, journal: Journal, quota: Quota
     ) -> AsyncGenerator[Answer]:
         parts = unquote(path.partition("?")[0]).strip("/").split("/")
         kind, project, name, *more = [*parts, "", ""]
@@ -77,11 +82,13 @@ class Index:
         if kind not in ("simple", "files") or not project or any(more):
             raise Failed("this index has /simple/PROJECT/ and nothing else", missing=True)
         if kind == "simple":
-            files = await self._page(project, journal)
+            async with quota.pages:
+                files = await self._page(project, journal)
             content_type, body = await to_thread.run_sync(simple.written, project, files, accepted)
             yield Answer(200, "OK", content_type, _cut(body), len(body))
             return
-        wanted = _found(await self.source.page(project), name)
+        async with quota.pages:
+            wanted = _found(await self.source.page(project), name)
         visit = self._noted(journal, wanted.url, name)
         visit.package = simple.is_file_name(name)
         cached = await self._cache.open(wanted.sha256) if self._cache is not None else None
@@ -92,7 +99,7 @@ class Index:
                 yield Answer(200, "OK", _BINARY, _read(cached, visit), size)
             return
         try:
-            async with self.source.content(wanted.url) as content:
+            async with quota.files, self.source.content(wanted.url) as content:
                 writing = await self._cache.new(wanted.sha256) if self._cache is not None else None
                 try:
                     checked = _checked(content, wanted.sha256, writing, visit)

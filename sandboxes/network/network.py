@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.network.proxy import Proxy
+from bellglass.sandboxes.network.quota import MAX_FILES
 from bellglass.sandboxes.network.switch import Switch
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Network:
             "PIP_NO_CACHE_DIR": "1",
             "UV_NO_CACHE": "1",
             "UV_LINK_MODE": "copy",
+            "UV_CONCURRENT_DOWNLOADS": str(MAX_FILES),
             "PIP_NO_COMPILE": "1",
             "PIP_NO_INPUT": "1",
             "PIP_PROGRESS_BAR": "off",

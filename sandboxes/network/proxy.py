@@ -26,10 +26,14 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.network.index import Index
     from bellglass.sandboxes.network.journal import Journal, Visit
     from bellglass.sandboxes.network.link import Link
+    from bellglass.sandboxes.network.quota import Quota
     from bellglass.sandboxes.network.rules import Rules
 
 REQUEST_SECONDS = 60.0
 """From the opening of a connection to the end of the head of its request."""
+
+TAKE_SECONDS = 30.0
+"""For a program to take a part of a package file, or of a page."""
 
 _HTTP_PORT = 80
 _CHUNK = 32 * 1024
@@ -52,14 +56,14 @@ class Proxy:
         self._index = index
         self._own = (Target("127.0.0.1", port), Target("localhost", port))
 
-    async def serve(self, link: Link, journal: Journal) -> None:
+    async def serve(self, link: Link, journal: Journal, quota: Quota) -> None:
         """Answer the request that comes over `link`."""
         client = Side(link, h11.SERVER)
         try:
             with anyio.fail_after(REQUEST_SECONDS):
                 request = await client.receive()
             if isinstance(request, h11.Request):
-                await self._answer(client, request, journal)
+                await self._answer(client, request, journal, quota)
         except Answer as exc:
             await _say(client, exc.status, str(exc))
         except h11.RemoteProtocolError as exc:
@@ -67,13 +71,15 @@ class Proxy:
         except (TimeoutError, Failed, h11.LocalProtocolError):
             pass  # what was begun cannot be ended well: the connection is closed in its midst
 
-    async def _answer(self, client: Side, request: h11.Request, journal: Journal) -> None:
+    async def _answer(
+        self, client: Side, request: h11.Request, journal: Journal, quota: Quota
+    ) -> None:
         try:
             target = request.target.decode("ascii")
             if request.method == b"CONNECT":
                 await self._tunnel(client, parsed(target), request, journal)
             elif target.startswith("/"):
-                await self._ourselves(client, target, request, journal)
+                await self._ourselves(client, target, request, journal, quota)
             else:
                 await self._forward(client, target, request, journal)
         except (Malformed, UnicodeError) as exc:
@@ -122,7 +128,7 @@ class Proxy:
             await _pass_response(remote, client, visit)
 
     async def _ourselves(
-        self, client: Side, path: str, request: h11.Request, journal: Journal
+        self, client: Side, path: str, request: h11.Request, journal: Journal, quota: Quota
     ) -> None:
         if _host(request, self._own[0].port) not in self._own:
             raise Answer(400, "this is a proxy: ask it with the whole URL")
@@ -131,14 +137,17 @@ class Proxy:
         if request.method not in (b"GET", b"HEAD"):
             raise Answer(405, "this index can only be read")
         accepted = b",".join(value for name, value in request.headers if name == b"accept")
-        async with self._index.answering(path, accepted.decode("latin-1"), journal) as answer:
+        accept = accepted.decode("latin-1")
+        async with self._index.answering(path, accept, journal, quota) as answer:
             headers = [("Content-Type", answer.content_type)]
             if answer.length is not None:
                 headers.append(("Content-Length", str(answer.length)))
             await client.respond(answer.status, answer.reason, headers)
             if request.method == b"GET":
                 async for part in answer.parts:
-                    await client.send(h11.Data(data=part))
+                    # While it takes nothing, it keeps a connection to the index from others.
+                    with anyio.fail_after(TAKE_SECONDS):
+                        await client.send(h11.Data(data=part))
             await client.send(h11.EndOfMessage())
 
     @asynccontextmanager

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Protocol
 from anyio import to_thread
 
 from bellglass.sandboxes.network import simple
-from bellglass.sandboxes.network.fetching import Failed, Fetcher, header, target_of
+from bellglass.sandboxes.network.fetching import (
+    MAX_FILE_CONNECTIONS,
+    MAX_PAGE_CONNECTIONS,
+    Failed,
+    Fetcher,
+    header,
+    target_of,
+)
 from bellglass.sandboxes.network.names import Target
 
 if TYPE_CHECKING:
@@ -67,7 +74,9 @@ class Remote:
         known = self._pages.get(project)
         if known is not None and known[0] > time.monotonic():
             return known[1]
-        async with self._fetcher.get(f"{self.url}{project}/", simple.ACCEPTED) as (url, response):
+        address = f"{self.url}{project}/"
+        fetched = self._fetcher.get(address, simple.ACCEPTED, MAX_PAGE_CONNECTIONS)
+        async with fetched as (url, response):
             kind = header(response, b"content-type").lower()
             body = bytearray()
             async for part in response.aiter_stream():
@@ -87,7 +96,7 @@ class Remote:
 
     @asynccontextmanager
     async def content(self, url: str) -> AsyncGenerator[AsyncIterator[bytes]]:
-        async with self._fetcher.get(url, "*/*") as (_, response):
+        async with self._fetcher.get(url, "*/*", MAX_FILE_CONNECTIONS) as (_, response):
             yield response.aiter_stream()
 
     async def aclose(self) -> None:

@@ -10,6 +10,7 @@ import anyio
 
 from bellglass.sandboxes.network.journal import Journal
 from bellglass.sandboxes.network.link import Link
+from bellglass.sandboxes.network.quota import Quota
 from bellglass.sandboxes.runner.relay.relay import MOST
 
 if TYPE_CHECKING:
@@ -28,10 +29,11 @@ class Switch:
     def __init__(
         self,
         tasks: TaskGroup,
-        serve: Callable[[Link, Journal], Awaitable[None]],
+        serve: Callable[[Link, Journal, Quota], Awaitable[None]],
         send: Callable[[dict[str, Any]], Awaitable[None]],
     ) -> None:
         self.journal = Journal()
+        self._quota = Quota()
         self._tasks = tasks
         self._serve = serve
         self._send = send
@@ -44,7 +46,7 @@ class Switch:
     @asynccontextmanager
     async def open(
         cls,
-        serve: Callable[[Link, Journal], Awaitable[None]],
+        serve: Callable[[Link, Journal, Quota], Awaitable[None]],
         send: Callable[[dict[str, Any]], Awaitable[None]],
     ) -> AsyncGenerator[Self]:
         """Serve connections until the context is left; then all of them are cut."""
@@ -79,7 +81,7 @@ class Switch:
     async def _served(self, link: Link) -> None:
         try:
             with link.scope:
-                await self._serve(link, self.journal)
+                await self._serve(link, self.journal, self._quota)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream):
             pass  # one of both sides is gone
         except Exception:

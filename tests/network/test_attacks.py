@@ -11,6 +11,8 @@ import pytest
 from network.support import Page, bash, kept, network, publish, python, wheel
 
 from bellglass.sandboxes.network.network import Network
+from bellglass.sandboxes.network.proxy import TAKE_SECONDS
+from bellglass.sandboxes.network.quota import MAX_FILES
 from bellglass.sandboxes.network.rules import Rules
 
 if TYPE_CHECKING:
@@ -217,6 +219,39 @@ async def test_a_session_reaches_no_connection_of_another(opened: Opened, host: 
     assert execution.value == "403"
     assert [visit.reason for visit in execution.network] == ["only packages are allowed"]
     assert host.requests == []
+
+
+@pytest.mark.timeout(240)  # a deadline of half a minute is waited for
+async def test_files_that_one_session_does_not_read_keep_no_other_from_the_index(
+    opened: Opened, index: Web, tmp_path: Path
+) -> None:
+    publish(index, "big", bytes(8_000_000))
+    publish(index, "alpha", wheel("alpha"))
+    packages = network("packages", index=index, cache=tmp_path)
+
+    def fetched() -> int:
+        return index.paths().count("/f/big-1.0-py3-none-any.whl")
+
+    async with opened(packages) as greedy:
+        held = await python(
+            greedy,
+            f"{RAW}held = [socket.create_connection({PROXY}) for _ in range(50)]\n"
+            "for one in held:\n"
+            "    one.sendall(head('GET /files/big/big-1.0-py3-none-any.whl', '127.0.0.1:3128'))\n"
+            "import select\n"
+            "while len(begun := select.select(held, [], [], 25)[0]) in range(1, %d): pass\n"
+            "len(begun)" % MAX_FILES,
+        )
+        begun = fetched()
+        async with opened(packages) as other:
+            installed = await bash(other, "python -m pip install -q alpha; python -m alpha")
+            with anyio.fail_after(2 * TAKE_SECONDS):  # those that take nothing make room for more
+                while fetched() == MAX_FILES:  # noqa: ASYNC110 - the index is another thread's
+                    await anyio.sleep(0.1)
+
+    assert held.value == str(MAX_FILES), held
+    assert installed.exit_code == 0, installed
+    assert begun == MAX_FILES
 
 
 async def test_a_poisoned_cache_is_not_believed(opened: Opened, index: Web, tmp_path: Path) -> None:
