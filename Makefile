@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 FOLDERS := server/prompts server/solving server/solving/inside server/solving/modes \
-	server server/clients server/http tools tools/explaining tools/view sandboxes sandboxes/runner sandboxes/runner/apart sandboxes/runner/background \
+	server server/clients server/http tools tools/explaining tools/view sandboxes sandboxes/runner sandboxes/runner/background \
 	sandboxes/runner/calls sandboxes/runner/checking sandboxes/runner/display sandboxes/runner/explaining sandboxes/runner/notebook sandboxes/runner/relay sandboxes/runner/testing \
 	sandboxes/network sandboxes/conformance sandboxes/confinement sandboxes/docker sandboxes/docker/inside \
 	sandboxes/e2b sandboxes/e2b/inside \

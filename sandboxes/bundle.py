@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 RUNNER = (
     "bellglass.sandboxes.runner",
-    "bellglass.sandboxes.runner.apart",
     "bellglass.sandboxes.runner.background",
     "bellglass.sandboxes.runner.calls",
     "bellglass.sandboxes.runner.checking",

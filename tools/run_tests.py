@@ -14,7 +14,7 @@ from bellglass.tools.errors import reported_to_model
 from bellglass.tools.policy import Program
 from bellglass.tools.progress import progress_to
 from bellglass.tools.results import TestRun, result_of
-from bellglass.tools.suite_hints import hints_on
+from bellglass.tools.suite_hints import hints_on, without_tests
 from bellglass.tools.suite_report import NO_TESTS, run_of
 from bellglass.tools.suite_text import run_text
 from bellglass.tools.workbench import Workbench
@@ -92,9 +92,10 @@ async def run_tests(
     """Test Python code in a sandbox and return what failed, and why.
 
     tests is a pytest or unittest module that imports the code as `solution`; cases are calls or
-    program runs; with neither, the tests and doctests in code run. The code cannot forge results
-    but those with apart=false. Files of the session are in the working directory, its variables
-    are not there. A failing test is a normal result.
+    program runs; with neither, the tests in code run. pytest runs in /work as `python -m pytest`
+    does, in one process with the code; cases are compared outside of it, so the code cannot forge
+    them (isolated: true). Variables of the session are not there. A failing test is a normal
+    result.
     """
     for path in paths or ():
         refuse_path(path)
@@ -126,15 +127,18 @@ async def run_tests(
     run = run_of(execution, session.id, [] if select else names_of(given))
     notes = [text for text in dict.fromkeys((note, tests_note)) if text]
     notes += [*run.notes, *hints_on(run, code, tests)]
-    run = run.model_copy(update={"notes": notes, "error": _reason(run, select, paths)})
+    run = run.model_copy(update={"notes": notes, "error": _reason(run, arguments)})
     return result_of(run, run_text(run, timeout))
 
 
-def _reason(run: TestRun, select: str | None, paths: list[str] | None) -> str | None:
+def _reason(run: TestRun, asked: dict[str, Any]) -> str | None:
     """Return why there is no verdict, in terms of what was asked for."""
+    select, paths = asked["select"], asked["paths"]
     if run.error == NO_TESTS and select:
         return f"select={select[:100]!r} fits the name of no test: it is compared as by pytest -k."
-    if paths and not run.tests and (run.error or "").startswith("pytest ended with status 4"):
+    if run.error == NO_TESTS and not paths:
+        return without_tests(asked["tests"] or asked["code"]) or NO_TESTS
+    if paths and not run.tests and "file or directory not found" in (run.error or ""):
         named = ", ".join(paths)[:300]
         return f"No such file, or none that pytest reads: {named}. Name files or folders in /work."
     return run.error

@@ -33,7 +33,6 @@ class _Outcome(BaseModel):
     actual: _Text = Field(default=None, max_length=20_000)
     stdout: _Text = Field(default=None, max_length=20_000)
     cause: Literal["timeout", "crashed"] | None = None
-    apart: Literal[False] | None = None
 
 
 class _Covered(BaseModel):
@@ -46,13 +45,17 @@ class _Event(BaseModel):
     """One message of `runner.testing.suite`."""
 
     collected: list[CleanStr] = Field(default=[], max_length=10_000)
+    isolated: bool = False
+    """What was collected is compared outside of the process of the code."""
     started: int | None = None
     test: _Outcome | None = None
     problem: CleanStr | None = Field(default=None, max_length=20_000)
     missing: bool = False
     """There is no pytest in the sandbox."""
-    together: CleanStr | None = Field(default=None, max_length=200)
-    """Why some tests run in the process of the code."""
+    warnings: list[CleanStr] = Field(default=[], max_length=100)
+    """Signs that the code means to pass without being right."""
+    said: CleanStr | None = Field(default=None, max_length=20_000)
+    """What pytest printed before it ended without a verdict."""
     uncovered: bool = False
     """Coverage was asked for, and there is no library for it in the sandbox."""
     coverage: list[_Covered] | None = Field(default=None, max_length=100)
@@ -70,11 +73,13 @@ class Report:
         self.missing = False
         self.started: int | None = None
         """The last test that was begun."""
-        self.together: list[str] = []
+        self.warnings: list[str] = []
+        self.said = ""
         self.uncovered = False
         self.coverage: list[dict[str, Any]] | None = None
         self._cases = cases
         self._tests: list[str] = []
+        self._isolated: list[bool] = []
         self._test_outcomes: dict[int, _Outcome] = {}
         self._uncollected: list[_Outcome] = []
         for message in execution.report:
@@ -84,13 +89,15 @@ class Report:
                 self.problem = MALFORMED
 
     def _take(self, event: _Event) -> None:
-        self._tests += event.collected[: MOST_TESTS - len(self._tests)]
+        new = event.collected[: MOST_TESTS - len(self._tests)]
+        self._tests += new
+        self._isolated += [event.isolated] * len(new)
         self.started = self.started if event.started is None else event.started
         self.problem = self.problem or event.problem
         self.missing = self.missing or event.missing
         self.uncovered = self.uncovered or event.uncovered
-        if event.together is not None and event.together not in self.together:
-            self.together.append(event.together)
+        self.warnings += event.warnings
+        self.said = self.said or event.said or ""
         if event.coverage is not None:
             self.coverage = [covered.model_dump() for covered in event.coverage]
         if event.finished is not None:
@@ -106,18 +113,25 @@ class Report:
             TestOutcome(**outcome.model_dump(exclude={"index"})) for outcome in self._uncollected
         ]
         running = self.running()
-        for index, name in enumerate(self._tests or self._cases):
+        names = self._tests or self._cases
+        isolated = self._isolated if self._tests else [True] * len(names)
+        for index, name in enumerate(names):
             outcome = _outcome(index, name, self._test_outcomes)
-            if name == running:
+            outcome = outcome.model_copy(update={"isolated": isolated[index]})
+            if index == running:
                 outcome = outcome.model_copy(update={"message": "It was running when all ended."})
             listed.append(outcome)
         return listed
 
-    def running(self) -> str | None:
-        """Return the test that was begun and has no result."""
+    def running(self) -> int | None:
+        """Return which test was begun and has no result."""
         if self.started is None or self.started in self._test_outcomes:
             return None
-        return self._tests[self.started] if 0 <= self.started < len(self._tests) else None
+        return self.started if 0 <= self.started < len(self._tests) else None
+
+    def running_name(self) -> str | None:
+        index = self.running()
+        return None if index is None else self._tests[index]
 
 
 def _outcome(index: int, name: str, known: dict[int, _Outcome]) -> TestOutcome:

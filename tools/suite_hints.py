@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import TYPE_CHECKING
 
@@ -33,10 +34,20 @@ _FIXTURE = re.compile(r"fixture '(\w{1,100})' not found")
 
 ITSELF = "the tests are part of the code here: leave out the import of `solution`."
 ASYNC = (
-    "pytest has no plugin for async tests here: write `def test_...(): asyncio.run(...)`, or use "
-    "unittest.IsolatedAsyncioTestCase."
+    "pytest has no plugin for async tests here: install pytest-asyncio if packages are allowed, "
+    "write `def test_...(): asyncio.run(...)`, or use unittest.IsolatedAsyncioTestCase."
 )
-PLUGINS = "no plugins of pytest are installed: monkeypatch and unittest.mock are there."
+PLUGINS = (
+    "no plugin that is installed brings this fixture; monkeypatch and unittest.mock are there."
+)
+RAN = (
+    "No tests were found, but the module ran to its end, and with it {count} outside of functions. "
+    "pytest reports functions: put asserts into `def test_...():`."
+)
+UNCALLED = (
+    "No tests were found: the asserts are in functions that it does not call ({names}). "
+    "Give them names that begin with test_."
+)
 
 
 def hints_on(run: TestRun, code: str, tests: str) -> list[str]:
@@ -52,13 +63,42 @@ def hints_on(run: TestRun, code: str, tests: str) -> list[str]:
     return list(dict.fromkeys(hints))[:5]
 
 
+def without_tests(source: str) -> str | None:
+    """Return what pytest made of a module that has asserts and no tests, None if it has neither."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    own, uncalled = 0, []
+    waiting: list[ast.stmt] = list(tree.body)
+    for statement in waiting:
+        if isinstance(statement, ast.Assert):
+            own += 1
+        elif isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            if any(isinstance(node, ast.Assert) for node in ast.walk(statement)):
+                uncalled.append(statement.name)
+        elif not isinstance(statement, ast.ClassDef) and not _is_main_guard(statement):
+            for name in ("body", "orelse", "finalbody"):
+                waiting += getattr(statement, name, [])
+    if own:
+        return RAN.format(count="one assert" if own == 1 else f"{own} asserts")
+    names = ", ".join(uncalled[:MOST_NAMES])
+    return UNCALLED.format(names=names) if uncalled else None
+
+
+def _is_main_guard(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.If) and "__name__" in (
+        node.id for node in ast.walk(statement.test) if isinstance(node, ast.Name)
+    )
+
+
 def _hints(text: str, names: list[str], tests: str) -> Iterator[str]:
     if (found := _UNKNOWN.search(text)) and tests and found[1] in names:
         name = found[1]
         yield f"{name} is in the code, so the tests import it: `from solution import {name}`."
     if found := _NO_MODULE.search(text):
         taken = re.search(rf"^ *from +{found[1]} +import +\(?(\w+)", tests, re.MULTILINE)
-        if found[1] not in names and taken and taken[1] in names:
+        if taken and taken[1] in names:
             yield f"the code is the module solution: `from solution import {taken[1]}`."
     if found := _NOT_IN_CODE.search(text):
         yield ITSELF if found[2] else _instead(found[1], names)

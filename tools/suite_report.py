@@ -7,10 +7,8 @@ result came.
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.runner.testing.failures import own_frames
 from bellglass.sandboxes.session import RESTARTED
 from bellglass.tools.explaining.text import shortened
 from bellglass.tools.results import TestOutcome, TestRun
@@ -40,18 +38,9 @@ NO_COVERAGE = (
     "coverage is not installed in the sandbox, so it was not measured. "
     "The operator can install it with `bellglass setup`."
 )
-NOT_APART = (
-    "{count} ran in the process of the code itself (apart: false), where the code could forge the "
-    "result: a test {why}. Tests given as `tests` that do none of this run apart from it."
-)
-JUDGED = (
-    "{count} compared objects of a class of the code with plain values (apart: false): there the "
-    "code's own == has the last word."
-)
-
 STATE_LOST = "The tests ended the Python of their session: its variables are lost, files are kept."
 
-_DIRECTORY = re.compile(r"/tmp/tests-[^/]+/")
+SUSPICIOUS = "Read the code before you believe this result: {}."
 
 
 def run_of(execution: Execution, session_id: str, cases: list[str]) -> TestRun:
@@ -75,11 +64,12 @@ def run_of(execution: Execution, session_id: str, cases: list[str]) -> TestRun:
         skipped=counts["skipped"],
         not_run=counts["not_run"],
         timed_out=execution.status == "timeout",
+        isolated=bool(outcomes) and all(outcome.isolated for outcome in outcomes),
         error=error,
         seconds=round(execution.wall_seconds, 3),
         tests=outcomes,
         coverage=report.coverage,
-        notes=[*_notes(execution), *_said_of(report, outcomes)],
+        notes=[*_notes(execution), *_said_of(report)],
     )
     return _fitted(run)
 
@@ -90,27 +80,16 @@ def _notes(execution: Execution) -> list[str]:
     return [*execution.notices, STATE_LOST]
 
 
-def _said_of(report: Report, outcomes: list[TestOutcome]) -> Iterator[str]:
-    """Say which results are worth less than others, and what could not be had."""
-    together = sum(outcome.apart is False for outcome in outcomes)
-    if together and report.together:
-        why = " or ".join(report.together)
-        yield NOT_APART.format(count=_tests(together), why=why)
-    elif together:
-        yield JUDGED.format(count=_tests(together))
+def _said_of(report: Report) -> Iterator[str]:
+    for sign in dict.fromkeys(report.warnings):
+        yield SUSPICIOUS.format(sign)
     if report.uncovered:
         yield NO_COVERAGE
 
 
-def _tests(count: int) -> str:
-    return "One test" if count == 1 else f"{count:,} tests"
-
-
 def _error(execution: Execution, report: Report, outcomes: list[TestOutcome]) -> str | None:
     """Return what went wrong with the run as a whole, beside its tests."""
-    said = shortened(_DIRECTORY.sub("", own_frames(execution.stderr.text)).strip(), 1_000)
-    details = f"\n{said}" if said else ""
-    running = report.running()
+    running = report.running_name()
     where = f" in {running}" if running else ""
     match execution.status:
         case "timeout":
@@ -120,7 +99,7 @@ def _error(execution: Execution, report: Report, outcomes: list[TestOutcome]) ->
         case "oom":
             return f"The tests ran out of memory{where}."
         case "crashed" if execution.signal:
-            return f"The test process crashed{where} ({execution.signal}).{details}"
+            return f"The test process crashed{where} ({execution.signal})."
         case "killed":
             return f"The test process was killed{where} ({execution.signal})."
         case "lost":
@@ -132,13 +111,13 @@ def _error(execution: Execution, report: Report, outcomes: list[TestOutcome]) ->
     if report.finished is None:
         return (
             f"The test process ended{where} with exit code {execution.exit_code} before it had "
-            f"finished, as os._exit() would do: what has no result did not pass.{details}"
+            f"finished, as os._exit() would do: what has no result did not pass."
         )
     if report.finished == 5:
         return NO_TESTS
     explained = any(outcome.outcome in ("failed", "error") for outcome in outcomes)
     if report.finished != 0 and not explained:
-        return f"pytest ended with status {report.finished}.{details}"
+        return f"pytest ended with status {report.finished}.\n{report.said}".rstrip()
     return None
 
 

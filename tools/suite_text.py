@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from bellglass.tools.explaining.text import shortened
@@ -18,7 +19,8 @@ LIST_CHARACTERS = 3_000
 
 def run_text(run: TestRun, timeout: float) -> str:
     """Return the run in words."""
-    return "\n".join([*_parts(run, timeout), f"session_id: {run.session_id}"])
+    isolated = f"isolated: {str(run.isolated).lower()}"
+    return "\n".join([*_parts(run, timeout), isolated, f"session_id: {run.session_id}"])
 
 
 def _parts(run: TestRun, timeout: float) -> Iterator[str]:
@@ -65,17 +67,40 @@ def _counts(run: TestRun) -> str:
 
 
 def _failures(failures: list[TestOutcome]) -> Iterator[str]:
+    """Explain each cause once, with the names of all that it failed."""
+    causes: dict[str, list[TestOutcome]] = {}
+    for test in failures:
+        causes.setdefault(_cause(test), []).append(test)
     room = FAILURES_CHARACTERS
-    for index, test in enumerate(failures):
-        text = _failure(test)
+    untold: list[str] = []
+    for first, *others in causes.values():
+        text = _failure(first)
+        if others:
+            names = ", ".join(test.id for test in others)
+            names = shortened(names, LIST_CHARACTERS)
+            text += f"\nFor the same cause {len(others)} more: {names}"
         room -= len(text)
         if room < 0:
-            names = ", ".join(test.id for test in failures[index:])
-            yield shortened(f"\nFailed as well: {names}", LIST_CHARACTERS)
-            break
-        yield text
+            untold += [test.id for test in (first, *others)]
+        else:
+            yield text
+    if untold:
+        yield shortened(f"\nFailed as well: {', '.join(untold)}", LIST_CHARACTERS)
     if failures:
         yield ""
+
+
+_VARYING = re.compile(
+    r"0x[0-9a-f]{1,16}|\d{1,400}(?:\.\d{1,400})?|'[^'\n]{0,400}'|\"[^\"\n]{0,400}\""
+)
+"""What differs between failures of one cause: numbers and texts."""
+
+
+def _cause(test: TestOutcome) -> str:
+    """Return a text that is equal for failures of one cause; of what has none, its name."""
+    if not test.message:
+        return f"id {test.id}"
+    return f"{test.outcome} {_VARYING.sub('#', test.message[:FAILURE_CHARACTERS])}"
 
 
 def _failure(test: TestOutcome) -> str:

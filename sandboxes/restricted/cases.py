@@ -12,6 +12,7 @@ from bellglass.sandboxes.restricted import errors
 from bellglass.sandboxes.runner.explaining.values import shown
 from bellglass.sandboxes.runner.testing.equality import same
 from bellglass.sandboxes.runner.testing.naming import names_of
+from bellglass.sandboxes.runner.testing.values import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +40,7 @@ async def run(
     select = arguments.get("select") or ""
     named = zip(names_of(cases), cases, strict=True)
     chosen = [(name, case) for name, case in named if select in name]
-    send({"collected": [name for name, _ in chosen]})
+    send({"collected": [name for name, _ in chosen], "isolated": True})
     broken = await _broken(arguments["code"], interpreter)
     for index, (_, case) in enumerate(chosen):
         outcome: Event = {"outcome": "error", "message": broken if index == 0 else "As above."}
@@ -97,7 +98,7 @@ async def _outcome(case: dict[str, Any], interpreter: Interpreter) -> Event:
         passed = wanted == name
     else:
         event["actual"] = shown(value)
-        passed = wanted is None and same(case.get("expected"), value)
+        passed = wanted is None and same(case.get("expected"), encode(value))
     event["seconds"] = round(time.perf_counter() - started, 6)
     event["outcome"] = "passed" if passed else "failed"
     event["stdout"] = "".join(printed)

@@ -64,10 +64,13 @@ class Job:
         self.control.close()
 
 
-def start(main: Callable[[Packets], None], keep: Sequence[int] = ()) -> Job:
+def start(
+    main: Callable[[Packets], None], keep: Sequence[int] = (), *, is_ours: bool = False
+) -> Job:
     """Fork a child that runs `main` with fresh pipes and a control socket, and then ends.
 
     The child shares nothing with us but what it inherits of the place's confinement, and `keep`.
+    One that `is_ours` runs no foreign code, and is closed to inspection from its first moment on.
 
     Raises:
         OSError: No process can be made.
@@ -76,7 +79,7 @@ def start(main: Callable[[Packets], None], keep: Sequence[int] = ()) -> Job:
     def fork(out: int, err: int, control: socket.socket) -> int:
         pid = os.fork()
         if pid == 0:
-            _become(out, err, control, main, keep)
+            _become(out, err, control, main, keep, is_ours)
         return pid
 
     return born(fork)
@@ -137,6 +140,7 @@ def _become(
     control: socket.socket,
     main: Callable[[Packets], None],
     keep: Sequence[int],
+    is_ours: bool,
 ) -> NoReturn:
     code = 70  # EX_SOFTWARE: our own code failed
     try:
@@ -157,9 +161,11 @@ def _become(
         for number in DEFAULT_SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
-        # PID 1 is closed to inspection; foreign code may look at its own process.
-        LIBC.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
-        set_oom_score(1000)
+        if not is_ours:
+            # PID 1 is closed to inspection; foreign code may look at its own process. One of ours
+            # stays closed, and so cannot offer itself to the kernel's killer: what it starts does.
+            LIBC.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+            set_oom_score(1000)
         main(Packets(socket.socket(fileno=top)))
         code = 0
     except SystemExit as exc:

@@ -22,6 +22,7 @@ from bellglass.sandboxes.runner.shell_text import (
     END,
     NEW_STATE_FD,
     OLD_STATE_FD,
+    PROGRAM,
     around,
 )
 
@@ -72,6 +73,17 @@ class Shell:
     def state(self) -> int:
         """The descriptor of what the last shell left."""
         return self._state
+
+    def hold(self, state: int) -> None:
+        """Take `state` for that descriptor: in a child of PID 1 it has another number."""
+        self._state = state
+
+    def program(self, argv: list[str], directory: str) -> tuple[list[str], dict[str, str]]:
+        """Return how to start `argv` in `directory` as a command of this shell.
+
+        That is the arguments of a bash and its environment; it finds `state` at OLD_STATE_FD.
+        """
+        return [*BASH, PROGRAM, "bash", directory, *argv], self._environment
 
     def become(self, command: str, state: int) -> NoReturn:
         """Be the bash of a background run, which finds the same and leaves nothing.

@@ -143,3 +143,11 @@ def around(command: str) -> str:
 
 BACKGROUND = _line(_BEGIN, "builtin trap wait EXIT;", _RUN)
 """A run lasts as long as what it put in the background: `server &` is what it was begun for."""
+
+PROGRAM = _line(
+    "{ echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null; shopt -s expand_aliases;",
+    f"{{ source /dev/fd/{OLD_STATE_FD}; }} {STDERR_FD}>&2 2>/dev/null;",
+    f"command exec {OLD_STATE_FD}<&-; builtin trap - ERR DEBUG RETURN EXIT; builtin set +euxvn;",
+    'builtin cd -- "$1" && builtin shift && builtin exec -- "$@"',
+)
+"""A program as a command of the shell, in the directory that is its first argument."""

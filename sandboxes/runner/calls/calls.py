@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 from bellglass.sandboxes.runner import files, processes, writing
 from bellglass.sandboxes.runner.background.runs import Runs
@@ -16,12 +17,12 @@ from bellglass.sandboxes.runner.capture import KeptFiles
 from bellglass.sandboxes.runner.changes import Changes
 from bellglass.sandboxes.runner.checking import check
 from bellglass.sandboxes.runner.described import described
-from bellglass.sandboxes.runner.frames import Message, Stream, failure
+from bellglass.sandboxes.runner.frames import Message, Packets, Stream, failure
 from bellglass.sandboxes.runner.interpreter import Interpreter
-from bellglass.sandboxes.runner.job import Job, start
+from bellglass.sandboxes.runner.job import KEPT, Job, start
 from bellglass.sandboxes.runner.relay.relay import Relay
 from bellglass.sandboxes.runner.shell import Shell
-from bellglass.sandboxes.runner.testing import suite
+from bellglass.sandboxes.runner.testing import sources, suite
 from bellglass.sandboxes.runner.usage import Usage
 from bellglass.sandboxes.runner.watching import Watch
 
@@ -29,11 +30,12 @@ JobMain = Callable[[Message, Callable[[Message], None]], None]
 
 JOBS: dict[str, JobMain] = {
     "check": check.run,
-    "test": suite.run,
     "read": files.read,
     "write": writing.write,
 }
-"""Operations that get a process of their own, for one request."""
+"""Operations that get a process of their own, for one request; and so does `test`."""
+
+ONE_SHOT = (*JOBS, "test")
 
 WRITING = ("test", "write")
 """Those of them that may leave other files than they found."""
@@ -100,11 +102,13 @@ class Calls:
         if request.get("background") and op in ("python", "bash"):
             self.changed = False
             return {**self._begin(request), "notices": notices}
-        if op not in JOBS:
+        if op not in ONE_SHOT:
             self._changes.expect()
         call = self._run(request)
         self._sweeper.sweep(call.wall_seconds())
         call.heard.drain()
+        if op == "test":
+            sources.restore()  # the job may have been killed
         execution = self._described(call)
         execution["swept"] = len(self._sweeper.swept)
         execution["background_bytes"] += background
@@ -120,7 +124,7 @@ class Calls:
             call.job.close()
         if op in WRITING:
             self._changes.forget()
-        elif op not in JOBS and (answer or {}).get("changed") is not False:
+        elif op not in ONE_SHOT and (answer or {}).get("changed") is not False:
             execution.update(self._changes.report())
         return execution
 
@@ -143,18 +147,26 @@ class Calls:
             call = self._supervise(request, self._shell.start(request["command"]))
             call.shell_kept = self._shell.finish()
             return call
-        if op in JOBS:
+        if op in ONE_SHOT:
             arguments = {k: v for k, v in request.items() if k not in ("nonce", "id", "op")}
             if op != "test":
-                return self._run_job(request, JOBS[op], arguments)
+                do = JOBS[op]
+                return self._run_job(request, lambda control: do(arguments, control.send))
             with self._alone() as notices:
-                call = self._run_job(request, JOBS[op], arguments)
+                call = self._run_job(request, partial(self._test, arguments), [self._shell.state])
             call.notices.extend(notices)
             return call
         raise ValueError(f"unknown operation {op!r}")
 
-    def _run_job(self, request: Message, do: JobMain, arguments: Message) -> Call:
-        return self._supervise(request, start(lambda control: do(arguments, control.send)))
+    def _run_job(
+        self, request: Message, main: Callable[[Packets], None], keep: Sequence[int] = ()
+    ) -> Call:
+        return self._supervise(request, start(main, keep, is_ours=True))
+
+    def _test(self, arguments: Message, control: Packets) -> None:
+        """Run tests, in the job: there the state of the shell has another descriptor."""
+        self._shell.hold(control.socket.fileno() + KEPT)
+        suite.run(arguments, control.send, self._shell)
 
     @contextmanager
     def _alone(self) -> Generator[list[str]]:

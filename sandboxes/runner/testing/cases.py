@@ -7,21 +7,22 @@ made here, on values that were handed over as plain data.
 from __future__ import annotations
 
 import ast
-import contextlib
-import io
-import sys
+import json
+import os
+import secrets
+import select
 import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
-from bellglass.sandboxes.runner.apart.remote import home_of
-from bellglass.sandboxes.runner.apart.suite_side import CodeGone, NotHandedOver, SuiteSide
+from bellglass.sandboxes.runner.shell import Shell
 from bellglass.sandboxes.runner.testing import programs
+from bellglass.sandboxes.runner.testing.child import Child, start_ours, told
 from bellglass.sandboxes.runner.testing.equality import same
-from bellglass.sandboxes.runner.testing.failures import shortened, text_of
-from bellglass.sandboxes.runner.testing.limit import Limit, TimeLimit
+from bellglass.sandboxes.runner.testing.failures import shortened
+from bellglass.sandboxes.runner.testing.lines import Lines, Message
 from bellglass.sandboxes.runner.testing.naming import names_of
 from bellglass.sandboxes.runner.testing.record import Event, Record
+from bellglass.sandboxes.runner.testing.values import without_value
 
 OUTPUT = 4_000
 """Bytes kept of what a case prints."""
@@ -29,171 +30,185 @@ OUTPUT = 4_000
 SHOWN = 2_000
 """Characters of a value."""
 
-MOST_ITEMS = 10_000
-"""Of an iterator that a call returns."""
+ANSWER_BYTES = 4 * 1024**2
+
+NO_VALUE = (
+    "The call returned {}, which is not plain data and cannot be compared with JSON. Compare a "
+    "part of it in the call, as `f(2).name` or `f(2) == [1]`, or write it as a test in `tests`."
+)
 
 
 def run(
-    cases: list[dict[str, Any]],
-    side: SuiteSide,
-    settings: dict[str, Any],
-    record: Record,
-    coverage: list[Any],
+    cases: list[dict[str, Any]], settings: dict[str, Any], record: Record, shell: Shell
 ) -> None:
     """Run every case that is selected, and record what became of each."""
-    names = names_of(cases)
-    select = settings.get("select")
-    chosen = [(name, case) for name, case in zip(names, cases) if not select or str(select) in name]
-    record.collect([name for name, _ in chosen])
-    calls = _Calls(side, Limit(settings.get("test_timeout")))
-    for name, case in chosen:
-        record.begin(name)
-        if "call" in case:
-            record.finish(name, calls.outcome(case))
-        else:
-            record.finish(name, programs.outcome(case, settings, coverage))
-        if settings.get("stop") and record.any_failed:
-            return
+    select_ = settings["select"]
+    chosen = [
+        (name, case)
+        for name, case in zip(names_of(cases), cases)
+        if not select_ or str(select_) in name
+    ]
+    record.collect([name for name, _ in chosen], isolated=True)
+    calls = _Calls(settings, shell)
+    try:
+        for name, case in chosen:
+            record.begin(name)
+            run_case = calls.outcome if "call" in case else programs.Programs(settings, shell).run
+            record.finish(name, run_case(case))
+            if settings["stop"] and record.any_failed:
+                return
+        calls.save()
+    finally:
+        calls.end()
+
+
+class _Gone(Exception):
+    """The process of the code does not answer any more."""
 
 
 class _Calls:
     """Calls of the code, in one process of it as long as that lives."""
 
-    def __init__(self, side: SuiteSide, limit: Limit) -> None:
-        self._side = side
-        self._limit = limit
-        self._broken: str | None = None
-        self._imported = -1
+    def __init__(self, settings: dict[str, Any], shell: Shell) -> None:
+        self._settings = settings
+        self._shell = shell
+        self._seconds: float | None = settings["test_timeout"]
+        self._child: Child | None = None
+        self._printed = bytearray()
+        self._total = 0
 
     def outcome(self, case: dict[str, Any]) -> Event:
         wanted = case.get("raises")
-        event: Event = {"expected": f"raises {wanted}" if wanted else _shown(case.get("expected"))}
+        expected = f"raises {wanted}" if wanted else repr(case.get("expected"))
+        event: Event = {"outcome": "failed", "expected": shortened(expected, SHOWN)}
         try:
             compile(case["call"], "<call>", "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as exc:
             reason = f"{type(exc).__name__}: {exc}"
             return {"outcome": "error", "message": f"call is not one expression. {reason}"}
-        if self._broken is not None:
-            return {"outcome": "error", "message": "As above."}
-        self._side.new_test()
+        self._printed.clear()
+        self._total = 0
         started = time.perf_counter()
-        with _output() as printed:
-            try:
-                self._side.start()
-                self._limit.begin()
-                with self._limit:
-                    self._import()
-                    if self._broken is None:
-                        event.update(self._judged(case, wanted))
-                    else:
-                        event = {"outcome": "error", "message": self._broken}
-            except TimeLimit:
-                self._limit.disarm()
-                self._side.stop()
-                event.update(outcome="failed", cause="timeout", message=self._limit.told)
-            except CodeGone as exc:
-                event.update(outcome="failed", cause="crashed", message=str(exc))
-            except NotHandedOver as exc:
-                event.update(outcome="failed", message=str(exc))
+        try:
+            event.update(_judged(case, self._ask({"call": case["call"]})))
+        except TimeoutError:
+            event.update(cause="timeout", message=f"not finished after {self._seconds:g} s")
+            self.end()
+        except _Gone as exc:
+            event.update(cause="crashed", message=f"the code ended its process ({exc})")
+            self.end()
         event["seconds"] = round(time.perf_counter() - started, 6)
-        event["stdout"] = printed()
+        event["stdout"] = self._text()
         return event
 
-    def _import(self) -> None:
-        if self._imported == self._side.generation:
-            return
+    def save(self) -> None:
+        """Have the process keep what it measured."""
+        if self._child is not None and self._settings["coverage"]:
+            try:
+                self._ask({"save": True})
+            except (_Gone, TimeoutError):
+                pass
+
+    def end(self) -> None:
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+
+    def _ask(self, message: Message) -> Message:
+        """Return the answer of the process, which is started if there is none.
+
+        Raises:
+            TimeoutError: It takes longer than a test may.
+            _Gone: It has ended.
+        """
+        if self._child is None:
+            token = secrets.token_hex(16)
+            self._child = start_ours(self._shell, "calling", {**self._settings, "token": token})
+            self._lines = Lines(token, ANSWER_BYTES)
+        child = self._child
+        deadline = None if self._seconds is None else time.monotonic() + self._seconds
         try:
-            self._side.request("import", None, "solution")
-        except CodeGone as exc:
-            self._broken = f"The code could not be imported: {exc}"
-        except Exception as exc:
-            self._broken = f"The code could not be imported:\n{_traced(exc)}"
-        except SystemExit as exc:
-            self._broken = f"The code could not be imported:\n{_traced(exc)}"
-        self._imported = self._side.generation
+            child.socket.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:
+            pass  # it is gone; that shows when it is heard
+        sock = child.socket.fileno()
+        fds = [sock, child.out, child.err]
+        while True:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise TimeoutError
+            for fd in select.select(fds, [], [], left)[0]:
+                data = _read(fd)
+                if fd == sock and not data:
+                    self._hear_out(child)
+                    child.ended(1.0)
+                    raise _Gone(told(child))
+                if fd != sock:
+                    self._keep(data)
+                    if not data:
+                        fds.remove(fd)
+                elif answers := self._lines.take(data):
+                    self._hear_out(child)
+                    return answers[0]
 
-    def _judged(self, case: dict[str, Any], wanted: str | None) -> Event:
-        """Return what the call returned or raised, and whether that was expected."""
-        event: Event = {"outcome": "failed"}
-        try:
-            value = self._plain(self._side.request("evaluate", None, case["call"]))
-            event["actual"] = _shown(value)
-            passed = wanted is None and same(case.get("expected"), value)
-        except (CodeGone, NotHandedOver, TimeLimit, KeyboardInterrupt):
-            raise
-        except BaseException as exc:  # SystemExit fails a case like any other exception
-            said = getattr(exc, "_bellglass_text", None) or text_of(str, exc)
-            event["actual"] = shortened(f"raises {type(exc).__name__}: {said}", SHOWN)
-            passed = wanted in _names(exc)
-            trace = _traced(exc)
-            if not passed and "\n" in trace:  # with a line of the code
-                event["message"] = trace
-        if passed:
-            event["outcome"] = "passed"
-        return event
+    def _hear_out(self, child: Child) -> None:
+        """Take what it printed before it answered."""
+        fds = [child.out, child.err]
+        while fds:
+            ready = select.select(fds, [], [], 0)[0]
+            if not ready:
+                return
+            for fd in ready:
+                data = _read(fd)
+                self._keep(data)
+                if not data or self._total > 64 * ANSWER_BYTES:
+                    fds.remove(fd)
 
-    def _plain(self, value: Any, depth: int = 0) -> Any:
-        """Return `value` with its iterators listed, and what holds plain data replaced by that."""
-        if isinstance(value, (list, tuple)) and type(value) in (list, tuple) and depth < 50:
-            return type(value)(self._plain(item, depth + 1) for item in value)
-        if type(value) is dict and depth < 50:
-            return {key: self._plain(item, depth + 1) for key, item in value.items()}
-        if home_of(value) is not None and "container" in type(value)._bellglass_traits:
-            return self._plain(self._side.request("plain", value), depth + 1)
-        if hasattr(type(value), "__next__"):
-            return [self._plain(item, depth + 1) for item, _ in zip(value, range(MOST_ITEMS))]
-        return value
+    def _keep(self, data: bytes) -> None:
+        self._total += len(data)
+        self._printed += data[: max(0, OUTPUT - len(self._printed))]
 
-
-def _traced(exc: BaseException) -> str:
-    trace = getattr(exc, "_bellglass_trace", None)
-    return trace if isinstance(trace, str) else f"{type(exc).__name__}: {exc}"
-
-
-def _names(exc: BaseException) -> set[str]:
-    """Return the names by which `exc` can be expected: of its class and those it derives from."""
-    classes = [kind for kind in type(exc).__mro__ if kind is not object]
-    return {kind.__name__ for kind in classes} | {
-        f"{kind.__module__}.{kind.__qualname__}" for kind in classes
-    }
-
-
-def _shown(value: Any) -> str:
-    return shortened(text_of(repr, value), SHOWN)
-
-
-class _Head(io.RawIOBase):
-    """Keeps the first bytes written to it."""
-
-    def __init__(self) -> None:
-        self.kept = bytearray()
-        self.total = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        size = len(data)
-        self.total += size
-        self.kept += bytes(data[: max(0, OUTPUT - len(self.kept))])
-        return size
-
-
-@contextlib.contextmanager
-def _output() -> Iterator[Callable[[], str]]:
-    """Collect what the code prints, and return a way to read it."""
-    head = _Head()
-    stream = io.TextIOWrapper(io.BufferedWriter(head), "utf-8", "replace", write_through=True)
-
-    def text() -> str:
-        stream.flush()
-        kept = head.kept.decode("utf-8", "replace")
-        more = head.total - len(head.kept)
+    def _text(self) -> str:
+        kept = self._printed.decode("utf-8", "replace")
+        more = self._total - len(self._printed)
         return f"{kept}\n[… {more:,} more bytes]" if more > 0 else kept
 
-    before = sys.stdout, sys.stderr
-    sys.stdout = sys.stderr = stream
+
+def _read(fd: int) -> bytes:
     try:
-        yield text
-    finally:
-        sys.stdout, sys.stderr = before
+        return os.read(fd, 1 << 16)
+    except OSError:
+        return b""
+
+
+def _judged(case: dict[str, Any], answer: Message) -> Event:
+    """Return what a call returned or raised, and whether that was expected."""
+    if "broken" in answer:
+        text = shortened(str(answer["broken"]), 2 * SHOWN)
+        return {"outcome": "error", "message": f"The code could not be imported:\n{text}"}
+    wanted = case.get("raises")
+    event: Event = {"outcome": "failed", "actual": shortened(str(answer.get("shown")), SHOWN)}
+    raised = answer.get("raised")
+    if isinstance(raised, list):
+        passed = wanted in raised
+        if not passed and "\n" in (message := str(answer.get("message"))):  # with a line of code
+            event["message"] = message
+    elif "too_much" in answer:
+        passed = False
+        event["message"] = NO_VALUE.format(str(answer["too_much"])[:200])
+    else:
+        coded = answer.get("value")
+        passed = wanted is None and same(case.get("expected"), coded)
+        if not passed and wanted is None and (kind := _not_carried(coded)) is not None:
+            event["message"] = NO_VALUE.format(f"an object of type {kind}")
+    if passed:
+        event["outcome"] = "passed"
+    return event
+
+
+def _not_carried(coded: Any) -> str | None:
+    try:
+        kind = without_value(coded)
+    except RecursionError:
+        return None
+    return None if kind is None else kind[:100]

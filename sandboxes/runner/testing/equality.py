@@ -1,79 +1,184 @@
-"""When a value is what a case expects. The expectation is JSON, the value is Python."""
+"""When a value is what a case expects. The expectation is JSON, the value is `values.encode`d.
+
+The value comes from the process of the code, which may send anything: what has not the agreed form
+is not equal to anything, and no comparison takes longer than its size allows.
+"""
 
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import ItemsView, KeysView, Mapping, ValuesView
+from collections.abc import Callable
 from typing import Any
 
 RELATIVE = 1e-9
 ABSOLUTE = 1e-12
 """How far floats may be apart, as in pytest.approx: sums in another order differ."""
 
-_ORDERED = (list, tuple, range, deque, KeysView, ValuesView, ItemsView)
-_UNORDERED = (set, frozenset)
+MOST_PAIRS = 200
+"""Items of sets that are compared each with each, where their order does not tell."""
 
 
-def same(expected: Any, actual: Any) -> bool:
-    """Tell if `actual` is `expected`, as far as JSON can say it.
+def same(expected: Any, coded: Any) -> bool:
+    """Tell if what was encoded is `expected`, as far as JSON can say it.
 
-    A list stands for any sequence, for a set (in any order) and for an array; the keys of an
-    object for keys that JSON would write so.
+    A list stands for any sequence, for a set (in any order) and for an array; an object for a
+    mapping with keys that JSON would write so, and for the fields of a dataclass or a named tuple;
+    a text for a date, a path or a decimal that is written so. True is not 1.
     """
-    if type(actual).__module__ == "numpy" and hasattr(actual, "tolist"):
-        actual = actual.tolist()
-    if isinstance(expected, list):
-        return _same_items(expected, actual)
-    if isinstance(expected, dict):
-        return isinstance(actual, Mapping) and _same_entries(expected, actual)
-    if expected is None or actual is None:
-        return expected is actual
-    if isinstance(expected, float) or (isinstance(expected, int) and isinstance(actual, float)):
-        return _close(float(expected), actual)
-    return bool(expected == actual)
-
-
-def _close(expected: float, actual: Any) -> bool:
-    if isinstance(actual, (str, bytes)):
-        return False
     try:
-        number = float(actual)
-    except (TypeError, ValueError, OverflowError):
-        return bool(expected == actual)
+        return _same(expected, coded)
+    except (TypeError, ValueError, IndexError, KeyError, OverflowError, RecursionError):
+        return False
+
+
+def _same(expected: Any, coded: Any) -> bool:
+    if isinstance(coded, list):
+        return _BY_TAG[coded[0]](expected, *coded[2:])
+    if isinstance(coded, bool) or coded is None:
+        return expected is coded
+    if isinstance(coded, str):
+        return isinstance(expected, str) and expected == coded
+    return _close(expected, coded)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _close(expected: Any, number: Any) -> bool:
+    if not _is_number(expected) or not _is_number(number):
+        return False
+    if isinstance(expected, int) and isinstance(number, int):
+        return expected == number
+    expected, number = float(expected), float(number)
     if math.isnan(expected):
         return math.isnan(number)
     return math.isclose(expected, number, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
 
 
-def _same_items(expected: list[Any], actual: Any) -> bool:
-    if isinstance(actual, _ORDERED):
-        items = list(actual)
-        return len(items) == len(expected) and all(map(same, expected, items))
-    if not isinstance(actual, _UNORDERED) or len(actual) != len(expected):
-        return False
-    left = list(actual)
-    for wanted in expected:
-        for index, item in enumerate(left):
-            if same(wanted, item):
-                del left[index]
-                break
-        else:
-            return False
-    return True
+def _number(expected: Any, text: str, number: Any) -> bool:
+    return expected == text or str(expected) == text or _same(expected, number)
 
 
-def _same_entries(expected: dict[str, Any], actual: Mapping[Any, Any]) -> bool:
-    named = {_as_json(key): value for key, value in actual.items()}
-    return len(actual) == len(named) == len(expected) and all(
-        key in named and same(value, named[key]) for key, value in expected.items()
+def _enum(expected: Any, member: str, value: Any) -> bool:
+    return (isinstance(expected, str) and expected == member) or _same(expected, value)
+
+
+def _items(expected: Any, items: list[Any]) -> bool:
+    return (
+        isinstance(expected, list)
+        and len(expected) == len(items)
+        and all(map(_same, expected, items))
     )
 
 
-def _as_json(key: Any) -> str:
-    """Return `key` as json.dumps would write it."""
-    if isinstance(key, str):
-        return key
-    if isinstance(key, bool):
-        return "true" if key else "false"
-    return "null" if key is None else str(key)
+def _set(expected: Any, items: list[Any]) -> bool:
+    if not isinstance(expected, list) or len(expected) != len(items):
+        return False
+    if _items(sorted(expected, key=_rank), sorted(items, key=_rank)):
+        return True
+    if len(items) > MOST_PAIRS:
+        return False
+    left = list(items)
+    for wanted in expected:
+        found = next((item for item in left if _same(wanted, item)), left)
+        if found is left:
+            return False
+        left.remove(found)
+    return True
+
+
+def _rank(item: Any) -> tuple[int, float, str]:
+    """Order what JSON says and what was encoded alike, where they are scalars."""
+    if _is_number(item):
+        return (0, float(item), "")
+    return (1, 0.0, item) if isinstance(item, str) else (2, 0.0, repr(item))
+
+
+def _map(expected: Any, entries: list[Any]) -> bool:
+    named = {_as_json(key): value for key, value in entries}
+    return (
+        isinstance(expected, dict)
+        and len(expected) == len(named) == len(entries)
+        and all(key in named and _same(value, named[key]) for key, value in expected.items())
+    )
+
+
+def _as_json(coded: Any) -> str:
+    """Return a key as json.dumps would write it, or as its customary text."""
+    if isinstance(coded, str):
+        return coded
+    if isinstance(coded, bool):
+        return "true" if coded else "false"
+    if isinstance(coded, list):
+        tag, _, *parts = coded
+        if tag == "as":
+            return _as_json(parts[0])
+        if tag == "enum":
+            return _as_json(parts[1])
+        if tag == "text":
+            return str(parts[0][0])
+        return str(parts[0]) if tag == "number" else repr(coded)
+    return "null" if coded is None else str(coded)
+
+
+def _fields(expected: Any, is_sequence: bool, entries: list[Any]) -> bool:
+    if isinstance(expected, list):
+        return is_sequence and _items(expected, [value for _, value in entries])
+    return _map(expected, entries)
+
+
+def _text(expected: Any, texts: list[str]) -> bool:
+    return isinstance(expected, str) and expected in texts
+
+
+def _series(expected: Any, index: list[Any], values: list[Any]) -> bool:
+    if isinstance(expected, list):
+        return len(expected) == len(values) and all(map(_cell, expected, values))
+    named = {_as_json(key): value for key, value in zip(index, values)}
+    return (
+        isinstance(expected, dict)
+        and len(expected) == len(named) == len(values)
+        and all(key in named and _cell(value, named[key]) for key, value in expected.items())
+    )
+
+
+def _cell(expected: Any, coded: Any) -> bool:
+    """Compare one cell of a table: there null stands for a missing value."""
+    return _same(expected, coded) or (expected is None and _same(math.nan, coded))
+
+
+def _frame(expected: Any, columns: list[Any], index: list[Any], rows: list[Any]) -> bool:
+    """Compare a table with a list of records, a list of rows, or an object of columns."""
+    names = [_as_json(column) for column in columns]
+    cells = [row[2] for row in rows]
+    if isinstance(expected, list):
+        return len(expected) == len(cells) and all(
+            _series(wanted, columns, row) for wanted, row in zip(expected, cells)
+        )
+    by_name = dict(zip(names, zip(*cells))) if cells else dict.fromkeys(names, ())
+    return (
+        isinstance(expected, dict)
+        and len(by_name) == len(names)
+        and expected.keys() == by_name.keys()
+        and all(_series(expected[name], index, list(by_name[name])) for name in names)
+    )
+
+
+_BY_TAG: dict[str, Callable[..., bool]] = {
+    "int": lambda expected, text: _close(expected, int(text, 16)),
+    "float": lambda expected, text: _close(expected, float(text)),
+    "as": _same,
+    "enum": _enum,
+    "number": _number,
+    "complex": lambda expected, real, imag: imag == 0 and _same(expected, real),
+    "bytes": lambda expected, text: False,
+    "text": _text,
+    "list": _items,
+    "set": _set,
+    "map": _map,
+    "fields": _fields,
+    "series": _series,
+    "frame": _frame,
+    "none": lambda expected: False,
+}

@@ -8,49 +8,68 @@ import tempfile
 import time
 from typing import Any
 
-from bellglass.sandboxes.runner.apart.channel import Channel
-from bellglass.sandboxes.runner.apart.child import Child, told
-from bellglass.sandboxes.runner.testing.failures import shortened
+from bellglass.sandboxes.runner.shell import Shell
+from bellglass.sandboxes.runner.testing.child import PYTHON, Child, told
+from bellglass.sandboxes.runner.testing.failures import own_frames, shortened
+from bellglass.sandboxes.runner.testing.measuring import OMITTED
 
 MOST_PRINTED = 1024**2
 """Bytes compared of what a program prints."""
 
 SHOWN = 2_000
 
+WAIT_SECONDS = 300.0
+"""For a program to end that has closed its output: what bounds all tests comes before it."""
 
-def outcome(case: dict[str, Any], settings: dict[str, Any], coverage: list[Any]) -> dict[str, Any]:
-    """Run the program on the input of `case` and compare what it printed."""
-    started = time.perf_counter()
-    # Not in memory without a name: the filter refuses that, as no limit would count it.
-    with tempfile.TemporaryFile() as stdin:
-        stdin.write(case["stdin"].encode("utf-8", "replace"))
-        stdin.seek(0)
-        child = Child("testing.program", settings, stdin.fileno())
-    try:
-        printed, errors, in_time = _read(child, settings.get("test_timeout"))
-        code = child.wait() if in_time else None
-        if settings["coverage"] and in_time:
-            coverage.append(_coverage(child))
-    finally:
-        child.end()
-    event: dict[str, Any] = {
-        "expected": shortened(case["stdout"], SHOWN),
-        "actual": shortened(printed, SHOWN),
-        "seconds": round(time.perf_counter() - started, 6),
-        "outcome": "failed",
-    }
-    if code is None:
-        seconds = settings["test_timeout"]
-        return {**event, "cause": "timeout", "message": f"not finished after {seconds:g} s"}
-    if code < 0:
-        event["cause"] = "crashed"
-    if code != 0:
-        event["message"] = f"The program ended with {told(code)}.\n{errors}".strip()
-    elif same_output(case["stdout"], printed):
-        event["outcome"] = "passed"
-    else:
-        event["message"] = _first_difference(case["stdout"], printed)
-    return event
+MEASURED = ("-m", "coverage", "run", "--parallel-mode", "--rcfile=/dev/null")
+
+
+class Programs:
+    """Runs of the code as its own main program, each in a process of its own."""
+
+    def __init__(self, settings: dict[str, Any], shell: Shell) -> None:
+        self._seconds: float | None = settings["test_timeout"]
+        self._shell = shell
+        self._options: list[str] = []
+        if settings["coverage"]:
+            kept = [f"--data-file={settings['coverage']}", f"--omit={','.join(OMITTED)}"]
+            self._options = [*MEASURED, *kept, f"--include={os.getcwd()}/*"]
+
+    def run(self, case: dict[str, Any]) -> dict[str, Any]:
+        """Run the program on the input of `case` and compare what it printed."""
+        started = time.perf_counter()
+        # Not in memory without a name: the filter refuses that, as no limit would count it.
+        with tempfile.TemporaryFile() as stdin:
+            stdin.write(case["stdin"].encode("utf-8", "replace"))
+            stdin.seek(0)
+            argv = [PYTHON, *self._options, "solution.py"]
+            child = Child(self._shell, argv, stdin=stdin.fileno())
+        try:
+            printed, errors, in_time = _read(child, self._seconds)
+            if in_time:
+                child.ended(WAIT_SECONDS if self._seconds is None else self._seconds)
+        finally:
+            code = child.status
+            how = told(child)
+            child.end()
+        event: dict[str, Any] = {
+            "expected": shortened(case["stdout"], SHOWN),
+            "actual": shortened(printed, SHOWN),
+            "seconds": round(time.perf_counter() - started, 6),
+            "outcome": "failed",
+        }
+        if code is None:
+            seconds = WAIT_SECONDS if self._seconds is None else self._seconds
+            return {**event, "cause": "timeout", "message": f"not finished after {seconds:g} s"}
+        if code < 0:
+            event["cause"] = "crashed"
+        if code != 0:
+            event["message"] = f"The program ended with {how}.\n{errors}".strip()
+        elif same_output(case["stdout"], printed):
+            event["outcome"] = "passed"
+        else:
+            event["message"] = _first_difference(case["stdout"], printed)
+        return event
 
 
 def same_output(expected: str, printed: str) -> bool:
@@ -94,12 +113,4 @@ def _read(child: Child, seconds: float | None) -> tuple[str, str, bool]:
     if child.err in open_fds and select.select([child.err], [], [], 0)[0]:
         kept[child.err] += os.read(child.err, 1 << 16)
     printed, errors = (bytes(kept[fd]).decode("utf-8", "replace") for fd in (child.out, child.err))
-    return printed, shortened(errors, SHOWN), in_time
-
-
-def _coverage(child: Child) -> Any:
-    try:
-        child.socket.setblocking(False)
-        return Channel(child.socket).receive().get("coverage")
-    except (EOFError, OSError, ValueError, RecursionError):
-        return None
+    return printed, shortened(own_frames(errors, os.getcwd()), SHOWN), in_time

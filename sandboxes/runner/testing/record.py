@@ -1,13 +1,14 @@
-"""What became of each test, sent as it happens. Only the process that gives the verdict has it."""
+"""What became of each test, sent as it happens. Only the process that supervises has it."""
 
 from __future__ import annotations
 
+import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from bellglass.sandboxes.runner.testing.failures import Room
+from bellglass.sandboxes.runner.testing.failures import shortened
 
 Event = dict[str, Any]
 Send = Callable[[Event], None]
@@ -20,19 +21,24 @@ ID = 300
 
 LIMITS = {"message": 8_000, "stdout": 2_000, "expected": 4_000, "actual": 4_000}
 
+ROOM = 2 * 1024**2
+"""Bytes of texts in the report: half of what the runner takes, for the rest is names and times."""
+
 PROGRESS_SECONDS = 0.2
 
 
 class Record:
-    """The tests by name, and which of them have a result: the first one counts."""
+    """The tests in order, and which of them have a result: the first one counts."""
 
-    def __init__(self, send: Send, room: Room, progress: int) -> None:
+    def __init__(self, send: Send, progress: int) -> None:
         """`progress` is the descriptor that a line goes to now and then."""
         self._send = send
-        self._room = room
+        self._room = ROOM
         self._progress = progress
-        self._index: dict[str, int] = {}
-        self._done: set[str] = set()
+        self._names: list[str] = []
+        self._waiting: dict[str, list[int]] = {}
+        """The places in `_names` of those without a result: names can be equal."""
+        self._done = 0
         self._failed = 0
         self._said = 0.0
 
@@ -40,50 +46,70 @@ class Record:
     def any_failed(self) -> bool:
         return self._failed > 0
 
-    def collect(self, names: list[str]) -> bool:
-        """Take in the names of tests; False if there are too many."""
-        new = [name for name in dict.fromkeys(names) if name not in self._index]
-        if len(self._index) + len(new) > MOST_TESTS:
-            total = len(self._index) + len(new)
-            text = f"There are {total:,} tests, more than {MOST_TESTS:,}. Run them in parts."
-            self.problem(text)
+    def collect(self, names: Iterable[str], *, isolated: bool = False) -> bool:
+        """Take in the names of tests; False if there are too many.
+
+        `isolated`: they are judged here, and not in the process of the code.
+        """
+        names = list(names)
+        if len(self._names) + len(names) > MOST_TESTS:
+            self.problem(f"There are more than {MOST_TESTS:,} tests. Run them in parts.")
             return False
-        for name in new:
-            self._index[name] = len(self._index)
-        for start in range(0, len(new), 500):
-            self._send({"collected": [name[:ID] for name in new[start : start + 500]]})
+        for name in names:
+            self._waiting.setdefault(name, []).append(len(self._names))
+            self._names.append(name)
+        for start in range(0, len(names), 500):
+            part = [name[:ID] for name in names[start : start + 500]]
+            self._send({"collected": part, **({"isolated": True} if isolated else {})})
         return True
 
     def begin(self, name: str) -> None:
-        if name in self._index:
-            self._send({"started": self._index[name]})
+        if not self._waiting.get(name) and not self.collect([name]):
+            return
+        self._send({"started": self._waiting[name][0]})
 
     def finish(self, name: str, test: Event) -> None:
-        if name not in self._index or name in self._done:
+        if not self._waiting.get(name):
             return
-        self._done.add(name)
+        index = self._waiting[name].pop(0)
+        self._done += 1
         self._failed += test["outcome"] in ("failed", "error")
-        self._send({"test": {**self._room.cut(test, LIMITS), "index": self._index[name]}})
+        self._send({"test": {**self._cut(test), "index": index}})
         self._tell()
 
-    def uncollected(self, test: Event) -> None:
+    def uncollected(self, name: str, test: Event) -> None:
         """Report what could not even be collected."""
         self._failed += test["outcome"] == "error"
-        self._send({"test": {**self._room.cut(test, LIMITS), "id": str(test["id"])[:ID]}})
+        self._send({"test": {**self._cut(test), "id": name[:ID]}})
 
     def problem(self, text: str) -> None:
-        self._send({"problem": text})
+        self._send({"problem": shortened(text, 8_000)})
 
-    def left(self, names: list[str]) -> list[str]:
-        return [name for name in names if name not in self._done]
+    def left(self) -> list[str]:
+        """Return the names of those without a result, in their order."""
+        places = sorted(place for places in self._waiting.values() for place in places)
+        return [self._names[place] for place in places]
+
+    def _cut(self, event: Event) -> Event:
+        """Return `event` with its texts cut to their limits, or left out when the room is used."""
+        cut = dict(event)
+        for name, limit in LIMITS.items():
+            text = cut.get(name)
+            if text:
+                text = shortened(text, limit)
+                self._room -= len(json.dumps(text))
+                cut[name] = text if self._room > 0 else "(left out: there is too much to report)"
+            elif name in cut:
+                del cut[name]
+        return cut
 
     def _tell(self) -> None:
         now = time.monotonic()
-        if now - self._said < PROGRESS_SECONDS and len(self._done) < len(self._index):
+        if now - self._said < PROGRESS_SECONDS and self._done < len(self._names):
             return
         self._said = now
         failed = f", {self._failed} failed" if self._failed else ""
-        line = f"{len(self._done)} of {len(self._index)} tests{failed}\n"
+        line = f"{self._done} of {len(self._names)} tests{failed}\n"
         try:
             os.write(self._progress, line.encode())
         except OSError:  # nobody reads it

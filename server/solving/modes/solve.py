@@ -86,12 +86,9 @@ def _how(run: Run) -> str:
 def _tested(verdict: Verdict, tests: Run) -> bool:
     passed, total = _count(tests, "passed"), _count(tests, "total")
     held = tests.ok and bool(tests.structured.get("ok")) and 0 < passed == total
-    apart = sum(test.get("apart") is False for test in tests.structured.get("tests", []))
     text = f"{passed} of {total} tests passed"
     if not total and (why := tests.structured.get("error")):
         text = f"No test ran: {str(why).strip().rstrip('.')}"
-    if held and apart:
-        text += f", {apart} of them together with the code, which could forge them"
     return verdict.note("tested", held, f"{text}.", passed, total)
 
 

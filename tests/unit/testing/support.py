@@ -8,13 +8,16 @@ Event = dict[str, Any]
 
 PROGRAM = """
 import json, os, sys
+from bellglass.sandboxes.runner.shell import Shell
 from bellglass.sandboxes.runner.testing import suite
+
+os.environ["PATH"] = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
 
 def send(event, file=os.fdopen(int(sys.argv[1]), "w")):
     file.write(json.dumps(event) + "\\n")
     file.flush()
 
-suite.run(json.load(sys.stdin), send)
+suite.run(json.load(sys.stdin), send, Shell())
 """
 
 CODE = "def add(a, b):\n    return a + b\n"
