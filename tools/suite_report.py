@@ -113,10 +113,10 @@ def _error(execution: Execution, report: Report, outcomes: list[TestOutcome]) ->
             f"The test process ended{where} with exit code {execution.exit_code} before it had "
             f"finished, as os._exit() would do: what has no result did not pass."
         )
-    if report.finished == 5:
+    if report.finished == 5 and not outcomes:
         return NO_TESTS
     explained = any(outcome.outcome in ("failed", "error") for outcome in outcomes)
-    if report.finished != 0 and not explained:
+    if report.finished not in (0, 5) and not explained:
         return f"pytest ended with status {report.finished}.\n{report.said}".rstrip()
     return None
 

@@ -91,7 +91,7 @@ def _failures(failures: list[TestOutcome]) -> Iterator[str]:
 
 
 _VARYING = re.compile(
-    r"0x[0-9a-f]{1,16}|\d{1,400}(?:\.\d{1,400})?|'[^'\n]{0,400}'|\"[^\"\n]{0,400}\""
+    r"0x[0-9a-f]{1,16}|-?\d{1,400}(?:\.\d{1,400})?|'[^'\n]{0,400}'|\"[^\"\n]{0,400}\""
 )
 """What differs between failures of one cause: numbers and texts."""
 

@@ -14,6 +14,7 @@ from bellglass.sandboxes.conformance import (
     apart,
     endings,
     background,
+    testing,
     limits,
     hostile,
 )
@@ -30,4 +31,5 @@ __all__ = [
     "limits",
     "running",
     "showing",
+    "testing",
 ]

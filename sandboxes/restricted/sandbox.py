@@ -63,6 +63,11 @@ LACKS = {
         "the_runner_cannot_be_read_or_killed",
         "any_bytes_may_be_printed",
     ),
+    "there is no pytest, and no process to end": (
+        "tests_end_as_under_plain_pytest",
+        "a_test_that_ends_its_process_has_failed_and_the_rest_runs",
+        "a_case_is_judged_where_the_code_does_not_run",
+    ),
     "nothing runs in the background": (
         "a_background_run_outlives_its_call_and_is_read_in_parts",
         "a_background_run_leaves_the_variables_alone",

@@ -19,16 +19,6 @@ class Adding(unittest.TestCase):
     def test_wrong(self):
         self.assertEqual(add(1, 2), 4)
 """
-DOCTEST = '''
-def half(n):
-    """
-    >>> half(4)
-    2.0
-    >>> half(3)
-    2.0
-    """
-    return n / 2
-'''
 TWO = """
 from solution import add
 def test_a(): assert add(1, 1) == 3
@@ -73,7 +63,6 @@ WAYS: dict[str, tuple[dict[str, Any], int, int, str]] = {
         "actual:   ({1, 3}, [0.30000000000000004, (1, 2)])",
     ),
     "unittest": ({"code": ADD, "tests": UNITTEST}, 1, 1, "3 != 4"),
-    "doctests in the code": ({"code": DOCTEST}, 0, 1, "1.5"),
     "selected by name": ({"code": ADD, "tests": TWO, "select": "test_b"}, 1, 0, "test passed"),
     "until the first failure": ({"code": ADD, "tests": TWO, "stop": True}, 0, 1, "test_a"),
     "a time limit for each": ({"code": ADD, "tests": SLOW, "test_timeout": 2}, 1, 1, "test_a"),

@@ -234,26 +234,28 @@ def add(a, b):
     "forks": "import os\ndef add(a, b):\n    os.fork()\n    return 6\n",
     "hangs": "def add(a, b):\n    while True: pass",
     "sends nonsense": """
-import sys
-from bellglass.sandboxes.runner.apart import channel, peer
-channel.Channel.send = lambda self, message: self.socket.sendall(b"\\0\\0\\0\\2[]")
-def add(a, b): return 5
-""",
-    "calls what is not its own": """
-import gc
-from bellglass.sandboxes.runner.apart.code_side import CodeSide
+import os
 def add(a, b):
-    side = next(thing for thing in gc.get_objects() if isinstance(thing, CodeSide))
-    for handle in range(1000):
-        for op in (["call"], ["get", "__globals__"], ["special", "__eq__"], ["evaluate", "1"]):
-            message = {"op": op[0], "on": ["Y", handle], "arguments": op[1:]}
-            side.channel.send(message)
-            if "error" not in side.channel.receive():
-                return 5
-    for name in (["builtins", "object"], ["io", "FileIO"], ["builtins", "type"]):
-        side.channel.send({"op": "get", "on": ["g", *name], "arguments": ["__subclasses__"]})
-        if "error" not in side.channel.receive():
-            return 5
+    for fd in range(3, 5000):
+        for data in (b"[" * 100_000 + b"\\n", b"{}\\n", b"\\xff" * 9 + b"\\n", b"x" * 200_000):
+            try:
+                os.set_blocking(fd, False)
+                os.write(fd, data)
+            except OSError:
+                pass
     return 6
+""",
+    "claims every exception": """
+class Claims(str):
+    def __hash__(self): return hash("SECRET-OF-THE-TESTS")
+    def __eq__(self, other): return True
+class Meta(type):
+    __name__ = property(lambda self: Claims("x"))
+class Any(Exception, metaclass=Meta): ...
+def add(a, b): raise Any
+""",
+    "cuts itself off": """
+import os
+def add(a, b): os.closerange(3, 1 << 16)
 """,
 }

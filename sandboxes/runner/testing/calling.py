@@ -64,19 +64,23 @@ def _outcome(call: str, names: dict[str, Any]) -> dict[str, Any]:
         value = _evaluated(call, names)
         if hasattr(type(value), "__next__"):
             value = list(islice(value, MOST_LISTED))
-        try:
-            coded: Any = encode(value)
-        except TooMuch as exc:
-            return {"shown": f"<{exc}>", "too_much": str(exc)}
-        return {"value": coded, "shown": shortened(text_of(repr, value), SHOWN)}
     except BaseException as exc:  # SystemExit fails a case like any other exception
         kinds = [kind for kind in type(exc).__mro__ if kind is not object][:MOST_NAMES]
+        names_of_it = [kind.__name__ for kind in kinds]
+        names_of_it += [f"{kind.__module__}.{kind.__qualname__}" for kind in kinds]
+        shown = f"raises {type(exc).__name__}: {text_of(str, exc)}"
         return {
-            "raised": [type(exc).__name__, *(kind.__name__ for kind in kinds)]
-            + [f"{kind.__module__}.{kind.__qualname__}" for kind in kinds],
-            "shown": shortened(f"raises {type(exc).__name__}: {text_of(str, exc)}", SHOWN),
+            "raised": names_of_it,
+            "shown": shortened(shown, SHOWN),
             "message": explained(exc),
         }
+    shown = shortened(text_of(repr, value), SHOWN)
+    try:
+        return {"value": encode(value), "shown": shown}
+    except TooMuch as exc:
+        return {"not_carried": str(exc), "shown": f"<{exc}>"}
+    except BaseException:  # the parts of an object of the code can do anything
+        return {"not_carried": f"an object of type {type(value).__name__}", "shown": shown}
 
 
 _loop: Any = None

@@ -32,6 +32,9 @@ SHOWN = 2_000
 
 ANSWER_BYTES = 4 * 1024**2
 
+MOST_RAISED = 41
+"""Names of an exception and of what it derives from: who claims them all has raised none."""
+
 NO_VALUE = (
     "The call returned {}, which is not plain data and cannot be compared with JSON. Compare a "
     "part of it in the call, as `f(2).name` or `f(2) == [1]`, or write it as a test in `tests`."
@@ -190,12 +193,12 @@ def _judged(case: dict[str, Any], answer: Message) -> Event:
     event: Event = {"outcome": "failed", "actual": shortened(str(answer.get("shown")), SHOWN)}
     raised = answer.get("raised")
     if isinstance(raised, list):
-        passed = wanted in raised
+        passed = wanted in raised[:MOST_RAISED]
         if not passed and "\n" in (message := str(answer.get("message"))):  # with a line of code
             event["message"] = message
-    elif "too_much" in answer:
+    elif "not_carried" in answer:
         passed = False
-        event["message"] = NO_VALUE.format(str(answer["too_much"])[:200])
+        event["message"] = NO_VALUE.format(str(answer["not_carried"])[:200])
     else:
         coded = answer.get("value")
         passed = wanted is None and same(case.get("expected"), coded)

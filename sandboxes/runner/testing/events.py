@@ -125,9 +125,9 @@ class Events:
             if test["outcome"] != "failed":
                 test["outcome"] = "failed" if report.when == "call" else "error"
             _add(test, f"{sub}{_reason(report)}")
-        elif report.skipped and test["outcome"] == "passed" and not sub:
+        elif report.skipped and test["outcome"] == "passed":
             test["outcome"] = "skipped"
-            _add(test, _reason(report))
+            _add(test, f"{sub}{_reason(report)}")
         printed = (report.capstdout, report.capstderr, report.caplog)
         text = "\n".join(text for text in printed if text)
         if text and not (sub and report.passed):

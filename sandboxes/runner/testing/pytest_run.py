@@ -30,7 +30,7 @@ GRACE_SECONDS = 1.0
 MESSAGE_BYTES = 1024**2
 
 KEPT_OUTPUT = 4_000
-"""Bytes of what pytest and a crash print."""
+"""Bytes of what a crash prints, or pytest where it cannot begin."""
 
 TICK_SECONDS = 0.1
 
@@ -88,7 +88,7 @@ class PytestRun:
                 return
 
     def said(self) -> str:
-        """Return the end of what the last process printed, as far as it explains its end."""
+        """Return what the last process printed of its end."""
         text = own_frames(self._output.decode("utf-8", "replace"), os.getcwd())
         return shortened(cleaned(text).strip(), 1_000)
 
@@ -110,7 +110,7 @@ class PytestRun:
                 elif fd == sock:
                     for message in lines.take(data):
                         self._take(message)
-                else:
+                elif fd == child.err:
                     self._output += data
                     del self._output[:-KEPT_OUTPUT]
             # Not the end of the socket alone: what the tests have forked may hold it open.

@@ -64,10 +64,10 @@ class _Encoder:
     def _scalar(self, value: Any, kind: type, depth: int) -> Coded | None:
         name = _name(kind)
         enum = sys.modules.get("enum")
-        if enum is not None and isinstance(value, enum.Enum):
+        if enum is not None and issubclass(kind, enum.Enum):
             return ["enum", name, str(value.name), self.encode(value.value, depth)]
         for base in (int, float, str):
-            if isinstance(value, base):
+            if issubclass(kind, base):
                 # What the base keeps: a method of the code could say otherwise.
                 own: Any = getattr(base, f"__{base.__name__}__")(value)
                 return ["as", name, self.encode(own, depth)]
@@ -91,18 +91,18 @@ class _Encoder:
     def _container(self, value: Any, kind: type, depth: int) -> Coded | None:
         name = _name(kind)
         fields = getattr(kind, "_fields", None)
-        if isinstance(value, tuple) and isinstance(fields, tuple):
+        if issubclass(kind, tuple) and isinstance(fields, tuple):
             return self._fields(name, True, zip(fields, tuple.__iter__(value)), depth)
         names = getattr(kind, "__dataclass_fields__", None)
         if isinstance(names, dict):
             entries = ((n, getattr(value, n)) for n in names if hasattr(value, n))
             return self._fields(name, False, entries, depth)
         for base, tag in _BASES.items():
-            if isinstance(value, base):
+            if issubclass(kind, base):
                 return [tag, name, self._all(base.__iter__(value), depth)]
-        if isinstance(value, dict):
+        if issubclass(kind, dict):
             return self._entries(name, dict.items(value), depth)
-        if kind.__module__ in ("types", "collections", "builtins") and isinstance(value, Mapping):
+        if kind.__module__ in ("types", "collections", "builtins") and issubclass(kind, Mapping):
             return self._entries(name, value.items(), depth)
         if kind in _SEQUENCES or (kind.__module__, name) in _NAMED_SEQUENCES:
             return ["list", name, self._all(value, depth)]

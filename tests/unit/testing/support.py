@@ -11,6 +11,7 @@ import json, os, sys
 from bellglass.sandboxes.runner.shell import Shell
 from bellglass.sandboxes.runner.testing import suite
 
+os.set_inheritable(int(sys.argv[1]), False)
 os.environ["PATH"] = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
 
 def send(event, file=os.fdopen(int(sys.argv[1]), "w")):

@@ -61,7 +61,8 @@ def mute(): raise Mute
     assert events[7]["actual"] == "raises SystemExit: 0"
     assert events[10]["stdout"] == "out\n"
     assert "never closed" in events[11]["message"]
-    assert events[12]["actual"] == "Mute()"
+    assert events[12]["actual"] == "<Mute that cannot be shown: SystemExit>"
+    assert "an object of type Mute, which is not plain data" in events[12]["message"]
     assert events[13]["actual"] == "raises Mute: <Mute that cannot be shown: SystemExit>"
     assert result.finished == 0
 
@@ -83,6 +84,32 @@ def test_cases_come_first_and_tests_do_not_see_what_they_changed(run: Callable[.
     assert result.outcomes() == ["passed", "passed", "passed"]
 
 
+def test_a_case_that_hangs_or_dies_costs_only_itself(run: Callable[..., Run]) -> None:
+    code = "import os, time\ndef f(x):\n    if x == 1: time.sleep(99)\n"
+    code += "    if x == 2: os._exit(0)\n    return x\n"
+    cases = [{"call": f"f({x})", "expected": x} for x in range(4)]
+
+    result = run(code, cases=cases, test_timeout=2)
+
+    assert result.outcomes() == ["passed", "failed", "failed", "passed"]
+    assert [test.get("cause") for test in result.all("test")] == [None, "timeout", "crashed", None]
+
+
+def test_a_program_is_run_as_people_run_it(run: Callable[..., Run], tmp_path: Path) -> None:
+    (tmp_path / "data.txt").write_text("7")
+    code = "import sys\nif __name__ == '__main__':\n"
+    code += "    print(sys.argv, __file__, open('data.txt').read(), input())\n"
+    cases = [
+        {"stdin": "x\n", "stdout": f"['solution.py'] {tmp_path}/solution.py 7 x"},
+        {"stdin": "", "stdout": ""},
+    ]
+
+    result = run(code, cases=cases)
+
+    assert result.outcomes() == ["passed", "failed"], result
+    assert 'File "solution.py", line 3' in result.all("test")[1]["message"]
+
+
 def test_without_pytest_cases_still_run(run: Callable[..., Run], tmp_path: Path) -> None:
     (tmp_path / "pytest.py").write_text("raise ImportError(name='pytest')")
 
@@ -90,3 +117,31 @@ def test_without_pytest_cases_still_run(run: Callable[..., Run], tmp_path: Path)
 
     assert result.outcomes() == ["passed"]
     assert result.all("missing") == [True]
+
+
+def test_programs_are_compared_by_what_they_print(run: Callable[..., Run]) -> None:
+    code = "n = int(input())\nfor i in range(n): print(i, end=' ' if i < n - 1 else '\\n')"
+    cases = [
+        {"stdin": "3\n", "stdout": "0 1 2"},
+        {"stdin": "3\n", "stdout": "0 1 3"},
+        {"stdin": "1\n", "stdout": "0\n1\n2"},
+        {"stdin": "2\n", "stdout": ""},
+        {"stdin": "x", "stdout": ""},
+    ]
+
+    result = run(code, cases=cases)
+
+    passed, *others = result.all("test")
+    assert passed["outcome"] == "passed"
+    for test, said in zip(
+        others,
+        (
+            "Line 1 differs: expected '0 1 3', got '0 1 2'.",
+            "Line 2 is missing: '1', and 1 more.",
+            "Line 1 is one too many: '0 1'.",
+            "ValueError: invalid literal",
+        ),
+        strict=True,
+    ):
+        assert test["outcome"] == "failed"
+        assert said in test["message"]

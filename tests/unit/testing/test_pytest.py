@@ -128,6 +128,100 @@ def test_a_test_that_leaves_has_failed_and_the_others_run(run: Callable[..., Run
     assert result.finished == 1
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        "os._exit(0)",
+        "os.kill(os.getpid(), 9)",
+        "os.closerange(3, 1 << 16)",
+        "os.abort()",
+        "os.fork() and os._exit(0) or time.sleep(60)",
+    ],
+)
+def test_what_had_not_finished_has_failed(run: Callable[..., Run], end: str) -> None:
+    result = run(f"import os, time\ndef test_a(): {end}\ndef test_b(): pass")
+
+    assert result.outcomes() == ["failed", "passed"], result
+    assert result.all("test")[0]["cause"] == "crashed"
+
+
+def test_exit_functions_change_no_verdict(run: Callable[..., Run]) -> None:
+    code = "import atexit, os, sys\natexit.register(lambda: os._exit(9))\n"
+
+    result = run(f"{code}def test_a(): pass\ndef test_b(): assert 0")
+
+    assert result.outcomes() == ["passed", "failed"]
+    assert result.finished == 1
+
+
+def test_events_without_our_mark_are_not_believed(run: Callable[..., Run]) -> None:
+    code = """
+import json, os
+def shout():
+    for event in ({"test": {"outcome": "passed"}, "name": "solution.py::test_b"}, {"finished": 0}):
+        for fd in range(3, 5000):
+            try: os.write(fd, json.dumps(event).encode() + b"\\n")
+            except OSError: pass
+def test_a():
+    shout()
+    os._exit(0)
+def test_b(): assert 0
+"""
+
+    result = run(code)
+
+    assert result.outcomes() == ["failed", "failed"], result
+
+
+def test_a_hang_that_cannot_be_interrupted_costs_its_test(run: Callable[..., Run]) -> None:
+    code = "import time\ndef test_a():\n    while True:\n        try: time.sleep(9)\n"
+    code += "        except BaseException: pass\ndef test_b(): pass\n"
+
+    result = run(code, test_timeout=1)
+
+    assert result.outcomes() == ["failed", "passed"]
+    assert result.all("test")[0]["cause"] == "timeout"
+
+
+@pytest.mark.parametrize("where", ["tests", "code"])
+def test_what_hangs_fails_in_its_time_and_the_rest_runs(
+    run: Callable[..., Run], where: str
+) -> None:
+    code = "def f(x):\n    while x: pass\n    return x\n"
+    tests = "def test_a(): f(1)\ndef test_b(): assert f(0) == 0\n"
+    given: dict[str, dict[str, str]] = {
+        "tests": {"code": code, "tests": f"from solution import f\n{tests}"},
+        "code": {"code": code + tests},
+    }
+
+    result = run(**given[where], test_timeout=2)
+
+    assert result.outcomes() == ["failed", "passed"]
+    assert result.all("test")[0]["cause"] == "timeout"
+    assert "in f" in result.all("test")[0]["message"]  # where it was
+
+
+def test_the_first_failure_can_be_the_last(run: Callable[..., Run]) -> None:
+    tests = "def test_a(): assert 0\ndef test_b(): assert 0\n"
+    cases = [{"call": "1", "expected": 2}] * 2
+
+    assert run(CODE, tests=tests, stop=True).outcomes() == ["failed"]
+    assert run(CODE, cases=cases, tests=tests, stop=True).outcomes() == ["failed"]
+    assert run(CODE + tests, stop=True).outcomes() == ["failed"]
+
+
+def test_tests_and_cases_are_selected_by_name(run: Callable[..., Run]) -> None:
+    tests = "def test_small(): pass\ndef test_big(): pass\n"
+    cases = [{"call": "'small'", "expected": "small"}, {"call": "2", "expected": 2}]
+
+    result = run(CODE, tests=tests, cases=cases, select="small")
+
+    assert [name for names in result.all("collected") for name in names] == [
+        "case 1: 'small'",
+        "test_solution.py::test_small",
+    ]
+
+
 def test_a_forked_child_does_not_report(run: Callable[..., Run]) -> None:
     tests = "import os\ndef test_a():\n    os.fork()\ndef test_b(): ..."
 
@@ -141,18 +235,120 @@ def test_nothing_to_collect_is_status_five(run: Callable[..., Run]) -> None:
     assert run(CODE).finished == 5
 
 
-def test_settings_and_files_around_do_not_reach_the_tests(
-    run: Callable[..., Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_settings_and_files_around_are_the_projects(
+    run: Callable[..., Run], tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("PYTEST_ADDOPTS", "--collect-only")
-    (tmp_path / "conftest.py").write_text("raise SystemExit")
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --nonsense")
+    (tmp_path / "conftest.py").write_text("import pytest\n@pytest.fixture\ndef one(): return 1")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nxfail_strict = true")
     (tmp_path / "helper.py").write_text("value = 7")
-    (tmp_path / "data.txt").write_text("8")
+    tests = "import helper, pytest\ndef test_a(one): assert helper.value == 6 + one\n"
+    tests += "@pytest.mark.xfail\ndef test_b(): pass\n"
 
-    result = run("import helper\ndef test_a(): assert helper.value < int(open('data.txt').read())")
+    assert run(tests=tests).outcomes() == ["passed", "failed"]
+
+
+def test_a_project_is_tested_with_its_own_settings(run: Callable[..., Run], tmp_path: Path) -> None:
+    (tmp_path / "src" / "shop").mkdir(parents=True)
+    (tmp_path / "src" / "shop" / "__init__.py").write_text("def f(x):\n    return x\n")
+    (tmp_path / "checks").mkdir()
+    (tmp_path / "checks" / "check_f.py").write_text("from shop import f\ndef test_f(): f(1)\n")
+    (tmp_path / "checks" / "script.py").write_text("raise SystemExit")
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.pytest.ini_options]\npythonpath = ["src"]\npython_files = ["check_*.py"]\n'
+    )
+
+    result = run("", paths=["checks"])
+
+    assert result.all("collected") == [["checks/check_f.py::test_f"]]
+    assert result.outcomes() == ["passed"]
+
+
+def test_pytest_that_cannot_begin_says_why(run: Callable[..., Run], tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --nonsense")
+
+    result = run("def test_a(): pass")
+
+    assert result.finished == 4
+    assert "unrecognized arguments: --nonsense" in result.all("said")[0]
+
+
+def test_a_subtest_says_which(run: Callable[..., Run]) -> None:
+    tests = "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n"
+    tests += "        for n in range(3):\n            with self.subTest('n', n=n): assert n != 1\n"
+
+    (test,) = run(tests=tests).all("test")
+
+    assert test["outcome"] == "failed"
+    assert "subtest [n] (n=1): " in test["message"]
+    assert "n=2" not in test["message"]
+
+
+def test_tests_of_equal_names_are_all_counted(run: Callable[..., Run], tmp_path: Path) -> None:
+    tests = "import os\ndef test_a(): os.path.exists('second') and os._exit(0)\n"
+    tests += "def test_b(): open('second', 'w')\n"
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --keep-duplicates")
+    (tmp_path / "test_x.py").write_text(tests)
+
+    result = run("", paths=["test_x.py", "test_x.py"])
+
+    assert sorted(result.outcomes()) == ["failed", "passed", "passed", "passed"], result
+
+
+def test_what_the_session_has_under_our_names_is_put_back(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    (tmp_path / "solution.py").write_text("theirs = 1")
+    (tmp_path / "solution").mkdir()
+    (tmp_path / "solution" / "__init__.py").write_text("theirs = 2")
+
+    result = run(tests="from solution import add\ndef test_a(): assert add(1, 1) == 2")
 
     assert result.outcomes() == ["passed"]
+    assert (tmp_path / "solution.py").read_text() == "theirs = 1"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["solution", "solution.py"]
+
+
+def test_a_run_that_was_killed_is_cleared_up_by_the_next(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    (tmp_path / "solution.py").write_text("theirs = 1")
+
+    run("import os\nos.kill(os.getppid(), 9)\ndef test_a(): pass")
+    assert (tmp_path / "solution.py").read_text() != "theirs = 1"
+    run("def test_a(): pass")
+
+    assert (tmp_path / "solution.py").read_text() == "theirs = 1"
+
+
+@pytest.mark.parametrize(
+    ("code", "sign"),
+    [
+        ("import builtins\nbuiltins.ascii = lambda x: 5", "builtins.ascii was replaced"),
+        ("import pytest\npytest.approx = lambda x: x", "pytest.approx was replaced"),
+        (
+            "import unittest\nunittest.TestCase.assertEqual = lambda *args: None",
+            "unittest.TestCase.assertEqual was replaced",
+        ),
+        (
+            "class Liar:\n    def __eq__(self, other): return True\n    __hash__ = None",
+            "== of Liar does not look at what it is compared with",
+        ),
+    ],
+)
+def test_signs_of_foul_play_are_told(run: Callable[..., Run], code: str, sign: str) -> None:
+    result = run(f"{code}\ndef test_a(): pass")
+
+    assert result.outcomes() == ["passed"]
+    assert any(sign in text for texts in result.all("warnings") for text in texts), result
+
+
+def test_ordinary_classes_and_patches_are_no_signs(run: Callable[..., Run]) -> None:
+    code = "import dataclasses\n@dataclasses.dataclass\nclass A:\n    x: int\n"
+    code += "class B:\n    def __eq__(self, other): return all(o is self for o in [other])\n"
+    tests = "from unittest.mock import patch\nfrom solution import *\n"
+    tests += "def test_a():\n    with patch('builtins.input', return_value=1): pass\n"
+
+    assert run(code, tests=tests).all("warnings") == []
 
 
 def test_long_messages_and_output_are_cut(run: Callable[..., Run]) -> None:
@@ -188,10 +384,9 @@ def test_too_many_tests_are_refused(run: Callable[..., Run]) -> None:
 
 def test_nothing_is_left_behind(run: Callable[..., Run], tmp_path: Path) -> None:
     told = tmp_path.with_name(f"{tmp_path.name}-told")
-    tests = f"def test_a(tmp_path): open({str(told)!r}, 'w').write(__file__)"
+    tests = f"def test_a(tmp_path): open({str(told)!r}, 'w').write(str(tmp_path))"
 
     run(tests=tests, cases=[{"call": "1", "expected": 1}])
 
-    assert told.read_text().endswith("/test_solution.py")
-    assert not Path(told.read_text()).parent.exists()
+    assert not Path(told.read_text()).exists()
     assert list(tmp_path.iterdir()) == []
