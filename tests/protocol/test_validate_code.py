@@ -63,3 +63,13 @@ async def test_bash_is_read_by_bash(client: Client) -> None:
     assert not checked["valid"]
     assert checked["risks"][0]["kind"] == "deletes files"
     assert "line 2, column 9: syntax error: unexpected end of file" in text
+
+
+async def test_what_is_too_large_is_said_and_not_read(client: Client) -> None:
+    largest, _ = await check(client, code="#" * 100_000)
+    checked, text = await check(client, code="#" * 100_001, language="bash")
+
+    assert largest["valid"]
+    assert not checked["valid"]
+    assert checked["errors"][0]["message"] == text
+    assert text.startswith("Not checked, and nothing of it was read: 100,001 bytes are too many.")

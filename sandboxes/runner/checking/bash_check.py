@@ -11,10 +11,10 @@ from bellglass.sandboxes.runner.checking.places import Source
 CARRIAGE_RETURN = "the line ends with a carriage return, which bash takes as part of the last word"
 
 
-def findings(code: str) -> Iterator[tuple[str, list[Any]]]:
+def findings(code: str, *, lint: bool) -> Iterator[tuple[str, list[Any]]]:
     """Return errors, warnings and risks, each as soon as it is known.
 
-    `unread` tells why risks may be missing.
+    `unread` tells why risks may be missing. Without `lint` there are no warnings.
     """
     source = Source(code)
     at = code.find("\0")
@@ -23,7 +23,7 @@ def findings(code: str) -> Iterator[tuple[str, list[Any]]]:
         return
     # They read while we do.
     reader = bash_grammar.start(code)
-    linter = shellcheck.Reading(code)
+    linter = shellcheck.Reading(code) if lint else None
     errors, warnings = bash_syntax.read(code, source)
     yield "errors", errors
     risks, unread = bash_risks.find(code, reader)
@@ -34,6 +34,8 @@ def findings(code: str) -> Iterator[tuple[str, list[Any]]]:
         why = "the syntax is not right" if errors else unread
         yield "unread", [unread]
         yield "notes", [f"Risks were looked for line by line, and some may be missing: {why}."]
+    if linter is None:
+        return
     if "\r\n" in code:
         line = code[: code.index("\r\n")].count("\n") + 1
         advice = "end lines with a line feed alone"

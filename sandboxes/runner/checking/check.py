@@ -28,7 +28,7 @@ def run(arguments: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> No
     except ValueError as exc:
         send({"refused": [str(exc)]})
         return
-    for name, items in _CHECKS[str(arguments["language"])](str(code)):
+    for name, items in _CHECKS[str(arguments["language"])](code, lint=policy is None):
         if policy is not None:
             lists.setdefault(name, []).extend(items)
         elif name not in _INNER and (items or name == "errors"):

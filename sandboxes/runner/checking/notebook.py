@@ -8,6 +8,7 @@ import re
 import string
 import warnings
 from collections.abc import Collection, Iterator
+from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -15,16 +16,26 @@ from bellglass.sandboxes.runner.checking import bash_risks
 from bellglass.sandboxes.runner.checking import risk_rules as rules
 
 _CANDIDATE = re.compile(
-    r"^[ \t]*(?:[!%?]|[^\s#]+\?{1,2}[ \t]*;?[ \t]*$)|^[ \t]*[^#=\n]+=[ \t]*[!%]", re.MULTILINE
+    r"^[ \t]*(?:[!%?]|[^\s#]+\?{1,2}[ \t]*;?[ \t]*$)|^[^#=\n]+=[ \t]*[!%]", re.MULTILINE
 )
 """There may be something of a notebook's in a text with this, and not in one without."""
 
-_CONTINUED = re.compile(r"^[ \t]*(?:[^#=\n]+=[ \t]*)?[!%](?:.*\\\n)+.*$", re.MULTILINE)
+_CONTINUED = re.compile(r"^(?:[ \t]*|[^#=\n]+=[ \t]*)[!%](?:.*\\\n)+.*$", re.MULTILINE)
 _AROUND_PYTHON = re.compile(
     r"^([ \t]*)%{1,2}(?:time|timeit|prun)\b[ \t]*(?:-[a-z]+[ \t]*(?:\d+[ \t]*)?)*|%%capture\b.*",
     re.MULTILINE,
 )
 """Magics around Python, of a line or of a whole cell: what is left without them is what runs."""
+
+MAX_MAGICS = 500
+"""Of one cell, as in IPython."""
+
+MAX_WORK = 500_000
+"""Magics times characters of a cell that IPython reads as a whole, which it does for each magic
+again: this much takes a second. A larger one is read by lines."""
+
+MAX_FIELDS = 200
+"""Expressions in braces in one command that are looked at."""
 
 _METHODS = ("system", "getoutput", "run_line_magic", "run_cell_magic", "magic", "run_cell", "ev")
 
@@ -48,13 +59,25 @@ def builtin_names() -> list[str]:
     return [*dir(builtins), "display", "get_ipython"]
 
 
+def advice(line: str) -> str | None:
+    """Return what to do about a line that does not parse, if it is a magic for want of IPython."""
+    if not line.lstrip().startswith(("%", "?")):
+        return None
+    try:
+        import_module("IPython")
+    except ImportError:
+        return "install IPython in the sandbox: `bellglass setup` brings it"
+    return None
+
+
 def as_python(code: str) -> str:
     """Return the Python that would run, with every line in its place; other code as it is.
 
     Commands and magics become calls of `get_ipython()`, by IPython's own hand. Where IPython is not
     installed, those become so that work without it.
     """
-    if not _CANDIDATE.search(code) or _parses(code):
+    count = sum(1 for _ in _CANDIDATE.finditer(code))
+    if not 0 < count <= MAX_MAGICS or _parses(code):
         return code
     code = code.replace("\r\n", "\n")
     code = _CONTINUED.sub(lambda found: _on_one_line(found.group()), code)
@@ -62,13 +85,24 @@ def as_python(code: str) -> str:
     body = code.lstrip("\n")
     above = "\n" * (len(code) - len(body))
     try:
-        transformer = import_module("IPython.core.inputtransformer2").TransformerManager()
-        text = str(transformer.transform_cell(body))
+        return above + _by_ipython(body, count)
     except ImportError:
-        text = _without_ipython(body)
-    except Exception:  # whatever is in its place
+        return above + _without_ipython(body)
+    except Exception:  # whatever it makes of what is no Python
         return code
-    return above + text
+
+
+def _by_ipython(cell: str, count: int) -> str:
+    manager = import_module("IPython.core.inputtransformer2").TransformerManager()
+    if cell.startswith("%%") or count * len(cell) <= MAX_WORK:
+        return str(manager.transform_cell(cell))
+    return "".join(map(partial(_line_by_ipython, manager), cell.splitlines(keepends=True)))
+
+
+def _line_by_ipython(manager: Any, line: str) -> str:
+    text = line.lstrip(" \t")
+    indent = line[: len(line) - len(text)]
+    return indent + str(manager.transform_cell(text)) if _CANDIDATE.match(line) else line
 
 
 def _on_one_line(command: str) -> str:
@@ -116,7 +150,7 @@ def lay_open(tree: ast.Module) -> None:
 
 
 def _filled_in(text: object) -> Iterator[ast.expr]:
-    for _, field, format_spec, _ in _fields(text):
+    for _, field, format_spec, _ in _fields(text)[:MAX_FIELDS]:
         expression = f"{field}:{format_spec}" if format_spec else field
         try:
             yield ast.parse((expression or "").strip(), mode="eval").body
@@ -206,6 +240,8 @@ def _of_call(node: ast.Call, unread: list[str]) -> Iterator[tuple[int, str, str]
 def _of_bash(text: str, line: int, unread: list[str]) -> Iterator[tuple[int, str, str]]:
     """Return the risks of a script that begins in `line`."""
     found = bash_risks.find(text)
+    if len(_fields(text)) > MAX_FIELDS:
+        unread.append(f"a command has more than {MAX_FIELDS} expressions in braces")
     if found.unread:
         found = bash_risks.find("".join(f"{literal}$_" for literal, *_ in _fields(text)))
     if found.unread:

@@ -37,8 +37,11 @@ _FOLLOWS = re.compile(rf"{_OPEN.pattern}|Unexpected indentation|unindent")
 _OTHER_LANGUAGES = {"true": "True", "false": "False", "null": "None", "nil": "None"}
 
 
-def findings(code: str) -> Lists:
-    """Return errors, warnings, risks and what is imported, each as soon as it is known."""
+def findings(code: str, *, lint: bool) -> Lists:
+    """Return errors, warnings, risks and what is imported, each as soon as it is known.
+
+    `unread` tells why risks may be missing. Without `lint` there are no warnings.
+    """
     code = code[1:] if code.startswith("\ufeff") else code
     source = Source(code)
     if "\0" in code:
@@ -57,7 +60,8 @@ def findings(code: str) -> Lists:
     reports = ruff.reports(linter)
     if error:
         yield "errors", _further_errors(error, reports, source)
-    yield "warnings", _likely_bugs(caught, reports, program, source)
+    if lint:
+        yield "warnings", _likely_bugs(caught, reports, program, source)
     if compiled and compiled.co_flags & (inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR):
         yield "notes", ["await outside a function works in execute_python, not in a script."]
     if program is None:
@@ -144,7 +148,10 @@ def _compiled(code: str, source: Source) -> tuple[Finding | None, CodeType | Non
         width = 1
         if getattr(exc, "end_lineno", None) == exc.lineno and exc.offset:
             width = (getattr(exc, "end_offset", None) or 0) - exc.offset
-        return source.finding(exc.lineno, exc.offset, exc.msg or "invalid syntax", width), None
+        line = source.lines[min(exc.lineno or 1, len(source.lines)) - 1]
+        message = exc.msg or "invalid syntax"
+        fix = notebook.advice(line)
+        return source.finding(exc.lineno, exc.offset, message, width, fix=fix), None
     except (RecursionError, MemoryError):
         return source.finding(None, None, TOO_DEEP), None
     except UnicodeEncodeError as exc:

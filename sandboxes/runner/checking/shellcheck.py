@@ -8,7 +8,10 @@ from bellglass.sandboxes.runner.checking.places import Source
 from bellglass.sandboxes.runner.checking.programs import Checker
 
 MAX_LINES = 300
-"""Of a script that shellcheck reads: it needs 0.3 ms a line on top of 20, and more for some."""
+"""Of a script that shellcheck reads: it needs up to a millisecond a line."""
+
+MAX_CHARACTERS = 30_000
+"""A single line can be long as well."""
 
 SECONDS = 3.0
 
@@ -32,7 +35,7 @@ class Reading:
 
     def __init__(self, code: str) -> None:
         self._checker: Checker | None = None
-        if code.count("\n") <= MAX_LINES:
+        if code.count("\n") <= MAX_LINES and len(code) <= MAX_CHARACTERS:
             arguments = (
                 "--norc",
                 "--shell=bash",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from unit.checking.support import checked, kinds
 
@@ -66,6 +68,14 @@ from unit.checking.support import checked, kinds
         ("import random\nrandom._os.system('ls')", "starts processes"),
         ("getattr(__import__('os'), name)('ls')", "looks names up dynamically"),
         ("import timeit\ntimeit.timeit('f()')", "evaluates strings"),
+        ("import os, operator\noperator.methodcaller('system', 'ls')(os)", "starts processes"),
+        ("def f(open): return open(1)\nopen('a', 'w')", "writes files"),
+        ("class A:\n  eval = len\n  def f(self): return eval('1')", "evaluates strings"),
+        (
+            "import os\ndef f():\n  s = print\n  def g():\n    nonlocal s\n    s = os.popen\n  s(1)",
+            "starts processes",
+        ),
+        ("import os\n[o.system('ls') for o in [os]]", "starts processes"),
     ],
 )
 def test_a_risk_is_named_however_it_is_written(code: str, kind: str) -> None:
@@ -97,10 +107,47 @@ def test_a_risk_is_named_however_it_is_written(code: str, kind: str) -> None:
         "import sys\nsys.exit(1)\ninput()",
         "import timeit\ntimeit.timeit(lambda: sorted([2, 1]))",
         "', '.join(['os', 'system'])",
+        "[eval(1) for eval in [len]]",
+        "class A:\n  def eval(self): return 1\n  x = eval",
     ],
 )
 def test_innocent_code_has_no_risk(code: str) -> None:
     assert checked(code)["risks"] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "kind"),
+    [
+        ("x = 1\n!rm a", 2, "deletes files"),
+        ("!echo a \\\n  b\nimport os\nos.remove('a')", 4, "deletes files"),
+        ("\n\nfiles = !find . -delete", 3, "deletes files"),
+        ("%pip install requests", 1, "opens the network"),
+        ("%%bash\nls\nrm a", 3, "deletes files"),
+        ("%%time\nimport os\nos.remove('a')", 3, "deletes files"),
+        ("import os\n%timeit -n 3 os.remove('a')", 2, "deletes files"),
+        ("import os\n!echo {os.getenv('A')} && ls", 2, "touches the environment"),
+        ("get_ipython().system('rm a')", 1, "deletes files"),
+        ("if 1:\n  !rm a\n" + "x = f(y)\n" * 9_000 + "!ls\n" * 90, 2, "deletes files"),
+    ],
+)
+def test_a_risk_of_a_notebooks_line_is_named(code: str, line: int, kind: str) -> None:
+    pytest.importorskip("IPython", reason="the sandbox has it, or says so")
+
+    result = checked(code)
+
+    assert result["errors"] == []
+    assert (line, kind) in [(risk["line"], risk["kind"]) for risk in result["risks"]]
+
+
+def test_what_works_without_ipython_is_read_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("IPython", "IPython.core.inputtransformer2"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+    assert kinds("if 1:\n  !rm a") >= {"starts processes", "deletes files"}
+    assert "opens the network" in kinds("%pip install a")
+    assert "deletes files" in kinds("%%bash\nrm a")
+    (error,) = checked("x = 1\n%matplotlib inline")["errors"]
+    assert (error["line"], "bellglass setup" in error["fix"]) == (2, True)
 
 
 def test_a_risk_has_its_place_and_a_reason_in_words() -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from unit.checking.support import checked, kinds
+
+from bellglass.sandboxes.runner.checking import check
 
 
 @pytest.fixture(autouse=True)
@@ -24,3 +28,12 @@ def test_risks_and_mistakes_are_found_all_the_same() -> None:
     assert kinds("import os\nos.remove('a')") == {"deletes files"}
     assert kinds("rm a", "bash") == {"deletes files"}
     assert checked("x = 1\nx is 5")["warnings"]
+
+
+def test_a_policy_refuses_bash_that_it_cannot_look_through() -> None:
+    sent: list[dict[str, Any]] = []
+    policy = {"risks": ["deletes files"], "imports": []}
+
+    check.run({"code": "echo hi", "language": "bash", "policy": policy}, sent.append)
+
+    assert "shfmt is not installed" in sent[0]["refused"][0]
