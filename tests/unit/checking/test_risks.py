@@ -72,7 +72,7 @@ from unit.checking.support import checked, kinds
         ("def f(open): return open(1)\nopen('a', 'w')", "writes files"),
         ("class A:\n  eval = len\n  def f(self): return eval('1')", "evaluates strings"),
         (
-            "import os\ndef f():\n  s = print\n  def g():\n    nonlocal s\n    s = os.popen\n  s(1)",
+            "import os\ndef f():\n  s = 1\n  def g():\n    nonlocal s\n    s = os.popen\n  s(1)",
             "starts processes",
         ),
         ("import os\n[o.system('ls') for o in [os]]", "starts processes"),
