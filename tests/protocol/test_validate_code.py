@@ -15,6 +15,21 @@ DEEP = {
 }
 
 
+CELLS = [
+    ("x = 1\n!rm a", 2, "deletes files"),
+    ("!echo a \\\n  b\nimport os\nos.remove('a')", 4, "deletes files"),
+    ("\n\nfiles = !find . -delete", 3, "deletes files"),
+    ("%pip install requests", 1, "opens the network"),
+    ("%%bash\nls\nrm a", 3, "deletes files"),
+    ("%%time\nimport os\nos.remove('a')", 3, "deletes files"),
+    ("import os\n%timeit -n 3 os.remove('a')", 2, "deletes files"),
+    ("import os\n!echo {os.getenv('A')} && ls", 2, "touches the environment"),
+    ("get_ipython().system('rm a')", 1, "deletes files"),
+    ("if 1:\n  !rm a\n" + "x = f(y)\n" * 9_000 + "!ls\n" * 90, 2, "deletes files"),
+]
+"""Cells of a notebook, with a line and its risk."""
+
+
 async def check(client: Client, **arguments: Any) -> tuple[dict[str, Any], str]:
     result = await client.call_tool("validate_code", arguments)
     assert not result.is_error, text_of(result)
@@ -73,3 +88,14 @@ async def test_what_is_too_large_is_said_and_not_read(client: Client) -> None:
     assert not checked["valid"]
     assert checked["errors"][0]["message"] == text
     assert text.startswith("Not checked, and nothing of it was read: 100,001 bytes are too many.")
+
+
+async def test_a_cell_of_a_notebook_is_read_as_one(
+    client: Client, subtests: pytest.Subtests
+) -> None:
+    for code, line, kind in CELLS:
+        with subtests.test(code=code[:40]):
+            checked, _ = await check(client, code=code)
+
+            assert checked["errors"] == []
+            assert (line, kind) in [(risk["line"], risk["kind"]) for risk in checked["risks"]]

@@ -115,30 +115,6 @@ def test_innocent_code_has_no_risk(code: str) -> None:
     assert checked(code)["risks"] == []
 
 
-@pytest.mark.parametrize(
-    ("code", "line", "kind"),
-    [
-        ("x = 1\n!rm a", 2, "deletes files"),
-        ("!echo a \\\n  b\nimport os\nos.remove('a')", 4, "deletes files"),
-        ("\n\nfiles = !find . -delete", 3, "deletes files"),
-        ("%pip install requests", 1, "opens the network"),
-        ("%%bash\nls\nrm a", 3, "deletes files"),
-        ("%%time\nimport os\nos.remove('a')", 3, "deletes files"),
-        ("import os\n%timeit -n 3 os.remove('a')", 2, "deletes files"),
-        ("import os\n!echo {os.getenv('A')} && ls", 2, "touches the environment"),
-        ("get_ipython().system('rm a')", 1, "deletes files"),
-        ("if 1:\n  !rm a\n" + "x = f(y)\n" * 9_000 + "!ls\n" * 90, 2, "deletes files"),
-    ],
-)
-def test_a_risk_of_a_notebooks_line_is_named(code: str, line: int, kind: str) -> None:
-    pytest.importorskip("IPython", reason="the sandbox has it, or says so")
-
-    result = checked(code)
-
-    assert result["errors"] == []
-    assert (line, kind) in [(risk["line"], risk["kind"]) for risk in result["risks"]]
-
-
 def test_what_works_without_ipython_is_read_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("IPython", "IPython.core.inputtransformer2"):
         monkeypatch.setitem(sys.modules, name, None)
