@@ -155,6 +155,10 @@ class Capture:
         self.file.write(data)
         self._window.add(data)
 
+    def clear(self) -> None:
+        """Drop what has arrived. A file that was needed for it keeps all."""
+        self._window = Window(self._kept)
+
     def report(self) -> dict[str, Any]:
         """Return the stream as `execution.Output` wants it."""
         self.file.close()

@@ -9,6 +9,8 @@ from bellglass.sandboxes.runner.claims import display
 from bellglass.sandboxes.runner.display import bounds
 from bellglass.sandboxes.runner.frames import Message
 
+MAX_FILES = 64  # of one call; as many as `display/whole.py` writes
+
 
 class Placed(Protocol):
     def place(self, offset: int) -> int: ...
@@ -19,6 +21,11 @@ class Shown:
 
     def __init__(self, call: int) -> None:
         self._call = call
+        self._files: list[str] = []
+        self.clear()
+
+    def clear(self) -> None:
+        """Drop what was shown."""
         self._kept: list[tuple[int, Message]] = []
         self._pictures = bounds.PICTURES_BYTES * 4 // 3 + 100
         self._texts = bounds.TEXTS
@@ -36,6 +43,8 @@ class Shown:
         self._pictures -= picture
         self._texts -= texts
         self._kept.append((offset, entry))
+        if entry["file"] and len(self._files) < MAX_FILES:
+            self._files.append(entry["file"])
         return True
 
     def report(self, stdout: Placed) -> list[Message]:
@@ -44,4 +53,5 @@ class Shown:
 
     @property
     def files(self) -> list[str]:
-        return [entry["file"] for _, entry in self._kept if entry["file"]]
+        """Files of all displays, also of those that were dropped."""
+        return self._files

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Callable
 from typing import ClassVar
 
 
@@ -12,12 +13,23 @@ class CallStream(io.TextIOWrapper):
 
     leftover: ClassVar[set[threading.Thread]] = set()
     dropped = 0
+    before_output: ClassVar[Callable[[], None] | None] = None
+    """What is to be done once before anything more is printed."""
 
     def write(self, text: str, /) -> int:
         if not heard():
             CallStream.dropped += len(text)
             return len(text)
+        if CallStream.before_output is not None:
+            due()
         return super().write(text)
+
+
+def due() -> None:
+    """Do what is to be done before output."""
+    before, CallStream.before_output = CallStream.before_output, None
+    if before is not None:
+        before()
 
 
 def heard() -> bool:

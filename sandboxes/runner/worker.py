@@ -246,6 +246,7 @@ class Worker:
             self._standing_by = False
             CallStream.leftover = set()
             self._namespace.leave_loop()
+            self._screen.lasting = True
             for fd in self._spares:
                 os.close(fd)
             branch.take_over(descriptors, self._control.socket.fileno(), (self._out, self._err))

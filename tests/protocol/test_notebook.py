@@ -117,6 +117,23 @@ for step in range(40):
     ]
 
 
+async def test_clear_output_leaves_what_comes_after_it(client: Client) -> None:
+    code = """
+from IPython.display import HTML, clear_output, display
+for step in range(40):
+    clear_output(wait=True)
+    print("step", step)
+    display(HTML(f"<b>{step}</b>"))
+clear_output(wait=True)
+"""
+    session: dict[str, Any] = {}
+    waited = await run(client, code, session)
+    at_once = await run(client, "print('gone')\nclear_output()\n5", session)
+
+    assert text_of(waited).startswith("step 39\n[HTML]\n<b>39</b>\nsession_id")
+    assert text_of(at_once).startswith("5\n")
+
+
 async def test_sound_is_no_text(client: Client) -> None:
     code = "from IPython.display import Audio\nAudio([0.1, -0.1] * 4000, rate=8000)"
     result = await run(client, code, {})

@@ -92,7 +92,7 @@ class Heard:
                 self.begun = True
                 if "status" in message:
                     self.answer = message
-                elif "display" in message:
+                elif "display" in message or "clear" in message:
                     self._show(message)
         elif len(self.report) < REPORT_MESSAGES:
             self._report_room -= self._job.control.received
@@ -103,10 +103,16 @@ class Heard:
         return True
 
     def _show(self, message: Message) -> None:
-        """Keep a display, after all that was printed before it, and say so."""
+        """Keep a display, after all that was printed before it, or drop all of it; say so."""
         for fd in (self._job.out, self._job.err):
             self._output(fd)
-        kept = self.shown.add(message["display"], self.captures[0].total)
+        if "display" in message:
+            kept = self.shown.add(message["display"], self.captures[0].total)
+        else:
+            kept = True
+            self.shown.clear()
+            for capture in self.captures:
+                capture.clear()
         number = message.get("number")
         if isinstance(number, int):
             answer = {"nonce": self._request["inner_nonce"], "shown": number, "kept": kept}

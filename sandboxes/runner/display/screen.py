@@ -35,8 +35,12 @@ class Screen:
         self._owner = 0
         """The process whose displays count; 0 between calls."""
         self._nonce = ""
+        self.lasting = False
+        """What was shown stays: somebody may have read it while the code runs on."""
         self._lock = threading.RLock()
         self._number = 0
+        self._cleared = 0
+        """The number of the newest message that had all before it dropped."""
         self._answered = 0
         self._kept: dict[int, bool] = {}
 
@@ -46,7 +50,7 @@ class Screen:
         self._lock = threading.RLock()
         self._owner = _getpid()
         self._nonce = nonce
-        self._number = self._answered = 0
+        self._number = self._answered = self._cleared = 0
 
     def end(self) -> None:
         """End the call. A thread that is waiting for an answer gets it: the next is a request."""
@@ -59,20 +63,30 @@ class Screen:
     @property
     def full(self) -> bool:
         """Whether the call has shown all that it may, or this process may show nothing."""
-        return self._number >= bounds.MOST or self._owner != _getpid() or not self._heard()
+        return self._number - self._cleared >= bounds.MOST or not self._is_call()
+
+    def _is_call(self) -> bool:
+        return self._owner == _getpid() and self._heard()
 
     def show(self, entry: dict[str, Any]) -> bool:
         """Send `entry` and wait for the runner's answer; tell if it keeps it."""
         with self._lock:
-            if self.full:
-                return False
-            self._number = number = self._number + 1
-            self._flush()
-            try:
-                self._control.send({"nonce": self._nonce, "display": entry, "number": number})
-                return self._answer_to(number)
-            except (OSError, EOFError):
-                return False
+            return not self.full and self._send({"display": entry})
+
+    def clear(self) -> None:
+        """Have the runner drop all that the call has printed and shown so far."""
+        with self._lock:
+            if self._is_call() and not self.lasting and self._send({"clear": True}):
+                self._cleared = self._number
+
+    def _send(self, message: dict[str, Any]) -> bool:
+        self._number = number = self._number + 1
+        self._flush()
+        try:
+            self._control.send({"nonce": self._nonce, "number": number, **message})
+            return self._answer_to(number)
+        except (OSError, EOFError):
+            return False
 
     def _answer_to(self, number: int) -> bool:
         deadline = _now() + PATIENCE

@@ -19,6 +19,7 @@ from bellglass.sandboxes.runner.display.pictures import Room
 from bellglass.sandboxes.runner.display.screen import Screen
 from bellglass.sandboxes.runner.display.whole import Files
 from bellglass.sandboxes.runner.explaining.values import class_name, short
+from bellglass.sandboxes.runner.streams import CallStream, due
 
 PLAIN = frozenset(
     {int, float, bool, str, bytes, list, dict, tuple, set, frozenset, complex, range, type(None)}
@@ -49,6 +50,7 @@ class Showing:
         self._room = Room()
         self._shown = []
         self._updates = {}
+        CallStream.before_output = None
 
     def as_value(self, value: Any) -> str | None:
         """Show the value of a last line; return it as text if there is nothing better to see."""
@@ -92,6 +94,17 @@ class Showing:
             return plain
         self._show(found)
         return None
+
+    def clear(self, *, wait: bool) -> None:
+        """Drop what the call has printed and shown: now, or once there is something new."""
+        CallStream.before_output = self._clear
+        if not wait:
+            due()
+
+    def _clear(self) -> None:
+        self._screen.clear()
+        self._room = Room()
+        self._updates = {}
 
     def update(self, display_id: str, data: dict[str, Any]) -> None:
         """Show a bundle in place of an earlier one: the last for each id, at the end of the call.
@@ -205,7 +218,10 @@ class Showing:
     # --- how it gets out
 
     def _show(self, found: dict[str, Any]) -> None:
-        if not found or self._screen.show(found):
+        if not found:
+            return
+        due()
+        if self._screen.show(found):
             return
         # In a process that the code forked, or after as many as a call may show.
         text = found["text"]

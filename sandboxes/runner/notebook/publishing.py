@@ -42,7 +42,7 @@ class Publisher(DisplayPublisher):
             sys.stdout.write(f"{text}\n")
 
     def clear_output(self, wait: bool = False) -> None:
-        """Do nothing: what was printed is part of the result."""
+        self.shell.showing.clear(wait=wait)
 
 
 class Hook(DisplayHook):
