@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from anyio.abc import ByteStream
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from contextlib import AbstractAsyncContextManager
-
-    from anyio.abc import ByteStream
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from bellglass.sandboxes.network.network import Network
     from bellglass.sandboxes.protocol import Ready
@@ -67,6 +67,14 @@ class Finding:
     detail: str
 
 
+class PatientStream(ByteStream):
+    """A stream that a backend repairs by itself, once it knows that something should come."""
+
+    @abstractmethod
+    def answer_due(self) -> AbstractContextManager[None]:
+        """Return a context during which the far end owes an answer."""
+
+
 class Sandbox(ABC):
     """A way of running code in isolation.
 
@@ -87,7 +95,10 @@ class Sandbox(ABC):
     silence_seconds = 15.0
     """For so long the supervisor of a place may say nothing while a call or a background run goes
     on; then the place is ended. It says something every second, and is late where a machine is busy
-    or has a fork bomb to end, or where its connection may be cut for a while."""
+    or has a fork bomb to end."""
+
+    patience_seconds = 0.0
+    """What an answer may take longer where the way to a place may be cut and mended."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -144,6 +155,10 @@ class Sandbox(ABC):
         session was assigned to.
         """
         return None
+
+    def is_left(self, session_id: str) -> bool:
+        """Tell if a place that could not be reached may live: the next `connect` tries again."""
+        return False
 
     def used_seconds(self, session_id: str) -> float | None:
         """Estimate for how long the session's places have cost money, where they do."""

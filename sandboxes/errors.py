@@ -7,6 +7,7 @@
   + CallerLimit          as many sessions of one caller are busy as one may have
   + TooManyWaiting       as many checks of one caller wait as may
   + SessionLost          the sandbox died while it ran the code
+  + SessionUnreachable   nobody could reach the sandbox; the session may live
   + RunNotFound          the session has no background run of that name
 
 Code that fails inside the sandbox is not an error here: it is an `Execution`. Every message ends
@@ -82,6 +83,16 @@ class SessionLost(SandboxError):
             "The next call with this session_id starts afresh."
         )
         self.reason = reason
+
+
+class SessionUnreachable(SandboxError):
+    """The sandbox of the session could not be reached for long, and may live all the same."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"{reason} Whether the code ran is not known. Nothing is given up yet: call again with "
+            "the same session_id, and the session goes on if its sandbox is still there."
+        )
 
 
 class RunNotFound(SandboxError):

@@ -6,6 +6,7 @@ The runner's side is `bellglass.sandboxes.runner.frames`.
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -13,11 +14,13 @@ import anyio.lowlevel
 from anyio.streams.buffered import BufferedByteReceiveStream
 from pydantic import ValidationError
 
+from bellglass.sandboxes.base import PatientStream
 from bellglass.sandboxes.errors import SessionLost
 from bellglass.sandboxes.protocol import MAX_FRAME, AnyFrame, FromRunner, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from anyio.abc import ByteStream
 
@@ -31,6 +34,12 @@ class Frames:
         self._incoming = BufferedByteReceiveStream(stream)
         self._sending = anyio.Lock(fast_acquire=True)
         self._on_torn = on_torn
+
+    def answer_due(self) -> AbstractContextManager[None]:
+        """Return a context during which the far end owes an answer."""
+        if isinstance(self._stream, PatientStream):
+            return self._stream.answer_due()
+        return nullcontext()
 
     async def receive(self) -> AnyFrame:
         """Return the next frame.

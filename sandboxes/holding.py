@@ -129,7 +129,10 @@ class Holder:
             self._gone.set()
 
     async def _greeted(self, stream: ByteStream) -> Place:
-        place = Place(stream, self._sandbox.silence_seconds, self._sandbox.network)
+        sandbox = self._sandbox
+        place = Place(
+            stream, sandbox.silence_seconds, sandbox.network, sandbox.patience_seconds
+        )
         try:
             with anyio.fail_after(START_SECONDS):
                 ready = await place.ready()

@@ -47,9 +47,14 @@ class Place:
     """Requests to a runner. `listen` must be running in a task of its own."""
 
     def __init__(
-        self, stream: ByteStream, silence_seconds: float, network: Network | None = None
+        self,
+        stream: ByteStream,
+        silence_seconds: float,
+        network: Network | None = None,
+        patience_seconds: float = 0,
     ) -> None:
-        """`silence_seconds` and `network` as in `base.Sandbox`."""
+        """`silence_seconds`, `network` and `patience_seconds` as in `base.Sandbox`."""
+        self._patience_seconds = patience_seconds
         self._frames = Frames(stream, on_torn=self.give_up)
         self._network = network
         self._switch: Switch | None = None
@@ -198,9 +203,10 @@ class Place:
         with self._waiting, answers:
             sent = False
             # A run goes on after its reply, which only says that it has begun.
-            patience = (timeout if run is None else START_SECONDS) + SLACK_SECONDS
+            patience = timeout if run is None else START_SECONDS
+            patience += SLACK_SECONDS + self._patience_seconds
             try:
-                with anyio.fail_after(patience):
+                with self._frames.answer_due(), anyio.fail_after(patience):
                     await self._frames.send(frame, patience)
                     sent = True
                     async for answer in answers:
@@ -240,8 +246,9 @@ class Place:
         self._asides[mark] = answered
         try:
             frame = {**arguments, "op": "runs", "id": number, "nonce": nonce}
-            with anyio.fail_after(ASIDE_SECONDS):
-                await self._frames.send(frame, ASIDE_SECONDS)
+            patience = ASIDE_SECONDS + self._patience_seconds
+            with self._frames.answer_due(), anyio.fail_after(patience):
+                await self._frames.send(frame, patience)
                 await done.wait()
         except TimeoutError as exc:
             self.give_up()

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
-from bellglass.sandboxes.errors import RunNotFound, SessionLost, SessionNotFound
+from bellglass.sandboxes.errors import (
+    RunNotFound,
+    SessionLost,
+    SessionNotFound,
+    SessionUnreachable,
+)
 from bellglass.sandboxes.execution import Execution
 from bellglass.sandboxes.holding import Holder
 from bellglass.sandboxes.runs import Run, Runs
@@ -25,6 +30,11 @@ RESTARTED = "The session was restarted before this call: its variables and files
 TAKEN_UP = (
     "The server was started anew since the last call. The session was taken up again: {state}. "
     "A call or a background run that was going on was stopped."
+)
+
+REACHED_AGAIN = (
+    "The sandbox could not be reached for a while. The session goes on: {state}. A call or a "
+    "background run that was going on was stopped."
 )
 
 STATES = {
@@ -144,6 +154,7 @@ class Session:
         Raises:
             SandboxUnavailable: No place can be had.
             SessionNotFound: The session was closed meanwhile.
+            SessionUnreachable: The place could not be reached, and may live.
         """
         self._waiting += 1
         try:
@@ -236,6 +247,9 @@ class Session:
             self._restarted = op in UNSEEN
             if self._holder.closed:
                 raise SessionNotFound from exc
+            if self._sandbox.is_left(self.id):
+                self._restarted = True
+                raise SessionUnreachable(exc.reason) from exc
             return Execution(
                 status="lost",
                 state="lost",
@@ -248,19 +262,21 @@ class Session:
             return self._inherited(execution)
         if self._restarted and op not in UNSEEN:
             self._restarted = False
+            if self._holder.inherited is not None:
+                return self._inherited(execution, REACHED_AGAIN)
             execution = execution.model_copy(
                 update={"state": "lost", "notices": [RESTARTED, *execution.notices]}
             )
         return execution
 
-    def _inherited(self, execution: Execution) -> Execution:
-        """Add to the first execution what became of the place that another server left."""
+    def _inherited(self, execution: Execution, words: str = TAKEN_UP) -> Execution:
+        """Add to the first execution what became of the place that was left."""
         state = self._holder.inherited
         if state is None:
             self._restarted = False
             text = RESTARTED
         else:
-            text = TAKEN_UP.format(state=STATES[state])
+            text = words.format(state=STATES[state])
         update: dict[str, Any] = {"notices": [text, *execution.notices]}
         if state in (None, "lost"):
             update["state"] = "lost"

@@ -26,12 +26,14 @@ async def bounded(
     *,
     seconds: float,
     repeat: bool = False,
+    attempt_seconds: float | None = None,
     secrets: tuple[str, ...] = (),
 ) -> T:
     """Return what `call` returns.
 
     `what` completes "could not ...". `repeat` says that the call may be made again when it is not
-    known if it arrived. The SDK itself repeats requests of the control plane that were refused
+    known if it arrived; then each try has `attempt_seconds` of its own, so that one that hangs
+    leaves time for another. The SDK itself repeats requests of the control plane that were refused
     with 429, 502, 503 or 504, as the engine's Retry-After asks.
 
     Raises:
@@ -41,7 +43,8 @@ async def bounded(
     with scope:
         for pause in (*PAUSES, None):
             try:
-                return await call()
+                with anyio.fail_after(attempt_seconds):
+                    return await call()
             except Exception as exc:
                 # A library below the SDK makes an error of our cancellation. Say it again.
                 await anyio.lowlevel.checkpoint_if_cancelled()

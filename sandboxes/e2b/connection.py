@@ -79,6 +79,7 @@ class Connection:
         if self._handle is not None:
             with anyio.move_on_after(DISCONNECT_SECONDS, shield=True):
                 await self._handle.disconnect()
+                await self.ended()  # so that somebody has asked how it ended
 
     @property
     def last_words(self) -> str:

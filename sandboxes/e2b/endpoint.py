@@ -64,12 +64,18 @@ class Endpoint:
         """Return the SDK's sandbox class, bound to this endpoint.
 
         Every value that the SDK would otherwise take from the environment is given: what it does
-        not get from here it must not get from elsewhere. The two exceptions are asked for: an
-        HTTP proxy, and E2B_HTTP_VERSION.
+        not get from here it must not get from elsewhere, but for an HTTP proxy.
         """
+        from e2b.connection_config import ApiParams
         from e2b_code_interpreter import E2B
 
+        # One connection of HTTP/2 carries all sessions: when it dies in silence, they all stand
+        # still until the transport notices, after half a minute. Versions before 2.60 have no
+        # such option.
+        known = ApiParams.__annotations__
+        http: dict[str, Any] = {"http_version": "1.1"} if "http_version" in known else {}
         return E2B(
+            **http,
             api_key=self.key,
             domain=self.domain,
             api_url=self.api,

@@ -16,12 +16,14 @@ from bellglass.sandboxes.execution import clean
 
 Kind = Literal[
     "gone",
+    "ended",
     "changing",
     "unreachable",
     "quota",
     "rate",
     "busy",
     "auth",
+    "billing",
     "request",
     "timeout",
     "old",
@@ -32,6 +34,8 @@ Kind = Literal[
 ADVICE: dict[Kind, str] = {
     "gone": "The sandbox has ended: its lease ran out, it ran for as long as the plan allows, or "
     "somebody killed it.",
+    "ended": "The machine is there, but the program that holds the session in it has ended: "
+    "somebody killed it, or the machine was out of memory.",
     "changing": "The sandbox is just being paused or resumed. Try again in a few seconds.",
     "unreachable": "The engine cannot be reached. Check BELLGLASS_E2B_DOMAIN, _API_URL and "
     "_SANDBOX_URL, and the network of this machine.",
@@ -41,6 +45,8 @@ ADVICE: dict[Kind, str] = {
     "slows the making of sandboxes down.",
     "busy": "The engine has no room at the moment. Try again in a minute.",
     "auth": "The engine does not take the key. Check E2B_API_KEY or BELLGLASS_E2B_KEY_FILE.",
+    "billing": "The engine has blocked the account, which is no fault of the key. Settle it where "
+    "the account is managed.",
     "request": "The engine refused the request. Check BELLGLASS_E2B_TEMPLATE and the limits of "
     "the account.",
     "timeout": "The engine did not answer in time. Try again.",
@@ -94,9 +100,13 @@ _BY_STATUS: dict[int, Kind] = {
     504: "timeout",
 }
 
-_QUOTA = re.compile("concurren|quota|maximum number|limit of .*sandbox", re.IGNORECASE)
+_QUOTA = re.compile("concurren|quota|maximum number|limit of .{0,200}sandbox", re.IGNORECASE)
+_BILLING = re.compile("billing|payment|blocked|suspended|credit", re.IGNORECASE)
+_NO_PROCESS = re.compile(r"process with pid \d{1,10} not found")
 _MOST = 300
 """Characters of an engine's own words that are passed on."""
+_MOST_READ = 2_000
+"""Characters of them that are looked at."""
 
 
 class E2BError(Exception):
@@ -122,9 +132,13 @@ def kind_of(exc: Exception) -> Kind:
             break
     if kind in ("unknown", "rate", "foreign"):
         kind = _BY_STATUS.get(_status(exc), kind)
-    text = str(exc)
+    text = str(exc)[:_MOST_READ]
     if kind == "rate" and _QUOTA.search(text):
         kind = "quota"
+    if kind == "auth" and _BILLING.search(text):
+        kind = "billing"
+    if kind == "gone" and _NO_PROCESS.search(text):
+        kind = "ended"
     return kind
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from bellglass.sandboxes.e2b.errors import E2BError
+from bellglass.sandboxes.e2b.patience import ATTEMPT_SECONDS
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.e2b.machine import Machine
@@ -27,7 +28,19 @@ class Lease:
         self._until = time.monotonic() + seconds
         self._running_since: float | None = time.monotonic()
         self._used = 0.0
+        self._gone = False
         self._changed = anyio.Event()
+        self._try_again_at = 0.0
+        """No call waits for a renewal before."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the sandbox has ended: it is gone, or was not renewed in time."""
+        return self._gone or (self._running_since is not None and self._left() <= 0)
+
+    def end(self) -> None:
+        """Take note that the sandbox is gone."""
+        self._gone = True
 
     async def keep(self) -> None:
         """Renew it, until the sandbox is gone or this is cancelled."""
@@ -41,26 +54,34 @@ class Lease:
             try:
                 await self.renew()
             except E2BError as exc:
-                if exc.kind == "gone" and self._running_since is not None:
-                    if await self._paused_by_others():
-                        await anyio.sleep(1)
-                        continue
+                state = await self._machine.certain_state() if exc.kind == "gone" else "unknown"
+                if state == "paused":  # by somebody else; who listens to it wakes it
+                    self._until = time.monotonic() + self.seconds
+                if state == "gone":
+                    self.end()
+                if self.is_over:
                     self.lost = exc
                     return
                 logger.warning("E2B: %s", exc)
                 await anyio.sleep(self.seconds / 12)  # eight times before it runs out
 
-    async def _paused_by_others(self) -> bool:
-        """Tell if the sandbox sleeps: who listens to it wakes it. An engine calls that gone too."""
-        try:
-            return await self._machine.state() == "paused"
-        except E2BError:
-            return False
-
     async def ensure(self) -> None:
-        """Make sure that at least half of it is left, for a call that begins now."""
-        if self._left() < self.seconds / 2:
-            await self.renew()
+        """Try to have at least half of it left, for a call that begins now.
+
+        An outage of the control plane does not stop calls: `keep` goes on trying.
+
+        Raises:
+            E2BError: There is no such sandbox, it says.
+        """
+        if self._left() < self.seconds / 2 and anyio.current_time() >= self._try_again_at:
+            try:
+                with anyio.fail_after(ATTEMPT_SECONDS):
+                    await self.renew()
+            except (E2BError, TimeoutError) as exc:
+                if isinstance(exc, E2BError) and exc.kind == "gone":
+                    raise
+                logger.warning("E2B: a lease was not renewed: %s", exc)
+                self._try_again_at = anyio.current_time() + self.seconds / 12
 
     async def renew(self) -> None:
         await self._machine.renew(self.seconds)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import anyio
+
 from bellglass.sandboxes.e2b.calls import bounded, supported
 from bellglass.sandboxes.e2b.errors import E2BError
+from bellglass.sandboxes.e2b.patience import ATTEMPT_SECONDS, GONE_LOOKS, LOOK_PAUSE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -205,6 +208,22 @@ class Machine:
             raise
         return str(getattr(info.state, "value", info.state))
 
+    async def certain_state(self) -> str:
+        """Return "running", "paused", or "gone" if the control plane keeps saying so.
+
+        A proxy may say so of one that it does not find at the moment, and so may a replica.
+        "unknown" is what the control plane does not tell now.
+        """
+        for look in range(GONE_LOOKS):
+            await anyio.sleep(LOOK_PAUSE_SECONDS if look else 0)
+            try:
+                state = await self.state()
+            except E2BError:
+                return "unknown"
+            if state != "gone":
+                return state
+        return "gone"
+
     async def kill(self) -> bool:
         """End it; tell if that is certain. It is no error if it has ended already."""
         try:
@@ -222,7 +241,12 @@ class Machine:
         seconds: float = REQUEST_SECONDS,
     ) -> Any:
         return await bounded(
-            what, call, seconds=seconds, repeat=repeat, secrets=self._endpoint.secrets
+            what,
+            call,
+            seconds=seconds,
+            repeat=repeat,
+            attempt_seconds=ATTEMPT_SECONDS if repeat else None,
+            secrets=self._endpoint.secrets,
         )
 
 

@@ -7,7 +7,7 @@ import logging
 import secrets
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
@@ -24,12 +24,14 @@ from bellglass.sandboxes.e2b.listing import first_page, metadata
 from bellglass.sandboxes.e2b.machine import KILL_SECONDS, Machine
 from bellglass.sandboxes.e2b.making import made
 from bellglass.sandboxes.e2b.owner import Owner
+from bellglass.sandboxes.e2b.patience import PATIENCE_SECONDS
 from bellglass.sandboxes.e2b.seconds import Seconds
 from bellglass.sandboxes.e2b.started import started
 from bellglass.sandboxes.errors import SandboxUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from contextlib import AbstractAsyncContextManager
 
     from anyio.abc import ByteStream
 
@@ -45,6 +47,14 @@ SWEEP_SECONDS = 60.0
 """Between two looks for what is left over."""
 
 
+class _Left(NamedTuple):
+    """A machine that could not be reached, and our program in it."""
+
+    machine: Machine
+    pid: int
+    lease: Lease
+
+
 class E2BSandbox(Sandbox):
     """A virtual machine per session, and in it a place as the embedded sandbox makes them.
 
@@ -52,7 +62,8 @@ class E2BSandbox(Sandbox):
     the place; and what the code sees and may do is the same as on one's own machine.
     """
 
-    silence_seconds = Sandbox.silence_seconds + 30  # in which a cut connection is made anew
+    patience_seconds = PATIENCE_SECONDS
+    silence_seconds = Sandbox.silence_seconds + PATIENCE_SECONDS
 
     def __init__(
         self,
@@ -101,6 +112,8 @@ class E2BSandbox(Sandbox):
         self._live: dict[str, str | None] = {}
         """Places that are being made or in use, each with the id of its machine once it has one."""
         self._streams: dict[str, CommandStream] = {}
+        self._left: dict[str, _Left] = {}
+        """Machines of sessions that could not be reached, until somebody tries once more."""
         self._seconds = Seconds()
         self._doubt = anyio.Event()
         """Something may be left over that should be ended."""
@@ -126,17 +139,29 @@ class E2BSandbox(Sandbox):
             self._live[place] = None
             stack.callback(self._live.pop, place)
             stream: CommandStream | None = None
-            if (record := self._claims.taken(session_id)) is not None:
+            if (known := self._known(session_id, place)) is not None:
                 try:
-                    held = self._inherited(session_id, place, record)
-                    stream = await stack.enter_async_context(held)
+                    stream = await stack.enter_async_context(known)
                 except E2BError as exc:
-                    logger.info("E2B: what another server left is lost: %s", exc)
+                    logger.info("E2B: what was left of a session is lost: %s", exc)
             if stream is None:
                 machine = await self._create(session_id, place)
-                held = self._held(session_id, place, machine)
+                held = self._held(session_id, place, machine, self._lease(machine))
                 stream = await stack.enter_async_context(held)
             yield stream
+
+    def _known(
+        self, session_id: str, place: str
+    ) -> AbstractAsyncContextManager[CommandStream] | None:
+        """Return how to hold the machine that the session has already, if it has one."""
+        if (left := self._left.pop(session_id, None)) is not None:
+            return self._held(session_id, place, left.machine, left.lease, left.pid)
+        if (record := self._claims.taken(session_id)) is not None:
+            return self._inherited(session_id, place, record)
+        return None
+
+    def _lease(self, machine: Machine) -> Lease:
+        return Lease(machine, self._lease_seconds)
 
     @asynccontextmanager
     async def _inherited(
@@ -149,17 +174,22 @@ class E2BSandbox(Sandbox):
         """
         client = await self.client.get()
         machine = await Machine.attach(client, self.endpoint, record.sandbox, self._lease_seconds)
-        async with self._held(session_id, place, machine, record.pid) as stream:
+        lease = self._lease(machine)
+        async with self._held(session_id, place, machine, lease, record.pid) as stream:
             yield stream
 
     @asynccontextmanager
     async def _held(
-        self, session_id: str, place: str, machine: Machine, pid: int | None = None
+        self, session_id: str, place: str, machine: Machine, lease: Lease, pid: int | None = None
     ) -> AsyncGenerator[CommandStream]:
-        """Hold a machine, in which our program is process `pid`, or is started now; then end it."""
+        """Hold a machine, in which our program is process `pid`, or is started now; then end it.
+
+        One that could not be reached and may live is left to its lease instead: the session's next
+        call tries once more.
+        """
         self._live[place] = machine.id
-        lease = Lease(machine, self._lease_seconds)
         self._seconds.begin(session_id, lease)
+        left: _Left | None = None
         try:
             async with started(machine, lease, self.limits, pid) as stream:
                 if self.network is None:
@@ -169,9 +199,16 @@ class E2BSandbox(Sandbox):
                     yield stream
                 finally:
                     del self._streams[session_id]
+                # Not where the session is closed, which comes as a cancellation.
+                if stream.may_live:
+                    left = _Left(machine, stream.pid, lease)
         finally:
-            with anyio.CancelScope(shield=True):
-                await self._end(session_id, machine, lease)
+            if left is not None:
+                logger.warning("E2B: a sandbox that cannot be reached is left to its lease")
+                self._left[session_id] = left
+            else:
+                with anyio.CancelScope(shield=True):
+                    await self._end(session_id, machine, lease)
 
     async def _create(self, session_id: str, place: str) -> Machine:
         await self._admission.turn()
@@ -231,6 +268,11 @@ class E2BSandbox(Sandbox):
         stream = self._streams.get(session_id)
         return self._pause and stream is not None and await stream.sleep()
 
+    def is_left(self, session_id: str) -> bool:
+        """Tell if the session's machine could not be reached, and may live."""
+        left = self._left.get(session_id)
+        return left is not None and not left.lease.is_over
+
     def used_seconds(self, session_id: str) -> float:
         """Return how long machines of the session have run: they are paid for by the second."""
         return self._seconds.of(session_id)
@@ -247,7 +289,9 @@ class E2BSandbox(Sandbox):
         self._doubt = anyio.Event()
         try:
             client = await self.client.get()
+            self._forget_ended()
             spared = await self._claims.sandboxes()
+            spared |= {left.machine.id for left in self._left.values()}
             ended = await orphans.sweep(client, self.endpoint, self._owner, self._live, spared)
         except E2BError as exc:
             logger.warning("E2B: %s", exc)
@@ -255,12 +299,22 @@ class E2BSandbox(Sandbox):
             if ended:
                 logger.info("E2B: ended %d sandboxes that were left over", ended)
 
+    def _forget_ended(self) -> None:
+        for session_id, left in list(self._left.items()):
+            if left.lease.is_over:
+                del self._left[session_id]
+                left.lease.stopped()
+                self._seconds.end(session_id)
+                self._claims.ended(session_id)
+
     async def diagnose(self) -> list[Finding]:
         """Say where sessions would run, and what the engine answers."""
         return await findings(self.endpoint, await self.client.get())
 
     async def aclose(self) -> None:
         """End what may be left over."""
-        if self._doubt.is_set():
+        left_over = bool(self._left)
+        self._left.clear()
+        if self._doubt.is_set() or left_over:
             with anyio.move_on_after(KILL_SECONDS):
                 await self._sweep()

@@ -1,36 +1,39 @@
 """A byte stream to the runner in a machine, over a command's stdin and stdout.
 
-It outlives cuts of the connection and sleep of the machine: see `inside/relay.py` for how.
+It outlives cuts of the connection, connections that are dead in silence, a machine that stands
+still, and sleep of the machine: see `inside/relay.py` for how, `patience.py` for how long.
 """
 
 from __future__ import annotations
 
+import itertools
 import logging
 import math
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
-from anyio.abc import ByteStream
 
+from bellglass.sandboxes.base import PatientStream
 from bellglass.sandboxes.e2b.connection import Connection
-from bellglass.sandboxes.e2b.errors import AGAIN, E2BError
+from bellglass.sandboxes.e2b.errors import E2BError
 from bellglass.sandboxes.e2b.lines import Lines, Malformed
+from bellglass.sandboxes.e2b.patience import PATIENCE_SECONDS, PAUSES_SECONDS, SILENCE_SECONDS
 from bellglass.sandboxes.execution import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
     from bellglass.sandboxes.e2b.lease import Lease
     from bellglass.sandboxes.e2b.machine import Machine
 
 logger = logging.getLogger("bellglass")
 
-RECONNECT_SECONDS = 30.0
-"""For a cut connection to be there again, before the place is given up."""
-
 ENDING_SECONDS = 2.0
 
 
-class CommandStream(ByteStream):
+class CommandStream(PatientStream):
     """The stream. `listen` must be running in a task of its own."""
 
     def __init__(self, machine: Machine, lease: Lease) -> None:
@@ -50,6 +53,13 @@ class CommandStream(ByteStream):
         """We know where another server stopped."""
         self._reason: str | None = None
         """Why the stream is broken; empty if the runner has just ended."""
+        self._out_of_reach = False
+        """The machine cannot be reached now, or could not when the stream was given up."""
+        self._answers_due = 0
+        self._answer_due = anyio.Event()
+        self._heard_at = 0.0
+        """When the machine was last heard."""
+        self._hearing = anyio.CancelScope()
 
     async def open(self, command: str, first: bytes) -> None:
         """Start `command`, and write `first`, our program, to its stdin.
@@ -84,19 +94,27 @@ class CommandStream(ByteStream):
         await self._connection.attach(pid)
         await self._machine.send(pid, takeover)
 
+    @property
+    def may_live(self) -> bool:
+        """Whether our program may go on though nobody could reach it: it may be joined again."""
+        return self._out_of_reach and not self._lease.is_over
+
     # --- what arrives
 
     async def listen(self) -> None:
         """Take in what the command sends, over as many connections as it takes."""
         try:
-            while self._reason is None:
-                await self._heard_out()
-                if self._lines.ended or self._lines.failure is not None:
-                    self._reason = self._refusal()
-                elif self._asleep:
-                    await self._woken.wait()
-                elif self._reason is None:
-                    await self._mend()
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._replace_silent_connections)
+                while self._reason is None:
+                    await self._heard_out()
+                    if self._lines.ended or self._lines.failure is not None:
+                        self._reason = self._refusal()
+                    elif self._asleep:
+                        await self._woken.wait()
+                    elif self._reason is None:
+                        await self._mend()
+                tasks.cancel_scope.cancel()
         finally:
             if self._reason is None:
                 self._reason = ""
@@ -105,41 +123,94 @@ class CommandStream(ByteStream):
             await self._connection.close()
 
     async def _heard_out(self) -> None:
-        """Wait until the command has ended, or the connection."""
-        exit_code = await self._connection.ended()
-        if exit_code is not None:
-            self._reason = self._refusal(exit_code)
+        """Wait until the command has ended, or the connection, or it is to be replaced."""
+        with anyio.CancelScope() as self._hearing:
+            exit_code = await self._connection.ended()
+            if exit_code is not None:
+                self._reason = self._refusal(exit_code)
+
+    @contextmanager
+    def answer_due(self) -> Iterator[None]:
+        """Replace connections that are silent for long, as long as the context is open."""
+        self._answers_due += 1
+        if self._answers_due == 1:
+            self._heard_at = anyio.current_time()
+            self._answer_due.set()
+        try:
+            yield
+        finally:
+            self._answers_due -= 1
+            if not self._answers_due:
+                self._answer_due = anyio.Event()
+
+    async def _replace_silent_connections(self) -> None:
+        while True:
+            await self._answer_due.wait()
+            left = self._heard_at + SILENCE_SECONDS - anyio.current_time()
+            if left > 0:
+                await anyio.sleep(left)
+            else:
+                self._heard_at = anyio.current_time()
+                self._hearing.cancel()
 
     async def _mend(self) -> None:
         """Connect again, as long as the machine may live."""
-        failure = E2BError("timeout", "connect again")
-        with anyio.move_on_after(RECONNECT_SECONDS):
-            while True:
-                try:
-                    async with self._turn:
-                        return await self._mended()
-                except E2BError as exc:
-                    failure = exc
-                    if exc.kind not in AGAIN:
-                        break
-                await anyio.sleep(1)
-        self.give_up(f"The connection to the sandbox was cut: {failure}")
+        try:
+            await self._persist(self._attach_in_turn)
+        except E2BError as exc:
+            self._break(f"The connection to the sandbox was cut: {exc}")
 
-    async def _mended(self) -> None:
-        state = await self._machine.state()
-        if state == "paused":  # by somebody else
-            await self._machine.resume(self._lease.seconds)
-            self._lease.resumed()
-        elif state != "running":
-            raise E2BError("gone", "go on with the session")
-        await self._attach()
+    async def _attach_in_turn(self) -> None:
+        async with self._turn:
+            await self._attach()
 
     async def _attach(self) -> None:
         await self._connection.attach(self.pid)
         await self._machine.send(self.pid, self._lines.resumption())
+        self._heard_at = anyio.current_time()
+
+    async def _persist(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Take `step` again and again until it succeeds, or it is known that it never will.
+
+        Raises:
+            E2BError: The machine or our program is gone, or the patience is at its end.
+        """
+        deadline = anyio.current_time() + PATIENCE_SECONDS
+        for pause in itertools.chain(PAUSES_SECONDS, itertools.repeat(PAUSES_SECONDS[-1])):
+            try:
+                await step()
+                self._out_of_reach = False
+                return
+            except E2BError as exc:
+                self._out_of_reach = exc.kind != "ended"
+                if exc.kind == "gone":
+                    await self._look()
+                if exc.kind == "ended" or self._lease.is_over or self._reason is not None:
+                    raise
+                if anyio.current_time() + pause > deadline:
+                    raise
+            await anyio.sleep(pause)
+
+    async def _look(self) -> None:
+        """Ask the control plane about a machine that somebody called gone; wake it if it sleeps.
+
+        Raises:
+            E2BError: It is gone.
+        """
+        state = await self._machine.certain_state()
+        if state == "gone":
+            self._lease.end()
+            raise E2BError("gone", "go on with the session")
+        if state == "paused" and not self._asleep:  # by somebody else
+            try:
+                await self._machine.resume(self._lease.seconds)
+                self._lease.resumed()
+            except E2BError as exc:
+                logger.info("E2B: %s", exc)
 
     async def _feed(self, text: str) -> None:
         """Take output of the command."""
+        self._heard_at = anyio.current_time()
         try:
             data = self._lines.feed(text)
         except Malformed:
@@ -151,8 +222,12 @@ class CommandStream(ByteStream):
             self._arriving.send_nowait(data)
 
     def give_up(self, reason: str) -> None:
-        """Break the stream, and say why to who uses it."""
-        self._reason = reason
+        """Break the stream for good, and say why to who uses it."""
+        self._out_of_reach = False
+        self._break(reason)
+
+    def _break(self, reason: str) -> None:
+        self._reason = self._reason or reason
         self._arriving.close()
 
     def _refusal(self, exit_code: int = 0) -> str:
@@ -161,9 +236,15 @@ class CommandStream(ByteStream):
             step, error = str(failure.get("step"))[:100], str(failure.get("error"))[:300]
             return clean(f"The template's system does not let us confine code: {step}: {error}.")
         if self._lines.received == 0:
-            words = self._connection.last_words or f"exit code {exit_code}"
-            return f"Our program did not start in the template ({words}): it needs a python3."
+            return self._no_start(self._connection.last_words, exit_code)
+        if exit_code != 0:
+            return f"{E2BError('ended', 'go on with the session', f'exit code {exit_code}')}"
         return ""
+
+    def _no_start(self, words: str, exit_code: int) -> str:
+        told = words or f"exit code {exit_code}"
+        lacks = "Bash" if "bash" in words and "python" not in words else "a python3"
+        return f"Our program did not start in the template ({told}): it needs {lacks}."
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
         if not self._rest:
@@ -194,21 +275,15 @@ class CommandStream(ByteStream):
 
     async def send(self, item: bytes) -> None:
         async with self._turn:
+            if self._reason is not None:
+                raise BrokenResourceError(self._reason)
+            if self._asleep:
+                await self._wake()
+            lines = self._lines.encoded(item)
             try:
-                if self._reason is not None:
-                    raise BrokenResourceError(self._reason)
-                if self._asleep:
-                    await self._wake()
-                lines = self._lines.encoded(item)
-                try:
-                    await self._deliver(lines)
-                except E2BError as exc:
-                    if exc.kind != "gone" or await self._machine.state() != "paused":
-                        raise
-                    await self._mended()
-                    await self._deliver(lines)
+                await self._persist(lambda: self._deliver(lines))
             except E2BError as exc:
-                self._reason = f"The sandbox cannot be reached: {exc}"
+                self._break(f"The sandbox cannot be reached: {exc}")
                 raise BrokenResourceError(self._reason) from None
 
     async def _deliver(self, lines: list[bytes]) -> None:
@@ -233,13 +308,16 @@ class CommandStream(ByteStream):
             return self._asleep
 
     async def _wake(self) -> None:
-        try:
+        async def step() -> None:
             await self._machine.resume(self._lease.seconds)
             self._lease.resumed()
             await self._attach()
+
+        try:
+            await self._persist(step)
             self._asleep = False
         except E2BError as exc:
-            self._reason = f"The paused session did not come back: {exc}"
+            self._break(f"The paused session did not come back: {exc}")
             raise BrokenResourceError(self._reason) from None
         finally:
             self._woken.set()
