@@ -66,8 +66,9 @@ class Endpoint:
         Every value that the SDK would otherwise take from the environment is given: what it does
         not get from here it must not get from elsewhere, but for an HTTP proxy.
         """
-        from e2b.connection_config import ApiParams
         from e2b_code_interpreter import E2B
+
+        from e2b.connection_config import ApiParams
 
         # One connection of HTTP/2 carries all sessions: when it dies in silence, they all stand
         # still until the transport notices, after half a minute. Versions before 2.60 have no

@@ -139,7 +139,7 @@ class Machine:
                 user=USER,
                 cwd="/",
                 timeout=0,  # envd would kill it then
-                request_timeout=REQUEST_SECONDS,
+                request_timeout=0,  # ours ends it; the SDK's would leave a task behind
                 on_stdout=on_output,
                 on_stderr=on_errors,
                 **options,
@@ -156,7 +156,7 @@ class Machine:
             lambda: commands.connect(
                 pid,
                 timeout=0,
-                request_timeout=REQUEST_SECONDS,
+                request_timeout=0,  # ours ends it; the SDK's would leave a task behind
                 on_stdout=on_output,
                 on_stderr=on_errors,
                 **options,

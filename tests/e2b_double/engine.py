@@ -37,6 +37,9 @@ class Machine:
         self.longest = longest
         self.ends = min(self.started + request.get("timeout", 15), self.started + longest)
         self.commands: dict[int, Command] = {}
+        self.going = asyncio.Event()
+        """Cleared, the machine stands still: nothing moves, and its daemon does not answer."""
+        self.going.set()
         self.home = tempfile.mkdtemp(prefix="e2b-double-")
 
     @property
@@ -78,6 +81,16 @@ class Machine:
             command.cut()
             await command.kill()
         await asyncio.to_thread(shutil.rmtree, self.home, ignore_errors=True)
+
+    def stand_still(self) -> None:
+        self.going.clear()
+        for command in self.commands.values():
+            command.freeze()
+
+    def go_on(self) -> None:
+        for command in self.commands.values():
+            command.thaw()
+        self.going.set()
 
     def pause(self) -> None:
         self.state = "paused"

@@ -62,6 +62,7 @@ class Envd:
                 return JSONResponse(body, 502)
             if secured and machine.token not in (None, request.headers.get("x-access-token")):
                 return refused(401, "unauthorized access, please provide a valid access token")
+            await machine.going.wait()
             response: Response = await handler(request, machine)
             return response
 
