@@ -102,12 +102,13 @@ class Usage:
 def oom_kills(events: int | None) -> int:
     """Return how often the kernel has ended a process of this place for want of memory.
 
-    `events` is a descriptor of its control group's memory.events, if there is one.
+    `events` is a descriptor of its control group's memory.events, if there is one, or of
+    /proc/vmstat where the kernel is the place's own.
     """
     if events is None:
         return 0
     try:
-        text = os.pread(events, 4096, 0)
+        text = os.pread(events, 16_384, 0)
     except OSError:
         return 0
     found = re.search(rb"^oom_kill (\d+)", text, re.MULTILINE)

@@ -22,6 +22,8 @@ from bellglass.sandboxes.embedded.inside.failure import as_frame, receive_frame,
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
+_FIRST_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO of include/linux/proc_ns.h
+
 _MEMORY_PART = 0.8
 """Of the machine's memory that a session may have: its system and our relay need the rest."""
 
@@ -85,12 +87,31 @@ def _start_zygote(bundle: bytes, boot: str) -> socket.socket:
             raise Failure(message["step"], message["errno"], message["error"])
 
 
+def _memory_events() -> list[int]:
+    """Return a descriptor of what tells how often the kernel ended something for memory.
+
+    A kernel that is the machine's own has no other session, so its own count will do. It has the
+    name that a control group's count has.
+    """
+    try:
+        if os.stat("/proc/self/ns/pid").st_ino != _FIRST_PID_NAMESPACE:
+            return []
+        return [os.open("/proc/vmstat", os.O_RDONLY | os.O_CLOEXEC)]
+    except OSError:
+        return []
+
+
 def _place(control: socket.socket, limits: dict[str, int]) -> socket.socket:
     """Have one place made; return the stream to the runner in it."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [theirs.fileno()]))
-    control.sendmsg([json.dumps({"joins": 0, "events": False}).encode()], [rights])
+    given = [theirs.fileno(), *_memory_events()]
+    rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", given))
+    request = {"joins": 0, "events": len(given) > 1}
+    control.sendmsg([json.dumps(request).encode()], [rights])
+    for descriptor in given[1:]:
+        os.close(descriptor)
     theirs.close()
+    limits = {**limits, "counted_by_group": 0}
     send_frame(ours, {"limits": limits, "workspace": "/work", "preload": []})
     # The other half of what inside/place.py of the embedded sandbox does.
     if ours.recv(1, socket.MSG_PEEK) == b"p":
