@@ -130,9 +130,7 @@ class Holder:
 
     async def _greeted(self, stream: ByteStream) -> Place:
         sandbox = self._sandbox
-        place = Place(
-            stream, sandbox.silence_seconds, sandbox.network, sandbox.patience_seconds
-        )
+        place = Place(stream, sandbox.silence_seconds, sandbox.network, sandbox.patience_seconds)
         try:
             with anyio.fail_after(START_SECONDS):
                 ready = await place.ready()
