@@ -111,7 +111,6 @@ def _place(control: socket.socket, limits: dict[str, int]) -> socket.socket:
     for descriptor in given[1:]:
         os.close(descriptor)
     theirs.close()
-    limits = {**limits, "counted_by_group": 0}
     send_frame(ours, {"limits": limits, "workspace": "/work", "preload": []})
     # The other half of what inside/place.py of the embedded sandbox does.
     if ours.recv(1, socket.MSG_PEEK) == b"p":
