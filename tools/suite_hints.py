@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from typing import TYPE_CHECKING
+
+from bellglass.tools.program_text import ProgramText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,7 @@ MOST_KNOWN = 500
 """Names of the code that a missing one is compared with."""
 MOST_MESSAGES = 20
 MOST_MESSAGE = 4_000
+MOST_LINES = 5_000
 MOST_CHARACTERS = 100_000
 """Of the code, and of its tests, that are looked at."""
 
@@ -25,6 +27,9 @@ _DEFINED = re.compile(
     r"|^(\w{1,100})(?: ?:[^=\n]{1,100})? {0,5}=(?!=)",
     re.MULTILINE,
 )
+_ASSERT = re.compile(r"(?:[^#'\"]{0,300}[:;] )?\s{0,200}assert[ (]")
+_FUNCTION = re.compile(r"(?:async {1,5})?def {1,5}(\w{1,100})")
+_RUN_ELSEWHERE = re.compile(r"class\b|if\b.{0,100}__name__")
 _UNKNOWN = re.compile(r"NameError: name '(\w{1,100})' is not defined")
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '(\w{1,100})'")
 _NOT_IN_CODE = re.compile(
@@ -64,32 +69,30 @@ def hints_on(run: TestRun, code: str, tests: str) -> list[str]:
 
 
 def without_tests(source: str) -> str | None:
-    """Return what pytest made of a module that has asserts and no tests, None if it has neither."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    own, uncalled = 0, []
-    waiting: list[ast.stmt] = list(tree.body)
-    for statement in waiting:
-        if isinstance(statement, ast.Assert):
+    """Return what pytest made of a module that has asserts and no tests, None if it has neither.
+
+    It reads lines and parses nothing: in the server, a parser could be made to take long.
+    """
+    lines = source[:MOST_CHARACTERS].split("\n")[:MOST_LINES]
+    program = ProgramText(lines, "python")
+    own, uncalled, block = 0, [], ""
+    for number, line in enumerate(lines):
+        in_string = program.inside
+        program.past(number)
+        if in_string:
+            continue
+        if line[:1] not in ("", " ", "\t", "#", ")", "]", "}"):
+            block = line
+        if not _ASSERT.match(line):
+            continue
+        if function := _FUNCTION.match(block):
+            uncalled.append(function[1])
+        elif not _RUN_ELSEWHERE.match(block):
             own += 1
-        elif isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            if any(isinstance(node, ast.Assert) for node in ast.walk(statement)):
-                uncalled.append(statement.name)
-        elif not isinstance(statement, ast.ClassDef) and not _is_main_guard(statement):
-            for name in ("body", "orelse", "finalbody"):
-                waiting += getattr(statement, name, [])
     if own:
         return RAN.format(count="one assert" if own == 1 else f"{own} asserts")
-    names = ", ".join(uncalled[:MOST_NAMES])
+    names = ", ".join(list(dict.fromkeys(uncalled))[:MOST_NAMES])
     return UNCALLED.format(names=names) if uncalled else None
-
-
-def _is_main_guard(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.If) and "__name__" in (
-        node.id for node in ast.walk(statement.test) if isinstance(node, ast.Name)
-    )
 
 
 def _hints(text: str, names: list[str], tests: str) -> Iterator[str]:

@@ -22,7 +22,7 @@ from bellglass.tools.explaining.hints import hint_for
 from bellglass.tools.explaining.text import error_parts, error_record, first_line
 from bellglass.tools.fences import unwrapped
 from bellglass.tools.results import TestOutcome, TestRun
-from bellglass.tools.suite_hints import hints_on
+from bellglass.tools.suite_hints import hints_on, without_tests
 from bellglass.tools.suite_text import run_text
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "a check": check_told,
     "displays": displays_told,
     "a test run": suite_hinted,
+    "a module without tests": without_tests,
 }
 
 WORST: dict[str, Callable[[int], str]] = {
