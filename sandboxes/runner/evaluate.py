@@ -63,7 +63,7 @@ class Namespace:
     ) -> None:
         """`show` shows the value of a last expression, or returns it as text.
 
-        `make_shell` makes the shell of IPython; it raises ImportError where that is not installed.
+        `make_shell` makes the shell of IPython; it raises an exception where that cannot be had.
         """
         self._show = show
         self._make_shell = make_shell
@@ -107,7 +107,7 @@ class Namespace:
         if self._shell is None and self._make_shell is not None:
             try:
                 shell = self._make_shell(self)
-            except ImportError:
+            except Exception:  # it is not installed, or not one that we know
                 return None
             # Importing IPython may have made it meanwhile.
             if self._shell is None:
@@ -168,7 +168,7 @@ class Namespace:
 
     def _tell_history(self, shell: Any) -> None:
         """Number the calls as IPython's cells, and tell what those before were."""
-        sources = ["".join(linecache.cache[file][2]) for file in self._files[:-1]]  # type: ignore[misc]
+        sources = ["".join(linecache.getlines(file)) for file in self._files[:-1]]
         number = int(self._files[-1][len("<call ") : -1]) if self._files else 1
         missing = number - len(sources) - 1
         history = shell.history_manager
