@@ -44,14 +44,9 @@ threading.Thread(target=swap, daemon=True).start()
     assert not [data for data in seen if b"root:" in data]
 
 
-async def test_file_that_is_leased_or_grows_is_read_at_once(target: Target) -> None:
+async def test_file_that_grows_or_is_all_hole_is_read_at_once(target: Target) -> None:
     await target.python(
         """
-import fcntl
-leased = open("leased", "w")
-fcntl.fcntl(leased, fcntl.F_SETLEASE, fcntl.F_WRLCK)
-signal.signal(signal.SIGIO, signal.SIG_IGN)
-
 growing = open("growing", "wb", buffering=0)
 
 def grow():
@@ -65,9 +60,7 @@ open("sparse", "wb").truncate(LIMIT := 60 << 20)
 None
 """
     )
-    with anyio.fail_after(20):  # half a minute is what holding up the lease would take
-        with pytest.raises(FileRefused):
-            await read_part(target.session, "leased")
+    with anyio.fail_after(20):
         growing = await read_part(target.session, "growing", -10)
         sparse = await read_part(target.session, "sparse", (60 << 20) - 3)
 

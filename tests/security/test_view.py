@@ -251,7 +251,7 @@ async def test_the_limits_are_set_and_hard(inside: Inside) -> None:
         "NPROC": [LIMITS.processes] * 2,
         "DATA": [LIMITS.memory_bytes] * 2,
         "FSIZE": [LIMITS.file_bytes] * 2,
-        "NOFILE": [LIMITS.open_files if grouped else 256] * 2,
+        "NOFILE": [LIMITS.open_files if grouped else min(LIMITS.open_files, 256)] * 2,
         "CORE": [0, 0],
         "MEMLOCK": [65536] * 2,
     }
