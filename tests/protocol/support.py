@@ -24,6 +24,18 @@ COMMAND = os.environ.get("BELLGLASS_TEST_COMMAND", str(Path(sys.executable).pare
 
 TOKEN = "a-token-for-tests-0123456789-abcdef"
 
+INITIALIZE = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {},
+        "clientInfo": {"name": "test", "version": "1"},
+    },
+}
+"""How a legacy connection begins."""
+
 BOTH_WAYS = pytest.mark.parametrize("mode", [("stdio", "modern"), ("http", "legacy")], ids="-".join)
 """For what depends on a setting and on neither transport nor era: each of these once."""
 

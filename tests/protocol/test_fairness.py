@@ -12,25 +12,14 @@ import httpx2
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
-from protocol.support import connected, http_server, record_of, text_of
+from protocol.support import INITIALIZE, connected, http_server, record_of, text_of
 
-from bellglass.sandboxes.callers import Caller
 from bellglass.sandboxes.check_sessions import MAX_WAITING
 
 ERAS = pytest.mark.parametrize("era", ["legacy", "modern"])
 
 LONG_TO_CHECK = "x = [1, 2]\n" * 9_000  # as much as is looked through
 
-INITIALIZE = {
-    "jsonrpc": "2.0",
-    "id": 1,
-    "method": "initialize",
-    "params": {
-        "protocolVersion": "2025-11-25",
-        "capabilities": {},
-        "clientInfo": {"name": "x", "version": "1"},
-    },
-}
 HEADERS = {"accept": "application/json, text/event-stream"}
 
 
@@ -170,9 +159,3 @@ async def test_connections_in_use_are_bounded_and_none_is_ended_for_another() ->
                     assert [response.status_code for response in pings] == [200] * 3
 
     assert statuses == [200] * 4 + [503] * 2
-
-
-def test_a_caller_is_no_secret_and_no_identity() -> None:
-    assert Caller("a", "127.0.0.1").is_elsewhere is False
-    assert Caller("a", "::1").is_elsewhere is False
-    assert Caller("a", "192.0.2.7").is_elsewhere is True

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import anyio
 import httpx2
 import pytest
-from protocol.support import TOKEN, Server, authorized, http_server, text_of
+from protocol.support import INITIALIZE, TOKEN, Server, authorized, http_server, text_of
 
 from bellglass.server.http.connections import MAX_CONNECTIONS
 
@@ -169,17 +169,7 @@ async def test_stream_is_opened_whatever_event_the_client_saw_last(
     http: httpx2.AsyncClient,
 ) -> None:
     """Nothing is stored that could be sent again: it goes on from here."""
-    initialize = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-11-25",
-            "capabilities": {},
-            "clientInfo": {"name": "x", "version": "1"},
-        },
-    }
-    opened = await http.post("/mcp", json=initialize)
+    opened = await http.post("/mcp", json=INITIALIZE)
     headers = {"mcp-session-id": opened.headers["mcp-session-id"], "last-event-id": "5"}
 
     async with http.stream("GET", "/mcp", headers=headers) as response:

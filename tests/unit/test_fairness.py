@@ -152,3 +152,9 @@ def test_who_has_as_many_as_one_may_is_told_so(sessions: Sessions) -> None:
 
     with pytest.raises(CallerLimit, match="All 3 sessions that one client may have"):
         sessions.goes_for(GREEDY, 4)
+
+
+def test_an_address_of_this_machine_tells_nobody_apart() -> None:
+    assert not GREEDY.is_elsewhere
+    assert not Caller("a", "::1").is_elsewhere
+    assert AFAR[0].is_elsewhere
