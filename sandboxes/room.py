@@ -49,9 +49,8 @@ def to_make_room(
     near = [tenancy for tenancy in mine if _peer(tenancy.caller) == _peer(caller)]
     most = share_of_one(max_sessions) if caller is not None else max_sessions
     enough = len(own) >= most
-    if not (enough or (caller is not None and caller.is_elsewhere and len(near) >= most)) and (
-        len(tenancies) < max_sessions
-    ):
+    crowded = caller is not None and caller.is_elsewhere and len(near) >= most
+    if len(tenancies) < max_sessions and not enough and not crowded:
         return None
     if unused := [tenancy for tenancy in own if not tenancy.in_use]:
         return min(unused, key=lambda tenancy: tenancy.session.used_at).session
