@@ -28,10 +28,12 @@ class Printed:
 
     def report(self) -> dict[str, Any]:
         """Return the stream as `execution.Output` wants it."""
-        tail = bytes(self._tail[-self._room :])
-        cut = self._total - len(self._head) - len(tail)
-        text = self._head.decode("utf-8", "replace")
+        # Whole characters went in: "ignore" takes off the parts of one at a cut.
+        head = self._head.decode("utf-8", "ignore")
+        tail = self._tail[-self._room :].decode("utf-8", "ignore")
+        cut = self._total - len(head.encode()) - len(tail.encode())
+        text = head
         if cut > 0:
             text += f"\n[… {cut:,} of {self._total:,} bytes omitted here …]\n"
-        text += tail.decode("utf-8", "replace")
-        return {"text": text, "total_bytes": self._total, "cut_bytes": max(0, cut)}
+        text += tail
+        return {"text": text, "total_bytes": self._total, "cut_bytes": cut}

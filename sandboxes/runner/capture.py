@@ -47,10 +47,10 @@ class Window:
 
     def report(self, file: OutputFile) -> dict[str, Any]:
         """Return the stream as `execution.Output` wants it; `file` has what is left out."""
-        tail = self._end()
-        cut = max(self.total - len(self._head) - len(tail), 0)
+        head, tail = self._ends()
+        cut = self.total - len(head) - len(tail)
         return {
-            "text": self._start(tail, file) + tail.decode("utf-8", "replace"),
+            "text": self._start(head, tail, file) + tail.decode("utf-8", "replace"),
             "total_bytes": self.total,
             "cut_bytes": cut,
             "file": file.path if file.written and cut else None,
@@ -59,23 +59,59 @@ class Window:
 
     def place(self, offset: int, file: OutputFile) -> int:
         """Return where in the reported text the byte at `offset` is: at the cut, if it was cut."""
-        if offset <= len(self._head):
-            return len(self._head[:offset].decode("utf-8", "replace"))
-        tail = self._end()
+        head, tail = self._ends()
+        if offset <= len(head):
+            return len(head[:offset].decode("utf-8", "replace"))
         before = max(0, offset - (self.total - len(tail)))
-        return len(self._start(tail, file)) + len(tail[:before].decode("utf-8", "replace"))
+        return len(self._start(head, tail, file)) + len(tail[:before].decode("utf-8", "replace"))
 
-    def _end(self) -> bytes:
-        return b"".join(self._tail)[-self._tail_room :]
+    def take_unfinished(self) -> bytes:
+        """Take off the beginning of a character whose other bytes have not come yet."""
+        last = self._tail[-1] if self._tail else bytes(self._head)
+        whole = without_unfinished(last)
+        rest = last[len(whole) :]
+        if rest and self._tail:
+            self._tail[-1] = whole
+            self._tail_size -= len(rest)
+        elif rest:
+            del self._head[-len(rest) :]
+        self.total -= len(rest)
+        return rest
 
-    def _start(self, tail: bytes, file: OutputFile) -> str:
+    def _ends(self) -> tuple[bytes, bytes]:
+        """Return the head and the tail, cut between two characters if anything is left out."""
+        head, tail = bytes(self._head), b"".join(self._tail)[-self._tail_room :]
+        if self.total > len(head) + len(tail):
+            head = without_unfinished(head)
+            # At most three bytes of a character come after its first.
+            begun = next((at for at in range(4) if tail[at : at + 1] not in _LATER_BYTES), 0)
+            tail = tail[begun:]
+        return head, tail
+
+    def _start(self, head: bytes, tail: bytes, file: OutputFile) -> str:
         """Return the text before the tail: the head, and what is said of a cut."""
-        cut = self.total - len(self._head) - len(tail)
-        text = self._head.decode("utf-8", "replace")
+        cut = self.total - len(head) - len(tail)
+        text = head.decode("utf-8", "replace")
         if cut > 0:
             where = f"; the output is in {file.path}" if file.written else ""
             text += f"\n[… {cut:,} of {self.total:,} bytes omitted here{where} …]\n"
         return text
+
+
+_LATER_BYTES = frozenset(bytes([byte]) for byte in range(0x80, 0xC0))
+"""Those of a character in UTF-8 after its first."""
+
+
+def without_unfinished(data: bytes) -> bytes:
+    """Return `data` without the beginning of a character at its end, if it has such a one."""
+    for back in range(1, min(3, len(data)) + 1):
+        byte = data[-back]
+        if byte >= 0xC0:
+            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return data[:-back] if back < length else data
+        if byte < 0x80:
+            break
+    return data
 
 
 class OutputFile:
@@ -128,9 +164,12 @@ class Unsent:
             self._data += data[: UNSENT_BYTES - len(self._data)]
 
     def take(self) -> str:
-        text = self._data.decode("utf-8", "replace")
-        self._data.clear()
-        return text
+        data = without_unfinished(bytes(self._data))
+        if len(self._data) < UNSENT_BYTES:
+            del self._data[: len(data)]
+        else:
+            self._data.clear()  # its other bytes were dropped
+        return data.decode("utf-8", "replace")
 
 
 class Capture:

@@ -10,6 +10,8 @@ from bellglass.sandboxes.base import MIB
 if TYPE_CHECKING:
     from security.support import Target
 
+    from bellglass.sandboxes.protocol import Stream
+
 
 async def test_output_without_end_costs_the_server_nothing(lasting: Target) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -43,3 +45,33 @@ async def test_a_value_is_shown_in_part(lasting: Target) -> None:
     assert execution.value is not None
     assert len(execution.value) < 50_000
     assert "omitted" in execution.value
+
+
+async def test_output_is_cut_between_characters(lasting: Target) -> None:
+    for before in range(4):
+        code = f"sys.stdout.write('x' * {before} + '\U0001f514' * 100_000); sys.stdout.flush()"
+        execution = await lasting.python(code)
+
+        assert execution.stdout.cut_bytes > 300_000
+        assert "\ufffd" not in execution.stdout.text
+        head, _, rest = execution.stdout.text.partition("\n[…")
+        shown = head.count("\U0001f514") + rest.count("\U0001f514")
+        assert shown * 4 + execution.stdout.cut_bytes == 400_000
+
+
+async def test_a_stream_is_sent_in_whole_characters(lasting: Target) -> None:
+    arrived: list[str] = []
+
+    async def on_stream(stream: Stream) -> None:
+        arrived.append(stream.text)
+
+    code = """
+import os, time
+for byte in "\U0001f514".encode() * 4:
+    os.write(1, bytes([byte]))
+    time.sleep(0.1)
+"""
+    await lasting.session.run("python", {"code": code}, timeout=20, on_stream=on_stream)
+
+    assert arrived
+    assert set("".join(arrived)) == {"\U0001f514"}

@@ -50,8 +50,13 @@ class Output:
         return self._unread.place(offset, self.file)
 
     def read(self) -> dict[str, Any]:
-        """Return what came since the last read, as `execution.Output` wants it."""
+        """Return what came since the last read, as `execution.Output` wants it.
+
+        The beginning of a character waits for the rest of it, unless nothing more will come.
+        """
         unread, self._unread = self._unread, Window(self._kept)
+        if self.file.is_open:
+            self._unread.add(unread.take_unfinished())
         return unread.report(self.file)
 
     def close(self) -> None:
