@@ -48,6 +48,11 @@ RUN_LOST = "The sandbox that the run was in has died, and the run with it."
 UNSEEN = ("read",)
 """Operations whose result no model sees: what was lost is left for the next one to tell."""
 
+REPLACED = (
+    "The session of this connection had ended: it was idle for too long, too old, closed, or made "
+    "room for another. This is a new one, so variables and files are gone."
+)
+
 ID_BYTES = 16
 """128 bits: an id is a name, but where there is no authentication it is also the key."""
 
@@ -77,11 +82,17 @@ class Session:
         """Nobody has been told yet that the place before this one died."""
         self._inherits = False
         """Nobody has been told yet what became of the place that another server left."""
+        self._replaces = False
+        """Nobody has been told yet that this took the place of a session that had ended."""
 
     def inherit(self, created_at: float) -> None:
         """Go on with a session that another server began then, and left."""
         self.created_at = created_at
         self._inherits = True
+
+    def replace(self) -> None:
+        """Take the place of a session that ended and that the caller thinks to be in."""
+        self._replaces = True
 
     @classmethod
     @asynccontextmanager
@@ -260,12 +271,13 @@ class Session:
         if self._inherits and op not in (*UNSEEN, "write"):  # which shows no notices
             self._inherits = False
             return self._inherited(execution)
-        if self._restarted and op not in UNSEEN:
-            self._restarted = False
+        if (self._restarted or self._replaces) and op not in (*UNSEEN, "write"):
+            text = REPLACED if self._replaces else RESTARTED
+            self._restarted = self._replaces = False
             if self._holder.inherited is not None:
                 return self._inherited(execution, REACHED_AGAIN)
             execution = execution.model_copy(
-                update={"state": "lost", "notices": [RESTARTED, *execution.notices]}
+                update={"state": "lost", "notices": [text, *execution.notices]}
             )
         return execution
 

@@ -61,8 +61,13 @@ async def known_session_for(ctx: Context[Workbench], session_id: str | None) -> 
         ToolError: The call names no session, and has none.
     """
     connection = legacy_connection(ctx)
-    if session_id is None and (connection is None or connection.state.get(_DEFAULT) is None):
-        raise ToolError("Pass the session_id that an earlier result named: files are a session's.")
+    if session_id is None:
+        known = connection.state.get(_DEFAULT) if connection is not None else None
+        if known is None:
+            raise ToolError(
+                "Pass the session_id that an earlier result named: files are a session's."
+            )
+        return ctx.request_context.lifespan_context.sessions.get(known, owner_of(ctx))
     return await session_for(ctx, session_id)
 
 
@@ -124,10 +129,12 @@ async def _session_of_connection(
         try:
             return bench.sessions.get(known, owner)
         except SessionNotFound:
-            pass  # closed or expired: the connection gets a new one
+            pass  # it has ended: the connection gets a new one, which says so
     else:
         connection.exit_stack.callback(_release, bench, connection, owner)
     session = await bench.sessions.open(owner, current_caller())
+    if known is not None:
+        session.replace()
     connection.state[_DEFAULT] = session.id
     _opened(connection).add(session.id)
     return session

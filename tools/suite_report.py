@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.session import RESTARTED
+from bellglass.sandboxes.session import REPLACED, RESTARTED
 from bellglass.tools.explaining.text import shortened
 from bellglass.tools.results import TestOutcome, TestRun
 from bellglass.tools.suite_events import Report
@@ -75,7 +75,8 @@ def run_of(execution: Execution, session_id: str, cases: list[str]) -> TestRun:
 
 
 def _notes(execution: Execution) -> list[str]:
-    if execution.state != "lost" or execution.status == "lost" or RESTARTED in execution.notices:
+    told = {RESTARTED, REPLACED} & set(execution.notices)
+    if execution.state != "lost" or execution.status == "lost" or told:
         return list(execution.notices)
     return [*execution.notices, STATE_LOST]
 

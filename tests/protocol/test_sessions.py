@@ -4,6 +4,7 @@ import re
 from functools import partial
 
 import anyio
+import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult
@@ -240,3 +241,19 @@ async def test_sessions_are_limited_and_the_longest_unused_makes_room(connect: C
         assert (await run(client, "1", first)).is_error
         assert not (await run(client, "1", second)).is_error
         assert not (await run(client, "1", third)).is_error
+
+
+@pytest.mark.parametrize("mode", [("stdio", "legacy"), ("http", "legacy")], ids="-".join)
+async def test_connection_is_told_that_its_session_has_ended(connect: Connect) -> None:
+    async with connect() as client:
+        first = await session_of(client)
+        await client.call_tool("close_session", {"session_id": first})
+        lost = await client.call_tool("read_file", {"path": "x"})
+        told = await run(client, "1")
+        after = await run(client, "1")
+
+    assert lost.is_error
+    assert "The session of this connection had ended" in text_of(told)
+    assert "files are kept" not in text_of(told)
+    assert record_of(told)["state"] == "lost"
+    assert "had ended" not in text_of(after)
