@@ -6,6 +6,7 @@ import anyio
 
 from bellglass.sandboxes.errors import SandboxError
 from bellglass.server.choosing import create
+from bellglass.server.paint import printable
 from bellglass.server.settings import Settings
 
 CHECK_SECONDS = 120
@@ -40,7 +41,7 @@ async def _check(backend: str, settings: Settings) -> int:
                 raise
             failed += 1
             reason = str(cause).strip() or type(cause).__name__
-            sys.stdout.write(f"FAILED  {name}\n        {reason}\n")
+            sys.stdout.write(f"FAILED  {name}\n        {printable(reason)}\n")
         else:
             sys.stdout.write(f"ok      {name}\n")
         sys.stdout.flush()
@@ -70,4 +71,4 @@ async def _say_what_lacks(backend: str, settings: Settings) -> None:
         return  # the checks have said so
     for finding in findings:
         if not finding.holds:
-            sys.stdout.write(f"lacks   {finding.what}: {finding.detail}\n")
+            sys.stdout.write(f"lacks   {finding.what}: {printable(finding.detail)}\n")

@@ -9,6 +9,7 @@ from functools import partial
 from typing import NoReturn
 
 from bellglass.server import solve_options
+from bellglass.server.paint import complain
 from bellglass.server.settings import NOT_FLAGS, PREFIX, Settings, SettingsError
 
 DESCRIPTORS = 65_536
@@ -143,7 +144,7 @@ def _allow_descriptors() -> None:
 
 
 def _fail(message: str) -> NoReturn:
-    sys.stderr.write(f"bellglass: {message}\n")
+    complain(message)
     sys.exit(2)
 
 

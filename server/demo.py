@@ -15,7 +15,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.types import CallToolResult, TextContent
 
-from bellglass.server.paint import paint, say
+from bellglass.server.paint import paint, printable, say
 from bellglass.server.settings import PREFIX
 
 CALL_SECONDS = 60
@@ -35,7 +35,7 @@ def demo() -> int:
         except Exception as exc:
             say(paint("red", f"\n{_innermost(exc)}"))
             log.seek(0)
-            say(log.read()[-4000:])
+            say(printable(log.read()[-4000:]))
             return 1
     return 0
 
@@ -155,7 +155,7 @@ class _Conversation:
         elapsed = _ms(started)
         for line in _text(result).splitlines():
             dim = line.startswith("session_id: ")
-            say(f"   {paint('dim', line) if dim else line}")
+            say(f"   {paint('dim', line) if dim else printable(line)}")
         say(paint("dim", f"   [{elapsed}]"))
         if result.is_error or not expected(result):
             raise Unexpected(f"Step {self._step} is not as promised.")

@@ -12,7 +12,7 @@ from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.execution import Execution
 from bellglass.sandboxes.sessions import Sessions
 from bellglass.server.choosing import candidates, create
-from bellglass.server.paint import paint, say
+from bellglass.server.paint import paint, printable, say
 from bellglass.server.settings import Settings
 from bellglass.tools.durations import duration
 
@@ -74,7 +74,7 @@ async def _report(name: str, settings: Settings) -> bool:
         execution = exc
     elapsed = (time.monotonic() - started) * 1000
     if isinstance(execution, SandboxUnavailable):
-        say(f"{paint('red', 'no ')} {name}: {execution.reason}")
+        say(f"{paint('red', 'no ')} {name}: {printable(execution.reason)}")
         return False
     if execution.status != "ok":
         say(f"{paint('red', 'no ')} {name}: its first run ended with {execution.status!r}")
@@ -82,10 +82,10 @@ async def _report(name: str, settings: Settings) -> bool:
     found = execution.stdout.text.strip()
     if "no " in found and (command := _COMPLETED_BY.get(name)):
         found += f" (`{command}` brings what is missing)"
-    say(f"{paint('green', 'yes')} {name}: {found}, after {elapsed:.0f} ms")
+    say(f"{paint('green', 'yes')} {name}: {printable(found)}, after {elapsed:.0f} ms")
     for finding in await sandbox.diagnose():
         mark = paint("green", "yes") if finding.holds else paint("yellow", "-  ")
-        say(f"    {mark} {finding.what}: {finding.detail}")
+        say(f"    {mark} {finding.what}: {printable(finding.detail)}")
     await sandbox.aclose()
     return True
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bellglass.server.paint import paint, say
+from bellglass.server.paint import complain, paint, printable, say
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -61,7 +61,7 @@ def build(base: str | None, tag: str | None, wheels: str | None) -> int:
     try:
         for shown in built(recipe, engine):
             if isinstance(shown, Step):
-                say(_cropped(f"[{shown.number}/{shown.of}] {shown.instruction}"))
+                say(printable(_cropped(f"[{shown.number}/{shown.of}] {shown.instruction}")))
             else:
                 say(paint("dim", _cropped(f"    {shown}")))
         image = find(engine, recipe.tag)
@@ -105,5 +105,5 @@ def _cropped(line: str) -> str:
 
 
 def _failed(message: str) -> int:
-    sys.stderr.write(f"bellglass: {message}\n")
+    complain(message)
     return 1

@@ -5,13 +5,13 @@ import logging
 import re
 import sys
 
+from bellglass.server.paint import printable
+
 _IDS = re.compile(
     r"(?<![0-9A-Za-z_-])(?!e2b-code-interpreter\b)(?=[0-9A-Za-z_-]*[0-9])"
     r"[0-9A-Za-z_-]{20,}(?![0-9A-Za-z_-])"
 )
 """What may be a session id or a token: long, without a space, with a digit. One package is that."""
-
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def short_hash(secret: str) -> str:
@@ -31,7 +31,7 @@ class PlainFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         text = _IDS.sub(lambda match: f"#{short_hash(match[0])}", super().format(record))
-        return _CONTROLS.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+        return printable(text)
 
 
 def configure(level: str) -> None:

@@ -1,19 +1,45 @@
-"""Colour for people at a terminal, and none for anything else."""
+"""What people see at a terminal: our colours, and no control character of anybody else."""
 
 import os
+import re
 import sys
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""What steers a terminal, or changes the order in which text is shown; but blanks and new lines."""
+
+
+def printable(text: str) -> str:
+    """Return `text` with control characters as they are written in code.
+
+    For everything that came out of a sandbox, from a server or a model: it could set the title,
+    write to the clipboard, or draw over what we have said.
+    """
+    return _CONTROLS.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
 
 def paint(style: str, text: str) -> str:
-    """Return `text` in `style` if stdout shows it."""
+    """Return `text` without control characters, in `style` if stdout shows it."""
+    text = printable(text)
     if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
         return text
     return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
 
 
 def say(text: str = "") -> None:
-    """Write a line to stdout now."""
+    """Write a line to stdout now; what in it is not ours is `printable`."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
+
+
+def complain(text: str) -> None:
+    """Write an error to stderr."""
+    sys.stderr.write(f"bellglass: {printable(text)}\n")

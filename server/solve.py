@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from bellglass.server.paint import complain, printable
 from bellglass.server.settings import PREFIX, Settings
 from bellglass.server.solving import Agent, Limits, Recorder, Recording, Replay, SolvingError
 
@@ -106,7 +107,7 @@ async def _solve(options: Options, settings: Settings, flags: Mapping[str, str])
     if options.code_file is not None:
         _write(Path(options.code_file), answer.code.encode())
     shown = _as_json(answer, figures) if options.as_json else _as_text(answer, figures)
-    sys.stdout.write(shown)
+    sys.stdout.write(shown if options.as_json else printable(shown))
     sys.stdout.flush()
     tell(f"Transcript: {transcript}")
     return 0 if answer.verified else 1
@@ -188,7 +189,10 @@ def _figures(answer: Answer, transcript: Path) -> list[str]:
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        path.write_bytes(data)
+        # Made of the data and by the code: nobody else's business.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        with open(os.open(path, flags, 0o600), "wb") as file:
+            file.write(data)
     except OSError as exc:
         raise SolvingError(f"{path} cannot be written: {exc.strerror}.") from exc
 
@@ -216,11 +220,11 @@ def _as_text(answer: Answer, figures: list[str]) -> str:
 
 def _as_json(answer: Answer, figures: list[str]) -> str:
     record = answer.model_dump(mode="json", exclude={"figures", "transcript"})
-    return json.dumps({**record, "figures": figures}, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps({**record, "figures": figures}, indent=2) + "\n"
 
 
 def _refused(text: str) -> int:
-    sys.stderr.write(f"bellglass: {text}\n")
+    complain(text)
     return NOT_BEGUN
 
 
@@ -231,7 +235,7 @@ def _innermost(failure: BaseException) -> BaseException:
 
 
 def _to_stderr(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{printable(text)}\n")
     sys.stderr.flush()
 
 

@@ -1,8 +1,11 @@
 """The token that clients send over HTTP, for the server and for our own clients of it."""
 
-from pathlib import Path
+import logging
+import os
 
 from bellglass.server.settings import Settings, SettingsError
+
+log = logging.getLogger("bellglass")
 
 MIN_TOKEN_CHARACTERS = 22
 """128 bits in base64."""
@@ -19,7 +22,14 @@ def token_of(settings: Settings) -> str | None:
     elif settings.http_token_file is not None:
         source = "BELLGLASS_HTTP_TOKEN_FILE"
         try:
-            token = Path(settings.http_token_file).read_text("utf-8").strip()
+            with open(settings.http_token_file, encoding="utf-8") as file:
+                token = file.read().strip()
+                if os.fstat(file.fileno()).st_mode & 0o077:
+                    log.warning(
+                        "%s: others on this machine can read it. Mend it with: chmod 600 %s",
+                        source,
+                        settings.http_token_file,
+                    )
         except (OSError, UnicodeDecodeError) as exc:
             raise SettingsError(f"{source}: cannot be read: {exc}") from exc
     else:

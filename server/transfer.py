@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 
+from bellglass.server.paint import complain, printable
 from bellglass.server.settings import Settings, SettingsError
 from bellglass.server.tokens import token_of
 
@@ -39,7 +40,7 @@ def put(file: str, path: str | None, url: str, session_id: str | None, settings:
             about = _Upload(client, stream, session_id or "", name).run()
     except (TransferError, SettingsError, OSError) as exc:
         return _fail(f"{file}: {_reason(exc)}")
-    sys.stdout.write(f"session_id: {about['session_id']}\n{about['path']}\n")
+    sys.stdout.write(f"session_id: {about['session_id']}\n{printable(str(about['path']))}\n")
     return 0
 
 
@@ -60,7 +61,7 @@ def get(path: str, file: str | None, url: str, session_id: str | None, settings:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    sys.stdout.write(f"{target}\n")
+    sys.stdout.write(f"{printable(str(target))}\n")
     return 0
 
 
@@ -232,7 +233,9 @@ class _Progress:
         self._shown = now
         rate = done / max(now - self._started, 0.001) / 1e6
         share = f"{done / max(self._total, 1):4.0%}"
-        sys.stderr.write(f"\r{self._name[:60]}  {share}  {done / 1e6:,.1f} MB  {rate:,.0f} MB/s ")
+        sys.stderr.write(
+            f"\r{printable(self._name[:60])}  {share}  {done / 1e6:,.1f} MB  {rate:,.0f} MB/s "
+        )
         sys.stderr.flush()
 
     def end(self) -> None:
@@ -247,5 +250,5 @@ def _reason(exc: Exception) -> str:
 
 
 def _fail(message: str) -> int:
-    sys.stderr.write(f"bellglass: {message}\n")
+    complain(message)
     return 1

@@ -69,6 +69,7 @@ class Recording(BaseModel):
         whole = json.dumps(self.model_dump(exclude_none=True), indent=1, ensure_ascii=False)
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         try:
+            draft.touch(0o600)  # it quotes code and data
             draft.write_text(whole + "\n", "utf-8")
             draft.replace(path)
         except OSError as exc:
