@@ -34,14 +34,14 @@ def in_order(execution: Execution) -> Iterator[str | ImageContent]:
     text, before = execution.stdout.text, 0
     for display in sorted(execution.displays, key=lambda display: display.at):
         if printed := text[before : display.at].rstrip("\n"):
-            yield Part("stdout", printed)
+            yield Part.shown("stdout", printed)
         before = max(before, display.at)
-        yield Part("picture" if isinstance(display, Picture) else "display", display.text)
+        yield Part.shown("picture" if isinstance(display, Picture) else "display", display.text)
         if isinstance(display, Picture) and display.data is not None:
             data = base64.b64encode(display.data).decode()
             yield ImageContent(type="image", data=data, mime_type=display.type)
     if printed := text[before:].rstrip("\n"):
-        yield Part("stdout", printed)
+        yield Part.shown("stdout", printed)
 
 
 def blocks(parts: Iterable[str | ImageContent]) -> list[ContentBlock]:

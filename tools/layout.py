@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mcp.server.apps import client_supports_apps
 
+from bellglass.tools.terminal import as_shown, counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -13,7 +15,11 @@ if TYPE_CHECKING:
     from mcp.types import ImageContent
 
 LAYOUT = "bellglass/layout"
-"""Name in `_meta`: what each run of lines is, in order, as `[kind, lines]`; an image has none."""
+"""Name in `_meta`: what each run of lines is, in order, as `[kind, lines]`; an image has none.
+
+A third element is the text as the program wrote it, where a model got another: the view keeps its
+colours.
+"""
 
 Kind = Literal["failure", "heading", "stdout", "display", "picture", "value", "stderr", "note"]
 
@@ -21,24 +27,36 @@ Kind = Literal["failure", "heading", "stdout", "display", "picture", "value", "s
 class Part(str):
     """A part of the text, and what it is. A part without a kind is a note of ours."""
 
-    __slots__ = ("kind",)
+    __slots__ = ("kind", "written")
 
     kind: Kind
+    written: str
+    """As the program wrote it."""
 
-    def __new__(cls, kind: Kind, text: str) -> Part:
+    def __new__(cls, kind: Kind, text: str, written: str | None = None) -> Part:
         part = super().__new__(cls, text)
         part.kind = kind
+        part.written = text if written is None else written
         return part
+
+    @classmethod
+    def shown(cls, kind: Kind, written: str) -> Part:
+        """Return what a terminal would show of what a program wrote; repeated output is counted."""
+        text = as_shown(written)
+        return cls(kind, counted(text) if kind in ("stdout", "stderr") else text, written)
 
 
 def layout_of(parts: Iterable[str | ImageContent], ctx: Context[Any]) -> dict[str, Any]:
     """Return the layout, for a client that has a place for the view."""
     if not client_supports_apps(ctx):
         return {}
-    layout = [
-        [part.kind if isinstance(part, Part) else "note", part.count("\n") + 1]
-        if isinstance(part, str)
-        else ["image", 0]
-        for part in parts
-    ]
-    return {LAYOUT: layout}
+    return {LAYOUT: [_entry(part) for part in parts]}
+
+
+def _entry(part: str | ImageContent) -> list[str | int]:
+    if not isinstance(part, str):
+        return ["image", 0]
+    lines = part.count("\n") + 1
+    if not isinstance(part, Part):
+        return ["note", lines]
+    return [part.kind, lines, *([part.written] if part.written != part else [])]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from bellglass.tools.terminal import as_shown
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
@@ -75,7 +77,7 @@ class _Notes:
                     with anyio.move_on_after(QUIET_SECONDS):
                         await self._arrived.wait()
                     self._arrived = anyio.Event()
-                    text, self._text = self._text.rstrip("\n"), ""
+                    text, self._text = as_shown(self._text).rstrip("\n"), ""
                     if len(text) > CHARACTERS:
                         text = f"…{text[-CHARACTERS:]}"
                     gone = round(time.monotonic() - self._started, 3)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mcp.types import CallToolResult, TextContent
 
 from bellglass.sandboxes.base import MIB
-from bellglass.sandboxes.session import RESTARTED
+from bellglass.sandboxes.session import REPLACED, RESTARTED
 from bellglass.tools import displays
 from bellglass.tools.changed_files import changed_record, changes_line, links_to_changed
 from bellglass.tools.explaining.hints import hint_for
@@ -24,9 +24,10 @@ from bellglass.tools.layout import Part, layout_of
 from bellglass.tools.network_text import network_lines, network_record
 from bellglass.tools.run_text import begun, more_time, went
 from bellglass.tools.session_files import link_to_output, reads_links
+from bellglass.tools.terminal import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mcp.server.mcpserver import Context
     from mcp.types import ImageContent
@@ -53,6 +54,7 @@ def rendered(
     """
     bench = ctx.request_context.lifespan_context
     parts: list[str | ImageContent] = list(_parts(execution, bench, timeout))
+    notes = list(_notes(execution))
     shown = execution.stdout.text or execution.stderr.text or execution.value is not None
     if execution.runs:
         quiet = execution.status in ("ok", "running", "cancelled")
@@ -61,8 +63,8 @@ def rendered(
     elif execution.status == "ok" and not shown and not execution.displays:
         parts.insert(0, "(no output: there was nothing to run)" if empty else "(no output)")
     if note:
-        parts.append(f"Note: {note}")
-    parts += changes_line(execution)
+        notes.append(f"Note: {note}")
+    notes += changes_line(execution)
     hint = hint_for(
         execution,
         bench.limits,
@@ -71,10 +73,10 @@ def rendered(
         longer=more_time(execution, session, bench),
     )
     if hint:
-        parts.append(hint)
-    parts.append(f"session_id: {session.id}")
+        notes.append(hint)
+    notes = ours(notes, session.id)
     failed = execution.status not in ("ok", "cancelled", "running")
-    content = displays.blocks(parts)
+    content = [*displays.blocks(parts), TextContent(type="text", text="\n".join(notes))]
     if reads_links(ctx):
         links = (link_to_output(out, session) for out in (execution.stdout, execution.stderr))
         content += (link for link in links if link is not None)
@@ -82,7 +84,7 @@ def rendered(
         content += links_to_changed(execution, session.id)
     meta: dict[str, Any] = {
         RECORD: record(execution, session, hint),
-        **layout_of(parts, ctx),
+        **layout_of([*parts, *notes], ctx),
     }
     if view := displays.for_view(execution, session):
         meta[displays.VIEW] = view
@@ -103,9 +105,8 @@ def rendered_start(
         return rendered(execution, session, ctx, timeout=0, note=note)
     parts = [begun(execution.runs[0], session)]
     parts += [f"Note: {said}" for said in (*execution.notices, note) if said]
-    parts.append(f"session_id: {session.id}")
     return CallToolResult(
-        content=[TextContent(type="text", text="\n".join(parts))],
+        content=[TextContent(type="text", text="\n".join(ours(parts, session.id)))],
         _meta={RECORD: record(execution, session)},
     )
 
@@ -143,19 +144,24 @@ def _parts(execution: Execution, bench: Workbench, timeout: float) -> Iterator[s
         how = _outcome(execution, bench, timeout) if failed else ""
         yield Part("failure" if how else "note", went(execution.runs[0], execution, how))
     elif failed:
-        yield Part("failure", f"{_outcome(execution, bench, timeout)}{_state(execution)}")
+        outcome = one_line(_outcome(execution, bench, timeout))
+        yield Part("failure", f"{outcome}{_state(execution)}")
     if execution.error is not None and execution.status != "exit":
-        yield from (Part("failure", part) for part in error_parts(execution.error))
+        yield from (Part.shown("failure", part) for part in error_parts(execution.error))
     elif execution.error is not None and execution.error.name == "SystemExit":
-        yield Part("failure", shortened(execution.error.message, TEXT))
+        yield Part.shown("failure", shortened(execution.error.message, TEXT))
     if execution.stdout.text and failed:
         yield Part("heading", "stdout:")
     yield from displays.in_order(execution)
     if execution.value is not None:
-        yield Part("value", shortened(execution.value, TEXT))
+        yield Part.shown("value", shortened(execution.value, TEXT))
     if execution.stderr.text:
         yield Part("heading", "stderr:")
-        yield Part("stderr", execution.stderr.text.rstrip("\n"))
+        yield Part.shown("stderr", execution.stderr.text.rstrip("\n"))
+
+
+def _notes(execution: Execution) -> Iterator[str]:
+    failed = execution.status not in ("ok", "running")
     yield from _cuts("stdout", execution.stdout)
     yield from _cuts("stderr", execution.stderr)
     for notice in execution.notices:
@@ -171,6 +177,15 @@ def _parts(execution: Execution, bench: Workbench, timeout: float) -> Iterator[s
     if execution.swept:
         left = "1 process" if execution.swept == 1 else f"{execution.swept} processes"
         yield f"Note: {left} that the code left running ended with the call."
+
+
+def ours(notes: Iterable[str], session_id: str) -> list[str]:
+    """Return the lines of the last block of a result, in which nothing but ours begins a line.
+
+    A program can print what looks like a note or a session_id, but not into this block: what is
+    foreign in a note, such as the name of a file, stands within its line.
+    """
+    return [*map(one_line, notes), f"session_id: {session_id}"]
 
 
 def _outcome(execution: Execution, bench: Workbench, timeout: float) -> str:
@@ -206,7 +221,7 @@ def _state(execution: Execution) -> str:
     match execution.state:
         case "restored":
             return ". Variables are as they were before this call."
-        case "lost" if RESTARTED not in execution.notices:
+        case "lost" if not {RESTARTED, REPLACED} & set(execution.notices):
             return ". State was lost: variables are gone, files are kept."
         case "kept" if execution.status in ("timeout", "cancelled", "oom", "killed", "crashed"):
             return ". Variables are kept."

@@ -104,8 +104,13 @@ class TestRun(_Result):
 
 
 def result_of(record: Validation | TestRun, text: str) -> CallToolResult:
-    """Return both halves: clients show a model the one or the other, seldom both."""
+    """Return both halves: clients show a model the one or the other, seldom both.
+
+    The session is named in a block of its own, which nothing foreign is in.
+    """
+    said, _, session = text.rpartition("\n")
+    texts = (said, session) if said and session.startswith("session_id: ") else (text,)
     return CallToolResult(
         structured_content=record.model_dump(mode="json", exclude_none=True),
-        content=[TextContent(type="text", text=text)],
+        content=[TextContent(type="text", text=part) for part in texts],
     )

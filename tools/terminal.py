@@ -60,6 +60,11 @@ def as_shown(text: str) -> str:
     return screen.text()
 
 
+def one_line(text: str) -> str:
+    """Return `text` on one line, with its control characters as they are written in code."""
+    return _CONTROL.sub(lambda found: _plain(found[0]), " ".join(text.splitlines()))
+
+
 def counted(text: str) -> str:
     """Return `text` with lines, or blocks of lines, that came again and again counted."""
     if len(text) < MIN_REPEATED_CHARACTERS:

@@ -234,6 +234,8 @@ def _text(result: CallToolResult) -> str:
     """Return the text of a result without the id of its session, which the agent keeps itself."""
     from mcp.types import TextContent
 
-    text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
-    lines = [line for line in text.split("\n") if not line.startswith("session_id: ")]
-    return "\n".join(lines).strip("\n")
+    texts = [block.text for block in result.content if isinstance(block, TextContent)]
+    if texts:  # it ends the last of them, in which nothing but the server's words begins a line
+        notes, _, last = texts[-1].rpartition("\n")
+        texts[-1] = notes if last.startswith("session_id: ") else texts[-1]
+    return "\n".join(texts).strip("\n")

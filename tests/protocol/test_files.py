@@ -63,7 +63,7 @@ async def test_client_of_an_older_protocol_gets_no_link_it_cannot_read() -> None
             {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
         )
 
-    assert [block["type"] for block in answer["result"]["content"]] == ["text"]
+    assert [block["type"] for block in answer["result"]["content"]] == ["text", "text"]
 
 
 async def test_templates_are_listed(client: Client) -> None:

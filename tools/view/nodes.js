@@ -13,7 +13,7 @@ function node(tag, attributes = {}, ...children) {
 }
 
 // They change the order in which text is read, so that code could look like other code.
-const REORDERING = /([\u200e\u200f\u202a-\u202e\u2066-\u2069])/;
+const REORDERING = /([\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069])/;
 
 /** `text` as children of a node, with characters that reorder it made visible. */
 function plain(text) {

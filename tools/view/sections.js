@@ -13,7 +13,7 @@ function byLayout(blocks, layout) {
   const shown = blocks.filter((block) => block.type === "text" || block.type === "image");
   const cut = [];
   let lines = []; // left of a block of text
-  for (const [kind, count] of layout) {
+  for (const [kind, count, written] of layout) {
     if (!lines.length) {
       const block = shown.shift();
       if (kind === "image" && block?.type === "image") {
@@ -24,7 +24,8 @@ function byLayout(blocks, layout) {
       lines = block.text.split("\n");
     }
     if (kind === "image" || count > lines.length) return null;
-    cut.push({ kind, text: lines.splice(0, count).join("\n") });
+    const text = lines.splice(0, count).join("\n");
+    cut.push({ kind, text: typeof written === "string" ? written : text });
   }
   return lines.length || shown.length ? null : cut;
 }
