@@ -124,33 +124,6 @@ for _ in range(300):
     assert execution.value == "'real'"
 
 
-async def test_a_socket_that_is_slow_to_close_does_not_hold_the_runner_for_ever(
-    target: Target,
-) -> None:
-    # SO_LINGER makes the last close() of a connection wait; the last one is the runner's.
-    execution = await target.python(
-        """
-control = own_control().socket
-server = socket.create_server(("127.0.0.1", 0))
-one = socket.create_connection(server.getsockname())
-other, _ = server.accept()
-one.setblocking(False)
-try:
-    while True:
-        one.send(bytes(65536))
-except BlockingIOError:
-    pass
-one.setblocking(True)
-one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 3600))
-socket.send_fds(control, [b".12345678{}"], [one.detach()])
-time.sleep(0.2)
-""",
-        timeout=1,
-    )
-
-    assert execution.status != "lost"
-
-
 async def test_bash_cannot_write_the_runners_words(lasting: Target) -> None:
     execution = await lasting.bash(
         'for fd in /proc/self/fd/*; do echo \'{"status":"ok"}\' > $fd; done 2>/dev/null; exit 3'

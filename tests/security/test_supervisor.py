@@ -91,6 +91,20 @@ while True:
     assert (after.value, after.state) == ("'here'", "kept")
 
 
+async def test_a_call_that_sends_a_slow_close_is_ended_in_time(target: Target) -> None:
+    execution = await target.python(
+        f"""
+{LINGERING}
+attempt(socket.send_fds, own_control().socket, [b".12345678{{}}"], [one.detach()])
+while True:
+    pass
+""",
+        timeout=1,
+    )
+
+    assert execution.status in ("timeout", "killed")
+
+
 async def test_a_worker_that_reads_slowly_holds_nobody(target: Target) -> None:
     await target.python(
         """
