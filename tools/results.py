@@ -78,7 +78,7 @@ class TestOutcome(_Result):
     actual: str | None = None
     stdout: str | None = None
     cause: Literal["timeout", "crashed"] | None = None
-    isolated: bool = Field(default=False, description="The code could not forge it.")
+    isolated: bool = False
 
 
 class TestRun(_Result):
@@ -95,7 +95,7 @@ class TestRun(_Result):
     skipped: int
     not_run: int
     timed_out: bool
-    isolated: bool = Field(description="The code could forge no result: true of cases.")
+    isolated: bool
     error: str | None = Field(default=None, description="Why the run as a whole went wrong.")
     seconds: float
     tests: list[TestOutcome]
