@@ -92,9 +92,9 @@ async def run_tests(
     """Test Python code in a sandbox and return what failed, and why.
 
     tests is a pytest or unittest module that imports the code as `solution`; cases are calls or
-    program runs; with neither, the tests in code run. Tests are plain pytest in /work, in one
-    process with the code; cases are isolated: the code cannot forge them. Session variables are
-    not there. A failing test is a normal result.
+    program runs; with neither, tests in code run. Tests are plain pytest in /work, in one
+    process with the code; it cannot forge cases (isolated). Session variables are not there. A
+    failing test is a normal result.
     """
     for path in paths or ():
         refuse_path(path)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bellglass.sandboxes.runner.testing.failures import MESSAGE, cleaned, explained, shortened
+from bellglass.sandboxes.runner.testing.lines import Message
 
 OUTPUT = 2_000
 """Characters of what a test prints."""
@@ -21,6 +22,9 @@ EXITED = (
     'run under `if __name__ == "__main__":`.'
 )
 
+
+__tracebackhide__ = True
+"""pytest leaves our frames out of what it shows of an error."""
 
 FAILED: Any = pytest.fail.Exception
 
@@ -40,10 +44,7 @@ class Events:
         self._causes: dict[str, str] = {}
         self._tests: dict[str, dict[str, Any]] = {}
         self._uncollected = False
-        self._in_phase = False
-        self._seconds = settings["test_timeout"]
-        if self._seconds is not None:
-            signal.signal(settings["interrupt"], self._ring)
+        self._ended: Message = {}
 
     def pytest_configure(self, config: Any) -> None:
         if config.option.tbstyle == "auto":
@@ -87,31 +88,9 @@ class Events:
     # --- running
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self._send({"begun": nodeid})
-
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self) -> Iterator[None]:
-        yield from self._interruptible()
-
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_call(self) -> Iterator[None]:
-        yield from self._interruptible()
-
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self) -> Iterator[None]:
-        self._send({"clearing_up": True})
-        yield from self._interruptible()
-
-    def _interruptible(self) -> Iterator[None]:
-        self._in_phase = True
-        try:
-            yield
-        finally:
-            self._in_phase = False
-
-    def _ring(self, number: int, frame: Any) -> None:
-        if self._in_phase:
-            raise Timeout(f"not finished after {self._seconds:g} s")
+        # In one message with the end of the test before: there are many.
+        self._send({**self._ended, "begun": nodeid})
+        self._ended = {}
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -137,7 +116,12 @@ class Events:
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         test = self._tests.pop(nodeid, None)
         if test is not None:
-            self._send({"test": test, "name": nodeid})
+            self._ended = {"test": test, "name": nodeid}
+
+    def pytest_sessionfinish(self) -> None:
+        if self._ended:
+            self._send(self._ended)
+            self._ended = {}
 
     # --- when the run as a whole goes wrong
 
@@ -148,6 +132,40 @@ class Events:
     def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
         if not self._uncollected:  # else pytest stops itself, and the reason has been sent
             self._send({"problem": f"The run was ended by:\n{explained(excinfo.value)}"})
+
+
+class Interrupts:
+    """Hooks around the phases of a test, in which it is interrupted when its time is up."""
+
+    def __init__(self, send: Any, settings: dict[str, Any]) -> None:
+        self._send = send
+        self._seconds = settings["test_timeout"]
+        self._in_phase = False
+        signal.signal(settings["interrupt"], self._ring)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self) -> Iterator[None]:
+        yield from self._interruptible()
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Iterator[None]:
+        yield from self._interruptible()
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Iterator[None]:
+        self._send({"clearing_up": True})
+        yield from self._interruptible()
+
+    def _interruptible(self) -> Iterator[None]:
+        self._in_phase = True
+        try:
+            yield
+        finally:
+            self._in_phase = False
+
+    def _ring(self, number: int, frame: Any) -> None:
+        if self._in_phase:
+            raise Timeout(f"not finished after {self._seconds:g} s")
 
 
 def _add(test: dict[str, Any], message: str) -> None:

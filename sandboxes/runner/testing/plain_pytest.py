@@ -30,7 +30,7 @@ def main(fd: int, settings: dict[str, Any], forget: Callable[[], None]) -> None:
             raise
         send({"missing": True})
         return
-    from bellglass.sandboxes.runner.testing.events import Events
+    from bellglass.sandboxes.runner.testing.events import Events, Interrupts
     from bellglass.sandboxes.runner.testing.foul_play import Originals, blind_equalities
 
     forget()
@@ -39,7 +39,10 @@ def main(fd: int, settings: dict[str, Any], forget: Callable[[], None]) -> None:
     measure = Measure(settings["coverage"])
     if measure.missing:
         send({"uncovered": True})
-    status = int(pytest.main(settings["arguments"], plugins=[Events(send, settings)]))
+    plugins: list[object] = [Events(send, settings)]
+    if settings["test_timeout"] is not None:
+        plugins.append(Interrupts(send, settings))
+    status = int(pytest.main(settings["arguments"], plugins=plugins))
     measure.save()
     send({"finished": status, "warnings": [*before.replaced(), *blind_equalities()]})
     sys.exit(status)

@@ -77,6 +77,7 @@ class PytestRun:
                 late = self._deadline is not None and time.monotonic() >= self._deadline
                 ended = told(child)
             finally:
+                self._record.announce()
                 child.end()
             if self.missing:
                 return
@@ -101,8 +102,10 @@ class PytestRun:
         ended = False
         while self._in_time(child) and not self.missing:
             ready = select.select(open_fds, [], [], 0 if ended else TICK_SECONDS)[0]
-            if ended and not ready:
-                return
+            if not ready:
+                self._record.announce()
+                if ended:
+                    return
             for fd in ready:
                 data = _read(fd)
                 if not data:

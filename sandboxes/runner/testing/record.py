@@ -38,6 +38,8 @@ class Record:
         self._names: list[str] = []
         self._waiting: dict[str, list[int]] = {}
         """The places in `_names` of those without a result: names can be equal."""
+        self._running: int | None = None
+        """The test that was begun, until that is announced."""
         self._done = 0
         self._failed = 0
         self._said = 0.0
@@ -66,12 +68,19 @@ class Record:
     def begin(self, name: str) -> None:
         if not self._waiting.get(name) and not self.collect([name]):
             return
-        self._send({"started": self._waiting[name][0]})
+        self._running = self._waiting[name][0]
+
+    def announce(self) -> None:
+        """Say which test is running; of those that take no time it is not said."""
+        if self._running is not None:
+            self._send({"started": self._running})
+            self._running = None
 
     def finish(self, name: str, test: Event) -> None:
         if not self._waiting.get(name):
             return
         index = self._waiting[name].pop(0)
+        self._running = None
         self._done += 1
         self._failed += test["outcome"] in ("failed", "error")
         self._send({"test": {**self._cut(test), "index": index}})
