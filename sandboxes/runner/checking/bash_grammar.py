@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from bellglass.sandboxes.runner.checking.programs import Checker
+from bellglass.sandboxes.runner.checking.programs import HOW, Checker
 
 SECONDS = 5.0
 TREE_BYTES = 40 * 1024**2
@@ -65,7 +65,7 @@ def commands(reader: Checker) -> list[Command]:
     """
     text = reader.read(SECONDS, TREE_BYTES)
     if not reader.installed:
-        raise Unread("shfmt is not installed in the sandbox: `bellglass setup` brings it")
+        raise Unread(f"shfmt is not installed in the sandbox: {HOW}")
     if not reader.finished:
         raise Unread("the script is too large to look through")
     if not text:

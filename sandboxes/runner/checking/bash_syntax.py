@@ -27,19 +27,6 @@ _OPENS = re.compile(r"\b(if|then|elif|else|for|while|until|do|case|select|functi
 _CLOSES = re.compile(r"\b(fi|done|esac)\b|[})]")
 _ENDS = re.compile(r"unexpected token `(fi|done|esac|then|do|else|elif|;;|\}|\))'")
 
-_FIXES = (
-    (r"unexpected EOF while looking for matching `(.+?)'", "close it with {}"),
-    (r"unexpected end of file from `(\w+)' command on line (\d+)", "close the {} of line {}"),
-    (r"unexpected end of file", "close what is open: if with fi, do with done, case with esac"),
-    (r"unexpected token `(then|do)'", "take it out, or write the if, for or while before it"),
-    (r"unexpected token `(fi|done|esac|\}|\))'", "take it out, or open what it closes"),
-    (r"unexpected token `newline'", "end the line with what is missing"),
-    (r"unexpected token `else'", "write then after the condition"),
-    (r"unexpected token `\('", "put what holds the parenthesis in quotes"),
-    (r"conditional", "put spaces around [[ and ]] and an operator between the words"),
-    (r"here-document .* delimited by end-of-file \(wanted `(.+)'\)", "end it with a line {}"),
-)
-
 
 class Reading(NamedTuple):
     """What bash made of a script: whether it can be run, and what it said."""
@@ -111,7 +98,7 @@ def _places(said: str, source: Source) -> list[dict[str, Any]]:
             while line > 1 and not source.lines[line - 1].strip() and "end of file" in message:
                 line -= 1
             column, width = _column(message, source.lines[line - 1])
-            finding = source.finding(line, column, message, width, fix=_fix(message))
+            finding = source.finding(line, column, message, width)
             found.setdefault((line, message), finding)
     return list(found.values())
 
@@ -125,10 +112,3 @@ def _column(message: str, line: str) -> tuple[int, int]:
     if quote and quote.group(1) in line:
         return line.index(quote.group(1)) + 1, 1
     return len(line.rstrip()) + 1, 1
-
-
-def _fix(message: str) -> str | None:
-    for pattern, advice in _FIXES:
-        if found := re.search(pattern, message):
-            return advice.format(*found.groups())
-    return None

@@ -20,7 +20,6 @@ _CANDIDATE = re.compile(
 )
 """There may be something of a notebook's in a text with this, and not in one without."""
 
-_CONTINUED = re.compile(r"^(?:[ \t]*|[^#=\n]+=[ \t]*)[!%](?:.*\\\n)+.*$", re.MULTILINE)
 _AROUND_PYTHON = re.compile(
     r"^([ \t]*)%{1,2}(?:time|timeit|prun)\b[ \t]*(?:-[a-z]+[ \t]*(?:\d+[ \t]*)?)*|%%capture\b.*",
     re.MULTILINE,
@@ -79,22 +78,21 @@ def as_python(code: str) -> str:
     count = sum(1 for _ in _CANDIDATE.finditer(code))
     if not 0 < count <= MAX_MAGICS or _parses(code):
         return code
-    code = code.replace("\r\n", "\n")
-    code = _CONTINUED.sub(lambda found: _on_one_line(found.group()), code)
-    code = _AROUND_PYTHON.sub(r"\1", code)
-    body = code.lstrip("\n")
-    above = "\n" * (len(code) - len(body))
+    code = _AROUND_PYTHON.sub(r"\1", code.replace("\r\n", "\n"))
     try:
-        return above + _by_ipython(body, count)
+        return _by_ipython(code, count)
     except ImportError:
-        return above + _without_ipython(body)
+        return _without_ipython(code)
     except Exception:  # whatever it makes of what is no Python
         return code
 
 
 def _by_ipython(cell: str, count: int) -> str:
-    manager = import_module("IPython.core.inputtransformer2").TransformerManager()
-    if cell.startswith("%%") or count * len(cell) <= MAX_WORK:
+    # Not before it is needed: it imports IPython.
+    from bellglass.sandboxes.runner.notebook.in_place import InPlace
+
+    manager = InPlace()
+    if cell.lstrip().startswith("%%") or count * len(cell) <= MAX_WORK:
         return str(manager.transform_cell(cell))
     return "".join(map(partial(_line_by_ipython, manager), cell.splitlines(keepends=True)))
 
@@ -105,14 +103,12 @@ def _line_by_ipython(manager: Any, line: str) -> str:
     return indent + str(manager.transform_cell(text)) if _CANDIDATE.match(line) else line
 
 
-def _on_one_line(command: str) -> str:
-    return command.replace("\\\n", "") + "\n" * command.count("\\\n")
-
-
 def _without_ipython(code: str) -> str:
-    first, _, rest = code.partition("\n")
+    body = code.lstrip("\n")
+    first, _, rest = body.partition("\n")
     if first.strip() in ("%%bash", "%%sh"):
-        return f"get_ipython().run_cell_magic({first.strip()[2:]!r}, '', {rest!r})\n"
+        above = "\n" * (len(code) - len(body))
+        return f"{above}get_ipython().run_cell_magic({first.strip()[2:]!r}, '', {rest!r})\n"
     code = re.sub(
         r"^([ \t]*)!(.+)$",
         lambda found: f"{found[1]}get_ipython().system({found[2]!r})",

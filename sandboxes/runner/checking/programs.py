@@ -21,7 +21,8 @@ FOLDERS = tuple(
 )
 """Where they may be: beside this interpreter, or the system's. Foreign code writes to none."""
 
-MISSING = "{name} is not installed in the sandbox, so fewer mistakes are found: `bellglass setup`."
+HOW = "`bellglass setup` or, for Docker, `bellglass image build` brings it"
+MISSING = f"{{name}} is not installed in the sandbox, so fewer mistakes are found: {HOW}."
 UNFINISHED = "{name} did not finish, so {what} may be missing."
 
 
