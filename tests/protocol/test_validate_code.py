@@ -16,6 +16,7 @@ DEEP = {
 
 
 CELLS = [
+    (">>> import os\n>>> os.remove('a')", 2, "deletes files"),
     ("x = 1\n!rm a", 2, "deletes files"),
     ("!echo a \\\n  b\nimport os\nos.remove('a')", 4, "deletes files"),
     ("\n\nfiles = !find . -delete", 3, "deletes files"),

@@ -14,11 +14,7 @@ from typing import Any, NamedTuple
 
 from bellglass.sandboxes.runner.checking import bash_risks
 from bellglass.sandboxes.runner.checking import risk_rules as rules
-
-_CANDIDATE = re.compile(
-    r"^[ \t]*(?:[!%?]|[^\s#]+\?{1,2}[ \t]*;?[ \t]*$)|^[^#=\n]+=[ \t]*[!%]", re.MULTILINE
-)
-"""There may be something of a notebook's in a text with this, and not in one without."""
+from bellglass.sandboxes.runner.notebook.transform import CANDIDATE
 
 _AROUND_PYTHON = re.compile(
     r"^([ \t]*)%{1,2}(?:time|timeit|prun)\b[ \t]*(?:-[a-z]+[ \t]*(?:\d+[ \t]*)?)*|%%capture\b.*",
@@ -75,7 +71,7 @@ def as_python(code: str) -> str:
     Commands and magics become calls of `get_ipython()`, by IPython's own hand. Where IPython is not
     installed, those become so that work without it.
     """
-    count = sum(1 for _ in _CANDIDATE.finditer(code))
+    count = sum(1 for _ in CANDIDATE.finditer(code))
     if not 0 < count <= MAX_MAGICS or _parses(code):
         return code
     code = _AROUND_PYTHON.sub(r"\1", code.replace("\r\n", "\n"))
@@ -100,7 +96,7 @@ def _by_ipython(cell: str, count: int) -> str:
 def _line_by_ipython(manager: Any, line: str) -> str:
     text = line.lstrip(" \t")
     indent = line[: len(line) - len(text)]
-    return indent + str(manager.transform_cell(text)) if _CANDIDATE.match(line) else line
+    return indent + str(manager.transform_cell(text)) if CANDIDATE.search(line) else line
 
 
 def _without_ipython(code: str) -> str:

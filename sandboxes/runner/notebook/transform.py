@@ -8,7 +8,7 @@ import warnings
 from typing import Any
 
 CANDIDATE = re.compile(
-    r"^[ \t]*(?:[!%?,;/]|>>>|In \[)|\?[ \t]*;?[ \t]*(?:#.*)?$|=[ \t]*[!%]", re.MULTILINE
+    r"^[ \t]*(?:[!%?,;/]|>>>|In \[)|\?[ \t]*(?:;[ \t]*)?(?:#.*)?$|=[ \t]*[!%]", re.MULTILINE
 )
 """Code that does not compile and has this may have a notebook line in it."""
 

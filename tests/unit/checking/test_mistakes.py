@@ -116,6 +116,7 @@ LARGE = {
     "names": "".join(f"a{i} = b{i}\n" for i in range(6_000)),
     "modules": "".join(f"import m{i:05}\n" for i in range(7_000)),
     "blanks": " " * 100_000,
+    "question": "a?" + " " * 99_000 + "x",
     "magics": "%ls\n" * 400 + "x = f(y)\n" * 8_000,
     "fields": "!" + "{x}" * 33_000,
 }
