@@ -52,8 +52,14 @@ def _beside(path: list[str]) -> list[str]:
     names: list[str] = []
     for directory in path[:20]:
         if type(directory) is str:
-            names += [name.partition(".")[0] for name in listing(directory or ".")]
-    return [name for name in names if name.isidentifier()]  # no pandas-3.1.dist-info
+            names += filter(_is_module, listing(directory or "."))
+    return [name.partition(".")[0] for name in names]
+
+
+def _is_module(name: str) -> bool:
+    """Tell a module or package from what lies beside: scikit_learn.libs, pandas-3.1.dist-info."""
+    stem, dot, _ = name.partition(".")
+    return stem.isidentifier() and (not dot or name.endswith((".py", ".so")))
 
 
 def files(exc: Any) -> Finding:
