@@ -92,6 +92,9 @@ class Sandbox(ABC):
     """What programs in its places may reach; nothing, unless an operator allows it. Places have
     no network of their own all the same: the runner relays to the server."""
 
+    is_paid = False
+    """Whether places cost money as long as they live: none is kept for what can do without."""
+
     silence_seconds = 15.0
     """For so long the supervisor of a place may say nothing while a call or a background run goes
     on; then the place is ended. It says something every second, and is late where a machine is busy

@@ -28,26 +28,37 @@ class CheckSessions:
         """`make` starts a session, `end` destroys one."""
         self._make = make
         self._end = end
-        self._free: list[Session] = []
+        self._free: list[tuple[str | None, Session]] = []
+        """Each with the owner whose checks alone it is for, where it costs money."""
         self._turns = FairTurns(MAX_SESSIONS, max_waiting=MAX_WAITING)
 
     @asynccontextmanager
-    async def lent(self, caller: Caller | None) -> AsyncGenerator[Session]:
+    async def lent(
+        self, caller: Caller | None, owner: str | None = None
+    ) -> AsyncGenerator[Session]:
         """Lend a session to `caller` for as long as the context is open.
+
+        One that costs money is only lent to callers of one `owner`.
 
         Raises:
             SandboxUnavailable: No sandbox can run here.
             TooManyWaiting: As many checks of the caller wait as may.
         """
         async with self._turns.turn(caller):
-            session = self._free.pop() if self._free else await self._make()
+            session = self._taken(owner) or await self._make()
             try:
                 yield session
             finally:
-                self._free.append(session)
+                self._free.append((owner if session.is_paid else None, session))
+
+    def _taken(self, owner: str | None) -> Session | None:
+        for index, (whose, _) in enumerate(self._free):
+            if whose in (None, owner):
+                return self._free.pop(index)[1]
+        return None
 
     def end_idle(self, is_idle: Callable[[Session], bool]) -> None:
         """End those that nobody has needed for long: their sandboxes may cost money."""
-        for session in [session for session in self._free if is_idle(session)]:
-            self._free.remove(session)
-            self._end(session)
+        for entry in [entry for entry in self._free if is_idle(entry[1])]:
+            self._free.remove(entry)
+            self._end(entry[1])

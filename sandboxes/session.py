@@ -72,6 +72,8 @@ class Session:
         self.cpu_seconds = 0.0
         self.resting = False
         """Its place sleeps, and costs next to nothing."""
+        self.on_abandoned: Callable[[], None] | None = None
+        """Called when the only call that could have told of the session is cancelled."""
         self.runs = Runs()
         """What goes on in the background, and what of it can still be asked for."""
         self._sandbox = sandbox
@@ -105,6 +107,11 @@ class Session:
                 yield session
             finally:
                 tasks.cancel_scope.cancel()
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether its place costs money as long as it lives."""
+        return self._sandbox.is_paid
 
     def facts(self) -> dict[str, str]:
         """Return what its sandbox is, and how it bounds what cannot be bounded everywhere."""
@@ -167,13 +174,24 @@ class Session:
             SessionNotFound: The session was closed meanwhile.
             SessionUnreachable: The place could not be reached, and may live.
         """
+        async with self._called():
+            self.used_at = time.time()
+            return await self._run(op, arguments, timeout, on_stream)
+
+    @asynccontextmanager
+    async def _called(self) -> AsyncGenerator[None]:
+        """Wait for the turn of a call, and have it for as long as the context is open."""
         self._waiting += 1
         try:
             async with self._turn:
-                self.used_at = time.time()
                 self.calls += 1
                 self.resting = False
-                return await self._run(op, arguments, timeout, on_stream)
+                yield
+            self.on_abandoned = None
+        except anyio.get_cancelled_exc_class():
+            if self.on_abandoned is not None:
+                self.on_abandoned()
+            raise
         finally:
             self.used_at = time.time()
             self._waiting -= 1
@@ -190,16 +208,11 @@ class Session:
         run.on_outcome = self._note_outcome
         # Before it is there: a caller who gives up meanwhile may have begun it all the same.
         self.runs.add(run)
-        self._waiting += 1
         try:
-            async with self._turn:
-                self.calls += 1
-                self.resting = False
+            async with self._called():
                 given = {**arguments, "background": True, "run": run.id}
                 return await self._run(op, given, timeout, None, run)
         finally:
-            self.used_at = time.time()
-            self._waiting -= 1
             if not run.begun:
                 self.runs.remove(run.id)
 

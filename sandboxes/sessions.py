@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.callers import Caller
 
 
+PAID_IDLE_SECONDS = 30.0
+"""After the last check, before a session for checks ends whose place costs money."""
+
 _ID = re.compile(f"[0-9a-f]{{{2 * ID_BYTES}}}")
 
 
@@ -41,6 +44,7 @@ class Sessions:
         idle_seconds: float,
         age_seconds: float,
         pool: int | None = None,
+        choose_for_checks: Callable[[], Awaitable[Sandbox | None]] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.idle_seconds = idle_seconds
@@ -48,6 +52,8 @@ class Sessions:
         self._tasks = tasks
         self._choose = choose
         self._choosing = anyio.Lock()
+        self._choose_for_checks = choose_for_checks
+        self._checker: Sandbox | None = None
         self._inheriting = anyio.Lock()
         self._sandbox: Sandbox | None = None
         self._max_sessions = max_sessions
@@ -69,10 +75,12 @@ class Sessions:
         idle_seconds: float,
         age_seconds: float,
         pool: int | None = None,
+        choose_for_checks: Callable[[], Awaitable[Sandbox | None]] | None = None,
     ) -> AsyncGenerator[Self]:
         """Serve sessions until the context is left; then every place is destroyed.
 
         `pool`: sessions that are kept ready; None for what the sandbox thinks right.
+        `choose_for_checks` makes another sandbox for checks of code, or returns None.
         """
         sessions: Self | None = None
         try:
@@ -84,6 +92,7 @@ class Sessions:
                     idle_seconds=idle_seconds,
                     age_seconds=age_seconds,
                     pool=pool,
+                    choose_for_checks=choose_for_checks,
                 )
                 tasks.start_soon(sessions._expire)
                 try:
@@ -92,11 +101,16 @@ class Sessions:
                     tasks.cancel_scope.cancel()
         finally:
             # When no place is left; also when it was an error that ended them.
-            if sessions is not None and sessions._sandbox is not None:
+            if sessions is not None:
                 with anyio.CancelScope(shield=True):
-                    await sessions._sandbox.aclose()
-                    if sessions._sandbox.network is not None:
-                        await sessions._sandbox.network.aclose()
+                    await sessions._close_sandboxes()
+
+    async def _close_sandboxes(self) -> None:
+        for sandbox in (self._sandbox, self._checker):
+            if sandbox is not None:
+                await sandbox.aclose()
+                if sandbox.network is not None:
+                    await sandbox.network.aclose()
 
     async def open(
         self,
@@ -104,11 +118,15 @@ class Sessions:
         caller: Caller | None = None,
         *,
         for_upload: bool = False,
+        of_one_call: bool = False,
     ) -> Session:
         """Start a session for `owner`. Its place is made by the first run.
 
         At the limit an unused session makes room, one of the caller's own if there is one: a client
         that never names a session would otherwise lock itself out. `room` says which.
+
+        `of_one_call`: nobody knows of it before that call returns; it ends with the call if that is
+        cancelled.
 
         Raises:
             SandboxUnavailable: No sandbox can run here.
@@ -122,7 +140,13 @@ class Sessions:
         sandbox.assign(session.id, owner, session.created_at)
         # Without a pause from here to the first run, in which it would pass for unused.
         self._live[session.id] = Tenancy(session, caller, for_upload)
+        if of_one_call:
+            session.on_abandoned = partial(self._abandon, session)
         return session
+
+    def _abandon(self, session: Session) -> None:
+        if session.id in self._live:
+            self._end(session)
 
     def _make_room(self, owner: str | None, caller: Caller | None) -> None:
         tenancies = list(self._live.values())
@@ -209,7 +233,20 @@ class Sessions:
         return max(0.0, min(idle, age))
 
     async def _made_for_checks(self) -> Session:
+        async with self._choosing:
+            if self._choose_for_checks is not None:
+                self._checker = await self._choose_for_checks()
+                self._choose_for_checks = None
+                if self._checker is not None:
+                    self._tasks.start_soon(self._checker.tend)
+        if self._checker is not None:
+            return self._made(self._checker)
         return self._taken(await self.sandbox())
+
+    @property
+    def checks_elsewhere(self) -> bool:
+        """Whether code is checked in another sandbox than it runs in, with other packages."""
+        return self._checker is not None
 
     async def sandbox(self) -> Sandbox:
         """Return the sandbox, chosen at the first call.
@@ -255,6 +292,11 @@ class Sessions:
         finally:
             self._retiring.discard(session.id)
 
+    def _is_over(self, session: Session) -> bool:
+        """Tell if a session for checks has been idle for long enough."""
+        idle = self._clock() - session.used_at
+        return self.seconds_left(session) == 0 or (session.is_paid and idle > PAID_IDLE_SECONDS)
+
     async def _expire(self) -> None:
         while True:
             for tenancy in list(self._live.values()):
@@ -263,7 +305,7 @@ class Sessions:
                 if not known and self.seconds_left(session) == 0:
                     self._retiring.add(session.id)
                     self._tasks.start_soon(self._retire, session)
-            self.checking.end_idle(lambda session: self.seconds_left(session) == 0)
+            self.checking.end_idle(self._is_over)
             waits = [self.seconds_left(tenancy.session) for tenancy in self._live.values()]
             # A session opened meanwhile lives at least a minute, or as long as it may idle.
-            await anyio.sleep(max(0.5, min([*waits, 60.0, self.idle_seconds])))
+            await anyio.sleep(max(0.5, min([*waits, PAID_IDLE_SECONDS, self.idle_seconds])))

@@ -60,6 +60,7 @@ def build_server(
                 idle_seconds=settings.idle_seconds,
                 age_seconds=settings.age_seconds,
                 pool=settings.pool,
+                choose_for_checks=_chooser_for_checks(settings),
             ) as sessions,
             anyio.create_task_group() as tasks,
         ):
@@ -111,6 +112,15 @@ def _chooser(settings: Settings) -> Callable[[], Awaitable[Sandbox]]:
         from bellglass.server.choosing import choose as chosen
 
         return await chosen(settings)
+
+    return choose
+
+
+def _chooser_for_checks(settings: Settings) -> Callable[[], Awaitable[Sandbox | None]]:
+    async def choose() -> Sandbox | None:
+        from bellglass.server.choosing import choose_for_checks
+
+        return await choose_for_checks(settings)
 
     return choose
 

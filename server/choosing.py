@@ -23,6 +23,22 @@ def candidates(settings: Settings) -> list[str]:
     return [name for name in registry.STRONG if name in registry.installed()]
 
 
+async def choose_for_checks(settings: Settings) -> Sandbox | None:
+    """Return a sandbox of this machine, for checks where places elsewhere cost money, if one runs.
+
+    A check runs no code, so it needs no machine of its own.
+    """
+    if settings.sandbox != "e2b":
+        return None
+    try:
+        sandbox = create("embedded", settings.model_copy(update={"network": "none"}))
+        await _started(sandbox)
+    except SandboxUnavailable as exc:
+        log.info("Code is checked on machines of E2B: %s", exc.reason)
+        return None
+    return sandbox
+
+
 def create(name: str, settings: Settings) -> Sandbox:
     """Make the backend `name` as the settings want it.
 

@@ -43,7 +43,7 @@ async def session_for(ctx: Context[Workbench], session_id: str | None) -> Sessio
         return await bench.sessions.find(session_id, owner, current_caller())
     connection = legacy_connection(ctx)
     if connection is None:
-        return await bench.sessions.open(owner, current_caller())
+        return await bench.sessions.open(owner, current_caller(), of_one_call=True)
     if bench.explicit_sessions:
         session = await bench.sessions.open(owner, current_caller())
         _opened(connection).add(session.id)

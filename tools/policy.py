@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from bellglass.tools.arguments import MAX_CHECKED_BYTES, utf8_length
 from bellglass.tools.callers import current_caller
+from bellglass.tools.conversation import owner_of_request
 from bellglass.tools.errors import reported_to_model
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Policy:
             "policy": {"risks": self.risks, "imports": self.imports},
         }
         with reported_to_model():
-            async with sessions.checking.lent(current_caller()) as session:
+            async with sessions.checking.lent(current_caller(), owner_of_request()) as session:
                 execution = await session.run("check", arguments, timeout=SECONDS)
             try:
                 answers = [_Answer.model_validate(part) for part in execution.report[:10]]

@@ -7,6 +7,7 @@ from pydantic import Field
 from bellglass.tools.arguments import MAX_CHECKED_BYTES, MAX_CODE, utf8_length
 from bellglass.tools.callers import current_caller
 from bellglass.tools.check_report import validation_of, validation_text
+from bellglass.tools.conversation import owner_of
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.fences import unwrapped
 from bellglass.tools.results import Finding, Language, Validation, result_of
@@ -18,6 +19,12 @@ SECONDS = 10
 _TOO_LARGE = (
     "Not checked, and nothing of it was read: {given:,} bytes are too many. At most {most:,} are "
     "looked through at once: pass it in parts."
+)
+
+
+_ELSEWHERE = (
+    "Whether the imported modules are installed was not looked at: the code will run on another "
+    "machine than it was checked on."
 )
 
 
@@ -40,7 +47,10 @@ async def validate_code(
     with reported_to_model():
         sessions = ctx.request_context.lifespan_context.sessions
         arguments = {"code": code, "language": language}
-        async with sessions.checking.lent(current_caller()) as session:
+        async with sessions.checking.lent(current_caller(), owner_of(ctx)) as session:
             execution = await session.run("check", arguments, timeout=SECONDS)
         validation = validation_of(execution, language, SECONDS, note)
+        if sessions.checks_elsewhere:  # other packages are installed there
+            notes = [*validation.notes, _ELSEWHERE]
+            validation = validation.model_copy(update={"missing": [], "notes": notes})
     return result_of(validation, validation_text(validation))

@@ -51,10 +51,24 @@ async def sweep(
     return ended
 
 
+async def of_dead_servers(client: Any, endpoint: Endpoint) -> int:
+    """Return how many sandboxes still run for servers that were killed.
+
+    Raises:
+        E2BError: The engine does not list its sandboxes.
+    """
+    return sum(_owner(info).is_dead() for info in await marked(client, endpoint))
+
+
+def _owner(info: Any) -> Owner:
+    marks = info.metadata
+    return Owner(str(marks.get(f"{MARK}-host")), str(marks.get(f"{MARK}-process")))
+
+
 def _left_over(info: Any, owner: Owner, live: Mapping[str, str | None]) -> bool:
     """Tell if a listed sandbox is ours and nobody's."""
     marks = info.metadata
-    theirs = Owner(str(marks.get(f"{MARK}-host")), str(marks.get(f"{MARK}-process")))
+    theirs = _owner(info)
     if theirs == owner:
         place = marks.get(PLACE)
         # There is one for a place. One that came twice is in nobody's hands.

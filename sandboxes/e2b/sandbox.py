@@ -62,6 +62,7 @@ class E2BSandbox(Sandbox):
     the place; and what the code sees and may do is the same as on one's own machine.
     """
 
+    is_paid = True
     patience_seconds = PATIENCE_SECONDS
     silence_seconds = Sandbox.silence_seconds + PATIENCE_SECONDS
 
@@ -220,10 +221,24 @@ class E2BSandbox(Sandbox):
         except E2BError as exc:
             if exc.kind not in ("auth", "old"):
                 self._doubt.set()
-            raise SandboxUnavailable(_NAME, f"{exc}") from None
+            left = await self._of_dead_servers() if exc.kind == "quota" else ""
+            raise SandboxUnavailable(_NAME, f"{exc}{left}") from None
         except anyio.get_cancelled_exc_class():
             self._doubt.set()  # the engine may have made it all the same
             raise
+
+    async def _of_dead_servers(self) -> str:
+        """Say how much of the quota is used for servers that were killed."""
+        try:
+            count = await orphans.of_dead_servers(await self.client.get(), self.endpoint)
+        except E2BError:
+            return ""
+        if not count:
+            return ""
+        return (
+            f" {count} of them are of bellglass servers that were killed: each ends with its "
+            f"lease, within {self._lease_seconds} s, unless its session is called for."
+        )
 
     async def _end(self, session_id: str, machine: Machine, lease: Lease) -> None:
         self._claims.ended(session_id)
