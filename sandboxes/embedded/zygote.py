@@ -66,7 +66,7 @@ class Zygote:
         ours, theirs = pair(socket.SOCK_SEQPACKET)
         self = cls(ours, preload)
         bundle_fd = bundle_file()
-        config = {"control": theirs.fileno(), "preload": list(preload), "boot": BOOT}
+        config = {"control": theirs.fileno(), "preload": list(preload), "jobs": True, "boot": BOOT}
         # -S: of this stage's imports none is in the site-packages, and it may be root's.
         command = [python, "-I", "-S", "-u", *boot_arguments(bundle_fd, "prepare", config)]
         try:

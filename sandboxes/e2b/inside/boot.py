@@ -11,12 +11,12 @@ import array
 import json
 import os
 import socket
-import sys
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.confinement import libc
 from bellglass.sandboxes.confinement.failure import Failure, step
 from bellglass.sandboxes.e2b.inside.relay import Relay
+from bellglass.sandboxes.embedded.inside import start
 from bellglass.sandboxes.embedded.inside.failure import as_frame, receive_frame, send_frame
 
 if TYPE_CHECKING:
@@ -60,18 +60,18 @@ def _start_zygote(bundle: bytes, boot: str) -> socket.socket:
         code = os.memfd_create("bellglass", os.MFD_CLOEXEC)
         with os.fdopen(os.dup(code), "wb") as file:
             file.write(bundle)
-    stage = json.dumps({"control": theirs.fileno(), "preload": [], "boot": boot})
-    arguments = [sys.executable, "-I", "-S", "-u", "-c", boot, str(code), "prepare", stage]
+    # There will be one place: what jobs need is imported when there is one.
+    config = {"control": theirs.fileno(), "preload": [], "jobs": False, "boot": boot}
     if os.fork() == 0:
+        # Not a Python of its own, whose start takes time: it executes one soon enough.
         try:
+            os.environ.clear()
             os.setsid()
             null = os.open("/dev/null", os.O_RDWR)
             os.dup2(null, 0)
             os.dup2(null, 1)
             os.chdir("/")
-            os.set_inheritable(theirs.fileno(), True)
-            os.set_inheritable(code, True)
-            os.execve(sys.executable, arguments, {})
+            start.main(code, "prepare", json.dumps(config))
         finally:
             os._exit(127)
     os.close(code)

@@ -94,6 +94,7 @@ def _prepare(control: socket.socket, bundle: int, config: dict[str, Any]) -> Non
     following = {
         "control": control.fileno(),
         "preload": config["preload"],
+        "jobs": config["jobs"],
         "path": the_plan.path,
         "venv": the_plan.venv,
         "uid": os.getuid(),

@@ -42,7 +42,7 @@ def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
     inner = environment(config["path"], config["venv"])
     os.environ.update(inner)  # numpy reads it when it is imported
     prepared = place.Prepared(platform.machine(), inner)
-    missing = _preload(config["preload"])
+    missing = _preload(config["preload"], jobs=config["jobs"])
     answer = {
         "type": "serving",
         "python": platform.python_version(),
@@ -74,9 +74,11 @@ def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
             os.close(descriptor)
 
 
-def _preload(modules: list[str]) -> list[str]:
+def _preload(modules: list[str], *, jobs: bool) -> list[str]:
     """Import what sessions will want, and the runner; return what does not import."""
     importlib.import_module("bellglass.sandboxes.runner.main")
+    if jobs:
+        importlib.import_module("bellglass.sandboxes.runner.jobs").load_all()
     missing = []
     for module in modules:
         try:

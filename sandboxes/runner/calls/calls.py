@@ -9,36 +9,21 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from bellglass.sandboxes.runner import files, processes, writing
+from bellglass.sandboxes.runner import jobs, processes
 from bellglass.sandboxes.runner.background.runs import Runs
 from bellglass.sandboxes.runner.calls.call import Call
 from bellglass.sandboxes.runner.calls.sweeping import Sweeper
 from bellglass.sandboxes.runner.capture import KeptFiles
 from bellglass.sandboxes.runner.changes import Changes
-from bellglass.sandboxes.runner.checking import check
 from bellglass.sandboxes.runner.described import described
 from bellglass.sandboxes.runner.frames import Message, Packets, Stream, failure
 from bellglass.sandboxes.runner.interpreter import Interpreter
 from bellglass.sandboxes.runner.job import KEPT, Job, start
 from bellglass.sandboxes.runner.relay.relay import Relay
 from bellglass.sandboxes.runner.shell import Shell
-from bellglass.sandboxes.runner.testing import sources, suite
+from bellglass.sandboxes.runner.testing import sources
 from bellglass.sandboxes.runner.usage import Usage
 from bellglass.sandboxes.runner.watching import Watch
-
-JobMain = Callable[[Message, Callable[[Message], None]], None]
-
-JOBS: dict[str, JobMain] = {
-    "check": check.run,
-    "read": files.read,
-    "write": writing.write,
-}
-"""Operations that get a process of their own, for one request; and so does `test`."""
-
-ONE_SHOT = (*JOBS, "test")
-
-WRITING = ("test", "write")
-"""Those of them that may leave other files than they found."""
 
 HELD = "Background runs of the session stood still while the tests ran, and go on now."
 
@@ -102,7 +87,7 @@ class Calls:
         if request.get("background") and op in ("python", "bash"):
             self.changed = False
             return {**self._begin(request), "notices": notices}
-        if op not in ONE_SHOT:
+        if op not in jobs.JOBS:
             self._changes.expect()
         call = self._run(request)
         self._sweeper.sweep(call.wall_seconds())
@@ -122,9 +107,9 @@ class Calls:
         )
         if not call.persistent:
             call.job.close()
-        if op in WRITING:
+        if op in jobs.WRITING:
             self._changes.forget()
-        elif op not in ONE_SHOT and (answer or {}).get("changed") is not False:
+        elif op not in jobs.JOBS and (answer or {}).get("changed") is not False:
             execution.update(self._changes.report())
         return execution
 
@@ -147,13 +132,15 @@ class Calls:
             call = self._supervise(request, self._shell.start(request["command"]))
             call.shell_kept = self._shell.finish()
             return call
-        if op in ONE_SHOT:
-            arguments = {k: v for k, v in request.items() if k not in ("nonce", "id", "op")}
+        if op in jobs.JOBS:
+            arguments = jobs.arguments_of(request)
+            do = jobs.load(op)
             if op != "test":
-                do = JOBS[op]
                 return self._run_job(request, lambda control: do(arguments, control.send))
             with self._alone() as notices:
-                call = self._run_job(request, partial(self._test, arguments), [self._shell.state])
+                call = self._run_job(
+                    request, partial(self._test, do, arguments), [self._shell.state]
+                )
             call.notices.extend(notices)
             return call
         raise ValueError(f"unknown operation {op!r}")
@@ -163,10 +150,10 @@ class Calls:
     ) -> Call:
         return self._supervise(request, start(main, keep, is_ours=True))
 
-    def _test(self, arguments: Message, control: Packets) -> None:
+    def _test(self, do: Callable[..., None], arguments: Message, control: Packets) -> None:
         """Run tests, in the job: there the state of the shell has another descriptor."""
         self._shell.hold(control.socket.fileno() + KEPT)
-        suite.run(arguments, control.send, self._shell)
+        do(arguments, control.send, self._shell)
 
     @contextmanager
     def _alone(self) -> Generator[list[str]]:
