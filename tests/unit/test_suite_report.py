@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from bellglass.sandboxes.execution import Execution, Output
+from bellglass.sandboxes.execution import Execution
+from bellglass.sandboxes.runner.testing.failures import own_frames
 from bellglass.tools.suite_hints import without_tests
 from bellglass.tools.suite_report import run_of
 from bellglass.tools.suite_text import run_text
@@ -28,7 +29,10 @@ def test_a_run_in_which_all_passed_is_ok() -> None:
     run = run_of(execution(COLLECTED, outcome(0), outcome(1), FINISHED), "id", [])
 
     assert (run.ok, run.total, run.passed, run.error) == (True, 2, 2, None)
-    assert run_text(run, 60) == "All 2 tests passed (0.00 s).\nPassed: a, b\nsession_id: id"
+    assert (
+        run_text(run, 60)
+        == "All 2 tests passed (0.00 s).\nPassed: a, b\nisolated: false\nsession_id: id"
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,15 +92,14 @@ def test_of_a_crash_the_frames_in_the_code_are_shown() -> None:
     stack = (
         "Fatal Python error: Segmentation fault\n\n"
         '  File "/usr/lib/python3.11/ctypes/__init__.py", line 519 in string_at\n'
-        '  File "/tmp/tests-abc123/solution.py", line 3 in test_b\n'
+        '  File "/work/solution.py", line 3 in test_b\n'
         '  File "/usr/lib/python3/site-packages/pluggy/_callers.py", line 121 in _multicall\n'
     )
-    died = execution(COLLECTED, status="crashed", signal="SIGSEGV", stderr=Output(text=stack))
 
-    error = run_of(died, "id", []).error or ""
+    said = own_frames(stack, "/work")
 
-    assert '  File "solution.py", line 3 in test_b' in error
-    assert "pluggy" not in error
+    assert '  File "solution.py", line 3 in test_b' in said
+    assert "pluggy" not in said
 
 
 def test_a_long_run_stays_within_the_size_of_a_result() -> None:
@@ -130,7 +133,7 @@ def test_a_failure_reads_well() -> None:
         "\nFAILED case 1: f(2)\nexpected: 5\nactual:   4\nstdout:\nhm\n"
         "\nFAILED test_solution.py::test_a\n"
         "test_solution.py:1: in test_a\nE   assert 1 == 2\n"
-        "\nsession_id: id"
+        "\nisolated: false\nsession_id: id"
     )
 
 
