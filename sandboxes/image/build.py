@@ -25,6 +25,9 @@ TAIL_LINES = 15
 LINE_CHARACTERS = 500
 """Of a line of the builder; what a build prints is not ours."""
 
+TIDY_SECONDS = 300
+"""For the engine to remove layers of half a gigabyte, on a busy disk."""
+
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _BOOKKEEPING = re.compile(r" ---> |Removing intermediate container ")
@@ -67,8 +70,7 @@ def build(recipe: Recipe, engine: DockerClient) -> Iterator[Step | str]:
                 else:
                     tail.append(shown)
                 yield shown
-        for label in (_STAGE, RECIPE_LABEL):  # of this build and of the one it replaces
-            engine.images.prune({"dangling": True, "label": label})
+        yield from _tidied(engine)
     except errors.APIError as exc:
         raise BuildFailed(_explained(exc.explanation or str(exc), step, tail, recipe)) from exc
     except errors.DockerException as exc:  # before anything was sent: a tag that is none
@@ -92,6 +94,19 @@ def _events(recipe: Recipe, engine: DockerClient) -> Iterator[dict[str, Any]]:
             forcerm=True,
             decode=True,
         )
+
+
+def _tidied(engine: DockerClient) -> Iterator[str]:
+    """Remove the layers of this build that the image does not have, and the image it replaces.
+
+    The image is there by now, so what goes wrong with that is only told.
+    """
+    engine.api.timeout = TIDY_SECONDS
+    try:
+        for label in (_STAGE, RECIPE_LABEL):
+            engine.images.prune({"dangling": True, "label": label})
+    except (errors.DockerException, requests.RequestException) as exc:
+        yield f"Layers that nothing uses are left; `docker image prune` removes them ({exc})."
 
 
 def _shown(event: dict[str, Any]) -> Iterator[Step | str]:
