@@ -27,7 +27,7 @@ from bellglass.sandboxes.runner.testing.lines import Lines
 from bellglass.sandboxes.runner.testing.pytest_run import PytestRun
 from bellglass.sandboxes.runner.testing.record import Record, Send
 
-TEMPORARY = "/tmp/pytest-of-*/pytest-*"
+TEMPORARY = "pytest-of-*/pytest-*"
 """Where pytest makes the folders of its tests, and keeps those of the last three runs."""
 
 COVERAGE_BYTES = 1024**2
@@ -47,7 +47,8 @@ def run(arguments: dict[str, Any], send: Send, shell: Shell) -> None:
     os.close(null)
     sources.restore()
     directory = tempfile.mkdtemp(prefix="tests-", dir="/tmp")
-    before = set(glob.glob(TEMPORARY))
+    temporary = os.path.join(tempfile.gettempdir(), TEMPORARY)
+    before = set(glob.glob(temporary))
     try:
         _Run(arguments, directory, send, progress, shell).run()
     except OSError as exc:
@@ -56,7 +57,7 @@ def run(arguments: dict[str, Any], send: Send, shell: Shell) -> None:
         pass  # the time is up, and said to be
     finally:
         sources.restore()
-        for made in {directory, *glob.glob(TEMPORARY)} - before:
+        for made in {directory, *glob.glob(temporary)} - before:
             shutil.rmtree(made, ignore_errors=True)
 
 

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., Run]:
     def run_tests(code: str = CODE, **arguments: Any) -> Run:
+        # In a sandbox /tmp is the session's own. Here it is everybody's, and runs clear up there.
+        temporary = tmp_path.with_name(f"{tmp_path.name}-tmp")
+        temporary.mkdir(exist_ok=True)
         with tempfile.TemporaryFile() as stderr:  # a pipe could fill up
             reader, writer = os.pipe()
             process = subprocess.Popen(
                 [sys.executable, "-c", PROGRAM, str(writer)],
                 pass_fds=[writer],
                 cwd=tmp_path,
+                env={**os.environ, "TMPDIR": str(temporary)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
