@@ -1,4 +1,5 @@
 # Two commands for a newcomer: `make demo` and `make test`. Everything lands in .venv.
+# What stands behind ## is what `make help` says.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -9,25 +10,28 @@ FOLDERS := server/prompts server/solving server/solving/inside server/solving/mo
 	sandboxes/e2b sandboxes/e2b/inside \
 	sandboxes/embedded sandboxes/embedded/inside sandboxes/image sandboxes/restricted
 
-.PHONY: demo setup test test-clients lint corpora bench bundle wheel doctor clean
+.PHONY: help demo setup test test-clients lint corpora bench bundle wheel doctor clean
 
-demo: setup
+demo: setup ## a short conversation with the server, through a real client
 	@$(BIN)/bellglass demo
 
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' Makefile
+
 # The sandbox's own packages (numpy, pandas, matplotlib, pytest, coverage), apart from the server's.
-setup: $(VENV)/.installed
+setup: $(VENV)/.installed ## install bellglass into .venv, and the packages for the code inside
 	@$(BIN)/bellglass setup
 
 # Tests wait more than they compute: a few more at once than there are processors.
 WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 2)))
 
 # In a folder of this run's own: another run on the machine would clear the common one away.
-test: setup lint
+test: setup lint ## lint, and all tests but those of the targets below
 	@top=$$(mktemp -d) && trap 'rm -rf "$$top"' EXIT && \
 		$(BIN)/pytest --basetemp="$$top/t" -n $(WORKERS) --dist worksteal && \
 		$(BIN)/pytest --basetemp="$$top/t" -m alone tests/security
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev ## ruff, mypy and import contracts
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -38,7 +42,7 @@ lint: $(VENV)/.dev
 # has pkg_resources, so it is no dependency. CRUXEVAL names the file of that corpus.
 CRUXEVAL ?= ../shared/acceptance/data/cruxeval.jsonl
 
-corpora: setup $(VENV)/.corpora
+corpora: setup $(VENV)/.corpora ## thousands of programs that others have written
 	BELLGLASS_TEST_CRUXEVAL=$(CRUXEVAL) $(BIN)/pytest tests/corpora tests/e2b_sandbox/test_corpora.py \
 		-m "whole or not whole"
 
@@ -48,27 +52,27 @@ $(VENV)/.corpora: $(VENV)/.dev
 	@touch $@
 
 # Real clients and frameworks, each installed from its registry: minutes, and gigabytes.
-test-clients: setup $(VENV)/.dev
+test-clients: setup $(VENV)/.dev ## real clients and agent frameworks, installed for it: minutes, and gigabytes
 	$(BIN)/pytest tests/clients -m clients
 
 # For Claude Desktop: checked and packed by the official tool, from npm.
 MCPB := npx --yes @anthropic-ai/mcpb@2.1.2
-bundle: setup
+bundle: setup ## dist/bellglass.mcpb for Claude Desktop, by npx
 	@$(BIN)/python bundle/stage.py build/bundle
 	@mkdir -p dist && $(MCPB) validate build/bundle/manifest.json && $(MCPB) pack build/bundle dist/bellglass.mcpb
 
 # build/ keeps what the sources no longer have, and setuptools would take it along.
 WHEELS ?= dist
-wheel: setup
+wheel: setup ## a wheel in dist/
 	@rm -rf build/lib && $(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $(WHEELS) .
 
-bench: setup $(VENV)/.dev
+bench: setup $(VENV)/.dev ## the figures of docs/figures.md; wants a quiet machine
 	$(BIN)/python -m tests.benchmarks
 
-doctor: setup
+doctor: setup ## what works on this machine, and how to mend the rest
 	$(BIN)/bellglass doctor
 
-clean:
+clean: ## delete .venv, build and dist
 	rm -rf $(VENV) build dist
 
 # A folder's time changes when a file comes or goes: then the tree of links must be made anew.
