@@ -6,7 +6,7 @@ import runpy
 import tomllib
 from typing import Any
 
-from readme.blocks import ROOT, TEXT
+from readme.blocks import README, ROOT
 
 from bellglass.sandboxes.restricted.sandbox import NEEDS
 from bellglass.server.settings import Settings
@@ -39,7 +39,7 @@ def test_the_registry_entry_says_what_the_project_says_and_names_no_package() ->
     entry = json.loads((ROOT / "server.json").read_text("utf-8"))
 
     assert re.fullmatch(r"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+", entry["name"])
-    assert f"<!-- mcp-name: {entry['name']} -->" in TEXT
+    assert f"<!-- mcp-name: {entry['name']} -->" in README.read_text("utf-8")
     assert entry["version"] == PROJECT["version"]
     assert 1 <= len(entry["description"]) <= 100
     # Clients of the registry would install it by a name that anybody could register.

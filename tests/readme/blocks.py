@@ -1,7 +1,4 @@
-"""README.md in parts that can be run: its code blocks by name, its tables by heading.
-
-With it the examples of docs/backends.md, docs/clients.md and docs/files.md.
-"""
+"""The README, CONTRIBUTING and the pages of docs/ in parts: blocks to run, sections to compare."""
 
 from __future__ import annotations
 
@@ -10,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "README.md").read_text("utf-8")
+README = ROOT / "README.md"
 
-EXAMPLES = ("backends", "clients", "files")
+EXAMPLES = ("backends", "clients", "files", "http")
+"""Pages of docs/ whose blocks are run by a test here or in tests/protocol."""
 
 _BLOCK = re.compile(r"^```(?P<language>\w*) ?(?P<name>.*)\n(?P<body>(?s:.*?))^```$", re.MULTILINE)
 
@@ -28,8 +26,8 @@ class Block:
 
 BLOCKS = [
     Block(**match.groupdict())
-    for text in (TEXT, *((ROOT / f"docs/{name}.md").read_text("utf-8") for name in EXAMPLES))
-    for match in _BLOCK.finditer(text)
+    for path in (README, ROOT / "CONTRIBUTING.md", *(ROOT / f"docs/{name}.md" for name in EXAMPLES))
+    for match in _BLOCK.finditer(path.read_text("utf-8"))
 ]
 
 
@@ -39,9 +37,14 @@ def block(name: str) -> str:
     return found
 
 
-def section(heading: str) -> str:
+def page(name: str) -> str:
+    """Return the text of a page of docs/."""
+    return (ROOT / f"docs/{name}.md").read_text("utf-8")
+
+
+def section(text: str, heading: str) -> str:
     """Return what is below a heading, up to the next one."""
-    return re.split(r"^## ", TEXT.partition(f"\n## {heading}\n")[2], flags=re.MULTILINE)[0]
+    return re.split(r"^## ", text.partition(f"\n## {heading}\n")[2], flags=re.MULTILINE)[0]
 
 
 def first_cells(text: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The backend that docs/backends.md shows to authors of one, and its entry point in the README."""
+"""The backend that docs/backends.md shows to authors of one, and its entry point."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""Every code block of the README is run by some test: here the conversation and the commands."""
+"""Every code block is run by some test: here the conversation and the commands of the README."""
 
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -13,7 +14,9 @@ from pathlib import Path
 import pytest
 from mcp import Client, StdioServerParameters
 from protocol.support import COMMAND, connected, environment, record_of, text_of
-from readme.blocks import BLOCKS, ROOT, block
+from readme.blocks import BLOCKS, README, ROOT, block, names, section
+
+from bellglass.server.clients.catalogue import CLIENTS
 
 TESTED_ELSEWHERE = {
     "claude-desktop",
@@ -38,7 +41,10 @@ TESTED_ELSEWHERE = {
 TESTED_HERE = {
     "conversation",
     "make",
+    "make-set-up",
+    "one-sandbox",
     "install",
+    "connect",
     "http-local",
     "http-public",
     "backend",
@@ -88,9 +94,51 @@ def _without_id(text: str) -> str:
     return re.sub(r"session_id: \S+", "session_id: ...", text)
 
 
-def test_make_knows_the_two_commands() -> None:
-    for line in block("make").splitlines():
-        subprocess.run([*line.split(), "--dry-run"], cwd=ROOT, check=True, capture_output=True)
+@pytest.mark.parametrize("name", ["make", "make-set-up"])
+def test_make_knows_the_commands(name: str) -> None:
+    for line in block(name).splitlines():
+        command = line.partition("#")[0].split()
+        subprocess.run([*command, "--dry-run"], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_make_help_lists_every_target() -> None:
+    targets = re.search(r"^\.PHONY: (.*)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    assert targets is not None
+
+    helped = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True)
+
+    lines = [line.split(maxsplit=1) for line in helped.stdout.splitlines()]
+    assert {name for name, text in lines if text} == set(targets[1].split())
+
+
+def test_one_sandbox_runs_code_without_a_server() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", block("one-sandbox")], check=True, capture_output=True, text=True
+    )
+
+    assert "value='2'" in done.stdout
+
+
+def test_connect_command_writes_the_server_into_the_configuration(tmp_path: Path) -> None:
+    (client,) = [client for client in CLIENTS if block("connect").split()[-1] == client.name]
+    path = f"{Path(COMMAND).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        ["sh", "-e", "-c", block("connect")],
+        cwd=tmp_path,
+        env=environment({"HOME": str(tmp_path), "XDG_CONFIG_HOME": "", "PATH": path}),
+        check=True,
+        capture_output=True,
+    )
+
+    written = json.loads(client.path(environ={"HOME": str(tmp_path)}).read_text())
+
+    assert Path(written[client.section]["bellglass"]["command"]).name == "bellglass"
+
+
+def test_clients_that_can_be_configured_are_named() -> None:
+    text = section(README.read_text("utf-8"), "Connect").partition("```")[0]
+
+    assert names(text) == [client.name for client in CLIENTS]
 
 
 @pytest.mark.timeout(600)

@@ -1,4 +1,4 @@
-"""The ways of serving HTTP that the README shows, as they stand."""
+"""The ways of serving HTTP that docs/http.md shows, as they stand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the README and the documentation point to is there."""
+"""What the README and the documentation point to is there, and every page is in the index."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bellglass.sandboxes.conformance import CHECKS
 if TYPE_CHECKING:
     from pathlib import Path
 
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -27,6 +27,12 @@ def test_links_lead_somewhere(page: Path) -> None:
 
         assert found.exists(), target
         assert not anchor or anchor in _anchors(found), target
+
+
+def test_every_page_is_in_the_index() -> None:
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"index.md"}
+
+    assert set(re.findall(r"\]\((\w+\.md)\)", (ROOT / "docs/index.md").read_text())) == pages
 
 
 def _anchors(page: Path) -> set[str]:
