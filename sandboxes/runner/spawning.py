@@ -4,7 +4,8 @@ A spawned process imports the main module of its program from a file, to find th
 to run. Code of calls has no file: without one, the process dies and the pool starts it anew, for
 ever. So one is written: imports, functions, classes and plain values of all calls so far.
 
-And its helpers end with the call that started them, which it does not expect: they start anew.
+And its helpers end with the call that started them, which it does not expect: they start anew, and
+are not told of what only those before them knew.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import functools
 import hashlib
 import linecache
 import os
+import signal
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -26,6 +29,14 @@ _DEFINITIONS = (
     *(ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
     *(ast.Assign, ast.AnnAssign),
 )
+
+_HELPERS = (
+    ("resource_tracker", "_resource_tracker", "_pid"),
+    ("forkserver", "_forkserver", "_forkserver_pid"),
+)
+
+_registered: set[tuple[str, str]] = set()
+"""What the tracker that runs now has been told of."""
 
 
 def prepare(spawn: Any) -> None:
@@ -62,8 +73,37 @@ def restart_server(forkserver: Any) -> None:
 
 
 def restart_tracker(resource_tracker: Any) -> None:
-    """Let `multiprocessing.resource_tracker` start its process again without a warning."""
+    """Let `multiprocessing.resource_tracker` start its process again, without a word of it."""
     warnings.filterwarnings("ignore", message="resource_tracker: process died unexpectedly")
+    tracker = resource_tracker._resource_tracker
+    register, unregister = tracker.register, tracker.unregister
+
+    def note(name: str, rtype: str) -> None:
+        _registered.add((name, rtype))
+        register(name, rtype)
+
+    def drop(name: str, rtype: str) -> None:
+        # A tracker prints a traceback about a name that it has not heard of.
+        if (name, rtype) in _registered:
+            _registered.discard((name, rtype))
+            unregister(name, rtype)
+
+    resource_tracker.register = tracker.register = note
+    resource_tracker.unregister = tracker.unregister = drop
+
+
+def end_helpers() -> None:
+    """End the processes of multiprocessing itself, which the code did not mean to leave running."""
+    _registered.clear()
+    for module, helper, attribute in _HELPERS:
+        owner = getattr(sys.modules.get(f"multiprocessing.{module}"), helper, None)
+        pid = getattr(owner, attribute, None)
+        if type(pid) is int and pid > 1:
+            try:
+                os.kill(pid, signal.SIGKILL)
+                os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            except OSError:  # it is not there any more, or not ours
+                pass
 
 
 def _source() -> str:

@@ -26,6 +26,7 @@ from bellglass.sandboxes.runner.frames import Packets, discard_waiting
 from bellglass.sandboxes.runner.job import KEPT, set_oom_score
 from bellglass.sandboxes.runner.processes import resident
 from bellglass.sandboxes.runner.relay import packages
+from bellglass.sandboxes.runner.spawning import end_helpers
 from bellglass.sandboxes.runner.streams import CallStream, heard, open_stream, usable
 
 LIBC = ctypes.PyDLL(None, use_errno=True)
@@ -141,6 +142,8 @@ class Worker:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             result.status = "error"
         self._screen.end()
+        if not self._branched:
+            end_helpers()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.setitimer(signal.ITIMER_PROF, 0)
