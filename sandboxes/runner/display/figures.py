@@ -35,6 +35,10 @@ def entry(figure: Any, room: Room, write: Write, *, of: int = 1) -> tuple[dict[s
     return pictures.entry(buffer.getvalue(), room, write, of=of), lacking
 
 
+def is_empty(figure: Any) -> bool:
+    return not (figure.axes or figure.texts or figure.images or figure.lines or figure.subfigs)
+
+
 def open_figures() -> list[Any]:
     """Return the figures that pyplot holds open, in the order of their numbers."""
     pyplot: Any = sys.modules.get("matplotlib.pyplot")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bellglass.sandboxes.runner import spawning
-from bellglass.sandboxes.runner.display import fonts
+from bellglass.sandboxes.runner.display import figures, fonts
 from bellglass.sandboxes.runner.display.watch import Watch
 
 EMPTY = (
@@ -40,8 +40,7 @@ def install(
 
         @functools.wraps(save)
         def savefig(*arguments: Any, **options: Any) -> Any:
-            figure = module.gcf()
-            if not (figure.axes or figure.texts or figure.images or figure.subfigs):
+            if figures.is_empty(module.gcf()):
                 warnings.warn(EMPTY, stacklevel=2)
             return save(*arguments, **options)
 

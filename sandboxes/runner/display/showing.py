@@ -140,6 +140,9 @@ class Showing:
             figures.close_all()
 
     def _show_figure(self, figure: Any, of: int) -> None:
+        if figures.is_empty(figure):  # as notebooks do; `%run` leaves one
+            sys.stdout.write(f"{_repr(figure)}\n")
+            return
         try:
             found = self._figure(figure, of)
         except Exception as exc:
