@@ -42,4 +42,12 @@ async def execute_bash(
         async with progress_to(ctx, seconds) as on_stream:
             execution = await session.run("bash", arguments, timeout=seconds, on_stream=on_stream)
     await bench.updates.changed(session, (file.path for file in execution.files))
-    return rendered(execution, session, ctx, timeout=seconds, note=note, empty=not command.strip())
+    return rendered(
+        execution,
+        session,
+        ctx,
+        timeout=seconds,
+        note=note,
+        command=command,
+        empty=not command.strip(),
+    )

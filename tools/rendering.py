@@ -46,11 +46,12 @@ def rendered(
     *,
     timeout: float,
     note: str | None = None,
+    command: str = "",
     empty: bool = False,
 ) -> CallToolResult:
     """Return the result of an execute tool: text for the model, the record for programs.
 
-    `note` is on how the code was found in what was given.
+    `note` is on how the code was found in what was given; `command` is what Bash ran.
     """
     bench = ctx.request_context.lifespan_context
     parts: list[str | ImageContent] = list(_parts(execution, bench, timeout))
@@ -71,6 +72,7 @@ def rendered(
         fresh=session.calls <= 1,
         network=bench.network,
         longer=more_time(execution, session, bench),
+        command=command,
     )
     if hint:
         notes.append(hint)

@@ -1,5 +1,8 @@
 """Where people get stuck with code that works elsewhere: it works, or is answered at once."""
 
+import re
+
+import pytest
 from mcp import Client
 from protocol.support import record_of, text_of
 
@@ -61,6 +64,37 @@ async def test_fork_server_runs_functions_of_earlier_calls_again_and_again(clien
     assert "resource_tracker" not in two
 
 
+async def test_pool_of_a_later_call_is_not_told_of_an_earlier_ones_semaphores(
+    client: Client,
+) -> None:
+    first = await client.call_tool("execute_python", {"code": SPAWN})
+    again = await run(client, "execute_python", SPAWN, record_of(first)["session_id"])
+
+    assert record_of(first)["swept"] == 0  # the helpers of multiprocessing are not the code's
+    assert "left running" not in text_of(first)
+    assert again.startswith("[10, 20]\n")
+    assert "Traceback" not in again
+
+
+async def test_shared_memory_can_be_unlinked_by_a_later_call(client: Client) -> None:
+    make = (
+        "from multiprocessing.shared_memory import SharedMemory\n"
+        "m = SharedMemory(create=True, size=8)"
+    )
+    first = await client.call_tool("execute_python", {"code": make})
+    session_id = record_of(first)["session_id"]
+    told = await run(client, "execute_python", "m.close(); m.unlink(); 'gone'", session_id)
+
+    assert told.startswith("'gone'\n")
+    assert "stderr" not in told
+
+
+async def test_figure_with_nothing_on_it_is_no_picture(client: Client) -> None:
+    told = await run(client, "execute_python", "import matplotlib.pyplot as plt\nf = plt.figure()")
+
+    assert told.startswith("<Figure size 640x480 with 0 Axes>\n")
+
+
 async def test_figure_that_is_saved_after_show_is_told_to_be_empty(client: Client) -> None:
     drawn = "import matplotlib.pyplot as plt\nplt.plot([1])\n"
     after = await run(client, "execute_python", f"{drawn}plt.show()\nplt.savefig('a.png')")
@@ -77,7 +111,27 @@ async def test_editor_ends_at_once_and_is_explained(client: Client) -> None:
     assert "Hint: there is no terminal for full-screen programs" in told
 
 
+@pytest.mark.parametrize("command", ["top", "if true; then top; fi", "cd /tmp && top"])
+async def test_program_that_fills_a_screen_is_explained(client: Client, command: str) -> None:
+    told = await run(client, "execute_bash", command)
+
+    assert "Hint: there is no terminal for full-screen programs" in told
+
+
+@pytest.mark.parametrize("command", ["python3", "python3; true", "bash", "sqlite3 a.db"])
+async def test_program_that_waits_to_be_typed_to_is_explained(client: Client, command: str) -> None:
+    told = await run(client, "execute_bash", command)
+
+    assert re.search("Hint: (nobody can type here|sqlite3 is not installed)", told)
+
+
+@pytest.mark.parametrize("command", ["python3 -c ''", "bash -c true", "top -b -n1 >/dev/null"])
+async def test_program_that_has_nothing_to_say_is_not(client: Client, command: str) -> None:
+    assert "Hint" not in await run(client, "execute_bash", command)
+
+
 async def test_commands_with_windows_line_ends_run(client: Client) -> None:
     told = await run(client, "execute_bash", "if true; then\r\n  echo one\r\nfi\r\n")
 
-    assert told.startswith("one\nNote: The lines ended in CR LF")
+    assert told.startswith("one\n")
+    assert "Note: The lines ended in CR LF" in told

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from bellglass.sandboxes.base import MIB
 from bellglass.tools.explaining import bash, python
 from bellglass.tools.explaining.networks import missed
-from bellglass.tools.explaining.rules import NO_TERMINAL, offline, spawned, tail, wants_terminal
+from bellglass.tools.explaining.rules import (
+    NO_TERMINAL,
+    offline,
+    silent,
+    spawned,
+    tail,
+    wants_terminal,
+)
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.base import Limits
@@ -33,19 +40,27 @@ def hint_for(
     fresh: bool,
     network: str = "none",
     longer: str = "pass a larger timeout",
+    command: str = "",
 ) -> str | None:
     """Return a hint for a failed execution.
 
     `fresh`: it was the first call of its session; `network`: what the operator allows of one;
-    `longer`: how more time can be had, background runs among it where they are to be had.
+    `longer`: how more time can be had, background runs among it where they are to be had;
+    `command`: what Bash ran.
     """
     said = tail(execution.stderr.text)
     advice = _of_network(execution, network, said) or _advice(
         execution, limits, fresh, network, longer, said
     )
+    if advice is None and execution.status in ("ok", "exit") and not _printed(execution):
+        advice = silent(command)
     if advice is None and _left_running(execution) and "background=true" in longer:
         advice = KEEP_RUNNING
     return f"Hint: {advice}" if advice else None
+
+
+def _printed(execution: Execution) -> bool:
+    return bool(execution.stdout.text.strip() or execution.stderr.text.strip())
 
 
 def _left_running(execution: Execution) -> bool:

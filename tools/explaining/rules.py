@@ -23,6 +23,7 @@ NO_TERMINAL = (
 NO_INPUT = (
     "nobody can type here: input() and getpass() have nothing to read. Put the values in the code."
 )
+NO_PROGRAM = "nobody can type here, so {0} had nothing to run: give it a file or a here-document."
 NO_SCREEN = "there is no screen; figures of matplotlib come back as images."
 SUBSET = "this server evaluates a subset of Python: write it without that."
 SPAWNED = (
@@ -55,7 +56,16 @@ _TERMINAL = re.compile(
     r"Vim: Warning: (?:Out|In)put is not|Error opening terminal|(?:Standard input|stdin) is not a "
     r"(?:terminal|tty)|TERM environment variable not set|must be run from a terminal"
     r"|[Tt]erminal is (?:dumb|not fully functional)|the input device is not a TTY"
+    r"|failed tty get|open terminal failed"
 )
+
+_SILENT = re.compile(
+    r"(?:^|[;&|(]|\b(?:then|do|else)\b)[ \t]*"
+    r"(?:(top)|(python3?|ipython3?|node|psql|sqlite3|bash|sh))"
+    r"(?: -i| [\w./]{1,200}\.(?:db|sqlite3?))?[ \t]*(?=[;&|)]|$)",
+    re.MULTILINE,
+)
+"""Commands that end at once without a terminal, and say nothing of it."""
 
 RULES = (
     Rule("RuntimeError", r"cannot be called from a running event|loop is already r", LOOP_RUNS),
@@ -92,6 +102,14 @@ def offline(said: str) -> bool:
 def wants_terminal(said: str) -> bool:
     """Tell if a text of bounded length is of a program that looked for a terminal."""
     return _TERMINAL.search(said) is not None
+
+
+def silent(command: str) -> str | None:
+    """Return what to do about a command that printed nothing, if it waits for somebody to type."""
+    found = _SILENT.search(command[:MAX_CHARACTERS])
+    if found is None:
+        return None
+    return NO_TERMINAL if found[1] else NO_PROGRAM.format(found[2])
 
 
 def spawned(said: str) -> str | None:
