@@ -85,6 +85,14 @@ _SENDING = {
 }  # fmt: skip
 """Calls with flags of messages, and which argument those are."""
 
+# Code has the uid of process 1, and could have it run last, or on a processor that is busy.
+_SUPERVISOR = 1
+_SCHEDULING = ("sched_setscheduler", "sched_setparam", "sched_setattr", "sched_setaffinity")
+"""Calls whose first argument is a process."""
+_OF_SEVERAL = {"setpriority": 2, "ioprio_set": 3}
+"""Calls whose first argument says of what the second is the number, and what that is of a user:
+PRIO_USER and IOPRIO_WHO_USER."""
+
 # include/uapi/linux/seccomp.h
 KILL = 0x80000000
 _ERRNO = 0x00050000
@@ -164,6 +172,10 @@ def build(machine: str, *, counted: bool = True) -> bytes:
     on("prlimit64", "prlimit64")
     for name, argument in _SENDING.items():
         on(name, f"flags {argument}")
+    for name in _SCHEDULING:
+        on(name, "of process")
+    for name in _OF_SEVERAL:
+        on(name, name)
     for name in DENIED:
         on(name, "denied")
     for name in ABSENT:
@@ -225,6 +237,16 @@ def build(machine: str, *, counted: bool = True) -> bytes:
     asm.label("prlimit64")  # the runner has the same uid: its limits could be set to nothing
     emit(_LOAD, _argument_at(0))
     emit(_EQUAL, 0, "fine", "denied")
+
+    asm.label("of process")
+    emit(_LOAD, _argument_at(0))
+    emit(_EQUAL, _SUPERVISOR, "denied", "fine")
+    for name, user in _OF_SEVERAL.items():
+        asm.label(name)
+        emit(_LOAD, _argument_at(0))
+        emit(_EQUAL, user, "denied")
+        emit(_LOAD, _argument_at(1))
+        emit(_EQUAL, _SUPERVISOR, "denied", "fine")
 
     asm.label("socketpair")  # other families than this one have pairs: TIPC
     emit(_LOAD, _argument_at(0))

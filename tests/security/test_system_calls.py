@@ -116,6 +116,50 @@ async def test_the_filter_cannot_be_replaced(lasting: Target) -> None:
     assert outcome == [-1, -1, -1]
 
 
+SCHEDULING = {
+    "setpriority": ("0, 1, 19", "2, 0, 19", "2, os.getuid(), 19"),
+    "ioprio_set": ("1, 1, 3 << 13", "3, 0, 3 << 13", "3, os.getuid(), 3 << 13"),
+    "sched_setscheduler": ("1, 5, ctypes.byref(ctypes.c_int(0))",),
+    "sched_setparam": ("1, ctypes.byref(ctypes.c_int(0))",),
+    "sched_setattr": ("1, ctypes.create_string_buffer(bytes([48, 0, 0, 0, 5]), 48), 0",),
+    "sched_setaffinity": ("1, 8, ctypes.byref(ctypes.c_ulong(1))",),
+}
+
+
+async def test_process_1_runs_when_it_would(lasting: Target) -> None:
+    calls = ", ".join(
+        f"syscall({number(name, MACHINE)}, {arguments})"
+        for name, attempts in SCHEDULING.items()
+        for arguments in attempts
+    )
+    seen = "(os.getpriority(0, 1), os.sched_getscheduler(1), os.sched_getaffinity(1))"
+
+    before, outcome, after = await lasting.value(f"({seen}, {{{calls}}}, {seen})")
+
+    assert outcome == {"EPERM"}
+    assert after == before
+
+
+async def test_code_may_let_itself_run_last(lasting: Target) -> None:
+    outcome = await lasting.value(
+        """
+child = subprocess.Popen(["sleep", "60"])
+one = min(os.sched_getaffinity(0))
+outcome = [
+    attempt(os.setpriority, os.PRIO_PROCESS, child.pid, 19),
+    attempt(os.sched_setaffinity, child.pid, {one}),
+    attempt(os.sched_setscheduler, child.pid, os.SCHED_IDLE, os.sched_param(0)),
+]
+outcome.append((os.getpriority(os.PRIO_PROCESS, child.pid), os.sched_getaffinity(child.pid)))
+child.kill()
+child.wait()
+[outcome[:3], outcome[3][0], len(outcome[3][1])]
+"""
+    )
+
+    assert outcome == [["OK"] * 3, 19, 1]
+
+
 async def test_no_asynchronous_io_is_taken_from_the_machine(lasting: Target) -> None:
     setup = number("io_setup", MACHINE)
     before = _number_in("aio-nr")
