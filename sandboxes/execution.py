@@ -50,6 +50,7 @@ def _cleaned_text(value: object) -> object:
 # Before: to pydantic a text with a lone surrogate is no text at all.
 CleanStr = Annotated[str, BeforeValidator(_cleaned_text)]
 ShortStr = Annotated[CleanStr, Field(max_length=1_000)]
+Seconds = Annotated[float, Field(ge=0, le=1e9)]
 CleanJson = Annotated[JsonValue, BeforeValidator(cleaned)]
 
 Status = Literal[
@@ -178,9 +179,9 @@ class RunState(_Report):
     op: Literal["python", "bash"]
     state: Literal["running", "returned", "ended"]
     """Returned: the code has ended, what it started goes on."""
-    seconds: float = Field(ge=0)
+    seconds: Seconds
     """Since it began, or until it ended."""
-    limit_seconds: float = Field(ge=0)
+    limit_seconds: Seconds
     processes: int = Field(ge=0)
     files: list[Annotated[CleanStr, Field(max_length=200)]] = Field(default=[], max_length=2)
     """Where in the session all of its output is."""
@@ -190,7 +191,7 @@ class Execution(_Report):
     """What one run did. A traceback, an exit code and a time-out are data, not exceptions."""
 
     status: Status
-    exit_code: int | None = None
+    exit_code: int | None = Field(default=None, ge=-(1 << 31), lt=1 << 31)
     signal: CleanStr | None = Field(default=None, max_length=30)
     """Name of the signal that ended the process, such as SIGSEGV."""
     stdout: Output = Output()
@@ -202,8 +203,8 @@ class Execution(_Report):
     """What the code showed beside its output, in order."""
     state: Literal["kept", "restored", "lost"] = "kept"
     """Of the variables: kept; put back to what they were before this call; or gone."""
-    wall_seconds: float = Field(default=0.0, ge=0)
-    cpu_seconds: float = Field(default=0.0, ge=0)
+    wall_seconds: Seconds = 0.0
+    cpu_seconds: Seconds = 0.0
     peak_memory_bytes: int = Field(default=0, ge=0)
     swept: int = Field(default=0, ge=0)
     """Processes that the code left behind, ended after the call."""

@@ -5,7 +5,6 @@ The runner's side is `bellglass.sandboxes.runner.frames`.
 
 from __future__ import annotations
 
-import json
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from pydantic import ValidationError
 from bellglass.sandboxes.base import PatientStream
 from bellglass.sandboxes.errors import SessionLost
 from bellglass.sandboxes.protocol import MAX_FRAME, AnyFrame, FromRunner, encode
+from bellglass.sandboxes.runner.frames import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ class Frames:
             if size > MAX_FRAME:
                 raise SessionLost("The sandbox sent an oversized reply.")
             # The far end ran untrusted code: what it says is input, not truth.
-            frame = json.loads(await self._incoming.receive_exactly(size))
+            frame = loads(await self._incoming.receive_exactly(size))
             return FromRunner.validate_python(frame)
         except anyio.BrokenResourceError as exc:
             raise SessionLost(str(exc) or "The sandbox died while running the code.") from exc

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import select
 import socket
@@ -34,6 +35,9 @@ HEAD = 1 + TAG
 
 Message = dict[str, Any]
 
+DIGITS = 19
+"""Of a whole number from outside: every count and every limit of ours has fewer or as many."""
+
 REASON = 1_000
 """Characters of the reason of a failure."""
 
@@ -43,6 +47,31 @@ def failure(reason: str) -> Message:
     reason = reason[:REASON]
     error = {"name": "RunnerError", "message": reason, "traceback": reason}
     return {"status": "error", "error": error}
+
+
+def loads(data: bytes | bytearray) -> Any:
+    """Read JSON of somebody who may lie: what is no number, or larger than any of ours, is None.
+
+    Raises:
+        ValueError: It is no JSON.
+        RecursionError: It is too deep.
+    """
+    return json.loads(
+        data, parse_constant=_no_number, parse_float=_finite_float, parse_int=_bounded_int
+    )
+
+
+def _no_number(_: str) -> None:
+    return None
+
+
+def _finite_float(text: str) -> float | None:
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def _bounded_int(text: str) -> int | None:
+    return int(text) if len(text.lstrip("-")) <= DIGITS else None
 
 
 class Stream:
@@ -129,7 +158,7 @@ class Packets:
         """Bytes of the last message that was whole."""
         # Bound now: what foreign code puts in their place later is not what is called here.
         self._dumps: Callable[..., str] = json.dumps
-        self._loads = json.loads
+        self._loads: Callable[[bytearray], Any] = json.loads
         self._poll = select.poll
         self._urandom = os.urandom
         self._now, self._sleep = time.monotonic, time.sleep
@@ -143,8 +172,13 @@ class Packets:
 
         Raises:
             OSError: The other end is gone, or does not read within our patience.
+            ValueError: It is too long, and nothing was sent.
         """
-        body = self._dumps(message, separators=(",", ":")).encode()
+        # As escapes, a program of as many characters as it may have would be too long.
+        text = self._dumps(message, separators=(",", ":"), ensure_ascii=False)
+        body = text.encode("utf-8", "surrogatepass")
+        if len(body) >= MAX_MESSAGE:
+            raise ValueError(f"{len(body):,} bytes are too long: {MAX_MESSAGE - 1:,} may be sent")
         tag = self._urandom(TAG)
         parts = [body[at : at + PACKET] for at in range(0, len(body), PACKET)]
         until = None if self._patience is None else self._now() + self._patience

@@ -11,7 +11,7 @@ import os
 import select
 import socket
 
-from bellglass.sandboxes.runner.frames import HEAD, PACKET, Message, Packets
+from bellglass.sandboxes.runner.frames import HEAD, PACKET, Message, Packets, loads
 
 SO_PASSRIGHTS = 83  # include/uapi/asm-generic/socket.h, from Linux 6.16 on
 
@@ -31,6 +31,7 @@ class SupervisorEnd(Packets):
     def __init__(self, end: socket.socket, patience: float, *, ask_kernel: bool = True) -> None:
         """`ask_kernel`: have it refuse descriptors to who sends them, where it can."""
         super().__init__(end, patience)
+        self._loads = loads
         end.setblocking(False)
         self._refused = ask_kernel and _refuse_descriptors(end)
         self.smuggled = False

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from security.support import stands_still
 
+from bellglass.sandboxes.runner.frames import MAX_MESSAGE
+from bellglass.tools.arguments import MAX_CODE
+
 if TYPE_CHECKING:
     from security.support import Target
 
@@ -35,6 +38,7 @@ while True: pass
         "{'error': {'name': 'n' * 90_000, 'message': 'm' * 900_000, 'traceback': '', 'line': -1}}",
         "{'status': 'timeout', 'state': 'lost', 'swept': 99, 'cpu_seconds': -1}",
         "{'status': None, 'value': '\\ud800\\0'}",
+        "{'exit_code': float('nan'), 'background_bytes': float('inf'), 'value': 1e999}",
     ],
 )
 async def test_claims_of_any_shape_get_one_valid_reply(lasting: Target, claims: str) -> None:
@@ -48,6 +52,23 @@ os._exit(0)
     # "crashed" where the end of the worker was seen before what it claimed.
     assert execution.status in ("ok", "error", "crashed")
     execution.model_dump_json().encode()
+
+
+async def test_a_program_as_long_as_may_be_costs_no_variables(lasting: Target) -> None:
+    longest = "len('" + "\U0001f600" * (MAX_CODE - 7) + "')"
+    control = "len('" + "\1" * (MAX_CODE - 7) + "')"
+    for program in (longest, control):
+        execution = await lasting.python(program)
+
+        assert (execution.status, execution.state, execution.notices) == ("ok", "kept", [])
+
+
+async def test_a_program_that_is_longer_is_refused_and_costs_no_variables(target: Target) -> None:
+    execution = await target.python("'" + "x" * MAX_MESSAGE + "'")
+
+    assert execution.error is not None
+    assert "too long" in execution.error.message
+    assert execution.state == "kept"
 
 
 async def test_a_copy_that_is_not_there_is_found_out(target: Target) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import anyio
@@ -83,6 +84,19 @@ async def test_forged_and_late_replies_are_dropped() -> None:
     assert values == ["1", "1"]
 
 
+async def test_numbers_in_a_report_are_numbers() -> None:
+    async def script(far: Far) -> None:
+        await far.send(encode(READY))
+        report = [{"of": [math.nan, math.inf, -math.inf, 10**30, 7, 0.5]}]
+        await far.reply(await far.request(), execution={"status": "ok", "report": report})
+        await anyio.sleep_forever()
+
+    async with Session.open(LyingSandbox(script)) as one:
+        execution = await one.run("check", {}, timeout=5)
+
+    assert execution.report == [{"of": [None, None, None, None, 7, 0.5]}]
+
+
 async def test_text_of_any_kind_is_made_safe() -> None:
     async def script(far: Far) -> None:
         await far.send(encode(READY))
@@ -117,8 +131,13 @@ async def test_text_of_any_kind_is_made_safe() -> None:
         {"status": "ok", "report": [{}] * 30_000},
         {"status": "lost", "state": "found"},
         {"status": "ok", "wall_seconds": "soon"},
+        {"status": "ok", "wall_seconds": math.nan},
+        {"status": "ok", "cpu_seconds": math.inf},
+        {"status": "ok", "cpu_seconds": 1e300},
+        {"status": "ok", "peak_memory_bytes": 10**4000},
+        {"status": "ok", "exit_code": 1 << 40},
     ],
-    ids=lambda execution: ",".join(execution),
+    ids=lambda execution: ",".join(f"{name}={str(of)[:9]}" for name, of in execution.items()),
 )
 async def test_a_result_beyond_what_is_agreed_is_no_result(execution: dict[str, Any]) -> None:
     async def script(far: Far) -> None:
