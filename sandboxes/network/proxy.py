@@ -16,6 +16,7 @@ from bellglass.sandboxes.network.dialing import Unreachable, dial
 from bellglass.sandboxes.network.fetching import Failed
 from bellglass.sandboxes.network.http import IDLE_SECONDS, Side, end_to_end
 from bellglass.sandboxes.network.names import Malformed, Target, parsed
+from bellglass.sandboxes.network.quota import NoneLeft, Outside
 from bellglass.sandboxes.network.rules import Refused
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Proxy:
         """`port`: of the relay inside, where a program finds us; `index`: what we serve there."""
         self._rules = rules
         self._index = index
+        self._outside = Outside()
         self._own = (Target("127.0.0.1", port), Target("localhost", port))
 
     async def serve(self, link: Link, journal: Journal, quota: Quota) -> None:
@@ -77,21 +79,26 @@ class Proxy:
         try:
             target = request.target.decode("ascii")
             if request.method == b"CONNECT":
-                await self._tunnel(client, parsed(target), request, journal)
+                await self._tunnel(client, parsed(target), request, journal, quota)
             elif target.startswith("/"):
                 await self._ourselves(client, target, request, journal, quota)
             else:
-                await self._forward(client, target, request, journal)
+                await self._forward(client, target, request, journal, quota)
         except (Malformed, UnicodeError) as exc:
             raise Answer(400, f"{exc}") from exc
 
     # --- the three kinds of request
 
     async def _tunnel(
-        self, client: Side, target: Target, request: h11.Request, journal: Journal
+        self,
+        client: Side,
+        target: Target,
+        request: h11.Request,
+        journal: Journal,
+        quota: Quota,
     ) -> None:
         _check_host(request, target)
-        async with self._connected(target, journal) as (remote, visit):
+        async with self._connected(target, journal, quota) as (remote, visit):
             await client.receive()  # the end of the request, which has no body
             await client.send(
                 h11.Response(status_code=200, headers=[], reason=b"Connection established")
@@ -102,7 +109,7 @@ class Proxy:
             await _joined(client.stream, remote, visit)
 
     async def _forward(
-        self, client: Side, url: str, request: h11.Request, journal: Journal
+        self, client: Side, url: str, request: h11.Request, journal: Journal, quota: Quota
     ) -> None:
         scheme, separator, rest = url.partition("://")
         if not separator or scheme.lower() != "http":
@@ -115,7 +122,7 @@ class Proxy:
         headers = [(name, value) for name, value in headers if name != b"host"]
         if any(name == b"transfer-encoding" for name, _ in request.headers):
             headers.append((b"Transfer-Encoding", b"chunked"))
-        async with self._connected(target, journal) as (stream, visit):
+        async with self._connected(target, journal, quota) as (stream, visit):
             remote = Side(stream, h11.CLIENT)
             await remote.send(
                 h11.Request(
@@ -152,7 +159,7 @@ class Proxy:
 
     @asynccontextmanager
     async def _connected(
-        self, target: Target, journal: Journal
+        self, target: Target, journal: Journal, quota: Quota
     ) -> AsyncGenerator[tuple[SocketStream, Visit]]:
         """Judge, and connect to what was judged."""
         try:
@@ -161,13 +168,16 @@ class Proxy:
             journal.note(target.host, target.port, allowed=False, reason=str(exc))
             raise Answer(403, f"refused by the operator of this sandbox: {exc}") from exc
         try:
-            remote = await dial(addresses, target.port)
+            with self._outside.one(quota):
+                remote = await dial(addresses, target.port)
+                visit = journal.note(target.host, target.port, allowed=True)
+                async with remote:
+                    yield remote, visit
         except Unreachable as exc:
             journal.note(target.host, target.port, allowed=True, reason=str(exc))
             raise Answer(502, f"{target} could not be reached: {exc}") from exc
-        visit = journal.note(target.host, target.port, allowed=True)
-        async with remote:
-            yield remote, visit
+        except NoneLeft as exc:
+            raise Answer(503, "too many connections of sessions are open; try again") from exc
 
 
 def _host(request: h11.Request, default_port: int) -> Target | None:

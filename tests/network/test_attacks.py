@@ -10,6 +10,7 @@ import anyio
 import pytest
 from network.support import Page, bash, kept, network, publish, python, wheel
 
+from bellglass.sandboxes.network import quota
 from bellglass.sandboxes.network.network import Network
 from bellglass.sandboxes.network.proxy import TAKE_SECONDS
 from bellglass.sandboxes.network.quota import MAX_FILES
@@ -144,6 +145,32 @@ async def test_a_thousand_connections_that_say_nothing_cost_only_their_own_call(
     assert execution.value == "900", execution
     assert bound.value == "2"
     assert after.value == "403", after
+
+
+async def test_connections_of_one_session_leave_some_for_others(
+    opened: Opened, silent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quota, "MAX_OUTSIDE", 16)
+    where = f"127.0.0.1:{silent}"
+    allowed = network("allow-list", where)
+    many = f"""{RAW}
+held = [socket.create_connection({PROXY}, 20) for _ in range(20)]
+statuses = []
+for one in held:
+    one.sendall(head("CONNECT {where}", "{where}"))
+    statuses.append(int(one.recv(1000).split()[1]))
+[statuses.count(200), statuses.count(503)]
+"""
+
+    async with opened(allowed) as other:
+        async with opened(allowed) as greedy:
+            taken = await python(greedy, many)
+            left = await python(other, many)
+        async with opened(allowed) as next_one:
+            again = await python(next_one, many)
+
+    assert (taken.value, left.value) == ("[12, 8]", "[4, 16]")
+    assert again.value == "[8, 12]"
 
 
 async def test_hosts_that_take_nothing_and_programs_that_take_nothing_are_not_waited_for(
