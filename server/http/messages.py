@@ -1,11 +1,14 @@
 """Requests to /mcp that the SDK would leave without an answer."""
 
 import json
+from collections.abc import Callable
 
 from mcp.types import INVALID_REQUEST
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bellglass.server.http.bodies import Bodies, TooMuchHeld
+from bellglass.server.http.transfers import RETRY_SECONDS
 from bellglass.server.lines import ODD_ID, find_odd_id
 
 MCP = "/mcp"
@@ -17,11 +20,19 @@ class MessageCheck:
     def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
+        self._bodies = Bodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == MCP:
             if scope["method"] == "POST":
-                await self._check(scope, receive, send)
+                peer, _ = scope.get("client") or ("", 0)
+                try:
+                    with self._bodies.one(peer) as take:
+                        await self._check(scope, receive, send, take)
+                except TooMuchHeld as exc:
+                    later = {"retry-after": str(RETRY_SECONDS), "connection": "close"}
+                    refused = JSONResponse({"error": str(exc)}, exc.status, later)
+                    await refused(scope, receive, send)
                 return
             # No event of ours has an id that one could go on from, and nothing is stored: a client
             # that names one gets the stream from here on, as it would without.
@@ -29,12 +40,15 @@ class MessageCheck:
             scope = {**scope, "headers": headers}
         await self._app(scope, receive, send)
 
-    async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _check(
+        self, scope: Scope, receive: Receive, send: Send, take: Callable[[int], None]
+    ) -> None:
         received: list[Message] = []
         body = bytearray()
         while len(body) <= self._max_body_bytes:  # what is longer is refused further in
             message = await receive()
             received.append(message)
+            take(len(message.get("body", b"")))
             body += message.get("body", b"")
             if not message.get("more_body", False):
                 break
@@ -44,6 +58,7 @@ class MessageCheck:
             response = Response(answer, status_code=400, media_type="application/json")
             await response(scope, receive, send)
             return
+        body.clear()  # the parts are held as long as the call goes on, this copy is not
         received.reverse()
 
         async def replay() -> Message:

@@ -11,7 +11,9 @@ import httpx2
 import pytest
 from protocol.support import INITIALIZE, TOKEN, Server, authorized, http_server, text_of
 
+from bellglass.server.http.bodies import MAX_BYTES
 from bellglass.server.http.connections import MAX_CONNECTIONS
+from bellglass.server.http.serving import MAX_BODY_BYTES
 
 HEADERS = {"content-type": "application/json", "accept": "application/json, text/event-stream"}
 PING = b'{"jsonrpc":"2.0","id":1,"method":"ping"}'
@@ -98,6 +100,36 @@ async def test_body_over_the_cap_is_refused(http: httpx2.AsyncClient) -> None:
 
     assert (await http.post("/mcp", content=b" " * 9_000_000)).status_code == 413
     assert (await http.post("/mcp", content=chunks())).status_code == 413
+
+
+@pytest.mark.timeout(150)
+async def test_bodies_that_do_not_end_are_bounded_and_keep_no_plain_request_out(
+    http: httpx2.AsyncClient, http_url: str
+) -> None:
+    """Of the largest size that one may have, and one byte short of it."""
+    address = ("127.0.0.1", urlsplit(http_url).port)
+    size = MAX_BODY_BYTES
+    lines = ("POST /mcp HTTP/1.1", f"Host: localhost:{address[1]}", f"Content-Length: {size}", "")
+    head = "\r\n".join((*lines, ""))
+    answers = []
+    with contextlib.ExitStack() as senders:
+        for _ in range(MAX_BYTES // size + 2):
+            sender = senders.enter_context(socket.create_connection(address, timeout=30))
+            with contextlib.suppress(ConnectionError):
+                sender.sendall(head.encode() + b" " * (size - 1))
+            sender.setblocking(False)
+            answers.append(sender)
+        with anyio.fail_after(60):
+            await anyio.wait_readable(answers[-1])
+        refused = answers[-1].recv(1000)
+        plain = await http.post("/mcp", content=b"junk")
+    with anyio.fail_after(60):  # the server sees them leave in its time
+        while (await http.post("/mcp", content=b" " * (size // 2))).status_code == 503:  # noqa: ASYNC110
+            await anyio.sleep(0.1)
+
+    assert refused.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after" in refused
+    assert plain.status_code == 400
 
 
 async def test_form_of_a_web_page_is_refused(http: httpx2.AsyncClient) -> None:
