@@ -7,7 +7,7 @@ does not have the call. A test compares this table with the kernel headers where
 
 from __future__ import annotations
 
-import platform
+import os
 
 MACHINES = ("x86_64", "aarch64")
 
@@ -142,7 +142,7 @@ def number(name: str, machine: str) -> int | None:
 
 def number_here(name: str) -> int:
     """Return the number of a call on this machine; it has to exist."""
-    machine = platform.machine()
+    machine = os.uname().machine
     if machine not in MACHINES:
         raise OSError(38, f"no system call table for {machine}")  # 38: ENOSYS
     found = number(name, machine)

@@ -35,6 +35,8 @@ class Lines:
         """Bytes for the place."""
         self.failure: dict[str, Any] | None = None
         """Why there is no place, from the program that should have made it."""
+        self.asked: str | None = None
+        """Our program is asked for, by a Python whose code has this number."""
         self.ended = False
         """The runner has ended: nothing comes any more."""
         self.joined_at = 0
@@ -43,6 +45,11 @@ class Lines:
         """We have taken over from another server, and wait to be told where it stopped."""
         self._acknowledged = 0
         self._line = ""
+
+    @property
+    def has_spoken(self) -> bool:
+        """Whether anything has come from our program, and not from a login shell before it."""
+        return bool(self.asked or self.received or self.failure or self.ended)
 
     def feed(self, text: str) -> bytes:
         """Take output of the command; return the data in it that is new.
@@ -63,6 +70,8 @@ class Lines:
                 self._join(rest)
         elif kind == "D":
             return self._data(rest)
+        elif kind == "P":
+            self.asked = rest[:100]
         elif kind == "F":
             self.failure = _as_failure(rest)
         elif line == "E":

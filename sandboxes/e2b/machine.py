@@ -25,8 +25,7 @@ REQUEST_SECONDS = 15.0
 """Any other request to the control plane, and to open a stream."""
 
 PROGRAM_SECONDS = 45.0
-"""To send our program: it is three times what a pipe holds, so a Python has to have started and to
-read it. Half a second is usual; with many that start at once, or from a cold disk, it is tens."""
+"""To send our program: it is more than a pipe holds, so it has to be read meanwhile."""
 
 KILL_SECONDS = 10.0
 SEND_SECONDS = 10.0
@@ -126,7 +125,7 @@ class Machine:
     async def start(self, command: str, on_output: Output, on_errors: Output) -> Any:
         """Start a command with a stdin; return the SDK's handle of it.
 
-        May be repeated: it does nothing before it has read our program, which is sent once.
+        May be repeated: one that nobody sends anything to does no harm, and ends with the machine.
         """
         commands = self._sandbox.commands
         options = supported(commands.run, retain_output=False)
@@ -169,7 +168,7 @@ class Machine:
         await self._send(pid, data, SEND_SECONDS, repeat=True)
 
     async def send_program(self, pid: int, data: bytes) -> None:
-        """Write what the command reads first, once, and wait until it has read most of it."""
+        """Write our program to a command that asks for it, once; wait until it has read most."""
         await self._send(pid, data, PROGRAM_SECONDS, repeat=False)
 
     async def _send(self, pid: int, data: bytes, seconds: float, *, repeat: bool) -> None:

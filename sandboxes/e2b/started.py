@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio import to_thread
 
-from bellglass.sandboxes.e2b.command import command, program
+from bellglass.sandboxes.e2b.command import command
 from bellglass.sandboxes.e2b.errors import E2BError
+from bellglass.sandboxes.e2b.starting import no_start
 from bellglass.sandboxes.e2b.stream import CommandStream
 from bellglass.sandboxes.e2b.taking_over import take_over
 from bellglass.sandboxes.errors import SandboxUnavailable
@@ -56,9 +57,11 @@ async def started(
 
 async def _open(stream: CommandStream, limits: Limits) -> None:
     try:
-        await stream.open(command(limits), await to_thread.run_sync(program))
+        await stream.open(await to_thread.run_sync(command, limits))
     except E2BError as exc:
-        raise SandboxUnavailable("e2b", f"{exc}") from None
+        # Whether there is a Bash shows when envd, or what it puts before it, executes it.
+        reason = no_start(f"{exc}") if "/bin/bash" in f"{exc}" else f"{exc}"
+        raise SandboxUnavailable("e2b", reason) from None
 
 
 async def _keep(lease: Lease, stream: CommandStream) -> None:

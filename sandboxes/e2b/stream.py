@@ -20,6 +20,7 @@ from bellglass.sandboxes.e2b.connection import Connection
 from bellglass.sandboxes.e2b.errors import E2BError
 from bellglass.sandboxes.e2b.lines import Lines, Malformed
 from bellglass.sandboxes.e2b.patience import PATIENCE_SECONDS, PAUSES_SECONDS, SILENCE_SECONDS
+from bellglass.sandboxes.e2b.starting import no_start, provide
 from bellglass.sandboxes.execution import clean
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.e2b.machine import Machine
 
 logger = logging.getLogger("bellglass")
-
-ENDING_SECONDS = 2.0
 
 
 class CommandStream(PatientStream):
@@ -60,24 +59,19 @@ class CommandStream(PatientStream):
         self._heard_at = 0.0
         """When the machine was last heard."""
         self._hearing = anyio.CancelScope()
+        self._opened = False
+        """It is we who have started our program."""
+        self._spoken = anyio.Event()
+        """Our program has said something: most often, that it wants to be sent."""
 
-    async def open(self, command: str, first: bytes) -> None:
-        """Start `command`, and write `first`, our program, to its stdin.
+    async def open(self, command: str) -> None:
+        """Start `command`, which becomes our program; `listen` sends that if it is asked to.
 
         Raises:
             E2BError: It does not start.
         """
         await self._connection.start(command)
-        try:
-            await self._machine.send_program(self.pid, first)
-        except E2BError:
-            # It may have ended before it read anything, and then knows better why.
-            with anyio.move_on_after(ENDING_SECONDS):
-                await self._heard_out()
-            await self._connection.close()
-            if self._reason:
-                raise E2BError("request", "start the runner", self._reason) from None
-            raise
+        self._opened = True
 
     @property
     def pid(self) -> int:
@@ -106,6 +100,8 @@ class CommandStream(PatientStream):
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._replace_silent_connections)
+                if self._opened:
+                    tasks.start_soon(self._provide_program)
                 while self._reason is None:
                     await self._heard_out()
                     if self._lines.ended or self._lines.failure is not None:
@@ -121,6 +117,11 @@ class CommandStream(PatientStream):
             self.joined.set()
             self._arriving.close()
             await self._connection.close()
+
+    async def _provide_program(self) -> None:
+        reason = await provide(self._machine, self.pid, self._lines, self._spoken, self._turn)
+        if reason:
+            self.give_up(reason)
 
     async def _heard_out(self) -> None:
         """Wait until the command has ended, or the connection, or it is to be replaced."""
@@ -218,6 +219,8 @@ class CommandStream(PatientStream):
             return
         if self._lines.joining is None:
             self.joined.set()
+        if self._lines.has_spoken:
+            self._spoken.set()
         if data and self._reason is None:
             self._arriving.send_nowait(data)
 
@@ -236,15 +239,10 @@ class CommandStream(PatientStream):
             step, error = str(failure.get("step"))[:100], str(failure.get("error"))[:300]
             return clean(f"The template's system does not let us confine code: {step}: {error}.")
         if self._lines.received == 0:
-            return self._no_start(self._connection.last_words, exit_code)
+            return no_start(self._connection.last_words or f"exit code {exit_code}")
         if exit_code != 0:
             return f"{E2BError('ended', 'go on with the session', f'exit code {exit_code}')}"
         return ""
-
-    def _no_start(self, words: str, exit_code: int) -> str:
-        told = words or f"exit code {exit_code}"
-        lacks = "Bash" if "bash" in words and "python" not in words else "a python3"
-        return f"Our program did not start in the template ({told}): it needs {lacks}."
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
         if not self._rest:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
-import platform
 import signal
 import sys
 import threading
@@ -39,7 +38,7 @@ def fork_sibling() -> int:
     """
     address = ctypes.c_ulong()
     known = LIBC.prctl(PR_GET_TID_ADDRESS, ctypes.byref(address), 0, 0, 0) == 0
-    number = CLONE.get(platform.machine())
+    number = CLONE.get(os.uname().machine)
     if not known or number is None or threading.active_count() > 1:
         return fork_twice()
     # What glibc's fork does, but for the parent, and for its handlers around the locks of malloc,
@@ -48,7 +47,7 @@ def fork_sibling() -> int:
     tid = ctypes.c_ulong(address.value)
     none = ctypes.c_ulong(0)
     # The last two arguments, tls and child_tid, are in the other order on aarch64.
-    rest = (none, tid) if platform.machine() == "aarch64" else (tid, none)
+    rest = (none, tid) if os.uname().machine == "aarch64" else (tid, none)
     ctypes.pythonapi.PyOS_BeforeFork()
     pid: int = LIBC.syscall(ctypes.c_long(number), ctypes.c_ulong(flags), none, none, *rest)
     if pid == 0:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import select
 import signal
 import time
@@ -234,7 +233,7 @@ class Interpreter:
             return
         self._resting = False
         self._rest_by = time.monotonic() + PATIENCE
-        self._nonce = secrets.token_hex(16)
+        self._nonce = os.urandom(16).hex()
         try:
             message = {"nonce": self._nonce, "checkpoint": self._free_slot, "swept": swept}
             self.worker.control.send(message)

@@ -12,12 +12,10 @@ from __future__ import annotations
 
 import ast
 import functools
-import hashlib
 import linecache
 import os
 import signal
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -147,6 +145,9 @@ def _is_harmless(statement: ast.stmt) -> bool:
 
 def _written(source: str) -> str:
     """Return a file that has `source`. Its name tells it from that of other definitions."""
+    import hashlib
+    import tempfile
+
     digest = hashlib.sha256(source.encode("utf-8", "replace")).hexdigest()[:16]
     path = os.path.join(tempfile.gettempdir(), f".definitions-{digest}.py")
     if not os.path.exists(path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
+import sys
 from typing import Any
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -39,7 +39,7 @@ def ready() -> dict[str, Any]:
     return {
         "type": "ready",
         "ticks": True,
-        "python": platform.python_version(),
+        "python": sys.version.split()[0],
         "uid": os.getuid(),
         "capabilities": int(status["CapEff"], 16),
         # Asked, not read: gVisor's /proc does not show it.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Callable
 from typing import Any
@@ -74,7 +73,7 @@ class WrongOffset(Refused):
 
 
 def _replace(spot: Spot, data: bytes, about: os.stat_result | None) -> Message:
-    hidden = Spot(spot.folder, f".{secrets.token_hex(8)}.part")
+    hidden = Spot(spot.folder, f".{os.urandom(8).hex()}.part")
     fd = hidden.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         if about is not None:

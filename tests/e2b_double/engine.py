@@ -145,6 +145,8 @@ class Engine:
         """Tell the exit code of a command also to who connects after its end."""
         self.path = os.environ.get("PATH", "/usr/bin:/bin")
         """Of the commands that run in the machines."""
+        self.lacking: tuple[str, ...] = ()
+        """Programs that are not in the machines."""
         self.profile = ""
         """What a login shell in them does first."""
 

@@ -85,6 +85,10 @@ class Envd:
         environment = {"PATH": self._engine.path, "HOME": machine.home}
         environment |= {"USER": user, "LOGNAME": user, **(config.get("envs") or {})}
         argv = [config["cmd"], *config.get("args", ())]
+        if argv[0] in self._engine.lacking:
+            argv[0] = f"/nonexistent{argv[0]}"
+        # envd puts this before each command, so a program that is not there is told by it.
+        argv = ["/usr/bin/nice", "-n", "0", *argv]
         # To envd a command without the field has a stdin: it is older than the field.
         command = await Command.start(argv, environment, cwd, stdin=message.get("stdin", True))
         machine.commands[command.pid] = command

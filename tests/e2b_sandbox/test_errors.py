@@ -25,7 +25,7 @@ from e2b_code_interpreter import (
 from e2b_double import KEY, Double, Fault
 from e2b_sandbox.support import LIMITS, on, python, session_on
 
-from bellglass.sandboxes.e2b import E2BSandbox
+from bellglass.sandboxes.e2b import E2BSandbox, starting
 from bellglass.sandboxes.e2b.errors import ADVICE, Kind, from_exception, kind_of
 from bellglass.sandboxes.errors import SandboxUnavailable
 
@@ -169,7 +169,36 @@ async def test_an_engine_that_answers_nonsense_is_told(double: Double) -> None:
 async def test_a_template_without_python_is_told(double: Double) -> None:
     double.engine.path = "/nonexistent"
     async with session_on(double) as session:
-        with pytest.raises(SandboxUnavailable, match="needs a python3"):
+        with pytest.raises(SandboxUnavailable, match="needs a python3 that a login shell finds"):
+            await python(session, "1")
+
+    assert double.engine.machines == {}
+
+
+async def test_a_template_without_bash_is_told(double: Double) -> None:
+    double.engine.lacking = ("/bin/bash",)
+    async with session_on(double) as session:
+        with pytest.raises(SandboxUnavailable, match="needs Bash, as /bin/bash"):
+            await python(session, "1")
+
+
+async def test_a_profile_that_asks_for_a_line_does_no_harm(
+    double: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starting, "NUDGE_SECONDS", 0.2)
+    double.engine.profile = "read -r answer"
+    async with session_on(double) as session:
+        assert (await python(session, "print(2)")).stdout.text == "2\n"
+
+
+async def test_a_profile_that_reads_everything_is_hinted_at(
+    double: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starting, "NUDGE_SECONDS", 0.1)
+    monkeypatch.setattr(starting, "START_SECONDS", 0.5)
+    double.engine.profile = "cat"
+    async with session_on(double) as session:
+        with pytest.raises(SandboxUnavailable, match="a login profile of Bash, wait for input"):
             await python(session, "1")
 
     assert double.engine.machines == {}

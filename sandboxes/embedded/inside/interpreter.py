@@ -6,7 +6,7 @@ import glob
 import os
 import pwd
 import sys
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bellglass.sandboxes.confinement.failure import Failure
 
@@ -21,8 +21,7 @@ _WIDE = ("/opt", "/home", "/root", "/mnt", "/srv", "/var")
 _KEYS = (".ssh", ".gnupg", ".aws", ".netrc")
 
 
-@dataclass(frozen=True)
-class Interpreter:
+class Interpreter(NamedTuple):
     """What a view has to hold for the interpreter that runs this."""
 
     executable: str

@@ -5,8 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bellglass.sandboxes.confinement import confine, libc, limits
 from bellglass.sandboxes.confinement.failure import step
@@ -24,8 +23,7 @@ _SCRATCH_INODES = 8192
 _OUT_OF_THE_WAY = 20
 
 
-@dataclass(frozen=True)
-class Descriptors:
+class Descriptors(NamedTuple):
     """What the server gives a place."""
 
     stream: int

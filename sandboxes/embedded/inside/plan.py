@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from bellglass.sandboxes.embedded.inside import interpreter
 
@@ -48,8 +48,7 @@ _SHARED_ETC = ("/etc/alternatives", "/etc/fonts", "/etc/ssl/certs", "/etc/pki/ca
 _COPIED = ("/etc/ld.so.cache", "/etc/localtime")
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What a view holds besides devices, proc and empty directories."""
 
     binds: list[tuple[str, str]]

@@ -13,7 +13,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import platform
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
@@ -39,7 +38,7 @@ def main(bundle: int, stage: str, configuration: str) -> NoReturn:
     if stage == "place":
         os.close(bundle)
         inner = environment(config["path"], config["venv"])
-        prepared = place.Prepared(platform.machine(), inner)
+        prepared = place.Prepared(os.uname().machine, inner)
         given = place.Descriptors(config["stream"], config["joins"], config["events"])
         place.main(given, prepared, own_namespaces=False)
 
@@ -66,7 +65,7 @@ def _print_plan() -> NoReturn:
     except Failure as exc:
         sys.exit(str(exc))
     files = [(path, base64.b64encode(data).decode(), mode) for path, data, mode in made.files]
-    sys.stdout.write(json.dumps({**made.__dict__, "files": files}))
+    sys.stdout.write(json.dumps({**made._asdict(), "files": files}))
     sys.stdout.flush()
     os._exit(0)
 

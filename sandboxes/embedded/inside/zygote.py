@@ -12,7 +12,6 @@ import gc
 import importlib
 import json
 import os
-import platform
 import signal
 import socket
 import sys
@@ -41,11 +40,11 @@ def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
     libc.prctl(libc.PR_SET_NAME, b"bellglass-zyg")
     inner = environment(config["path"], config["venv"])
     os.environ.update(inner)  # numpy reads it when it is imported
-    prepared = place.Prepared(platform.machine(), inner)
+    prepared = place.Prepared(os.uname().machine, inner)
     missing = _preload(config["preload"], jobs=config["jobs"])
     answer = {
         "type": "serving",
-        "python": platform.python_version(),
+        "python": sys.version.split()[0],
         "uid": config["uid"],
         "landlock": landlock.abi(),
         "missing": missing,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import select
 import signal
 import time
@@ -235,7 +235,7 @@ class Runs:
         """
         if len(self.roots()) >= ALIVE:
             return failure(TOO_MANY)
-        nonce = secrets.token_hex(16)
+        nonce = os.urandom(16).hex()
         run = Run(request, self._born(request, nonce, python, shell), nonce, self._limits)
         self._runs[run.name] = run
         run.told = "running"  # by the reply

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -181,7 +180,7 @@ class Calls:
         return call
 
     def _ask(self, request: Message) -> Call:
-        request["inner_nonce"] = secrets.token_hex(16)
+        request["inner_nonce"] = os.urandom(16).hex()
         self._python.ask(request["inner_nonce"], request["id"], request["code"])
         return self._supervise(request, self._python.worker, persistent=True)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from importlib.util import find_spec
 from typing import Any
@@ -79,6 +78,8 @@ _DRAW = (
 def _altair(chart: Any) -> bytes:
     """Have it drawn in a process of its own: the engine in vl_convert may abort it."""
     version = str(getattr(sys.modules["altair"], "SCHEMA_VERSION", "")).lstrip("v")
+    import subprocess  # takes time that a start has no use for
+
     done = subprocess.run(
         [sys.executable, "-c", _DRAW, ".".join(version.split(".")[:2])],
         input=source(chart).encode(),

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bellglass.sandboxes.runner.display import bounds
 from bellglass.sandboxes.runner.display.cells import CELL, json_of, short, text_of
 from bellglass.sandboxes.runner.display.whole import Write
 
 
-@dataclass(frozen=True)
-class Fit:
+class Fit(NamedTuple):
     """How much of a table its text has."""
 
     all_rows: int = 30
@@ -36,6 +34,9 @@ class Fit:
             return list(range(count)), 0
         ends = self.end_columns
         return [*range(ends), *range(count - ends, count)], count - 2 * ends
+
+
+_USUAL = Fit()
 
 
 class Column:
@@ -61,7 +62,7 @@ class Table:
         rows: int,
         index: Sequence[Column],
         columns: Sequence[Column],
-        fit: Fit = Fit(),
+        fit: Fit = _USUAL,
     ) -> None:
         self.title = title
         """What it is, with its size."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from typing import Any
 
 Then = Callable[[Any], None]
 
 
-class Watch(MetaPathFinder):
+class Watch:
     """A finder of modules that finds none itself."""
 
     def __init__(self) -> None:
@@ -38,12 +37,13 @@ class Watch(MetaPathFinder):
             spec: ModuleSpec | None = find(name, path, target)
             if spec is not None:
                 if spec.loader is not None:
-                    spec.loader = _Loader(spec.loader, self._waiting.pop(name))
+                    loader: Any = _Loader(spec.loader, self._waiting.pop(name))
+                    spec.loader = loader
                 return spec
         return None
 
 
-class _Loader(Loader):
+class _Loader:
     """The loader of the module, and what comes after."""
 
     def __init__(self, loader: Any, then: Then) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import types
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from bellglass.sandboxes.runner.explaining.source import STDLIB, Span, is_own, lines_of, span_in
 from bellglass.sandboxes.runner.explaining.values import short
@@ -21,8 +20,7 @@ LINE = 100
 """Characters of a line of code in a way."""
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """One frame: `file` is "<call 3>" for code that was given."""
 
     file: str
