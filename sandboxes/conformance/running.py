@@ -57,6 +57,26 @@ async def bash_keeps_directory_variables_and_functions(sandbox: Sandbox) -> None
 
 
 @check
+async def bash_keeps_its_state_however_a_command_ends(sandbox: Sandbox) -> None:
+    state = (
+        "set -o pipefail; shopt -s extglob; umask 027; alias greet='echo hello'\n"
+        "declare -A m=([k]=v); big=$(head -c 2000000 /dev/zero | tr '\\0' x)\n"
+        "f() { local x=inner; exit 3; }\n"
+        "trap 'echo ended' EXIT; trap 'echo told' USR1; x=outer; f"
+    )
+    look = "false | true; echo $? $(umask) ${m[k]} ${#big} $x; greet; kill -USR1 $$; echo @(no)"
+    async with Session.open(sandbox) as session:
+        ended = await bash(session, state)
+        execution = await bash(session, look)
+        traced = await bash(session, "set -eux; true")
+        after = await bash(session, "false; echo $- $unset")
+    assert (ended.exit_code, ended.stdout.text) == (3, "ended\n")
+    assert execution.stdout.text == "1 0027 v 2000000 outer\nhello\ntold\n@(no)\n"
+    assert traced.stderr.text.lstrip("+") == " true\n"  # and no command of ours
+    assert (after.status, after.stderr.text) == ("ok", "")  # of one command, not of the session
+
+
+@check
 async def python_and_bash_share_the_workspace(sandbox: Sandbox) -> None:
     async with Session.open(sandbox) as session:
         await python(session, "open('note', 'w').write('from python')")

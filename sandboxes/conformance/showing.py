@@ -27,7 +27,7 @@ print("second")
 figure = plt.figure()
 display(figure)
 print("third")
-plt.figure()
+plt.figure().add_subplot()
 figure
 """
     async with Session.open(sandbox) as session:
@@ -104,3 +104,32 @@ while True: pass
     assert execution.status == "timeout"
     assert [display.at for display in execution.displays] == [len("before\n")]
     assert execution.stdout.text == "before\nafter\n"
+
+
+@check
+async def notebook_lines_are_run_by_ipython(sandbox: Sandbox) -> None:
+    code = """
+%matplotlib inline
+name = "there"
+lines = !echo {name}
+!echo hi $name; exit 3
+%env FLAVOUR=mint
+import os, matplotlib.pyplot as plt
+plt.plot([1, 2])
+(lines, os.environ["FLAVOUR"], get_ipython().ast_node_interactivity)
+"""
+    async with Session.open(sandbox) as session:
+        installed = await _has(session, "IPython") and await _has(session, "matplotlib")
+        plain = await python(session, "!echo plain")
+        script = await python(session, "%%bash\necho script")
+        execution = await python(session, code, timeout=60)
+        after = await python(session, "Out[max(Out)][1] + name")
+    assert (plain.stdout.text, script.stdout.text) == ("plain\n", "script\n")
+    if installed:
+        assert execution.status == "ok", execution
+        assert execution.stdout.text.startswith("hi there\n")
+        assert execution.value == "(['there'], 'mint', 'last_expr')"
+        assert [type(display) for display in execution.displays] == [Picture]
+        assert after.value == "'mintthere'"
+    elif execution.error is not None:
+        assert execution.error.name == "ModuleNotFoundError"

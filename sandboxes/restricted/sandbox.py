@@ -32,6 +32,7 @@ NEEDS = "pydantic-monty>=1.4,<2"
 LACKS = {
     "there is no Bash": (
         "bash_keeps_directory_variables_and_functions",
+        "bash_keeps_its_state_however_a_command_ends",
         "python_and_bash_share_the_workspace",
         "a_time_limit_ends_what_bash_started",
     ),
@@ -62,6 +63,9 @@ LACKS = {
         "frames_written_to_every_descriptor_forge_nothing",
         "the_runner_cannot_be_read_or_killed",
         "any_bytes_may_be_printed",
+    ),
+    "there is no IPython, and no command that a line of a notebook could run": (
+        "notebook_lines_are_run_by_ipython",
     ),
     "there is no pytest, and no process to end": (
         "tests_end_as_under_plain_pytest",
