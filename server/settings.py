@@ -32,7 +32,9 @@ class Settings(BaseModel):
         "plug-in.",
     )
     launcher: Literal["auto", "zygote", "bubblewrap"] = Field(
-        "auto", description="How the embedded sandbox starts a place; `auto` tries both."
+        "auto",
+        description="What starts sandboxes of `embedded`: `zygote`, `bubblewrap`, or `auto`, the "
+        "first that works.",
     )
     python: str | None = Field(
         None, description="Interpreter for the code inside. Default: what `bellglass setup` made."
