@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     target = options.pop("backend", None)
     upgrade = options.pop("upgrade", False)
     action = options.pop("action", None)
+    name = options.pop("name", None)
     client = options.pop("client", None)
     edit = {name: options.pop(name, False) for name in ("project", "dry_run")}
     task = {name: options.pop(name, None) for name in solve_options.NAMES}
@@ -71,6 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             from bellglass.server import image
 
             code = image.show() if action is None else image.build(**recipe)
+        case "template":
+            from bellglass.server import template
+
+            code = template.build(settings, name, recipe["base"])
         case "solve":
             from bellglass.server.solve import Options, solve
 
@@ -166,6 +171,11 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--base", metavar="IMAGE", help="start from it, not from python:3.13-slim")
     build.add_argument("--tag", metavar="NAME", help="name of what is built")
     build.add_argument("--wheels", metavar="FOLDER", help="packages, instead of an index's")
+    template = commands.add_parser("template", help="build a template of E2B for sessions")
+    actions = template.add_subparsers(dest="action", metavar="ACTION", required=True)
+    build = actions.add_parser("build", help="with our packages and our program inside")
+    build.add_argument("--name", metavar="NAME", help="of what is built [bellglass]")
+    build.add_argument("--base", metavar="TEMPLATE", help="start from it, not from the configured")
     _add_transfers(commands)
     check = commands.add_parser("check", help="run the contract checks on a backend")
     check.add_argument("backend", help="name of an entry point")

@@ -61,7 +61,15 @@ class Endpoint:
         return self.sandbox_url or f"https://SANDBOX.{self.domain}"
 
     def client(self) -> Any:
-        """Return the SDK's sandbox class, bound to this endpoint.
+        """Return the SDK's sandbox class, bound to this endpoint."""
+        return self._bound().AsyncSandbox
+
+    def templates(self) -> Any:
+        """Return the SDK's class that builds templates, bound to this endpoint."""
+        return self._bound().AsyncTemplate
+
+    def _bound(self) -> Any:
+        """Return the SDK's client.
 
         Every value that the SDK would otherwise take from the environment is given: what it does
         not get from here it must not get from elsewhere, but for an HTTP proxy.
@@ -83,7 +91,7 @@ class Endpoint:
             sandbox_url=self.sandbox_url,
             api_headers=dict(self.headers),
             debug=False,
-        ).AsyncSandbox
+        )
 
     def serves(self, domain: str | None) -> bool:
         """Tell if a sandbox at `domain` is at this endpoint: nothing is sent to another host."""

@@ -28,6 +28,7 @@ Kind = Literal[
     "timeout",
     "old",
     "foreign",
+    "build",
     "unknown",
 ]
 
@@ -53,6 +54,7 @@ ADVICE: dict[Kind, str] = {
     "old": "The engine seems to speak only version 1 of E2B's API. Install the SDK for it: "
     f"{versions.command(versions.TESTED_OLD)}.",
     "foreign": "What answers does not speak E2B's API. Check BELLGLASS_E2B_API_URL and _DOMAIN.",
+    "build": "What the engine said before tells why; --base names another template to start from.",
     "unknown": "Try again; if it stays, ask who runs the engine.",
 }
 """What to do, by kind."""
@@ -73,6 +75,7 @@ _BY_NAME: dict[str, Kind] = {
     "NotEnoughSpaceException": "request",
     "TemplateException": "request",
     "NotFoundException": "gone",
+    "BuildException": "build",
     "TimeoutException": "timeout",
     # httpx, httpcore, pyqwest and connectrpc, which come through
     "TransportError": "unreachable",

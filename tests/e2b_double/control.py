@@ -10,12 +10,14 @@ from urllib.parse import parse_qsl, unquote
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from e2b_double.engine import TEMPLATES, Engine, Machine
+from e2b_double.templates import Templates
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
+
+    from e2b_double.engine import Engine, Machine
 
 
 def refused(status: int, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -27,6 +29,7 @@ class Control:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._templates = Templates(engine)
 
     def routes(self) -> list[Route]:
         def route(path: str, method: str, handler: Callable[..., Awaitable[Response]]) -> Route:
@@ -46,6 +49,11 @@ class Control:
             route(one + "/pause", "POST", self._pause),
             route(one + "/connect", "POST", self._connect),
             route("/v2/sandboxes", "GET", self._list),
+            route("/v3/templates", "POST", self._templates.request),
+            route("/templates/{id}/files/{hash}", "GET", self._templates.link),
+            route("/v2/templates/{id}/builds/{build}", "POST", self._templates.start),
+            route("/templates/{id}/builds/{build}/status", "GET", self._templates.status),
+            Route("/upload/{hash}", self._templates.upload, methods=["PUT"]),
         ]
         if self._engine.old:
             return [*routes, *self._not_there(self._engine.old)]
@@ -74,7 +82,7 @@ class Control:
 
     async def _create(self, request: Request) -> Response:
         body = await request.json()
-        if body["templateID"] not in TEMPLATES:
+        if body["templateID"] not in self._engine.templates:
             return refused(404, f"template '{body['templateID']}' not found")
         if refusal := self._too_long(body.get("timeout", 15)):
             return refusal

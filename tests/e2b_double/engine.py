@@ -15,12 +15,12 @@ from e2b_double.faults import Faults
 
 if TYPE_CHECKING:
     from e2b_double.processes import Command
+    from e2b_double.templates import Build
 
 KEY = "e2b_" + "0123456789abcdef" * 2
 """The key of the account that the engine knows. It opens nothing else."""
 
 ENVD_VERSION = "0.6.13"
-TEMPLATES = ("code-interpreter-v1", "base")
 
 
 class Machine:
@@ -115,6 +115,11 @@ class Engine:
     def __init__(self) -> None:
         self.key = KEY
         self.machines: dict[str, Machine] = {}
+        self.templates = ["code-interpreter-v1", "base"]
+        self.builds: dict[str, Build] = {}
+        """Of templates, by their numbers."""
+        self.placing: dict[str, str] = {}
+        """Folders of templates and of machines, and where on this machine they are instead."""
         self.faults = Faults()
         self.most = 1000
         """Machines that the account may have at one time."""
@@ -149,6 +154,12 @@ class Engine:
         """Programs that are not in the machines."""
         self.profile = ""
         """What a login shell in them does first."""
+
+    def placed(self, text: str) -> str:
+        """Return `text` with each folder as it is named on this machine."""
+        for folder, here in self.placing.items():
+            text = text.replace(folder, here)
+        return text
 
     @property
     def running(self) -> list[Machine]:

@@ -84,7 +84,7 @@ class Envd:
         machine.write_profile(self._engine.path, self._engine.profile)
         environment = {"PATH": self._engine.path, "HOME": machine.home}
         environment |= {"USER": user, "LOGNAME": user, **(config.get("envs") or {})}
-        argv = [config["cmd"], *config.get("args", ())]
+        argv = [config["cmd"], *map(self._engine.placed, config.get("args", ()))]
         if argv[0] in self._engine.lacking:
             argv[0] = f"/nonexistent{argv[0]}"
         # envd puts this before each command, so a program that is not there is told by it.
