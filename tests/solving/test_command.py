@@ -13,7 +13,7 @@ import anyio
 import pytest
 from protocol.support import COMMAND, environment, gone
 from solving.endpoint import Reply, endpoint
-from solving.support import RECORDINGS, recorded
+from solving.support import RECORDINGS, lay_out, recorded
 from solving.test_repair import FAULTS, answer_of, broken
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ def test_run_is_recorded_and_replayed_without_its_model(tmp_path: Path) -> None:
     assert "start <= merged" in (tmp_path / "merge.py").read_text()
     transcript = (tmp_path / "run.md").read_text()
     assert transcript.index("Attempt 1 did not hold.") < transcript.index("## Verified")
-    assert (tmp_path / "run.md").stat().st_mode & 0o077 == 0
+    for written in ("run.md", "run.json", "merge.py"):
+        assert (tmp_path / written).stat().st_mode & 0o077 == 0
 
     assert again.returncode == 0, again.stderr
     answer = json.loads(again.stdout)
@@ -70,6 +71,21 @@ def test_run_is_recorded_and_replayed_without_its_model(tmp_path: Path) -> None:
     assert list((tmp_path / "tmp").iterdir()) == []
     (kept,) = (tmp_path / "state/bellglass/transcripts").glob("*.md")
     assert "## Verified" in kept.read_text()
+
+
+def test_figures_are_their_owners_alone(tmp_path: Path) -> None:
+    task = recorded("sales_by_region")
+    lay_out(tmp_path)
+    result = solve(
+        task.task,
+        *(argument for name in task.data for argument in ("--data", name)),
+        *("--replay", RECORDINGS / "sales_by_region.json", "--transcript", "run.md"),
+        tmp_path=tmp_path,
+    )
+    figures = list(tmp_path.glob("run-*.png"))
+
+    assert figures, result.stderr
+    assert all(figure.stat().st_mode & 0o077 == 0 for figure in figures)
 
 
 def test_answer_that_does_not_hold_is_no_success(tmp_path: Path) -> None:

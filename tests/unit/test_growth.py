@@ -11,19 +11,29 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from mcp.types import CallToolResult, TextContent
 
 from bellglass.sandboxes.base import Limits
 from bellglass.sandboxes.execution import Execution, ExecutionError, FileChange, Output
+from bellglass.sandboxes.network.journal import Visit
+from bellglass.server.lines import LineBuffer, find_id, find_odd_id, repair
+from bellglass.server.paint import printable
 from bellglass.server.solving.reading import read
+from bellglass.tools.arguments import utf8_length
 from bellglass.tools.changed_files import changed_record, changes_line, links_to_changed
 from bellglass.tools.check_report import validation_of, validation_text
 from bellglass.tools.displays import in_order
 from bellglass.tools.explaining.hints import hint_for
 from bellglass.tools.explaining.text import error_parts, error_record, first_line
 from bellglass.tools.fences import unwrapped
+from bellglass.tools.fitting import fitted
+from bellglass.tools.layout import Part
+from bellglass.tools.network_text import network_lines, network_record
 from bellglass.tools.results import TestOutcome, TestRun
 from bellglass.tools.suite_hints import hints_on, without_tests
+from bellglass.tools.suite_report import run_of
 from bellglass.tools.suite_text import run_text
+from bellglass.tools.terminal import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,6 +102,52 @@ def displays_told(text: str) -> None:
     list(in_order(Execution(status="ok", stdout=Output(text=text))))
 
 
+def output_told(text: str) -> None:
+    Part.shown("stdout", text)
+    Part.shown("value", text)
+    one_line(text)
+
+
+def result_fitted(text: str) -> None:
+    blocks = [
+        TextContent(type="text", text=text[at : at + 5_000]) for at in range(0, 50_000, 5_000)
+    ]
+    fitted(CallToolResult(content=blocks, structured_content={"text": text}))
+
+
+def suite_told(text: str) -> None:
+    parts = [text[at : at + 10_000] for at in range(0, len(text), 10_000)]
+    names = text.split("\n")[:5_000]
+    report: list[dict[str, object]] = [{"collected": names}, {"said": text[:20_000]}]
+    report += [
+        {"test": {"index": at, "outcome": "failed", "message": part}}
+        for at, part in enumerate(parts)
+    ]
+    run_of(Execution.model_validate({"status": "ok", "report": report}), "0" * 32, [])
+
+
+def line_read(text: str) -> None:
+    line = text.encode()
+    message = b'{"jsonrpc": "2.0", "method": "a", "params": ' + line + b', "id": ' + line
+    for read_part in (find_id, find_odd_id, repair):
+        read_part(message)
+    buffer = LineBuffer()
+    for at in range(0, len(line), 1_000):
+        list(buffer.feed(line[at : at + 1_000]))
+
+
+def visits_told(text: str) -> None:
+    parts = (text[at : at + 250] for at in range(0, len(text), 250))
+    visits = [Visit(host=part, port=80, allowed=False, reason=part) for part in parts]
+    network_record(visits)
+    list(network_lines(visits))
+
+
+def program_measured(text: str) -> None:
+    utf8_length(text)
+    printable(text)
+
+
 READERS: dict[str, Callable[[str], object]] = {
     "fences of Python": partial(unwrapped, language="python"),
     "fences of Bash": partial(unwrapped, language="bash"),
@@ -108,6 +164,12 @@ READERS: dict[str, Callable[[str], object]] = {
     "displays": displays_told,
     "a test run": suite_hinted,
     "a module without tests": without_tests,
+    "output": output_told,
+    "a result that is too large": result_fitted,
+    "a report of tests": suite_told,
+    "a line of the protocol": line_read,
+    "visits": visits_told,
+    "a program that a policy looks at": program_measured,
 }
 
 WORST: dict[str, Callable[[int], str]] = {

@@ -49,7 +49,7 @@ HOSTILE = """\
 HOSTILE_CODE = """\
 import pandas as pd
 
-shown = HOSTILE  # \u202e
+shown = HOSTILE  # \u202e \u061c
 print(shown)
 for kind in ("html", "svg", "markdown", "latex", "json"):
     display(type("Shown", (), {f"_repr_{kind}_": lambda self: shown})())
@@ -139,7 +139,7 @@ async def test_hostile_output_is_shown_and_runs_nothing(seen: Seen) -> None:
     assert HOSTILE.strip() in seen.text(".message")
     assert HOSTILE.strip() in seen.text(".stdout")
     assert "over all" in seen.text(".markup")
-    assert seen.texts(".source .control") == ["U+202E"]
+    assert seen.texts(".source .control") == ["U+202E", "U+061C"]
     assert browser.in_view("typeof window.ran") == "undefined"
     foreign = (
         "script, iframe, input, form, svg, style, [href], [onerror], [onload], [style*='url(']"
