@@ -77,6 +77,8 @@ class Uids:
         finally:
             # Not ready: it is looked at first whether its processes have ended.
             self._returned.append(uid)
+            if len(self._returned) > _BATCH:  # other servers of this machine may need it
+                os.close(self._locks.pop(self._returned.pop(0)))
 
     def _make_ready(self) -> None:
         found, self._returned = self._returned, []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ from bellglass.sandboxes.embedded.uids import Uids
 if TYPE_CHECKING:
     from pathlib import Path
 
-FEW = range(60_706, 60_710)
+FEW = range(2_000_000_000, 2_000_000_004)
+"""Not ours: servers of this machine may have all of those while this runs."""
 
 
 @pytest.fixture
@@ -46,13 +48,27 @@ async def test_another_server_has_others_until_the_first_has_ended(
 ) -> None:
     another = Uids(FEW, tmp_path)
     async with uids.taken():
-        with pytest.raises(LaunchFailed, match="all from 60706 to 60709 are in use"):
+        with pytest.raises(LaunchFailed, match=f"all from {FEW[0]} to {FEW[-1]} are in use"):
             async with another.taken():
                 pass
     uids.close()
 
     async with another.taken() as uid:
         assert uid in FEW
+    another.close()
+
+
+async def test_a_server_keeps_few_of_those_that_ended_to_itself(tmp_path: Path) -> None:
+    many = range(FEW[0], FEW[0] + 64)
+    busy, another = Uids(many, tmp_path), Uids(many, tmp_path)
+    async with contextlib.AsyncExitStack() as places:
+        for _ in many:
+            await places.enter_async_context(busy.taken())
+
+    async with contextlib.AsyncExitStack() as places:
+        for _ in range(len(many) // 2):
+            await places.enter_async_context(another.taken())
+    busy.close()
     another.close()
 
 
