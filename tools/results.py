@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from mcp.types import CallToolResult, TextContent
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Language = Literal["python", "bash"]
 
@@ -72,7 +72,7 @@ class TestOutcome(_Result):
 
     id: str
     outcome: Literal["passed", "failed", "error", "skipped", "not_run"]
-    seconds: float = 0.0
+    seconds: Annotated[float, AfterValidator(lambda seconds: round(seconds, 3))] = 0.0
     message: str | None = None
     expected: str | None = None
     actual: str | None = None
@@ -103,6 +103,11 @@ class TestRun(_Result):
     notes: list[str] = []
 
 
+def records_of(tests: list[TestOutcome]) -> list[dict[str, Any]]:
+    """Return `tests` as clients get them: a test that passed at once is its name and outcome."""
+    return [test.model_dump(mode="json", exclude_defaults=True) for test in tests]
+
+
 def result_of(record: Validation | TestRun, text: str) -> CallToolResult:
     """Return both halves: clients show a model the one or the other, seldom both.
 
@@ -110,7 +115,10 @@ def result_of(record: Validation | TestRun, text: str) -> CallToolResult:
     """
     said, _, session = text.rpartition("\n")
     texts = (said, session) if said and session.startswith("session_id: ") else (text,)
+    structured = record.model_dump(mode="json", exclude_none=True)
+    if isinstance(record, TestRun):
+        structured["tests"] = records_of(record.tests)
     return CallToolResult(
-        structured_content=record.model_dump(mode="json", exclude_none=True),
+        structured_content=structured,
         content=[TextContent(type="text", text=part) for part in texts],
     )

@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.session import REPLACED, RESTARTED
 from bellglass.tools.explaining.text import shortened
-from bellglass.tools.results import TestOutcome, TestRun
+from bellglass.tools.results import TestOutcome, TestRun, records_of
 from bellglass.tools.suite_events import Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from bellglass.sandboxes.execution import Execution
 
-RECORD_BYTES = 400_000
+RECORD_BYTES = 600_000
 """Of the structured half. Clients break at 1 MB, of both halves and their wrapping."""
-
-PASSED_LISTED = 500
 
 NO_TESTS = (
     "No tests were found. Write functions named test_..., with assert, in tests (they import the "
@@ -124,33 +122,20 @@ def _error(execution: Execution, report: Report, outcomes: list[TestOutcome]) ->
 
 def _fitted(run: TestRun) -> TestRun:
     """Return `run` with as much detail as its size allows, all verdicts kept if possible."""
-    notes = list(run.notes)
-    tests = _without_some_passed(run.tests, notes)
     for limit in (8_000, 2_000, 500, 100):
-        shorter = [_cut(outcome, limit) for outcome in tests]
-        if _size(shorter) <= RECORD_BYTES:
+        tests = [_cut(outcome, limit) for outcome in run.tests]
+        if _size(tests) <= RECORD_BYTES:
             break
-    while _size(shorter) > RECORD_BYTES:
-        shorter = shorter[: len(shorter) * 3 // 4]
-    if len(shorter) < len(tests):
-        notes.append(
-            f"{len(tests) - len(shorter):,} more results are not listed; they are counted."
-        )
+    else:
+        tests.sort(key=lambda outcome: outcome.outcome == "passed")
+    while _size(tests) > RECORD_BYTES:
+        tests = tests[: len(tests) * 7 // 8]
+    notes = list(run.notes)
+    if unlisted := len(run.tests) - len(tests):
+        notes.append(f"{unlisted:,} more results are not listed; they are counted.")
     return run.model_copy(
-        update={"tests": shorter, "notes": notes, "error": run.error and run.error[:20_000]}
+        update={"tests": tests, "notes": notes, "error": run.error and run.error[:20_000]}
     )
-
-
-def _without_some_passed(tests: list[TestOutcome], notes: list[str]) -> list[TestOutcome]:
-    kept, passed = [], 0
-    for outcome in sorted(tests, key=lambda outcome: outcome.outcome == "passed"):
-        passed += outcome.outcome == "passed"
-        if passed <= PASSED_LISTED:
-            kept.append(outcome)
-    if len(kept) == len(tests):
-        return tests
-    notes.append(f"{len(tests) - len(kept):,} more tests passed that are not listed.")
-    return kept
 
 
 def _cut(outcome: TestOutcome, limit: int) -> TestOutcome:
@@ -164,6 +149,5 @@ def _cut(outcome: TestOutcome, limit: int) -> TestOutcome:
     )
 
 
-def _size(tests: Iterable[TestOutcome]) -> int:
-    records = [outcome.model_dump(exclude_none=True) for outcome in tests]
-    return len(json.dumps(records, ensure_ascii=False).encode())
+def _size(tests: list[TestOutcome]) -> int:
+    return len(json.dumps(records_of(tests), ensure_ascii=False).encode())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from bellglass.sandboxes.execution import Execution
 from bellglass.sandboxes.runner.testing.failures import own_frames
+from bellglass.tools.results import result_of
 from bellglass.tools.suite_hints import without_tests
 from bellglass.tools.suite_report import run_of
 from bellglass.tools.suite_text import run_text
@@ -102,20 +102,36 @@ def test_of_a_crash_the_frames_in_the_code_are_shown() -> None:
     assert "pluggy" not in said
 
 
+def test_every_test_of_a_long_run_is_listed_by_name_and_outcome() -> None:
+    names = [f"test_solution.py::test_f[{number}]" for number in range(4_000)]
+    passed = [outcome(number, seconds=0.0004) for number in range(4_000)]
+
+    run = run_of(execution({"collected": names}, *passed, FINISHED), "id", [])
+    result = result_of(run, text := run_text(run, 60))
+
+    assert result.structured_content is not None
+    assert result.structured_content["tests"] == [
+        {"id": name, "outcome": "passed"} for name in names
+    ]
+    assert run.notes == []
+    assert len(text) < 4_000
+
+
 def test_a_long_run_stays_within_the_size_of_a_result() -> None:
-    names = [f"test_{number}" for number in range(3_000)]
+    names = [f"test_{number}" for number in range(4_000)]
     report = [{"collected": names}] + [
         outcome(number, "failed" if number % 2 else "passed", message="é" * 4_000, stdout="x" * 99)
-        for number in range(3_000)
+        for number in range(4_000)
     ]
 
     run = run_of(execution(*report, {"finished": 1}), "id", [])
-    text = run_text(run, 60)
+    result = result_of(run, text := run_text(run, 60))
 
-    assert (run.passed, run.failed) == (1_500, 1_500)
-    assert len(json.dumps(run.model_dump(), ensure_ascii=False).encode()) < 450_000
+    assert (run.passed, run.failed) == (2_000, 2_000)
+    assert len(result.model_dump_json()) < 700_000
     assert len(text) < 50_000
-    assert "1,000 more tests passed that are not listed" in text
+    assert "more results are not listed; they are counted." in text
+    assert all(test.outcome == "failed" for test in run.tests)
 
 
 def test_a_failure_reads_well() -> None:
