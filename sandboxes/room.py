@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.session import Session
 
 
+CONTINUED_SECONDS = 600.0
+"""For so much longer a session is kept that somebody has come back to."""
+
+
 @dataclass(slots=True)
 class Tenancy:
     """A session, who opened it, and whether anybody came back to it."""
@@ -29,6 +33,14 @@ class Tenancy:
     @property
     def in_use(self) -> bool:
         return self.session.busy or bool(self.session.runs.live)
+
+    @property
+    def unused_since(self) -> float:
+        """When it was used last, or later where somebody has come back to it.
+
+        A client that never names a session opens one with each call: those end first.
+        """
+        return self.session.used_at + (CONTINUED_SECONDS if self.continued else 0)
 
 
 def to_make_room(
@@ -53,7 +65,7 @@ def to_make_room(
     if len(tenancies) < max_sessions and not enough and not crowded:
         return None
     if unused := [tenancy for tenancy in own if not tenancy.in_use]:
-        return min(unused, key=lambda tenancy: tenancy.session.used_at).session
+        return min(unused, key=lambda tenancy: tenancy.unused_since).session
     if enough and most < max_sessions:
         raise CallerLimit(most)
     held = Counter(tenancy.caller for tenancy in near)

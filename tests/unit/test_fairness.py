@@ -104,6 +104,15 @@ def test_own_sessions_make_room_the_longest_unused_first(sessions: Sessions) -> 
     assert sessions.goes_for(OTHER, 4) == "s0"
 
 
+def test_a_session_that_is_gone_on_with_outlasts_those_of_single_calls(sessions: Sessions) -> None:
+    for continued in (True, False, False):
+        sessions.add(None, continued=continued)
+
+    assert sessions.goes_for(None, 3) == "s1"
+    sessions.held[0].session.used_at -= 1_000  # but not for ever
+    assert sessions.goes_for(None, 3) == "s0"
+
+
 def test_a_new_connection_takes_what_nobody_came_back_to(sessions: Sessions) -> None:
     """First what was only uploaded, then of who has the most."""
     sessions.add(OTHER, continued=True)
