@@ -164,9 +164,16 @@ class Bundle:
     def _repr_mimebundle_(self, include, exclude): return {"text/html": f"{include} {exclude}"}
 class Own:
     def _ipython_display_(self): print("shows itself")
+class Plain:
+    def _repr_mimebundle_(self, **kinds): return {"text/plain": "in words"}
 display(Bundle())
-Own()
+display(Plain(), {"text/plain": "not a bundle unless raw=True"})
+display(Own())
+Plain()
 """
     result = await client.call_tool("execute_python", {"code": code})
 
-    assert text_of(result).startswith("[HTML]\nNone None\nshows itself\n")
+    assert text_of(result).startswith(
+        "[HTML]\nNone None\nin words\n{'text/plain': 'not a bundle unless raw=True'}\n"
+        "shows itself\nin words\n"
+    )

@@ -57,39 +57,29 @@ class Showing:
         if type(value) in PLAIN:
             return _repr(value)
         found = self._entry(value)
-        if found is None:
-            return _repr(value)
+        if found is None or isinstance(found, str):
+            return _repr(value) if found is None else found
         self._show(found)
         return None
 
     def display(self, *objects: Any, raw: bool = False, **options: Any) -> None:
         """Show objects here and now: pictures, tables and HTML as such, all else as text."""
         for value in objects:
-            found = None
-            if raw and isinstance(value, dict):
-                text = self.bundle(value)
-            elif found := self._entry(value):
-                text = None
-            else:
-                text = _repr(value)
-            if found:
-                self._show(found)
+            known = raw and isinstance(value, dict)
+            text = self.bundle(value) if known else self.as_value(value)
             if text is not None:
                 sys.stdout.write(f"{text}\n")
 
     def bundle(self, data: dict[str, Any]) -> str | None:
         """Show what a bundle of kinds has that is best for a model, or return its plain text."""
         if ITSELF in data:
-            value = data[ITSELF]
-            found = self._entry(value)
-            plain = None if found else _repr(value)
-        else:
-            given = data.get("text/plain")
-            plain = given if type(given) is str else None
-            found = self._of_bundle(data, _telling(plain), "a bundle")
-            script = data.get("application/javascript")
-            if not found and type(script) is str:
-                plain = f"[JavaScript of {len(script):,} characters, which nothing here runs]"
+            return self.as_value(data[ITSELF])
+        given = data.get("text/plain")
+        plain = given if type(given) is str else None
+        found = self._of_bundle(data, _telling(plain), "a bundle")
+        script = data.get("application/javascript")
+        if not found and type(script) is str:
+            plain = f"[JavaScript of {len(script):,} characters, which nothing here runs]"
         if found is None:
             return plain
         self._show(found)
@@ -161,8 +151,8 @@ class Showing:
 
     # --- what it is
 
-    def _entry(self, value: Any) -> dict[str, Any] | None:
-        """Return the display of `value`, or None if its repr says as much."""
+    def _entry(self, value: Any) -> dict[str, Any] | str | None:
+        """Return the display of `value`, or its own plain text; None if its repr says as much."""
         try:
             return self._special(value) or self._own_words(value)
         except Exception as exc:  # of a class that only poses as one of these, or a library's own
@@ -190,7 +180,7 @@ class Showing:
             return markup.entry("application/json", charts.source(value), said, write)
         return None
 
-    def _own_words(self, value: Any) -> dict[str, Any] | None:
+    def _own_words(self, value: Any) -> dict[str, Any] | str | None:
         if not bundles.is_rich(value):
             return None
         asked = bundles.ask(value)
@@ -198,7 +188,10 @@ class Showing:
             self._note(fault)
         if asked.shown:
             return {}
-        return self._of_bundle(asked.bundle, _plain(value), class_name(value))
+        plain = asked.bundle.get("text/plain")
+        said = _telling(plain) if type(plain) is str else _plain(value)
+        found = self._of_bundle(asked.bundle, said, class_name(value))
+        return plain if found is None and type(plain) is str else found
 
     def _of_bundle(
         self, bundle: dict[str, Any], said: str | None, name: str
