@@ -22,6 +22,7 @@ Kind = Literal[
     "quota",
     "rate",
     "busy",
+    "full",
     "auth",
     "billing",
     "request",
@@ -45,6 +46,8 @@ ADVICE: dict[Kind, str] = {
     "rate": "The engine wants fewer requests. Try again in a minute; BELLGLASS_E2B_PER_SECOND "
     "slows the making of sandboxes down.",
     "busy": "The engine has no room at the moment. Try again in a minute.",
+    "full": "The machine has no room for our program: it is out of processes, files or memory. A "
+    "template may leave too little.",
     "auth": "The engine does not take the key. Check E2B_API_KEY or BELLGLASS_E2B_KEY_FILE.",
     "billing": "The engine has blocked the account, which is no fault of the key. Settle it where "
     "the account is managed.",

@@ -129,22 +129,28 @@ class Machine:
         """
         commands = self._sandbox.commands
         options = supported(commands.run, retain_output=False)
-        return await self._bounded(
-            "start the runner",
-            lambda: commands.run(
-                command,
-                background=True,
-                stdin=True,
-                user=USER,
-                cwd="/",
-                timeout=0,  # envd would kill it then
-                request_timeout=0,  # ours ends it; the SDK's would leave a task behind
-                on_stdout=on_output,
-                on_stderr=on_errors,
-                **options,
-            ),
-            repeat=True,
-        )
+        what = "start the runner"
+        try:
+            return await self._bounded(
+                what,
+                lambda: commands.run(
+                    command,
+                    background=True,
+                    stdin=True,
+                    user=USER,
+                    cwd="/",
+                    timeout=0,  # envd would kill it then
+                    request_timeout=0,  # ours ends it; the SDK's would leave a task behind
+                    on_stdout=on_output,
+                    on_stderr=on_errors,
+                    **options,
+                ),
+                repeat=True,
+            )
+        except E2BError as exc:
+            if exc.kind == "rate":  # in these words envd says that the machine is out of something
+                raise E2BError("full", what) from None
+            raise
 
     async def reconnect(self, pid: int, on_output: Output, on_errors: Output) -> Any:
         """Listen again to the command of that number."""

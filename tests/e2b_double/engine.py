@@ -37,6 +37,8 @@ class Machine:
         self.longest = longest
         self.ends = min(self.started + request.get("timeout", 15), self.started + longest)
         self.commands: dict[int, Command] = {}
+        self.abandoned: list[Command] = []
+        """Commands of a daemon that has died."""
         self.going = asyncio.Event()
         """Cleared, the machine stands still: nothing moves, and its daemon does not answer."""
         self.going.set()
@@ -74,9 +76,17 @@ class Machine:
             "metadata": self.metadata,
         }
 
+    def restart_daemon(self) -> None:
+        """Have its daemon die and start again: it knows no command then, and asks for no token."""
+        for command in self.commands.values():
+            command.abandon()
+        self.abandoned += self.commands.values()
+        self.commands = {}
+        self.token = None
+
     async def kill(self) -> None:
         self.state = "gone"
-        for command in self.commands.values():
+        for command in (*self.commands.values(), *self.abandoned):
             command.thaw()
             command.cut()
             await command.kill()
@@ -150,6 +160,8 @@ class Engine:
         """Tell the exit code of a command also to who connects after its end."""
         self.path = os.environ.get("PATH", "/usr/bin:/bin")
         """Of the commands that run in the machines."""
+        self.start_refusals: list[tuple[str, str]] = []
+        """Codes and messages with which the next commands are refused, one each."""
         self.lacking: tuple[str, ...] = ()
         """Programs that are not in the machines."""
         self.profile = ""

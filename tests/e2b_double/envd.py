@@ -48,6 +48,7 @@ class Envd:
             route("Connect", self._connect),
             route("SendInput", self._send_input),
             route("SendSignal", self._send_signal),
+            route("CloseStdin", self._close_stdin),
             route("List", self._list),
             # Without a token: it tells nothing.
             Route("/health", self._guarded(self._health, secured=False), methods=["GET"]),
@@ -74,6 +75,8 @@ class Envd:
     async def _start(self, request: Request, machine: Machine) -> Response:
         message = _message(await request.body())
         config = message["process"]
+        if self._engine.start_refusals:
+            return _refused(*self._engine.start_refusals.pop(0))
         user = base64.b64decode(request.headers.get("authorization", "")[6:]).decode()
         user = user.rpartition(":")[0] or "user"
         if user not in ("root", "user"):
@@ -122,6 +125,14 @@ class Envd:
         command.signal(_SIGNALS[message["signal"]])
         return JSONResponse({})
 
+    async def _close_stdin(self, request: Request, machine: Machine) -> Response:
+        message = await request.json()
+        command = self._command(machine, message)
+        if command is None:
+            return _no_process(message)
+        command.close_stdin()
+        return JSONResponse({})
+
     async def _list(self, request: Request, machine: Machine) -> Response:
         running = [
             {"pid": pid, "config": {"cmd": "/bin/bash"}}
@@ -144,6 +155,9 @@ class Envd:
                     case int():
                         yield _envelope({"event": {"end": _end(event)}})
                         yield _envelope({}, 2)
+                    case "late":
+                        error = {"code": "deadline_exceeded", "message": "the time is over"}
+                        yield _envelope({"error": error}, 2)
                     case "quiet":
                         yield _envelope({"event": {"keepalive": {}}})
                     case None:

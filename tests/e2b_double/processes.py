@@ -34,8 +34,8 @@ class Subscriber:
     """One connection to a command: its output from now on."""
 
     def __init__(self) -> None:
-        self.queue: asyncio.Queue[tuple[str, bytes] | int | None] = asyncio.Queue(64)
-        """(stream, data), the exit code, or None: the connection is cut."""
+        self.queue: asyncio.Queue[tuple[str, bytes] | int | str | None] = asyncio.Queue(64)
+        """(stream, data), the exit code, "late" (its time is over), or None (cut)."""
 
 
 Event = tuple[str, bytes] | int | str | None
@@ -74,7 +74,13 @@ class Command:
         """End the command, but not what it has started, after a time; 0: never."""
         if seconds:
             loop = asyncio.get_running_loop()
-            loop.call_later(seconds, self.signal, signal.SIGKILL)
+            loop.call_later(seconds, self._expire)
+
+    def _expire(self) -> None:
+        """Kill it; who listens is told that the time is over, and not how the command ended."""
+        if self.exit_code is None:
+            self._finish("late")
+            self.signal(signal.SIGKILL)
 
     def subscribe(self) -> Subscriber:
         subscriber = Subscriber()
@@ -109,10 +115,26 @@ class Command:
 
     def cut(self) -> None:
         """Cut every connection; the command goes on."""
+        self._finish(None)
+
+    def close_stdin(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    def abandon(self) -> None:
+        """Close our ends of its pipes and cut its connections, as the end of its daemon does."""
+        self.cut()
+        for number in range(3):
+            pipe = self.process._transport.get_pipe_transport(number)  # type: ignore[attr-defined]
+            if pipe is not None:
+                pipe.close()
+
+    def _finish(self, last: str | None) -> None:
+        """End every connection with one more event."""
         for subscriber in self._subscribers:
             while subscriber.queue.full():
                 subscriber.queue.get_nowait()
-            subscriber.queue.put_nowait(None)
+            subscriber.queue.put_nowait(last)
         self._subscribers = []
 
     def freeze(self) -> None:

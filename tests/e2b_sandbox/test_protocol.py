@@ -6,10 +6,17 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from e2b_code_interpreter import CommandExitException, InvalidArgumentException, NotFoundException
+from e2b_code_interpreter import (
+    CommandExitException,
+    InvalidArgumentException,
+    NotFoundException,
+    TimeoutException,
+)
 from e2b_double import Fault
 from e2b_sandbox.support import on, python, session_on, settled, until
 from meanwhile import while_running
+
+from bellglass.sandboxes.errors import SandboxUnavailable
 
 if TYPE_CHECKING:
     from e2b_double import Double
@@ -129,5 +136,51 @@ async def test_the_double_refuses_as_envd_does(double: Double) -> None:
     handle = await commands.run("cat", background=True)
     result = await handle.wait()
     assert result.exit_code == 0  # it has no stdin that was not asked for
+    handle = await commands.run("cat", background=True, stdin=True)
+    await commands.send_stdin(handle.pid, "to the end")
+    await handle.close_stdin()
+    assert (await handle.wait()).stdout == "to the end"
+    with pytest.raises(TimeoutException):
+        await commands.run("sleep 60", timeout=0.5)
     await machine.kill()
     await sandbox.aclose()
+
+
+async def test_a_daemon_that_died_is_not_taken_for_the_machine(double: Double) -> None:
+    async with session_on(double) as session:
+        await python(session, "x = 1")
+        [machine] = double.engine.machines.values()
+        double.call(machine.restart_daemon)
+        after = await python(session, "'x' in globals()")
+
+    told = " ".join(after.notices)
+    assert "lost" in (after.status, after.state)
+    assert "the program that holds the session in it has ended" in told
+    assert "lease" not in told
+
+
+async def test_a_machine_that_is_being_frozen_is_asked_again(double: Double) -> None:
+    double.engine.start_refusals = [("unavailable", "the sandbox is being paused")]
+    async with session_on(double) as session:
+        assert (await python(session, "6 * 7")).value == "42"
+
+    assert double.engine.made == 1
+
+
+async def test_a_machine_without_room_is_told(double: Double) -> None:
+    double.engine.start_refusals = [("resource_exhausted", "cannot allocate")] * 9
+    async with session_on(double) as session:
+        with pytest.raises(SandboxUnavailable, match="no room for our program"):
+            await python(session, "1")
+
+
+async def test_a_port_that_is_not_open_for_a_moment_costs_no_session(double: Double) -> None:
+    body = '{"sandboxId":"i","message":"The sandbox is running but port is not open","code":502}'
+    async with session_on(double) as session:
+        await python(session, "x = 41")
+        fault = Fault("POST /process.Process/SendInput", status=502, body=body, times=5)
+        double.engine.faults.add(fault)
+        after = await python(session, "x + 1")
+
+    assert after.value == "42"
+    assert double.engine.made == 1
