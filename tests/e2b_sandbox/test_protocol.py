@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from anyio.abc import SocketAttribute
 from e2b_code_interpreter import (
     CommandExitException,
     InvalidArgumentException,
@@ -19,6 +20,7 @@ from meanwhile import while_running
 from bellglass.sandboxes.errors import SandboxUnavailable
 
 if TYPE_CHECKING:
+    from anyio.abc import SocketStream
     from e2b_double import Double
 
 RENEW = "POST /sandboxes/*/timeout"
@@ -184,3 +186,28 @@ async def test_a_port_that_is_not_open_for_a_moment_costs_no_session(double: Dou
 
     assert after.value == "42"
     assert double.engine.made == 1
+
+
+async def test_http_2_is_offered_to_no_engine(double: Double) -> None:
+    # There one connection carries all sessions, and its silent death would stop them all.
+    hellos: list[bytes] = []
+
+    async def note(stream: SocketStream) -> None:
+        async with stream:
+            hellos.append(await stream.receive())
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    url = f"https://127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, note)
+        with pytest.raises(SandboxUnavailable):
+            await on(double, api_url=url).start()
+        control = len(hellos)
+        async with session_on(double, sandbox_url=url) as session:
+            with pytest.raises(SandboxUnavailable):
+                await python(session, "1")
+        tasks.cancel_scope.cancel()
+
+    assert 0 < control < len(hellos)
+    # What TLS asks for is in the open: protocols by name, each after its length.
+    assert all(hello[:1] == b"\x16" and b"\x02h2" not in hello for hello in hellos)
