@@ -275,6 +275,7 @@ class Interpreter:
     def stop(self) -> None:
         for pid in self.pids():
             processes.send_signal(pid, signal.SIGSTOP)
+            processes.offer_to_oom_killer(pid)
 
     def go_on(self) -> None:
         """Let the worker run again."""

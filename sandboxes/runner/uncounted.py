@@ -60,9 +60,13 @@ class Uncounted:
             self._unseen_lock_seconds = 0.0
             if self._too_many_locks():
                 return "killed", f"more than {MAX_LOCKS:,} file locks"
-        if self._counted or self._unseen_seconds < LOOK_SECONDS:
+        if self._unseen_seconds < LOOK_SECONDS:
             return None
         self._unseen_seconds = 0.0
+        for pid in processes.pids():
+            processes.offer_to_oom_killer(pid)
+        if self._counted:
+            return None
         if _sockets() > MAX_SOCKETS:
             return "killed", f"more than {MAX_SOCKETS} sockets"
         if self._shared_bytes() > self._memory_bytes:

@@ -117,6 +117,25 @@ fd = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
     assert outcome == ["EACCES", "EACCES"]
 
 
+async def test_a_score_that_code_lowers_is_raised_again(target: Target) -> None:
+    lower = "open('/proc/self/oom_score_adj', 'w').write('0')"
+    read = "open('/proc/self/oom_score_adj').read()"
+
+    during = await target.value(
+        f"""
+attempt(lambda: {lower})
+until = time.monotonic() + 10
+while (score := {read}) != "1000\\n" and time.monotonic() < until:
+    time.sleep(0.05)
+score
+"""
+    )
+    await target.python(f"attempt(lambda: {lower})")
+    after = await target.value(read)
+
+    assert (during, after) == ("1000\n", "1000\n")
+
+
 # --- without a control group
 
 
