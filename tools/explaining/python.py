@@ -30,7 +30,7 @@ def advice(error: ExecutionError, *, fresh: bool, network: str = "none") -> str 
     """Return what to do about `error`; `fresh`: it was the first call of its session."""
     match error.name:
         case "NameError":
-            return _name(error, fresh)
+            return _name(error, fresh, network)
         case "FileNotFoundError":
             return _file(error, fresh)
         case "SyntaxError" | "IndentationError" | "TabError":
@@ -43,12 +43,14 @@ def advice(error: ExecutionError, *, fresh: bool, network: str = "none") -> str 
     return advice_for(error.name, error.message) or _near(error)
 
 
-def _name(error: ExecutionError, fresh: bool) -> str | None:
+def _name(error: ExecutionError, fresh: bool, network: str) -> str | None:
     name = error.wanted or quoted(error.message)
     if error.there:  # a subset of Python
         return f"this server evaluates a subset of Python, and {name} is not in it."
     if name == "__file__":
         return NO_FILE
+    if name == "get_ipython":
+        return missing_module("IPython", [], network)
     if missing := import_of(name):
         again = "; or pass the session_id of the call that had it" if fresh else ""
         return f"`{missing}` is missing{again}."

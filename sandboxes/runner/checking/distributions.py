@@ -11,7 +11,8 @@ attr=attrs Bio=biopython bs4=beautifulsoup4 cv2=opencv-python Crypto=pycryptodom
 dateutil=python-dateutil discord=discord.py docx=python-docx dotenv=python-dotenv
 fitz=PyMuPDF flask_cors=Flask-Cors flask_sqlalchemy=Flask-SQLAlchemy git=GitPython
 github=PyGithub googleapiclient=google-api-python-client gi=PyGObject
-igraph=python-igraph imblearn=imbalanced-learn jose=python-jose jwt=PyJWT kafka=kafka-python
+igraph=python-igraph imblearn=imbalanced-learn IPython=ipython jose=python-jose jwt=PyJWT
+kafka=kafka-python
 langchain_core=langchain-core ldap=python-ldap magic=python-magic
 markdown=Markdown mpl_toolkits=matplotlib mysql=mysql-connector-python MySQLdb=mysqlclient
 nacl=PyNaCl OpenGL=PyOpenGL OpenSSL=pyOpenSSL osgeo=GDAL PIL=pillow
@@ -29,7 +30,7 @@ speech_recognition=SpeechRecognition tabula=tabula-py pyaudio=PyAudio
 _SAME_NAME = """
 Levenshtein openpyxl PyQt5 PyQt6 pynput pytesseract
 aiofiles aiohttp altair arrow astropy black bokeh boto3 celery certifi cffi chardet click
-cryptography cvxpy cython dash dask django duckdb fastapi flask gensim geopandas h5py httpx
+coverage cryptography cvxpy cython dash dask django duckdb fastapi flask gensim geopandas h5py httpx
 hypothesis jax jinja2 joblib keras kivy lightgbm lxml matplotlib mpmath mypy networkx nltk numba
 numpy ollama openai orjson pandas paramiko patsy pendulum pexpect plotly polars praw prophet
 psutil psycopg pyarrow pydantic pygame pygments pymongo pymysql pyperclip pypdf PyPDF2 pytest pytz

@@ -63,7 +63,7 @@ def without_ipython(code: str) -> str:
             output = f"__import__('subprocess').getoutput({command}).splitlines()"
             lines[at] = f"{found[1]}{found[2]} = {output}"
         else:
-            lines[at] = f"{found[1]}{_COMMANDS}.run({command}) and None"
+            lines[at] = f"{found[1]}None if {_COMMANDS}.run({command}) else None"
     return "\n".join(lines)
 
 

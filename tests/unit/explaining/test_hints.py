@@ -10,6 +10,9 @@ from bellglass.tools.explaining.rules import RULES
 LONGER = "pass a larger timeout (at most 300 s) or background=true"
 
 
+NO_IPYTHON = "No module named 'IPython', which the line `%time 1` needs"
+
+
 def hint_on(name: str, message: str, network: str = "none", near: tuple[str, ...] = ()) -> str:
     error = ExecutionError(name=name, message=message, traceback="", near=list(near))
     hint = hint_for(Execution(status="error", error=error), Limits(), fresh=False, network=network)
@@ -67,6 +70,11 @@ def test_what_python_says_itself_is_not_said_again(name: str, message: str) -> N
         ("none", "sklearn", "scikit-learn is not installed, and without network"),
         ("none", "sklearn", "BELLGLASS_NETWORK=packages"),
         ("none", "pandas", "bellglass setup"),
+        (
+            "none",
+            "IPython",
+            "ipython is not installed in this sandbox. The operator of this server",
+        ),
         ("allow-list", "sklearn", "pip has no index here"),
         ("packages", "sklearn", "`pip install scikit-learn`"),
         ("packages", "sklearnn", "did you mean sklearn?"),
@@ -119,6 +127,11 @@ def test_library_that_wants_another_is_answered_as_an_import(
 )
 def test_failed_command_has_advice(exit_code: int, said: str, expected: str) -> None:
     assert expected in hint_on_command(exit_code, said)
+
+
+def test_line_that_needs_ipython_says_what_to_install() -> None:
+    assert "bellglass setup" in hint_on("NameError", "name 'get_ipython' is not defined")
+    assert "pip install ipython" in hint_on("ModuleNotFoundError", NO_IPYTHON, network="packages")
 
 
 def test_other_failures_of_a_command_have_none() -> None:

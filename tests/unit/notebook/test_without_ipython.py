@@ -33,6 +33,7 @@ def test_commands_run(code: str, printed: str, capfd: pytest.CaptureFixture[str]
     result = evaluate(code)
 
     assert result.error is None
+    assert result.value is None
     assert capfd.readouterr().out.startswith(printed)
 
 
