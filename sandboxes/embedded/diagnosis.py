@@ -30,7 +30,7 @@ def findings(
     grouped = cgroups.mechanism != "none"
     shared = namespaces.UNUSED_ID if namespaces.may_change_user() else os.geteuid()
     uid = (
-        f"a uid of the session's own, {UIDS[0]} to {UIDS[-1]},"
+        f"a uid of the session's own, from {UIDS[0]} on,"
         if own_uids
         else f"uid {shared} of this machine,"
     )

@@ -13,21 +13,25 @@ import errno
 import fcntl
 import itertools
 import os
+import weakref
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
 from bellglass.sandboxes.embedded.failure import LaunchFailed
+from bellglass.sandboxes.embedded.inside.namespaces import UNUSED_ID
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable
+    from collections.abc import AsyncGenerator, Iterable, Sequence
 
-UIDS = range(60_706, 60_945)
-"""The first half of what https://systemd.io/UIDS-GIDS leaves between display managers' greeters and
-dynamic services; what Debian has given away centrally lies above 64000. The second half is for
-containers (see docker.options), which are counted elsewhere: the two cannot meet."""
+UIDS = (*range(60_706, UNUSED_ID), *range(65_536, 100_000))
+"""Of what https://systemd.io/UIDS-GIDS lists as unused. First a half of what is free between
+greeters and dynamic services: its other half is for containers (see docker.options), which are
+counted elsewhere, so that the two cannot meet. Where many sandboxes run, what lies between 16 bits
+and the first id that Debian gives away for containers of users."""
 
 DIRECTORY = Path("/run/bellglass/uids")
 
@@ -38,10 +42,12 @@ _BATCH = 8
 class Uids:
     """Takes uids, and takes them again when nothing is left of who had them."""
 
-    def __init__(self, uids: range = UIDS, directory: Path = DIRECTORY) -> None:
+    def __init__(self, uids: Sequence[int] = UIDS, directory: Path = DIRECTORY) -> None:
         self._uids = uids
         self._directory = directory
         self._locks: dict[int, int] = {}
+        # Without a last word from who made it, too, as where a test ends early.
+        self._closing = weakref.finalize(self, _close, self._locks)
         self._ready: list[int] = []
         self._returned: list[int] = []
         self._looking = anyio.Lock()
@@ -68,8 +74,7 @@ class Uids:
                 except OSError as exc:
                     raise LaunchFailed("take a uid", exc.errno or 0, str(exc)) from exc
             if not self._ready:
-                first, last = self._uids[0], self._uids[-1]
-                text = f"all from {first} to {last} are in use, by sandboxes of this machine"
+                text = f"all {len(self._uids):,} are in use, by sandboxes of this machine"
                 raise LaunchFailed("take a uid", errno.EUSERS, text)
             uid = self._ready.pop()
         try:
@@ -82,7 +87,8 @@ class Uids:
 
     def _make_ready(self) -> None:
         found, self._returned = self._returned, []
-        found += itertools.islice(filter(self._lock, self._uids), max(0, _BATCH - len(found)))
+        candidates = filter(self._lock, filter(_exists_here, self._uids))
+        found += itertools.islice(candidates, max(0, _BATCH - len(found)))
         used = in_use(found)
         self._ready = [uid for uid in found if uid not in used]
         self._returned += used
@@ -102,9 +108,25 @@ class Uids:
 
     def close(self) -> None:
         """Let go of all of them. A process that yet has one keeps it from being taken."""
-        for descriptor in self._locks.values():
-            os.close(descriptor)
-        self._locks, self._ready, self._returned = {}, [], []
+        _close(self._locks)
+        self._ready, self._returned = [], []
+
+
+def _close(locks: dict[int, int]) -> None:
+    while locks:
+        os.close(locks.popitem()[1])
+
+
+@cache
+def _mapped() -> list[range]:
+    """Return the uids that there are in our user namespace: in a container few may be mapped."""
+    lines = Path("/proc/self/uid_map").read_text().splitlines()
+    firsts = [tuple(map(int, line.split())) for line in lines]
+    return [range(inside, inside + count) for inside, _, count in firsts]
+
+
+def _exists_here(uid: int) -> bool:
+    return any(uid in mapped for mapped in _mapped())
 
 
 def in_use(uids: Iterable[int]) -> set[int]:

@@ -23,7 +23,7 @@ _CHILD_SETTID = 0x01000000
 INSIDE_ID = 1000
 """The uid and gid of the code, as it sees itself."""
 
-UNUSED_ID = 61_000
+UNUSED_ID = 60_944
 """The uid and gid on the host of what a server run by root starts, places apart (see `uids`).
 
 systemd's table of ranges (https://systemd.io/UIDS-GIDS) lists 60706 to 61183 as unused: no
