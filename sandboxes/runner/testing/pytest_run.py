@@ -34,6 +34,9 @@ KEPT_OUTPUT = 4_000
 
 TICK_SECONDS = 0.1
 
+GATHER_SECONDS = 0.01
+"""Between two looks at what the tests send: being woken by each of many costs them time."""
+
 CLOSED_SECONDS = 1.0
 """For a process to end that has closed the socket to us; one that lives on has closed it itself."""
 
@@ -113,6 +116,8 @@ class PytestRun:
                 elif fd == sock:
                     for message in lines.take(data):
                         self._take(message)
+                    if self._running is not None:
+                        time.sleep(GATHER_SECONDS)
                 elif fd == child.err:
                     self._output += data
                     del self._output[:-KEPT_OUTPUT]
