@@ -87,11 +87,16 @@ class Uids:
 
     def _make_ready(self) -> None:
         found, self._returned = self._returned, []
-        candidates = filter(self._lock, filter(_exists_here, self._uids))
-        found += itertools.islice(candidates, max(0, _BATCH - len(found)))
-        used = in_use(found)
-        self._ready = [uid for uid in found if uid not in used]
-        self._returned += used
+        more = max(0, _BATCH - len(found))
+        while not self._ready:
+            candidates = filter(self._lock, filter(_exists_here, self._uids))
+            found += itertools.islice(candidates, more)
+            if not found:
+                return
+            used = in_use(found)
+            self._ready = [uid for uid in found if uid not in used]
+            self._returned += used
+            found, more = [], _BATCH  # those may all be of places that are yet ending
 
     def _lock(self, uid: int) -> bool:
         if uid in self._locks:

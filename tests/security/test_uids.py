@@ -88,6 +88,26 @@ async def test_one_that_a_process_still_has_is_passed_over(uids: Uids) -> None:
     assert seen == set(FEW) - {FEW[1]}
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts processes of other users")
+async def test_places_that_are_yet_ending_keep_no_new_one_out(tmp_path: Path) -> None:
+    uids = Uids(range(FEW[0], FEW[0] + 64), tmp_path)
+    had: set[int] = set()
+    ending: list[subprocess.Popen[bytes]] = []
+    try:
+        async with contextlib.AsyncExitStack() as places:
+            for _ in range(16):
+                uid = await places.enter_async_context(uids.taken())
+                had.add(uid)
+                ending.append(subprocess.Popen(["sleep", "60"], user=uid, group=uid))  # noqa: ASYNC220
+        async with uids.taken() as one:
+            assert one not in had
+    finally:
+        for process in ending:
+            process.kill()
+            process.wait()
+    uids.close()
+
+
 async def test_without_a_place_for_locks_there_are_none(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
