@@ -58,9 +58,9 @@ class Task:
 
     @property
     def suite(self) -> str:
-        """The test as a module of its own."""
+        """The test as a module of its own; a function of the code may be named solution, too."""
         check = f"def test_it():\n    check(solution.{self.name})\n"
-        return f"import solution\nfrom solution import *\n{self.test}\n{check}"
+        return f"from solution import *\nimport solution\n{self.test}\n{check}"
 
     def mutant(self) -> Task:
         """Return the task with one small mistake in its solution, always the same."""
