@@ -21,7 +21,8 @@ function plain(text) {
     index % 2 ? node("span", { class: "control" }, codePoint(piece)) : piece);
 }
 
-const codePoint = (character) => `U+${character.codePointAt(0).toString(16).toUpperCase()}`;
+const codePoint = (character) =>
+  `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
 
 /** A heading that shows and hides what is under it. */
 function folded(title, open, ...children) {
