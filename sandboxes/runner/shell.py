@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import signal
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -110,10 +111,20 @@ def _state_file() -> int:
     """Open a file without a name, on the disk with the most room, or one that keeps nothing."""
     for disk in sorted(DISKS, key=_room, reverse=True):
         try:
-            return os.open(disk, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            return _nameless(disk)
         except OSError:
             pass
     return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+
+
+def _nameless(disk: str) -> int:
+    try:
+        return os.open(disk, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError:  # gVisor has none such: the name is gone before any code runs
+        path = os.path.join(disk, f".bellglass-{secrets.token_hex(8)}")
+        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        os.unlink(path)
+        return file
 
 
 def _room(disk: str) -> int:
