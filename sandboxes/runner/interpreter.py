@@ -24,6 +24,10 @@ from bellglass.sandboxes.runner.worker import SPARES, Worker
 RESTORES = 10
 """Times in a row that a copy takes over. The code may have broken what both of them need."""
 
+PATIENCE_WITHOUT_COPY = 8.0
+"""Seconds that a worker has to come to rest, or to begin a call, when there is no copy: where many
+want few processors it may wait for one longer than PATIENCE, and ending it would lose its state."""
+
 HAND_OVER_SECONDS = 5.0
 """To wait for room, while another session may be holding it: less than a busy call takes. The
 kernel counts descriptors on their way over all processes of one user."""
@@ -152,7 +156,7 @@ class Interpreter:
 
         Returns what is to be said of it.
         """
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while not self._resting and not self.worker.ended:
             left = deadline - time.monotonic()
             control = self.control
@@ -232,7 +236,7 @@ class Interpreter:
             self.stop()
             return
         self._resting = False
-        self._rest_by = time.monotonic() + PATIENCE
+        self._rest_by = time.monotonic() + self.patience
         self._nonce = os.urandom(16).hex()
         try:
             message = {"nonce": self._nonce, "checkpoint": self._free_slot, "swept": swept}
@@ -261,6 +265,11 @@ class Interpreter:
     def _free_slot(self) -> int:
         """Return which of the spares no copy uses."""
         return 1 - self._slot if self.copy is not None else self._slot
+
+    @property
+    def patience(self) -> float:
+        """Seconds that the worker has to react: more where nothing could take its place."""
+        return PATIENCE if self.copy is not None else PATIENCE_WITHOUT_COPY
 
     @property
     def resting(self) -> bool:

@@ -30,9 +30,6 @@ TICK = 0.1
 FIRST_STREAM = 0.25
 """Seconds before output is streamed: a short call sends only its reply."""
 
-UNHEARD = 2.0
-"""Seconds for a worker to say that it has begun; it takes microseconds."""
-
 
 class Call:
     """Supervises one job until it has answered or ended."""
@@ -51,12 +48,17 @@ class Call:
         wakeup: int,
         on_ended: Callable[[processes.Ended], None],
         runs: Runs,
+        unheard_seconds: float,
     ) -> None:
-        """`persistent`: the job is the worker, which answers and goes on."""
+        """`persistent`: the job is the worker, which answers and goes on.
+
+        It has `unheard_seconds` to say that it has begun, which takes microseconds.
+        """
         self.request = request
         self.job = job
         self.persistent = persistent
         self.usage = usage
+        self._unheard_seconds = unheard_seconds
         self.unheard = False
         """The worker has not begun, and will not."""
         self.shell_kept = True
@@ -107,7 +109,7 @@ class Call:
             wait = min(next_tick, self._enforcer.due) - time.monotonic()
             self._watch.wait(max(0.0, wait * 1000))
             now = time.monotonic()
-            late = not self.heard.begun and now - self._started > UNHEARD
+            late = not self.heard.begun and now - self._started > self._unheard_seconds
             self.unheard = late and self._enforcer.verdict is None
             if now >= next_tick:
                 next_tick = now + TICK

@@ -206,6 +206,7 @@ class Calls:
             wakeup=self._wakeup,
             on_ended=self._sweeper.note_ended,
             runs=self._runs,
+            unheard_seconds=self._python.patience,
         )
         try:
             call.run()
