@@ -64,7 +64,10 @@ class Envd:
             if secured and machine.token not in (None, request.headers.get("x-access-token")):
                 return refused(401, "unauthorized access, please provide a valid access token")
             await machine.going.wait()
-            response: Response = await handler(request, machine)
+            try:
+                response: Response = await handler(request, machine)
+            except json.JSONDecodeError as exc:
+                return JSONResponse({"code": "invalid_argument", "message": str(exc)}, 400)
             return response
 
         return guarded

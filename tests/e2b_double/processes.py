@@ -67,6 +67,7 @@ class Command:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
+            preexec_fn=_offer_to_oom_killer,
         )
         return cls(process)
 
@@ -189,6 +190,12 @@ class Command:
         while data := await stream.read(READ):
             for subscriber in list(self._subscribers):
                 await subscriber.queue.put((name, data))
+
+
+def _offer_to_oom_killer() -> None:
+    """Have the kernel end a command before the daemon, as envd has it."""
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write("100")
 
 
 def _state(pid: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import anyio
+import httpx2
 import pytest
 from anyio.abc import SocketAttribute
 from e2b_code_interpreter import (
@@ -119,6 +120,20 @@ async def test_a_resumption_in_conflict_is_tried_again(double: Double, times: in
 
     assert after.value == "42"
     assert double.engine.made == 1
+
+
+async def test_the_double_answers_what_is_no_json_as_envd_does(double: Double) -> None:
+    machine = await (await on(double).client.get()).create(template="base", timeout=60)
+    headers = {"e2b-sandbox-id": machine.sandbox_id, "content-type": "application/json"}
+    headers["x-access-token"] = machine._envd_access_token
+    async with httpx2.AsyncClient(headers=headers) as client:
+        url = f"{double.url}/process.Process/SendInput"
+        refused = await client.post(url, content=b"{")
+    result = await machine.commands.run("cat /proc/self/oom_score_adj")
+    await machine.kill()
+
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_argument")
+    assert result.stdout.strip() == "100"
 
 
 async def test_the_double_refuses_as_envd_does(double: Double) -> None:
