@@ -46,7 +46,8 @@ async def test_all_stands_in_the_order_in_which_it_was_shown(client: Client) -> 
     assert lines[7].split()[:3] == ["0", "0", "2024-02-29"]
     assert "480 rows in the middle are left out, long cells are cut" in after.text
     assert isinstance(ours, TextContent)
-    assert ours.text.startswith("session_id: ")
+    # The session of a connection of the shared server may have made room for another test's.
+    assert ours.text.splitlines()[-1].startswith("session_id: ")
 
     html, table = displays_of(result)
     assert html == {"type": "text/html", "text": "<em>n</em>"}

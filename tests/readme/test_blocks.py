@@ -105,7 +105,13 @@ def test_make_help_lists_every_target() -> None:
     targets = re.search(r"^\.PHONY: (.*)", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
     assert targets is not None
 
-    helped = subprocess.run(["make", "help"], cwd=ROOT, check=True, capture_output=True, text=True)
+    helped = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
 
     lines = [line.split(maxsplit=1) for line in helped.stdout.splitlines()]
     assert {name for name, text in lines if text} == set(targets[1].split())

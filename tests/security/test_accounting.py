@@ -55,8 +55,9 @@ async def test_cpu_time_of_children_is_in_the_record(lasting: Target, children: 
     execution = await lasting.python(code_of(children, 3), timeout=60)
     after = await lasting.python("signal.signal(signal.SIGCHLD, signal.SIG_DFL)")
 
-    # Of a child that nobody waits for, what was last seen: a tenth of a second may be missing.
-    assert execution.cpu_seconds > 1
+    # Three times half a second; of a child that nobody waits for, what was last seen: a tenth may
+    # be missing of each, and more where the machine is busy.
+    assert execution.cpu_seconds > 0.5
     assert after.cpu_seconds < 0.5
 
 
