@@ -10,6 +10,7 @@ import anyio
 from bellglass.sandboxes.e2b.errors import E2BError, Kind
 from bellglass.sandboxes.e2b.listing import PLACE, marked
 from bellglass.sandboxes.e2b.machine import KILL_SECONDS, Machine
+from bellglass.sandboxes.e2b.patience import GONE_LOOKS, LOOK_PAUSE_SECONDS
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.e2b.endpoint import Endpoint
@@ -47,6 +48,23 @@ async def made(
             found = await _found(client, endpoint, marks[PLACE], LOOKS[:2])
             await _end(client, endpoint, found)
         raise
+
+
+async def found_again(
+    client: Any, endpoint: Endpoint, sandbox_id: str, lease_seconds: int
+) -> Machine:
+    """Return the machine of that id, which another server had; one wrong word is not believed.
+
+    Raises:
+        E2BError: It is gone, or out of our reach.
+    """
+    for _ in range(GONE_LOOKS - 1):
+        try:
+            return await Machine.attach(client, endpoint, sandbox_id, lease_seconds)
+        except E2BError as exc:
+            logger.info("E2B: %s", exc)
+        await anyio.sleep(LOOK_PAUSE_SECONDS)
+    return await Machine.attach(client, endpoint, sandbox_id, lease_seconds)
 
 
 async def _made(

@@ -22,7 +22,7 @@ from bellglass.sandboxes.e2b.errors import E2BError
 from bellglass.sandboxes.e2b.lease import Lease
 from bellglass.sandboxes.e2b.listing import first_page, metadata
 from bellglass.sandboxes.e2b.machine import KILL_SECONDS, Machine
-from bellglass.sandboxes.e2b.making import made
+from bellglass.sandboxes.e2b.making import found_again, made
 from bellglass.sandboxes.e2b.owner import Owner
 from bellglass.sandboxes.e2b.patience import PATIENCE_SECONDS
 from bellglass.sandboxes.e2b.seconds import Seconds
@@ -174,7 +174,7 @@ class E2BSandbox(Sandbox):
             E2BError: It is gone, or cannot be brought into step; then it is ended.
         """
         client = await self.client.get()
-        machine = await Machine.attach(client, self.endpoint, record.sandbox, self._lease_seconds)
+        machine = await found_again(client, self.endpoint, record.sandbox, self._lease_seconds)
         lease = self._lease(machine)
         async with self._held(session_id, place, machine, lease, record.pid) as stream:
             yield stream

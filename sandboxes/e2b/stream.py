@@ -84,9 +84,9 @@ class CommandStream(PatientStream):
         Raises:
             E2BError: It is not there.
         """
-        takeover = self._lines.takeover()
-        await self._connection.attach(pid)
-        await self._machine.send(pid, takeover)
+        self._connection.pid = pid
+        self._lines.takeover()
+        await self._persist(self._attach)
 
     @property
     def may_live(self) -> bool:

@@ -14,7 +14,7 @@ import anyio
 import httpx2
 import pytest
 from anyio import to_thread
-from e2b_double import KEY
+from e2b_double import KEY, Fault, Wire
 from e2b_sandbox.support import on, python, settings_for
 from mcp.client.streamable_http import streamable_http_client
 from protocol.support import TOKEN, connected, http_server, record_of, text_of
@@ -37,9 +37,10 @@ LATE = 60
 """Seconds that nothing here takes."""
 
 
-async def left(double: Double, state: Path, what: str) -> str:
+async def left(double: Double, state: Path, what: str, url: str | None = None) -> str:
     """Have a server come to `what` and kill it; return the id of its session."""
-    command = [sys.executable, "-m", "e2b_sandbox.doomed", double.url, str(state), what]
+    url = url or double.url
+    command = [sys.executable, "-m", "e2b_sandbox.doomed", url, str(state), what]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     return await to_thread.run_sync(first_line_of, command, environment)
 
@@ -53,8 +54,8 @@ def first_line_of(command: list[str], environment: dict[str, str]) -> str:
 
 
 @asynccontextmanager
-async def sessions_on(double: Double, state: Path) -> AsyncGenerator[Sessions]:
-    sandbox = on(double, state=str(state), pause=True)
+async def sessions_on(double: Double, state: Path, **urls: str) -> AsyncGenerator[Sessions]:
+    sandbox = on(double, state=str(state), pause=True, **urls)
 
     async def choose() -> Sandbox:
         return sandbox
@@ -94,6 +95,28 @@ async def test_a_session_is_taken_up_with_its_variables(
     assert double.engine.made == 1
     assert double.engine.machines == {}  # a clean end leaves none
     assert os.listdir(tmp_path) == []
+
+
+async def test_hiccups_between_a_kill_and_the_next_server_cost_no_session(
+    double: Double, tmp_path: Path
+) -> None:
+    with Wire(double) as wire:
+        session_id = await left(double, tmp_path, "a call", wire.url)
+        away = Fault("POST /process.Process/*", status=502, body="not found", times=2)
+        wrong = Fault("POST /v2/sandboxes/*/connect", status=404, times=1)
+        double.engine.faults.add(away, wrong)
+        urls = {"api_url": wire.url, "sandbox_url": wire.url}
+        async with sessions_on(double, tmp_path, **urls) as sessions:
+            session = await sessions.find(session_id, "alice")
+            first = await python(session, "x + 1")
+            double.call(wire.silence_connections)
+            second = await python(session, "x + 2")
+
+    assert (away.times, wrong.times) == (0, 0)
+    assert (first.value, first.state) == ("42", "kept")
+    assert "taken up again" in first.notices[0]
+    assert (second.value, second.notices) == ("43", [])
+    assert double.engine.made == 1
 
 
 @pytest.mark.parametrize("what", ["half a request", "gone"])
