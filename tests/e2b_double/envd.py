@@ -11,8 +11,10 @@ import base64
 import json
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from starlette.datastructures import UploadFile
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
@@ -20,7 +22,7 @@ from e2b_double.control import refused
 from e2b_double.processes import Command, Subscriber
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from starlette.requests import Request
 
@@ -49,6 +51,9 @@ class Envd:
             route("SendInput", self._send_input),
             route("SendSignal", self._send_signal),
             route("CloseStdin", self._close_stdin),
+            route("StreamInput", self._stream_input),
+            route("Update", self._update),
+            Route("/files", self._guarded(self._files), methods=["GET", "POST"]),
             route("List", self._list),
             # Without a token: it tells nothing.
             Route("/health", self._guarded(self._health, secured=False), methods=["GET"]),
@@ -136,6 +141,35 @@ class Envd:
         command.close_stdin()
         return JSONResponse({})
 
+    async def _stream_input(self, request: Request, machine: Machine) -> Response:
+        first, *others = _messages(await request.body())
+        command = self._command(machine, first["start"])
+        if command is None:
+            return _refused("not_found", "there is no such process")
+        for message in others:
+            if stdin := message.get("data", {}).get("input", {}).get("stdin"):
+                await command.write(base64.b64decode(stdin))
+        return Response(_envelope({}) + _envelope({}, 2), media_type="application/connect+json")
+
+    async def _update(self, request: Request, machine: Machine) -> Response:
+        return JSONResponse({})  # the size of a terminal, which no command here has
+
+    async def _files(self, request: Request, machine: Machine) -> Response:
+        """Read or write a file; all paths are below the home of the machine."""
+        path = request.query_params["path"]
+        data = None
+        if request.method == "POST":
+            async with request.form() as form:
+                upload = form["file"]
+                assert isinstance(upload, UploadFile)
+                data = await upload.read()
+        found = await asyncio.to_thread(_file, Path(machine.home), path, data)
+        if found is None:
+            return refused(404, f"path '{path}' does not exist")
+        if data is None:
+            return Response(found, media_type="application/octet-stream")
+        return JSONResponse([{"name": Path(path).name, "type": "file", "path": path}])
+
     async def _list(self, request: Request, machine: Machine) -> Response:
         running = [
             {"pid": pid, "config": {"cmd": "/bin/bash"}}
@@ -194,6 +228,24 @@ def _end(code: int) -> dict[str, Any]:
     return {"exited": True, "status": status} | (
         {"exitCode": code, "error": status} if code else {}
     )
+
+
+def _file(home: Path, path: str, data: bytes | None) -> bytes | None:
+    """Write `data` to a file below `home`, or read it; None if there is none."""
+    file = (home / path.lstrip("/")).resolve()
+    if not file.is_relative_to(home.resolve()):
+        return None
+    if data is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    return file.read_bytes() if file.is_file() else None
+
+
+def _messages(envelopes: bytes) -> Iterator[dict[str, Any]]:
+    while envelopes:
+        size = int.from_bytes(envelopes[1:5], "big")
+        yield json.loads(envelopes[5 : 5 + size])
+        envelopes = envelopes[5 + size :]
 
 
 def _message(envelope: bytes) -> dict[str, Any]:

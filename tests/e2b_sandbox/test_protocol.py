@@ -136,6 +136,22 @@ async def test_the_double_answers_what_is_no_json_as_envd_does(double: Double) -
     assert result.stdout.strip() == "100"
 
 
+async def test_the_double_takes_files_and_streamed_input_as_envd_does(double: Double) -> None:
+    machine = await (await on(double).client.get()).create(template="base", timeout=60)
+    await machine.files.write("/home/user/a", "text")
+    read = await machine.files.read("/home/user/a")
+    cat = await machine.commands.run("cat", background=True, stdin=True)
+    handle = machine.commands.stream_input(cat.pid)
+    for part in ("a", "b\n"):
+        await handle.send(part)
+    await handle.close()
+    await machine.commands.close_stdin(cat.pid)
+    result = await cat.wait()
+    await machine.kill()
+
+    assert (read, result.stdout) == ("text", "ab\n")
+
+
 async def test_the_double_refuses_as_envd_does(double: Double) -> None:
     sandbox = on(double)
     client = await sandbox.client.get()
