@@ -3,12 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-FOLDERS := server/prompts server/solving server/solving/inside server/solving/modes \
-	server server/clients server/http tools tools/explaining tools/view sandboxes sandboxes/runner sandboxes/runner/background \
-	sandboxes/runner/calls sandboxes/runner/checking sandboxes/runner/display sandboxes/runner/explaining sandboxes/runner/notebook sandboxes/runner/relay sandboxes/runner/testing \
-	sandboxes/network sandboxes/conformance sandboxes/confinement sandboxes/docker sandboxes/docker/inside \
-	sandboxes/e2b sandboxes/e2b/inside \
-	sandboxes/embedded sandboxes/embedded/inside sandboxes/image sandboxes/restricted
+FOLDERS := $(shell find server tools sandboxes -type d ! -name __pycache__)
 
 .PHONY: help demo setup test test-clients lint corpora bench bundle wheel doctor clean
 
@@ -76,7 +71,7 @@ clean: ## delete .venv, build and dist
 	rm -rf $(VENV) build dist
 
 # A folder's time changes when a file comes or goes: then the tree of links must be made anew.
-$(VENV)/.installed: pyproject.toml $(FOLDERS)
+$(VENV)/.installed: pyproject.toml setup.py $(FOLDERS)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "No virtual environment could be made. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing bellglass into $(VENV) ..."

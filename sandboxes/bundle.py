@@ -12,18 +12,9 @@ from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from importlib.abc import InspectLoader
+    from importlib.resources.abc import Traversable
 
-RUNNER = (
-    "bellglass.sandboxes.runner",
-    "bellglass.sandboxes.runner.background",
-    "bellglass.sandboxes.runner.calls",
-    "bellglass.sandboxes.runner.checking",
-    "bellglass.sandboxes.runner.display",
-    "bellglass.sandboxes.runner.explaining",
-    "bellglass.sandboxes.runner.notebook",
-    "bellglass.sandboxes.runner.relay",
-    "bellglass.sandboxes.runner.testing",
-)
+RUNNER = "bellglass.sandboxes.runner"
 """What every backend ships."""
 
 CONFINEMENT = "bellglass.sandboxes.confinement"
@@ -66,22 +57,28 @@ source, the same one saves the 60 ms that it takes to compile it.
 
 @cache
 def bundle(*packages: str) -> bytes:
-    """Return `packages` with all their modules, for LOADER.
+    """Return `packages`, and all packages and modules in them, for LOADER.
 
-    Only the named packages come along; their parents are there as empty packages.
+    Nothing else comes along; their parents are there as empty packages.
     """
     modules: dict[str, tuple[bool, str, bytes]] = {}
     for package in packages:
         parts = package.split(".")
         for depth in range(1, len(parts)):
             modules.setdefault(".".join(parts[:depth]), (True, "", b""))
-        for file in files(package).iterdir():
-            if file.name.endswith(".py"):
-                stem = file.name.removesuffix(".py")
-                is_package = stem == "__init__"
-                name = package if is_package else f"{package}.{stem}"
-                modules[name] = (is_package, file.read_text("utf-8"), _compiled(name))
+        _add(modules, package, files(package))
     return marshal.dumps((MAGIC_NUMBER, modules))
+
+
+def _add(modules: dict[str, tuple[bool, str, bytes]], package: str, folder: Traversable) -> None:
+    for file in folder.iterdir():
+        if file.name == "__init__.py":
+            modules[package] = (True, file.read_text("utf-8"), _compiled(package))
+        elif file.name.endswith(".py"):
+            name = f"{package}.{file.name.removesuffix('.py')}"
+            modules[name] = (False, file.read_text("utf-8"), _compiled(name))
+        elif file.joinpath("__init__.py").is_file():
+            _add(modules, f"{package}.{file.name}", file)
 
 
 def _compiled(name: str) -> bytes:

@@ -122,7 +122,7 @@ class DockerSandbox(Sandbox):
         """Start a container: see `Sandbox.connect`."""
         await self.start()
         place = container.Container(self._engine)
-        code = bundle(*RUNNER, CONFINEMENT, "bellglass.sandboxes.docker.inside")
+        code = bundle(RUNNER, CONFINEMENT, "bellglass.sandboxes.docker.inside")
 
         def arguments(client: APIClient, name: str, uid: int) -> dict[str, Any]:
             limits = {**asdict(self.limits), "counted_by_group": 1}

@@ -28,7 +28,7 @@ def bundle_file() -> int:
 
     Not by sealing it: the kernel refuses that now and then, while it has a page in its hands.
     """
-    data = bundle(*RUNNER, CONFINEMENT, "bellglass.sandboxes.embedded.inside")
+    data = bundle(RUNNER, CONFINEMENT, "bellglass.sandboxes.embedded.inside")
     fd = os.memfd_create("bellglass", os.MFD_CLOEXEC)
     with os.fdopen(fd, "wb") as file:
         file.write(data)

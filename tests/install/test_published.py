@@ -4,6 +4,8 @@ import json
 import re
 import runpy
 import tomllib
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from readme.blocks import README, ROOT
@@ -12,7 +14,8 @@ from bellglass.sandboxes.restricted.sandbox import NEEDS
 from bellglass.server.settings import Settings
 from bellglass.server.solving.providers import EXTRA
 
-PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+CONFIGURATION: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT = CONFIGURATION["project"]
 
 
 def test_every_setting_of_the_bundle_is_used_and_explained() -> None:
@@ -33,6 +36,17 @@ def test_every_setting_of_the_bundle_is_used_and_explained() -> None:
         for variable, value in env.items()
     }
     assert Settings.from_environ(defaults) == Settings(sessions="explicit")
+
+
+def test_every_module_is_installed_and_in_the_bundle(tmp_path: Path) -> None:
+    runpy.run_path(str(ROOT / "bundle/stage.py"))["main"](tmp_path / "staged")
+    packages = CONFIGURATION["tool"]["importlinter"]["root_packages"]
+    folders = [name.removeprefix("bellglass.") for name in packages]
+    modules = [str(p.relative_to(ROOT)) for name in folders for p in ROOT.glob(f"{name}/**/*.py")]
+
+    assert len(modules) > 300
+    assert [name for name in modules if not (files("bellglass") / name).is_file()] == []
+    assert [name for name in modules if not (tmp_path / "staged" / name).is_file()] == []
 
 
 def test_the_registry_entry_says_what_the_project_says_and_names_no_package() -> None:

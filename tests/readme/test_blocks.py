@@ -173,5 +173,13 @@ def test_install_commands_work_in_an_empty_environment(tmp_path: Path) -> None:
 
 def _copy_repository(target: Path) -> None:
     target.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE", "server", "tools", "sandboxes"):
+    for name in (
+        "pyproject.toml",
+        "setup.py",
+        "README.md",
+        "LICENSE",
+        "server",
+        "tools",
+        "sandboxes",
+    ):
         subprocess.run(["cp", "-r", ROOT / name, target], check=True)
