@@ -13,7 +13,7 @@ import anyio.lowlevel
 from anyio.streams.buffered import BufferedByteReceiveStream
 from pydantic import ValidationError
 
-from bellglass.sandboxes.base import PatientStream
+from bellglass.sandboxes.backend import PatientStream
 from bellglass.sandboxes.errors import SessionLost
 from bellglass.sandboxes.protocol import MAX_FRAME, AnyFrame, FromRunner, encode
 from bellglass.sandboxes.runner.frames import loads

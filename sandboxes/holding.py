@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from bellglass.sandboxes.connection import Connection
 from bellglass.sandboxes.errors import SandboxUnavailable, SessionLost, SessionNotFound
-from bellglass.sandboxes.place import Place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from anyio.abc import ByteStream
 
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
 
 logger = logging.getLogger("bellglass")
 
@@ -26,14 +26,14 @@ START_SECONDS = 60.0
 class Holder:
     """Holds one place at a time. `hold` must be running in a task of its own."""
 
-    def __init__(self, sandbox: Sandbox, session_id: str, on_death: Callable[[], None]) -> None:
+    def __init__(self, backend: Backend, session_id: str, on_death: Callable[[], None]) -> None:
         """`on_death` is called when a place that was there is no more."""
-        self.place: Place | None = None
-        self.inherited: str | None = None
+        self.connection: Connection | None = None
+        self.reattached_state: str | None = None
         """In which state the variables were, if the place was another server's before."""
         self.closed = False
         """No place will come any more."""
-        self._sandbox = sandbox
+        self._backend = backend
         self._session_id = session_id
         self._on_death = on_death
         self._failure: SandboxUnavailable | None = None
@@ -48,25 +48,25 @@ class Holder:
 
     async def prepare(self) -> None:
         """Have a place made, if there is none; `failed` tells if there is none then."""
-        if self.place is None and not self.closed:
+        if self.connection is None and not self.closed:
             self._wanted.set()
             await self._settled.wait()
 
     @property
     def failed(self) -> bool:
         """Whether the place could not be had, or has died."""
-        if self.place is not None:
-            return self.place.given_up
+        if self.connection is not None:
+            return self.connection.given_up
         return self.closed or not self._wanted.is_set()
 
-    async def connected(self) -> Place:
+    async def connected(self) -> Connection:
         """Return the place, made now if there is none.
 
         Raises:
             SandboxUnavailable: None can be had.
             SessionNotFound: None will come any more.
         """
-        if self.place is not None and self.place.given_up:
+        if self.connection is not None and self.connection.given_up:
             await self._gone.wait()
         begun = self._wanted.is_set()
         await self.prepare()
@@ -75,9 +75,9 @@ class Holder:
             await self.prepare()
         if self.closed:
             raise SessionNotFound
-        if self.place is None:
+        if self.connection is None:
             raise self._failure or self._unavailable("it ended as soon as it was there.")
-        return self.place
+        return self.connection
 
     async def gone(self) -> None:
         """Wait until the place that was there is destroyed."""
@@ -91,62 +91,60 @@ class Holder:
             while True:
                 await self._wanted.wait()
                 self._failure = None
-                await self._hold_place()
+                await self._hold_connection()
         finally:
             # Calls that still wait for a place would wait for ever.
             self.closed = True
             self._settled.set()
             self._gone.set()
 
-    async def _hold_place(self) -> None:
+    async def _hold_connection(self) -> None:
         """Hold one place until it has died, or cannot be had."""
         try:
-            async with self._sandbox.connect(self._session_id) as stream:
+            async with self._backend.connect(self._session_id) as stream:
                 try:
-                    place = await self._greeted(stream)
+                    connection = await self._greeted(stream)
                 except SandboxUnavailable as exc:
                     # Not through the backend's context: a task group in it would wrap it.
                     self._failure = exc
                     return
-                self.place = place
+                self.connection = connection
                 self._gone = anyio.Event()
                 self._settled.set()
                 try:
-                    await place.listen()
+                    await connection.listen()
                 finally:
                     self._on_death()
         except SandboxUnavailable as exc:
             self._failure = exc
         except Exception as exc:
             # Of one place: the others, and the server, go on.
-            logger.exception("A place of the %s sandbox failed", self._backend)
+            logger.exception("A sandbox of the %s backend failed", self._backend.name)
             self._failure = self._unavailable(f"{type(exc).__name__} in the server.")
         finally:
-            self.place = None
+            self.connection = None
             self._wanted = anyio.Event()
             self._settled.set()
             self._settled = anyio.Event()
             self._gone.set()
 
-    async def _greeted(self, stream: ByteStream) -> Place:
-        sandbox = self._sandbox
-        place = Place(stream, sandbox.silence_seconds, sandbox.network, sandbox.patience_seconds)
+    async def _greeted(self, stream: ByteStream) -> Connection:
+        backend = self._backend
+        connection = Connection(
+            stream, backend.silence_seconds, backend.network, backend.patience_seconds
+        )
         try:
             with anyio.fail_after(START_SECONDS):
-                ready = await place.ready()
-                self.inherited = ready.state
-                self._sandbox.accept(ready)
-                await place.open_network()
+                ready = await connection.ready()
+                self.reattached_state = ready.state
+                self._backend.verify(ready)
+                await connection.open_network()
         except TimeoutError as exc:
             reason = f"the runner did not start within {START_SECONDS:.0f} s."
             raise self._unavailable(reason) from exc
         except SessionLost as exc:
             raise self._unavailable(exc.reason) from exc
-        return place
-
-    @property
-    def _backend(self) -> str:
-        return type(self._sandbox).__name__.removesuffix("Sandbox").lower()
+        return connection
 
     def _unavailable(self, reason: str) -> SandboxUnavailable:
-        return SandboxUnavailable(self._backend, reason)
+        return SandboxUnavailable(self._backend.name, reason)

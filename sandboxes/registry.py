@@ -5,11 +5,13 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.base import Limits, Sandbox
+from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.errors import SandboxUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from bellglass.sandboxes.limits import Limits
 
 GROUP = "bellglass.sandboxes"
 
@@ -22,7 +24,7 @@ def installed() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
-def create(name: str, limits: Limits, options: Mapping[str, object] | None = None) -> Sandbox:
+def create(name: str, limits: Limits, options: Mapping[str, object] | None = None) -> Backend:
     """Make the backend of that name.
 
     Raises:
@@ -33,9 +35,9 @@ def create(name: str, limits: Limits, options: Mapping[str, object] | None = Non
         known = ", ".join(sorted(backends)) or "none"
         raise SandboxUnavailable(name, f"no such backend is installed; installed: {known}.")
     try:
-        backend = backends[name].load()
+        make = backends[name].load()
     except ImportError as exc:
         raise SandboxUnavailable(name, f"it cannot be imported ({exc}).") from exc
-    sandbox = backend(limits, **(options or {}))
-    assert isinstance(sandbox, Sandbox), f"{name} is no Sandbox"
-    return sandbox
+    backend = make(limits, **(options or {}))
+    assert isinstance(backend, Backend), f"{name} is no Backend"
+    return backend

@@ -22,7 +22,7 @@ from bellglass.sandboxes.runs import Run, Runs
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
     from bellglass.sandboxes.protocol import Stream
 
 RESTARTED = "The session was restarted before this call: its variables and files are lost."
@@ -64,7 +64,7 @@ class Session:
     and says so. `hold` must be running in a task of its own.
     """
 
-    def __init__(self, session_id: str, sandbox: Sandbox, owner: str | None = None) -> None:
+    def __init__(self, session_id: str, backend: Backend, owner: str | None = None) -> None:
         self.id = session_id
         self.owner = owner
         self.created_at = self.used_at = time.time()
@@ -76,21 +76,21 @@ class Session:
         """Called when the only call that could have told of the session is cancelled."""
         self.runs = Runs()
         """What goes on in the background, and what of it can still be asked for."""
-        self._sandbox = sandbox
+        self._backend = backend
         self._turn = anyio.Lock(fast_acquire=True)
         self._waiting = 0
-        self._holder = Holder(sandbox, session_id, self._note_death)
+        self._holder = Holder(backend, session_id, self._note_death)
         self._restarted = False
         """Nobody has been told yet that the place before this one died."""
-        self._inherits = False
+        self._reattaches = False
         """Nobody has been told yet what became of the place that another server left."""
         self._replaces = False
         """Nobody has been told yet that this took the place of a session that had ended."""
 
-    def inherit(self, created_at: float) -> None:
+    def reattach(self, created_at: float) -> None:
         """Go on with a session that another server began then, and left."""
         self.created_at = created_at
-        self._inherits = True
+        self._reattaches = True
 
     def replace(self) -> None:
         """Take the place of a session that ended and that the caller thinks to be in."""
@@ -98,10 +98,10 @@ class Session:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, sandbox: Sandbox) -> AsyncGenerator[Self]:
+    async def open(cls, backend: Backend) -> AsyncGenerator[Self]:
         """Hold a session for as long as the context is open."""
         async with anyio.create_task_group() as tasks:
-            session = cls(secrets.token_hex(ID_BYTES), sandbox)
+            session = cls(secrets.token_hex(ID_BYTES), backend)
             tasks.start_soon(session.hold)
             try:
                 yield session
@@ -111,11 +111,11 @@ class Session:
     @property
     def is_paid(self) -> bool:
         """Whether its place costs money as long as it lives."""
-        return self._sandbox.is_paid
+        return self._backend.is_paid
 
-    def facts(self) -> dict[str, str]:
+    def metadata(self) -> dict[str, str]:
         """Return what its sandbox is, and how it bounds what cannot be bounded everywhere."""
-        return self._sandbox.facts()
+        return self._backend.metadata()
 
     @property
     def busy(self) -> bool:
@@ -141,9 +141,9 @@ class Session:
     @property
     def used_seconds(self) -> float | None:
         """For how long its places have cost money, where they do."""
-        return self._sandbox.used_seconds(self.id)
+        return self._backend.used_seconds(self.id)
 
-    async def rest(self) -> bool:
+    async def pause(self) -> bool:
         """Let its place sleep until somebody wants something of it; tell if it does.
 
         A place in which something goes on, a call or a background run, is left awake.
@@ -151,10 +151,10 @@ class Session:
         if self.busy or self.runs.live:
             return False
         async with self._turn:  # who comes meanwhile wakes it, and does not fall asleep with it
-            place = self._holder.place
-            if place is not None:
-                await place.hang_up()  # a word to a sleeping place would wake it
-            self.resting = await self._sandbox.rest(self.id)
+            connection = self._holder.connection
+            if connection is not None:
+                await connection.hang_up()  # a word to a sleeping place would wake it
+            self.resting = await self._backend.pause(self.id)
             return self.resting
 
     async def run(
@@ -236,10 +236,10 @@ class Session:
             self._waiting -= 1
 
     async def _look(self, run: Run, do: str, arguments: dict[str, Any]) -> Execution:
-        place = self._holder.place
-        if run.state != "lost" and place is not None:
+        connection = self._holder.connection
+        if run.state != "lost" and connection is not None:
             try:
-                execution = await place.aside({"do": do, "run": run.id, **arguments})
+                execution = await connection.aside({"do": do, "run": run.id, **arguments})
             except SessionLost:
                 run.become("lost")
             else:
@@ -261,17 +261,17 @@ class Session:
         on_stream: Callable[[Stream], Awaitable[None]] | None,
         run: Run | None = None,
     ) -> Execution:
-        place = await self._holder.connected()
+        connection = await self._holder.connected()
         started = time.monotonic()
         try:
-            execution = await place.request(op, arguments, timeout, on_stream, run)
+            execution = await connection.request(op, arguments, timeout, on_stream, run)
         except SessionLost as exc:
             # This execution says what is lost; the one after it need not.
             await self._holder.gone()
             self._restarted = op in UNSEEN
             if self._holder.closed:
                 raise SessionNotFound from exc
-            if self._sandbox.is_left(self.id):
+            if self._backend.is_left(self.id):
                 self._restarted = True
                 raise SessionUnreachable(exc.reason) from exc
             return Execution(
@@ -281,22 +281,22 @@ class Session:
                 wall_seconds=time.monotonic() - started,
             )
         self.cpu_seconds += execution.cpu_seconds
-        if self._inherits and op not in (*UNSEEN, "write"):  # which shows no notices
-            self._inherits = False
-            return self._inherited(execution)
+        if self._reattaches and op not in (*UNSEEN, "write"):  # which shows no notices
+            self._reattaches = False
+            return self._reattached(execution)
         if (self._restarted or self._replaces) and op not in (*UNSEEN, "write"):
             text = REPLACED if self._replaces else RESTARTED
             self._restarted = self._replaces = False
-            if self._holder.inherited is not None:
-                return self._inherited(execution, REACHED_AGAIN)
+            if self._holder.reattached_state is not None:
+                return self._reattached(execution, REACHED_AGAIN)
             execution = execution.model_copy(
                 update={"state": "lost", "notices": [text, *execution.notices]}
             )
         return execution
 
-    def _inherited(self, execution: Execution, words: str = TAKEN_UP) -> Execution:
+    def _reattached(self, execution: Execution, words: str = TAKEN_UP) -> Execution:
         """Add to the first execution what became of the place that was left."""
-        state = self._holder.inherited
+        state = self._holder.reattached_state
         if state is None:
             self._restarted = False
             text = RESTARTED

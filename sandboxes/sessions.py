@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
     from bellglass.sandboxes.callers import Caller
 
 
@@ -38,13 +38,13 @@ class Sessions:
     def __init__(
         self,
         tasks: TaskGroup,
-        choose: Callable[[], Awaitable[Sandbox]],
+        choose: Callable[[], Awaitable[Backend]],
         *,
         max_sessions: int,
         idle_seconds: float,
         age_seconds: float,
         pool: int | None = None,
-        choose_for_checks: Callable[[], Awaitable[Sandbox | None]] | None = None,
+        choose_for_checks: Callable[[], Awaitable[Backend | None]] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.idle_seconds = idle_seconds
@@ -53,9 +53,9 @@ class Sessions:
         self._choose = choose
         self._choosing = anyio.Lock()
         self._choose_for_checks = choose_for_checks
-        self._checker: Sandbox | None = None
-        self._inheriting = anyio.Lock()
-        self._sandbox: Sandbox | None = None
+        self._checker: Backend | None = None
+        self._reattaching = anyio.Lock()
+        self._backend: Backend | None = None
         self._max_sessions = max_sessions
         self._pool_size = pool
         self._pool: Pool | None = None
@@ -69,13 +69,13 @@ class Sessions:
     @asynccontextmanager
     async def open_all(
         cls,
-        choose: Callable[[], Awaitable[Sandbox]],
+        choose: Callable[[], Awaitable[Backend]],
         *,
         max_sessions: int,
         idle_seconds: float,
         age_seconds: float,
         pool: int | None = None,
-        choose_for_checks: Callable[[], Awaitable[Sandbox | None]] | None = None,
+        choose_for_checks: Callable[[], Awaitable[Backend | None]] | None = None,
     ) -> AsyncGenerator[Self]:
         """Serve sessions until the context is left; then every place is destroyed.
 
@@ -106,11 +106,11 @@ class Sessions:
                     await sessions._close_sandboxes()
 
     async def _close_sandboxes(self) -> None:
-        for sandbox in (self._sandbox, self._checker):
-            if sandbox is not None:
-                await sandbox.aclose()
-                if sandbox.network is not None:
-                    await sandbox.network.aclose()
+        for backend in (self._backend, self._checker):
+            if backend is not None:
+                await backend.aclose()
+                if backend.network is not None:
+                    await backend.network.aclose()
 
     async def open(
         self,
@@ -132,12 +132,12 @@ class Sessions:
             SandboxUnavailable: No sandbox can run here.
             SessionLimit, CallerLimit: Every session that might make room is busy.
         """
-        sandbox = await self.sandbox()
+        backend = await self.backend()
         self._make_room(owner, caller)
-        session = self._taken(sandbox)
+        session = self._taken(backend)
         session.owner = owner
         session.created_at = session.used_at = self._clock()
-        sandbox.assign(session.id, owner, session.created_at)
+        backend.on_session_start(session.id, owner, session.created_at)
         # Without a pause from here to the first run, in which it would pass for unused.
         self._live[session.id] = Tenancy(session, caller, for_upload)
         if of_one_call:
@@ -158,13 +158,13 @@ class Sessions:
         del self._live[session.id]
         self._scopes[session.id].cancel()
 
-    def _taken(self, sandbox: Sandbox) -> Session:
+    def _taken(self, backend: Backend) -> Session:
         """Return a session that is ready, or else a new one."""
         warm = self._pool.take() if self._pool is not None else None
-        return warm or self._made(sandbox)
+        return warm or self._made(backend)
 
-    def _made(self, sandbox: Sandbox, session_id: str | None = None) -> Session:
-        session = Session(session_id or secrets.token_hex(ID_BYTES), sandbox)
+    def _made(self, backend: Backend, session_id: str | None = None) -> Session:
+        session = Session(session_id or secrets.token_hex(ID_BYTES), backend)
         self._scopes[session.id] = anyio.CancelScope()
         self._tasks.start_soon(self._hold, session, self._scopes[session.id])
         return session
@@ -193,21 +193,21 @@ class Sessions:
         """
         if session_id in self._live or not _ID.fullmatch(session_id):
             return self.get(session_id, owner)
-        sandbox = await self.sandbox()
-        async with self._inheriting:
+        backend = await self.backend()
+        async with self._reattaching:
             if session_id not in self._live and session_id not in self._scopes:
-                await self._inherit(sandbox, session_id, owner, caller)
+                await self._reattach(backend, session_id, owner, caller)
         return self.get(session_id, owner)
 
-    async def _inherit(
-        self, sandbox: Sandbox, session_id: str, owner: str | None, caller: Caller | None
+    async def _reattach(
+        self, backend: Backend, session_id: str, owner: str | None, caller: Caller | None
     ) -> None:
-        created_at = await sandbox.inherit(session_id, owner)
+        created_at = await backend.reattach(session_id, owner)
         if created_at is not None:
             self._make_room(owner, caller)
-            session = self._made(sandbox, session_id)
+            session = self._made(backend, session_id)
             session.owner = owner
-            session.inherit(created_at)
+            session.reattach(created_at)
             session.used_at = self._clock()
             self._live[session_id] = Tenancy(session, caller)
 
@@ -238,33 +238,33 @@ class Sessions:
                 self._checker = await self._choose_for_checks()
                 self._choose_for_checks = None
                 if self._checker is not None:
-                    self._tasks.start_soon(self._checker.tend)
+                    self._tasks.start_soon(self._checker.maintain)
         if self._checker is not None:
             return self._made(self._checker)
-        return self._taken(await self.sandbox())
+        return self._taken(await self.backend())
 
     @property
     def checks_elsewhere(self) -> bool:
         """Whether code is checked in another sandbox than it runs in, with other packages."""
         return self._checker is not None
 
-    async def sandbox(self) -> Sandbox:
+    async def backend(self) -> Backend:
         """Return the sandbox, chosen at the first call.
 
         Raises:
             SandboxUnavailable: None can run here. The next call tries again.
         """
         async with self._choosing:
-            if self._sandbox is None:
-                self._sandbox = await self._choose()
-                self._tasks.start_soon(self._sandbox.tend)
-                self._keep_warm(self._sandbox)
-            return self._sandbox
+            if self._backend is None:
+                self._backend = await self._choose()
+                self._tasks.start_soon(self._backend.maintain)
+                self._keep_warm(self._backend)
+            return self._backend
 
-    def _keep_warm(self, sandbox: Sandbox) -> None:
-        size = sandbox.warm_places if self._pool_size is None else self._pool_size
+    def _keep_warm(self, backend: Backend) -> None:
+        size = backend.default_pool_size if self._pool_size is None else self._pool_size
         if size:
-            self._pool = Pool(size, partial(self._made, sandbox), self._drop)
+            self._pool = Pool(size, partial(self._made, backend), self._drop)
             self._tasks.start_soon(self._pool.keep)
 
     def _drop(self, session: Session) -> None:
@@ -283,7 +283,7 @@ class Sessions:
         """Let an idle session sleep, or close it."""
         try:
             old = session.created_at + self.age_seconds <= self._clock()
-            if not old and await session.rest():
+            if not old and await session.pause():
                 return
             if not session.busy and self.seconds_left(session) == 0:
                 await self.close(session.id, session.owner)

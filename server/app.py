@@ -14,7 +14,7 @@ from mcp.server.mcpserver import Icon
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 
-from bellglass.sandboxes.base import Sandbox
+from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.sessions import Sessions
 from bellglass.server.edge import BellglassServer
 from bellglass.server.settings import Settings
@@ -44,7 +44,7 @@ FAR = 86_400
 
 
 def build_server(
-    settings: Settings, choose: Callable[[], Awaitable[Sandbox]] | None = None
+    settings: Settings, choose: Callable[[], Awaitable[Backend]] | None = None
 ) -> BellglassServer:
     """Return the server; `choose` makes the backend, at the first need of it."""
     choose = choose or _chooser(settings)
@@ -106,8 +106,8 @@ def build_server(
     )
 
 
-def _chooser(settings: Settings) -> Callable[[], Awaitable[Sandbox]]:
-    async def choose() -> Sandbox:
+def _chooser(settings: Settings) -> Callable[[], Awaitable[Backend]]:
+    async def choose() -> Backend:
         # At the first need: clients start servers only to ask for their tools.
         from bellglass.server.choosing import choose as chosen
 
@@ -116,8 +116,8 @@ def _chooser(settings: Settings) -> Callable[[], Awaitable[Sandbox]]:
     return choose
 
 
-def _chooser_for_checks(settings: Settings) -> Callable[[], Awaitable[Sandbox | None]]:
-    async def choose() -> Sandbox | None:
+def _chooser_for_checks(settings: Settings) -> Callable[[], Awaitable[Backend | None]]:
+    async def choose() -> Backend | None:
         from bellglass.server.choosing import choose_for_checks
 
         return await choose_for_checks(settings)

@@ -17,23 +17,25 @@ def check(backend: str, settings: Settings) -> int:
     return anyio.run(_check, backend, settings)
 
 
-async def _check(backend: str, settings: Settings) -> int:
+async def _check(backend_name: str, settings: Settings) -> int:
     from bellglass.sandboxes.conformance import CHECKS
 
     failed = lacking = 0
     for run in CHECKS:
         name = run.__name__.replace("_", " ")
         try:
-            sandbox = create(backend, settings)
+            backend = create(backend_name, settings)
             try:
-                if run.__name__ in sandbox.lacks:
-                    sys.stdout.write(f"lacks   {name}: {sandbox.lacks[run.__name__]}\n")
+                if run.__name__ in backend.unsupported_checks:
+                    sys.stdout.write(
+                        f"lacks   {name}: {backend.unsupported_checks[run.__name__]}\n"
+                    )
                     lacking += 1
                     continue
                 with anyio.fail_after(CHECK_SECONDS):
-                    await run(sandbox)
+                    await run(backend)
             finally:
-                await sandbox.aclose()
+                await backend.aclose()
         except Exception as exc:
             # Out of a session it comes in the group of a task group.
             cause = _cause(exc)
@@ -45,7 +47,7 @@ async def _check(backend: str, settings: Settings) -> int:
         else:
             sys.stdout.write(f"ok      {name}\n")
         sys.stdout.flush()
-    await _say_what_lacks(backend, settings)
+    await _say_what_lacks(backend_name, settings)
     without = f" {lacking} are of what it does not have." if lacking else ""
     held = len(CHECKS) - failed - lacking
     sys.stdout.write(f"{held} of {len(CHECKS)} checks held.{without}\n")
@@ -58,15 +60,15 @@ def _cause(exc: Exception) -> Exception:
     return exc
 
 
-async def _say_what_lacks(backend: str, settings: Settings) -> None:
+async def _say_what_lacks(backend_name: str, settings: Settings) -> None:
     """Name what the backend has found out that does not hold here, beside the contract."""
     try:
-        sandbox = create(backend, settings)
+        backend = create(backend_name, settings)
         try:
             with anyio.fail_after(CHECK_SECONDS):
-                findings = await sandbox.diagnose()
+                findings = await backend.diagnose()
         finally:
-            await sandbox.aclose()
+            await backend.aclose()
     except (SandboxError, TimeoutError):
         return  # the checks have said so
     for finding in findings:

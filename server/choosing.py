@@ -5,7 +5,7 @@ import logging
 import anyio
 
 from bellglass.sandboxes import registry
-from bellglass.sandboxes.base import Sandbox
+from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.server import e2b
 from bellglass.server.settings import Settings
@@ -23,7 +23,7 @@ def candidates(settings: Settings) -> list[str]:
     return [name for name in registry.STRONG if name in registry.installed()]
 
 
-async def choose_for_checks(settings: Settings) -> Sandbox | None:
+async def choose_for_checks(settings: Settings) -> Backend | None:
     """Return a sandbox of this machine, for checks where places elsewhere cost money, if one runs.
 
     A check runs no code, so it needs no machine of its own.
@@ -31,15 +31,15 @@ async def choose_for_checks(settings: Settings) -> Sandbox | None:
     if settings.sandbox != "e2b":
         return None
     try:
-        sandbox = create("embedded", settings.model_copy(update={"network": "none"}))
-        await _started(sandbox)
+        backend = create("embedded", settings.model_copy(update={"network": "none"}))
+        await _started(backend)
     except SandboxUnavailable as exc:
         log.info("Code is checked on machines of E2B: %s", exc.reason)
         return None
-    return sandbox
+    return backend
 
 
-def create(name: str, settings: Settings) -> Sandbox:
+def create(name: str, settings: Settings) -> Backend:
     """Make the backend `name` as the settings want it.
 
     Raises:
@@ -62,18 +62,18 @@ def create(name: str, settings: Settings) -> Sandbox:
         }
     elif name == "e2b":
         options = e2b.options(settings)
-    sandbox = registry.create(name, settings.limits(), options)
+    backend = registry.create(name, settings.limits(), options)
     if settings.network != "none":
         from bellglass.server.networking import network
 
         if name == "restricted":
             reason = "it has no way to a network. Unset BELLGLASS_NETWORK, or choose another."
             raise SandboxUnavailable(name, reason)
-        sandbox.network = network(settings)
-    return sandbox
+        backend.network = network(settings)
+    return backend
 
 
-async def choose(settings: Settings) -> Sandbox:
+async def choose(settings: Settings) -> Backend:
     """Return the first sandbox that can make places here.
 
     Raises:
@@ -82,13 +82,13 @@ async def choose(settings: Settings) -> Sandbox:
     failures: list[SandboxUnavailable] = []
     for name in candidates(settings):
         try:
-            sandbox = create(name, settings)
-            await _started(sandbox)
+            backend = create(name, settings)
+            await _started(backend)
         except SandboxUnavailable as exc:
             failures.append(exc)
         else:
             log.info("Sandbox: %s", name)
-            return sandbox
+            return backend
     match failures:
         case []:
             raise SandboxUnavailable("auto", "no backend is installed.")
@@ -99,10 +99,10 @@ async def choose(settings: Settings) -> Sandbox:
             raise SandboxUnavailable("auto", reasons)
 
 
-async def _started(sandbox: Sandbox) -> None:
+async def _started(backend: Backend) -> None:
     try:
-        await sandbox.start()
+        await backend.start()
     except BaseException:
         with anyio.CancelScope(shield=True):
-            await sandbox.aclose()
+            await backend.aclose()
         raise

@@ -7,9 +7,10 @@ from importlib.metadata import version
 import anyio
 
 from bellglass.sandboxes import registry
-from bellglass.sandboxes.base import MIB, Sandbox
+from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.execution import Execution
+from bellglass.sandboxes.limits import MIB
 from bellglass.sandboxes.sessions import Sessions
 from bellglass.server.choosing import candidates, create
 from bellglass.server.paint import paint, printable, say
@@ -68,8 +69,8 @@ async def _report(name: str, settings: Settings) -> bool:
     """Say whether the backend `name` works, by running code in it."""
     started = time.monotonic()
     try:
-        sandbox = create(name, settings)
-        execution = await _try(sandbox)
+        backend = create(name, settings)
+        execution = await _try(backend)
     except SandboxUnavailable as exc:
         execution = exc
     elapsed = (time.monotonic() - started) * 1000
@@ -83,16 +84,16 @@ async def _report(name: str, settings: Settings) -> bool:
     if "no " in found and (command := _COMPLETED_BY.get(name)):
         found += f" (`{command}` brings what is missing)"
     say(f"{paint('green', 'yes')} {name}: {printable(found)}, after {elapsed:.0f} ms")
-    for finding in await sandbox.diagnose():
+    for finding in await backend.diagnose():
         mark = paint("green", "yes") if finding.holds else paint("yellow", "-  ")
         say(f"    {mark} {finding.what}: {printable(finding.detail)}")
-    await sandbox.aclose()
+    await backend.aclose()
     return True
 
 
-async def _try(sandbox: Sandbox) -> Execution | SandboxUnavailable:
-    async def choose() -> Sandbox:
-        return sandbox
+async def _try(backend: Backend) -> Execution | SandboxUnavailable:
+    async def choose() -> Backend:
+        return backend
 
     async with Sessions.open_all(
         choose, max_sessions=1, idle_seconds=TRIAL_SECONDS, age_seconds=TRIAL_SECONDS, pool=0

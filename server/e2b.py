@@ -9,7 +9,7 @@ from bellglass.server.settings import Settings
 
 
 def options(settings: Settings, environ: Mapping[str, str] = os.environ) -> dict[str, object]:
-    """Return what `E2BSandbox` is made with.
+    """Return what `E2BBackend` is made with.
 
     The vendor's own variables count where ours are not set: people have them.
 

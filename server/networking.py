@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from bellglass.sandboxes.base import MIB
+from bellglass.sandboxes.limits import MIB
 from bellglass.sandboxes.network.cache import Cache
 from bellglass.sandboxes.network.fetching import Fetcher, target_of
 from bellglass.sandboxes.network.index import Index

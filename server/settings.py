@@ -7,8 +7,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from bellglass.sandboxes.base import MIB, Limits
 from bellglass.sandboxes.image import IMAGE
+from bellglass.sandboxes.limits import MIB, Limits
 from bellglass.server.setting_types import Hosts, LogLevel, Names, RiskKinds, WebAddress
 
 PREFIX = "BELLGLASS_"

@@ -25,10 +25,10 @@ def build(settings: Settings, name: str | None, base: str | None) -> int:
         given = e2b.options(settings)
         if base:
             given["template"] = base
-        sandbox: Any = registry.create("e2b", settings.limits(), given)
+        backend: Any = registry.create("e2b", settings.limits(), given)
         if objection := versions.objection():
             raise SandboxUnavailable("e2b", objection)
-        endpoint = sandbox.endpoint
+        endpoint = backend.endpoint
         say(printable(f"Building template {name} from {endpoint.template} at {endpoint.api} ..."))
 
         def tell(line: str) -> None:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 from absent import need, need_engine
 
-from bellglass.sandboxes.base import Limits
-from bellglass.sandboxes.docker import DockerSandbox
-from bellglass.sandboxes.embedded import EmbeddedSandbox
+from bellglass.sandboxes.docker import DockerBackend
+from bellglass.sandboxes.embedded import EmbeddedBackend
+from bellglass.sandboxes.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
 
 pytest.register_assert_rewrite(
     "bellglass.sandboxes.conformance", "security.lying", "security.support"
@@ -47,26 +47,26 @@ def launcher(request: pytest.FixtureRequest) -> Literal["zygote", "bubblewrap"]:
 
 
 @pytest.fixture(scope="module")
-async def embedded(launcher: Literal["zygote", "bubblewrap"]) -> AsyncGenerator[EmbeddedSandbox]:
+async def embedded(launcher: Literal["zygote", "bubblewrap"]) -> AsyncGenerator[EmbeddedBackend]:
     """The embedded sandbox, with each of its launchers."""
-    sandbox = EmbeddedSandbox(LIMITS, launcher=launcher)
-    yield sandbox
-    await sandbox.aclose()
+    backend = EmbeddedBackend(LIMITS, launcher=launcher)
+    yield backend
+    await backend.aclose()
 
 
 @pytest.fixture(scope="module", params=["zygote", "bubblewrap", "docker"])
-async def sandbox(request: pytest.FixtureRequest) -> AsyncGenerator[Sandbox]:
+async def backend(request: pytest.FixtureRequest) -> AsyncGenerator[Backend]:
     """Every sandbox that has the kernel of this machine under it."""
-    sandbox: Sandbox
+    backend: Backend
     if request.param == "docker":
         need_engine()
-        sandbox = DockerSandbox(LIMITS)
+        backend = DockerBackend(LIMITS)
     else:
         if request.param == "bubblewrap":
             need("bwrap", "bubblewrap")
-        sandbox = EmbeddedSandbox(LIMITS, launcher=request.param)
-    yield sandbox
-    await sandbox.aclose()
+        backend = EmbeddedBackend(LIMITS, launcher=request.param)
+    yield backend
+    await backend.aclose()
 
 
 @pytest.hookimpl(trylast=True)

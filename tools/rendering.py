@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp.types import CallToolResult, TextContent
 
-from bellglass.sandboxes.base import MIB
+from bellglass.sandboxes.limits import MIB
 from bellglass.sandboxes.session import REPLACED, RESTARTED
 from bellglass.tools import displays
 from bellglass.tools.changed_files import changed_record, changes_line, links_to_changed
@@ -136,7 +136,7 @@ def record(execution: Execution, session: Session, hint: str | None = None) -> d
         "network": network_record(execution.network),
         "run": execution.runs[0].model_dump(mode="json") if execution.runs else None,
         "error": error_record(execution.error, hint) if execution.error is not None else None,
-        "sandbox": session.facts(),
+        "sandbox": session.metadata(),
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-    from bellglass.sandboxes.base import Limits
+    from bellglass.sandboxes.limits import Limits
     from bellglass.sandboxes.sessions import Sessions
     from bellglass.tools.policy import Policy
     from bellglass.tools.updates import Updates

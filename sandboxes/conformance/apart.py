@@ -8,12 +8,12 @@ from bellglass.sandboxes.conformance.check import bash, check, python
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
 
 
 @check
-async def two_sessions_share_nothing(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as one, Session.open(sandbox) as other:
+async def two_sessions_share_nothing(backend: Backend) -> None:
+    async with Session.open(backend) as one, Session.open(backend) as other:
         await python(one, "x = 1\nfor d in ('.', '/tmp'): open(d + '/secret', 'w').write('s')")
         variable = await python(other, "x")
         files = await bash(other, "cat secret /tmp/secret")
@@ -22,16 +22,16 @@ async def two_sessions_share_nothing(sandbox: Sandbox) -> None:
 
 
 @check
-async def nothing_of_the_server_is_in_the_environment(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as session:
+async def nothing_of_the_server_is_in_the_environment(backend: Backend) -> None:
+    async with Session.open(backend) as session:
         execution = await python(session, "import os\nsorted(os.environ)")
     assert execution.value is not None
     assert not [name for name in eval(execution.value) if "KEY" in name or "TOKEN" in name]
 
 
 @check
-async def there_is_no_network_but_loopback(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as session:
+async def there_is_no_network_but_loopback(backend: Backend) -> None:
+    async with Session.open(backend) as session:
         # Where there is a route nothing is sent: the check fails before a socket is connected.
         routes = await python(session, "open('/proc/net/route').read().splitlines()[1:]")
         names = await bash(session, "grep -o '^ *[^ :]*:' /proc/net/dev | tr -d ' :'")
@@ -46,13 +46,13 @@ async def there_is_no_network_but_loopback(sandbox: Sandbox) -> None:
 
 
 @check
-async def the_code_has_no_privileges(sandbox: Sandbox) -> None:
+async def the_code_has_no_privileges(backend: Backend) -> None:
     code = (
         "import ctypes, os\nd = dict(l.split(':', 1) for l in open('/proc/self/status'))\n"
         "no_new_privs = ctypes.CDLL(None).prctl(39, 0, 0, 0, 0)\n"  # gVisor's status lacks it
         "os.getuid(), int(d['CapEff'], 16), int(d['CapBnd'], 16), no_new_privs"
     )
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         execution = await python(session, code)
     assert execution.value is not None
     uid, effective, bounding, no_new_privs = eval(execution.value)

@@ -11,7 +11,7 @@ from bellglass.sandboxes.conformance.check import bash, check, python
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
     from bellglass.sandboxes.execution import Execution
 
 SLEEPERS = "grep -l sleep /proc/[0-9]*/comm | wc -l"
@@ -33,9 +33,9 @@ async def outcome(session: Session, run: str, *, end: bool = False) -> Execution
 
 
 @check
-async def a_background_run_outlives_its_call_and_is_read_in_parts(sandbox: Sandbox) -> None:
+async def a_background_run_outlives_its_call_and_is_read_in_parts(backend: Backend) -> None:
     code = "import os, time\nprint('one')\nwhile not os.path.exists('go'): time.sleep(0.02)\nx + 1"
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         await python(session, "x = 41")
         run = await begun(session, "python", code)
         text = ""
@@ -50,8 +50,8 @@ async def a_background_run_outlives_its_call_and_is_read_in_parts(sandbox: Sandb
 
 
 @check
-async def a_background_run_leaves_the_variables_alone(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as session:
+async def a_background_run_leaves_the_variables_alone(backend: Backend) -> None:
+    async with Session.open(backend) as session:
         await python(session, "x = [1]")
         await bash(session, "cd /tmp; y=2")
         runs = [
@@ -70,9 +70,9 @@ async def a_background_run_leaves_the_variables_alone(sandbox: Sandbox) -> None:
 
 
 @check
-async def a_sweep_spares_background_runs_and_nothing_else(sandbox: Sandbox) -> None:
+async def a_sweep_spares_background_runs_and_nothing_else(backend: Backend) -> None:
     daemon = "(setsid sleep 71 >/dev/null 2>&1 &) ; "
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         run = await begun(session, "bash", f"{daemon} sleep 72")
         await bash(session, f"while [ $({SLEEPERS}) != 2 ]; do sleep 0.02; done")
         swept = await bash(session, f"{daemon} sleep 0.1")
@@ -84,9 +84,9 @@ async def a_sweep_spares_background_runs_and_nothing_else(sandbox: Sandbox) -> N
 
 
 @check
-async def stopping_a_background_run_ends_all_that_it_started(sandbox: Sandbox) -> None:
+async def stopping_a_background_run_ends_all_that_it_started(backend: Backend) -> None:
     command = "trap '' INT; for i in 1 2 3; do (setsid sleep 73 &) ; done; sleep 74"
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         run = await begun(session, "bash", command)
         await bash(session, f"while [ $({SLEEPERS}) != 4 ]; do sleep 0.02; done")
         await session.look(run, "stop")
@@ -97,7 +97,7 @@ async def stopping_a_background_run_ends_all_that_it_started(sandbox: Sandbox) -
 
 
 @check
-async def a_server_in_the_background_answers_later_calls(sandbox: Sandbox) -> None:
+async def a_server_in_the_background_answers_later_calls(backend: Backend) -> None:
     serve = """
 import socket, threading
 server = socket.create_server(("127.0.0.1", 8123))
@@ -108,7 +108,7 @@ threading.Thread(target=answer).start()
 print("up", flush=True)
 """
     ask = "import socket\nsocket.create_connection(('127.0.0.1', 8123)).recv(9)"
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         run = await begun(session, "python", serve)
         returned = await outcome(session, run)
         answers = [(await python(session, ask)).value for _ in range(2)]
@@ -117,8 +117,8 @@ print("up", flush=True)
 
 
 @check
-async def a_background_run_ends_at_its_own_time_limit(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as session:
+async def a_background_run_ends_at_its_own_time_limit(backend: Backend) -> None:
+    async with Session.open(backend) as session:
         run = await begun(session, "python", "while True: pass", timeout=1)
         ended = await outcome(session, run, end=True)
     assert ended.status == "timeout"
@@ -126,10 +126,10 @@ async def a_background_run_ends_at_its_own_time_limit(sandbox: Sandbox) -> None:
 
 
 @check
-async def a_memory_bomb_in_the_background_costs_only_its_run(sandbox: Sandbox) -> None:
-    step = min(sandbox.limits.memory_bytes // 16, 64 * 1024**2)
+async def a_memory_bomb_in_the_background_costs_only_its_run(backend: Backend) -> None:
+    step = min(backend.limits.memory_bytes // 16, 64 * 1024**2)
     bomb = f"kept = []\nwhile True: kept.append(b'x' * {step})"
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         await python(session, "x = 1")
         quiet = await begun(session, "bash", "sleep 75")
         run = await begun(session, "python", bomb)
@@ -144,7 +144,7 @@ async def a_memory_bomb_in_the_background_costs_only_its_run(sandbox: Sandbox) -
 
 
 @check
-async def background_runs_are_asked_about_while_a_call_runs(sandbox: Sandbox) -> None:
+async def background_runs_are_asked_about_while_a_call_runs(backend: Backend) -> None:
     # The call goes on as long as the run: it ends in time only if that is stopped during it.
     command = f"echo on; while [ $({SLEEPERS}) != 0 ]; do :; done; echo over"
     runs = anyio.Event()
@@ -157,7 +157,7 @@ async def background_runs_are_asked_about_while_a_call_runs(sandbox: Sandbox) ->
         run = partial(session.run, "bash", {"command": command}, timeout=30)
         executions.append(await run(on_stream=on_stream))
 
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         run = await begun(session, "bash", "sleep 76")
         await bash(session, f"while [ $({SLEEPERS}) != 1 ]; do sleep 0.02; done")
         async with anyio.create_task_group() as tasks:

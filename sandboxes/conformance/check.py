@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
     from bellglass.sandboxes.execution import Execution
     from bellglass.sandboxes.session import Session
 
-Check = Callable[["Sandbox"], Awaitable[None]]
+Check = Callable[["Backend"], Awaitable[None]]
 
 CHECKS: list[Check] = []
 

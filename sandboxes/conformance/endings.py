@@ -10,12 +10,12 @@ from bellglass.sandboxes.conformance.check import bash, check, python
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
 
 
 @check
-async def a_time_limit_keeps_the_variables(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as session:
+async def a_time_limit_keeps_the_variables(backend: Backend) -> None:
+    async with Session.open(backend) as session:
         await python(session, "x = 1")
         execution = await python(session, "while True: pass", timeout=1)
         after = await python(session, "x")
@@ -26,11 +26,11 @@ async def a_time_limit_keeps_the_variables(sandbox: Sandbox) -> None:
 
 
 @check
-async def code_that_ignores_the_interrupt_costs_only_its_own_call(sandbox: Sandbox) -> None:
+async def code_that_ignores_the_interrupt_costs_only_its_own_call(backend: Backend) -> None:
     stubborn = (
         "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nx = 2\nwhile True: pass"
     )
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         await python(session, "x = 1")
         execution = await python(session, stubborn, timeout=1)
         after = await python(session, "x")
@@ -40,8 +40,8 @@ async def code_that_ignores_the_interrupt_costs_only_its_own_call(sandbox: Sandb
 
 
 @check
-async def a_time_limit_ends_what_bash_started(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as session:
+async def a_time_limit_ends_what_bash_started(backend: Backend) -> None:
+    async with Session.open(backend) as session:
         execution = await bash(session, "sleep 61 & sleep 62", timeout=1)
         after = await bash(session, "grep -l sleep /proc/[0-9]*/comm")
     assert execution.status == "timeout"
@@ -49,9 +49,9 @@ async def a_time_limit_ends_what_bash_started(sandbox: Sandbox) -> None:
 
 
 @check
-async def nothing_is_left_running(sandbox: Sandbox) -> None:
+async def nothing_is_left_running(backend: Backend) -> None:
     code = "import subprocess\nsubprocess.Popen(['sleep', '63'], start_new_session=True)\n'started'"
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         execution = await python(session, code)
         after = await bash(session, "grep -l sleep /proc/[0-9]*/comm")
     assert execution.swept == 1
@@ -59,8 +59,8 @@ async def nothing_is_left_running(sandbox: Sandbox) -> None:
 
 
 @check
-async def a_crash_costs_only_its_own_call(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as session:
+async def a_crash_costs_only_its_own_call(backend: Backend) -> None:
+    async with Session.open(backend) as session:
         await python(session, "x = 1")
         crash = await python(session, "import os\nx = 2\nos.abort()")
         left = await python(session, "import os\nos._exit(0)")
@@ -71,8 +71,8 @@ async def a_crash_costs_only_its_own_call(sandbox: Sandbox) -> None:
 
 
 @check
-async def a_cancelled_call_stops_and_keeps_the_variables(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as session:
+async def a_cancelled_call_stops_and_keeps_the_variables(backend: Backend) -> None:
+    async with Session.open(backend) as session:
         await python(session, "x = 1")
         with anyio.move_on_after(1):
             await python(session, "import time\ntime.sleep(30)")
@@ -83,10 +83,10 @@ async def a_cancelled_call_stops_and_keeps_the_variables(sandbox: Sandbox) -> No
 
 
 @check
-async def a_call_taken_back_while_it_is_sent_costs_nothing(sandbox: Sandbox) -> None:
+async def a_call_taken_back_while_it_is_sent_costs_nothing(backend: Backend) -> None:
     large = f"import time\ntime.sleep(30)\n# {'-' * 4 * 1024**2}"
     seen = []
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         await python(session, "x = 1")
         for seconds in (0, 0.0005, 0.001, 0.002, 0.005, 0.01):
             for code in ("import time; time.sleep(30)", large):
@@ -98,8 +98,8 @@ async def a_call_taken_back_while_it_is_sent_costs_nothing(sandbox: Sandbox) -> 
 
 
 @check
-async def a_run_taken_back_before_it_began_is_not_listed(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as session:
+async def a_run_taken_back_before_it_began_is_not_listed(backend: Backend) -> None:
+    async with Session.open(backend) as session:
         await python(session, "x = 1")
         with anyio.move_on_after(0):
             await session.begin("python", {"code": "1"}, timeout=30)
@@ -110,14 +110,14 @@ async def a_run_taken_back_before_it_began_is_not_listed(sandbox: Sandbox) -> No
 
 
 @check
-async def leaving_the_session_leaves_nothing(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as session:
+async def leaving_the_session_leaves_nothing(backend: Backend) -> None:
+    async with Session.open(backend) as session:
         await python(session, "import time")
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(python, session, "time.sleep(60)")
             await anyio.sleep(0.2)
             tasks.cancel_scope.cancel()
     with anyio.fail_after(10):
-        async with Session.open(sandbox) as session:
+        async with Session.open(backend) as session:
             execution = await python(session, "'a new one'")
     assert execution.value == "'a new one'"

@@ -12,7 +12,7 @@ from bellglass.sandboxes.session import Session
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
     from bellglass.sandboxes.execution import Execution
 
 
@@ -34,8 +34,8 @@ async def refusal(attempt: Awaitable[object]) -> FileRefused:
 
 
 @check
-async def what_a_call_changed_is_named(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as session:
+async def what_a_call_changed_is_named(backend: Backend) -> None:
+    async with Session.open(backend) as session:
         made = await python(session, "open('a', 'w').write('xyz')\nimport os\nos.makedirs('d/e')")
         looked = await python(session, "1 + 1")
         changed = await bash(session, "echo >> a; touch d/e/f; mkdir d/__pycache__; ln -s a link")
@@ -48,8 +48,8 @@ async def what_a_call_changed_is_named(sandbox: Sandbox) -> None:
 
 
 @check
-async def changes_are_told_however_a_call_ended(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as session:
+async def changes_are_told_however_a_call_ended(backend: Backend) -> None:
+    async with Session.open(backend) as session:
         stopped = await python(session, "open('a', 'w').close()\nwhile True: pass", timeout=1)
         crashed = await python(session, "open('b', 'w').close()\nimport os\nos.abort()")
     assert changes(stopped) == {"a": ("new", 0)}
@@ -57,8 +57,8 @@ async def changes_are_told_however_a_call_ended(sandbox: Sandbox) -> None:
 
 
 @check
-async def a_file_is_read_from_any_byte_on(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as session:
+async def a_file_is_read_from_any_byte_on(backend: Backend) -> None:
+    async with Session.open(backend) as session:
         await bash(session, "printf 'one two' > f; mkdir d; touch d/x d/y")
         part = await read_part(session, "f", 4)
         tail = await read_part(session, "/work/f", -2)
@@ -71,8 +71,8 @@ async def a_file_is_read_from_any_byte_on(sandbox: Sandbox) -> None:
 
 
 @check
-async def a_file_is_written_in_parts_of_which_none_is_doubled(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as session:
+async def a_file_is_written_in_parts_of_which_none_is_doubled(backend: Backend) -> None:
+    async with Session.open(backend) as session:
         await write_part(session, "new/folder/f", b"one ")
         await write_part(session, "new/folder/f", b"two", 4)
         again = await write_part(session, "new/folder/f", b"two", 4)
@@ -85,21 +85,21 @@ async def a_file_is_written_in_parts_of_which_none_is_doubled(sandbox: Sandbox) 
 
 
 @check
-async def large_parts_come_and_go_whole(sandbox: Sandbox) -> None:
+async def large_parts_come_and_go_whole(backend: Backend) -> None:
     data = bytes(range(256)) * (PART_BYTES // 256)
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         await write_part(session, "f", data)
         part = await read_part(session, "f")
     assert part.data == data
 
 
 @check
-async def no_path_leads_out_of_the_workspace(sandbox: Sandbox) -> None:
+async def no_path_leads_out_of_the_workspace(backend: Backend) -> None:
     make = (
         "ln -s /etc/passwd file; ln -s / root; ln -s .. up; ln -s loop loop; mkfifo pipe; "
         "ln -s /dev/zero zero; mkdir d; ln -s ../inside d/good; echo yes > inside"
     )
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         await bash(session, make)
         good = await read_part(session, "d/good")
         for path in ("file", "root/etc/passwd", "up/etc/passwd", "../etc/passwd", "/etc/passwd"):
@@ -114,8 +114,8 @@ async def no_path_leads_out_of_the_workspace(sandbox: Sandbox) -> None:
 
 
 @check
-async def a_full_disk_leaves_the_old_file(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as session:
+async def a_full_disk_leaves_the_old_file(backend: Backend) -> None:
+    async with Session.open(backend) as session:
         await write_part(session, "f", b"old")
         await bash(session, "cat /dev/zero > filler 2>/dev/null")
         full = await refusal(write_part(session, "f", b"x" * 1_000_000))

@@ -8,11 +8,11 @@ from bellglass.sandboxes.conformance.check import check, python
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
 
 
 @check
-async def frames_written_to_every_descriptor_forge_nothing(sandbox: Sandbox) -> None:
+async def frames_written_to_every_descriptor_forge_nothing(backend: Backend) -> None:
     code = """
 import json, os, struct
 fake = json.dumps({'type': 'reply', 'id': 1, 'nonce': '0', 'execution': {'status': 'ok'}})
@@ -30,7 +30,7 @@ for fd in range(16):
         pass
 raise RuntimeError('real')
 """
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         execution = await python(session, code)
         after = await python(session, "'still here'")
     assert execution.error is not None
@@ -39,7 +39,7 @@ raise RuntimeError('real')
 
 
 @check
-async def the_runner_cannot_be_read_or_killed(sandbox: Sandbox) -> None:
+async def the_runner_cannot_be_read_or_killed(backend: Backend) -> None:
     code = """
 import os
 def attempt(f, *a):
@@ -53,7 +53,7 @@ for number in (9, 15, 2, 19, 11):
     attempt(os.kill, 1, number)
 opened
 """
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         execution = await python(session, code)
         after = await python(session, "'still here'")
     assert execution.value == "[]"
@@ -62,9 +62,9 @@ opened
 
 
 @check
-async def any_bytes_may_be_printed(sandbox: Sandbox) -> None:
+async def any_bytes_may_be_printed(backend: Backend) -> None:
     code = "import os\nos.write(1, bytes(range(256)) + b'\\xed\\xa0\\x80 end')\n'\\ud800'"
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         execution = await python(session, code)
     assert execution.stdout.text.endswith("end")
     assert "\x00" not in execution.stdout.text

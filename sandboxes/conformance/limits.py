@@ -8,13 +8,13 @@ from bellglass.sandboxes.conformance.check import bash, check, python
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
 
 
 @check
-async def memory_is_limited_for_one_process(sandbox: Sandbox) -> None:
-    size = sandbox.limits.memory_bytes * 2
-    async with Session.open(sandbox) as session:
+async def memory_is_limited_for_one_process(backend: Backend) -> None:
+    size = backend.limits.memory_bytes * 2
+    async with Session.open(backend) as session:
         execution = await python(session, f"b = b'x' * {size}\nlen(b)", timeout=30)
         after = await python(session, "'still here'")
     assert execution.status == "oom" or (
@@ -24,8 +24,8 @@ async def memory_is_limited_for_one_process(sandbox: Sandbox) -> None:
 
 
 @check
-async def memory_is_limited_for_all_processes_together(sandbox: Sandbox) -> None:
-    part = sandbox.limits.memory_bytes // 4
+async def memory_is_limited_for_all_processes_together(backend: Backend) -> None:
+    part = backend.limits.memory_bytes // 4
     code = f"""
 import os, time
 children = []
@@ -37,7 +37,7 @@ for _ in range(8):
         os._exit(0)
 sum(os.WIFSIGNALED(os.waitpid(child, 0)[1]) for child in children)
 """
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         execution = await python(session, code, timeout=10)
         after = await python(session, "'still here'")
     assert execution.value != "0"
@@ -46,12 +46,12 @@ sum(os.WIFSIGNALED(os.waitpid(child, 0)[1]) for child in children)
 
 
 @check
-async def processes_are_limited(sandbox: Sandbox) -> None:
+async def processes_are_limited(backend: Backend) -> None:
     code = f"""
 import os, time
 n = 0
 try:
-    for _ in range({sandbox.limits.processes * 4}):
+    for _ in range({backend.limits.processes * 4}):
         if os.fork() == 0:
             time.sleep(20)
             os._exit(0)
@@ -60,17 +60,17 @@ except OSError:
     pass
 n
 """
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         execution = await python(session, code)
         after = await python(session, "'still here'")
     assert execution.value is not None
-    assert int(execution.value) <= sandbox.limits.processes
+    assert int(execution.value) <= backend.limits.processes
     assert after.value == "'still here'"
 
 
 @check
-async def disk_is_limited_everywhere(sandbox: Sandbox) -> None:
-    most = (sandbox.limits.disk_bytes + sandbox.limits.scratch_bytes) * 2
+async def disk_is_limited_everywhere(backend: Backend) -> None:
+    most = (backend.limits.disk_bytes + backend.limits.scratch_bytes) * 2
     code = f"""
 import os
 endless = []
@@ -90,20 +90,20 @@ for d in ('.', '/tmp', '/var/tmp', '/dev/shm', '/dev', '/run', '/opt', '/'):
         except OSError: pass
 endless
 """
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         execution = await python(session, code, timeout=60)
     assert execution.value == "[]"
 
 
 @check
-async def output_is_cut_and_the_rest_can_be_read(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as session:
+async def output_is_cut_and_the_rest_can_be_read(backend: Backend) -> None:
+    async with Session.open(backend) as session:
         execution = await python(session, "print('a' * 3_000_000)\nprint('the end')", timeout=30)
         assert execution.stdout.file is not None
         rest = await bash(session, f"wc -c < {execution.stdout.file}")
     assert execution.stdout.total_bytes == 3_000_009
     assert execution.stdout.cut_bytes > 2_900_000
-    assert len(execution.stdout.text) < sandbox.limits.output_bytes + 1000
+    assert len(execution.stdout.text) < backend.limits.output_bytes + 1000
     assert execution.stdout.text.endswith("the end\n")
     assert "omitted" in execution.stdout.text
     assert rest.stdout.text.strip() == "3000009"

@@ -9,7 +9,7 @@ from bellglass.sandboxes.execution import Picture, Rich, Table
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
 
 
 async def _has(session: Session, module: str) -> bool:
@@ -18,7 +18,7 @@ async def _has(session: Session, module: str) -> bool:
 
 
 @check
-async def figures_come_back_as_pictures_in_order(sandbox: Sandbox) -> None:
+async def figures_come_back_as_pictures_in_order(backend: Backend) -> None:
     code = """
 import matplotlib.pyplot as plt
 print("first")
@@ -30,7 +30,7 @@ print("third")
 plt.figure().add_subplot()
 figure
 """
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         installed = await _has(session, "matplotlib")
         execution = await python(session, code, timeout=60)
         after = await python(session, "'no figure'")
@@ -49,9 +49,9 @@ figure
 
 
 @check
-async def a_table_is_text_cut_with_a_note_and_whole_in_a_file(sandbox: Sandbox) -> None:
+async def a_table_is_text_cut_with_a_note_and_whole_in_a_file(backend: Backend) -> None:
     code = "import pandas as pd\npd.DataFrame({'n': range(1000), 'word': 'x' * 90})"
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         if not await _has(session, "pandas"):
             return
         table = (await python(session, code, timeout=60)).displays[0]
@@ -67,7 +67,7 @@ async def a_table_is_text_cut_with_a_note_and_whole_in_a_file(sandbox: Sandbox) 
 
 
 @check
-async def an_object_is_shown_in_its_own_words(sandbox: Sandbox) -> None:
+async def an_object_is_shown_in_its_own_words(backend: Backend) -> None:
     code = """
 class Bold:
     def __repr__(self): return "Bold()"
@@ -77,7 +77,7 @@ class Liar:
 display(Liar())
 Bold()
 """
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         execution = await python(session, code)
     (shown,) = execution.displays
     assert isinstance(shown, Rich)
@@ -88,7 +88,7 @@ Bold()
 
 
 @check
-async def what_was_shown_before_a_time_limit_is_kept(sandbox: Sandbox) -> None:
+async def what_was_shown_before_a_time_limit_is_kept(backend: Backend) -> None:
     code = """
 class Bold:
     def _repr_html_(self): return "<b>bold</b>"
@@ -99,7 +99,7 @@ import signal
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 while True: pass
 """
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         execution = await python(session, code, timeout=1)
     assert execution.status == "timeout"
     assert [display.at for display in execution.displays] == [len("before\n")]
@@ -107,7 +107,7 @@ while True: pass
 
 
 @check
-async def notebook_lines_are_run_by_ipython(sandbox: Sandbox) -> None:
+async def notebook_lines_are_run_by_ipython(backend: Backend) -> None:
     code = """
 %matplotlib inline
 name = "there"
@@ -118,7 +118,7 @@ import os, matplotlib.pyplot as plt
 plt.plot([1, 2])
 (lines, os.environ["FLAVOUR"], get_ipython().ast_node_interactivity)
 """
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         installed = await _has(session, "IPython") and await _has(session, "matplotlib")
         plain = await python(session, "!echo plain")
         script = await python(session, "%%bash\necho script")

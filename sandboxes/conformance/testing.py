@@ -9,7 +9,7 @@ from bellglass.sandboxes.conformance.check import bash, check, python
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
 
 CODE = """
 import dataclasses, enum
@@ -87,8 +87,8 @@ async def _tested(session: Session, **arguments: Any) -> list[Any]:
 
 
 @check
-async def tests_end_as_under_plain_pytest(sandbox: Sandbox) -> None:
-    async with Session.open(sandbox) as session:
+async def tests_end_as_under_plain_pytest(backend: Backend) -> None:
+    async with Session.open(backend) as session:
         report = await _tested(session, code=CODE, tests=TESTS)
         if any(message.get("missing") for message in report):
             return  # this sandbox has no pytest, and says so
@@ -112,16 +112,16 @@ def _outcomes(report: list[Any]) -> dict[str, str]:
 
 
 @check
-async def a_test_that_ends_its_process_has_failed_and_the_rest_runs(sandbox: Sandbox) -> None:
+async def a_test_that_ends_its_process_has_failed_and_the_rest_runs(backend: Backend) -> None:
     tests = "from solution import *\ndef test_a(): leave()\ndef test_b(): pass\n"
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         report = await _tested(session, code=CODE, tests=tests)
     if not any(message.get("missing") for message in report):
         assert _outcomes(report) == {"test_a": "failed", "test_b": "passed"}
 
 
 @check
-async def a_case_is_judged_where_the_code_does_not_run(sandbox: Sandbox) -> None:
+async def a_case_is_judged_where_the_code_does_not_run(backend: Backend) -> None:
     code = "import collections, os\nP = collections.namedtuple('P', 'x y')\n"
     code += "def f(n): return {'a': P(n, {n}), 'b': True}\n"
     code += "def g():\n    os.kill(os.getppid(), 9)\n"
@@ -131,7 +131,7 @@ async def a_case_is_judged_where_the_code_does_not_run(sandbox: Sandbox) -> None
         {"call": "f()", "raises": "TypeError"},
         {"call": "g()", "expected": None},
     ]
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         report = await _tested(session, code=code, cases=cases)
     outcomes = [message["test"]["outcome"] for message in report if "test" in message]
     assert outcomes == ["passed", "failed", "passed"], json.dumps(report)

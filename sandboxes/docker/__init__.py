@@ -1,5 +1,5 @@
 """The docker sandbox: a container per session, on any engine that speaks Docker's API."""
 
-from bellglass.sandboxes.docker.sandbox import DockerSandbox
+from bellglass.sandboxes.docker.backend import DockerBackend
 
-__all__ = ["DockerSandbox"]
+__all__ = ["DockerBackend"]

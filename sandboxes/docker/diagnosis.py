@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from bellglass.sandboxes.base import Finding
+from bellglass.sandboxes.backend import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

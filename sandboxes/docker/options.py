@@ -1,7 +1,7 @@
 """How a container is confined: every option that the engine is given, and nothing else.
 
 What the engine makes of it is not believed: the runner says what it sees (`Ready`), and
-`DockerSandbox.accept` refuses what is less.
+`DockerBackend.accept` refuses what is less.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bellglass.sandboxes.confinement.limits import OOM_SCORE
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.base import Limits
+    from bellglass.sandboxes.limits import Limits
     from docker import APIClient
 
 UIDS = range(60_945, 61_184)

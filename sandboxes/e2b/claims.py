@@ -15,9 +15,9 @@ from bellglass.sandboxes.e2b.command import edition
 from bellglass.sandboxes.e2b.records import Record, Records, caller
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.base import Limits
     from bellglass.sandboxes.e2b.endpoint import Endpoint
     from bellglass.sandboxes.e2b.owner import Owner
+    from bellglass.sandboxes.limits import Limits
 
 _REMEMBERED = 10_000
 """Sessions of which it is known whose they are."""

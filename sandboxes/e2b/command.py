@@ -20,7 +20,7 @@ from bellglass.sandboxes.bundle import CONFINEMENT, LOADER, RUNNER, bundle
 from bellglass.sandboxes.embedded.boot import BOOT
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.base import Limits
+    from bellglass.sandboxes.limits import Limits
 
 FOLDER = "/usr/local/lib/bellglass"
 """Where a template has our program."""

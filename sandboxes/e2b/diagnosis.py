@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from bellglass.sandboxes.base import Finding
+from bellglass.sandboxes.backend import Finding
 from bellglass.sandboxes.e2b import versions
 from bellglass.sandboxes.e2b.errors import E2BError
 from bellglass.sandboxes.e2b.listing import first_page

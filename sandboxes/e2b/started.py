@@ -18,9 +18,9 @@ from bellglass.sandboxes.errors import SandboxUnavailable
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from bellglass.sandboxes.base import Limits
     from bellglass.sandboxes.e2b.lease import Lease
     from bellglass.sandboxes.e2b.machine import Machine
+    from bellglass.sandboxes.limits import Limits
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 
-from bellglass.sandboxes.base import PatientStream
+from bellglass.sandboxes.backend import PatientStream
 from bellglass.sandboxes.e2b.connection import Connection
 from bellglass.sandboxes.e2b.errors import E2BError
 from bellglass.sandboxes.e2b.lines import Lines, Malformed

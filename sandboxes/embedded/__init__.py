@@ -3,16 +3,16 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.embedded.sandbox import EmbeddedSandbox
+    from bellglass.sandboxes.embedded.backend import EmbeddedBackend
 
-__all__ = ["EmbeddedSandbox"]
+__all__ = ["EmbeddedBackend"]
 
 
 def __getattr__(name: str) -> object:
     # At the need of it: the E2B sandbox ships parts of this package from systems that lack what
     # the rest imports.
-    if name == "EmbeddedSandbox":
-        from bellglass.sandboxes.embedded.sandbox import EmbeddedSandbox
+    if name == "EmbeddedBackend":
+        from bellglass.sandboxes.embedded.backend import EmbeddedBackend
 
-        return EmbeddedSandbox
+        return EmbeddedBackend
     raise AttributeError(name)

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncGenerator, Sequence
 
-    from bellglass.sandboxes.base import Limits
     from bellglass.sandboxes.embedded.cgroups import Group
+    from bellglass.sandboxes.limits import Limits
 
 _NEEDED = ("--size", "--disable-userns", "--as-pid-1", "--clearenv", "--perms")
 """The youngest of our options came with 0.8.0, of 2023."""

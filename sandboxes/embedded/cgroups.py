@@ -24,7 +24,7 @@ from bellglass.sandboxes.embedded.failure import LaunchFailed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bellglass.sandboxes.base import Limits
+    from bellglass.sandboxes.limits import Limits
 
 _SPARE_PROCESSES = 16
 """RLIMIT_NPROC is the limit; pids.max only holds where that one does not."""

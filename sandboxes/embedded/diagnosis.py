@@ -6,7 +6,7 @@ import os
 import platform
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.base import Finding
+from bellglass.sandboxes.backend import Finding
 from bellglass.sandboxes.confinement import landlock
 from bellglass.sandboxes.embedded.inside import namespaces
 from bellglass.sandboxes.embedded.uids import UIDS

@@ -22,9 +22,9 @@ from bellglass.sandboxes.protocol import encode
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
-    from bellglass.sandboxes.base import Limits
     from bellglass.sandboxes.embedded.cgroups import Cgroups, Group
     from bellglass.sandboxes.embedded.uids import Uids
+    from bellglass.sandboxes.limits import Limits
 
 PLACE_SECONDS = 20.0
 """Until a place is there; it takes a hundredth of a second, or more on a machine under load."""

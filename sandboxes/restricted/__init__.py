@@ -5,6 +5,6 @@ asked for. It runs in a process of its own, which is all the isolation that ther
 no filter. So this backend is used only when it is named.
 """
 
-from bellglass.sandboxes.restricted.sandbox import RestrictedSandbox
+from bellglass.sandboxes.restricted.backend import RestrictedBackend
 
-__all__ = ["RestrictedSandbox"]
+__all__ = ["RestrictedBackend"]

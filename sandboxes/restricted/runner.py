@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteStream
 
-    from bellglass.sandboxes.base import Limits
+    from bellglass.sandboxes.limits import Limits
     from bellglass.sandboxes.restricted.interpreter import Interpreter
 
 Message = dict[str, Any]

@@ -9,9 +9,9 @@ import pytest
 from bellglass.sandboxes.conformance import CHECKS, Check
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-async def test_backend(sandbox: Sandbox, check: Check) -> None:
-    await check(sandbox)
+async def test_backend(backend: Backend, check: Check) -> None:
+    await check(backend)

@@ -9,30 +9,30 @@ import pytest
 from protocol.support import COMMAND, environment
 
 from bellglass.sandboxes import registry
-from bellglass.sandboxes.base import Limits
 from bellglass.sandboxes.conformance import CHECKS, Check
-from bellglass.sandboxes.restricted import RestrictedSandbox
+from bellglass.sandboxes.limits import Limits
+from bellglass.sandboxes.restricted import RestrictedBackend
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-HELD = [check for check in CHECKS if check.__name__ not in RestrictedSandbox.lacks]
+HELD = [check for check in CHECKS if check.__name__ not in RestrictedBackend.unsupported_checks]
 
 
 @pytest.fixture
-async def restricted() -> AsyncGenerator[RestrictedSandbox]:
-    sandbox = RestrictedSandbox(Limits())
-    yield sandbox
-    await sandbox.aclose()
+async def restricted() -> AsyncGenerator[RestrictedBackend]:
+    backend = RestrictedBackend(Limits())
+    yield backend
+    await backend.aclose()
 
 
 @pytest.mark.parametrize("check", HELD, ids=lambda check: check.__name__)
-async def test_restricted_tier(restricted: RestrictedSandbox, check: Check) -> None:
+async def test_restricted_tier(restricted: RestrictedBackend, check: Check) -> None:
     await check(restricted)
 
 
 def test_what_it_lacks_is_of_the_contract() -> None:
-    assert set(RestrictedSandbox.lacks) < {check.__name__ for check in CHECKS}
+    assert set(RestrictedBackend.unsupported_checks) < {check.__name__ for check in CHECKS}
 
 
 def test_it_is_never_chosen_by_itself() -> None:

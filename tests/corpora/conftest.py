@@ -11,10 +11,10 @@ from bellglass.sandboxes.session import Session
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
 
 
 @pytest.fixture(scope="module")
-async def session(sandbox: Sandbox) -> AsyncGenerator[Session]:
-    async with Session.open(sandbox) as session:
+async def session(backend: Backend) -> AsyncGenerator[Session]:
+    async with Session.open(backend) as session:
         yield session

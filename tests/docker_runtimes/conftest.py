@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 from absent import absent
 
-from bellglass.sandboxes.base import MIB, Limits
-from bellglass.sandboxes.docker import DockerSandbox
+from bellglass.sandboxes.docker import DockerBackend
 from bellglass.sandboxes.docker.diagnosis import runtimes
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.image.client import connect
+from bellglass.sandboxes.limits import MIB, Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -30,21 +30,21 @@ def known_runtimes() -> list[str]:
         return list(runtimes(engine.info()))
 
 
-async def sandbox_with(runtime: str, known: list[str]) -> AsyncGenerator[DockerSandbox]:
+async def sandbox_with(runtime: str, known: list[str]) -> AsyncGenerator[DockerBackend]:
     if runtime not in known:
         absent(f"the engine does not have {runtime}")
-    sandbox = DockerSandbox(LIMITS, runtime=runtime)
-    yield sandbox
-    await sandbox.aclose()
+    backend = DockerBackend(LIMITS, runtime=runtime)
+    yield backend
+    await backend.aclose()
 
 
 @pytest.fixture(scope="module")
-async def gvisor(known_runtimes: list[str]) -> AsyncGenerator[DockerSandbox]:
-    async for sandbox in sandbox_with("runsc", known_runtimes):
-        yield sandbox
+async def gvisor(known_runtimes: list[str]) -> AsyncGenerator[DockerBackend]:
+    async for backend in sandbox_with("runsc", known_runtimes):
+        yield backend
 
 
 @pytest.fixture(scope="module")
-async def crun(known_runtimes: list[str]) -> AsyncGenerator[DockerSandbox]:
-    async for sandbox in sandbox_with("crun", known_runtimes):
-        yield sandbox
+async def crun(known_runtimes: list[str]) -> AsyncGenerator[DockerBackend]:
+    async for backend in sandbox_with("crun", known_runtimes):
+        yield backend

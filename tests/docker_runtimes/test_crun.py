@@ -9,7 +9,7 @@ import pytest
 from bellglass.sandboxes.conformance import Check, apart, limits
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.docker import DockerSandbox
+    from bellglass.sandboxes.docker import DockerBackend
 
 
 @pytest.mark.parametrize(
@@ -23,5 +23,5 @@ if TYPE_CHECKING:
     ],
     ids=lambda check: check.__name__,
 )
-async def test_contract(crun: DockerSandbox, check: Check) -> None:
+async def test_contract(crun: DockerBackend, check: Check) -> None:
     await check(crun)

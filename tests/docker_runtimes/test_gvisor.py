@@ -12,7 +12,7 @@ from bellglass.sandboxes.conformance.hostile import the_runner_cannot_be_read_or
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.docker import DockerSandbox
+    from bellglass.sandboxes.docker import DockerBackend
 
 OTHERWISE = {
     limits.processes_are_limited,
@@ -25,11 +25,11 @@ OTHERWISE = {
 @pytest.mark.parametrize(
     "check", [check for check in CHECKS if check not in OTHERWISE], ids=lambda check: check.__name__
 )
-async def test_contract(gvisor: DockerSandbox, check: Check) -> None:
+async def test_contract(gvisor: DockerBackend, check: Check) -> None:
     await check(gvisor)
 
 
-async def test_the_kernel_is_another(gvisor: DockerSandbox) -> None:
+async def test_the_kernel_is_another(gvisor: DockerBackend) -> None:
     async with Session.open(gvisor) as session:
         release = await python(session, "import os; os.uname().release")
 
@@ -44,7 +44,7 @@ async def test_the_kernel_is_another(gvisor: DockerSandbox) -> None:
     ],
     ids=["fork_bomb", "end_of_process_1"],
 )
-async def test_who_ends_the_place_loses_only_his_own(gvisor: DockerSandbox, code: str) -> None:
+async def test_who_ends_the_place_loses_only_his_own(gvisor: DockerBackend, code: str) -> None:
     async with Session.open(gvisor) as session, Session.open(gvisor) as other:
         await python(other, "x = 1")
 
@@ -55,7 +55,7 @@ async def test_who_ends_the_place_loses_only_his_own(gvisor: DockerSandbox, code
         assert (await python(other, "x")).value == "1"
 
 
-async def test_what_ended_for_memory_is_told_so(gvisor: DockerSandbox) -> None:
+async def test_what_ended_for_memory_is_told_so(gvisor: DockerBackend) -> None:
     # Faster than the runner looks: the engine's kernel ends the place whole, or the runner a part.
     fill = f"""
 import os, time

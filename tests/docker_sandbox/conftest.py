@@ -10,7 +10,7 @@ import pytest
 from absent import need_engine
 from conftest import LIMITS
 
-from bellglass.sandboxes.docker import DockerSandbox
+from bellglass.sandboxes.docker import DockerBackend
 from bellglass.sandboxes.image.client import connect
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ def engine() -> Iterator[APIClient]:
 
 
 @pytest.fixture
-async def sandbox(engine: APIClient) -> AsyncGenerator[DockerSandbox]:
-    sandbox = DockerSandbox(LIMITS)
-    yield sandbox
-    await sandbox.aclose()
+async def backend(engine: APIClient) -> AsyncGenerator[DockerBackend]:
+    backend = DockerBackend(LIMITS)
+    yield backend
+    await backend.aclose()
 
 
 @pytest.fixture(autouse=True)

@@ -20,17 +20,17 @@ NO_EMBEDDED = {"BELLGLASS_PYTHON": "/none/python3"}
 
 
 async def test_the_embedded_sandbox_is_the_first_choice() -> None:
-    sandbox = await choose(Settings.from_environ({}))
-    await sandbox.aclose()
+    backend = await choose(Settings.from_environ({}))
+    await backend.aclose()
 
-    assert sandbox.facts()["name"] == "embedded"
+    assert backend.metadata()["name"] == "embedded"
 
 
 async def test_docker_serves_where_the_embedded_sandbox_cannot(engine: APIClient) -> None:
-    sandbox = await choose(Settings.from_environ(NO_EMBEDDED))
-    await sandbox.aclose()
+    backend = await choose(Settings.from_environ(NO_EMBEDDED))
+    await backend.aclose()
 
-    assert sandbox.facts()["name"] == "docker"
+    assert backend.metadata()["name"] == "docker"
 
 
 async def test_where_none_can_run_each_says_why(

@@ -8,7 +8,7 @@ import pytest
 from conftest import LIMITS
 from docker_sandbox.watching import container_of, python
 
-from bellglass.sandboxes.docker import DockerSandbox
+from bellglass.sandboxes.docker import DockerBackend
 from bellglass.sandboxes.docker.options import UIDS
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.image import IMAGE
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="module")
 async def inspected(engine: APIClient) -> AsyncGenerator[dict[str, Any]]:
-    sandbox = DockerSandbox(LIMITS)
-    async with Session.open(sandbox) as session:
+    backend = DockerBackend(LIMITS)
+    async with Session.open(backend) as session:
         await python(session, "1")
         yield engine.inspect_container(container_of(engine, session))
-    await sandbox.aclose()
+    await backend.aclose()
 
 
 async def test_it_is_confined_as_written_down(inspected: dict[str, Any], engine: APIClient) -> None:
@@ -125,7 +125,7 @@ def seen(**others: Any) -> Ready:
 
 
 def test_a_container_that_is_right_is_taken() -> None:
-    DockerSandbox(LIMITS).accept(seen())
+    DockerBackend(LIMITS).verify(seen())
 
 
 @pytest.mark.parametrize(
@@ -149,23 +149,23 @@ def test_a_container_that_is_right_is_taken() -> None:
 )
 def test_a_container_that_lacks_a_protection_is_refused(lack: dict[str, Any]) -> None:
     with pytest.raises(SandboxUnavailable, match="came up without"):
-        DockerSandbox(LIMITS).accept(seen(**lack))
+        DockerBackend(LIMITS).verify(seen(**lack))
 
 
-async def test_both_filters_are_in_force(sandbox: DockerSandbox) -> None:
+async def test_both_filters_are_in_force(backend: DockerBackend) -> None:
     code = "status = open('/proc/self/status').read()\n"
     code += "status.partition('Seccomp_filters:')[2].split()[0]"
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         execution = await python(session, code)
 
     assert execution.value == "'2'"
 
 
-async def test_out_of_memory_is_told_from_a_crash(sandbox: DockerSandbox) -> None:
+async def test_out_of_memory_is_told_from_a_crash(backend: DockerBackend) -> None:
     # Shared memory is no data of the process, so that only the container's own limit ends it.
     fill = "import mmap\nfilled = [mmap.mmap(-1, 64 << 20) for _ in range(40)]\n"
     fill += "for part in filled:\n    for at in range(0, len(part), 4096):\n        part[at] = 1"
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         await python(session, "kept = 1")
         full = await python(session, fill, timeout=30)
         after = await python(session, "kept")

@@ -11,7 +11,7 @@ import pytest
 from conftest import LIMITS
 from docker_sandbox.watching import python
 
-from bellglass.sandboxes.docker import DockerSandbox, images
+from bellglass.sandboxes.docker import DockerBackend, images
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.image import IMAGE
 from bellglass.sandboxes.session import Session
@@ -37,13 +37,13 @@ def derived(engine: APIClient, lines: str) -> Iterator[str]:
 
 
 async def refusal(image: str) -> str:
-    sandbox = DockerSandbox(LIMITS, image=image)
+    backend = DockerBackend(LIMITS, image=image)
     try:
-        async with Session.open(sandbox) as session:
+        async with Session.open(backend) as session:
             with pytest.raises(SandboxUnavailable) as caught:
                 await python(session, "1")
     finally:
-        await sandbox.aclose()
+        await backend.aclose()
     return str(caught.value)
 
 
@@ -73,10 +73,10 @@ async def test_an_image_that_no_session_can_have_is_refused(
 async def test_what_an_image_would_run_and_say_is_not_used(engine: APIClient) -> None:
     lines = 'ENTRYPOINT ["false"]\nCMD ["false"]\nENV SECRET=canary\nHEALTHCHECK CMD false'
     with derived(engine, lines) as image:
-        sandbox = DockerSandbox(LIMITS, image=image)
-        async with Session.open(sandbox) as session:
+        backend = DockerBackend(LIMITS, image=image)
+        async with Session.open(backend) as session:
             execution = await python(session, "import os\n'SECRET' in os.environ")
-        await sandbox.aclose()
+        await backend.aclose()
 
     assert execution.value == "False"
 

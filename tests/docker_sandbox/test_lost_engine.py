@@ -20,7 +20,7 @@ from docker_sandbox.own_engine import OwnEngine
 from docker_sandbox.watching import python, until
 from meanwhile import while_running
 
-from bellglass.sandboxes.docker import DockerSandbox, container
+from bellglass.sandboxes.docker import DockerBackend, container
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.image import IMAGE
 from bellglass.sandboxes.image.client import connect
@@ -51,10 +51,10 @@ async def own(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[OwnEng
 
 
 @pytest.fixture
-async def docker(own: OwnEngine) -> AsyncGenerator[DockerSandbox]:
-    sandbox = DockerSandbox(LIMITS, host=own.host)
-    yield sandbox
-    await sandbox.aclose()
+async def docker(own: OwnEngine) -> AsyncGenerator[DockerBackend]:
+    backend = DockerBackend(LIMITS, host=own.host)
+    yield backend
+    await backend.aclose()
 
 
 async def nothing_left(own: OwnEngine) -> bool:
@@ -69,7 +69,7 @@ async def nothing_left(own: OwnEngine) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
 async def test_an_engine_that_ends_costs_the_call_and_comes_back(
-    own: OwnEngine, docker: DockerSandbox, number: signal.Signals
+    own: OwnEngine, docker: DockerBackend, number: signal.Signals
 ) -> None:
     async with Session.open(docker) as session:
         assert (await python(session, "1")).status == "ok"
@@ -88,7 +88,7 @@ async def test_an_engine_that_ends_costs_the_call_and_comes_back(
 
 
 async def test_an_engine_that_hangs_is_not_waited_for(
-    own: OwnEngine, docker: DockerSandbox, monkeypatch: pytest.MonkeyPatch
+    own: OwnEngine, docker: DockerBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await docker.start()
     async with Session.open(docker) as session:
@@ -108,14 +108,14 @@ async def test_an_engine_that_hangs_is_not_waited_for(
 
 
 async def test_an_engine_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
-    docker = DockerSandbox(LIMITS, host=f"unix://{tmp_path}/none.sock")
+    docker = DockerBackend(LIMITS, host=f"unix://{tmp_path}/none.sock")
     with pytest.raises(SandboxUnavailable, match="no Docker engine"):
         await docker.start()
     await docker.aclose()
 
 
 async def test_a_runtime_that_is_not_there_is_named(own: OwnEngine) -> None:
-    docker = DockerSandbox(LIMITS, host=own.host, runtime="nosuch")
+    docker = DockerBackend(LIMITS, host=own.host, runtime="nosuch")
     async with Session.open(docker) as session:
         with pytest.raises(SandboxUnavailable, match="BELLGLASS_DOCKER_RUNTIME"):
             await python(session, "1")
@@ -168,7 +168,7 @@ async def test_a_full_disk_is_told(small_disk: Path) -> None:
     need("dockerd", "a Docker engine")
     engine = OwnEngine(small_disk)
     await engine.start()
-    docker = DockerSandbox(LIMITS, host=engine.host, image="small")
+    docker = DockerBackend(LIMITS, host=engine.host, image="small")
     try:
         with tarfile.open(small_disk / "image.tar", "w") as image:
             image.addfile(tarfile.TarInfo("empty"))

@@ -14,8 +14,8 @@ from conftest import LIMITS
 from docker_sandbox.watching import container_of, containers, gone, python
 from meanwhile import while_running
 
-from bellglass.sandboxes import place
-from bellglass.sandboxes.docker import DockerSandbox
+from bellglass.sandboxes import connection
+from bellglass.sandboxes.docker import DockerBackend
 from bellglass.sandboxes.docker.owner import OWNER, Owner, process_name
 from bellglass.sandboxes.image import IMAGE
 from bellglass.sandboxes.session import Session
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 SERVER = """
 import anyio
-from bellglass.sandboxes.base import Limits
-from bellglass.sandboxes.docker import DockerSandbox
+from bellglass.sandboxes.limits import Limits
+from bellglass.sandboxes.docker import DockerBackend
 from bellglass.sandboxes.session import Session
 
 async def main():
-    async with Session.open(DockerSandbox(Limits())) as session:
+    async with Session.open(DockerBackend(Limits())) as session:
         await session.begin("bash", {"command": "setsid sleep 900 & sleep 900"}, timeout=900)
         print(session.id, flush=True)
         await session.run("python", {"code": "while True: pass"}, timeout=300)
@@ -51,9 +51,9 @@ anyio.run(main)
     ids=["rm -f", "kill", "stop"],
 )
 async def test_a_container_that_is_ended_from_outside_costs_its_call(
-    sandbox: DockerSandbox, engine: APIClient, end: Callable[[APIClient, str], None]
+    backend: DockerBackend, engine: APIClient, end: Callable[[APIClient, str], None]
 ) -> None:
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         await python(session, "x = 1")
         container = container_of(engine, session)
 
@@ -69,10 +69,10 @@ async def test_a_container_that_is_ended_from_outside_costs_its_call(
 
 
 async def test_a_container_that_is_paused_is_given_up_and_removed(
-    sandbox: DockerSandbox, engine: APIClient, monkeypatch: pytest.MonkeyPatch
+    backend: DockerBackend, engine: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(place, "SLACK_SECONDS", 1.0)
-    async with Session.open(sandbox) as session:
+    monkeypatch.setattr(connection, "SLACK_SECONDS", 1.0)
+    async with Session.open(backend) as session:
         await python(session, "x = 1")
         container = container_of(engine, session)
         engine.pause(container)
@@ -87,9 +87,9 @@ async def test_a_container_that_is_paused_is_given_up_and_removed(
 
 
 async def test_a_closed_session_leaves_no_container(
-    sandbox: DockerSandbox, engine: APIClient
+    backend: DockerBackend, engine: APIClient
 ) -> None:
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         await python(session, "1")
         container = container_of(engine, session)
 
@@ -97,12 +97,12 @@ async def test_a_closed_session_leaves_no_container(
 
 
 async def test_a_session_that_is_cancelled_while_it_starts_leaves_no_container(
-    sandbox: DockerSandbox, engine: APIClient
+    backend: DockerBackend, engine: APIClient
 ) -> None:
-    await sandbox.start()
+    await backend.start()
     for milliseconds in (5, 40, 80, 120, 200):
         with anyio.move_on_after(milliseconds / 1000):
-            async with Session.open(sandbox) as session:
+            async with Session.open(backend) as session:
                 await python(session, "import time\ntime.sleep(60)", timeout=60)
 
         label = f"bellglass.session={session.id}"
@@ -113,11 +113,11 @@ async def test_a_session_that_is_cancelled_while_it_starts_leaves_no_container(
 
 
 async def test_two_servers_leave_each_other_alone(
-    sandbox: DockerSandbox, engine: APIClient
+    backend: DockerBackend, engine: APIClient
 ) -> None:
-    async with Session.open(sandbox) as session:
+    async with Session.open(backend) as session:
         await python(session, "x = 1")
-        other = DockerSandbox(LIMITS)
+        other = DockerBackend(LIMITS)
         try:
             async with Session.open(other) as second:  # its start sweeps
                 assert (await python(second, "1")).status == "ok"
@@ -145,7 +145,7 @@ def left(engine: APIClient, labels: dict[str, str]) -> str:
 
 
 async def test_a_start_sweeps_what_a_dead_server_left(
-    sandbox: DockerSandbox, engine: APIClient
+    backend: DockerBackend, engine: APIClient
 ) -> None:
     process = await anyio.open_process([sys.executable, "-c", "import time; time.sleep(60)"])
     labels = Owner(lifetime_seconds=3600).labels("ab" * 16)
@@ -155,11 +155,11 @@ async def test_a_start_sweeps_what_a_dead_server_left(
         left(engine, Owner(lifetime_seconds=60).labels("cd" * 16)),
     )
     try:
-        await sandbox.start()
+        await backend.start()
         assert {alive, of_ours} <= {each["Id"] for each in containers(engine, OWNER)}
         process.kill()
         await process.wait()
-        again = DockerSandbox(LIMITS)
+        again = DockerBackend(LIMITS)
         await again.start()
         await again.aclose()
 
@@ -173,13 +173,13 @@ async def test_a_start_sweeps_what_a_dead_server_left(
 
 
 async def test_a_start_sweeps_what_is_older_than_any_session(
-    sandbox: DockerSandbox, engine: APIClient
+    backend: DockerBackend, engine: APIClient
 ) -> None:
     elsewhere = {OWNER: "other", "bellglass.process": "", "bellglass.created": str(time.time())}
     old = left(engine, {**elsewhere, "bellglass.expires": str(time.time() - 1)})
     young = left(engine, {**elsewhere, "bellglass.expires": str(time.time() + 600)})
     try:
-        await sandbox.start()
+        await backend.start()
 
         await gone(engine, old)
         assert young in {each["Id"] for each in containers(engine, OWNER)}
@@ -189,16 +189,16 @@ async def test_a_start_sweeps_what_is_older_than_any_session(
 
 @pytest.mark.timeout(300)
 async def test_fifty_sessions_opened_at_once_all_answer(engine: APIClient) -> None:
-    sandbox = DockerSandbox(LIMITS)
+    backend = DockerBackend(LIMITS)
     values: list[str | None] = []
 
     async def one() -> None:
-        async with Session.open(sandbox) as session:
+        async with Session.open(backend) as session:
             values.append((await python(session, f"{os.getpid()} * 0 + 2", timeout=60)).value)
 
     async with anyio.create_task_group() as tasks:
         for _ in range(50):
             tasks.start_soon(one)
-    await sandbox.aclose()
+    await backend.aclose()
 
     assert values == ["2"] * 50

@@ -11,7 +11,7 @@ from e2b_sandbox.support import on, path_with_python
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
-    from bellglass.sandboxes.e2b import E2BSandbox
+    from bellglass.sandboxes.e2b import E2BBackend
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,8 +39,8 @@ def double() -> Generator[Double]:
 
 
 @pytest.fixture(scope="module")
-async def sandbox(shared_double: Double) -> AsyncGenerator[E2BSandbox]:
+async def backend(shared_double: Double) -> AsyncGenerator[E2BBackend]:
     """What the attacks of `tests/security` are made on here."""
-    sandbox = on(shared_double)
-    yield sandbox
-    await sandbox.aclose()
+    backend = on(shared_double)
+    yield backend
+    await backend.aclose()

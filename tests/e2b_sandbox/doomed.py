@@ -12,7 +12,7 @@ import anyio
 from e2b_double import KEY
 from e2b_sandbox.support import LIMITS, python, settled
 
-from bellglass.sandboxes.e2b import E2BSandbox
+from bellglass.sandboxes.e2b import E2BBackend
 from bellglass.sandboxes.protocol import encode
 from bellglass.sandboxes.sessions import Sessions
 
@@ -25,31 +25,31 @@ TALK = "while True:\n    x = 41\n    print('x' * 5000)"
 
 async def main(*arguments: str) -> None:
     url, state, what = arguments
-    sandbox = E2BSandbox(
+    backend = E2BBackend(
         LIMITS, key=KEY, api_url=url, sandbox_url=url, per_second=100, pause=True, state=state
     )
 
-    async def choose() -> E2BSandbox:
-        return sandbox
+    async def choose() -> E2BBackend:
+        return backend
 
     async with Sessions.open_all(
         choose, max_sessions=4, idle_seconds=600, age_seconds=3600
     ) as sessions:
         session = await sessions.open("alice")
         await python(session, "x = 41\nopen('kept', 'w').write('kept')")
-        await come_to(what, sandbox, session)
+        await come_to(what, backend, session)
         print(session.id, flush=True)  # noqa: T201
         await anyio.sleep_forever()
 
 
-async def come_to(what: str, sandbox: E2BSandbox, session: Session) -> None:
+async def come_to(what: str, backend: E2BBackend, session: Session) -> None:
     match what:
         case "paused":
             await settled(session)
-            assert await session.rest()
+            assert await session.pause()
         case "half a request":
             frame = {"op": "python", "id": 9, "nonce": "n", "timeout": 9, "code": "x = 0"}
-            await sandbox._streams[session.id].send(encode(frame)[:-3])
+            await backend._streams[session.id].send(encode(frame)[:-3])
         case "a run":
             code = f"open('/work/run', 'w').close()\n{TALK}"
             await session.begin("python", {"code": code}, timeout=600)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from e2b_double import KEY
 
-from bellglass.sandboxes.base import Limits
-from bellglass.sandboxes.e2b import E2BSandbox
+from bellglass.sandboxes.e2b import E2BBackend
 from bellglass.sandboxes.embedded.python import find_python
+from bellglass.sandboxes.limits import Limits
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
@@ -35,19 +35,19 @@ def path_with_python() -> str:
     return f"{Path(find_python()).parent}:{os.environ['PATH']}"
 
 
-def on(double: Double, **options: Any) -> E2BSandbox:
+def on(double: Double, **options: Any) -> E2BBackend:
     """Return the sandbox as it is configured for the double."""
     given = {"key": KEY, "api_url": double.url, "sandbox_url": double.url, "per_second": 100}
-    return E2BSandbox(LIMITS, **{**given, **options})
+    return E2BBackend(LIMITS, **{**given, **options})
 
 
 @asynccontextmanager
 async def session_on(double: Double, **options: Any) -> AsyncGenerator[Session]:
     """Open one session, and close its sandbox after it."""
-    sandbox = on(double, **options)
-    async with Session.open(sandbox) as session:
+    backend = on(double, **options)
+    async with Session.open(backend) as session:
         yield session
-    await sandbox.aclose()
+    await backend.aclose()
 
 
 async def python(session: Session, code: str, timeout: float = 20) -> Execution:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from e2b_double import Double
     from mcp.types import CallToolResult
 
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
 
 LATE = 60
 """Seconds that nothing here takes."""
@@ -55,10 +55,10 @@ def first_line_of(command: list[str], environment: dict[str, str]) -> str:
 
 @asynccontextmanager
 async def sessions_on(double: Double, state: Path, **urls: str) -> AsyncGenerator[Sessions]:
-    sandbox = on(double, state=str(state), pause=True, **urls)
+    backend = on(double, state=str(state), pause=True, **urls)
 
-    async def choose() -> Sandbox:
-        return sandbox
+    async def choose() -> Backend:
+        return backend
 
     with anyio.fail_after(3 * LATE):
         async with Sessions.open_all(
@@ -73,7 +73,7 @@ async def test_a_session_is_taken_up_with_its_variables(
 ) -> None:
     session_id = await left(double, tmp_path, what)
     async with sessions_on(double, tmp_path) as sessions:
-        await (await sessions.sandbox())._sweep()  # type: ignore[attr-defined]
+        await (await sessions.backend())._sweep()  # type: ignore[attr-defined]
         for other in (session_id, "mallory"), (session_id, None), (session_id[::-1], "alice"):
             with pytest.raises(SessionNotFound):
                 await sessions.find(*other)

@@ -91,9 +91,9 @@ def test_the_server_needs_nothing_of_linux() -> None:
         "for name in ('fcntl', 'resource', 'e2b', 'e2b_code_interpreter'):\n"
         "    sys.modules[name] = None\n"
         "from bellglass.sandboxes.base import Limits\n"
-        "from bellglass.sandboxes.e2b import E2BSandbox\n"
+        "from bellglass.sandboxes.e2b import E2BBackend\n"
         "from bellglass.sandboxes.e2b.command import command, program\n"
-        "E2BSandbox(Limits(), key='k'); command(Limits()); program(str())\n"
+        "E2BBackend(Limits(), key='k'); command(Limits()); program(str())\n"
         "print([name for name in sys.modules if name.endswith(('libc', 'embedded.sandbox'))])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)

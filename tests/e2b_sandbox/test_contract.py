@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 async def test_backend(shared_double: Double, check: Check) -> None:
-    sandbox = on(shared_double)
-    await check(sandbox)
-    await sandbox.aclose()
+    backend = on(shared_double)
+    await check(backend)
+    await backend.aclose()
     assert shared_double.engine.machines == {}

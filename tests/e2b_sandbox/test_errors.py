@@ -25,7 +25,7 @@ from e2b_code_interpreter import (
 from e2b_double import KEY, Double, Fault
 from e2b_sandbox.support import LIMITS, on, python, session_on
 
-from bellglass.sandboxes.e2b import E2BSandbox, starting
+from bellglass.sandboxes.e2b import E2BBackend, starting
 from bellglass.sandboxes.e2b.errors import ADVICE, Kind, from_exception, kind_of
 from bellglass.sandboxes.errors import SandboxUnavailable
 
@@ -120,17 +120,17 @@ async def test_a_refusal_for_a_moment_is_waited_out_as_the_engine_asks(
 
 
 async def test_an_engine_that_nobody_runs_is_told_within_seconds() -> None:
-    sandbox = on_nothing()
+    backend = on_nothing()
     with pytest.raises(SandboxUnavailable, match="cannot be reached"), anyio.fail_after(60):
-        async with sandbox.connect("a" * 32):
+        async with backend.connect("a" * 32):
             pass
     with anyio.fail_after(60):
-        await sandbox.aclose()
+        await backend.aclose()
 
 
-def on_nothing() -> E2BSandbox:
+def on_nothing() -> E2BBackend:
     nowhere = "http://127.0.0.1:9"  # discard: nobody listens there
-    return E2BSandbox(LIMITS, key=KEY, api_url=nowhere, sandbox_url=nowhere)
+    return E2BBackend(LIMITS, key=KEY, api_url=nowhere, sandbox_url=nowhere)
 
 
 @pytest.mark.parametrize("old", ["e2b", "404", "405"])
@@ -219,7 +219,7 @@ async def test_a_profile_that_reads_everything_is_hinted_at(
 )
 def test_a_setting_that_cannot_be_used_is_told(options: dict[str, str], expected: str) -> None:
     with pytest.raises(SandboxUnavailable, match=expected):
-        E2BSandbox(LIMITS, **{"key": KEY, **options})  # type: ignore[arg-type]
+        E2BBackend(LIMITS, **{"key": KEY, **options})  # type: ignore[arg-type]
 
 
 async def test_the_headers_of_the_settings_are_sent(double: Double) -> None:

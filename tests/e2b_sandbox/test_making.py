@@ -60,10 +60,10 @@ async def test_what_is_found_and_cannot_be_used_is_ended_at_once(double: Double)
 
 async def test_a_machine_that_nobody_waits_for_any_more_is_ended_at_once(double: Double) -> None:
     double.engine.faults.add(Fault(CREATE, late=True, delay=600))
-    sandbox = on(double)
-    async with anyio.create_task_group() as tasks, Session.open(sandbox) as session:
+    backend = on(double)
+    async with anyio.create_task_group() as tasks, Session.open(backend) as session:
         tasks.start_soon(session.prepare)
         await until(lambda: double.engine.made == 1, 30)
 
     assert double.engine.machines == {}  # before any sweep
-    await sandbox.aclose()
+    await backend.aclose()

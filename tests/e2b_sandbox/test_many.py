@@ -20,18 +20,18 @@ MANY = 30
 
 
 async def test_thirty_sessions_at_once_share_nothing_and_leave_nothing(double: Double) -> None:
-    sandbox = on(double)
+    backend = on(double)
     values: dict[int, str | None] = {}
 
     async def one(number: int) -> None:
-        async with Session.open(sandbox) as session:
+        async with Session.open(backend) as session:
             await python(session, f"x = {number}; open('f', 'w').write('{number}')", timeout=60)
             values[number] = (await python(session, "x, open('f').read()", timeout=60)).value
 
     async with anyio.create_task_group() as tasks:
         for number in range(MANY):
             tasks.start_soon(one, number)
-    await sandbox.aclose()
+    await backend.aclose()
 
     assert values == {number: str((number, str(number))) for number in range(MANY)}
     assert double.engine.made == MANY
@@ -39,8 +39,8 @@ async def test_thirty_sessions_at_once_share_nothing_and_leave_nothing(double: D
 
 
 async def test_one_more_than_allowed_is_refused_at_once(double: Double) -> None:
-    sandbox = on(double, sandboxes=1)
-    async with Session.open(sandbox) as one, Session.open(sandbox) as other:
+    backend = on(double, sandboxes=1)
+    async with Session.open(backend) as one, Session.open(backend) as other:
         await python(one, "1")
         asked = len(double.engine.faults.requests)
         with pytest.raises(SandboxUnavailable, match="all 1 sandboxes"):
@@ -48,15 +48,15 @@ async def test_one_more_than_allowed_is_refused_at_once(double: Double) -> None:
         assert len(double.engine.faults.requests) == asked  # nobody was waited for
 
     assert double.engine.made == 1
-    await sandbox.aclose()
+    await backend.aclose()
 
 
 async def test_the_room_of_an_ended_sandbox_is_free_again(double: Double) -> None:
-    sandbox = on(double, sandboxes=1)
+    backend = on(double, sandboxes=1)
     for _ in range(3):
-        async with Session.open(sandbox) as session:
+        async with Session.open(backend) as session:
             assert (await python(session, "6 * 7")).value == "42"
-    await sandbox.aclose()
+    await backend.aclose()
 
 
 async def test_sandboxes_are_asked_for_at_the_given_pace(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,23 +62,23 @@ async def test_a_check_needs_no_machine_and_no_key_that_works(double: Double) ->
 async def test_machines_that_a_killed_server_left_are_counted_in_the_quotas_message(
     double: Double,
 ) -> None:
-    sandbox = on(double)
-    async with Session.open(sandbox) as session:
+    backend = on(double)
+    async with Session.open(backend) as session:
         await python(session, "1")
         [machine] = double.engine.machines.values()
         machine.metadata = {**machine.metadata, "bellglass-process": "1-1"}
         double.engine.most = 1
-        async with Session.open(sandbox) as other:
+        async with Session.open(backend) as other:
             with pytest.raises(SandboxUnavailable, match="1 of them are of bellglass servers"):
                 await python(other, "1")
-    await sandbox.aclose()
+    await backend.aclose()
 
 
 async def test_an_account_that_is_blocked_is_not_told_as_a_wrong_key(double: Double) -> None:
     text = "Team is blocked: billing limit reached"
     double.engine.faults.add(Fault(CREATE, status=403, message=text))
-    sandbox = on(double)
-    async with Session.open(sandbox) as session:
+    backend = on(double)
+    async with Session.open(backend) as session:
         with pytest.raises(SandboxUnavailable, match="no fault of the key"):
             await python(session, "1")
-    await sandbox.aclose()
+    await backend.aclose()

@@ -30,15 +30,15 @@ test_slow_ends = (
 
 
 async def test_packages_come_over_the_one_stream(double: Double, tmp_path: Path) -> None:
-    sandbox = on(double)
+    backend = on(double)
     with web() as index:
         publish(index, "alpha", wheel("alpha", text="value = '" + "x" * 2_000_000 + "'"))
-        sandbox.network = network("packages", index=index, cache=tmp_path)
-        async with Session.open(sandbox) as session:
+        backend.network = network("packages", index=index, cache=tmp_path)
+        async with Session.open(backend) as session:
             installed = await bash(session, "python3 -m pip install -q alpha")
             imported = await python(session, "import alpha\nlen(alpha.value)")
-        await sandbox.network.aclose()
-    await sandbox.aclose()
+        await backend.network.aclose()
+    await backend.aclose()
 
     assert installed.status == "ok", installed
     assert imported.value == "2000000"
@@ -46,11 +46,11 @@ async def test_packages_come_over_the_one_stream(double: Double, tmp_path: Path)
 
 
 async def test_a_session_that_sleeps_has_hung_up(double: Double) -> None:
-    sandbox = on(double, pause=True)
+    backend = on(double, pause=True)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        sandbox.network = network("allow-list", f"127.0.0.1:{port}")
-        async with Session.open(sandbox) as session:
+        backend.network = network("allow-list", f"127.0.0.1:{port}")
+        async with Session.open(backend) as session:
             opened = await python(
                 session,
                 "import socket\none = socket.create_connection(('127.0.0.1', 3128))\n"
@@ -60,12 +60,12 @@ async def test_a_session_that_sleeps_has_hung_up(double: Double) -> None:
             remote, _ = listener.accept()
             with remote:
                 await settled(session)
-                rested = await session.rest()
+                rested = await session.pause()
                 remote.settimeout(60)
                 ended = remote.recv(1)
             await until(lambda: [m.state for m in double.engine.machines.values()] == ["paused"])
             after = await python(session, "one.recv(1)")
-    await sandbox.aclose()
+    await backend.aclose()
 
     assert (opened.value, rested, ended) == ("b'200'", True, b"")
     assert after.value == "b''"

@@ -136,8 +136,8 @@ def dead() -> Owner:
 
 
 async def swept(double: Double) -> set[str]:
-    sandbox = on(double)
-    await orphans.sweep(await sandbox.client.get(), sandbox.endpoint, sandbox._owner, {})
+    backend = on(double)
+    await orphans.sweep(await backend.client.get(), backend.endpoint, backend._owner, {})
     return machines(double)
 
 
@@ -183,11 +183,11 @@ async def test_a_paused_one_that_was_left_is_ended(double: Double) -> None:
 
 async def test_a_sandbox_that_would_not_end_is_ended_later(double: Double) -> None:
     double.engine.faults.add(Fault("DELETE /sandboxes/*", status=500))
-    sandbox = on(double)
-    async with Session.open(sandbox) as session:
+    backend = on(double)
+    async with Session.open(backend) as session:
         await python(session, "1")
     assert len(machines(double)) == 1
-    await sandbox.aclose()
+    await backend.aclose()
 
     assert machines(double) == set()
 

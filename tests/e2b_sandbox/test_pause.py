@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
     from e2b_double import Double
 
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
 
 
 @asynccontextmanager
 async def sessions_on(double: Double, **options: Any) -> AsyncGenerator[Sessions]:
     """Sessions that are idle after half a second."""
-    sandbox = on(double, **options)
+    backend = on(double, **options)
 
-    async def choose() -> Sandbox:
-        return sandbox
+    async def choose() -> Backend:
+        return backend
 
     async with Sessions.open_all(
         choose, max_sessions=10, idle_seconds=0.5, age_seconds=600
@@ -67,7 +67,7 @@ async def test_a_session_with_a_background_run_stays_awake_until_that_has_ended(
         begun = await session.begin("python", {"code": wait}, timeout=60)
         session.used_at -= 60  # longer idle than any session may be
         assert sessions.seconds_left(session) > 10
-        refused = await session.rest()
+        refused = await session.pause()
         paused_before = double.engine.faults.count(pauses)
         await session.run("bash", {"command": "touch go"}, timeout=20)
         with anyio.fail_after(60):

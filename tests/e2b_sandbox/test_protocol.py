@@ -153,8 +153,8 @@ async def test_the_double_takes_files_and_streamed_input_as_envd_does(double: Do
 
 
 async def test_the_double_refuses_as_envd_does(double: Double) -> None:
-    sandbox = on(double)
-    client = await sandbox.client.get()
+    backend = on(double)
+    client = await backend.client.get()
     machine = await client.create(template="base", timeout=60)
     commands = machine.commands
     with pytest.raises(InvalidArgumentException, match="does not exist"):
@@ -176,7 +176,7 @@ async def test_the_double_refuses_as_envd_does(double: Double) -> None:
     with pytest.raises(TimeoutException):
         await commands.run("sleep 60", timeout=0.5)
     await machine.kill()
-    await sandbox.aclose()
+    await backend.aclose()
 
 
 async def test_a_daemon_that_died_is_not_taken_for_the_machine(double: Double) -> None:

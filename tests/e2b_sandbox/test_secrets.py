@@ -43,11 +43,11 @@ async def test_the_key_and_the_tokens_of_machines_are_nowhere(
             await python(session, "1")
         execution = await python(session, CODE)
         [machine] = double.engine.machines.values()
-        sandbox = on(double)
-        findings = await sandbox.diagnose()
+        backend = on(double)
+        findings = await backend.diagnose()
         told = [str(refusal.value), repr(refusal.value.__cause__), execution.model_dump_json()]
-        told += [caplog.text, repr(sandbox.endpoint), str(findings), str(sandbox.facts())]
-        told += [str(session.facts()), str(machine.request)]
+        told += [caplog.text, repr(backend.endpoint), str(findings), str(backend.metadata())]
+        told += [str(session.metadata()), str(machine.request)]
 
     assert machine.token
     for text in told:

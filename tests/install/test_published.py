@@ -10,7 +10,7 @@ from typing import Any
 
 from readme.blocks import README, ROOT
 
-from bellglass.sandboxes.restricted.sandbox import NEEDS
+from bellglass.sandboxes.restricted.backend import NEEDS
 from bellglass.server.settings import Settings
 from bellglass.server.solving.providers import EXTRA
 

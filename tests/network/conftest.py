@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
     from contextlib import AbstractAsyncContextManager
 
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
     from bellglass.sandboxes.network.network import Network
 
 
@@ -35,17 +35,17 @@ class Opened(Protocol):
 
 
 @pytest.fixture
-def opened(sandbox: Sandbox) -> Opened:
+def opened(backend: Backend) -> Opened:
     """Return a way to open a session on each sandbox, with that network."""
 
     @asynccontextmanager
     async def opened(network: Network) -> AsyncGenerator[Session]:
-        sandbox.network = network
+        backend.network = network
         try:
-            async with Session.open(sandbox) as session:
+            async with Session.open(backend) as session:
                 yield session
         finally:
-            sandbox.network = None
+            backend.network = None
             await network.aclose()
 
     return opened

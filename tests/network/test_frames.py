@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-from security.lying import READY, Far, LyingSandbox
+from security.lying import READY, Far, LyingBackend
 
 from bellglass.sandboxes.network.network import Network
 from bellglass.sandboxes.network.rules import Rules
@@ -93,10 +93,10 @@ async def run_with(
         await script(far, Reader(far))
         await anyio.sleep_forever()
 
-    sandbox = LyingSandbox(play)
-    sandbox.network = Network(Rules("open", resolve=never_resolved)) if allowed else None
+    backend = LyingBackend(play)
+    backend.network = Network(Rules("open", resolve=never_resolved)) if allowed else None
     with anyio.fail_after(20):
-        async with Session.open(sandbox) as session:
+        async with Session.open(backend) as session:
             return await session.run("python", {"code": "1"}, timeout=5)
 
 

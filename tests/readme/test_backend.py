@@ -10,8 +10,9 @@ import pytest
 from readme.blocks import block
 
 from bellglass.sandboxes import registry
-from bellglass.sandboxes.base import Limits, Sandbox
+from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.conformance import Check, endings, running
+from bellglass.sandboxes.limits import Limits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,12 +56,12 @@ def test_entry_point_of_the_example_leads_to_the_backend() -> None:
     assert _example_backend().__name__ == name
 
 
-def _example_backend() -> type[Sandbox]:
+def _example_backend() -> type[Backend]:
     namespace: dict[str, Any] = {"__name__": "bellglass_podman"}
     exec(compile(block("backend"), "docs/backends.md", "exec"), namespace)
     (backend,) = [
         thing
         for thing in namespace.values()
-        if isinstance(thing, type) and issubclass(thing, Sandbox) and thing is not Sandbox
+        if isinstance(thing, type) and issubclass(thing, Backend) and thing is not Backend
     ]
     return backend

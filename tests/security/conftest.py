@@ -12,7 +12,7 @@ from bellglass.sandboxes.session import Session
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -25,22 +25,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _first(item: pytest.Item) -> bool:
     callspec = getattr(item, "callspec", None)
-    return callspec is None or callspec.params.get("sandbox", "zygote") == "zygote"
+    return callspec is None or callspec.params.get("backend", "zygote") == "zygote"
 
 
 @pytest.fixture
-async def target(sandbox: Sandbox) -> AsyncGenerator[Target]:
+async def target(backend: Backend) -> AsyncGenerator[Target]:
     """A session of its own for each attack, with something to lose."""
-    async with Session.open(sandbox) as session:
-        target = Target(session, sandbox.limits)
+    async with Session.open(backend) as session:
+        target = Target(session, backend.limits)
         await target.settle()
         yield target
 
 
 @pytest.fixture(scope="module")
-async def lasting(sandbox: Sandbox) -> AsyncGenerator[Target]:
+async def lasting(backend: Backend) -> AsyncGenerator[Target]:
     """One session for all attacks of a file that leave nothing behind when they fail."""
-    async with Session.open(sandbox) as session:
-        target = Target(session, sandbox.limits)
+    async with Session.open(backend) as session:
+        target = Target(session, backend.limits)
         await target.settle()
         yield target

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio.streams.stapled import StapledByteStream
 
-from bellglass.sandboxes.base import Limits, Sandbox
+from bellglass.sandboxes.backend import Backend
+from bellglass.sandboxes.limits import Limits
 from bellglass.sandboxes.protocol import encode
 from bellglass.sandboxes.session import Session
 
@@ -67,7 +68,7 @@ def answer(request: dict[str, Any], **changes: Any) -> dict[str, Any]:
     return {**frame, "execution": {"status": "ok", "value": "1"}, **changes}
 
 
-class LyingSandbox(Sandbox):
+class LyingBackend(Backend):
     """A place whose runner follows a script the first time, and is honest from then on."""
 
     def __init__(self, script: Callable[[Far], Awaitable[None]]) -> None:
@@ -107,7 +108,7 @@ class LyingSandbox(Sandbox):
             pass
 
 
-class FailingSandbox(LyingSandbox):
+class FailingSandbox(LyingBackend):
     """A backend with a fault of its own, the first time."""
 
     @asynccontextmanager
@@ -134,17 +135,17 @@ class _Bytes(StapledByteStream):
 
 async def lost_and_restarted(script: Callable[[Far], Awaitable[None]], reason: str) -> None:
     """Check the whole course: lost with a reason, then a fresh place, without a second notice."""
-    sandbox = LyingSandbox(script)
+    backend = LyingBackend(script)
     with anyio.fail_after(20):
-        async with Session.open(sandbox) as one:
+        async with Session.open(backend) as one:
             execution = await one.run("python", {"code": "1"}, timeout=1)
             after = await one.run("python", {"code": "1"}, timeout=20)
-            live = sandbox.live
+            live = backend.live
 
     assert (execution.status, execution.state) == ("lost", "lost")
     assert reason in execution.notices[0]
     assert (after.status, after.state, after.notices) == ("ok", "kept", [])
-    assert (sandbox.places, live, sandbox.live) == (2, 1, 0)
+    assert (backend.places, live, backend.live) == (2, 1, 0)
 
 
 def after_request(*frames: bytes, end: bool = False) -> Callable[[Far], Awaitable[None]]:

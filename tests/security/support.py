@@ -12,8 +12,8 @@ import anyio
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bellglass.sandboxes.base import Limits
     from bellglass.sandboxes.execution import Execution
+    from bellglass.sandboxes.limits import Limits
     from bellglass.sandboxes.session import Session
 
 PRELUDE = """

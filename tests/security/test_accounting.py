@@ -9,7 +9,7 @@ import pytest
 from conftest import LIMITS
 from security.support import PRELUDE, Target
 
-from bellglass.sandboxes.embedded import EmbeddedSandbox
+from bellglass.sandboxes.embedded import EmbeddedBackend
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
@@ -65,12 +65,12 @@ async def test_cpu_time_of_children_is_in_the_record(lasting: Target, children: 
 async def test_the_limit_of_cpu_time_holds_for_children(
     launcher: Literal["zygote", "bubblewrap"], children: str
 ) -> None:
-    sandbox = EmbeddedSandbox(replace(LIMITS, cpu_seconds=2), launcher=launcher)
-    async with Session.open(sandbox) as session:
+    backend = EmbeddedBackend(replace(LIMITS, cpu_seconds=2), launcher=launcher)
+    async with Session.open(backend) as session:
         await session.run("python", {"code": PRELUDE + BURN}, timeout=20)
         code = code_of(children, 200)
         execution = await session.run("python", {"code": code}, timeout=120)
-    await sandbox.aclose()
+    await backend.aclose()
 
     assert execution.status == "timeout"
     assert "CPU time" in execution.notices[0]

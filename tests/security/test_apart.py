@@ -15,13 +15,13 @@ from bellglass.sandboxes.session import Session
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
 
 
 @pytest.fixture
-async def other(sandbox: Sandbox) -> AsyncGenerator[Target]:
-    async with Session.open(sandbox) as session:
-        other = Target(session, sandbox.limits)
+async def other(backend: Backend) -> AsyncGenerator[Target]:
+    async with Session.open(backend) as session:
+        other = Target(session, backend.limits)
         await other.settle()
         yield other
 

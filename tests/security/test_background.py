@@ -9,7 +9,7 @@ import anyio
 from conftest import LIMITS
 from security.support import Target, ticks_of, until
 
-from bellglass.sandboxes.embedded import EmbeddedSandbox
+from bellglass.sandboxes.embedded import EmbeddedBackend
 from bellglass.sandboxes.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -144,8 +144,8 @@ async def test_a_run_shares_the_memory_of_its_session_once(target: Target) -> No
 
 
 async def test_a_session_that_is_too_old_takes_its_runs_along() -> None:
-    async def choose() -> EmbeddedSandbox:
-        return EmbeddedSandbox(LIMITS)
+    async def choose() -> EmbeddedBackend:
+        return EmbeddedBackend(LIMITS)
 
     async with Sessions.open_all(
         choose, max_sessions=1, idle_seconds=0.5, age_seconds=600

@@ -10,12 +10,12 @@ from security.lying import (
     READY,
     FailingSandbox,
     Far,
-    LyingSandbox,
+    LyingBackend,
     after_request,
     lost_and_restarted,
 )
 
-from bellglass.sandboxes import place
+from bellglass.sandboxes import connection
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.protocol import encode
 from bellglass.sandboxes.session import RESTARTED, Session
@@ -45,14 +45,14 @@ async def test_a_death_between_frames_is_told() -> None:
 
 
 async def test_a_place_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(place, "SLACK_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "SLACK_SECONDS", 0.2)
     await lost_and_restarted(after_request(), "did not answer in time")
 
 
 async def test_output_without_end_does_not_put_off_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(place, "SLACK_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "SLACK_SECONDS", 0.2)
 
     async def script(far: Far) -> None:
         await far.send(encode(READY))
@@ -67,7 +67,7 @@ async def test_output_without_end_does_not_put_off_the_end(
 async def test_a_cancelled_call_to_a_dead_end_costs_the_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(place, "CANCEL_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "CANCEL_SECONDS", 0.2)
     asked = anyio.Event()
 
     async def script(far: Far) -> None:
@@ -77,7 +77,7 @@ async def test_a_cancelled_call_to_a_dead_end_costs_the_place(
         await anyio.sleep_forever()
 
     with anyio.fail_after(30):
-        async with Session.open(LyingSandbox(script)) as one:
+        async with Session.open(LyingBackend(script)) as one:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(partial(one.run, "python", {"code": "1"}, timeout=60))
                 await asked.wait()
@@ -97,7 +97,7 @@ async def test_a_place_that_dies_between_calls_is_said_to_be_lost() -> None:
         await far.end()
         died.set()
 
-    async with Session.open(LyingSandbox(script)) as one:
+    async with Session.open(LyingBackend(script)) as one:
         await one.run("python", {"code": "1"}, timeout=5)
         await died.wait()
         await anyio.wait_all_tasks_blocked()
@@ -109,7 +109,7 @@ async def test_a_place_that_dies_between_calls_is_said_to_be_lost() -> None:
 
 
 async def test_a_read_that_no_model_sees_leaves_the_loss_to_be_told() -> None:
-    async with Session.open(LyingSandbox(after_request(end=True))) as one:
+    async with Session.open(LyingBackend(after_request(end=True))) as one:
         read = await one.run("read", {"path": "f", "offset": 0}, timeout=5)
         again = await one.run("read", {"path": "f", "offset": 0}, timeout=5)
         after = await one.run("python", {"code": "1"}, timeout=5)
@@ -133,7 +133,7 @@ async def test_waiting_calls_outlive_a_place_that_dies() -> None:
 
     with anyio.fail_after(10):
         async with (
-            Session.open(LyingSandbox(script)) as one,
+            Session.open(LyingBackend(script)) as one,
             anyio.create_task_group() as tasks,
         ):
             for _ in range(5):

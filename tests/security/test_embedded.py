@@ -14,11 +14,11 @@ import anyio
 import pytest
 from absent import need
 
-from bellglass.sandboxes.base import MIB, Limits
-from bellglass.sandboxes.embedded import EmbeddedSandbox
+from bellglass.sandboxes.embedded import EmbeddedBackend
 from bellglass.sandboxes.embedded.places import receive_frame
 from bellglass.sandboxes.embedded.zygote import Zygote
 from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.sandboxes.limits import MIB, Limits
 from bellglass.sandboxes.protocol import Ready
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ READY = Ready(
 
 
 @pytest.fixture
-async def sandbox() -> AsyncGenerator[EmbeddedSandbox]:
-    sandbox = EmbeddedSandbox(LIMITS, launcher="zygote")
-    yield sandbox
-    await sandbox.aclose()
+async def backend() -> AsyncGenerator[EmbeddedBackend]:
+    backend = EmbeddedBackend(LIMITS, launcher="zygote")
+    yield backend
+    await backend.aclose()
 
 
 async def ready(stream: ByteStream | SignedStream) -> None:
@@ -56,8 +56,8 @@ async def ready(stream: ByteStream | SignedStream) -> None:
     assert frame["type"] == "ready"
 
 
-def pid_of(sandbox: EmbeddedSandbox) -> int:
-    launcher = sandbox._launcher
+def pid_of(backend: EmbeddedBackend) -> int:
+    launcher = backend._launcher
     assert isinstance(launcher, Zygote)
     info = Path(f"/proc/self/fdinfo/{launcher._pidfd}").read_text()
     return int(next(line.split()[1] for line in info.splitlines() if line.startswith("Pid:")))
@@ -94,33 +94,33 @@ def gone(pid: int) -> bool:
         return True
 
 
-async def test_twenty_places_at_once(sandbox: EmbeddedSandbox) -> None:
+async def test_twenty_places_at_once(backend: EmbeddedBackend) -> None:
     async def visit() -> None:
-        async with sandbox.connect("x") as stream:
+        async with backend.connect("x") as stream:
             await ready(stream)
 
     async with anyio.create_task_group() as tasks:
         for _ in range(20):
             tasks.start_soon(visit)
 
-    zygote = pid_of(sandbox)
+    zygote = pid_of(backend)
     await until(lambda: children_of(zygote) == [])
 
 
-async def test_cancelling_at_any_moment_leaves_nothing(sandbox: EmbeddedSandbox) -> None:
-    async with sandbox.connect("first") as stream:
+async def test_cancelling_at_any_moment_leaves_nothing(backend: EmbeddedBackend) -> None:
+    async with backend.connect("first") as stream:
         await ready(stream)
     before = len(os.listdir("/proc/self/fd"))
 
     for tenths in range(0, 150, 3):
         with anyio.move_on_after(tenths / 10_000):
-            async with sandbox.connect("x") as stream:
+            async with backend.connect("x") as stream:
                 await anyio.sleep_forever()
 
-    zygote = pid_of(sandbox)
+    zygote = pid_of(backend)
     await until(lambda: children_of(zygote) == [])
     await until(lambda: len(os.listdir("/proc/self/fd")) <= before)
-    for parent in getattr(sandbox.cgroups(), "parents", []):
+    for parent in getattr(backend.cgroups(), "parents", []):
         assert list(parent.glob(f"bellglass-{os.getpid()}-*-[0-9]*")) == []
 
 
@@ -128,13 +128,13 @@ async def test_cancelling_a_bubblewrap_at_any_moment_leaves_nothing() -> None:
     need("bwrap", "bubblewrap")
     # Whoever has this number in its command line is of this test.
     size = 24 * MIB + os.getpid() * 4096
-    sandbox = EmbeddedSandbox(Limits(disk_bytes=size), launcher="bubblewrap")
-    async with sandbox.connect("first") as stream:
+    backend = EmbeddedBackend(Limits(disk_bytes=size), launcher="bubblewrap")
+    async with backend.connect("first") as stream:
         await ready(stream)
 
     for milliseconds in range(0, 160, 4):
         with anyio.move_on_after(milliseconds / 1000):
-            async with sandbox.connect("x"):
+            async with backend.connect("x"):
                 await anyio.sleep_forever()
 
     def left() -> list[bytes]:
@@ -144,35 +144,35 @@ async def test_cancelling_a_bubblewrap_at_any_moment_leaves_nothing() -> None:
     await until(lambda: left() == [])
 
 
-async def test_a_zygote_that_was_killed_is_replaced(sandbox: EmbeddedSandbox) -> None:
-    async with sandbox.connect("first") as stream:
+async def test_a_zygote_that_was_killed_is_replaced(backend: EmbeddedBackend) -> None:
+    async with backend.connect("first") as stream:
         await ready(stream)
-        os.kill(pid_of(sandbox), signal.SIGKILL)
+        os.kill(pid_of(backend), signal.SIGKILL)
         with pytest.raises(anyio.EndOfStream):
             await stream.receive()
 
-    async with sandbox.connect("second") as stream:
+    async with backend.connect("second") as stream:
         await ready(stream)
 
 
 async def test_leaving_ends_the_zygote() -> None:
-    sandbox = EmbeddedSandbox(LIMITS, launcher="zygote")
-    async with sandbox.connect("x") as stream:
+    backend = EmbeddedBackend(LIMITS, launcher="zygote")
+    async with backend.connect("x") as stream:
         await ready(stream)
-    zygote = pid_of(sandbox)
+    zygote = pid_of(backend)
 
-    await sandbox.aclose()
+    await backend.aclose()
 
     assert gone(zygote)
 
 
 SERVER = """
 import anyio, os, sys
-from bellglass.sandboxes.base import Limits
-from bellglass.sandboxes.embedded import EmbeddedSandbox
+from bellglass.sandboxes.limits import Limits
+from bellglass.sandboxes.embedded import EmbeddedBackend
 
 async def main():
-    sandbox = EmbeddedSandbox(Limits(), launcher=sys.argv[1])
+    sandbox = EmbeddedBackend(Limits(), launcher=sys.argv[1])
     async with sandbox.connect("x") as stream:
         launcher = sandbox._launcher
         zygote = getattr(launcher, "_pidfd", None)
@@ -217,19 +217,19 @@ async def test_nothing_outlives_a_server_that_was_killed(launcher: str) -> None:
     ids=str,
 )
 async def test_a_place_that_lacks_a_protection_is_refused(weakness: dict[str, object]) -> None:
-    sandbox = EmbeddedSandbox(LIMITS)
-    sandbox.accept(READY)
+    backend = EmbeddedBackend(LIMITS)
+    backend.verify(READY)
 
     with pytest.raises(SandboxUnavailable, match="came up without"):
-        sandbox.accept(READY.model_copy(update=weakness))
+        backend.verify(READY.model_copy(update=weakness))
 
 
 @pytest.mark.parametrize("launcher", ["zygote", "bubblewrap", "auto"])
 async def test_without_its_python_it_says_what_to_do(launcher: str) -> None:
-    sandbox = EmbeddedSandbox(LIMITS, launcher=launcher, python="/nonexistent/python")  # type: ignore[arg-type]
+    backend = EmbeddedBackend(LIMITS, launcher=launcher, python="/nonexistent/python")  # type: ignore[arg-type]
 
     with pytest.raises(SandboxUnavailable, match="bellglass setup") as caught:
-        async with sandbox.connect("x"):
+        async with backend.connect("x"):
             pass
 
     assert "nothing was executed" in str(caught.value)
@@ -243,15 +243,15 @@ async def test_a_setuid_bubblewrap_is_refused(
     shutil.copy(shutil.which("bwrap") or "", copy)
     copy.chmod(0o4755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    sandbox = EmbeddedSandbox(LIMITS, launcher="bubblewrap")
+    backend = EmbeddedBackend(LIMITS, launcher="bubblewrap")
 
     with pytest.raises(SandboxUnavailable, match="setuid"):
-        async with sandbox.connect("x"):
+        async with backend.connect("x"):
             pass
 
 
-async def test_the_diagnosis_of_a_machine_that_isolates_is_good(sandbox: EmbeddedSandbox) -> None:
-    findings = {finding.what: finding.holds for finding in await sandbox.diagnose()}
+async def test_the_diagnosis_of_a_machine_that_isolates_is_good(backend: EmbeddedBackend) -> None:
+    findings = {finding.what: finding.holds for finding in await backend.diagnose()}
 
     assert findings["launcher"]
     assert findings["namespaces"]

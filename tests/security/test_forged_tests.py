@@ -12,7 +12,7 @@ from bellglass.sandboxes.session import Session
 from bellglass.tools.suite_report import run_of
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
     from bellglass.tools.results import TestRun
 
 CASES: list[dict[str, Any]] = [
@@ -39,8 +39,8 @@ AMONG_PROCESSES = {
 ENDLESS = {"stops the tests", "hangs"}
 
 
-async def verdict(sandbox: Sandbox, code: str, *, timeout: float = 20, **more: Any) -> TestRun:
-    async with Session.open(sandbox) as session:
+async def verdict(backend: Backend, code: str, *, timeout: float = 20, **more: Any) -> TestRun:
+    async with Session.open(backend) as session:
         arguments = {"code": code, "test_timeout": 2, **more}
         execution = await session.run("test", arguments, timeout=timeout)
     return run_of(execution, session.id, names_of(more.get("cases", [])))
@@ -53,17 +53,17 @@ async def verdict(sandbox: Sandbox, code: str, *, timeout: float = 20, **more: A
         for name in ATTACKS
     ],
 )
-async def test_nothing_that_the_code_does_makes_a_case_pass(sandbox: Sandbox, name: str) -> None:
+async def test_nothing_that_the_code_does_makes_a_case_pass(backend: Backend, name: str) -> None:
     seconds = 6 if name in ENDLESS else 20
 
-    run = await verdict(sandbox, ATTACKS[name], cases=CASES, timeout=seconds)
+    run = await verdict(backend, ATTACKS[name], cases=CASES, timeout=seconds)
 
     assert run.passed == run.skipped == 0, run
     assert not run.ok
 
 
-async def test_the_same_case_passes_where_the_code_is_right(sandbox: Sandbox) -> None:
-    run = await verdict(sandbox, "def add(a, b): return a + b", cases=CASES[:1])
+async def test_the_same_case_passes_where_the_code_is_right(backend: Backend) -> None:
+    run = await verdict(backend, "def add(a, b): return a + b", cases=CASES[:1])
 
     assert run.ok, run
     assert run.isolated
@@ -82,28 +82,28 @@ ENDINGS = {
 
 @pytest.mark.parametrize("how", ENDINGS)
 async def test_a_run_that_ended_before_pytest_said_so_is_no_pass(
-    sandbox: Sandbox, how: str
+    backend: Backend, how: str
 ) -> None:
     at_import, in_test = ENDINGS[how]
     code = f"import os\n{at_import}\ndef leave():\n    {in_test}\n"
     tests = "from solution import leave\ndef test_a(): leave()\n"
 
-    run = await verdict(sandbox, code, tests=tests)
+    run = await verdict(backend, code, tests=tests)
 
     assert not run.ok, run
     assert run.passed == 0
 
 
-async def test_what_a_test_ends_costs_the_others_nothing(sandbox: Sandbox) -> None:
+async def test_what_a_test_ends_costs_the_others_nothing(backend: Backend) -> None:
     tests = "import os\ndef test_a(): os._exit(0)\ndef test_b(): pass\n"
 
-    run = await verdict(sandbox, "", tests=tests)
+    run = await verdict(backend, "", tests=tests)
 
     assert [test.outcome for test in run.tests] == ["failed", "passed"], run
     assert not run.isolated
 
 
-async def test_what_is_expected_is_nowhere_where_the_code_could_read_it(sandbox: Sandbox) -> None:
+async def test_what_is_expected_is_nowhere_where_the_code_could_read_it(backend: Backend) -> None:
     code = """
 import glob, os
 def look():
@@ -120,6 +120,6 @@ def look():
 """
     cases = [{"call": "look()", "expected": []}, {"call": "1", "expected": "SECRET-OF-THE-CASES"}]
 
-    run = await verdict(sandbox, code, cases=cases, tests="# SECRET-OF-THE-TESTS")
+    run = await verdict(backend, code, cases=cases, tests="# SECRET-OF-THE-TESTS")
 
     assert run.tests[0].outcome == "passed", run

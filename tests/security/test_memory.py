@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from security.support import Target
 
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
 
 UNCOUNTED_BUFFERS = {
     ("embedded", "watcher"): "without a control group nothing but the kernel's limit for all of "
@@ -65,7 +65,7 @@ len(maps)
     assert execution.status in ("error", "oom", "killed")
 
 
-async def test_buffers_of_the_loopback_are_bounded(target: Target, sandbox: Sandbox) -> None:
+async def test_buffers_of_the_loopback_are_bounded(target: Target, backend: Backend) -> None:
     sent = await target.value(
         """
 server = socket.create_server(("127.0.0.1", 0))
@@ -86,7 +86,7 @@ sent >> 20
 """
     )
 
-    facts = sandbox.facts()
+    facts = backend.metadata()
     if (facts["name"], facts["memory_bounded_by"]) not in UNCOUNTED_BUFFERS:
         assert sent < 200
     else:  # they go with the code that holds them
@@ -141,7 +141,7 @@ answers
 
 
 async def test_addresses_are_cheap_and_their_page_tables_count(
-    target: Target, sandbox: Sandbox
+    target: Target, backend: Backend
 ) -> None:
     """V8 sets 64 GiB aside and does not touch them. Who does pays for it as for other memory."""
     code = """
@@ -149,7 +149,7 @@ import mmap
 ASIDE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000  # MAP_NORESERVE
 attempt(mmap.mmap, -1, 64 << 30, ASIDE, 0)
 """
-    counted = sandbox.facts()["memory_bounded_by"] != "watcher"
+    counted = backend.metadata()["memory_bounded_by"] != "watcher"
     assert await target.value(code) == ("OK" if counted else "ENOMEM")
     if not counted:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.base import MIB
+from bellglass.sandboxes.limits import MIB
 
 if TYPE_CHECKING:
     from security.support import Target

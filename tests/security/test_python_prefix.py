@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 from absent import absent
 
-from bellglass.sandboxes.base import MIB, Limits
 from bellglass.sandboxes.confinement.failure import Failure
-from bellglass.sandboxes.embedded import EmbeddedSandbox
+from bellglass.sandboxes.embedded import EmbeddedBackend
 from bellglass.sandboxes.embedded.inside.interpreter import refuse_if_private
 from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.sandboxes.limits import MIB, Limits
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ def prefix() -> Generator[Path]:
 async def test_only_the_interpreter_and_its_library_are_shown(
     prefix: Path, launcher: Literal["zygote", "bubblewrap"]
 ) -> None:
-    sandbox = EmbeddedSandbox(LIMITS, launcher=launcher, python=str(prefix / "bin" / PROGRAM.name))
-    async with aclosing(sandbox), Session.open(sandbox) as session:
+    backend = EmbeddedBackend(LIMITS, launcher=launcher, python=str(prefix / "bin" / PROGRAM.name))
+    async with aclosing(backend), Session.open(backend) as session:
         command = f"cd {prefix} && find . -maxdepth 2 | sort"
         seen = await session.run("bash", {"command": command}, timeout=20)
         code = "import sys, json, ctypes; sys.base_prefix"
         works = await session.run("python", {"code": code}, timeout=20)
-        findings = {finding.what: finding.detail for finding in await sandbox.diagnose()}
+        findings = {finding.what: finding.detail for finding in await backend.diagnose()}
 
     shown = [".", "./bin", f"./bin/{PROGRAM.name}", "./lib", f"./lib/{PROGRAM.name}"]
     assert seen.stdout.text.split() == shown
@@ -65,10 +65,10 @@ async def test_only_the_interpreter_and_its_library_are_shown(
 
 async def test_a_prefix_with_keys_in_it_is_refused(prefix: Path) -> None:
     (prefix / ".ssh").mkdir()
-    sandbox = EmbeddedSandbox(LIMITS, python=str(prefix / "bin" / PROGRAM.name))
+    backend = EmbeddedBackend(LIMITS, python=str(prefix / "bin" / PROGRAM.name))
 
     with pytest.raises(SandboxUnavailable, match=r"private, as it has \.ssh") as caught:
-        async with aclosing(sandbox), sandbox.connect("x"):
+        async with aclosing(backend), backend.connect("x"):
             pass
 
     assert "bellglass setup" in str(caught.value)
@@ -91,12 +91,12 @@ def test_a_directory_of_its_own_below_a_home_is_fine() -> None:
 
 
 async def test_preloaded_libraries_draw_other_numbers_in_each_session() -> None:
-    sandbox = EmbeddedSandbox(LIMITS, launcher="zygote", preload=["numpy"])
+    backend = EmbeddedBackend(LIMITS, launcher="zygote", preload=["numpy"])
     code = "import numpy, random; [numpy.random.random(), random.random()]"
     drawn = []
-    async with aclosing(sandbox):
+    async with aclosing(backend):
         for _ in range(2):
-            async with Session.open(sandbox) as session:
+            async with Session.open(backend) as session:
                 drawn.append((await session.run("python", {"code": code}, timeout=20)).value)
 
     assert drawn[0] is not None

@@ -10,8 +10,8 @@ import anyio
 import pytest
 from security.support import until
 
-from bellglass.sandboxes.base import Limits
-from bellglass.sandboxes.restricted import RestrictedSandbox
+from bellglass.sandboxes.limits import Limits
+from bellglass.sandboxes.restricted import RestrictedBackend
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ MB = 1024**2
 
 @pytest.fixture
 async def session() -> AsyncGenerator[Session]:
-    sandbox = RestrictedSandbox(Limits())
-    async with Session.open(sandbox) as session:
+    backend = RestrictedBackend(Limits())
+    async with Session.open(backend) as session:
         yield session
-    await sandbox.aclose()
+    await backend.aclose()
 
 
 async def run(session: Session, code: str, timeout: float = 60) -> Execution:
@@ -164,12 +164,12 @@ async def test_redefined_builtins_change_no_value(session: Session) -> None:
 
 async def test_nothing_runs_when_the_session_is_over() -> None:
     before = set(monty_processes())
-    sandbox = RestrictedSandbox(Limits())
-    async with Session.open(sandbox) as session, anyio.create_task_group() as tasks:
+    backend = RestrictedBackend(Limits())
+    async with Session.open(backend) as session, anyio.create_task_group() as tasks:
         tasks.start_soon(run, session, "while True: pass", 60)
         await until(lambda: set(monty_processes()) > before)
         tasks.cancel_scope.cancel()
-    await sandbox.aclose()
+    await backend.aclose()
 
     await until(lambda: set(monty_processes()) <= before)
 

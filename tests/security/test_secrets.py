@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from security.support import Target
 
-from bellglass.sandboxes.embedded import EmbeddedSandbox
+from bellglass.sandboxes.embedded import EmbeddedBackend
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ CANARY = f"canary-{secrets.token_hex(12)}"
 
 
 @pytest.fixture(scope="module")
-async def target(embedded: EmbeddedSandbox) -> AsyncGenerator[Target]:
+async def target(embedded: EmbeddedBackend) -> AsyncGenerator[Target]:
     """A session of a sandbox that was started with a secret in the environment."""
     os.environ["BELLGLASS_TEST_API_KEY"] = CANARY
-    launcher = EmbeddedSandbox(embedded.limits, launcher=embedded._wanted)
+    launcher = EmbeddedBackend(embedded.limits, launcher=embedded._wanted)
     try:
         async with Session.open(launcher) as session:
             target = Target(session, embedded.limits)

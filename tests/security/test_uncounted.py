@@ -10,15 +10,15 @@ import anyio
 import pytest
 from security.support import Target, until
 
-from bellglass.sandboxes.base import MIB, Limits
-from bellglass.sandboxes.embedded import EmbeddedSandbox
+from bellglass.sandboxes.embedded import EmbeddedBackend
 from bellglass.sandboxes.embedded.cgroups import Cgroups
+from bellglass.sandboxes.limits import MIB, Limits
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from bellglass.sandboxes.base import Sandbox
+    from bellglass.sandboxes.backend import Backend
 
 TAKE_LOCKS = """
 import fcntl
@@ -142,13 +142,13 @@ score
 @pytest.fixture(params=["zygote", "bubblewrap"])
 async def ungrouped(request: pytest.FixtureRequest) -> AsyncGenerator[Target]:
     """A session of a server that can make no control group."""
-    sandbox: Sandbox = EmbeddedSandbox(Limits(memory_bytes=300 * MIB), launcher=request.param)
-    sandbox._cgroups = Cgroups()  # type: ignore[attr-defined]
-    async with Session.open(sandbox) as session:
-        target = Target(session, sandbox.limits)
+    backend: Backend = EmbeddedBackend(Limits(memory_bytes=300 * MIB), launcher=request.param)
+    backend._cgroups = Cgroups()  # type: ignore[attr-defined]
+    async with Session.open(backend) as session:
+        target = Target(session, backend.limits)
         await target.settle()
         yield target
-    await sandbox.aclose()
+    await backend.aclose()
 
 
 async def test_shared_memory_counts_when_nobody_has_it_in_sight(ungrouped: Target) -> None:
@@ -213,7 +213,7 @@ time.sleep(5)
 
 
 async def test_buffers_of_connections_stay_small(ungrouped: Target) -> None:
-    if ungrouped.session.facts()["launcher"] == "bubblewrap":
+    if ungrouped.session.metadata()["launcher"] == "bubblewrap":
         pytest.skip("bubblewrap makes the network, and has no option for it")
 
     kept = await ungrouped.value(

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bellglass.sandboxes.base import MIB, Limits
-from bellglass.sandboxes.embedded import EmbeddedSandbox, cgroups
+from bellglass.sandboxes.embedded import EmbeddedBackend, cgroups
 from bellglass.sandboxes.embedded.inside.plan import MASKED
 from bellglass.sandboxes.embedded.uids import UIDS
+from bellglass.sandboxes.limits import MIB, Limits
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
@@ -79,12 +79,12 @@ class Inside:
 
 @pytest.fixture
 async def inside(launcher: str) -> AsyncGenerator[Inside]:
-    sandbox = EmbeddedSandbox(LIMITS, launcher=launcher)  # type: ignore[arg-type]
+    backend = EmbeddedBackend(LIMITS, launcher=launcher)  # type: ignore[arg-type]
     try:
-        async with Session.open(sandbox) as session:
+        async with Session.open(backend) as session:
             yield Inside(session)
     finally:
-        await sandbox.aclose()
+        await backend.aclose()
 
 
 async def test_the_directories_are_these(inside: Inside) -> None:

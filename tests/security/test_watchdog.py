@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import anyio
-from security.lying import READY, Far, LyingSandbox
+from security.lying import READY, Far, LyingBackend
 
 from bellglass.sandboxes.protocol import encode
 from bellglass.sandboxes.session import Session
@@ -21,9 +21,9 @@ async def _silent_from_the_first_request_on(far: Far) -> None:
 
 
 async def test_a_supervisor_that_says_nothing_during_a_call_is_ended() -> None:
-    sandbox = LyingSandbox(_silent_from_the_first_request_on)
-    sandbox.silence_seconds = 2
-    async with Session.open(sandbox) as one:
+    backend = LyingBackend(_silent_from_the_first_request_on)
+    backend.silence_seconds = 2
+    async with Session.open(backend) as one:
         with anyio.fail_after(60):
             execution = await one.run("python", {"code": "1"}, timeout=600)
 
@@ -38,9 +38,9 @@ async def test_a_supervisor_that_says_nothing_during_a_run_is_ended() -> None:
         await far.reply(request, execution={"status": "running"})
         await anyio.sleep_forever()
 
-    sandbox = LyingSandbox(script)
-    sandbox.silence_seconds = 2
-    async with Session.open(sandbox) as one:
+    backend = LyingBackend(script)
+    backend.silence_seconds = 2
+    async with Session.open(backend) as one:
         await one.begin("python", {"code": "1"}, timeout=600)
         run = next(iter(one.runs))
         with anyio.fail_after(60):
@@ -60,21 +60,21 @@ async def test_an_idle_place_may_be_silent_and_one_that_ticks_may_be_slow() -> N
         await far.reply(request)
         await anyio.sleep_forever()
 
-    sandbox = LyingSandbox(script)
-    sandbox.silence_seconds = 2
-    async with Session.open(sandbox) as one:
+    backend = LyingBackend(script)
+    backend.silence_seconds = 2
+    async with Session.open(backend) as one:
         first = await one.run("python", {"code": "1"}, timeout=20)
         await anyio.sleep(3)
         second = await one.run("python", {"code": "1"}, timeout=20)
 
-    assert (first.status, second.status, sandbox.places) == ("ok", "ok", 1)
+    assert (first.status, second.status, backend.places) == ("ok", "ok", 1)
 
 
 async def test_a_long_call_ticks(lasting: Target) -> None:
     frames: list[bytes] = []
-    place = lasting.session._holder.place
-    assert place is not None
-    stream = place._frames._stream
+    connection = lasting.session._holder.connection
+    assert connection is not None
+    stream = connection._frames._stream
     receive = stream.receive
 
     async def heard(max_bytes: int = 65536) -> bytes:

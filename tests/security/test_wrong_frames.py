@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
-from security.lying import READY, Far, LyingSandbox, after_request, frame, lost_and_restarted
+from security.lying import READY, Far, LyingBackend, after_request, frame, lost_and_restarted
 
 from bellglass.sandboxes import holding
 from bellglass.sandboxes.errors import SandboxUnavailable
@@ -55,7 +55,7 @@ async def test_a_second_greeting_changes_nothing() -> None:
         await far.reply(request)
         await anyio.sleep_forever()
 
-    async with Session.open(LyingSandbox(script)) as one:
+    async with Session.open(LyingBackend(script)) as one:
         execution = await one.run("python", {"code": "1"}, timeout=5)
 
     assert execution.value == "1"
@@ -78,7 +78,7 @@ async def test_forged_and_late_replies_are_dropped() -> None:
         await far.reply(second)
         await anyio.sleep_forever()
 
-    async with Session.open(LyingSandbox(script)) as one:
+    async with Session.open(LyingBackend(script)) as one:
         values = [(await one.run("python", {"code": "1"}, timeout=5)).value for _ in range(2)]
 
     assert values == ["1", "1"]
@@ -91,7 +91,7 @@ async def test_numbers_in_a_report_are_numbers() -> None:
         await far.reply(await far.request(), execution={"status": "ok", "report": report})
         await anyio.sleep_forever()
 
-    async with Session.open(LyingSandbox(script)) as one:
+    async with Session.open(LyingBackend(script)) as one:
         execution = await one.run("check", {}, timeout=5)
 
     assert execution.report == [{"of": [None, None, None, None, 7, 0.5]}]
@@ -112,7 +112,7 @@ async def test_text_of_any_kind_is_made_safe() -> None:
         await far.reply(request, execution=execution)
         await anyio.sleep_forever()
 
-    async with Session.open(LyingSandbox(script)) as one:
+    async with Session.open(LyingBackend(script)) as one:
         execution = await one.run("python", {"code": "1"}, timeout=5)
 
     text = execution.model_dump_json()
@@ -162,9 +162,9 @@ async def test_a_wrong_greeting_is_no_sandbox(
         await far.send(*([greeting] if greeting else []))
         await anyio.sleep_forever()
 
-    sandbox = LyingSandbox(script)
+    backend = LyingBackend(script)
     with anyio.fail_after(30):
-        async with Session.open(sandbox) as one:
+        async with Session.open(backend) as one:
             with pytest.raises(SandboxUnavailable):
                 await one.run("python", {"code": "1"}, timeout=1)
             monkeypatch.undo()  # the honest one that follows has its time

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bellglass.sandboxes.base import Limits
 from bellglass.sandboxes.embedded.bubblewrap import arguments
 from bellglass.sandboxes.embedded.inside.plan import Plan
+from bellglass.sandboxes.limits import Limits
 
 PLAN = Plan(
     binds=[("/usr/bin", "/usr/bin"), ("/home/me/venv/lib", "/opt/bellglass/lib")],

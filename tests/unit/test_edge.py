@@ -4,7 +4,7 @@ import pytest
 from mcp import Client
 from mcp.types import TextContent
 
-from bellglass.sandboxes.base import Sandbox
+from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.server.app import build_server
 from bellglass.server.edge import repaired
@@ -27,7 +27,7 @@ INTERNAL = "a-detail-of-ours"
 async def test_failure_of_ours_is_told_and_ends_nothing(
     failure: BaseException, said: str, mode: str
 ) -> None:
-    async def choose() -> Sandbox:
+    async def choose() -> Backend:
         raise failure
 
     async with Client(build_server(Settings(), choose), mode=mode) as client:

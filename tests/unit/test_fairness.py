@@ -5,10 +5,10 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from bellglass.sandboxes.base import Limits
 from bellglass.sandboxes.callers import Caller, FairTurns
-from bellglass.sandboxes.embedded import EmbeddedSandbox
+from bellglass.sandboxes.embedded import EmbeddedBackend
 from bellglass.sandboxes.errors import CallerLimit, SessionLimit, TooManyWaiting
+from bellglass.sandboxes.limits import Limits
 from bellglass.sandboxes.room import Tenancy, to_make_room
 from bellglass.sandboxes.session import Session
 
@@ -76,11 +76,11 @@ class Sessions:
     """Sessions by name, the older ones first, without sandboxes."""
 
     def __init__(self) -> None:
-        self.sandbox = EmbeddedSandbox(Limits())
+        self.backend = EmbeddedBackend(Limits())
         self.held: list[Tenancy] = []
 
     def add(self, caller: Caller | None, *, owner: str | None = None, **more: bool) -> Session:
-        session = Session(f"s{len(self.held)}", self.sandbox, owner)
+        session = Session(f"s{len(self.held)}", self.backend, owner)
         session.used_at = len(self.held)
         self.held.append(Tenancy(session, caller, **more))
         return session

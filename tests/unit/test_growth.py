@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from mcp.types import CallToolResult, TextContent
 
-from bellglass.sandboxes.base import Limits
 from bellglass.sandboxes.execution import Execution, ExecutionError, FileChange, Output
+from bellglass.sandboxes.limits import Limits
 from bellglass.sandboxes.network.journal import Visit
 from bellglass.server.lines import LineBuffer, find_id, find_odd_id, repair
 from bellglass.server.paint import printable

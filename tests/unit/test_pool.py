@@ -12,8 +12,8 @@ from anyio.abc import ByteStream
 from conftest import LIMITS
 
 from bellglass.sandboxes import pool
-from bellglass.sandboxes.base import Sandbox
-from bellglass.sandboxes.embedded import EmbeddedSandbox
+from bellglass.sandboxes.backend import Backend
+from bellglass.sandboxes.embedded import EmbeddedBackend
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.sessions import Sessions
 
@@ -51,12 +51,12 @@ class Cut(ByteStream):
         await self._inner.aclose()
 
 
-class Counted(Sandbox):
+class Counted(Backend):
     """Places of the embedded sandbox, counted, and failing where that is wanted."""
 
     def __init__(self) -> None:
         super().__init__(LIMITS)
-        self.inner = EmbeddedSandbox(LIMITS, launcher="zygote")
+        self.inner = EmbeddedBackend(LIMITS, launcher="zygote")
         self.gate = anyio.Event()
         self.gate.set()
         self.begun: list[str] = []
@@ -101,9 +101,9 @@ class Counted(Sandbox):
 
 
 @asynccontextmanager
-async def pooled(sandbox: Counted, size: int = 1) -> AsyncGenerator[Sessions]:
-    async def choose() -> Sandbox:
-        return sandbox
+async def pooled(backend: Counted, size: int = 1) -> AsyncGenerator[Sessions]:
+    async def choose() -> Backend:
+        return backend
 
     async with Sessions.open_all(
         choose, max_sessions=8, idle_seconds=60, age_seconds=60, pool=size
@@ -118,86 +118,86 @@ async def first_value(session: Session) -> str | None:
 
 
 async def test_nothing_is_made_before_the_first_need() -> None:
-    sandbox = Counted()
-    async with pooled(sandbox) as sessions:
-        await sessions.sandbox()
+    backend = Counted()
+    async with pooled(backend) as sessions:
+        await sessions.backend()
         await anyio.wait_all_tasks_blocked()
 
-    assert sandbox.made == []
+    assert backend.made == []
 
 
 async def test_a_new_session_has_its_place_already() -> None:
-    sandbox = Counted()
-    async with pooled(sandbox) as sessions:
+    backend = Counted()
+    async with pooled(backend) as sessions:
         first = await sessions.open()
         assert await first_value(first) == "2"
-        await sandbox.until(made=2)
-        made = set(sandbox.made)
+        await backend.until(made=2)
+        made = set(backend.made)
         second = await sessions.open()
         assert made == {first.id, second.id}
         assert await first_value(second) == "2"
-        await sandbox.until(made=3)
+        await backend.until(made=3)
 
-    assert sorted(sandbox.ended) == sorted(sandbox.made)
+    assert sorted(backend.ended) == sorted(backend.made)
 
 
 async def test_no_more_are_kept_than_wanted() -> None:
-    sandbox = Counted()
-    async with pooled(sandbox, size=2) as sessions:
+    backend = Counted()
+    async with pooled(backend, size=2) as sessions:
         assert await first_value(await sessions.open()) == "2"
-        await sandbox.until(made=3)
+        await backend.until(made=3)
         with anyio.move_on_after(2 * pool.PAUSE_SECONDS):
-            await sandbox.until(made=4)
+            await backend.until(made=4)
 
-        assert len(sandbox.made) == 3
+        assert len(backend.made) == 3
 
 
 async def test_a_warm_place_that_died_is_replaced_unseen() -> None:
-    sandbox = Counted()
-    async with pooled(sandbox) as sessions:
+    backend = Counted()
+    async with pooled(backend) as sessions:
         await first_value(await sessions.open())
-        await sandbox.until(made=2)
-        sandbox.streams[sandbox.made[1]].cut()
-        await sandbox.until(made=2, ended=1)
+        await backend.until(made=2)
+        backend.streams[backend.made[1]].cut()
+        await backend.until(made=2, ended=1)
 
         assert await first_value(await sessions.open()) == "2"
 
 
 async def test_a_warm_place_that_is_stale_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    sandbox = Counted()
-    async with pooled(sandbox) as sessions:
+    backend = Counted()
+    async with pooled(backend) as sessions:
         await first_value(await sessions.open())
-        await sandbox.until(made=2)
+        await backend.until(made=2)
         monkeypatch.setattr(pool, "STALE_SECONDS", 0.0)
 
         session = await sessions.open()
         assert await first_value(session) == "2"
-        assert session.id != sandbox.made[1]
-        await sandbox.until(ended=1)
+        assert session.id != backend.made[1]
+        await backend.until(ended=1)
 
 
 async def test_who_comes_while_a_place_is_being_made_gets_that_one() -> None:
-    sandbox = Counted()
-    async with pooled(sandbox) as sessions:
+    backend = Counted()
+    async with pooled(backend) as sessions:
         await first_value(await sessions.open())
-        sandbox.gate = anyio.Event()
-        await sandbox.until(begun=2)
+        backend.gate = anyio.Event()
+        await backend.until(begun=2)
         session = await sessions.open()
-        sandbox.gate.set()
+        backend.gate.set()
 
         assert await first_value(session) == "2"
-        assert session.id == sandbox.begun[1]
+        assert session.id == backend.begun[1]
 
 
 async def test_a_backend_that_fails_is_tried_again_at_the_next_need() -> None:
-    sandbox = Counted()
-    sandbox.failing = True
-    async with pooled(sandbox) as sessions:
+    backend = Counted()
+    backend.failing = True
+    async with pooled(backend) as sessions:
         with pytest.raises(SandboxUnavailable):
             await first_value(await sessions.open())
         with anyio.move_on_after(2 * pool.PAUSE_SECONDS):
-            await sandbox.until(made=1)
-        sandbox.failing = False
+            await backend.until(made=1)
+        backend.failing = False
 
         assert await first_value(await sessions.open()) == "2"
-        await sandbox.until(made=2)
+        await backend.until(made=2)

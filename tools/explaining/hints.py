@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.base import MIB
+from bellglass.sandboxes.limits import MIB
 from bellglass.tools.explaining import bash, python
 from bellglass.tools.explaining.networks import missed
 from bellglass.tools.explaining.rules import (
@@ -18,8 +18,8 @@ from bellglass.tools.explaining.rules import (
 )
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.base import Limits
     from bellglass.sandboxes.execution import Execution
+    from bellglass.sandboxes.limits import Limits
 
 SMALLER = "work on the data in parts, or delete variables that are not needed."
 NOT_AWAITED = "a coroutine was made and not run: await it (await works at the top level)."

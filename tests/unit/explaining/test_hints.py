@@ -2,8 +2,8 @@
 
 import pytest
 
-from bellglass.sandboxes.base import Limits
 from bellglass.sandboxes.execution import Execution, ExecutionError, Output
+from bellglass.sandboxes.limits import Limits
 from bellglass.tools.explaining.hints import hint_for
 from bellglass.tools.explaining.rules import RULES
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from bellglass.sandboxes.base import MIB, Finding, Limits, Sandbox
+from bellglass.sandboxes.backend import Backend, Finding
 from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.sandboxes.limits import MIB, Limits
 from bellglass.sandboxes.restricted.stream import pair
 
 if TYPE_CHECKING:
@@ -95,10 +96,12 @@ LACKS = {
 """Why, and which checks of the contract."""
 
 
-class RestrictedSandbox(Sandbox):
+class RestrictedBackend(Backend):
     """Evaluates a subset of Python, with nothing in it that reaches outside."""
 
-    lacks: Mapping[str, str] = {check: why for why, checks in LACKS.items() for check in checks}
+    unsupported_checks: Mapping[str, str] = {
+        check: why for why, checks in LACKS.items() for check in checks
+    }
 
     def __init__(self, limits: Limits) -> None:
         super().__init__(
@@ -152,7 +155,7 @@ class RestrictedSandbox(Sandbox):
                 await near.aclose()
                 await far.aclose()
 
-    def facts(self) -> dict[str, str]:
+    def metadata(self) -> dict[str, str]:
         return {"name": "restricted", "memory": "bounded by the interpreter, Monty"}
 
     async def diagnose(self) -> list[Finding]:

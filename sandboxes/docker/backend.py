@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 
-from bellglass.sandboxes.base import Finding, Limits, Sandbox
+from bellglass.sandboxes.backend import Backend, Finding
 from bellglass.sandboxes.bundle import CONFINEMENT, LOADER, RUNNER, bundle
 from bellglass.sandboxes.docker import container, images, options
 from bellglass.sandboxes.docker.diagnosis import findings, own_kernel, runtimes
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from anyio.abc import ByteStream
 
     from bellglass.sandboxes.docker.stream import AttachedStream
+    from bellglass.sandboxes.limits import Limits
     from bellglass.sandboxes.protocol import Ready
     from docker import APIClient
 
@@ -55,14 +56,14 @@ start.main(json.loads(sys.argv[2]))
 """
 
 
-class DockerSandbox(Sandbox):
+class DockerBackend(Backend):
     """A container per session: no network, no capability, no writable disk, no swap.
 
     The runner is process 1, and speaks over the connection that the engine attached to it. Before
     foreign code runs it puts itself under our own filter of system calls, inside the engine's.
     """
 
-    warm_places = 1
+    default_pool_size = 1
 
     def __init__(
         self,
@@ -119,7 +120,7 @@ class DockerSandbox(Sandbox):
 
     @asynccontextmanager
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
-        """Start a container: see `Sandbox.connect`."""
+        """Start a container: see `Backend.connect`."""
         await self.start()
         place = container.Container(self._engine)
         code = bundle(RUNNER, CONFINEMENT, "bellglass.sandboxes.docker.inside")
@@ -163,7 +164,7 @@ class DockerSandbox(Sandbox):
             reason = f"a container of the image {self._image} does not come up{after}: {said[0]}."
             raise SandboxUnavailable(NAME, reason) from exc
 
-    def accept(self, ready: Ready) -> None:
+    def verify(self, ready: Ready) -> None:
         """Refuse a container that lacks a part of its confinement."""
         most = self.limits.all_bytes, self.limits.processes
         seen = ready.memory_bytes, ready.processes
@@ -191,12 +192,12 @@ class DockerSandbox(Sandbox):
         if missing:
             raise SandboxUnavailable(NAME, f"a container came up without {', '.join(missing)}.")
 
-    def facts(self) -> dict[str, str]:
+    def metadata(self) -> dict[str, str]:
         """Name the image and the runtime."""
         runtime = self._runtime or str(self._info.get("DefaultRuntime", "default"))
         bound = f"control group v{self._info.get('CgroupVersion', '1')}"
         facts = {"image": self._image, "runtime": runtime, "memory_bounded_by": bound}
-        return {**super().facts(), **facts}
+        return {**super().metadata(), **facts}
 
     async def diagnose(self) -> list[Finding]:
         """Describe the engine."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 from pydantic import ValidationError
 
-from bellglass.sandboxes.base import Finding, Limits, Sandbox
+from bellglass.sandboxes.backend import Backend, Finding
 from bellglass.sandboxes.embedded import cgroups
 from bellglass.sandboxes.embedded.advice import advice
 from bellglass.sandboxes.embedded.bubblewrap import Bubblewrap
@@ -29,10 +29,12 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteStream
 
+    from bellglass.sandboxes.limits import Limits
+
 _NAME = "embedded"
 
 
-class EmbeddedSandbox(Sandbox):
+class EmbeddedBackend(Backend):
     """Processes in namespaces of their own: no network, no file of the host, no privilege.
 
     A place has a user, a process table, a network with only a loopback, a file system that is a
@@ -40,7 +42,7 @@ class EmbeddedSandbox(Sandbox):
     memory. A filter closes the parts of the kernel that namespaces do not cover.
     """
 
-    warm_places = 1
+    default_pool_size = 1
 
     def __init__(
         self,
@@ -71,7 +73,7 @@ class EmbeddedSandbox(Sandbox):
 
     @asynccontextmanager
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
-        """Make a place: see `Sandbox.connect`."""
+        """Make a place: see `Backend.connect`."""
         async with AsyncExitStack() as stack:
             try:
                 stream = await stack.enter_async_context(await self._place())
@@ -161,7 +163,7 @@ class EmbeddedSandbox(Sandbox):
                     frame = await receive_frame(stream)
                 if frame.get("type") == "failed":
                     raise LaunchFailed.from_frame(frame)
-                self.accept(Ready.model_validate(frame))
+                self.verify(Ready.model_validate(frame))
         except (ValidationError, TimeoutError, anyio.EndOfStream, anyio.BrokenResourceError) as exc:
             await launcher.aclose()
             text = str(exc) or "it ended, or did not answer"
@@ -172,17 +174,17 @@ class EmbeddedSandbox(Sandbox):
             raise
         return launcher
 
-    def accept(self, ready: Ready) -> None:
+    def verify(self, ready: Ready) -> None:
         """Refuse a place that lacks a part of its confinement."""
         if missing := ready.missing():
             raise SandboxUnavailable(_NAME, f"a place came up without {', '.join(missing)}.")
 
-    def facts(self) -> dict[str, str]:
+    def metadata(self) -> dict[str, str]:
         """Name the launcher, and what bounds the memory of a session as a whole."""
         launcher = "none" if self._launcher is None else self._launcher.name
         grouped = self.cgroups().mechanism
         memory = "watcher" if grouped == "none" else f"control group {grouped}"
-        return {**super().facts(), "launcher": launcher, "memory_bounded_by": memory}
+        return {**super().metadata(), "launcher": launcher, "memory_bounded_by": memory}
 
     async def diagnose(self) -> list[Finding]:
         """Try to start, and describe what came of it."""

@@ -43,7 +43,7 @@ ASIDE_SECONDS = 30.0
 """For an answer that needs no code to run: a millisecond, unless a machine has to be woken."""
 
 
-class Place:
+class Connection:
     """Requests to a runner. `listen` must be running in a task of its own."""
 
     def __init__(
@@ -53,7 +53,7 @@ class Place:
         network: Network | None = None,
         patience_seconds: float = 0,
     ) -> None:
-        """`silence_seconds`, `network` and `patience_seconds` as in `base.Sandbox`."""
+        """`silence_seconds`, `network` and `patience_seconds` as in `Backend`."""
         self._patience_seconds = patience_seconds
         self._frames = Frames(stream, on_torn=self.give_up)
         self._network = network

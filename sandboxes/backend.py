@@ -12,50 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
+    from bellglass.sandboxes.limits import Limits
     from bellglass.sandboxes.network.network import Network
     from bellglass.sandboxes.protocol import Ready
-
-MIB = 1024**2
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
-    """What one session may use. Every backend enforces them, or says in its table which not."""
-
-    memory_bytes: int = 1024 * MIB
-    """Of all processes of the session together. Room for a data frame of 200 MB and its copies."""
-
-    processes: int = 64
-    """Processes and threads at one time. A pool on a large machine starts 32."""
-
-    cpu_seconds: int = 600
-    """CPU time of one call, over all its processes: the longest call on two cores."""
-
-    disk_bytes: int = 256 * MIB
-    """Size of the workspace."""
-
-    scratch_bytes: int = 64 * MIB
-    """Size of /tmp, and of /dev/shm."""
-
-    files: int = 32_768
-    """Files and directories in the workspace: a large package has 5,000."""
-
-    file_bytes: int = 256 * MIB
-    """Size of one file."""
-
-    open_files: int = 1024
-    """Descriptors of one process."""
-
-    output_bytes: int = 20_000
-    """Of each of stdout and stderr in a result: half from the head, half from the tail."""
-
-    output_file_bytes: int = 16 * MIB
-    """Of output kept in a file of the session when a result had to cut it."""
-
-    @property
-    def all_bytes(self) -> int:
-        """Memory of the processes, and of the files in the workspace, /tmp and /dev/shm."""
-        return self.memory_bytes + self.disk_bytes + 2 * self.scratch_bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,17 +34,17 @@ class PatientStream(ByteStream):
         """Return a context during which the far end owes an answer."""
 
 
-class Sandbox(ABC):
+class Backend(ABC):
     """A way of running code in isolation.
 
     A backend implements `connect` and nothing else: everything a tool can do is done by the
     runner at the far end of the stream.
     """
 
-    warm_places = 0
+    default_pool_size = 0
     """New sessions that are kept ready, unless an operator says how many."""
 
-    lacks: Mapping[str, str] = {}
+    unsupported_checks: Mapping[str, str] = {}
     """Checks of the contract that this kind of sandbox does not mean to hold, and why."""
 
     network: Network | None = None
@@ -105,6 +64,11 @@ class Sandbox(ABC):
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+
+    @property
+    def name(self) -> str:
+        """What errors, the log and the record of an execution call the backend."""
+        return type(self).__name__.removesuffix("Backend").lower()
 
     @abstractmethod
     def connect(self, session_id: str) -> AbstractAsyncContextManager[ByteStream]:
@@ -126,18 +90,18 @@ class Sandbox(ABC):
             SandboxUnavailable: They cannot; the next call looks again.
         """
 
-    def accept(self, ready: Ready) -> None:  # noqa: B027 - a backend may have nothing to demand
+    def verify(self, ready: Ready) -> None:  # noqa: B027 - a backend may have nothing to demand
         """Refuse a place that is less confined than promised, from what the runner sees in it.
 
         Raises:
             SandboxUnavailable: The place lacks a protection.
         """
 
-    def facts(self) -> dict[str, str]:
+    def metadata(self) -> dict[str, str]:
         """Return what the record of an execution says of the sandbox, once there is a place."""
-        return {"name": type(self).__name__.removesuffix("Sandbox").lower()}
+        return {"name": self.name}
 
-    async def rest(self, session_id: str) -> bool:
+    async def pause(self, session_id: str) -> bool:
         """Let the place of an idle session sleep until it is used again; tell if it does.
 
         What is sent to a sleeping place wakes it, with all its processes. Where the answer is no,
@@ -145,13 +109,13 @@ class Sandbox(ABC):
         """
         return False
 
-    def assign(self, session_id: str, owner: str | None, created_at: float) -> None:  # noqa: B027
+    def on_session_start(self, session_id: str, owner: str | None, created_at: float) -> None:  # noqa: B027
         """Take note of whose session it is, and of its beginning, in seconds since 1970.
 
-        For a backend whose places outlive a server that is killed: see `inherit`.
+        For a backend whose places outlive a server that is killed: see `reattach`.
         """
 
-    async def inherit(self, session_id: str, owner: str | None) -> float | None:
+    async def reattach(self, session_id: str, owner: str | None) -> float | None:
         """Claim what a dead server left of a session; return when that began, None if nothing.
 
         The next `connect` of that session tries to go on with that place. `owner` must be whom the
@@ -167,7 +131,7 @@ class Sandbox(ABC):
         """Estimate for how long the session's places have cost money, where they do."""
         return None
 
-    async def tend(self) -> None:  # noqa: B027 - most backends leave nothing behind
+    async def maintain(self) -> None:  # noqa: B027 - most backends leave nothing behind
         """Do what is to be done as long as the server runs, such as ending what dead ones left.
 
         Runs in a task of its own from the first need of the sandbox on, until it is cancelled.

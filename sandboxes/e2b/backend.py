@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
-from bellglass.sandboxes.base import Finding, Limits, Sandbox
+from bellglass.sandboxes.backend import Backend, Finding
 from bellglass.sandboxes.e2b import orphans
 from bellglass.sandboxes.e2b.admission import Admission
 from bellglass.sandboxes.e2b.claims import Claims
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.e2b.records import Record
     from bellglass.sandboxes.e2b.stream import CommandStream
+    from bellglass.sandboxes.limits import Limits
     from bellglass.sandboxes.protocol import Ready
 
 logger = logging.getLogger("bellglass")
@@ -55,7 +56,7 @@ class _Left(NamedTuple):
     lease: Lease
 
 
-class E2BSandbox(Sandbox):
+class E2BBackend(Backend):
     """A virtual machine per session, and in it a place as the embedded sandbox makes them.
 
     So the kernel is not shared with anybody; there is no network, neither of the machine nor of
@@ -64,7 +65,7 @@ class E2BSandbox(Sandbox):
 
     is_paid = True
     patience_seconds = PATIENCE_SECONDS
-    silence_seconds = Sandbox.silence_seconds + PATIENCE_SECONDS
+    silence_seconds = Backend.silence_seconds + PATIENCE_SECONDS
 
     def __init__(
         self,
@@ -132,7 +133,7 @@ class E2BSandbox(Sandbox):
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
         """Start a machine and our program in it, or go on with what was left of the session.
 
-        See `Sandbox.connect` and `inherit`.
+        See `Backend.connect` and `reattach`.
         """
         place = secrets.token_hex(16)
         async with AsyncExitStack() as stack:
@@ -158,14 +159,14 @@ class E2BSandbox(Sandbox):
         if (left := self._left.pop(session_id, None)) is not None:
             return self._held(session_id, place, left.machine, left.lease, left.pid)
         if (record := self._claims.taken(session_id)) is not None:
-            return self._inherited(session_id, place, record)
+            return self._reattached(session_id, place, record)
         return None
 
     def _lease(self, machine: Machine) -> Lease:
         return Lease(machine, self._lease_seconds)
 
     @asynccontextmanager
-    async def _inherited(
+    async def _reattached(
         self, session_id: str, place: str, record: Record
     ) -> AsyncGenerator[CommandStream]:
         """Hold the machine that another server left.
@@ -253,33 +254,33 @@ class E2BSandbox(Sandbox):
             self._seconds.of(session_id),
         )
 
-    def accept(self, ready: Ready) -> None:
+    def verify(self, ready: Ready) -> None:
         """Refuse a place that lacks a part of its confinement."""
         if missing := ready.missing():
             raise SandboxUnavailable(_NAME, f"a place came up without {', '.join(missing)}.")
         if ready.writable_disks:
             raise SandboxUnavailable(_NAME, "code can write to a disk of the machine.")
 
-    def facts(self) -> dict[str, str]:
+    def metadata(self) -> dict[str, str]:
         """Name the engine and the template."""
         facts = {"engine": self.endpoint.api, "template": self.endpoint.template}
-        return {**super().facts(), **facts}
+        return {**super().metadata(), **facts}
 
     # --- between calls
 
-    def assign(self, session_id: str, owner: str | None, created_at: float) -> None:
-        """Write down whose a session is: see `Sandbox.assign`."""
+    def on_session_start(self, session_id: str, owner: str | None, created_at: float) -> None:
+        """Write down whose a session is: see `Backend.on_session_start`."""
         self._claims.assign(session_id, owner, created_at)
 
-    async def inherit(self, session_id: str, owner: str | None) -> float | None:
-        """Claim what a dead server left of a session: see `Sandbox.inherit`.
+    async def reattach(self, session_id: str, owner: str | None) -> float | None:
+        """Claim what a dead server left of a session: see `Backend.reattach`.
 
         With a network, connections to the server are part of a place; none of that is claimed.
         """
         return await self._claims.claim(session_id, owner) if self.network is None else None
 
-    async def rest(self, session_id: str) -> bool:
-        """Let the machine sleep, where that is wanted: see `Sandbox.rest`."""
+    async def pause(self, session_id: str) -> bool:
+        """Let the machine sleep, where that is wanted: see `Backend.pause`."""
         stream = self._streams.get(session_id)
         return self._pause and stream is not None and await stream.sleep()
 
@@ -292,7 +293,7 @@ class E2BSandbox(Sandbox):
         """Return how long machines of the session have run: they are paid for by the second."""
         return self._seconds.of(session_id)
 
-    async def tend(self) -> None:
+    async def maintain(self) -> None:
         """Look for what is left over, at once and now and then, until cancelled."""
         while True:
             await self._sweep()

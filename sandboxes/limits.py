@@ -1,0 +1,47 @@
+"""What one sandbox may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = 1024**2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """What one session may use. Every backend enforces them, or says in its table which not."""
+
+    memory_bytes: int = 1024 * MIB
+    """Of all processes of the session together. Room for a data frame of 200 MB and its copies."""
+
+    processes: int = 64
+    """Processes and threads at one time. A pool on a large machine starts 32."""
+
+    cpu_seconds: int = 600
+    """CPU time of one call, over all its processes: the longest call on two cores."""
+
+    disk_bytes: int = 256 * MIB
+    """Size of the workspace."""
+
+    scratch_bytes: int = 64 * MIB
+    """Size of /tmp, and of /dev/shm."""
+
+    files: int = 32_768
+    """Files and directories in the workspace: a large package has 5,000."""
+
+    file_bytes: int = 256 * MIB
+    """Size of one file."""
+
+    open_files: int = 1024
+    """Descriptors of one process."""
+
+    output_bytes: int = 20_000
+    """Of each of stdout and stderr in a result: half from the head, half from the tail."""
+
+    output_file_bytes: int = 16 * MIB
+    """Of output kept in a file of the session when a result had to cut it."""
+
+    @property
+    def all_bytes(self) -> int:
+        """Memory of the processes, and of the files in the workspace, /tmp and /dev/shm."""
+        return self.memory_bytes + self.disk_bytes + 2 * self.scratch_bytes
