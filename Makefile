@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-FOLDERS := $(shell find server tools sandboxes -type d ! -name __pycache__)
+FOLDERS := $(shell find server tools sandboxes agent -type d ! -name __pycache__)
 
 .PHONY: help demo setup test test-clients lint corpora bench bundle wheel doctor clean
 

@@ -2,7 +2,7 @@
 
 from setuptools import find_namespace_packages, setup
 
-FOLDERS = ("server", "tools", "sandboxes")
+FOLDERS = ("server", "tools", "sandboxes", "agent")
 
 setup(
     packages=[

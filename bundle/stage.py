@@ -16,7 +16,10 @@ from bellglass.server.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[1]
 
-PROGRAM = ("server", "tools", "sandboxes", "pyproject.toml", "setup.py", "README.md", "LICENSE")
+PROGRAM = (
+    *("server", "tools", "sandboxes", "agent"),
+    *("pyproject.toml", "setup.py", "README.md", "LICENSE"),
+)
 
 TITLES = {
     "sandbox": "Sandbox",

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from bellglass.agent import Agent, Limits, Recorder, Recording, Replay, SolvingError
 from bellglass.server.paint import complain, printable
 from bellglass.server.settings import PREFIX, Settings
-from bellglass.server.solving import Agent, Limits, Recorder, Recording, Replay, SolvingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from bellglass.server.solving import Answer, Model
-    from bellglass.server.solving.answer import ModeName
+    from bellglass.agent import Answer, Model
+    from bellglass.agent.answer import ModeName
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 KEPT_TRANSCRIPTS = 100
@@ -134,7 +134,7 @@ def _model(options: Options) -> Model:
             "in the provider's variable; or --model NAME --base-url URL for a local one; or "
             "--replay FILE."
         )
-    from bellglass.server.solving.providers import provided
+    from bellglass.agent.providers import provided
 
     return provided(name, base_url=options.base_url)
 

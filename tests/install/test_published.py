@@ -10,9 +10,9 @@ from typing import Any
 
 from readme.blocks import README, ROOT
 
+from bellglass.agent.providers import EXTRA
 from bellglass.sandboxes.restricted.backend import NEEDS
 from bellglass.server.settings import Settings
-from bellglass.server.solving.providers import EXTRA
 
 CONFIGURATION: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PROJECT = CONFIGURATION["project"]

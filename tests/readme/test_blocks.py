@@ -181,5 +181,6 @@ def _copy_repository(target: Path) -> None:
         "server",
         "tools",
         "sandboxes",
+        "agent",
     ):
         subprocess.run(["cp", "-r", ROOT / name, target], check=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bellglass.server.solving.reading import read
+from bellglass.agent.reading import read
 
 PROGRAM = "def double(n):\n    return 2 * n\n"
 TESTS = "from solution import double\n\n\ndef test_double():\n    assert double(2) == 4\n"

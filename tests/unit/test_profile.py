@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bellglass.server.solving.inside import source
+from bellglass.agent.inside import source
 
 if TYPE_CHECKING:
     from pathlib import Path

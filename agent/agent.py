@@ -5,18 +5,18 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
-from bellglass.server.solving import texts
-from bellglass.server.solving.answer import Answer
-from bellglass.server.solving.connecting import connected
-from bellglass.server.solving.errors import ModelFailed, ModelUnavailable, RecordingMismatch
-from bellglass.server.solving.limits import Limits, Spent
-from bellglass.server.solving.modes import MODES
-from bellglass.server.solving.modes.base import Verdict
-from bellglass.server.solving.modes.transform import Transform
-from bellglass.server.solving.reading import Reply, read
-from bellglass.server.solving.talk import Message
-from bellglass.server.solving.transcript import Transcript
-from bellglass.server.solving.workplace import Workplace
+from bellglass.agent import texts
+from bellglass.agent.answer import Answer
+from bellglass.agent.connecting import connected
+from bellglass.agent.errors import ModelFailed, ModelUnavailable, RecordingMismatch
+from bellglass.agent.limits import Limits, Spent
+from bellglass.agent.messages import Message
+from bellglass.agent.modes import MODES
+from bellglass.agent.modes.base import Verdict
+from bellglass.agent.modes.transform import Transform
+from bellglass.agent.reading import Reply, read
+from bellglass.agent.tool_client import ToolClient
+from bellglass.agent.transcript import Transcript
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from mcp import Client
 
-    from bellglass.server.solving.answer import ModeName
-    from bellglass.server.solving.modes.base import Mode
-    from bellglass.server.solving.talk import Model, Turn
+    from bellglass.agent.answer import ModeName
+    from bellglass.agent.messages import Model, Turn
+    from bellglass.agent.modes.base import Mode
 
     Tell = Callable[[str], None]
 
@@ -100,8 +100,8 @@ class Agent:
             raise RuntimeError("Use the agent in `async with Agent(...) as agent:`.")
         name: ModeName = mode or ("analyse" if data else "solve")
         kind = Transform(data, task) if name == "transform" else MODES[name](data)
-        place = Workplace(self._client, call_seconds=self._limits.call_seconds, tell=self._tell)
-        run = _Solving(task, kind, place, self._model, self._limits, self._tell, transcript)
+        tools = ToolClient(self._client, call_seconds=self._limits.call_seconds, tell=self._tell)
+        run = _Solving(task, kind, tools, self._model, self._limits, self._tell, transcript)
         return await run.solved()
 
 
@@ -112,7 +112,7 @@ class _Solving:
         self,
         task: str,
         mode: Mode,
-        place: Workplace,
+        tools: ToolClient,
         model: Model,
         limits: Limits,
         tell: Tell,
@@ -120,7 +120,7 @@ class _Solving:
     ) -> None:
         self._task = task
         self._mode = mode
-        self._place = place
+        self._tools = tools
         self._model = model
         self._limits = limits
         self._tell = tell
@@ -143,7 +143,7 @@ class _Solving:
     async def _work(self) -> str:
         """Return why there is no verified answer; empty if there is one."""
         python = await self._about_python()
-        data = await self._mode.learn(self._place)
+        data = await self._mode.learn(self._tools)
         self._say("system", self._mode.system(python))
         self._say("user", texts.first(self._task, data))
         alike = 0
@@ -175,8 +175,8 @@ class _Solving:
         return f"After {attempts} it does not hold: {self._last_complaint()}"
 
     async def _about_python(self) -> str:
-        async with self._place.session() as session_id:
-            run = await self._place.run(_VERSION, session_id, quietly=True)
+        async with self._tools.session() as session_id:
+            run = await self._tools.run(_VERSION, session_id, quietly=True)
         return run.text.strip().strip("'") if run.ok else "3"
 
     async def _ask(self) -> Turn | None:
@@ -214,9 +214,9 @@ class _Solving:
                 complaint = texts.NO_PROOF.format(proof=self._mode.proof)
             self._verdict = Verdict(complaint=complaint)
         else:
-            self._verdict = await self._mode.judge(self._place, reply)
-        self._transcript.lines(self._place.log)
-        self._place.log.clear()
+            self._verdict = await self._mode.judge(self._tools, reply)
+        self._transcript.lines(self._tools.log)
+        self._tools.log.clear()
         for piece in self._verdict.evidence:
             self._tell(f"  {'held' if piece.held else 'did not hold'}: {piece.text}")
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from absent import need_engine
+from agent.support import lay_out
 from protocol.support import adopt_orphans, http_server
-from solving.support import lay_out
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -8,14 +8,14 @@ from math import comb
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from solving.support import NAMES, RECORDINGS, recorded
+from agent.support import NAMES, RECORDINGS, recorded
 
-from bellglass.server.solving import Agent, Recorder, Replay
+from bellglass.agent import Agent, Recorder, Replay
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bellglass.server.solving.answer import ModeName
+    from bellglass.agent.answer import ModeName
 
 E = "2.71828182845904523536028747135266249775724709369996"
 

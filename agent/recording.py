@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bellglass.server.solving.errors import RecordingMismatch, SolvingError
-from bellglass.server.solving.talk import Message, Model, Turn, fingerprint
+from bellglass.agent.errors import RecordingMismatch, SolvingError
+from bellglass.agent.messages import Message, Model, Turn, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bellglass.server.solving import texts
-from bellglass.server.solving.inside import source
-from bellglass.server.solving.modes.base import Mode, Verdict, failure
-from bellglass.server.solving.workplace import NoReport
+from bellglass.agent import texts
+from bellglass.agent.inside import source
+from bellglass.agent.modes.base import Mode, Verdict, failure
+from bellglass.agent.tool_client import NoReport
 
 if TYPE_CHECKING:
-    from bellglass.server.solving.reading import Reply
-    from bellglass.server.solving.workplace import Run, Workplace
+    from bellglass.agent.reading import Reply
+    from bellglass.agent.tool_client import Run, ToolClient
 
 _RULES = """The program is a module: functions or classes that do the work, and below \
 `if __name__ == "__main__":` what shows the answer to the task, printed. No input is typed in.
@@ -36,29 +36,29 @@ class Solve(Mode):
             python=python,
         )
 
-    async def judge(self, place: Workplace, reply: Reply) -> Verdict:
+    async def judge(self, tools: ToolClient, reply: Reply) -> Verdict:
         verdict = Verdict()
         # Not the tests: `solution` is a module only where they are run.
-        if not await self.checked(place, reply.program, verdict, "program"):
+        if not await self.checked(tools, reply.program, verdict, "program"):
             return verdict
-        async with self.session(place) as session_id:
-            run = await place.run(reply.program, session_id)
+        async with self.session(tools) as session_id:
+            run = await tools.run(reply.program, session_id)
             verdict.result, verdict.figures = run.text, run.figures
             if not verdict.note("ran", run.ok, _how(run)):
                 return verdict.against(failure("program", run))
-        async with self.session(place) as session_id:
-            tests = await place.test(reply.program, reply.proof, session_id)
+        async with self.session(tools) as session_id:
+            tests = await tools.test(reply.program, reply.proof, session_id)
             if not _tested(verdict, tests):
                 return verdict.against(_complaint(tests))
-            await self._can_fail(place, reply, session_id, verdict)
+            await self._can_fail(tools, reply, session_id, verdict)
         return verdict
 
     async def _can_fail(
-        self, place: Workplace, reply: Reply, session_id: str, verdict: Verdict
+        self, tools: ToolClient, reply: Reply, session_id: str, verdict: Verdict
     ) -> None:
         try:
-            hollow = await place.ask(source("hollow"), session_id, code=reply.program)
-            code, functions = str(hollow["code"]), list(hollow["functions"])
+            stubs = await tools.ask(source("stub_bodies"), session_id, code=reply.program)
+            code, functions = str(stubs["code"]), list(stubs["functions"])
         except (NoReport, KeyError, TypeError):
             code, functions = "", []
         if not functions:
@@ -68,7 +68,7 @@ class Solve(Mode):
                 "into functions, and let the tests call them."
             )
             return
-        tests = await place.test(code, reply.proof, session_id)
+        tests = await tools.test(code, reply.proof, session_id)
         passed, total = _count(tests, "passed"), _count(tests, "total")
         text = f"{total - passed} of {total} tests fail on a copy with empty functions"
         if not verdict.note("tests can fail", passed < total, f"{text}.", total - passed, total):

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from agent.endpoint import Reply, endpoint
+from agent.support import RECORDINGS, lay_out, recorded
+from agent.test_repair import FAULTS, answer_of, broken
 from protocol.support import COMMAND, environment, gone
-from solving.endpoint import Reply, endpoint
-from solving.support import RECORDINGS, lay_out, recorded
-from solving.test_repair import FAULTS, answer_of, broken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

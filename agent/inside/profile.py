@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bellglass.server.solving.inside.tables import Table, table_of
-    from bellglass.server.solving.inside.workbook import sheets_of
+    from bellglass.agent.inside.tables import Table, table_of
+    from bellglass.agent.inside.workbook import sheets_of
 
 MOST_TEXT = 6_000
 """Characters on one file."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bellglass.server.solving import texts
-from bellglass.server.solving.agreeing import agree, exact
-from bellglass.server.solving.inside import source
-from bellglass.server.solving.modes.base import Mode, Verdict, failure
-from bellglass.server.solving.showing import plain
-from bellglass.server.solving.workplace import NoReport
+from bellglass.agent import texts
+from bellglass.agent.compare import agree, exact
+from bellglass.agent.format import plain
+from bellglass.agent.inside import source
+from bellglass.agent.modes.base import Mode, Verdict, failure
+from bellglass.agent.tool_client import NoReport
 
 if TYPE_CHECKING:
-    from bellglass.server.solving.answer import Kind, ModeName
-    from bellglass.server.solving.reading import Reply
-    from bellglass.server.solving.workplace import Run, Workplace
+    from bellglass.agent.answer import Kind, ModeName
+    from bellglass.agent.reading import Reply
+    from bellglass.agent.tool_client import Run, ToolClient
 
 _RULES = """Both blocks are programs of their own and set the variable `answer` at their top \
 level. Compute exactly: int, fractions.Fraction, decimal.Decimal or str, or a list, tuple or dict \
@@ -40,12 +40,12 @@ class Compute(Mode):
             python=python,
         )
 
-    async def judge(self, place: Workplace, reply: Reply) -> Verdict:
+    async def judge(self, tools: ToolClient, reply: Reply) -> Verdict:
         verdict = Verdict()
         for what, code in (("program", reply.program), ("check", reply.proof)):
-            if not await self.checked(place, code, verdict, what):
+            if not await self.checked(tools, code, verdict, what):
                 return verdict
-        found, run = await self._value(place, reply.program, verdict, "program")
+        found, run = await self._value(tools, reply.program, verdict, "program")
         if found is None:
             return verdict
         verdict.figures = run.figures
@@ -58,11 +58,11 @@ class Compute(Mode):
             return verdict.against(complaint)
         if run.figures:
             verdict.note("plot", True, f"Figures drawn: {len(run.figures)}.")
-        second, _ = await self._value(place, reply.proof, verdict, "check")
+        second, _ = await self._value(tools, reply.proof, verdict, "check")
         if second is None:
             return verdict
-        async with place.session() as session_id:
-            same = await place.ask(source("same"), session_id, one=reply.program, other=reply.proof)
+        async with tools.session() as session_id:
+            same = await tools.ask(source("same"), session_id, one=reply.program, other=reply.proof)
         if isinstance(same, dict) and same.get("same"):
             verdict.note("second way", False, "The second way is the first under other names.")
             return verdict.against(
@@ -94,11 +94,11 @@ class Compute(Mode):
         return agree(one, other, loose=True)
 
     async def _value(
-        self, place: Workplace, code: str, verdict: Verdict, what: str
+        self, tools: ToolClient, code: str, verdict: Verdict, what: str
     ) -> tuple[dict[str, Any] | None, Run]:
         """Run a program in a session of its own; return what it left in `answer`."""
-        async with self.session(place) as session_id:
-            run = await place.run(code, session_id)
+        async with self.session(tools) as session_id:
+            run = await tools.run(code, session_id)
             kind: Kind = "ran" if what == "program" else "second way"
             if not run.ok:
                 verdict.note(kind, False, f"The {what} failed ({run.status}).")
@@ -106,7 +106,7 @@ class Compute(Mode):
                 verdict.against(failure(what, run))
                 return None, run
             try:
-                found = await place.ask(source("shapes", "value"), session_id, name="answer")
+                found = await tools.ask(source("shapes", "value"), session_id, name="answer")
             except NoReport as exc:
                 found, reason = None, str(exc)
             else:

@@ -6,10 +6,10 @@ import sys
 
 import anyio
 import pytest
-from solving.endpoint import Reply, endpoint
+from agent.endpoint import Reply, endpoint
 
-from bellglass.server.solving import Message, ModelFailed, ModelUnavailable, Turn
-from bellglass.server.solving.providers import provided
+from bellglass.agent import Message, ModelFailed, ModelUnavailable, Turn
+from bellglass.agent.providers import provided
 
 ASKED = (
     Message(role="system", text="RULES"),

@@ -5,18 +5,18 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bellglass.server.solving import texts
-from bellglass.server.solving.agreeing import agree
-from bellglass.server.solving.errors import DataRefused
-from bellglass.server.solving.inside import source
-from bellglass.server.solving.modes.compute import Compute
-from bellglass.server.solving.workplace import NoReport
+from bellglass.agent import texts
+from bellglass.agent.compare import agree
+from bellglass.agent.errors import DataRefused
+from bellglass.agent.inside import source
+from bellglass.agent.modes.compute import Compute
+from bellglass.agent.tool_client import NoReport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from bellglass.server.solving.answer import ModeName
-    from bellglass.server.solving.workplace import Run, Workplace
+    from bellglass.agent.answer import ModeName
+    from bellglass.agent.tool_client import Run, ToolClient
 
 MOST_PROFILE = 20_000
 """Characters, of all files together."""
@@ -52,25 +52,25 @@ class Analyse(Compute):
             python=python,
         )
 
-    async def learn(self, place: Workplace) -> str:
+    async def learn(self, tools: ToolClient) -> str:
         if not self.files:
             raise DataRefused("There is no data to analyse. Name files: --data FILE.")
-        async with place.session() as session_id:
-            names = await place.put_files(self.files, session_id)
+        async with tools.session() as session_id:
+            names = await tools.put_files(self.files, session_id)
             try:
-                told = await place.ask(_PROFILER, session_id, names=names)
+                told = await tools.ask(_PROFILER, session_id, names=names)
             except NoReport as exc:
                 raise DataRefused(f"The data could not be looked at. {str(exc)[:500]}") from exc
         texts_of = [str(part.get("text", "")) for part in told if isinstance(part, dict)]
         return texts.bounded("\n\n".join(texts_of), MOST_PROFILE)
 
     @asynccontextmanager
-    async def session(self, place: Workplace) -> AsyncGenerator[str]:
+    async def session(self, tools: ToolClient) -> AsyncGenerator[str]:
         """Open a session with the files, and with the sheets of workbooks as tables beside them."""
-        async with super().session(place) as session_id:
+        async with super().session(tools) as session_id:
             books = [file.name for file in self.files if file.suffix.lower() in WORKBOOKS]
             if books:
-                await place.ask(_PROFILER, session_id, names=books)
+                await tools.ask(_PROFILER, session_id, names=books)
             yield session_id
 
     def wrong(self, found: dict[str, Any]) -> str:

@@ -8,11 +8,11 @@ import shlex
 import subprocess
 from typing import TYPE_CHECKING
 
+from agent.support import recorded
 from protocol.support import COMMAND, environment
 from readme.blocks import ROOT
-from solving.support import recorded
 
-from bellglass.server.solving import Replay, solve
+from bellglass.agent import Replay, solve
 
 if TYPE_CHECKING:
     from pathlib import Path

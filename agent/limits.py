@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bellglass.server.solving.answer import Usage
+from bellglass.agent.answer import Usage
 
 if TYPE_CHECKING:
-    from bellglass.server.solving.talk import Message, Turn
+    from bellglass.agent.messages import Message, Turn
 
 CHARACTERS_PER_TOKEN = 3
 """Fewer than the usual four: code has short words. It only has to be of the right size."""

@@ -13,7 +13,7 @@ import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bellglass.server.solving.inside.shapes import Shaper
+    from bellglass.agent.inside.shapes import Shaper
 
 MOST_INPUTS = 2_000
 MOST_OUTPUT = 20_000

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from bellglass.server.solving.errors import DataRefused, ServerUnavailable
+from bellglass.agent.errors import DataRefused, ServerUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -55,7 +55,7 @@ class Run:
     structured: dict[str, Any]
 
 
-class Workplace:
+class ToolClient:
     """Sessions on one server, all of them ended with it."""
 
     def __init__(self, client: Client, *, call_seconds: float, tell: Callable[[str], None]) -> None:

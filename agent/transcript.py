@@ -6,8 +6,8 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bellglass.server.solving.errors import SolvingError
-from bellglass.server.solving.texts import bounded
+from bellglass.agent.errors import SolvingError
+from bellglass.agent.texts import bounded
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bellglass.server.solving import texts
-from bellglass.server.solving.agreeing import agree
-from bellglass.server.solving.blocks import blocks_of
-from bellglass.server.solving.errors import DataRefused
-from bellglass.server.solving.inside import source
-from bellglass.server.solving.modes.base import Mode, Verdict
-from bellglass.server.solving.showing import plain
-from bellglass.server.solving.workplace import NoReport, contents
+from bellglass.agent import texts
+from bellglass.agent.blocks import blocks_of
+from bellglass.agent.compare import agree
+from bellglass.agent.errors import DataRefused
+from bellglass.agent.format import plain
+from bellglass.agent.inside import source
+from bellglass.agent.modes.base import Mode, Verdict
+from bellglass.agent.tool_client import NoReport, contents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from bellglass.server.solving.reading import Language, Reply
-    from bellglass.server.solving.workplace import Workplace
+    from bellglass.agent.reading import Language, Reply
+    from bellglass.agent.tool_client import ToolClient
 
 MOST_CODE = 60_000
 FEWEST_INPUTS = 5
@@ -61,7 +61,7 @@ class Transform(Mode):
             python=python,
         )
 
-    async def learn(self, place: Workplace) -> str:
+    async def learn(self, tools: ToolClient) -> str:
         if self._old_file is not None:
             try:
                 self._old = contents(self._old_file).decode()
@@ -79,23 +79,23 @@ class Transform(Mode):
         if len(self._old) > MOST_CODE:
             size = f"{len(self._old):,} characters, of which {MOST_CODE:,} can be worked on"
             raise DataRefused(f"The code has {size}. Give a part of it.")
-        check = await place.check(self._old, language=self._language)
+        check = await tools.check(self._old, language=self._language)
         if not check.structured.get("valid"):
             raise DataRefused(f"The code to transform is not valid.\n{check.text}")
         return f"The old code:\n````{self._language}\n{self._old}\n````"
 
-    async def judge(self, place: Workplace, reply: Reply) -> Verdict:
+    async def judge(self, tools: ToolClient, reply: Reply) -> Verdict:
         verdict = Verdict()
         if reply.language == "python" and not await self.checked(
-            place, reply.program, verdict, "program"
+            tools, reply.program, verdict, "program"
         ):
             return verdict
         # Each in a session of its own: one cannot lean on what the other left.
-        old = await self._run(place, self._old, self._language, reply.proof)
+        old = await self._run(tools, self._old, self._language, reply.proof)
         if complaint := _unusable(old, "old"):
             verdict.note("same behaviour", False, "The inputs cannot be used.")
             return verdict.against(complaint)
-        new = await self._run(place, reply.program, reply.language, reply.proof)
+        new = await self._run(tools, reply.program, reply.language, reply.proof)
         if complaint := _unusable(new, "new"):
             verdict.note("same behaviour", False, "The new code could not be run on the inputs.")
             return verdict.against(complaint)
@@ -103,17 +103,17 @@ class Transform(Mode):
         if verdict.complaint:
             return verdict
         verdict.result = _speed(old, new)
-        await self._ask_for_lines(place, reply, verdict)
+        await self._ask_for_lines(tools, reply, verdict)
         return verdict
 
     async def _run(
-        self, place: Workplace, code: str, language: Language, inputs: str, mode: str = "outcomes"
+        self, tools: ToolClient, code: str, language: Language, inputs: str, mode: str = "outcomes"
     ) -> dict[str, Any]:
         path = "program.sh" if language == "bash" else "program.py"
-        async with self.session(place) as session_id:
-            await place.put(path, code.encode(), session_id)
+        async with self.session(tools) as session_id:
+            await tools.put(path, code.encode(), session_id)
             try:
-                report = await place.ask(
+                report = await tools.ask(
                     source("shapes", "behaviour"), session_id, path=path, inputs=inputs, mode=mode
                 )
             except NoReport as exc:
@@ -141,9 +141,9 @@ class Transform(Mode):
                 f"SyntaxError are faults of an input). At least {FEWEST_INPUTS} must."
             )
 
-    async def _ask_for_lines(self, place: Workplace, reply: Reply, verdict: Verdict) -> None:
+    async def _ask_for_lines(self, tools: ToolClient, reply: Reply, verdict: Verdict) -> None:
         """Ask once for inputs that reach more of the old code; some of it may be out of reach."""
-        lines = await self._run(place, self._old, self._language, reply.proof, "lines")
+        lines = await self._run(tools, self._old, self._language, reply.proof, "lines")
         possible, missed = lines.get("possible"), lines.get("missed")
         if not isinstance(possible, int) or not possible or not isinstance(missed, list):
             return

@@ -7,15 +7,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from bellglass.server.solving.answer import Evidence
+from bellglass.agent.answer import Evidence
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
     from pathlib import Path
 
-    from bellglass.server.solving.answer import Kind, ModeName
-    from bellglass.server.solving.reading import Proof, Reply
-    from bellglass.server.solving.workplace import Run, Workplace
+    from bellglass.agent.answer import Kind, ModeName
+    from bellglass.agent.reading import Proof, Reply
+    from bellglass.agent.tool_client import Run, ToolClient
 
 
 @dataclass(kw_only=True, slots=True)
@@ -56,17 +56,17 @@ class Mode(ABC):
     def system(self, python: str) -> str:
         """Return how to answer, for a sandbox with this Python."""
 
-    async def learn(self, place: Workplace) -> str:
+    async def learn(self, tools: ToolClient) -> str:
         """Look at the data before the model is asked; return what the model is told of it."""
         return ""
 
     @abstractmethod
-    async def judge(self, place: Workplace, reply: Reply) -> Verdict:
+    async def judge(self, tools: ToolClient, reply: Reply) -> Verdict:
         """Try an answer in the sandbox."""
 
-    async def checked(self, place: Workplace, code: str, verdict: Verdict, what: str) -> bool:
+    async def checked(self, tools: ToolClient, code: str, verdict: Verdict, what: str) -> bool:
         """Check code without running it; where it cannot run, complain and return False."""
-        run = await place.check(code)
+        run = await tools.check(code)
         missing = run.structured.get("missing", [])
         held = run.ok and bool(run.structured.get("valid")) and not missing
         if held:
@@ -79,10 +79,10 @@ class Mode(ABC):
         return False
 
     @asynccontextmanager
-    async def session(self, place: Workplace) -> AsyncGenerator[str]:
+    async def session(self, tools: ToolClient) -> AsyncGenerator[str]:
         """Open a session that has the files of the task."""
-        async with place.session() as session_id:
-            await place.put_files(self.files, session_id)
+        async with tools.session() as session_id:
+            await tools.put_files(self.files, session_id)
             yield session_id
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bellglass.server.solving.agent import Agent
-from bellglass.server.solving.answer import Answer, Evidence, Usage
-from bellglass.server.solving.errors import (
+from bellglass.agent.agent import Agent
+from bellglass.agent.answer import Answer, Evidence, Usage
+from bellglass.agent.errors import (
     DataRefused,
     ModelFailed,
     ModelUnavailable,
@@ -17,15 +17,15 @@ from bellglass.server.solving.errors import (
     ServerUnavailable,
     SolvingError,
 )
-from bellglass.server.solving.limits import Limits
-from bellglass.server.solving.recording import Recorder, Recording, Replay
-from bellglass.server.solving.talk import Message, Model, Turn
+from bellglass.agent.limits import Limits
+from bellglass.agent.messages import Message, Model, Turn
+from bellglass.agent.recording import Recorder, Recording, Replay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from os import PathLike
 
-    from bellglass.server.solving.answer import ModeName
+    from bellglass.agent.answer import ModeName
 
 __all__ = [
     "Agent",
@@ -71,7 +71,7 @@ async def solve(
     from pathlib import Path
 
     if isinstance(model, str):
-        from bellglass.server.solving.providers import provided
+        from bellglass.agent.providers import provided
 
         model = provided(model)
     async with Agent(model, limits=limits, url=url, token=token, settings=settings) as agent:

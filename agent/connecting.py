@@ -8,7 +8,7 @@ import tempfile
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from bellglass.server.solving.errors import ServerUnavailable
+from bellglass.agent.errors import ServerUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 
-from solving import workbook
-
-from bellglass.server.solving import Recording
+from agent import workbook
+from bellglass.agent import Recording
 
 HERE = Path(__file__).parent
 RECORDINGS = HERE / "recordings"

@@ -1,4 +1,4 @@
-"""A program without its insides: what tests still pass on it prove nothing."""
+"""Replace the bodies of functions by a failure: tests that still pass prove nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 
-class _Hollow(ast.NodeTransformer):
+class _StubBodies(ast.NodeTransformer):
     def __init__(self) -> None:
         self.names: list[str] = []
 
@@ -32,6 +32,6 @@ class _Hollow(ast.NodeTransformer):
 
 def main(code: str) -> dict[str, Any]:
     """Return `code` with every function raising at once, and the names of those functions."""
-    hollow = _Hollow()
-    tree = ast.fix_missing_locations(hollow.visit(ast.parse(code)))
-    return {"code": ast.unparse(tree), "functions": hollow.names[:200]}
+    stubs = _StubBodies()
+    tree = ast.fix_missing_locations(stubs.visit(ast.parse(code)))
+    return {"code": ast.unparse(tree), "functions": stubs.names[:200]}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from bellglass.server.solving.errors import ModelFailed, ModelUnavailable
-from bellglass.server.solving.talk import MOST_CHARACTERS, Message, Turn
+from bellglass.agent.errors import ModelFailed, ModelUnavailable
+from bellglass.agent.messages import MOST_CHARACTERS, Message, Turn
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponse

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from bellglass.server.solving.blocks import Block, blocks_of, looks_like_python, prose_of
+from bellglass.agent.blocks import Block, blocks_of, looks_like_python, prose_of
 
 Language = Literal["python", "bash"]
 Proof = Literal["tests", "check", "inputs"]

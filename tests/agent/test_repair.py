@@ -8,15 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from solving.support import recorded
+from agent.support import recorded
 
-from bellglass.server.solving import Agent, Limits, Recording, Replay
-from bellglass.server.solving.recording import RecordedTurn
+from bellglass.agent import Agent, Limits, Recording, Replay
+from bellglass.agent.recording import RecordedTurn
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bellglass.server.solving import Answer
+    from bellglass.agent import Answer
 
 
 class Fault(NamedTuple):

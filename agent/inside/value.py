@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bellglass.server.solving.inside.shapes import Shaper
+    from bellglass.agent.inside.shapes import Shaper
 
 SHOWN = 3_000
 
