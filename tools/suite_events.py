@@ -48,7 +48,7 @@ class _Event(BaseModel):
     isolated: bool = False
     """What was collected is compared outside of the process of the code."""
     started: int | None = None
-    test: _Outcome | None = None
+    tests: list[_Outcome] = Field(default=[], max_length=10_000)
     problem: CleanStr | None = Field(default=None, max_length=20_000)
     missing: bool = False
     """There is no pytest in the sandbox."""
@@ -102,11 +102,11 @@ class Report:
             self.coverage = [covered.model_dump() for covered in event.coverage]
         if event.finished is not None:
             self.finished = event.finished
-        if event.test is not None and event.test.index is not None:
-            # The first word counts: what comes later cannot mend a failure.
-            self._test_outcomes.setdefault(event.test.index, event.test)
-        elif event.test is not None:
-            self._uncollected.append(event.test)
+        for test in event.tests:
+            if test.index is None:
+                self._uncollected.append(test)
+            else:  # the first word counts: what comes later cannot mend a failure
+                self._test_outcomes.setdefault(test.index, test)
 
     def outcomes(self) -> list[TestOutcome]:
         listed = [

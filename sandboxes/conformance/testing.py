@@ -107,7 +107,7 @@ async def tests_end_as_under_plain_pytest(backend: Backend) -> None:
 
 def _outcomes(report: list[Any]) -> dict[str, str]:
     names = [name for message in report for name in message.get("collected", [])]
-    tests = [message["test"] for message in report if "test" in message]
+    tests = [test for message in report for test in message.get("tests", [])]
     return {names[test["index"]].rpartition("::")[2]: test["outcome"] for test in tests}
 
 
@@ -133,6 +133,6 @@ async def a_case_is_judged_where_the_code_does_not_run(backend: Backend) -> None
     ]
     async with Session.open(backend) as session:
         report = await _tested(session, code=code, cases=cases)
-    outcomes = [message["test"]["outcome"] for message in report if "test" in message]
+    outcomes = [test["outcome"] for message in report for test in message.get("tests", [])]
     assert outcomes == ["passed", "failed", "passed"], json.dumps(report)
     assert not any("finished" in message for message in report)

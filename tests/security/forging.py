@@ -25,7 +25,8 @@ ATTACKS = {
     + """
 import json, sys
 print("1 passed in 0.01s")
-for event in ({"collected": ["x"]}, {"test": {"index": 0, "outcome": "passed"}}, {"finished": 0}):
+passed = {"index": 0, "outcome": "passed"}
+for event in ({"collected": ["x"]}, {"tests": [passed]}, {"finished": 0}):
     print(json.dumps(event)); print(json.dumps(event), file=sys.stderr)
 """,
     "exits with 0": WRONG + "import os\ndef add(a, b): os._exit(0)",
@@ -125,7 +126,8 @@ def add(a, b):
     "writes to every descriptor": WRONG
     + """
 import json, os, struct
-events = [{"finished": 0}, {"value": 5}, {"test": {"index": 0, "outcome": "passed"}, "name": "x"}]
+passed = {"index": 0, "outcome": "passed"}
+events = [{"finished": 0}, {"value": 5}, {"test": passed, "name": "x"}, {"tests": [passed]}]
 bodies = [json.dumps(event).encode() for event in events]
 for fd in range(4096):
     for body in bodies:

@@ -120,7 +120,7 @@ def suite_told(text: str) -> None:
     names = text.split("\n")[:5_000]
     report: list[dict[str, object]] = [{"collected": names}, {"said": text[:20_000]}]
     report += [
-        {"test": {"index": at, "outcome": "failed", "message": part}}
+        {"tests": [{"index": at, "outcome": "failed", "message": part}]}
         for at, part in enumerate(parts)
     ]
     run_of(Execution.model_validate({"status": "ok", "report": report}), "0" * 32, [])

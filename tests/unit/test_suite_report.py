@@ -18,7 +18,7 @@ FINISHED = {"finished": 0}
 
 
 def outcome(index: int, word: str = "passed", **more: Any) -> dict[str, Any]:
-    return {"test": {"index": index, "outcome": word, **more}}
+    return {"tests": [{"index": index, "outcome": word, **more}]}
 
 
 def execution(*report: Any, **more: Any) -> Execution:
@@ -49,11 +49,11 @@ def test_a_run_in_which_all_passed_is_ok() -> None:
         ([COLLECTED, outcome(0), outcome(1, "failed"), FINISHED], "ok", "1 failed"),
         ([COLLECTED, outcome(0, "failed"), outcome(0), outcome(1), FINISHED], "ok", "1 failed"),
         ([COLLECTED, outcome(0, "skipped"), outcome(1, "skipped"), FINISHED], "ok", "2 skipped"),
-        ([{"test": {"outcome": "error", "id": "m"}}, FINISHED], "ok", "1 could not run"),
+        ([{"tests": [{"outcome": "error", "id": "m"}]}, FINISHED], "ok", "1 could not run"),
         ([{"finished": 5}], "ok", "No tests were found"),
         ([{"missing": True}, {"finished": 4}], "ok", "bellglass setup"),
         ([{"problem": "too bad"}, FINISHED], "ok", "too bad"),
-        ([COLLECTED, outcome(0), outcome(1), FINISHED, {"test": 1}], "ok", "malformed"),
+        ([COLLECTED, outcome(0), outcome(1), FINISHED, {"tests": 1}], "ok", "malformed"),
         ([COLLECTED, outcome(0), outcome(1), FINISHED, "junk"], "ok", "malformed"),
     ],
 )
@@ -77,7 +77,7 @@ def test_a_test_that_was_running_at_the_end_is_named() -> None:
 
 
 def test_cases_that_sent_nothing_are_not_run() -> None:
-    report = [{"test": {"index": 0, "outcome": "passed"}}, FINISHED]
+    report = [{"tests": [{"index": 0, "outcome": "passed"}]}, FINISHED]
 
     run = run_of(execution(*report), "id", ["case 1: f(1)", "case 2: f(2)"])
 

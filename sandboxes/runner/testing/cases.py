@@ -56,7 +56,7 @@ def run(
     try:
         for name, case in chosen:
             record.begin(name)
-            record.announce()
+            record.flush()
             run_case = calls.outcome if "call" in case else programs.Programs(settings, shell).run
             record.finish(name, run_case(case))
             if settings["stop"] and record.any_failed:

@@ -80,7 +80,6 @@ class PytestRun:
                 late = self._deadline is not None and time.monotonic() >= self._deadline
                 ended = told(child)
             finally:
-                self._record.announce()
                 child.end()
             if self.missing:
                 return
@@ -106,7 +105,7 @@ class PytestRun:
         while self._in_time(child) and not self.missing:
             ready = select.select(open_fds, [], [], 0 if ended else TICK_SECONDS)[0]
             if not ready:
-                self._record.announce()
+                self._record.flush()
                 if ended:
                     return
             for fd in ready:
@@ -116,6 +115,7 @@ class PytestRun:
                 elif fd == sock:
                     for message in lines.take(data):
                         self._take(message)
+                    self._record.flush()
                     if self._running is not None:
                         time.sleep(GATHER_SECONDS)
                 elif fd == child.err:

@@ -1,4 +1,4 @@
-"""What became of each test, sent as it happens. Only the process that supervises has it."""
+"""What became of each test, sent soon after it happens. Only the supervising process has it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Event = dict[str, Any]
 Send = Callable[[Event], None]
 
 MOST_TESTS = 4_000
-"""Each is two messages, and the runner takes 10,000."""
+"""Each is one message at most, and the runner takes 10,000 of 4 MiB in all."""
 
 ID = 300
 """Characters of a test's name."""
@@ -39,7 +39,9 @@ class Record:
         self._waiting: dict[str, list[int]] = {}
         """The places in `_names` of those without a result: names can be equal."""
         self._running: int | None = None
-        """The test that was begun, until that is announced."""
+        """The test that was begun, until that is sent."""
+        self._unsent: list[Event] = []
+        """Results: of tests that take no time many go into one message."""
         self._done = 0
         self._failed = 0
         self._said = 0.0
@@ -70,11 +72,14 @@ class Record:
             return
         self._running = self._waiting[name][0]
 
-    def announce(self) -> None:
-        """Say which test is running; of those that take no time it is not said."""
+    def flush(self) -> None:
+        """Send the results since the last time, and which test is running by now."""
+        message: Event = {"tests": self._unsent} if self._unsent else {}
         if self._running is not None:
-            self._send({"started": self._running})
-            self._running = None
+            message["started"] = self._running
+        if message:
+            self._send(message)
+        self._unsent, self._running = [], None
 
     def finish(self, name: str, test: Event) -> None:
         if not self._waiting.get(name):
@@ -83,13 +88,13 @@ class Record:
         self._running = None
         self._done += 1
         self._failed += test["outcome"] in ("failed", "error")
-        self._send({"test": {**self._cut(test), "index": index}})
+        self._unsent.append({**self._cut(test), "index": index})
         self._tell()
 
     def uncollected(self, name: str, test: Event) -> None:
         """Report what could not even be collected."""
         self._failed += test["outcome"] == "error"
-        self._send({"test": {**self._cut(test), "id": name[:ID]}})
+        self._unsent.append({**self._cut(test), "id": name[:ID]})
 
     def problem(self, text: str) -> None:
         self._send({"problem": shortened(text, 8_000)})

@@ -4,8 +4,8 @@ This process never runs the code: it compares what cases return, and supervises 
 the code is in. It alone can report, and is closed to inspection, like every job that runs no
 foreign code.
 
-The messages, in order: `collected` with the names of cases and tests; for each of them by its place
-in that list `started`, and `test` when it has finished; `problem` if the run as a whole went wrong;
+The messages: `collected` with the names of cases and tests; `tests` that have finished, by their
+places in that list, and the one that `started`; `problem` if the run as a whole went wrong;
 `coverage`, `warnings`; `finished` with the exit status of pytest. Who reads them gives the verdict.
 """
 
@@ -77,6 +77,17 @@ class _Run:
         }
 
     def run(self) -> None:
+        try:
+            status = self._run_all()
+        finally:
+            self._record.flush()
+        if self._settings["coverage"] and not self._uncovered:
+            self._send_coverage()
+        if status >= 0:
+            self._send({"finished": status})
+
+    def _run_all(self) -> int:
+        """Run cases and tests; return the worst status of pytest, -1 if it came to none."""
         given, tests = self._arguments.get("cases") or [], self._arguments.get("tests")
         paths = self._arguments.get("paths") or []
         if code := self._arguments.get("code"):
@@ -92,10 +103,7 @@ class _Run:
             wanted = files if is_project or tests is not None else not given and not paths
             if wanted and not (self._settings["stop"] and self._record.any_failed):
                 status = _worse(status, self._pytest(files, is_project=is_project))
-        if self._settings["coverage"] and not self._uncovered:
-            self._send_coverage()
-        if status >= 0:
-            self._send({"finished": status})
+        return status
 
     def _pytest(self, files: list[str], *, is_project: bool) -> int:
         """Run pytest; return its status, -1 if there is none."""

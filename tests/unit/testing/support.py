@@ -36,8 +36,11 @@ class Run:
     def all(self, name: str) -> list[Any]:
         return [event[name] for event in self.events if name in event]
 
+    def tests(self) -> list[Event]:
+        return [test for tests in self.all("tests") for test in tests]
+
     def outcomes(self) -> list[str]:
-        return [test["outcome"] for test in self.all("test")]
+        return [test["outcome"] for test in self.tests()]
 
     def __repr__(self) -> str:
         return f"{self.events}, exit code {self.exit_code}, stderr: {self.stderr}"

@@ -52,7 +52,7 @@ def mute(): raise Mute
         "failed",
         "failed",
     ]
-    events = result.all("test")
+    events = result.tests()
     assert (events[1]["expected"], events[1]["actual"]) == ("5", "4")
     assert events[4]["expected"] == "raises KeyError"
     assert events[4]["actual"] == "raises Odd: hm"
@@ -71,7 +71,7 @@ def test_code_that_cannot_be_imported_fails_every_case(run: Callable[..., Run]) 
     result = run("exit()", cases=[{"call": "1", "expected": 1}, {"call": "2", "expected": 2}])
 
     assert result.outcomes() == ["error", "error"]
-    assert "SystemExit" in result.all("test")[0]["message"]
+    assert "SystemExit" in result.tests()[0]["message"]
 
 
 def test_cases_come_first_and_tests_do_not_see_what_they_changed(run: Callable[..., Run]) -> None:
@@ -92,7 +92,7 @@ def test_a_case_that_hangs_or_dies_costs_only_itself(run: Callable[..., Run]) ->
     result = run(code, cases=cases, test_timeout=2)
 
     assert result.outcomes() == ["passed", "failed", "failed", "passed"]
-    assert [test.get("cause") for test in result.all("test")] == [None, "timeout", "crashed", None]
+    assert [test.get("cause") for test in result.tests()] == [None, "timeout", "crashed", None]
 
 
 def test_a_program_is_run_as_people_run_it(run: Callable[..., Run], tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_a_program_is_run_as_people_run_it(run: Callable[..., Run], tmp_path: Pa
     result = run(code, cases=cases)
 
     assert result.outcomes() == ["passed", "failed"], result
-    assert 'File "solution.py", line 3' in result.all("test")[1]["message"]
+    assert 'File "solution.py", line 3' in result.tests()[1]["message"]
 
 
 def test_without_pytest_cases_still_run(run: Callable[..., Run], tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_programs_are_compared_by_what_they_print(run: Callable[..., Run]) -> No
 
     result = run(code, cases=cases)
 
-    passed, *others = result.all("test")
+    passed, *others = result.tests()
     assert passed["outcome"] == "passed"
     for test, said in zip(
         others,

@@ -54,4 +54,4 @@ def test_the_next_test_meets_nothing_of_it(
     result = run(CODE, tests=TESTS.format(test=test, clearing_up=clearing_up), test_timeout=1)
 
     assert result.outcomes() == [outcome, "passed", "passed"], result.events
-    assert said in result.all("test")[0]["message"]
+    assert said in result.tests()[0]["message"]

@@ -45,9 +45,9 @@ def test_torn(broken): ...
 
     names = ["right", "wrong", "later", "known", "unready", "torn"]
     assert result.all("collected") == [[f"test_solution.py::test_{name}" for name in names]]
-    assert [test["index"] for test in result.all("test")] == list(range(6))
+    assert [test["index"] for test in result.tests()] == list(range(6))
     assert result.outcomes() == ["passed", "failed", "skipped", "skipped", "error", "error"]
-    wrong, later, known, unready, torn = result.all("test")[1:]
+    wrong, later, known, unready, torn = result.tests()[1:]
     assert wrong["message"].splitlines() == [
         "test_solution.py:10: in test_wrong",
         "    assert add(2, 3) == 6",
@@ -66,7 +66,7 @@ def test_without_tests_those_in_the_code_run_with_explained_assertions(
 ) -> None:
     result = run("def test_a():\n    x = [1, 2]\n    assert x == [1, 3]\n")
 
-    (test,) = result.all("test")
+    (test,) = result.tests()
     assert result.all("collected") == [["solution.py::test_a"]]
     assert "At index 1 diff: 2 != 3" in test["message"]
 
@@ -98,7 +98,7 @@ def test_what_cannot_be_imported_is_an_error_in_its_own_words(
 ) -> None:
     result = run(code, tests=tests)
 
-    (test,) = result.all("test")
+    (test,) = result.tests()
     assert test["outcome"] == "error"
     assert message in test["message"]
     assert "importlib" not in test["message"]
@@ -124,7 +124,7 @@ def test_a_test_that_leaves_has_failed_and_the_others_run(run: Callable[..., Run
     result = run("def test_a(): pass\ndef test_b(): import os; os._exit(0)\ndef test_c(): pass")
 
     assert result.outcomes() == ["passed", "failed", "passed"], result
-    assert result.all("test")[1]["cause"] == "crashed"
+    assert result.tests()[1]["cause"] == "crashed"
     assert result.finished == 1
 
 
@@ -142,7 +142,7 @@ def test_what_had_not_finished_has_failed(run: Callable[..., Run], end: str) -> 
     result = run(f"import os, time\ndef test_a(): {end}\ndef test_b(): pass")
 
     assert result.outcomes() == ["failed", "passed"], result
-    assert result.all("test")[0]["cause"] == "crashed"
+    assert result.tests()[0]["cause"] == "crashed"
 
 
 def test_exit_functions_change_no_verdict(run: Callable[..., Run]) -> None:
@@ -180,7 +180,7 @@ def test_a_hang_that_cannot_be_interrupted_costs_its_test(run: Callable[..., Run
     result = run(code, test_timeout=1)
 
     assert result.outcomes() == ["failed", "passed"]
-    assert result.all("test")[0]["cause"] == "timeout"
+    assert result.tests()[0]["cause"] == "timeout"
 
 
 @pytest.mark.parametrize("where", ["tests", "code"])
@@ -197,8 +197,8 @@ def test_what_hangs_fails_in_its_time_and_the_rest_runs(
     result = run(**given[where], test_timeout=2)
 
     assert result.outcomes() == ["failed", "passed"]
-    assert result.all("test")[0]["cause"] == "timeout"
-    assert "in f" in result.all("test")[0]["message"]  # where it was
+    assert result.tests()[0]["cause"] == "timeout"
+    assert "in f" in result.tests()[0]["message"]  # where it was
 
 
 def test_the_first_failure_can_be_the_last(run: Callable[..., Run]) -> None:
@@ -276,7 +276,7 @@ def test_a_subtest_says_which(run: Callable[..., Run]) -> None:
     tests = "import unittest\nclass T(unittest.TestCase):\n    def test_a(self):\n"
     tests += "        for n in range(3):\n            with self.subTest('n', n=n): assert n != 1\n"
 
-    (test,) = run(tests=tests).all("test")
+    (test,) = run(tests=tests).tests()
 
     assert test["outcome"] == "failed"
     assert "subtest [n] (n=1): " in test["message"]
@@ -356,7 +356,7 @@ def test_long_messages_and_output_are_cut(run: Callable[..., Run]) -> None:
         "def test_a():\n    print('x' * 100_000)\n    assert not 'a' * 1_000_000, 'b' * 1_000_000"
     )
 
-    (test,) = result.all("test")
+    (test,) = result.tests()
     assert len(test["message"]) < 9_000
     assert len(test["stdout"]) < 3_000
 
@@ -373,7 +373,7 @@ def test_the_report_stays_within_what_the_runner_takes(run: Callable[..., Run]) 
 
     assert result.outcomes() == ["failed"] * 1_000
     assert len(json.dumps(result.events)) < 4 * 1024**2
-    assert "left out" in result.all("test")[-1]["message"]
+    assert "left out" in result.tests()[-1]["message"]
 
 
 def test_too_many_tests_are_refused(run: Callable[..., Run]) -> None:
