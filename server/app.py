@@ -16,7 +16,7 @@ from mcp.types import ToolAnnotations
 
 from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.sessions import Sessions
-from bellglass.server.edge import BellglassServer
+from bellglass.server.middleware import BellglassServer
 from bellglass.server.settings import Settings
 from bellglass.server.tasks import Tasks
 from bellglass.tools import RESTRICTED, RUNNING, TOOLS, ToolEntry
@@ -109,7 +109,7 @@ def build_server(
 def _chooser(settings: Settings) -> Callable[[], Awaitable[Backend]]:
     async def choose() -> Backend:
         # At the first need: clients start servers only to ask for their tools.
-        from bellglass.server.choosing import choose as chosen
+        from bellglass.server.backend_selection import choose as chosen
 
         return await chosen(settings)
 
@@ -118,7 +118,7 @@ def _chooser(settings: Settings) -> Callable[[], Awaitable[Backend]]:
 
 def _chooser_for_checks(settings: Settings) -> Callable[[], Awaitable[Backend | None]]:
     async def choose() -> Backend | None:
-        from bellglass.server.choosing import choose_for_checks
+        from bellglass.server.backend_selection import choose_for_checks
 
         return await choose_for_checks(settings)
 

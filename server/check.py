@@ -5,8 +5,8 @@ import sys
 import anyio
 
 from bellglass.sandboxes.errors import SandboxError
-from bellglass.server.choosing import create
-from bellglass.server.paint import printable
+from bellglass.server.backend_selection import create
+from bellglass.server.console import printable
 from bellglass.server.settings import Settings
 
 CHECK_SECONDS = 120

@@ -9,7 +9,7 @@ from functools import partial
 from typing import NoReturn
 
 from bellglass.server import solve_options
-from bellglass.server.paint import complain
+from bellglass.server.console import complain
 from bellglass.server.settings import NOT_FLAGS, PREFIX, Settings, SettingsError
 
 DESCRIPTORS = 65_536
@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             code = check(target, settings)
     # Not by an interpreter that ends in order: threads of libraries in Rust, of E2B's transport and
     # of Monty, abort one in a hundred.
-    from bellglass.server.stopping import Stop
+    from bellglass.server.shutdown import Stop
 
     stop = Stop()
     stop.exit_code = code
@@ -115,13 +115,13 @@ def _serve(settings: Settings) -> NoReturn:
 
     from bellglass.server import logs
     from bellglass.server.app import build_server
-    from bellglass.server.stopping import Stop
+    from bellglass.server.shutdown import Stop
 
     logs.configure(settings.log_level)
     _allow_descriptors()
     server, stop = build_server(settings), Stop()
     if settings.http is None:
-        from bellglass.server.stdio import serve_stdio
+        from bellglass.server.stdio.serving import serve_stdio
 
         run = partial(anyio.run, serve_stdio, server, stop)
     else:

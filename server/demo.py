@@ -15,7 +15,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.types import CallToolResult, TextContent
 
-from bellglass.server.paint import paint, printable, say
+from bellglass.server.console import paint, printable, say
 from bellglass.server.settings import PREFIX
 
 CALL_SECONDS = 60

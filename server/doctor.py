@@ -12,8 +12,8 @@ from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.execution import Execution
 from bellglass.sandboxes.limits import MIB
 from bellglass.sandboxes.sessions import Sessions
-from bellglass.server.choosing import candidates, create
-from bellglass.server.paint import paint, printable, say
+from bellglass.server.backend_selection import candidates, create
+from bellglass.server.console import paint, printable, say
 from bellglass.server.settings import Settings
 from bellglass.tools.durations import duration
 

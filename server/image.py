@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bellglass.server.paint import complain, paint, printable, say
+from bellglass.server.console import complain, paint, printable, say
 
 if TYPE_CHECKING:
     from docker import DockerClient

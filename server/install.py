@@ -9,7 +9,7 @@ from bellglass.server.clients import toml_file, yaml_file
 from bellglass.server.clients.catalogue import CHATGPT, CLIENTS, NAME, Client
 from bellglass.server.clients.change import planned
 from bellglass.server.clients.errors import CannotEdit
-from bellglass.server.launch_command import LaunchCommand, NoLaunchCommand, launch_command
+from bellglass.server.clients.launch_command import LaunchCommand, NoLaunchCommand, launch_command
 
 NAMES = (*(client.name for client in CLIENTS), "chatgpt")
 

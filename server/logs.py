@@ -5,7 +5,7 @@ import logging
 import re
 import sys
 
-from bellglass.server.paint import printable
+from bellglass.server.console import printable
 
 _IDS = re.compile(
     r"(?<![0-9A-Za-z_-])(?!e2b-code-interpreter\b)(?=[0-9A-Za-z_-]*[0-9])"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from bellglass.agent import Agent, Limits, Recorder, Recording, Replay, SolvingError
-from bellglass.server.paint import complain, printable
+from bellglass.server.console import complain, printable
 from bellglass.server.settings import PREFIX, Settings
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.server.paint import complain, paint, printable, say
+from bellglass.server.console import complain, paint, printable, say
 from bellglass.server.settings import Settings
 from bellglass.server.setup import CHECKERS, FONTS, PACKAGES
 

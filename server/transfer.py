@@ -11,9 +11,9 @@ from urllib.parse import quote, urlsplit
 
 import httpx2
 
-from bellglass.server.paint import complain, printable
+from bellglass.server.console import complain, printable
+from bellglass.server.http.tokens import token_of
 from bellglass.server.settings import Settings, SettingsError
-from bellglass.server.tokens import token_of
 
 PIECE = 1 << 20
 

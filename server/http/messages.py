@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bellglass.server.http.bodies import Bodies, TooMuchHeld
 from bellglass.server.http.transfers import RETRY_SECONDS
-from bellglass.server.lines import ODD_ID, find_odd_id
+from bellglass.server.stdio.json_lines import ODD_ID, find_odd_id
 
 MCP = "/mcp"
 

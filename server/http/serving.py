@@ -13,15 +13,15 @@ import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import ASGIApp
 
-from bellglass.server.edge import BellglassServer
 from bellglass.server.http.connections import HEADER_SECONDS, Connection, Connections
 from bellglass.server.http.files import FileRoutes
 from bellglass.server.http.guard import Authority, Guard
 from bellglass.server.http.legacy_connections import LegacyConnections
 from bellglass.server.http.messages import MessageCheck
+from bellglass.server.http.tokens import token_of
+from bellglass.server.middleware import BellglassServer
 from bellglass.server.settings import Settings, SettingsError
-from bellglass.server.stopping import Stop
-from bellglass.server.tokens import token_of
+from bellglass.server.shutdown import Stop
 
 MAX_BODY_BYTES = 8 * 1024**2
 """The longest argument takes 6 MB when each of its characters is sent as an escape."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.server.choosing import choose
+from bellglass.server.backend_selection import choose
 from bellglass.server.settings import Settings
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from bellglass.agent.reading import read
 from bellglass.sandboxes.execution import Execution, ExecutionError, FileChange, Output
 from bellglass.sandboxes.limits import Limits
 from bellglass.sandboxes.network.journal import Visit
-from bellglass.server.lines import LineBuffer, find_id, find_odd_id, repair
-from bellglass.server.paint import printable
+from bellglass.server.console import printable
+from bellglass.server.stdio.json_lines import LineBuffer, find_id, find_odd_id, repair
 from bellglass.tools.arguments import utf8_length
 from bellglass.tools.changed_files import changed_record, changes_line, links_to_changed
 from bellglass.tools.check_report import validation_of, validation_text

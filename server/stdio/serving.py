@@ -23,8 +23,9 @@ from mcp.types import (
 )
 from pydantic import ValidationError
 
-from bellglass.server.edge import BellglassServer
-from bellglass.server.lines import (
+from bellglass.server.middleware import BellglassServer
+from bellglass.server.shutdown import EOF_SECONDS, Stop
+from bellglass.server.stdio.json_lines import (
     MAX_LINE_BYTES,
     ODD_ID,
     Line,
@@ -34,11 +35,10 @@ from bellglass.server.lines import (
     find_odd_id,
     repair,
 )
-from bellglass.server.stopping import EOF_SECONDS, Stop
-from bellglass.server.wire import Wire
+from bellglass.server.stdio.stdout_writer import StdoutWriter
 
 if TYPE_CHECKING:
-    from bellglass.server.edge import Sent
+    from bellglass.server.middleware import Sent
 
 _CHUNK = 256 * 1024
 
@@ -46,7 +46,7 @@ _CHUNK = 256 * 1024
 async def serve_stdio(server: BellglassServer, stop: Stop) -> None:
     """Serve until the end of stdin, or until `stop` is asked for."""
     wire = _claim(0, os.open(os.devnull, os.O_RDONLY))
-    out = Wire(_claim(1, os.dup(2)))
+    out = StdoutWriter(_claim(1, os.dup(2)))
     try:
         async with (
             anyio.create_task_group() as tasks,

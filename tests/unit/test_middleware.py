@@ -7,7 +7,7 @@ from mcp.types import TextContent
 from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.server.app import build_server
-from bellglass.server.edge import repaired
+from bellglass.server.middleware import repaired
 from bellglass.server.settings import Settings
 
 INTERNAL = "a-detail-of-ours"

@@ -11,7 +11,7 @@ import anyio
 import pytest
 from anyio import to_thread
 
-from bellglass.server.wire import Wire
+from bellglass.server.stdio.stdout_writer import StdoutWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ def read_all(fd: int, size: int) -> bytes:
 async def test_a_long_message_arrives_whole_and_holds_up_nobody(ends: tuple[int, int]) -> None:
     reads, writes = ends
     flags = fcntl.fcntl(writes, fcntl.F_GETFL)
-    wire = Wire(writes)
+    wire = StdoutWriter(writes)
     sent = anyio.Event()
 
     async def write() -> None:
@@ -72,7 +72,7 @@ async def test_a_long_message_arrives_whole_and_holds_up_nobody(ends: tuple[int,
 
 async def test_a_client_that_is_gone_is_told(ends: tuple[int, int]) -> None:
     reads, writes = ends
-    wire = Wire(writes)
+    wire = StdoutWriter(writes)
     os.close(reads)
 
     with pytest.raises(BrokenPipeError):
@@ -83,7 +83,7 @@ async def test_a_client_that_is_gone_is_told(ends: tuple[int, int]) -> None:
 async def test_a_file_takes_it_too(tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("wire") / "out"
     fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-    wire = Wire(fd)
+    wire = StdoutWriter(fd)
     await wire.write(MESSAGE)
     wire.close()
     os.close(fd)

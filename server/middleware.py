@@ -1,4 +1,4 @@
-"""The edge that every call passes: what comes in is repaired, what goes out is safe to send."""
+"""Pass every request through: repair what comes in, and make safe to send what goes out."""
 
 import logging
 import re

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bellglass.server.paint import printable
+from bellglass.server.console import printable
+from bellglass.server.http.tokens import token_of
 from bellglass.server.settings import Settings
-from bellglass.server.tokens import token_of
 
 STEERING = [
     "\x1b]52;c;aGk=\x07",

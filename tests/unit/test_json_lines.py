@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from bellglass.server.lines import Line, LineBuffer, find_id, repair
+from bellglass.server.stdio.json_lines import Line, LineBuffer, find_id, repair
 
 
 def cut(*chunks: bytes, limit: int = 100) -> list[Line]:

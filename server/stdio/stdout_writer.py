@@ -21,7 +21,7 @@ AT_ONCE = 64
 """Pieces of a long message before others have their turn."""
 
 
-class Wire:
+class StdoutWriter:
     """A file as the SDK's stdio transport writes to it: one message, then a flush."""
 
     def __init__(self, descriptor: int) -> None:

@@ -1,4 +1,4 @@
-"""Which sandbox serves: the one that is named, or the first strong one that runs here."""
+"""Select the backend: the one that is named, or the first strong one that runs here."""
 
 import logging
 
