@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NoReturn
 
-from bellglass.server import solve_options
+from bellglass.server.commands import solve_options
 from bellglass.server.console import complain
 from bellglass.server.settings import NOT_FLAGS, PREFIX, Settings, SettingsError
 
@@ -50,46 +50,46 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             sys.stdout.write(f"bellglass {version('bellglass')}\n")
             code = 0
         case "put" | "get":
-            from bellglass.server import transfer as transfers
+            from bellglass.server.commands import transfer as transfers
 
             move = transfers.put if command == "put" else transfers.get
             names = ("file", "path") if command == "put" else ("path", "file")
             first, second = (transfer[name] for name in names)
             code = move(first, second, transfer["server"], transfer["session"], settings)
         case "demo":
-            from bellglass.server.demo import demo
+            from bellglass.server.commands.demo import demo
 
             code = demo()
         case "doctor":
-            from bellglass.server.doctor import doctor
+            from bellglass.server.commands.doctor import doctor
 
             code = doctor(settings)
         case "setup":
-            from bellglass.server.setup import setup
+            from bellglass.server.commands.setup import setup
 
             code = setup(upgrade=upgrade)
         case "image":
-            from bellglass.server import image
+            from bellglass.server.commands import image
 
             code = image.show() if action is None else image.build(**recipe)
         case "template":
-            from bellglass.server import template
+            from bellglass.server.commands import template
 
             code = template.build(settings, name, recipe["base"])
         case "solve":
-            from bellglass.server.solve import Options, solve
+            from bellglass.server.commands.solve import Options, solve
 
             code = solve(Options(**task), settings, flags)
         case "install":
-            from bellglass.server.install import install
+            from bellglass.server.commands.install import install
 
             code = install(client, flags, **edit)
         case "uninstall":
-            from bellglass.server.install import uninstall
+            from bellglass.server.commands.install import uninstall
 
             code = uninstall(client, **edit)
         case "check":
-            from bellglass.server.check import check
+            from bellglass.server.commands.check import check
 
             code = check(target, settings)
     # Not by an interpreter that ends in order: threads of libraries in Rust, of E2B's transport and

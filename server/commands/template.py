@@ -6,9 +6,9 @@ from typing import Any
 import anyio
 
 from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.server.commands.setup import CHECKERS, FONTS, PACKAGES
 from bellglass.server.console import complain, paint, printable, say
 from bellglass.server.settings import Settings
-from bellglass.server.setup import CHECKERS, FONTS, PACKAGES
 
 NAME = "bellglass"
 

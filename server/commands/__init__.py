@@ -1,0 +1,1 @@
+"""What `bellglass COMMAND` does, one file a command."""
