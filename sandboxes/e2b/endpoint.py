@@ -76,15 +76,8 @@ class Endpoint:
         """
         from e2b_code_interpreter import E2B
 
-        from e2b.connection_config import ApiParams
-
-        # One connection of HTTP/2 carries all sessions: when it dies in silence, they all stand
-        # still until the transport notices, after half a minute. Versions before 2.60 have no
-        # such option.
-        known = ApiParams.__annotations__
-        http: dict[str, Any] = {"http_version": "1.1"} if "http_version" in known else {}
         return E2B(
-            **http,
+            **http_1_1(),
             api_key=self.key,
             domain=self.domain,
             api_url=self.api,
@@ -104,6 +97,29 @@ class Endpoint:
 
                 ours.update(SUPPORTED_SANDBOX_DOMAINS)
         return domain in ours or domain.endswith(f".{self.domain}")
+
+
+def http_1_1() -> dict[str, Any]:
+    """Return the options that have the SDK speak HTTP/1.1, also to engines that offer HTTP/2.
+
+    One connection of HTTP/2 carries many sessions: when it dies in silence, they all stand still
+    until the transport notices, after half a minute; or never, if somebody on the way still
+    acknowledges what is sent.
+    """
+    from e2b.connection_config import ApiParams
+
+    if "http_version" in ApiParams.__annotations__:
+        return {"http_version": "1.1"}
+    # Versions before 2.60 have no such option: their transports get it where they are made.
+    from pyqwest import HTTPTransport, HTTPVersion
+
+    from e2b.api import client_async
+
+    def transport(**options: Any) -> HTTPTransport:
+        return HTTPTransport(**{**options, "http_version": HTTPVersion.HTTP1})
+
+    vars(client_async)["HTTPTransport"] = transport
+    return {}
 
 
 def parsed_headers(text: str) -> dict[str, str]:

@@ -7,7 +7,8 @@ the process service of envd; the real SDK is its only client, and no code is sha
 
 from e2b_double.engine import KEY, Engine
 from e2b_double.faults import Fault
+from e2b_double.front import Front
 from e2b_double.server import WARNING, Double
 from e2b_double.wire import Wire
 
-__all__ = ["KEY", "WARNING", "Double", "Engine", "Fault", "Wire"]
+__all__ = ["KEY", "WARNING", "Double", "Engine", "Fault", "Front", "Wire"]
