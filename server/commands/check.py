@@ -1,5 +1,6 @@
 """`bellglass check BACKEND`: the contract of a backend, checked as its author would."""
 
+import argparse
 import sys
 
 import anyio
@@ -7,38 +8,43 @@ import anyio
 from bellglass.sandboxes.errors import SandboxError
 from bellglass.server.backend_selection import create
 from bellglass.server.console import printable
+from bellglass.server.failures import innermost
 from bellglass.server.settings import Settings
 
 CHECK_SECONDS = 120
 
 
-def check(backend: str, settings: Settings) -> int:
-    """Run every check on `backend`; return the exit code."""
-    return anyio.run(_check, backend, settings)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("backend", help="name of an entry point")
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Run every check on a backend; return the exit code."""
+    return anyio.run(_check, options.backend, settings)
 
 
 async def _check(backend_name: str, settings: Settings) -> int:
     from bellglass.sandboxes.conformance import CHECKS
 
     failed = lacking = 0
-    for run in CHECKS:
-        name = run.__name__.replace("_", " ")
+    for check in CHECKS:
+        name = check.__name__.replace("_", " ")
         try:
             backend = create(backend_name, settings)
             try:
-                if run.__name__ in backend.unsupported_checks:
+                if check.__name__ in backend.unsupported_checks:
                     sys.stdout.write(
-                        f"lacks   {name}: {backend.unsupported_checks[run.__name__]}\n"
+                        f"lacks   {name}: {backend.unsupported_checks[check.__name__]}\n"
                     )
                     lacking += 1
                     continue
                 with anyio.fail_after(CHECK_SECONDS):
-                    await run(backend)
+                    await check(backend)
             finally:
                 await backend.aclose()
         except Exception as exc:
             # Out of a session it comes in the group of a task group.
-            cause = _cause(exc)
+            cause = innermost(exc)
             if not isinstance(cause, (AssertionError, SandboxError, TimeoutError)):
                 raise
             failed += 1
@@ -52,12 +58,6 @@ async def _check(backend_name: str, settings: Settings) -> int:
     held = len(CHECKS) - failed - lacking
     sys.stdout.write(f"{held} of {len(CHECKS)} checks held.{without}\n")
     return 1 if failed else 0
-
-
-def _cause(exc: Exception) -> Exception:
-    while isinstance(exc, ExceptionGroup):
-        exc = exc.exceptions[0]
-    return exc
 
 
 async def _say_what_lacks(backend_name: str, settings: Settings) -> None:

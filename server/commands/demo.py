@@ -1,5 +1,6 @@
 """`bellglass demo`: a conversation with the server, as a client and its user see it."""
 
+import argparse
 import json
 import os
 import sys
@@ -16,7 +17,8 @@ from mcp.client.stdio import stdio_client
 from mcp.types import CallToolResult, TextContent
 
 from bellglass.server.console import paint, printable, say
-from bellglass.server.settings import PREFIX
+from bellglass.server.failures import innermost
+from bellglass.server.settings import PREFIX, Settings
 
 CALL_SECONDS = 60
 
@@ -27,13 +29,17 @@ class Unexpected(Exception):
     """The server answered, but not as promised."""
 
 
-def demo() -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """It takes none."""
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
     """Hold the conversation; return 0 if every answer was as promised."""
     with tempfile.TemporaryFile("w+") as log:
         try:
             anyio.run(_converse, log)
         except Exception as exc:
-            say(paint("red", f"\n{_innermost(exc)}"))
+            say(paint("red", f"\n{innermost(exc)}"))
             log.seek(0)
             say(printable(log.read()[-4000:]))
             return 1
@@ -220,9 +226,3 @@ def _code(arguments: dict[str, Any]) -> list[str]:
 
 def _ms(started: float) -> str:
     return f"{(time.monotonic() - started) * 1000:.0f} ms"
-
-
-def _innermost(failure: BaseException) -> BaseException:
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
-    return failure

@@ -1,5 +1,6 @@
 """`bellglass doctor`: what works on this machine, what does not, and how to mend it."""
 
+import argparse
 import platform
 import time
 from importlib.metadata import version
@@ -40,7 +41,11 @@ print(*found, sep=", ")
 """
 
 
-def doctor(settings: Settings) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """It takes none."""
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
     """Try every backend; return 0 if the server can run code here."""
     say(f"bellglass {version('bellglass')}, mcp {version('mcp')}")
     say(f"Python {platform.python_version()}, {platform.platform()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
 import time
@@ -9,18 +10,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bellglass.server.console import complain, paint, printable, say
+from bellglass.server.failures import INTERRUPTED
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
     from bellglass.sandboxes.image.inventory import SessionImage
+    from bellglass.server.settings import Settings
 
 MB = 1000**2
 
-_INTERRUPTED = 130
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(
+        dest="action", metavar="ACTION", parser_class=argparse.ArgumentParser
+    )
+    build = actions.add_parser("build", help="build it; without ACTION, images are shown")
+    build.add_argument("--base", metavar="IMAGE", help="start from it, not from python:3.13-slim")
+    build.add_argument("--tag", metavar="NAME", help="name of what is built")
+    build.add_argument("--wheels", metavar="FOLDER", help="packages, instead of an index's")
 
 
-def show() -> int:
+def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Show the images, or build one; return the exit code."""
+    if options.action is None:
+        return _show()
+    return _build(options.base, options.tag, options.wheels)
+
+
+def _show() -> int:
     """Say which images there are; return 0 if the one that sessions use by default is there."""
     engine = _engine()
     if engine is None:
@@ -39,7 +57,7 @@ def show() -> int:
     return 0
 
 
-def build(base: str | None, tag: str | None, wheels: str | None) -> int:
+def _build(base: str | None, tag: str | None, wheels: str | None) -> int:
     """Build an image and show how; return the exit code."""
     from bellglass.sandboxes.image import BASE, IMAGE
     from bellglass.sandboxes.image.context import Recipe
@@ -69,7 +87,7 @@ def build(base: str | None, tag: str | None, wheels: str | None) -> int:
         return _failed(str(exc))
     except KeyboardInterrupt:
         sys.stderr.write(f"\nbellglass: stopped; {recipe.tag} is as it was.\n")
-        return _INTERRUPTED
+        return INTERRUPTED
     finally:
         engine.close()
     if image is None:

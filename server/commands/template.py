@@ -1,5 +1,6 @@
 """`bellglass template build`: a template of E2B with our packages and our program inside."""
 
+import argparse
 from functools import partial
 from typing import Any
 
@@ -8,23 +9,35 @@ import anyio
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.server.commands.setup import CHECKERS, FONTS, PACKAGES
 from bellglass.server.console import complain, paint, printable, say
+from bellglass.server.failures import INTERRUPTED
 from bellglass.server.settings import Settings
 
 NAME = "bellglass"
 
 
-def build(settings: Settings, name: str | None, base: str | None) -> int:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(
+        dest="action", metavar="ACTION", required=True, parser_class=argparse.ArgumentParser
+    )
+    build = actions.add_parser("build", help="with our packages and our program inside")
+    build.add_argument(
+        "--name", metavar="NAME", default=NAME, help="of what is built [%(default)s]"
+    )
+    build.add_argument("--base", metavar="TEMPLATE", help="start from it, not from the configured")
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
     """Build the template and show how; return the exit code."""
     from bellglass.sandboxes import registry
     from bellglass.sandboxes.e2b import template, versions
     from bellglass.sandboxes.e2b.errors import E2BError
     from bellglass.server import e2b
 
-    name = name or NAME
+    name = options.name
     try:
         given = e2b.options(settings)
-        if base:
-            given["template"] = base
+        if options.base:
+            given["template"] = options.base
         backend: Any = registry.create("e2b", settings.limits(), given)
         if objection := versions.objection():
             raise SandboxUnavailable("e2b", objection)
@@ -44,6 +57,6 @@ def build(settings: Settings, name: str | None, base: str | None) -> int:
         return 1
     except KeyboardInterrupt:
         complain("stopped. The engine may go on building; the template is as it was until then.")
-        return 130
+        return INTERRUPTED
     say(paint("green", f"Ready. To use it: BELLGLASS_E2B_TEMPLATE={name}"))
     return 0

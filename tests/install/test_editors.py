@@ -7,9 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellglass.server.cli import CLIENT_NAMES
 from bellglass.server.clients import jsonc, toml_file
-from bellglass.server.clients.catalogue import CLIENTS
 from bellglass.server.clients.errors import CannotEdit
 
 ENTRY: dict[str, Any] = {"command": "/opt/bellglass", "args": ["--sandbox", "docker"]}
@@ -122,7 +120,3 @@ def test_toml_to_write_by_hand_is_what_would_be_written() -> None:
 def test_what_is_no_object_is_refused(text: str) -> None:
     with pytest.raises(CannotEdit):
         jsonc.with_entry(text, "servers", "bellglass", ENTRY)
-
-
-def test_the_command_line_names_every_client() -> None:
-    assert (*(client.name for client in CLIENTS), "chatgpt") == CLIENT_NAMES

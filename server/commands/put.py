@@ -1,0 +1,126 @@
+"""`bellglass put`: send a file to a session of a server on HTTP."""
+
+import argparse
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+from urllib.parse import quote
+
+import httpx2
+
+from bellglass.server.commands.transfer import (
+    PAUSE_SECONDS,
+    PIECE_BYTES,
+    TRIES,
+    OutOfStep,
+    Progress,
+    TransferError,
+    add_server,
+    answer_of,
+    connected,
+    gave_up,
+    reason,
+)
+from bellglass.server.console import printable, say
+from bellglass.server.settings import Settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file")
+    parser.add_argument("path", nargs="?", help="in the session; the file's name if left out")
+    add_server(parser)
+    parser.add_argument("--session", metavar="ID", help="a new one is started if left out")
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Send a file to a session, a new one if none is named; print where it is."""
+    source = Path(options.file)
+    name = options.path or source.name
+    name = name + source.name if name.endswith("/") else name
+    try:
+        with connected(options.url, settings) as client, source.open("rb") as stream:
+            about = _Upload(client, stream, options.session or "", name).run()
+    except (TransferError, httpx2.TransportError, OSError) as exc:
+        raise TransferError(f"{options.file}: {reason(exc)}") from exc
+    say(f"session_id: {about['session_id']}\n{printable(str(about['path']))}")
+    return 0
+
+
+class _Upload:
+    """One file on its way; after a broken connection it goes on where the server has got to."""
+
+    def __init__(self, client: httpx2.Client, stream: BinaryIO, session_id: str, path: str) -> None:
+        self._client = client
+        self._stream = stream
+        self._total = os.fstat(stream.fileno()).st_size
+        self._session_id = session_id
+        self._path = path.removeprefix("/work/")
+        self._progress = Progress(path, self._total)
+        self._digest = hashlib.sha256()
+        self._digested = 0
+
+    def run(self) -> dict[str, Any]:
+        if not self._session_id:
+            # With next to nothing in it, so that there is an id to go on with.
+            self._session_id = self._begin()
+        at = failures = 0
+        while True:
+            try:
+                answer = self._send(at)
+            except (httpx2.TransportError, OutOfStep) as exc:
+                failures += 1
+                if failures >= TRIES:
+                    raise gave_up(exc) from exc
+                time.sleep(PAUSE_SECONDS)
+                before, at = at, self._there()
+                failures = failures if at == before else 0
+                continue
+            self._progress.end()
+            if answer.get("sha256") not in (None, self._checksum()):
+                raise TransferError("what arrived is not what was sent. Try again.")
+            return answer
+
+    def _begin(self) -> str:
+        url = f"/files/new/{quote(self._path)}"
+        headers = {"content-range": f"bytes */{self._total}"}
+        answer = answer_of(self._client.post(url, headers=headers))
+        return str(answer["session_id"])
+
+    def _send(self, at: int) -> dict[str, Any]:
+        headers = {"content-length": str(self._total - at)}
+        if self._total:
+            headers["content-range"] = f"bytes {at}-{self._total - 1}/{self._total}"
+        response = self._client.put(self._url(), content=self._pieces(at), headers=headers)
+        return answer_of(response)
+
+    def _pieces(self, at: int) -> Iterator[bytes]:
+        self._stream.seek(at)
+        while piece := self._stream.read(PIECE_BYTES):
+            if at == self._digested:
+                self._digest.update(piece)
+                self._digested += len(piece)
+            at += len(piece)
+            self._progress.at(at)
+            yield piece
+
+    def _there(self) -> int:
+        """Return how much the server has."""
+        headers = {"content-range": f"bytes */{self._total}"}
+        try:
+            return int(answer_of(self._client.put(self._url(), headers=headers))["size"])
+        except httpx2.TransportError:
+            return 0
+
+    def _checksum(self) -> str:
+        if self._digested != self._total:  # pieces were sent twice
+            self._stream.seek(0)
+            self._digest = hashlib.sha256()
+            while piece := self._stream.read(PIECE_BYTES):
+                self._digest.update(piece)
+        return self._digest.hexdigest()
+
+    def _url(self) -> str:
+        return f"/files/{self._session_id}/{quote(self._path)}"

@@ -1,0 +1,64 @@
+"""`bellglass` without a command: serve on stdin and stdout, or on HTTP."""
+
+import argparse
+import gc
+import sys
+from functools import partial
+
+from bellglass.server.failures import CommandError
+from bellglass.server.settings import Settings
+
+MAX_DESCRIPTORS = 65_536
+
+
+class CannotServe(CommandError):
+    """The server cannot start as it is asked to."""
+
+    exit_code = 2
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Serve until the client is gone or a signal comes."""
+    if sys.platform == "win32":
+        raise CannotServe(
+            "on Windows it runs in WSL: install it there, and start it as `wsl bellglass`."
+        )
+    # Each is None where who started us has closed it.
+    if settings.http is None and (sys.stdin is None or sys.stdout is None):
+        raise CannotServe(
+            "stdin and stdout are closed. An MCP client talks over them; or use --http."
+        )
+    # What is imported now stays: to look for garbage in it takes a tenth of the start.
+    gc.disable()
+    import anyio
+
+    from bellglass.server import logs
+    from bellglass.server.app import build_server
+    from bellglass.server.shutdown import Stop
+
+    logs.configure(settings.log_level)
+    _allow_descriptors()
+    server, stop = build_server(settings), Stop()
+    if settings.http is None:
+        from bellglass.server.stdio.serving import serve_stdio
+
+        serve = partial(anyio.run, serve_stdio, server, stop)
+    else:
+        from bellglass.server.http.serving import serve_http
+
+        serve = partial(anyio.run, serve_http, server, settings, stop)
+    gc.freeze()
+    gc.enable()
+    serve()
+    return stop.exit_code
+
+
+def _allow_descriptors() -> None:
+    """Raise our soft limit: a session takes some four, and they count while they are passed on."""
+    if sys.platform != "win32":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
+        if most > soft:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

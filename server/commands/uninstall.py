@@ -1,0 +1,18 @@
+"""`bellglass uninstall CLIENT`: take the server out of the configuration of a client."""
+
+import argparse
+
+from bellglass.server.commands.install import add_arguments, client_named, edit
+from bellglass.server.console import say
+from bellglass.server.settings import Settings
+
+__all__ = ["add_arguments", "run"]
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Take the entry out; return an exit code."""
+    if options.client == "chatgpt":
+        say("Delete the connector in ChatGPT: Settings, Connectors.")
+        return 0
+    client = client_named(options.client)
+    return edit(client, None, project=options.project, dry_run=options.dry_run)
