@@ -1,4 +1,4 @@
-"""The contract of a backend: start our runner in a fresh isolated place, yield a stream to it."""
+"""The contract of a backend: start the supervisor in a sandbox, and verify what it reports."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from anyio.abc import ByteStream
 
+from bellglass.sandboxes.errors import SandboxUnavailable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from bellglass.sandboxes.limits import Limits
     from bellglass.sandboxes.network.network import Network
-    from bellglass.sandboxes.protocol import Ready
+    from bellglass.sandboxes.self_check import Protection, SelfCheck
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -31,36 +33,50 @@ class PatientStream(ByteStream):
 
     @abstractmethod
     def answer_due(self) -> AbstractContextManager[None]:
-        """Return a context during which the far end owes an answer."""
+        """Return a context during which the far end owes an answer.
+
+        The connection enters it for each request. It raises nothing of its own.
+        """
 
 
 class Backend(ABC):
     """A way of running code in isolation.
 
-    A backend implements `connect` and nothing else: everything a tool can do is done by the
-    runner at the far end of the stream.
+    A backend does two things: `connect` starts our supervisor in a fresh sandbox and yields a
+    stream to it; `verify` refuses a sandbox that lacks a protection. Everything that a tool can do
+    is done at the far end of the stream. What only some backends can do, such as pausing a sandbox,
+    is in `Lifecycle`.
+
+    The server makes one backend for its whole life, at the first call that needs one. It calls
+    `start` once, then `connect` for each sandbox, several at a time, and `aclose` at the end.
     """
 
     default_pool_size = 0
     """New sessions that are kept ready, unless an operator says how many."""
 
-    unsupported_checks: Mapping[str, str] = {}
-    """Checks of the contract that this kind of sandbox does not mean to hold, and why."""
+    waivers: Mapping[Protection, str] = {}
+    """Protections that sandboxes of this backend do without, each with the reason: what bounds the
+    code instead. Operators read it in `bellglass doctor`. `verify` demands all others."""
 
-    network: Network | None = None
-    """What programs in its places may reach; nothing, unless an operator allows it. Places have
-    no network of their own all the same: the runner relays to the server."""
+    unsupported_checks: Mapping[str, str] = {}
+    """Checks of the contract that this backend does not mean to hold, by name, each with the
+    reason. `bellglass check` reports them and does not run them."""
 
     is_paid = False
-    """Whether places cost money as long as they live: none is kept for what can do without."""
+    """Whether sandboxes cost money as long as they live: none is kept for what can do without."""
 
     silence_seconds = 15.0
-    """For so long the supervisor of a place may say nothing while a call or a background run goes
-    on; then the place is ended. It says something every second, and is late where a machine is busy
-    or has a fork bomb to end."""
+    """The supervisor of a sandbox may say nothing for so long while a call or a background run goes
+    on; then the sandbox is ended. It says something every second, and is late where a machine is
+    busy or has a fork bomb to end."""
 
     patience_seconds = 0.0
-    """What an answer may take longer where the way to a place may be cut and mended."""
+    """What an answer may take longer where the way to a sandbox may be cut and mended."""
+
+    network: Network | None = None
+    """What programs in a sandbox may reach; nothing, unless an operator allows it. The server sets
+    it before `start`. Sandboxes have no network of their own all the same: the supervisor relays
+    to the server."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -70,76 +86,73 @@ class Backend(ABC):
         """What errors, the log and the record of an execution call the backend."""
         return type(self).__name__.removesuffix("Backend").lower()
 
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the record of each execution says of the sandbox, beside `name`.
+
+        Read after `connect`, for a backend that can start a sandbox in more than one way.
+        """
+        return {}
+
+    # --- the two methods
+
     @abstractmethod
     def connect(self, session_id: str) -> AbstractAsyncContextManager[ByteStream]:
-        """Start the runner in a fresh place and yield a stream to it.
+        """Start the supervisor in a fresh sandbox and yield a stream to it.
 
-        `session_id` is for labels that find a place again. Two places share nothing. Leaving the
-        context destroys the place and every process in it, also when the task is cancelled.
-
-        Raises:
-            SandboxUnavailable: The backend cannot start a sandbox on this machine.
-        """
-
-    async def start(self) -> None:  # noqa: B027 - a backend may find out with its first place
-        """Find out whether places can be made here, and make them ready to be.
-
-        Costs next to nothing where that is known. A backend that is chosen by itself is tried so.
+        The session enters the context when a call needs a sandbox, or the pool when it makes one
+        ready, and leaves it when the session ends, is cancelled, or finds the sandbox dead.
+        `session_id` is for labels that find a sandbox again. Two sandboxes share nothing. Leaving
+        the context destroys the sandbox and every process in it, also when the task is cancelled.
 
         Raises:
-            SandboxUnavailable: They cannot; the next call looks again.
+            SandboxUnavailable: The backend cannot start a sandbox on this machine. The call that
+                needed it fails with this text, and the next one tries again. Anything else that is
+                raised is logged, and reported as a fault of the server.
         """
 
-    def verify(self, ready: Ready) -> None:  # noqa: B027 - a backend may have nothing to demand
-        """Refuse a place that is less confined than promised, from what the runner sees in it.
+    def verify(self, report: SelfCheck) -> None:
+        """Refuse a sandbox that lacks a protection, from what its supervisor sees of it.
+
+        The session calls it for each sandbox, after `connect` and before any code is sent. This
+        method demands every protection but those in `waivers`, and that no limit which shows
+        inside is looser than `limits`. Override it to demand more, and call it first.
 
         Raises:
-            SandboxUnavailable: The place lacks a protection.
+            SandboxUnavailable: A protection is missing. The sandbox is destroyed.
         """
+        missing = report.missing(waived=self.waivers) + report.looser_than(self.limits)
+        if missing:
+            raise SandboxUnavailable(
+                self.name,
+                f"a sandbox came up without {', '.join(missing)}. The backend has to provide that, "
+                "or its author names it in `waivers`, with what bounds the code instead.",
+            )
 
-    def metadata(self) -> dict[str, str]:
-        """Return what the record of an execution says of the sandbox, once there is a place."""
-        return {"name": self.name}
+    # --- for a backend that has something to prepare, to explain or to release
 
-    async def pause(self, session_id: str) -> bool:
-        """Let the place of an idle session sleep until it is used again; tell if it does.
+    async def start(self) -> None:  # noqa: B027 - a backend may find out with its first sandbox
+        """Find out whether sandboxes can be made here, and prepare to make them.
 
-        What is sent to a sleeping place wakes it, with all its processes. Where the answer is no,
-        an idle session is closed.
-        """
-        return False
+        The server calls it once, at the first call that needs a backend; `auto` tries one backend
+        after the other so. It should cost next to nothing where the answer is known.
 
-    def on_session_start(self, session_id: str, owner: str | None, created_at: float) -> None:  # noqa: B027
-        """Take note of whose session it is, and of its beginning, in seconds since 1970.
-
-        For a backend whose places outlive a server that is killed: see `reattach`.
-        """
-
-    async def reattach(self, session_id: str, owner: str | None) -> float | None:
-        """Claim what a dead server left of a session; return when that began, None if nothing.
-
-        The next `connect` of that session tries to go on with that place. `owner` must be whom the
-        session was assigned to.
-        """
-        return None
-
-    def is_left(self, session_id: str) -> bool:
-        """Tell if a place that could not be reached may live: the next `connect` tries again."""
-        return False
-
-    def used_seconds(self, session_id: str) -> float | None:
-        """Estimate for how long the session's places have cost money, where they do."""
-        return None
-
-    async def maintain(self) -> None:  # noqa: B027 - most backends leave nothing behind
-        """Do what is to be done as long as the server runs, such as ending what dead ones left.
-
-        Runs in a task of its own from the first need of the sandbox on, until it is cancelled.
+        Raises:
+            SandboxUnavailable: They cannot. `auto` tries the next backend; the next call looks
+                again.
         """
 
     async def diagnose(self) -> list[Finding]:
-        """Return what protects on this machine, and what does not; may start a place to see."""
+        """Return what protects on this machine, and what does not; may start a sandbox to see.
+
+        `bellglass doctor` and `bellglass check` call it. What does not work is a finding: it
+        raises nothing.
+        """
         return []
 
-    async def aclose(self) -> None:  # noqa: B027 - most backends hold nothing between places
-        """Release what the backend holds between places. Called once, when no place is left."""
+    async def aclose(self) -> None:  # noqa: B027 - most backends hold nothing between sandboxes
+        """Release what the backend holds between sandboxes.
+
+        The server calls it once, when no sandbox is left, also where `start` has failed. It raises
+        nothing.
+        """

@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from bellglass.sandboxes.execution import CleanStr, Execution
+from bellglass.sandboxes.self_check import SelfCheck
 
 MAX_FRAME = 16 * 1024**2
 """Bytes of one frame from the runner: its own caps add up to less than half of this."""
@@ -35,39 +36,14 @@ class _Frame(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Ready(_Frame):
-    """The runner is up; what it sees of the confinement around it, from its own /proc."""
+class Ready(SelfCheck):
+    """The supervisor is up; what it sees of the confinement around it."""
 
     type: Literal["ready"]
-    python: CleanStr = Field(max_length=100)
-    uid: int
-    capabilities: int
-    """Effective capabilities as a bit set."""
-    no_new_privs: bool
-    seccomp: int
-    """0 none, 1 strict, 2 filter."""
-    interfaces: list[Annotated[CleanStr, Field(max_length=50)]] = Field(max_length=100)
-    writable_disks: list[Annotated[CleanStr, Field(max_length=500)]] = Field(max_length=100)
-    """Where files can be written that are not in memory."""
-    memory_bytes: int | None
-    """Limit of its control group, if it can see one."""
-    processes: int | None
-    """The same."""
     ticks: bool = False
     """It sends a `tick` now and then while something goes on."""
     state: Literal["kept", "restored", "lost"] | None = None
-    """Of the variables, where the place was another server's before; None where it is new."""
-
-    def missing(self) -> list[str]:
-        """Name what of the confinement of our own making is not there."""
-        expected = {
-            "an unprivileged user": self.uid != 0,
-            "an empty set of capabilities": self.capabilities == 0,
-            "no_new_privs": self.no_new_privs,
-            "the system call filter": self.seccomp == 2,
-            "a network with only a loopback": self.interfaces == ["lo"],
-        }
-        return [what for what, present in expected.items() if not present]
+    """Of the variables, where the sandbox was another server's before; None where it is new."""
 
 
 class Stream(_Frame):

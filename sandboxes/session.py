@@ -17,6 +17,7 @@ from bellglass.sandboxes.errors import (
 )
 from bellglass.sandboxes.execution import Execution
 from bellglass.sandboxes.holding import Holder
+from bellglass.sandboxes.lifecycle import lifecycle_of
 from bellglass.sandboxes.runs import Run, Runs
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Session:
         self.runs = Runs()
         """What goes on in the background, and what of it can still be asked for."""
         self._backend = backend
+        self._lifecycle = lifecycle_of(backend)
         self._turn = anyio.Lock(fast_acquire=True)
         self._waiting = 0
         self._holder = Holder(backend, session_id, self._note_death)
@@ -113,9 +115,10 @@ class Session:
         """Whether its place costs money as long as it lives."""
         return self._backend.is_paid
 
+    @property
     def metadata(self) -> dict[str, str]:
-        """Return what its sandbox is, and how it bounds what cannot be bounded everywhere."""
-        return self._backend.metadata()
+        """What its sandbox is, and how it bounds what cannot be bounded everywhere."""
+        return {"name": self._backend.name, **self._backend.metadata}
 
     @property
     def busy(self) -> bool:
@@ -141,7 +144,7 @@ class Session:
     @property
     def used_seconds(self) -> float | None:
         """For how long its places have cost money, where they do."""
-        return self._backend.used_seconds(self.id)
+        return self._lifecycle.used_seconds(self.id)
 
     async def pause(self) -> bool:
         """Let its place sleep until somebody wants something of it; tell if it does.
@@ -154,7 +157,7 @@ class Session:
             connection = self._holder.connection
             if connection is not None:
                 await connection.hang_up()  # a word to a sleeping place would wake it
-            self.resting = await self._backend.pause(self.id)
+            self.resting = await self._lifecycle.pause(self.id)
             return self.resting
 
     async def run(
@@ -271,7 +274,7 @@ class Session:
             self._restarted = op in UNSEEN
             if self._holder.closed:
                 raise SessionNotFound from exc
-            if self._backend.is_left(self.id):
+            if self._lifecycle.may_live(self.id):
                 self._restarted = True
                 raise SessionUnreachable(exc.reason) from exc
             return Execution(

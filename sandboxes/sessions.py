@@ -13,6 +13,7 @@ import anyio
 
 from bellglass.sandboxes.check_sessions import CheckSessions
 from bellglass.sandboxes.errors import SessionNotFound
+from bellglass.sandboxes.lifecycle import lifecycle_of
 from bellglass.sandboxes.pool import Pool
 from bellglass.sandboxes.room import Tenancy, to_make_room
 from bellglass.sandboxes.session import ID_BYTES, Session
@@ -137,7 +138,7 @@ class Sessions:
         session = self._taken(backend)
         session.owner = owner
         session.created_at = session.used_at = self._clock()
-        backend.on_session_start(session.id, owner, session.created_at)
+        lifecycle_of(backend).on_session_start(session.id, owner, session.created_at)
         # Without a pause from here to the first run, in which it would pass for unused.
         self._live[session.id] = Tenancy(session, caller, for_upload)
         if of_one_call:
@@ -202,7 +203,7 @@ class Sessions:
     async def _reattach(
         self, backend: Backend, session_id: str, owner: str | None, caller: Caller | None
     ) -> None:
-        created_at = await backend.reattach(session_id, owner)
+        created_at = await lifecycle_of(backend).reattach(session_id, owner)
         if created_at is not None:
             self._make_room(owner, caller)
             session = self._made(backend, session_id)
@@ -238,7 +239,7 @@ class Sessions:
                 self._checker = await self._choose_for_checks()
                 self._choose_for_checks = None
                 if self._checker is not None:
-                    self._tasks.start_soon(self._checker.maintain)
+                    self._tasks.start_soon(lifecycle_of(self._checker).maintain)
         if self._checker is not None:
             return self._made(self._checker)
         return self._taken(await self.backend())
@@ -257,7 +258,7 @@ class Sessions:
         async with self._choosing:
             if self._backend is None:
                 self._backend = await self._choose()
-                self._tasks.start_soon(self._backend.maintain)
+                self._tasks.start_soon(lifecycle_of(self._backend).maintain)
                 self._keep_warm(self._backend)
             return self._backend
 

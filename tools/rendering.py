@@ -136,7 +136,7 @@ def record(execution: Execution, session: Session, hint: str | None = None) -> d
         "network": network_record(execution.network),
         "run": execution.runs[0].model_dump(mode="json") if execution.runs else None,
         "error": error_record(execution.error, hint) if execution.error is not None else None,
-        "sandbox": session.metadata(),
+        "sandbox": session.metadata,
     }
 
 

@@ -62,5 +62,5 @@ def more_time(execution: Execution, session: Session, bench: Workbench) -> str:
     if execution.runs:
         return f"pass a larger timeout (at most {bench.background_seconds:g} s)"
     longer = f"pass a larger timeout (at most {MAX_TIMEOUT_SECONDS} s)"
-    background = bench.background_seconds and session.metadata()["name"] != "restricted"
+    background = bench.background_seconds and session.metadata["name"] != "restricted"
     return f"{longer} or background=true" if background else longer

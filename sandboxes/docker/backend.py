@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,48 +10,29 @@ import anyio
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 
 from bellglass.sandboxes.backend import Backend, Finding
-from bellglass.sandboxes.bundle import CONFINEMENT, LOADER, RUNNER, bundle
 from bellglass.sandboxes.docker import container, images, options
 from bellglass.sandboxes.docker.diagnosis import findings, own_kernel, runtimes
 from bellglass.sandboxes.docker.engine import NAME, Engine
 from bellglass.sandboxes.docker.owner import OWNER, Found, Owner
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.image import IMAGE
+from bellglass.sandboxes.program import supervisor_program
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from anyio.abc import ByteStream
+    from docker import APIClient
 
     from bellglass.sandboxes.docker.stream import AttachedStream
     from bellglass.sandboxes.limits import Limits
-    from bellglass.sandboxes.protocol import Ready
-    from docker import APIClient
+    from bellglass.sandboxes.self_check import SelfCheck
 
 BOOT_SECONDS = 30.0
 """From the start of a container to the first word of the runner: a tenth of a second, or more."""
 
 _INFO_SECONDS = 15.0
 _SWEEP_SECONDS = 20.0
-
-# Any Python can read the first lines, and all of ours comes over stdin: nothing is in the image.
-_BOOT = f"""\
-import json, os, sys
-def read(size):
-    data = b""
-    while len(data) < size:
-        part = os.read(0, size - len(data))
-        if not part:
-            sys.exit(0)
-        data += part
-    return data
-data = read(int(sys.argv[1]))
-if sys.version_info < (3, 9):
-    sys.exit("its python3 is %d.%d, and 3.9 is the oldest that will do" % sys.version_info[:2])
-{LOADER}
-from bellglass.sandboxes.docker.inside import start
-start.main(json.loads(sys.argv[2]))
-"""
 
 
 class DockerBackend(Backend):
@@ -83,6 +62,9 @@ class DockerBackend(Backend):
         super().__init__(limits)
         self._image = image
         self._runtime = runtime
+        if runtime is not None:
+            why = f"the runtime {runtime} may show no control groups inside; it enforces them"
+            self.waivers = {"memory_limit": why, "process_limit": why}
         self._cpus = cpus
         self._engine = Engine(host, image)
         self._owner = Owner(lifetime_seconds=lifetime_seconds)
@@ -123,17 +105,14 @@ class DockerBackend(Backend):
         """Start a container: see `Backend.connect`."""
         await self.start()
         place = container.Container(self._engine)
-        code = bundle(RUNNER, CONFINEMENT, "bellglass.sandboxes.docker.inside")
+        program = supervisor_program(self.limits)
 
         def arguments(client: APIClient, name: str, uid: int) -> dict[str, Any]:
-            limits = {**asdict(self.limits), "counted_by_group": 1}
-            config = {"limits": limits, "workspace": "/work"}
-            boot = ["python3", "-I", "-u", "-c", _BOOT, str(len(code)), json.dumps(config)]
             return options.create(
                 client,
                 self.limits,
                 image=self._image,
-                command=boot,
+                command=[*program.command],
                 name=name,
                 uid=uid,
                 labels=self._owner.labels(session_id),
@@ -144,7 +123,7 @@ class DockerBackend(Backend):
 
         self._live.add(place)
         try:
-            async with place.attached(arguments, partial(self._boot, code)) as stream:
+            async with place.attached(arguments, partial(self._boot, program.source)) as stream:
                 yield stream
         finally:
             self._live.discard(place)
@@ -164,40 +143,20 @@ class DockerBackend(Backend):
             reason = f"a container of the image {self._image} does not come up{after}: {said[0]}."
             raise SandboxUnavailable(NAME, reason) from exc
 
-    def verify(self, ready: Ready) -> None:
-        """Refuse a container that lacks a part of its confinement."""
-        most = self.limits.all_bytes, self.limits.processes
-        seen = ready.memory_bytes, ready.processes
-        # Other runtimes show no control groups inside: what those enforce is for who chose one.
-        limited = [
-            value is not None and value <= limit
-            if self._runtime is None
-            else value is None or value <= limit
-            for value, limit in zip(seen, most, strict=True)
-        ]
-        missing = [
-            what
-            for what, present in (
-                ("an unprivileged user", ready.uid in options.UIDS),
-                ("an empty set of capabilities", ready.capabilities == 0),
-                ("no_new_privs", ready.no_new_privs),
-                ("the system call filter", ready.seccomp == 2),
-                ("a network with only a loopback", ready.interfaces == ["lo"]),
-                ("disks that cannot be written to", ready.writable_disks == []),
-                ("a limit on memory", limited[0]),
-                ("a limit on processes", limited[1]),
+    def verify(self, report: SelfCheck) -> None:
+        """Refuse a container that lacks a part of its confinement, or has not its own user."""
+        super().verify(report)
+        if report.uid not in options.UIDS:
+            raise SandboxUnavailable(
+                NAME, "a container came up without the user that it was given."
             )
-            if not present
-        ]
-        if missing:
-            raise SandboxUnavailable(NAME, f"a container came up without {', '.join(missing)}.")
 
+    @property
     def metadata(self) -> dict[str, str]:
         """Name the image and the runtime."""
         runtime = self._runtime or str(self._info.get("DefaultRuntime", "default"))
         bound = f"control group v{self._info.get('CgroupVersion', '1')}"
-        facts = {"image": self._image, "runtime": runtime, "memory_bounded_by": bound}
-        return {**super().metadata(), **facts}
+        return {"image": self._image, "runtime": runtime, "memory_bounded_by": bound}
 
     async def diagnose(self) -> list[Finding]:
         """Describe the engine."""

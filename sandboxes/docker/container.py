@@ -21,8 +21,9 @@ from bellglass.sandboxes.sockets import SocketStream
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable
 
-    from bellglass.sandboxes.docker.engine import Engine
     from docker import APIClient
+
+    from bellglass.sandboxes.docker.engine import Engine
 
 log = logging.getLogger("bellglass")
 

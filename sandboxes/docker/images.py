@@ -9,8 +9,9 @@ from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.image import IMAGE
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.docker.engine import Engine
     from docker import APIClient
+
+    from bellglass.sandboxes.docker.engine import Engine
 
 PULL_SECONDS = 50.0
 """So long a call waits. A pull that takes longer goes on, and the next call finds more of it."""

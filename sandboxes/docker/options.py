@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from bellglass.sandboxes.confinement.limits import OOM_SCORE
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.limits import Limits
     from docker import APIClient
+
+    from bellglass.sandboxes.limits import Limits
 
 UIDS = range(60_945, 61_184)
 """The uid and gid of the code: of each container its own, because the kernel counts some things by

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+import docker.errors
 import requests
 
-import docker.errors
 from bellglass.sandboxes.execution import clean
 
 _TEXT = 300

@@ -27,7 +27,9 @@ from bellglass.sandboxes.e2b.owner import Owner
 from bellglass.sandboxes.e2b.patience import PATIENCE_SECONDS
 from bellglass.sandboxes.e2b.seconds import Seconds
 from bellglass.sandboxes.e2b.started import started
+from bellglass.sandboxes.embedded.waivers import WAIVERS
 from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.sandboxes.lifecycle import Lifecycle
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -38,7 +40,6 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.e2b.records import Record
     from bellglass.sandboxes.e2b.stream import CommandStream
     from bellglass.sandboxes.limits import Limits
-    from bellglass.sandboxes.protocol import Ready
 
 logger = logging.getLogger("bellglass")
 
@@ -56,7 +57,7 @@ class _Left(NamedTuple):
     lease: Lease
 
 
-class E2BBackend(Backend):
+class E2BBackend(Backend, Lifecycle):
     """A virtual machine per session, and in it a place as the embedded sandbox makes them.
 
     So the kernel is not shared with anybody; there is no network, neither of the machine nor of
@@ -64,6 +65,7 @@ class E2BBackend(Backend):
     """
 
     is_paid = True
+    waivers = WAIVERS
     patience_seconds = PATIENCE_SECONDS
     silence_seconds = Backend.silence_seconds + PATIENCE_SECONDS
 
@@ -254,37 +256,30 @@ class E2BBackend(Backend):
             self._seconds.of(session_id),
         )
 
-    def verify(self, ready: Ready) -> None:
-        """Refuse a place that lacks a part of its confinement."""
-        if missing := ready.missing():
-            raise SandboxUnavailable(_NAME, f"a place came up without {', '.join(missing)}.")
-        if ready.writable_disks:
-            raise SandboxUnavailable(_NAME, "code can write to a disk of the machine.")
-
+    @property
     def metadata(self) -> dict[str, str]:
         """Name the engine and the template."""
-        facts = {"engine": self.endpoint.api, "template": self.endpoint.template}
-        return {**super().metadata(), **facts}
+        return {"engine": self.endpoint.api, "template": self.endpoint.template}
 
     # --- between calls
 
     def on_session_start(self, session_id: str, owner: str | None, created_at: float) -> None:
-        """Write down whose a session is: see `Backend.on_session_start`."""
+        """Write down whose a session is: see `Lifecycle`."""
         self._claims.assign(session_id, owner, created_at)
 
     async def reattach(self, session_id: str, owner: str | None) -> float | None:
-        """Claim what a dead server left of a session: see `Backend.reattach`.
+        """Claim what a dead server left of a session: see `Lifecycle`.
 
         With a network, connections to the server are part of a place; none of that is claimed.
         """
         return await self._claims.claim(session_id, owner) if self.network is None else None
 
     async def pause(self, session_id: str) -> bool:
-        """Let the machine sleep, where that is wanted: see `Backend.pause`."""
+        """Let the machine sleep, where that is wanted: see `Lifecycle`."""
         stream = self._streams.get(session_id)
         return self._pause and stream is not None and await stream.sleep()
 
-    def is_left(self, session_id: str) -> bool:
+    def may_live(self, session_id: str) -> bool:
         """Tell if the session's machine could not be reached, and may live."""
         left = self._left.get(session_id)
         return left is not None and not left.lease.is_over

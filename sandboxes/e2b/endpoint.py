@@ -111,9 +111,8 @@ def http_1_1() -> dict[str, Any]:
     if "http_version" in ApiParams.__annotations__:
         return {"http_version": "1.1"}
     # Versions before 2.60 have no such option: their transports get it where they are made.
-    from pyqwest import HTTPTransport, HTTPVersion
-
     from e2b.api import client_async
+    from pyqwest import HTTPTransport, HTTPVersion
 
     def transport(**options: Any) -> HTTPTransport:
         return HTTPTransport(**{**options, "http_version": HTTPVersion.HTTP1})

@@ -19,6 +19,7 @@ from bellglass.sandboxes.embedded.inside import namespaces
 from bellglass.sandboxes.embedded.places import PLACE_SECONDS, Launcher, place, receive_frame
 from bellglass.sandboxes.embedded.python import find_python
 from bellglass.sandboxes.embedded.uids import Uids
+from bellglass.sandboxes.embedded.waivers import WAIVERS
 from bellglass.sandboxes.embedded.zygote import Zygote
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.protocol import Ready
@@ -43,6 +44,7 @@ class EmbeddedBackend(Backend):
     """
 
     default_pool_size = 1
+    waivers = WAIVERS
 
     def __init__(
         self,
@@ -174,17 +176,13 @@ class EmbeddedBackend(Backend):
             raise
         return launcher
 
-    def verify(self, ready: Ready) -> None:
-        """Refuse a place that lacks a part of its confinement."""
-        if missing := ready.missing():
-            raise SandboxUnavailable(_NAME, f"a place came up without {', '.join(missing)}.")
-
+    @property
     def metadata(self) -> dict[str, str]:
         """Name the launcher, and what bounds the memory of a session as a whole."""
         launcher = "none" if self._launcher is None else self._launcher.name
         grouped = self.cgroups().mechanism
         memory = "watcher" if grouped == "none" else f"control group {grouped}"
-        return {**super().metadata(), "launcher": launcher, "memory_bounded_by": memory}
+        return {"launcher": launcher, "memory_bounded_by": memory}
 
     async def diagnose(self) -> list[Finding]:
         """Try to start, and describe what came of it."""

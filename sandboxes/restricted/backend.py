@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from anyio.abc import ByteStream
     from pydantic_monty import AsyncMonty
 
+    from bellglass.sandboxes.self_check import Protection
+
 MEMORY_BYTES = 64 * MIB
 """The most a session may use: what one has is also held by the server, to restore it from."""
 
@@ -99,6 +101,10 @@ LACKS = {
 class RestrictedBackend(Backend):
     """Evaluates a subset of Python, with nothing in it that reaches outside."""
 
+    waivers: Mapping[Protection, str] = dict.fromkeys(
+        ("no_new_privs", "system_call_filter", "no_network"),
+        "the code is evaluated by an interpreter that has no system call, program or socket in it",
+    )
     unsupported_checks: Mapping[str, str] = {
         check: why for why, checks in LACKS.items() for check in checks
     }
@@ -155,8 +161,9 @@ class RestrictedBackend(Backend):
                 await near.aclose()
                 await far.aclose()
 
+    @property
     def metadata(self) -> dict[str, str]:
-        return {"name": "restricted", "memory": "bounded by the interpreter, Monty"}
+        return {"memory": "bounded by the interpreter, Monty"}
 
     async def diagnose(self) -> list[Finding]:
         isolation = Finding(

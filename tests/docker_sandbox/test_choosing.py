@@ -23,14 +23,14 @@ async def test_the_embedded_sandbox_is_the_first_choice() -> None:
     backend = await choose(Settings.from_environ({}))
     await backend.aclose()
 
-    assert backend.metadata()["name"] == "embedded"
+    assert backend.name == "embedded"
 
 
 async def test_docker_serves_where_the_embedded_sandbox_cannot(engine: APIClient) -> None:
     backend = await choose(Settings.from_environ(NO_EMBEDDED))
     await backend.aclose()
 
-    assert backend.metadata()["name"] == "docker"
+    assert backend.name == "docker"
 
 
 async def test_where_none_can_run_each_says_why(

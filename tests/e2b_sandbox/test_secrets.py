@@ -46,8 +46,8 @@ async def test_the_key_and_the_tokens_of_machines_are_nowhere(
         backend = on(double)
         findings = await backend.diagnose()
         told = [str(refusal.value), repr(refusal.value.__cause__), execution.model_dump_json()]
-        told += [caplog.text, repr(backend.endpoint), str(findings), str(backend.metadata())]
-        told += [str(session.metadata()), str(machine.request)]
+        told += [caplog.text, repr(backend.endpoint), str(findings), str(backend.metadata)]
+        told += [str(session.metadata), str(machine.request)]
 
     assert machine.token
     for text in told:

@@ -29,8 +29,8 @@ READY = {
     "seccomp": 2,
     "interfaces": ["lo"],
     "writable_disks": [],
-    "memory_bytes": None,
-    "processes": None,
+    "memory_bytes": Limits().all_bytes,
+    "processes": Limits().processes,
 }
 
 
@@ -108,7 +108,7 @@ class LyingBackend(Backend):
             pass
 
 
-class FailingSandbox(LyingBackend):
+class FailingBackend(LyingBackend):
     """A backend with a fault of its own, the first time."""
 
     @asynccontextmanager

@@ -8,7 +8,7 @@ import anyio
 import pytest
 from security.lying import (
     READY,
-    FailingSandbox,
+    FailingBackend,
     Far,
     LyingBackend,
     after_request,
@@ -26,7 +26,7 @@ async def test_a_fault_of_the_backend_costs_one_call_and_not_the_server() -> Non
         await far.send(encode(READY))
 
     with anyio.fail_after(20):
-        async with Session.open(FailingSandbox(honest)) as one:
+        async with Session.open(FailingBackend(honest)) as one:
             with pytest.raises(SandboxUnavailable) as caught:
                 await one.run("python", {"code": "1"}, timeout=1)
             after = await one.run("python", {"code": "1"}, timeout=1)

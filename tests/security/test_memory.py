@@ -86,7 +86,7 @@ sent >> 20
 """
     )
 
-    facts = backend.metadata()
+    facts = backend.metadata
     if (facts["name"], facts["memory_bounded_by"]) not in UNCOUNTED_BUFFERS:
         assert sent < 200
     else:  # they go with the code that holds them
@@ -149,7 +149,7 @@ import mmap
 ASIDE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x4000  # MAP_NORESERVE
 attempt(mmap.mmap, -1, 64 << 30, ASIDE, 0)
 """
-    counted = backend.metadata()["memory_bounded_by"] != "watcher"
+    counted = backend.metadata["memory_bounded_by"] != "watcher"
     assert await target.value(code) == ("OK" if counted else "ENOMEM")
     if not counted:
         return

@@ -213,7 +213,7 @@ time.sleep(5)
 
 
 async def test_buffers_of_connections_stay_small(ungrouped: Target) -> None:
-    if ungrouped.session.metadata()["launcher"] == "bubblewrap":
+    if ungrouped.session.metadata["launcher"] == "bubblewrap":
         pytest.skip("bubblewrap makes the network, and has no option for it")
 
     kept = await ungrouped.value(

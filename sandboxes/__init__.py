@@ -1,0 +1,57 @@
+"""The public interface for authors of backends, and for their tests.
+
+What is not named here may change without a word. `bellglass.sandboxes.testing` is public too.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.backend import Backend, Finding, PatientStream
+    from bellglass.sandboxes.conformance import CHECKS, Check
+    from bellglass.sandboxes.errors import SandboxError, SandboxUnavailable
+    from bellglass.sandboxes.execution import Execution
+    from bellglass.sandboxes.lifecycle import Lifecycle
+    from bellglass.sandboxes.limits import Limits
+    from bellglass.sandboxes.program import SupervisorProgram, supervisor_program
+    from bellglass.sandboxes.self_check import PROTECTIONS, Protection, SelfCheck
+    from bellglass.sandboxes.session import Session
+
+_MODULES = {
+    "backend": ("Backend", "Finding", "PatientStream"),
+    "conformance": ("CHECKS", "Check"),
+    "errors": ("SandboxError", "SandboxUnavailable"),
+    "execution": ("Execution",),
+    "lifecycle": ("Lifecycle",),
+    "limits": ("Limits",),
+    "self_check": ("PROTECTIONS", "Protection", "SelfCheck"),
+    "session": ("Session",),
+    "program": ("SupervisorProgram", "supervisor_program"),
+}
+
+__all__ = [
+    "CHECKS",
+    "PROTECTIONS",
+    "Backend",
+    "Check",
+    "Execution",
+    "Finding",
+    "Lifecycle",
+    "Limits",
+    "PatientStream",
+    "Protection",
+    "SandboxError",
+    "SandboxUnavailable",
+    "SelfCheck",
+    "Session",
+    "SupervisorProgram",
+    "supervisor_program",
+]
+
+
+def __getattr__(name: str) -> object:
+    # At the need of it: every module of ours imports this one, and most need none of these.
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"bellglass.sandboxes.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,56 @@
+"""The program that starts the supervisor where there is nothing of ours but a stream."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from bellglass.sandboxes.bundle import CONFINEMENT, LOADER, RUNNER, bundle
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.limits import Limits
+
+# Any Python can read the first lines, and all of ours comes over stdin: no image needs it.
+_BOOT = f"""\
+import json, os, sys
+def read(size):
+    data = b""
+    while len(data) < size:
+        part = os.read(0, size - len(data))
+        if not part:
+            sys.exit(0)
+        data += part
+    return data
+data = read(int(sys.argv[1]))
+if sys.version_info < (3, 9):
+    sys.exit("its python3 is %d.%d, and 3.9 is the oldest that will do" % sys.version_info[:2])
+{LOADER}
+from bellglass.sandboxes.docker.inside import start
+start.main(json.loads(sys.argv[2]))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorProgram:
+    """How to start the supervisor as process 1 of a sandbox that has a Python and Bash."""
+
+    command: tuple[str, ...]
+    """What to run there: `python3`, of 3.9 or newer, and its arguments."""
+
+    source: bytes
+    """What to send to its stdin before the stream to it is yielded."""
+
+
+def supervisor_program(limits: Limits, *, workspace: str = "/work") -> SupervisorProgram:
+    """Return the program for a sandbox with these limits.
+
+    Before foreign code can run it takes from itself what a backend may have left it: it sets
+    `no_new_privs`, resource limits for each process, and our filter of system calls. What it cannot
+    do is the backend's part: the user, the network, the files, and limits for all processes
+    together. Where it fails it says why in one line on stderr, and ends.
+    """
+    source = bundle(RUNNER, CONFINEMENT, "bellglass.sandboxes.docker.inside")
+    config = {"limits": {**asdict(limits), "counted_by_group": 1}, "workspace": workspace}
+    boot = ("python3", "-I", "-u", "-c", _BOOT, str(len(source)), json.dumps(config))
+    return SupervisorProgram(boot, source)
