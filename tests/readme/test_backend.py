@@ -88,6 +88,7 @@ async def test_backend_of_the_example_keeps_the_contract(check: Check, podman: A
 @pytest.mark.parametrize(
     ("protection", "instead", "said"),
     [
+        ("unprivileged_user", "--unshare-user --uid 0 --gid 0", "an unprivileged user"),
         ("no_capabilities", "--cap-add ALL", "an empty set of capabilities"),
         ("no_network", "", "a network with only a loopback"),
         ("read_only_disks", "writable", "disks that cannot be written to"),
