@@ -54,6 +54,8 @@ class Cut(ByteStream):
 class Counted(Backend):
     """Places of the embedded sandbox, counted, and failing where that is wanted."""
 
+    waivers = EmbeddedBackend.waivers
+
     def __init__(self) -> None:
         super().__init__(LIMITS)
         self.inner = EmbeddedBackend(LIMITS, launcher="zygote")
