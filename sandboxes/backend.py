@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
+    from bellglass.sandboxes.egress.network import Network
     from bellglass.sandboxes.limits import Limits
-    from bellglass.sandboxes.network.network import Network
     from bellglass.sandboxes.self_check import Protection, SelfCheck
 
 

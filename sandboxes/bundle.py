@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from importlib.abc import InspectLoader
     from importlib.resources.abc import Traversable
 
-RUNNER = "bellglass.sandboxes.runner"
+RUNNER = "bellglass.sandboxes.supervisor"
 """What every backend ships."""
 
 CONFINEMENT = "bellglass.sandboxes.confinement"

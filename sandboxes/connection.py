@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from anyio.abc import ByteStream
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+    from bellglass.sandboxes.egress.multiplexer import Switch
+    from bellglass.sandboxes.egress.network import Network
     from bellglass.sandboxes.execution import Execution
-    from bellglass.sandboxes.network.network import Network
-    from bellglass.sandboxes.network.switch import Switch
     from bellglass.sandboxes.runs import Run
 
 SLACK_SECONDS = 10.0

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from bellglass.sandboxes.network.journal import Visit
+from bellglass.sandboxes.egress.request_log import Visit
 from bellglass.sandboxes.pictures import checked
 
 # What no JSON text, terminal or client should meet: NUL, and surrogates, of which a single one

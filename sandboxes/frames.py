@@ -1,6 +1,6 @@
 """Frames on the byte stream to a runner: sent whole, one at a time, and read as input.
 
-The runner's side is `bellglass.sandboxes.runner.frames`.
+The runner's side is `bellglass.sandboxes.wire.framing`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from bellglass.sandboxes.backend import PatientStream
 from bellglass.sandboxes.errors import SessionLost
 from bellglass.sandboxes.protocol import MAX_FRAME, AnyFrame, FromRunner, encode
-from bellglass.sandboxes.runner.frames import loads
+from bellglass.sandboxes.wire.framing import loads
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -57,7 +57,7 @@ class Stream(_Frame):
 
 
 class Net(_Frame):
-    """One step of a connection that a program in the place has to us: see `runner/relay`."""
+    """One step of a connection that a program in the place has to us: see `supervisor/relay`."""
 
     type: Literal["net"]
     id: int = Field(ge=1, le=2**53)

@@ -20,12 +20,12 @@ from bellglass.server.middleware import BellglassServer
 from bellglass.server.settings import Settings
 from bellglass.server.tasks import Tasks
 from bellglass.tools import RESTRICTED, RUNNING, TOOLS, ToolEntry
+from bellglass.tools.context import Workbench
 from bellglass.tools.durations import duration
-from bellglass.tools.explaining.networks import ASIDE, MANUAL
+from bellglass.tools.execute.hints.networks import ASIDE, MANUAL
+from bellglass.tools.files.updates import Updates
 from bellglass.tools.policy import Policy
-from bellglass.tools.updates import Updates
 from bellglass.tools.view import VIEW, view_extension
-from bellglass.tools.workbench import Workbench
 
 INSTRUCTIONS = (
     "Runs code in an isolated sandbox{network}. Every result names its session_id: pass it "

@@ -37,14 +37,14 @@ from starlette.requests import HTTPConnection
 from bellglass.sandboxes.callers import Caller
 from bellglass.sandboxes.execution import clean, cleaned
 from bellglass.server.logs import short_hash
-from bellglass.tools import session_files, updates
 from bellglass.tools.callers import caller_of_request, calling
-from bellglass.tools.completions import complete
-from bellglass.tools.conversation import FIRST_MODERN_VERSION, legacy_connection
+from bellglass.tools.context import Workbench
 from bellglass.tools.errors import misspelt_argument, wrong_arguments
-from bellglass.tools.network_text import counted
-from bellglass.tools.rendering import RECORD
-from bellglass.tools.workbench import Workbench
+from bellglass.tools.execute.network_text import counted
+from bellglass.tools.execute.rendering import RECORD
+from bellglass.tools.files import session_files, updates
+from bellglass.tools.files.completions import complete
+from bellglass.tools.sessions.session_resolver import FIRST_MODERN_VERSION, legacy_connection
 
 log = logging.getLogger("bellglass")
 

@@ -3,13 +3,13 @@
 import os
 from pathlib import Path
 
+from bellglass.sandboxes.egress.cache import Cache
+from bellglass.sandboxes.egress.fetching import Fetcher, target_of
+from bellglass.sandboxes.egress.index import Index
+from bellglass.sandboxes.egress.network import Network
+from bellglass.sandboxes.egress.rules import Rules
+from bellglass.sandboxes.egress.sources import Folder, Remote
 from bellglass.sandboxes.limits import MIB
-from bellglass.sandboxes.network.cache import Cache
-from bellglass.sandboxes.network.fetching import Fetcher, target_of
-from bellglass.sandboxes.network.index import Index
-from bellglass.sandboxes.network.network import Network
-from bellglass.sandboxes.network.rules import Rules
-from bellglass.sandboxes.network.sources import Folder, Remote
 from bellglass.server.settings import Settings
 
 PYPI: tuple[str, ...] = ("https://pypi.org/simple/", "https://files.pythonhosted.org/")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from bellglass.sandboxes.runner.checking.risk_rules import KINDS
+from bellglass.tools.validate_code.inside.risk_rules import KINDS
 
 
 def _split(value: object) -> object:
@@ -34,7 +34,7 @@ def _readable_hosts(given: tuple[str, ...], info: ValidationInfo) -> tuple[str, 
         raise PydanticCustomError("hosts", "go with a BELLGLASS_NETWORK other than `none`")
     for text in given:
         # Only now: few set this, and everybody waits for an import.
-        from bellglass.sandboxes.network.rules import Entry
+        from bellglass.sandboxes.egress.rules import Entry
 
         try:
             Entry.parsed(text)

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from bellglass.sandboxes.image import IMAGE
+from bellglass.sandboxes.backends.docker.image import IMAGE
 from bellglass.sandboxes.limits import MIB, Limits
 from bellglass.server.setting_types import Hosts, LogLevel, Names, RiskKinds, WebAddress
 

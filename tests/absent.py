@@ -8,9 +8,9 @@ from typing import NoReturn
 
 import pytest
 
+from bellglass.sandboxes.backends.docker.image import IMAGE
+from bellglass.sandboxes.backends.docker.image.client import connect
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.image import IMAGE
-from bellglass.sandboxes.image.client import connect
 
 
 def absent(what: str) -> NoReturn:

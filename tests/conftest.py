@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 from absent import need, need_engine
 
-from bellglass.sandboxes.docker import DockerBackend
-from bellglass.sandboxes.embedded import EmbeddedBackend
+from bellglass.sandboxes.backends.docker import DockerBackend
+from bellglass.sandboxes.backends.embedded import EmbeddedBackend
 from bellglass.sandboxes.limits import Limits
 
 if TYPE_CHECKING:

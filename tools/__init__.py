@@ -6,15 +6,15 @@ from typing import Any
 
 from mcp.types import ToolAnnotations
 
-from bellglass.tools.background_run import background_run
-from bellglass.tools.close_session import close_session
-from bellglass.tools.execute_bash import execute_bash
-from bellglass.tools.execute_python import execute_python
-from bellglass.tools.list_sessions import list_sessions
-from bellglass.tools.read_file import read_file
-from bellglass.tools.run_tests import run_tests
-from bellglass.tools.validate_code import validate_code
-from bellglass.tools.write_file import write_file
+from bellglass.tools.execute.background_run import background_run
+from bellglass.tools.execute.execute_bash import execute_bash
+from bellglass.tools.execute.execute_python import execute_python
+from bellglass.tools.files.read_file import read_file
+from bellglass.tools.files.write_file import write_file
+from bellglass.tools.run_tests.tool import run_tests
+from bellglass.tools.sessions.close_session import close_session
+from bellglass.tools.sessions.list_sessions import list_sessions
+from bellglass.tools.validate_code.tool import validate_code
 
 
 @dataclass(frozen=True, slots=True)

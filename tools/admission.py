@@ -8,8 +8,8 @@ from bellglass.tools.arguments import refuse_nul
 from bellglass.tools.fences import Unwrapped, unwrapped
 
 if TYPE_CHECKING:
+    from bellglass.tools.context import Workbench
     from bellglass.tools.policy import Program
-    from bellglass.tools.workbench import Workbench
 
 
 async def admitted(bench: Workbench, program: Program) -> Unwrapped:

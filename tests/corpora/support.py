@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bellglass.tools.suite_report import run_of
+from bellglass.tools.run_tests.report import run_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from absent import absent
 
-from bellglass.sandboxes.docker import DockerBackend
-from bellglass.sandboxes.docker.diagnosis import runtimes
+from bellglass.sandboxes.backends.docker import DockerBackend
+from bellglass.sandboxes.backends.docker.diagnosis import runtimes
+from bellglass.sandboxes.backends.docker.image.client import connect
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.image.client import connect
 from bellglass.sandboxes.limits import MIB, Limits
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from bellglass.sandboxes.conformance import Check, apart, limits
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.docker import DockerBackend
+    from bellglass.sandboxes.backends.docker import DockerBackend
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from bellglass.sandboxes.conformance.hostile import the_runner_cannot_be_read_or
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.docker import DockerBackend
+    from bellglass.sandboxes.backends.docker import DockerBackend
 
 OTHERWISE = {
     limits.processes_are_limited,

@@ -10,8 +10,8 @@ import pytest
 from absent import need_engine
 from conftest import LIMITS
 
-from bellglass.sandboxes.docker import DockerBackend
-from bellglass.sandboxes.image.client import connect
+from bellglass.sandboxes.backends.docker import DockerBackend
+from bellglass.sandboxes.backends.docker.image.client import connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 from docker_sandbox.watching import until
 
-from bellglass.sandboxes.image.client import connect
+from bellglass.sandboxes.backends.docker.image.client import connect
 
 if TYPE_CHECKING:
     from pathlib import Path

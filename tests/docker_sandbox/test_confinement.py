@@ -8,10 +8,10 @@ import pytest
 from conftest import LIMITS
 from docker_sandbox.watching import container_of, python
 
-from bellglass.sandboxes.docker import DockerBackend
-from bellglass.sandboxes.docker.options import UIDS
+from bellglass.sandboxes.backends.docker import DockerBackend
+from bellglass.sandboxes.backends.docker.image import IMAGE
+from bellglass.sandboxes.backends.docker.options import UIDS
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.image import IMAGE
 from bellglass.sandboxes.protocol import Ready
 from bellglass.sandboxes.session import Session
 

@@ -11,9 +11,9 @@ import pytest
 from conftest import LIMITS
 from docker_sandbox.watching import python
 
-from bellglass.sandboxes.docker import DockerBackend, images
+from bellglass.sandboxes.backends.docker import DockerBackend, images
+from bellglass.sandboxes.backends.docker.image import IMAGE
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.image import IMAGE
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:

@@ -20,10 +20,10 @@ from docker_sandbox.own_engine import OwnEngine
 from docker_sandbox.watching import python, until
 from meanwhile import while_running
 
-from bellglass.sandboxes.docker import DockerBackend, container
+from bellglass.sandboxes.backends.docker import DockerBackend, container
+from bellglass.sandboxes.backends.docker.image import IMAGE
+from bellglass.sandboxes.backends.docker.image.client import connect
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.image import IMAGE
-from bellglass.sandboxes.image.client import connect
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ TRY = """
 import sys
 
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.image.client import connect
+from bellglass.sandboxes.backends.docker.image.client import connect
 
 try:
     connect(sys.argv[1])

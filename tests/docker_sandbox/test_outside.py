@@ -15,9 +15,9 @@ from docker_sandbox.watching import container_of, containers, gone, python
 from meanwhile import while_running
 
 from bellglass.sandboxes import connection
-from bellglass.sandboxes.docker import DockerBackend
-from bellglass.sandboxes.docker.owner import OWNER, Owner, process_name
-from bellglass.sandboxes.image import IMAGE
+from bellglass.sandboxes.backends.docker import DockerBackend
+from bellglass.sandboxes.backends.docker.image import IMAGE
+from bellglass.sandboxes.backends.docker.owner import OWNER, Owner, process_name
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SERVER = """
 import anyio
 from bellglass.sandboxes.limits import Limits
-from bellglass.sandboxes.docker import DockerBackend
+from bellglass.sandboxes.backends.docker import DockerBackend
 from bellglass.sandboxes.session import Session
 
 async def main():

@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from bellglass.sandboxes.embedded.python import find_python
+from bellglass.sandboxes.backends.embedded.python import find_python
 from e2b_double import KEY, Double
 
 ENDINGS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}

@@ -11,7 +11,7 @@ from e2b_sandbox.support import on, path_with_python
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
 
-    from bellglass.sandboxes.e2b import E2BBackend
+    from bellglass.sandboxes.backends.e2b import E2BBackend
 
 
 @pytest.fixture(scope="module", autouse=True)

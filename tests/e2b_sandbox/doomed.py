@@ -12,7 +12,7 @@ import anyio
 from e2b_double import KEY
 from e2b_sandbox.support import LIMITS, python, settled
 
-from bellglass.sandboxes.e2b import E2BBackend
+from bellglass.sandboxes.backends.e2b import E2BBackend
 from bellglass.sandboxes.protocol import encode
 from bellglass.sandboxes.sessions import Sessions
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from e2b_double import KEY
 
-from bellglass.sandboxes.e2b import E2BBackend
-from bellglass.sandboxes.embedded.python import find_python
+from bellglass.sandboxes.backends.e2b import E2BBackend
+from bellglass.sandboxes.backends.embedded.python import find_python
 from bellglass.sandboxes.limits import Limits
 from bellglass.sandboxes.session import Session
 

@@ -19,8 +19,8 @@ from e2b_sandbox.support import on, python, settings_for
 from mcp.client.streamable_http import streamable_http_client
 from protocol.support import TOKEN, connected, http_server, record_of, text_of
 
-from bellglass.sandboxes.e2b.owner import Owner
-from bellglass.sandboxes.e2b.records import MOST_BYTES, Record, Records, caller
+from bellglass.sandboxes.backends.e2b.owner import Owner
+from bellglass.sandboxes.backends.e2b.records import MOST_BYTES, Record, Records, caller
 from bellglass.sandboxes.errors import SessionNotFound
 from bellglass.sandboxes.files import write_part
 from bellglass.sandboxes.sessions import Sessions
@@ -225,7 +225,7 @@ def test_a_record_is_claimed_once_by_whom_it_is_for(tmp_path: Path) -> None:
 def test_the_oldest_of_a_dead_server_makes_room_for_one_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bellglass.sandboxes.e2b.records.MOST", 2)
+    monkeypatch.setattr("bellglass.sandboxes.backends.e2b.records.MOST", 2)
     folder = tmp_path / "e2b"
     records = Records(folder)
     mine = {"host": Owner.this().host, "process": Owner.this().process}
@@ -239,7 +239,7 @@ def test_the_oldest_of_a_dead_server_makes_room_for_one_more(
 async def test_nothing_is_written_where_nobody_could_tell_that_we_are_dead(
     double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bellglass.sandboxes.e2b.owner._PROC", tmp_path / "proc")
+    monkeypatch.setattr("bellglass.sandboxes.backends.e2b.owner._PROC", tmp_path / "proc")
     async with sessions_on(double, tmp_path / "state") as sessions:
         assert (await python(await sessions.open(), "6 * 7")).value == "42"
         assert os.listdir(tmp_path) == []

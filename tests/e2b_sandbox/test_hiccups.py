@@ -13,7 +13,7 @@ from e2b_double import Double, Fault, Wire
 from e2b_sandbox.support import python, session_on, settled, until
 from meanwhile import while_running
 
-from bellglass.sandboxes.e2b import patience, stream
+from bellglass.sandboxes.backends.e2b import patience, stream
 from bellglass.sandboxes.errors import SessionUnreachable
 from bellglass.sandboxes.session import REACHED_AGAIN, STATES
 

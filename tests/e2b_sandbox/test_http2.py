@@ -18,7 +18,7 @@ from e2b_sandbox.support import python, session_on, settled
 from e2b_sandbox.test_hiccups import LATE, SLOW, cut_all
 from meanwhile import while_running
 
-from bellglass.sandboxes.e2b import endpoint, patience
+from bellglass.sandboxes.backends.e2b import endpoint, patience
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator

@@ -9,7 +9,7 @@ import anyio
 import pytest
 from e2b_sandbox.support import on, python
 
-from bellglass.sandboxes.e2b.admission import Admission
+from bellglass.sandboxes.backends.e2b.admission import Admission
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.session import Session
 

@@ -15,9 +15,9 @@ from e2b_double import KEY, Fault
 from e2b_sandbox.support import on, python, settings_for, until
 from protocol.support import Wire
 
-from bellglass.sandboxes.e2b import orphans
-from bellglass.sandboxes.e2b.listing import metadata
-from bellglass.sandboxes.e2b.owner import Owner
+from bellglass.sandboxes.backends.e2b import orphans
+from bellglass.sandboxes.backends.e2b.listing import metadata
+from bellglass.sandboxes.backends.e2b.owner import Owner
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:

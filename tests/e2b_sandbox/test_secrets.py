@@ -11,7 +11,7 @@ import pytest
 from e2b_double import KEY, Fault
 from e2b_sandbox.support import on, python, session_on
 
-from bellglass.sandboxes.e2b.endpoint import Endpoint
+from bellglass.sandboxes.backends.e2b.endpoint import Endpoint
 from bellglass.sandboxes.errors import SandboxUnavailable
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from e2b_sandbox.support import on
 
-from bellglass.sandboxes.e2b import versions
+from bellglass.sandboxes.backends.e2b import versions
 from bellglass.sandboxes.errors import SandboxUnavailable
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import Any
 from readme.blocks import README, ROOT
 
 from bellglass.agent.providers import EXTRA
-from bellglass.sandboxes.restricted.backend import NEEDS
+from bellglass.sandboxes.backends.restricted.backend import NEEDS
 from bellglass.server.settings import Settings
 
 CONFIGURATION: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from bellglass.sandboxes.backend import Backend
-    from bellglass.sandboxes.network.network import Network
+    from bellglass.sandboxes.egress.network import Network
 
 
 @pytest.fixture

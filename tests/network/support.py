@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.network.cache import Cache
-from bellglass.sandboxes.network.fetching import Fetcher
-from bellglass.sandboxes.network.index import Index
-from bellglass.sandboxes.network.network import Network
-from bellglass.sandboxes.network.rules import Mode, Rules
-from bellglass.sandboxes.network.sources import Remote
+from bellglass.sandboxes.egress.cache import Cache
+from bellglass.sandboxes.egress.fetching import Fetcher
+from bellglass.sandboxes.egress.index import Index
+from bellglass.sandboxes.egress.network import Network
+from bellglass.sandboxes.egress.rules import Mode, Rules
+from bellglass.sandboxes.egress.sources import Remote
 
 if TYPE_CHECKING:
     from collections.abc import Generator

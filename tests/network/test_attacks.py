@@ -10,11 +10,11 @@ import anyio
 import pytest
 from network.support import Page, bash, kept, network, publish, python, wheel
 
-from bellglass.sandboxes.network import quota
-from bellglass.sandboxes.network.network import Network
-from bellglass.sandboxes.network.proxy import TAKE_SECONDS
-from bellglass.sandboxes.network.quota import MAX_FILES
-from bellglass.sandboxes.network.rules import Rules
+from bellglass.sandboxes.egress import quota
+from bellglass.sandboxes.egress.network import Network
+from bellglass.sandboxes.egress.proxy import TAKE_SECONDS
+from bellglass.sandboxes.egress.quota import MAX_FILES
+from bellglass.sandboxes.egress.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Generator

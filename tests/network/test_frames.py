@@ -10,12 +10,12 @@ import anyio
 import pytest
 from security.lying import READY, Far, LyingBackend
 
-from bellglass.sandboxes.network.network import Network
-from bellglass.sandboxes.network.rules import Rules
+from bellglass.sandboxes.egress.network import Network
+from bellglass.sandboxes.egress.rules import Rules
 from bellglass.sandboxes.protocol import encode
-from bellglass.sandboxes.runner.relay.connection import CHUNK, WINDOW
-from bellglass.sandboxes.runner.relay.relay import MOST
 from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.supervisor.relay.connection import CHUNK, WINDOW
+from bellglass.sandboxes.supervisor.relay.relay import MOST
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable

@@ -11,8 +11,8 @@ import anyio
 import pytest
 from network.support import kept
 
-from bellglass.sandboxes.network import simple
-from bellglass.sandboxes.network.cache import Cache
+from bellglass.sandboxes.egress import simple
+from bellglass.sandboxes.egress.cache import Cache
 from bellglass.server.settings import Settings, SettingsError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-from bellglass.sandboxes.network.names import Malformed, Target, parsed
-from bellglass.sandboxes.network.rules import Entry, Mode, Refused, Rules
+from bellglass.sandboxes.egress.names import Malformed, Target, parsed
+from bellglass.sandboxes.egress.rules import Entry, Mode, Refused, Rules
 
 OWN = {
     "127.0.0.1", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254",

@@ -18,7 +18,7 @@ from bellglass.sandboxes.execution import Status
 from bellglass.server.settings import PREFIX, Settings
 from bellglass.tools import TOOLS
 from bellglass.tools.arguments import MAX_CHECKED_BYTES, MAX_CODE, MAX_TIMEOUT_SECONDS
-from bellglass.tools.run_tests import MAX_CASES, run_tests
+from bellglass.tools.run_tests.tool import MAX_CASES, run_tests
 
 
 def test_commands_are_those_of_the_program() -> None:

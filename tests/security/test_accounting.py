@@ -9,7 +9,7 @@ import pytest
 from conftest import LIMITS
 from security.support import PRELUDE, Target
 
-from bellglass.sandboxes.embedded import EmbeddedBackend
+from bellglass.sandboxes.backends.embedded import EmbeddedBackend
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import anyio
 from conftest import LIMITS
 from security.support import Target, ticks_of, until
 
-from bellglass.sandboxes.embedded import EmbeddedBackend
+from bellglass.sandboxes.backends.embedded import EmbeddedBackend
 from bellglass.sandboxes.sessions import Sessions
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import anyio
 import pytest
 from absent import need
 
-from bellglass.sandboxes.embedded import EmbeddedBackend
-from bellglass.sandboxes.embedded.places import receive_frame
-from bellglass.sandboxes.embedded.zygote import Zygote
+from bellglass.sandboxes.backends.embedded import EmbeddedBackend
+from bellglass.sandboxes.backends.embedded.places import receive_frame
+from bellglass.sandboxes.backends.embedded.zygote import Zygote
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.limits import MIB, Limits
 from bellglass.sandboxes.protocol import Ready
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteStream
 
-    from bellglass.sandboxes.embedded.stream import SignedStream
+    from bellglass.sandboxes.backends.embedded.stream import SignedStream
 
 LIMITS = Limits(memory_bytes=300 * MIB)
 
@@ -169,7 +169,7 @@ async def test_leaving_ends_the_zygote() -> None:
 SERVER = """
 import anyio, os, sys
 from bellglass.sandboxes.limits import Limits
-from bellglass.sandboxes.embedded import EmbeddedBackend
+from bellglass.sandboxes.backends.embedded import EmbeddedBackend
 
 async def main():
     sandbox = EmbeddedBackend(Limits(), launcher=sys.argv[1])

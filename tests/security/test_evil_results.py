@@ -39,7 +39,7 @@ EVIL = {
     "exit code": "class I(int):\n    def __and__(self, other): os._exit(0)\nsys.exit(I(3))",
     "exit value": "class E:\n    def __str__(self): os._exit(0)\nsys.exit(E())",
     "frozen traceback": "raise ValueError('x').with_traceback(None) from None",
-    "filename": "exec(compile('1/0', '<bellglass.sandboxes.runner>', 'exec'))",
+    "filename": "exec(compile('1/0', '<bellglass.sandboxes.supervisor>', 'exec'))",
     "syntax": "e = SyntaxError('x')\ne.lineno = 10 ** 30\ne.filename = 7\nraise e",
 }
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from security.forging import ATTACKS
 
-from bellglass.sandboxes.runner.testing.naming import names_of
+from bellglass.sandboxes.common.case_names import names_of
 from bellglass.sandboxes.session import Session
-from bellglass.tools.suite_report import run_of
+from bellglass.tools.run_tests.report import run_of
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backend import Backend

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.docker.options import UIDS
+from bellglass.sandboxes.backends.docker.options import UIDS
 
 if TYPE_CHECKING:
     from security.support import Target

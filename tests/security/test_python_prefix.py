@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from absent import absent
 
+from bellglass.sandboxes.backends.embedded import EmbeddedBackend
+from bellglass.sandboxes.backends.embedded.inside.interpreter import refuse_if_private
 from bellglass.sandboxes.confinement.failure import Failure
-from bellglass.sandboxes.embedded import EmbeddedBackend
-from bellglass.sandboxes.embedded.inside.interpreter import refuse_if_private
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.limits import MIB, Limits
 from bellglass.sandboxes.session import Session

@@ -10,8 +10,8 @@ import anyio
 import pytest
 from security.support import until
 
+from bellglass.sandboxes.backends.restricted import RestrictedBackend
 from bellglass.sandboxes.limits import Limits
-from bellglass.sandboxes.restricted import RestrictedBackend
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from security.support import Target
 
-from bellglass.sandboxes.embedded import EmbeddedBackend
+from bellglass.sandboxes.backends.embedded import EmbeddedBackend
 from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:

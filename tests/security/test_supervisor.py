@@ -173,7 +173,7 @@ def _descriptors_of_process_1(mark: str) -> list[str]:
 
 SMUGGLING = f"""
 import os, socket, struct
-from bellglass.sandboxes.runner.supervisor_end import Smuggled, SupervisorEnd
+from bellglass.sandboxes.supervisor.worker_socket import Smuggled, SupervisorEnd
 ours, theirs = SupervisorEnd.pair()
 end = SupervisorEnd(ours, 2, ask_kernel=False)
 theirs.send(b".12345678{{}}")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bellglass.sandboxes.embedded.failure import LaunchFailed
-from bellglass.sandboxes.embedded.uids import Uids
+from bellglass.sandboxes.backends.embedded.failure import LaunchFailed
+from bellglass.sandboxes.backends.embedded.uids import Uids
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ import anyio
 import pytest
 from security.support import Target, until
 
-from bellglass.sandboxes.embedded import EmbeddedBackend
-from bellglass.sandboxes.embedded.cgroups import Cgroups
+from bellglass.sandboxes.backends.embedded import EmbeddedBackend
+from bellglass.sandboxes.backends.embedded.cgroups import Cgroups
 from bellglass.sandboxes.limits import MIB, Limits
 from bellglass.sandboxes.session import Session
 

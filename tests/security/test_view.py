@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bellglass.sandboxes.embedded import EmbeddedBackend, cgroups
-from bellglass.sandboxes.embedded.inside.plan import MASKED
-from bellglass.sandboxes.embedded.uids import UIDS
+from bellglass.sandboxes.backends.embedded import EmbeddedBackend, cgroups
+from bellglass.sandboxes.backends.embedded.inside.plan import MASKED
+from bellglass.sandboxes.backends.embedded.uids import UIDS
 from bellglass.sandboxes.limits import MIB, Limits
 from bellglass.sandboxes.session import Session
 

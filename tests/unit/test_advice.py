@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bellglass.sandboxes.embedded.advice import advice
-from bellglass.sandboxes.embedded.failure import LaunchFailed
+from bellglass.sandboxes.backends.embedded.advice import advice
+from bellglass.sandboxes.backends.embedded.failure import LaunchFailed
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bellglass.sandboxes.embedded.bubblewrap import arguments
-from bellglass.sandboxes.embedded.inside.plan import Plan
+from bellglass.sandboxes.backends.embedded.bubblewrap import arguments
+from bellglass.sandboxes.backends.embedded.inside.plan import Plan
 from bellglass.sandboxes.limits import Limits
 
 PLAN = Plan(

@@ -1,7 +1,7 @@
 """Output of which the head and the tail are kept."""
 
-from bellglass.sandboxes.runner.background.output import Output
-from bellglass.sandboxes.runner.capture import Capture
+from bellglass.sandboxes.supervisor.background.output import Output
+from bellglass.sandboxes.supervisor.capture import Capture
 
 BELL = "\N{BELL}".encode()
 

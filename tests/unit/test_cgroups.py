@@ -9,8 +9,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from bellglass.sandboxes.embedded import cgroups
-from bellglass.sandboxes.embedded.failure import LaunchFailed
+from bellglass.sandboxes.backends.embedded import cgroups
+from bellglass.sandboxes.backends.embedded.failure import LaunchFailed
 from bellglass.sandboxes.limits import Limits
 
 LIMITS = Limits(memory_bytes=100, disk_bytes=20, scratch_bytes=3, processes=5)

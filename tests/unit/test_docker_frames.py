@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from bellglass.sandboxes.docker.frames import ERROR_BYTES, Frames, Malformed
+from bellglass.sandboxes.backends.docker.frames import ERROR_BYTES, Frames, Malformed
 
 
 def piece(kind: int, data: bytes) -> bytes:

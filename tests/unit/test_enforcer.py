@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from bellglass.sandboxes.runner import processes
-from bellglass.sandboxes.runner.calls.enforcing import CHANCE, GRACE, Enforcer
+from bellglass.sandboxes.supervisor import processes
+from bellglass.sandboxes.supervisor.calls.limit_enforcer import CHANCE, GRACE, Enforcer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from bellglass.sandboxes.runner.testing.equality import same
-from bellglass.sandboxes.runner.testing.values import TooMuch, encode, without_value
+from bellglass.sandboxes.common.equality import same
+from bellglass.sandboxes.common.values import TooMuch, encode, without_value
 
 PARIS = datetime(2024, 1, 2, 3, 4, tzinfo=timezone(timedelta(hours=1)))
 Point = namedtuple("Point", "x y")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import anyio
 import pytest
 
+from bellglass.sandboxes.backends.embedded import EmbeddedBackend
 from bellglass.sandboxes.callers import Caller, FairTurns
-from bellglass.sandboxes.embedded import EmbeddedBackend
 from bellglass.sandboxes.errors import CallerLimit, SessionLimit, TooManyWaiting
 from bellglass.sandboxes.limits import Limits
 from bellglass.sandboxes.room import Tenancy, to_make_room

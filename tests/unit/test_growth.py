@@ -14,26 +14,26 @@ from hypothesis import strategies as st
 from mcp.types import CallToolResult, TextContent
 
 from bellglass.agent.reading import read
+from bellglass.sandboxes.egress.request_log import Visit
 from bellglass.sandboxes.execution import Execution, ExecutionError, FileChange, Output
 from bellglass.sandboxes.limits import Limits
-from bellglass.sandboxes.network.journal import Visit
 from bellglass.server.console import printable
 from bellglass.server.stdio.json_lines import LineBuffer, find_id, find_odd_id, repair
 from bellglass.tools.arguments import utf8_length
-from bellglass.tools.changed_files import changed_record, changes_line, links_to_changed
-from bellglass.tools.check_report import validation_of, validation_text
-from bellglass.tools.displays import in_order
-from bellglass.tools.explaining.hints import hint_for
-from bellglass.tools.explaining.text import error_parts, error_record, first_line
+from bellglass.tools.error_text import error_parts, error_record, first_line
+from bellglass.tools.execute.changed_files import changed_record, changes_line, links_to_changed
+from bellglass.tools.execute.displays import in_order
+from bellglass.tools.execute.hints.hints import hint_for
+from bellglass.tools.execute.limit_result_size import fitted
+from bellglass.tools.execute.network_text import network_lines, network_record
+from bellglass.tools.execute.text_layout import Part
 from bellglass.tools.fences import unwrapped
-from bellglass.tools.fitting import fitted
-from bellglass.tools.layout import Part
-from bellglass.tools.network_text import network_lines, network_record
 from bellglass.tools.results import TestOutcome, TestRun
-from bellglass.tools.suite_hints import hints_on, without_tests
-from bellglass.tools.suite_report import run_of
-from bellglass.tools.suite_text import run_text
+from bellglass.tools.run_tests.hints import hints_on, without_tests
+from bellglass.tools.run_tests.report import run_of
+from bellglass.tools.run_tests.text import run_text
 from bellglass.tools.terminal import one_line
+from bellglass.tools.validate_code.report import validation_of, validation_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from conftest import LIMITS
 
 from bellglass.sandboxes import pool
 from bellglass.sandboxes.backend import Backend
-from bellglass.sandboxes.embedded import EmbeddedBackend
+from bellglass.sandboxes.backends.embedded import EmbeddedBackend
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.sessions import Sessions
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bellglass.sandboxes.embedded.inside.interpreter import _moved
-from bellglass.sandboxes.embedded.python import find_python, where_to_prepare
+from bellglass.sandboxes.backends.embedded.inside.interpreter import _moved
+from bellglass.sandboxes.backends.embedded.python import find_python, where_to_prepare
 
 
 @pytest.fixture

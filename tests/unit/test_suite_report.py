@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from bellglass.sandboxes.execution import Execution
-from bellglass.sandboxes.runner.testing.failures import own_frames
 from bellglass.tools.results import result_of
-from bellglass.tools.suite_hints import without_tests
-from bellglass.tools.suite_report import run_of
-from bellglass.tools.suite_text import run_text
+from bellglass.tools.run_tests.hints import without_tests
+from bellglass.tools.run_tests.inside.failures import own_frames
+from bellglass.tools.run_tests.report import run_of
+from bellglass.tools.run_tests.text import run_text
 
 COLLECTED = {"collected": ["a", "b"]}
 FINISHED = {"finished": 0}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bellglass.sandboxes.runner.checking import check
+from bellglass.tools.validate_code.inside import check
 
 
 def checked(code: str, language: str = "python") -> dict[str, Any]:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from unit.checking.support import checked, kinds
 
-from bellglass.sandboxes.runner.checking import check
+from bellglass.tools.validate_code.inside import check
 
 
 @pytest.fixture(autouse=True)
 def without_programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    where = "bellglass.sandboxes.runner.checking.programs.FOLDERS"
+    where = "bellglass.tools.validate_code.inside.programs.FOLDERS"
     monkeypatch.setattr(where, ())
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from bellglass.sandboxes.runner.display import tables
-from bellglass.sandboxes.runner.display.tables import Column, Table
+from bellglass.sandboxes.worker.display import tables
+from bellglass.sandboxes.worker.display.tables import Column, Table
 
 
 def written(kind: str, ending: str, parts: Iterable[bytes]) -> tuple[str, int, bool]:

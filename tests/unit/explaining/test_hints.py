@@ -4,8 +4,8 @@ import pytest
 
 from bellglass.sandboxes.execution import Execution, ExecutionError, Output
 from bellglass.sandboxes.limits import Limits
-from bellglass.tools.explaining.hints import hint_for
-from bellglass.tools.explaining.rules import RULES
+from bellglass.tools.execute.hints.hints import hint_for
+from bellglass.tools.execute.hints.rules import RULES
 
 LONGER = "pass a larger timeout (at most 300 s) or background=true"
 

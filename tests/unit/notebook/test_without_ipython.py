@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from bellglass.sandboxes.runner.evaluate import Evaluation, Namespace
+from bellglass.sandboxes.worker.evaluate import Evaluation, Namespace
 
 
 def evaluate(code: str) -> Evaluation:

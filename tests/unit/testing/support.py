@@ -8,8 +8,8 @@ Event = dict[str, Any]
 
 PROGRAM = """
 import json, os, sys
-from bellglass.sandboxes.runner.shell import Shell
-from bellglass.sandboxes.runner.testing import suite
+from bellglass.sandboxes.supervisor.shell import Shell
+from bellglass.tools.run_tests.inside import suite
 
 os.set_inheritable(int(sys.argv[1]), False)
 os.environ["PATH"] = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"

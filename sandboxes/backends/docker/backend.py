@@ -1,0 +1,179 @@
+"""The docker sandbox: a container per session."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
+
+from bellglass.sandboxes.backend import Backend, Finding
+from bellglass.sandboxes.backends.docker import container, images, options
+from bellglass.sandboxes.backends.docker.diagnosis import findings, own_kernel, runtimes
+from bellglass.sandboxes.backends.docker.engine import NAME, Engine
+from bellglass.sandboxes.backends.docker.image import IMAGE
+from bellglass.sandboxes.backends.docker.owner import OWNER, Found, Owner
+from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.sandboxes.program import supervisor_program
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from anyio.abc import ByteStream
+    from docker import APIClient
+
+    from bellglass.sandboxes.backends.docker.stream import AttachedStream
+    from bellglass.sandboxes.limits import Limits
+    from bellglass.sandboxes.self_check import SelfCheck
+
+BOOT_SECONDS = 30.0
+"""From the start of a container to the first word of the runner: a tenth of a second, or more."""
+
+_INFO_SECONDS = 15.0
+_SWEEP_SECONDS = 20.0
+
+
+class DockerBackend(Backend):
+    """A container per session: no network, no capability, no writable disk, no swap.
+
+    The runner is process 1, and speaks over the connection that the engine attached to it. Before
+    foreign code runs it puts itself under our own filter of system calls, inside the engine's.
+    """
+
+    default_pool_size = 1
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        image: str = IMAGE,
+        host: str | None = None,
+        runtime: str | None = None,
+        cpus: float = 2.0,
+        lifetime_seconds: float = 2 * 86_400,
+    ) -> None:
+        """Nothing is started, and no engine asked, before the first need.
+
+        `host`: as DOCKER_HOST; else what the docker command would use. `lifetime_seconds`: no
+        session lives longer; what is left of a dead server is removed after it at the latest.
+        """
+        super().__init__(limits)
+        self._image = image
+        self._runtime = runtime
+        if runtime is not None:
+            why = f"the runtime {runtime} may show no control groups inside; it enforces them"
+            self.waivers = {"memory_limit": why, "process_limit": why}
+        self._cpus = cpus
+        self._engine = Engine(host, image)
+        self._owner = Owner(lifetime_seconds=lifetime_seconds)
+        self._live: set[container.Container] = set()
+        self._info: dict[str, Any] = {}
+        self._starting = anyio.Lock()
+        self._started = False
+
+    async def start(self) -> None:
+        """Reach the engine, find the image, and remove what dead servers left."""
+        async with self._starting:
+            if self._started and self._engine.connected:
+                return
+            self._info = await self._engine.run(lambda client: client.info(), _INFO_SECONDS)
+            if self._info.get("OSType", "linux") != "linux":
+                reason = "the engine runs Windows containers: switch it to Linux containers."
+                raise SandboxUnavailable(NAME, reason)
+            await images.require(self._engine, self._image)
+            await self._sweep()
+            self._started = True
+
+    async def _sweep(self) -> None:
+        def sweep(client: APIClient) -> None:
+            filters = {"label": OWNER}
+            found = [
+                Found(each["Id"], each["Names"][0].strip("/"), each["State"], each["Labels"])
+                for each in client.containers(all=True, filters=filters)
+                if each["Names"]  # one that the engine is just removing has none any more
+            ]
+            live = {place.name for place in self._live}
+            left = [each.id for each in found if self._owner.has_left(each, live)]
+            container.sweep(client, left)
+
+        await self._engine.run(sweep, _SWEEP_SECONDS)
+
+    @asynccontextmanager
+    async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
+        """Start a container: see `Backend.connect`."""
+        await self.start()
+        place = container.Container(self._engine)
+        program = supervisor_program(self.limits)
+
+        def arguments(client: APIClient, name: str, uid: int) -> dict[str, Any]:
+            return options.create(
+                client,
+                self.limits,
+                image=self._image,
+                command=[*program.command],
+                name=name,
+                uid=uid,
+                labels=self._owner.labels(session_id),
+                cpus=min(self._cpus, self._info.get("NCPU") or self._cpus),
+                runtime=self._runtime,
+                own_kernel=self._own_kernel(),
+            )
+
+        self._live.add(place)
+        try:
+            async with place.attached(arguments, partial(self._boot, program.source)) as stream:
+                yield stream
+        finally:
+            self._live.discard(place)
+            if not place.removed:
+                self._started = False  # and so sweeps again
+
+    async def _boot(self, code: bytes, stream: AttachedStream) -> None:
+        try:
+            with anyio.fail_after(BOOT_SECONDS):
+                await stream.send(code)
+                await stream.wait_started()
+        except (TimeoutError, EndOfStream, BrokenResourceError, ClosedResourceError) as exc:
+            # What it says on stderr is still to be read if it was the sending that failed.
+            await stream.drain()
+            said = stream.errors.splitlines()[-1:] or ["it does not say why"]
+            after = f" within {BOOT_SECONDS:.0f} s" if isinstance(exc, TimeoutError) else ""
+            reason = f"a container of the image {self._image} does not come up{after}: {said[0]}."
+            raise SandboxUnavailable(NAME, reason) from exc
+
+    def verify(self, report: SelfCheck) -> None:
+        """Refuse a container that lacks a part of its confinement, or has not its own user."""
+        super().verify(report)
+        if report.uid not in options.UIDS:
+            raise SandboxUnavailable(
+                NAME, "a container came up without the user that it was given."
+            )
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Name the image and the runtime."""
+        runtime = self._runtime or str(self._info.get("DefaultRuntime", "default"))
+        bound = f"control group v{self._info.get('CgroupVersion', '1')}"
+        return {"image": self._image, "runtime": runtime, "memory_bounded_by": bound}
+
+    async def diagnose(self) -> list[Finding]:
+        """Describe the engine."""
+        try:
+            await self.start()
+        except SandboxUnavailable as exc:
+            return [Finding(what="engine", holds=False, detail=exc.reason)]
+        return [
+            *findings(self._info, runtime=self._runtime),
+            Finding(what="image", holds=True, detail=self._image),
+        ]
+
+    def _own_kernel(self) -> bool:
+        """Whether the runtime of sessions puts a kernel between them and the host's."""
+        runtime = self._runtime or str(self._info.get("DefaultRuntime", ""))
+        return own_kernel(runtime, runtimes(self._info).get(runtime, {})) is not None
+
+    async def aclose(self) -> None:
+        """Close the connection to the engine."""
+        await self._engine.aclose()

@@ -1,0 +1,52 @@
+"""The first process of a container: takes from itself what the engine leaves it, and serves."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from typing import Any, NoReturn
+
+from bellglass.sandboxes.confinement.confine import confine, program
+from bellglass.sandboxes.confinement.environment import environment
+from bellglass.sandboxes.confinement.failure import Failure
+from bellglass.sandboxes.supervisor import main as runner
+
+_MEMORY_EVENTS = (
+    "/sys/fs/cgroup/memory.events",  # version 2
+    "/sys/fs/cgroup/memory/memory.oom_control",  # version 1
+)
+"""Files that count what was killed for want of memory, as a container sees its own group."""
+
+
+def main(config: dict[str, Any]) -> NoReturn:
+    """Finish the confinement, and become the runner. Whatever fails, nothing runs.
+
+    The server shows what is said on stderr to the operator.
+    """
+    if shutil.which("bash") is None:
+        sys.exit("the image has no bash")
+    path = os.environ.get("PATH", os.defpath)
+    venv = sys.prefix if sys.prefix != sys.base_prefix else None
+    try:
+        # Not the count of processes: the host may have a user of this number.
+        confine(
+            config["limits"],
+            program(platform.machine(), counted=True),
+            environment(path, venv),
+            count_processes=False,
+        )
+    except (Failure, OSError) as exc:
+        sys.exit(str(exc))
+    config["memory_events_fd"] = _memory_events()
+    runner.serve(0, 1, config)
+
+
+def _memory_events() -> int | None:
+    for path in _MEMORY_EVENTS:
+        try:
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            pass
+    return None

@@ -1,0 +1,80 @@
+"""The stream to the runner in a container: the connection that the engine attached to it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio import BrokenResourceError, EndOfStream
+from anyio.abc import ByteStream
+
+from bellglass.sandboxes.backends.docker.frames import Frames, Malformed
+from bellglass.sandboxes.execution import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bellglass.sandboxes.sockets import SocketStream
+
+_READ_BYTES = 65536
+_DRAIN_SECONDS = 1.0
+
+
+class AttachedStream(ByteStream):
+    """Stdin and stdout of a container; what it says on stderr is kept for a diagnosis.
+
+    Nothing is read before somebody wants it, so a container that writes faster than we read waits.
+    """
+
+    def __init__(self, connection: SocketStream) -> None:
+        self._connection = connection
+        self._frames = Frames()
+        self._first = b""
+        self.why_ended: Callable[[], Awaitable[str]] | None = None
+        """Asked when the container has ended, unless nobody cares: words, or "" for no reason."""
+
+    async def receive(self, max_bytes: int = _READ_BYTES) -> bytes:
+        if self._first:
+            data, self._first = self._first[:max_bytes], self._first[max_bytes:]
+            return data
+        try:
+            while not (data := self._frames.take(max_bytes)):
+                self._frames.feed(await self._connection.receive(_READ_BYTES))
+        except Malformed as exc:
+            raise BrokenResourceError from exc
+        except EndOfStream as exc:
+            reason = await self.why_ended() if self.why_ended is not None else ""
+            if reason:
+                raise BrokenResourceError(reason) from exc
+            raise
+        return data
+
+    async def send(self, item: bytes) -> None:
+        await self._connection.send(item)
+
+    async def send_eof(self) -> None:
+        await self._connection.send_eof()
+
+    async def aclose(self) -> None:
+        await self._connection.aclose()
+
+    async def wait_started(self) -> None:
+        """Wait for the first byte of the runner, which `receive` still returns.
+
+        Raises:
+            EndOfStream: The container ended before.
+            BrokenResourceError: The connection to the engine did.
+        """
+        self._first = await self.receive()
+
+    async def drain(self) -> None:
+        """Read what is still to come, of a container that is ending, for `errors`."""
+        with anyio.move_on_after(_DRAIN_SECONDS), suppress(EndOfStream, BrokenResourceError):
+            while True:
+                await self.receive()
+
+    @property
+    def errors(self) -> str:
+        """The end of what the container wrote to stderr."""
+        return clean(self._frames.errors.decode(errors="replace")).strip()

@@ -1,0 +1,331 @@
+"""The E2B sandbox: sessions on somebody else's machines."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import anyio
+
+from bellglass.sandboxes.backend import Backend, Finding
+from bellglass.sandboxes.backends.e2b import orphans
+from bellglass.sandboxes.backends.e2b.admission import Admission
+from bellglass.sandboxes.backends.e2b.claims import Claims
+from bellglass.sandboxes.backends.e2b.client import Client
+from bellglass.sandboxes.backends.e2b.diagnosis import findings
+from bellglass.sandboxes.backends.e2b.endpoint import CLOUD, TEMPLATE, Endpoint, parsed_headers
+from bellglass.sandboxes.backends.e2b.errors import E2BError
+from bellglass.sandboxes.backends.e2b.lease import Lease
+from bellglass.sandboxes.backends.e2b.listing import first_page, metadata
+from bellglass.sandboxes.backends.e2b.machine import KILL_SECONDS, Machine
+from bellglass.sandboxes.backends.e2b.making import found_again, made
+from bellglass.sandboxes.backends.e2b.owner import Owner
+from bellglass.sandboxes.backends.e2b.patience import PATIENCE_SECONDS
+from bellglass.sandboxes.backends.e2b.seconds import Seconds
+from bellglass.sandboxes.backends.e2b.started import started
+from bellglass.sandboxes.backends.embedded.waivers import WAIVERS
+from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.sandboxes.lifecycle import Lifecycle
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from contextlib import AbstractAsyncContextManager
+
+    from anyio.abc import ByteStream
+
+    from bellglass.sandboxes.backends.e2b.records import Record
+    from bellglass.sandboxes.backends.e2b.stream import CommandStream
+    from bellglass.sandboxes.limits import Limits
+
+logger = logging.getLogger("bellglass")
+
+_NAME = "e2b"
+
+SWEEP_SECONDS = 60.0
+"""Between two looks for what is left over."""
+
+
+class _Left(NamedTuple):
+    """A machine that could not be reached, and our program in it."""
+
+    machine: Machine
+    pid: int
+    lease: Lease
+
+
+class E2BBackend(Backend, Lifecycle):
+    """A virtual machine per session, and in it a place as the embedded sandbox makes them.
+
+    So the kernel is not shared with anybody; there is no network, neither of the machine nor of
+    the place; and what the code sees and may do is the same as on one's own machine.
+    """
+
+    is_paid = True
+    waivers = WAIVERS
+    patience_seconds = PATIENCE_SECONDS
+    silence_seconds = Backend.silence_seconds + PATIENCE_SECONDS
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        key: str | None = None,
+        domain: str | None = None,
+        api_url: str | None = None,
+        sandbox_url: str | None = None,
+        template: str | None = None,
+        headers: str = "",
+        pause: bool = False,
+        lease_seconds: int = 300,
+        age_seconds: float = 86_400,
+        sandboxes: int = 64,
+        per_second: float = 5,
+        state: str | None = None,
+    ) -> None:
+        """Nothing is sent before the first start or connect.
+
+        `pause`: let sandboxes of idle sessions sleep. `age_seconds`: no session gets older.
+        `sandboxes`, `per_second`: how many there may be at one time, and be made in a second.
+        `state`: a folder in which sessions are written down for a server after this one.
+
+        Raises:
+            SandboxUnavailable: There is no key, or a value cannot be used.
+        """
+        super().__init__(limits)
+        if not key:
+            raise SandboxUnavailable(_NAME, "it needs a key. Set E2B_API_KEY.")
+        self.endpoint = Endpoint(
+            key=key,
+            domain=domain or CLOUD,
+            api_url=api_url,
+            sandbox_url=sandbox_url,
+            template=template or TEMPLATE,
+            headers=parsed_headers(headers),
+        )
+        self._pause = pause
+        self._lease_seconds = lease_seconds
+        self._age_seconds = age_seconds
+        self._admission = Admission(sandboxes, per_second)
+        self._owner = Owner.this()
+        self._claims = Claims(state, self._owner, self.endpoint, limits, age_seconds)
+        self.client = Client(self.endpoint)
+        self._live: dict[str, str | None] = {}
+        """Places that are being made or in use, each with the id of its machine once it has one."""
+        self._streams: dict[str, CommandStream] = {}
+        self._left: dict[str, _Left] = {}
+        """Machines of sessions that could not be reached, until somebody tries once more."""
+        self._seconds = Seconds()
+        self._doubt = anyio.Event()
+        """Something may be left over that should be ended."""
+
+    async def start(self) -> None:
+        """Ask the engine for its list: that it is there, and takes the key. Makes nothing."""
+        try:
+            await first_page(await self.client.get(), self.endpoint)
+        except E2BError as exc:
+            raise SandboxUnavailable(_NAME, f"{exc}") from None
+
+    # --- a place
+
+    @asynccontextmanager
+    async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
+        """Start a machine and our program in it, or go on with what was left of the session.
+
+        See `Backend.connect` and `reattach`.
+        """
+        place = secrets.token_hex(16)
+        async with AsyncExitStack() as stack:
+            stack.enter_context(self._admission.one())
+            self._live[place] = None
+            stack.callback(self._live.pop, place)
+            stream: CommandStream | None = None
+            if (known := self._known(session_id, place)) is not None:
+                try:
+                    stream = await stack.enter_async_context(known)
+                except E2BError as exc:
+                    logger.info("E2B: what was left of a session is lost: %s", exc)
+            if stream is None:
+                machine = await self._create(session_id, place)
+                held = self._held(session_id, place, machine, self._lease(machine))
+                stream = await stack.enter_async_context(held)
+            yield stream
+
+    def _known(
+        self, session_id: str, place: str
+    ) -> AbstractAsyncContextManager[CommandStream] | None:
+        """Return how to hold the machine that the session has already, if it has one."""
+        if (left := self._left.pop(session_id, None)) is not None:
+            return self._held(session_id, place, left.machine, left.lease, left.pid)
+        if (record := self._claims.taken(session_id)) is not None:
+            return self._reattached(session_id, place, record)
+        return None
+
+    def _lease(self, machine: Machine) -> Lease:
+        return Lease(machine, self._lease_seconds)
+
+    @asynccontextmanager
+    async def _reattached(
+        self, session_id: str, place: str, record: Record
+    ) -> AsyncGenerator[CommandStream]:
+        """Hold the machine that another server left.
+
+        Raises:
+            E2BError: It is gone, or cannot be brought into step; then it is ended.
+        """
+        client = await self.client.get()
+        machine = await found_again(client, self.endpoint, record.sandbox, self._lease_seconds)
+        lease = self._lease(machine)
+        async with self._held(session_id, place, machine, lease, record.pid) as stream:
+            yield stream
+
+    @asynccontextmanager
+    async def _held(
+        self, session_id: str, place: str, machine: Machine, lease: Lease, pid: int | None = None
+    ) -> AsyncGenerator[CommandStream]:
+        """Hold a machine, in which our program is process `pid`, or is started now; then end it.
+
+        One that could not be reached and may live is left to its lease instead: the session's next
+        call tries once more.
+        """
+        self._live[place] = machine.id
+        self._seconds.begin(session_id, lease)
+        left: _Left | None = None
+        try:
+            async with started(machine, lease, self.limits, pid) as stream:
+                if self.network is None:
+                    await self._claims.placed(session_id, machine.id, stream.pid)
+                self._streams[session_id] = stream
+                try:
+                    yield stream
+                finally:
+                    del self._streams[session_id]
+                # Not where the session is closed, which comes as a cancellation.
+                if stream.may_live:
+                    left = _Left(machine, stream.pid, lease)
+        finally:
+            if left is not None:
+                logger.warning("E2B: a sandbox that cannot be reached is left to its lease")
+                self._left[session_id] = left
+            else:
+                with anyio.CancelScope(shield=True):
+                    await self._end(session_id, machine, lease)
+
+    async def _create(self, session_id: str, place: str) -> Machine:
+        await self._admission.turn()
+        session = hashlib.sha256(session_id.encode()).hexdigest()[:16]
+        marks = metadata(self._owner, place, session, time.time() + self._age_seconds)
+        try:
+            client = await self.client.get()
+            return await made(client, self.endpoint, marks, self._lease_seconds)
+        except E2BError as exc:
+            if exc.kind not in ("auth", "old"):
+                self._doubt.set()
+            left = await self._of_dead_servers() if exc.kind == "quota" else ""
+            raise SandboxUnavailable(_NAME, f"{exc}{left}") from None
+        except anyio.get_cancelled_exc_class():
+            self._doubt.set()  # the engine may have made it all the same
+            raise
+
+    async def _of_dead_servers(self) -> str:
+        """Say how much of the quota is used for servers that were killed."""
+        try:
+            count = await orphans.of_dead_servers(await self.client.get(), self.endpoint)
+        except E2BError:
+            return ""
+        if not count:
+            return ""
+        return (
+            f" {count} of them are of bellglass servers that were killed: each ends with its "
+            f"lease, within {self._lease_seconds} s, unless its session is called for."
+        )
+
+    async def _end(self, session_id: str, machine: Machine, lease: Lease) -> None:
+        self._claims.ended(session_id)
+        certain = await machine.kill()
+        lease.stopped()
+        if not certain:
+            self._doubt.set()
+        self._seconds.end(session_id)
+        logger.info(
+            "E2B: a sandbox ended after %.0f s; its session used %.0f s",
+            lease.used_seconds,
+            self._seconds.of(session_id),
+        )
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Name the engine and the template."""
+        return {"engine": self.endpoint.api, "template": self.endpoint.template}
+
+    # --- between calls
+
+    def on_session_start(self, session_id: str, owner: str | None, created_at: float) -> None:
+        """Write down whose a session is: see `Lifecycle`."""
+        self._claims.assign(session_id, owner, created_at)
+
+    async def reattach(self, session_id: str, owner: str | None) -> float | None:
+        """Claim what a dead server left of a session: see `Lifecycle`.
+
+        With a network, connections to the server are part of a place; none of that is claimed.
+        """
+        return await self._claims.claim(session_id, owner) if self.network is None else None
+
+    async def pause(self, session_id: str) -> bool:
+        """Let the machine sleep, where that is wanted: see `Lifecycle`."""
+        stream = self._streams.get(session_id)
+        return self._pause and stream is not None and await stream.sleep()
+
+    def may_live(self, session_id: str) -> bool:
+        """Tell if the session's machine could not be reached, and may live."""
+        left = self._left.get(session_id)
+        return left is not None and not left.lease.is_over
+
+    def used_seconds(self, session_id: str) -> float:
+        """Return how long machines of the session have run: they are paid for by the second."""
+        return self._seconds.of(session_id)
+
+    async def maintain(self) -> None:
+        """Look for what is left over, at once and now and then, until cancelled."""
+        while True:
+            await self._sweep()
+            with anyio.move_on_after(SWEEP_SECONDS):
+                await self._doubt.wait()
+                await anyio.sleep(1)  # what was cut off may just be coming into being
+
+    async def _sweep(self) -> None:
+        self._doubt = anyio.Event()
+        try:
+            client = await self.client.get()
+            self._forget_ended()
+            spared = await self._claims.sandboxes()
+            spared |= {left.machine.id for left in self._left.values()}
+            ended = await orphans.sweep(client, self.endpoint, self._owner, self._live, spared)
+        except E2BError as exc:
+            logger.warning("E2B: %s", exc)
+        else:
+            if ended:
+                logger.info("E2B: ended %d sandboxes that were left over", ended)
+
+    def _forget_ended(self) -> None:
+        for session_id, left in list(self._left.items()):
+            if left.lease.is_over:
+                del self._left[session_id]
+                left.lease.stopped()
+                self._seconds.end(session_id)
+                self._claims.ended(session_id)
+
+    async def diagnose(self) -> list[Finding]:
+        """Say where sessions would run, and what the engine answers."""
+        return await findings(self.endpoint, await self.client.get())
+
+    async def aclose(self) -> None:
+        """End what may be left over."""
+        left_over = bool(self._left)
+        self._left.clear()
+        if self._doubt.is_set() or left_over:
+            with anyio.move_on_after(KILL_SECONDS):
+                await self._sweep()

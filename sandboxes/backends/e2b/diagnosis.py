@@ -1,0 +1,65 @@
+"""What `bellglass doctor` says of an engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from bellglass.sandboxes.backend import Finding
+from bellglass.sandboxes.backends.e2b import versions
+from bellglass.sandboxes.backends.e2b.errors import E2BError
+from bellglass.sandboxes.backends.e2b.listing import first_page
+from bellglass.sandboxes.backends.e2b.machine import Machine
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.backends.e2b.endpoint import Endpoint
+
+_TRIAL_LEASE = 60
+
+
+async def findings(endpoint: Endpoint, client: Any) -> list[Finding]:
+    """Ask the engine for what our sessions need beside a place: lists, leases, sleep."""
+    found = [
+        _sdk(),
+        Finding(what="control plane", holds=True, detail=endpoint.api),
+        Finding(what="sandboxes at", holds=True, detail=endpoint.sandboxes),
+        Finding(what="template", holds=True, detail=endpoint.template),
+        await _finding(
+            "lists sandboxes, so that lost ones are found", first_page(client, endpoint)
+        ),
+    ]
+    try:
+        machine = await Machine.create(client, endpoint, {"bellglass-trial": "1"}, _TRIAL_LEASE)
+    except E2BError as exc:
+        return [*found, Finding(what="makes sandboxes", holds=False, detail=str(exc))]
+    try:
+        found.append(await _finding("renews leases", machine.renew(_TRIAL_LEASE)))
+        found.append(await _finding("lets sandboxes sleep and wake", _sleeps(machine)))
+    finally:
+        with anyio.CancelScope(shield=True):
+            killed = await machine.kill()
+    return [*found, Finding(what="ends sandboxes", holds=killed, detail=_word(killed))]
+
+
+def _sdk() -> Finding:
+    tested = versions.is_tested()
+    advice = "" if tested else f"; not tested. Tested: {versions.command(versions.TESTED)}"
+    return Finding(what="SDK", holds=tested, detail=f"{versions.installed()}{advice}")
+
+
+async def _sleeps(machine: Machine) -> None:
+    await machine.pause()
+    await machine.resume(_TRIAL_LEASE)
+
+
+async def _finding(what: str, attempt: Any) -> Finding:
+    try:
+        await attempt
+    except E2BError as exc:
+        return Finding(what=what, holds=False, detail=str(exc))
+    return Finding(what=what, holds=True, detail=_word(True))
+
+
+def _word(holds: bool) -> str:
+    return "seen" if holds else "it did not say so"

@@ -1,0 +1,129 @@
+"""A new machine for a place, also where nobody knows if the engine has made it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from bellglass.sandboxes.backends.e2b.errors import E2BError, Kind
+from bellglass.sandboxes.backends.e2b.listing import PLACE, marked
+from bellglass.sandboxes.backends.e2b.machine import KILL_SECONDS, Machine
+from bellglass.sandboxes.backends.e2b.patience import GONE_LOOKS, LOOK_PAUSE_SECONDS
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.backends.e2b.endpoint import Endpoint
+
+logger = logging.getLogger("bellglass")
+
+UNSURE: frozenset[Kind] = frozenset(
+    {"timeout", "unreachable", "busy", "changing", "foreign", "unknown"}
+)
+"""Kinds of failure after which the machine may be there all the same. Any other is a refusal."""
+
+LOOKS = (0.0, 1.0, 3.0)
+"""Seconds before each look for it: what was cut off may just be coming into being."""
+
+LOOK_SECONDS = 20.0
+"""For all looks together: who waits for the place is waiting already."""
+
+
+async def made(
+    client: Any, endpoint: Endpoint, marks: dict[str, str], lease_seconds: int
+) -> Machine:
+    """Return a new machine with `marks`, which name its place.
+
+    The engine is asked for one once. When its answer is lost, the machine is looked for by its
+    marks, and used; a second one would be paid for too.
+
+    Raises:
+        E2BError: There is none, as far as can be known (see `UNSURE`).
+    """
+    try:
+        return await _made(client, endpoint, marks, lease_seconds)
+    except anyio.get_cancelled_exc_class():
+        # Nobody will use it. It is ended at once, and if that fails the sweep comes by.
+        with anyio.move_on_after(KILL_SECONDS, shield=True):
+            found = await _found(client, endpoint, marks[PLACE], LOOKS[:2])
+            await _end(client, endpoint, found)
+        raise
+
+
+async def found_again(
+    client: Any, endpoint: Endpoint, sandbox_id: str, lease_seconds: int
+) -> Machine:
+    """Return the machine of that id, which another server had; one wrong word is not believed.
+
+    Raises:
+        E2BError: It is gone, or out of our reach.
+    """
+    for _ in range(GONE_LOOKS - 1):
+        try:
+            return await Machine.attach(client, endpoint, sandbox_id, lease_seconds)
+        except E2BError as exc:
+            logger.info("E2B: %s", exc)
+        await anyio.sleep(LOOK_PAUSE_SECONDS)
+    return await Machine.attach(client, endpoint, sandbox_id, lease_seconds)
+
+
+async def _made(
+    client: Any, endpoint: Endpoint, marks: dict[str, str], lease_seconds: int
+) -> Machine:
+    try:
+        return await Machine.create(client, endpoint, marks, lease_seconds)
+    except E2BError as exc:
+        if exc.kind not in UNSURE:
+            raise
+        machine = await _taken_up(client, endpoint, marks[PLACE], lease_seconds)
+        if machine is None:
+            raise
+        logger.info("E2B: a sandbox was made whose answer was lost (%s): it is used", exc.kind)
+        return machine
+
+
+async def _taken_up(
+    client: Any, endpoint: Endpoint, place: str, lease_seconds: int
+) -> Machine | None:
+    """Return the machine that was made for `place`, or None; any that is of no use is ended."""
+    with anyio.move_on_after(LOOK_SECONDS):
+        unused = await _found(client, endpoint, place, LOOKS)
+        try:
+            if unused:
+                machine = await Machine.attach(client, endpoint, unused[0], lease_seconds)
+                del unused[0]
+                return machine
+        except E2BError as exc:
+            logger.warning("E2B: %s", exc)
+        finally:
+            with anyio.move_on_after(KILL_SECONDS, shield=True):
+                await _end(client, endpoint, unused)
+    return None
+
+
+async def _end(client: Any, endpoint: Endpoint, sandbox_ids: list[str]) -> None:
+    for sandbox_id in sandbox_ids:
+        try:
+            await Machine.end(client, endpoint, sandbox_id)
+        except E2BError as exc:
+            logger.warning("E2B: %s", exc)  # the sweep comes by
+
+
+async def _found(
+    client: Any, endpoint: Endpoint, place: str, looks: tuple[float, ...]
+) -> list[str]:
+    """Return the ids of the machines that were made for `place`: one, if any."""
+    failures = 0
+    for pause in looks:
+        await anyio.sleep(pause)
+        try:
+            found = await marked(client, endpoint, **{PLACE: place})
+        except E2BError as exc:
+            logger.info("E2B: %s", exc)
+            failures += 1
+            if failures == 2:
+                break  # it is not there to be asked
+            continue
+        if found:
+            return [info.sandbox_id for info in found]
+    return []

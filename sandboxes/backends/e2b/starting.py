@@ -1,0 +1,63 @@
+"""What comes between a command that has started and our program in its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio import to_thread
+
+from bellglass.sandboxes.backends.e2b.command import program
+from bellglass.sandboxes.backends.e2b.errors import E2BError
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.backends.e2b.lines import Lines
+    from bellglass.sandboxes.backends.e2b.machine import Machine
+
+START_SECONDS = 45.0
+"""For a Python to start and to ask for our program. A tenth of a second is usual; with many that
+start at once, or from a cold disk, it is tens."""
+
+NUDGE_SECONDS = 5.0
+"""Then an empty line is sent: a profile of the template may be waiting for one."""
+
+
+async def provide(
+    machine: Machine, pid: int, lines: Lines, spoken: anyio.Event, turn: anyio.Lock
+) -> str | None:
+    """Send our program to a command that asks for it; return why there will be none, if so.
+
+    `spoken` is set when something has come of it. Who holds `turn` may write to the command.
+    """
+    with anyio.move_on_after(NUDGE_SECONDS):
+        await spoken.wait()
+    try:
+        if not spoken.is_set():
+            await machine.send(pid, b"\n")
+            with anyio.move_on_after(START_SECONDS - NUDGE_SECONDS):
+                await spoken.wait()
+        if not spoken.is_set():
+            return (
+                f"Our program did not start in the template within {START_SECONDS:g} s. Does "
+                "something there, such as a login profile of Bash, wait for input or take long?"
+            )
+        if lines.asked is not None:
+            data = await to_thread.run_sync(program, lines.asked)
+            async with turn:
+                await machine.send_program(pid, data)
+    except E2BError as exc:
+        # A command that ended before it had read everything says why, to who listens to it.
+        if exc.kind not in ("ended", "unknown"):
+            return f"Our program could not be sent to the machine: {exc}"
+    return None
+
+
+def no_start(words: str) -> str:
+    """Say what a template lacks in which our program did not start, but said `words`."""
+    if "bash" in words and "python" not in words:
+        lacks = "Bash, as /bin/bash"
+    elif "python3" in words and "not found" in words:
+        lacks = "a python3 that a login shell finds"
+    else:
+        lacks = "a python3 of version 3.9 or newer"
+    return f"Our program did not start in the template ({words}): it needs {lacks}."

@@ -1,0 +1,55 @@
+"""Going on with a runner that another server has talked to until it was killed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import anyio
+from anyio import BrokenResourceError, EndOfStream
+
+from bellglass.sandboxes.backends.e2b.errors import E2BError
+from bellglass.sandboxes.protocol import encode, new_nonce
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.backends.e2b.stream import CommandStream
+
+TAKE_OVER_SECONDS = 30.0
+"""For the runner to stop the call that goes on and to greet us."""
+
+TAKE_OVER_READS = 2048
+"""Of some ten kilobytes each, of what was meant for the server before us."""
+
+_LENGTH_BYTES = 4
+"""Before each frame."""
+
+
+async def take_over(stream: CommandStream) -> None:
+    """Bring a joined stream into step; what is received next is a greeting.
+
+    Its `listen` must be running. What the runner has to say to the server before us is dropped, up
+    to a bound. The greeting is known by a number that was just made up, and that no code in the
+    place gets to know.
+
+    Raises:
+        E2BError: There is no greeting.
+    """
+    nonce = new_nonce()
+    beginning = json.dumps({"type": "ready", "nonce": nonce}, separators=(",", ":"))[:-1]
+    mark = beginning.encode()
+    try:
+        with anyio.fail_after(TAKE_OVER_SECONDS):
+            await stream.joined.wait()
+            await stream.send(encode({"op": "greet", "nonce": nonce}))
+            heard = b""
+            for _ in range(TAKE_OVER_READS):
+                heard += await stream.receive()
+                at = heard.find(mark)
+                if at >= _LENGTH_BYTES:
+                    stream.unread(heard[at - _LENGTH_BYTES :])
+                    return
+                heard = heard[-len(mark) - _LENGTH_BYTES :]
+    except (TimeoutError, EndOfStream, BrokenResourceError) as exc:
+        reason = str(exc) or "it does not answer"
+        raise E2BError("gone", "take over the runner", reason) from None
+    raise E2BError("gone", "take over the runner", "it does not stop talking")

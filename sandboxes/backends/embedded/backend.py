@@ -1,0 +1,212 @@
+"""The embedded sandbox: namespaces of the kernel, with nothing to install."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Literal
+
+import anyio
+from pydantic import ValidationError
+
+from bellglass.sandboxes.backend import Backend, Finding
+from bellglass.sandboxes.backends.embedded import cgroups
+from bellglass.sandboxes.backends.embedded.advice import advice
+from bellglass.sandboxes.backends.embedded.bubblewrap import Bubblewrap
+from bellglass.sandboxes.backends.embedded.diagnosis import findings, python_finding
+from bellglass.sandboxes.backends.embedded.failure import LaunchFailed
+from bellglass.sandboxes.backends.embedded.inside import namespaces
+from bellglass.sandboxes.backends.embedded.places import (
+    PLACE_SECONDS,
+    Launcher,
+    place,
+    receive_frame,
+)
+from bellglass.sandboxes.backends.embedded.python import find_python
+from bellglass.sandboxes.backends.embedded.uids import Uids
+from bellglass.sandboxes.backends.embedded.waivers import WAIVERS
+from bellglass.sandboxes.backends.embedded.zygote import Zygote
+from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.sandboxes.protocol import Ready
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from anyio.abc import ByteStream
+
+    from bellglass.sandboxes.limits import Limits
+
+_NAME = "embedded"
+
+
+class EmbeddedBackend(Backend):
+    """Processes in namespaces of their own: no network, no file of the host, no privilege.
+
+    A place has a user, a process table, a network with only a loopback, a file system that is a
+    read-only view of the host's programs and libraries, and three directories of its own in
+    memory. A filter closes the parts of the kernel that namespaces do not cover.
+    """
+
+    default_pool_size = 1
+    waivers = WAIVERS
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        launcher: Literal["auto", "zygote", "bubblewrap"] = "auto",
+        python: str | None = None,
+        preload: Sequence[str] = (),
+    ) -> None:
+        """Nothing is started before the first connect.
+
+        `preload`: modules that every place finds imported already, at the price of 5 ms each
+        time and their memory once.
+        """
+        super().__init__(limits)
+        self._wanted = launcher
+        self._python = python
+        self._preload = preload
+        self._launcher: Launcher | None = None
+        self._cgroups: cgroups.Cgroups | None = None
+        self._uids: Uids | None = None
+        self._failures: list[LaunchFailed] = []
+        self._starting = anyio.Lock()
+
+    async def start(self) -> None:
+        """Find a launcher, by making a place with it."""
+        await self.launcher()
+
+    @asynccontextmanager
+    async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
+        """Make a place: see `Backend.connect`."""
+        async with AsyncExitStack() as stack:
+            try:
+                stream = await stack.enter_async_context(await self._place())
+            except LaunchFailed as exc:
+                if await self._usable():
+                    raise SandboxUnavailable(_NAME, advice(exc)) from exc
+                # The zygote ended meanwhile, killed for memory perhaps. A new one is worth a try.
+                try:
+                    stream = await stack.enter_async_context(await self._place())
+                except LaunchFailed as again:
+                    raise SandboxUnavailable(_NAME, advice(again)) from again
+            yield stream
+
+    async def _place(self) -> AbstractAsyncContextManager[ByteStream]:
+        return place(await self.launcher(), self.limits, self.cgroups(), self.uids())
+
+    async def _usable(self) -> bool:
+        """Whether the launcher is worth keeping; if not, it is ended here."""
+        async with self._starting:
+            if self._launcher is not None and not self._launcher.alive:
+                launcher, self._launcher = self._launcher, None
+                with anyio.CancelScope(shield=True):
+                    await launcher.aclose()
+            return self._launcher is not None
+
+    def cgroups(self) -> cgroups.Cgroups:
+        """Return the way of making control groups here, found at the first call."""
+        if self._cgroups is None:
+            self._cgroups = cgroups.probe()
+        return self._cgroups
+
+    def uids(self) -> Uids | None:
+        """Return where places get uids of their own from, if this server may give them any."""
+        if self._uids is None and namespaces.may_administer():
+            uids = Uids()
+            self._uids = uids if uids.open() else None
+        return self._uids
+
+    async def launcher(self) -> Launcher:
+        """Return a launcher that has made a place, starting one if there is none.
+
+        Raises:
+            SandboxUnavailable: None works here; the text says why, and what to do.
+        """
+        async with self._starting:
+            if self._launcher is not None and self._launcher.alive:
+                return self._launcher
+            if self._launcher is not None:
+                launcher, self._launcher = self._launcher, None
+                with anyio.CancelScope(shield=True):
+                    await launcher.aclose()
+            if sys.platform != "linux":
+                raise SandboxUnavailable(
+                    _NAME, "it needs Linux. Use the docker sandbox, or E2B, on this system."
+                )
+            self._launcher = await self._first_that_works()
+            return self._launcher
+
+    async def _first_that_works(self) -> Launcher:
+        failures: list[LaunchFailed] = []
+        self._failures = failures
+        if self._cgroups is None:
+            self._cgroups = await anyio.to_thread.run_sync(cgroups.probe)  # may ask systemd
+        for name in ("zygote", "bubblewrap"):
+            if self._wanted in (name, "auto"):
+                try:
+                    return await self._tried(name)
+                except LaunchFailed as exc:
+                    failures.append(exc)
+        first, *others = failures
+        reason = advice(first)
+        for other in others:
+            reason += f" bubblewrap was tried instead: {other}."
+        raise SandboxUnavailable(_NAME, reason) from first
+
+    async def _tried(self, name: str) -> Launcher:
+        """Start a launcher and make one place with it: only that proves anything."""
+        python = find_python(self._python)
+        launcher: Launcher
+        if name == "zygote":
+            launcher = await Zygote.start(python, self._preload)
+        else:
+            launcher = await Bubblewrap.start(python, self.limits)
+        try:
+            async with place(launcher, self.limits, self.cgroups(), self.uids()) as stream:
+                with anyio.fail_after(PLACE_SECONDS):
+                    frame = await receive_frame(stream)
+                if frame.get("type") == "failed":
+                    raise LaunchFailed.from_frame(frame)
+                self.verify(Ready.model_validate(frame))
+        except (ValidationError, TimeoutError, anyio.EndOfStream, anyio.BrokenResourceError) as exc:
+            await launcher.aclose()
+            text = str(exc) or "it ended, or did not answer"
+            raise LaunchFailed("start the runner", 0, text) from exc
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await launcher.aclose()
+            raise
+        return launcher
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Name the launcher, and what bounds the memory of a session as a whole."""
+        launcher = "none" if self._launcher is None else self._launcher.name
+        grouped = self.cgroups().mechanism
+        memory = "watcher" if grouped == "none" else f"control group {grouped}"
+        return {"launcher": launcher, "memory_bounded_by": memory}
+
+    async def diagnose(self) -> list[Finding]:
+        """Try to start, and describe what came of it."""
+        python = find_python(self._python)
+        try:
+            launcher = await self.launcher()
+        except SandboxUnavailable as exc:
+            launcher_finding = Finding(what="launcher", holds=False, detail=exc.reason)
+            return [launcher_finding, python_finding(python)]
+        failed = [str(failure) for failure in self._failures]
+        own_uids = self.uids() is not None
+        found = findings(launcher, failed, self.cgroups(), own_uids=own_uids)
+        return [*found, python_finding(python)]
+
+    async def aclose(self) -> None:
+        """End the zygote."""
+        if self._launcher is not None:
+            launcher, self._launcher = self._launcher, None
+            await launcher.aclose()
+        if self._uids is not None:
+            uids, self._uids = self._uids, None
+            uids.close()

@@ -1,0 +1,218 @@
+"""The second launcher: bubblewrap, which some systems trust where they do not trust us.
+
+One bubblewrap a place. It makes the namespaces and the view; our own code inside does the rest,
+as in a place of the zygote. What it cannot do is bound the number of files of a tmpfs.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import shutil
+import stat
+import subprocess
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from bellglass.sandboxes.backends.embedded.failure import LaunchFailed
+from bellglass.sandboxes.backends.embedded.inside import namespaces
+from bellglass.sandboxes.backends.embedded.inside.plan import (
+    DEVICE_LINKS,
+    DEVICES,
+    DIRECTORIES,
+    HOSTNAME,
+    MASKED,
+    Plan,
+)
+from bellglass.sandboxes.backends.embedded.process import Process, boot_arguments, bundle_file
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import AsyncGenerator, Sequence
+
+    from bellglass.sandboxes.backends.embedded.cgroups import Group
+    from bellglass.sandboxes.limits import Limits
+
+_NEEDED = ("--size", "--disable-userns", "--as-pid-1", "--clearenv", "--perms")
+"""The youngest of our options came with 0.8.0, of 2023."""
+
+_PLAN_SECONDS = 30
+_GRACE_SECONDS = 5.0
+"""For a bubblewrap whose stream is closed to end by itself: it takes 50 ms when it just started."""
+
+
+def arguments(plan: Plan, files: Sequence[int], limits: Limits, *, in_view: bool) -> list[str]:
+    """Return the options of bubblewrap; `files` are descriptors of the contents of plan.files.
+
+    `in_view`: it is started in a view of ours, where the sources are at their targets.
+    """
+    inside = str(namespaces.INSIDE_ID)
+    # fmt: off
+    options = [
+        "--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
+        "--unshare-cgroup-try", "--disable-userns", "--die-with-parent", "--new-session",
+        "--as-pid-1", "--uid", inside, "--gid", inside, "--cap-drop", "ALL",
+        "--clearenv", "--hostname", HOSTNAME,
+    ]
+    # fmt: on
+    for source, target in plan.binds:
+        options += ["--ro-bind", target if in_view else source, target]
+    for directory in DIRECTORIES:
+        options += ["--dir", directory]
+    for path, target in [*plan.links, *DEVICE_LINKS.items()]:
+        options += ["--symlink", target, path]
+    for (path, _, mode), descriptor in zip(plan.files, files, strict=True):
+        options += ["--perms", f"{mode:04o}", "--file", str(descriptor), path]
+    for name in DEVICES:  # not --dev: that is a tmpfs without a size, and has terminals
+        # And not --remount-ro on top of it: bubblewrap adds nodev, and nothing opens any more.
+        options += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
+    options += ["--proc", "/proc"]
+    for path in MASKED:
+        # The runner could not read the list of locks from before it was masked.
+        if path != "/proc/locks" and os.path.exists(path):
+            options += ["--dev-bind", "/dev/null", path]
+    for path, size, permissions in (
+        ("/work", limits.disk_bytes, "0700"),
+        ("/tmp", limits.scratch_bytes, "1777"),
+        ("/dev/shm", limits.scratch_bytes, "1777"),
+    ):
+        options += ["--perms", permissions, "--size", str(size), "--tmpfs", path]
+    return [*options, "--remount-ro", "/", "--chdir", "/work"]
+
+
+class Bubblewrap:
+    """A usable bubblewrap."""
+
+    name = "bubblewrap"
+    server_maps_uid = False
+    alive = True
+    preloaded: Sequence[str] = ()
+
+    def __init__(self, program: str, python: str, plan: Plan, limits: Limits) -> None:
+        self._program = program
+        self._python = python
+        self._plan = plan
+        self._limits = limits
+        # As root it would make the code run as root's uid; without root, it could not read below
+        # root's own home. So a stage of ours makes a view first, if it may, and drops the uid.
+        self._in_view = namespaces.may_administer()
+        self._drops = namespaces.may_change_user()
+        self.facts: dict[str, Any] = {}
+        self.shown = plan.of_python()
+
+    @classmethod
+    async def start(cls, python: str, limits: Limits) -> Bubblewrap:
+        """Find the program, and plan the view.
+
+        Raises:
+            LaunchFailed: There is none that can be used.
+        """
+        program = await anyio.to_thread.run_sync(_find_program)
+        plan = await anyio.to_thread.run_sync(_ask_plan, python)
+        return cls(program, python, plan, limits)
+
+    @asynccontextmanager
+    async def launched(
+        self, stream: socket.socket, group: Group, uid: int | None
+    ) -> AsyncGenerator[None]:
+        """Start one bubblewrap, and end it on leaving."""
+        with contextlib.ExitStack() as opened:
+            descriptors = [_memory_file(content) for _, content, _ in self._plan.files]
+            for descriptor in descriptors:
+                opened.callback(os.close, descriptor)
+            options = arguments(self._plan, descriptors, self._limits, in_view=self._in_view)
+            bundle_fd = bundle_file()
+            opened.callback(os.close, bundle_fd)
+            config = {
+                "stream": stream.fileno(),
+                "joins": group.joins,
+                "events": group.events,
+                "path": self._plan.path,
+                "venv": self._plan.venv,
+            }
+            inner = [self._plan.python, "-I", "-u", *boot_arguments(bundle_fd, "place", config)]
+            command = [self._program, *options, "--", *inner]
+            descriptors += [bundle_fd, stream.fileno(), *group.joins]
+            if group.events is not None:
+                descriptors.append(group.events)
+            if self._drops:
+                outer = {
+                    "stream": stream.fileno(),
+                    "argv": command,
+                    "descriptors": descriptors,
+                    "uid": namespaces.UNUSED_ID if uid is None else uid,
+                }
+                stage = boot_arguments(bundle_fd, "bwrap", outer)
+                command = [self._python, "-I", "-S", "-u", *stage]
+            try:
+                process = Process(command, descriptors)
+            except OSError as exc:
+                raise LaunchFailed("run bubblewrap", exc.errno or 0, str(exc)) from exc
+        try:
+            yield
+        except LaunchFailed as exc:
+            raise LaunchFailed(exc.step, exc.errno, process.errors() or exc.text) from exc
+        finally:
+            await process.end(grace=_GRACE_SECONDS)
+
+    async def aclose(self) -> None:
+        """Nothing is kept between places."""
+
+
+def _find_program() -> str:
+    program = shutil.which("bwrap")
+    if program is None:
+        raise LaunchFailed("find bubblewrap", 0, "it is not installed")
+    program = os.path.realpath(program)
+    if os.stat(program).st_mode & stat.S_ISUID:
+        # CVE-2026-41163: another process of the user can trace it, and so become root.
+        raise LaunchFailed("find bubblewrap", 0, f"{program} is setuid, which is not safe")
+    shown = subprocess.run([program, "--help"], env={}, capture_output=True, text=True, check=False)
+    missing = [option for option in _NEEDED if option not in shown.stdout + shown.stderr]
+    if missing:
+        raise LaunchFailed("find bubblewrap", 0, f"{program} is too old, it lacks {missing[0]}")
+    return program
+
+
+def _ask_plan(python: str) -> Plan:
+    """Let the interpreter of the sandbox say what a view has to hold for it."""
+    bundle_fd = bundle_file()
+    try:
+        answer = subprocess.run(
+            [python, "-I", "-S", *boot_arguments(bundle_fd, "plan", {})],
+            env={},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            pass_fds=[bundle_fd],
+            timeout=_PLAN_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise LaunchFailed("start the interpreter", 0, str(exc)) from exc
+    finally:
+        os.close(bundle_fd)
+    if answer.returncode:
+        text = answer.stderr.decode(errors="replace")[-500:]
+        raise LaunchFailed("start the interpreter", 0, text)
+    fields = json.loads(answer.stdout)
+    files = [(path, base64.b64decode(data), mode) for path, data, mode in fields["files"]]
+    return Plan(
+        binds=[(source, target) for source, target in fields["binds"]],
+        links=[(path, target) for path, target in fields["links"]],
+        files=files,
+        python=fields["python"],
+        path=fields["path"],
+        venv=fields["venv"],
+    )
+
+
+def _memory_file(content: bytes) -> int:
+    descriptor = os.memfd_create("bellglass", os.MFD_CLOEXEC)
+    os.write(descriptor, content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor

@@ -1,0 +1,283 @@
+"""A control group for each place: the one bound on the memory of all its processes together.
+
+Tried in this order: version 2, where the server's own group is delegated to it; version 1, where
+its memory and pids hierarchies are writable; version 2, in a scope that systemd makes for us; none.
+Without one, the runner watches the memory.
+
+Version 2 is written by Documentation/admin-guide/cgroup-v2.rst, and tested on directories only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import anyio
+
+from bellglass.sandboxes.backends.embedded import scope
+from bellglass.sandboxes.backends.embedded.failure import LaunchFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bellglass.sandboxes.limits import Limits
+
+_SPARE_PROCESSES = 16
+"""RLIMIT_NPROC is the limit; pids.max only holds where that one does not."""
+
+_TCP_BYTES = 64 * 1024**2
+
+_REMOVE_SECONDS = 2.0
+_count = itertools.count()
+
+
+class Group:
+    """The control groups of one place; without directories, none."""
+
+    def __init__(self, directories: list[Path], *, joins: list[int], events: int | None) -> None:
+        self._directories = directories
+        self.joins = joins
+        """Descriptors of files that a process writes "0" to, to be in the group."""
+        self.events = events
+        """Descriptor of the file that counts what was killed for want of memory."""
+
+    @property
+    def bounds_memory(self) -> bool:
+        return bool(self._directories)
+
+    async def add(self, pid: int) -> None:
+        """Put a process in, where it cannot do that itself (version 2)."""
+        if self._directories and not self.joins:
+            file = self._directories[0] / "cgroup.procs"
+            # In a thread: the kernel waits for all processors, 10 ms.
+            await anyio.to_thread.run_sync(file.write_text, str(pid))
+
+    def close(self) -> None:
+        descriptors = [*self.joins, *([] if self.events is None else [self.events])]
+        self.joins, self.events = [], None
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    async def remove(self) -> None:
+        """Remove the directories; a group is busy for a moment after its last process ended."""
+        with anyio.move_on_after(_REMOVE_SECONDS, shield=True):
+            while self._directories:
+                try:
+                    self._directories[-1].rmdir()
+                except FileNotFoundError:
+                    self._directories.pop()
+                except OSError:
+                    # Version 2 since Linux 5.14, for what should have ended with process 1.
+                    with (
+                        contextlib.suppress(OSError),
+                        _existing(self._directories[-1] / "cgroup.kill") as kill,
+                    ):
+                        kill.write("1")
+                    await anyio.sleep(0.01)
+                else:
+                    self._directories.pop()
+
+
+class Cgroups:
+    """No control groups."""
+
+    mechanism = "none"
+    detail = (
+        "no control group can be made, so the kernel does not bound it. While code runs, what is "
+        "resident, shared memory and the number of sockets are looked at ten times a second; fast "
+        "code gets some 200 MB further, and the kernel's own memory for small files, page tables "
+        "and shared memory that is mapped and given up between two looks is not counted"
+    )
+
+    @contextmanager
+    def group(self, limits: Limits) -> Iterator[Group]:
+        """Make the group of a place. Its descriptors are closed on leaving, not its processes.
+
+        Raises:
+            LaunchFailed: It cannot be made.
+        """
+        yield Group([], joins=[], events=None)
+
+
+class _Real(Cgroups):
+    def __init__(self, parents: list[Path]) -> None:
+        self.parents = parents
+        self.detail = f"below {parents[0]}"
+        for parent in parents:
+            _sweep(parent)
+
+    @contextmanager
+    def group(self, limits: Limits) -> Iterator[Group]:
+        name = f"bellglass-{os.getpid()}-{_start_time(os.getpid())}-{next(_count)}"
+        group = Group([], joins=[], events=None)
+        try:
+            try:
+                for parent in self.parents:
+                    directory = parent / name
+                    directory.mkdir()
+                    group._directories.append(directory)
+                self._fill(group, limits)
+            except OSError as exc:
+                for directory in group._directories:
+                    with contextlib.suppress(OSError):
+                        directory.rmdir()  # nothing was put in
+                text = exc.strerror or type(exc).__name__
+                raise LaunchFailed("make a control group", exc.errno or 0, text) from exc
+            yield group
+        finally:
+            group.close()
+
+    def _fill(self, group: Group, limits: Limits) -> None:
+        raise NotImplementedError
+
+
+class Version1(_Real):
+    """Separate hierarchies for memory and processes, which root may write to."""
+
+    mechanism = "v1"
+
+    def _fill(self, group: Group, limits: Limits) -> None:
+        memory, pids = group._directories
+        size = str(limits.all_bytes)
+        (memory / "memory.limit_in_bytes").write_text(size)
+        with contextlib.suppress(FileNotFoundError):  # a kernel that does not account swap
+            (memory / "memory.memsw.limit_in_bytes").write_text(size)
+        (memory / "memory.swappiness").write_text("0")
+        # TCP buffers count apart; without a limit the loopback of one place can take all memory
+        # that the kernel has for TCP, also that of the host's connections.
+        with contextlib.suppress(OSError):
+            (memory / "memory.kmem.tcp.limit_in_bytes").write_text(str(_TCP_BYTES))
+        (pids / "pids.max").write_text(str(limits.processes + _SPARE_PROCESSES))
+        # Through `tasks`, by the process itself: cgroup.procs would cost 10 ms, for a lock that
+        # one thread moving itself does not need (cgroup_procs_write_start in the kernel).
+        for directory in (memory, pids):
+            group.joins.append(os.open(directory / "tasks", os.O_WRONLY | os.O_CLOEXEC))
+        group.events = os.open(memory / "memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
+
+
+class Version2(_Real):
+    """The unified hierarchy, below a group that was delegated to the server."""
+
+    mechanism = "v2"
+
+    def _fill(self, group: Group, limits: Limits) -> None:
+        (directory,) = group._directories
+        with _existing(directory / "memory.max") as file:
+            file.write(str(limits.all_bytes))
+        for name, value in (
+            ("memory.swap.max", 0),  # not there if the kernel does not account swap
+            ("memory.oom.group", 0),  # one process is ended, and the runner tells of it
+            ("pids.max", limits.processes + _SPARE_PROCESSES),
+        ):
+            with contextlib.suppress(FileNotFoundError), _existing(directory / name) as file:
+                file.write(str(value))
+        group.events = os.open(directory / "memory.events", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _existing(path: Path) -> TextIO:
+    """Open a file of the kernel's for writing: one that is not there is not to be made."""
+    return open(os.open(path, os.O_WRONLY | os.O_CLOEXEC), "w")
+
+
+def probe(proc: Path = Path("/proc")) -> Cgroups:
+    """Find the mechanism that works for this process, by making and removing a group.
+
+    Takes milliseconds, or seconds where systemd does not answer.
+    """
+    own = _own_groups(proc)
+    with contextlib.suppress(OSError, KeyError):
+        _delegate(own[""])
+        return Version2([own[""]])
+    with contextlib.suppress(OSError, KeyError):
+        parents = [own["memory"], own["pids"]]
+        for parent in parents:
+            directory = parent / f"bellglass-{os.getpid()}-{_start_time(os.getpid())}-probe"
+            directory.mkdir()
+            directory.rmdir()
+        return Version1(parents)
+    if "" in own and _counts_memory(own[""]) and scope.request(proc):
+        with contextlib.suppress(OSError, KeyError):
+            own = _own_groups(proc)
+            _delegate(own[""])
+            return Version2([own[""]])
+    return Cgroups()
+
+
+def _counts_memory(own: Path) -> bool:
+    """Tell if the top of the unified hierarchy has the memory controller: see cgroups(7)."""
+    files = (directory / "cgroup.controllers" for directory in (own, *own.parents))
+    last = None
+    for file in files:
+        if not file.exists():
+            break
+        last = file
+    return last is not None and "memory" in last.read_text().split()
+
+
+def _delegate(own: Path) -> None:
+    """See to it that groups below our own have the memory controller.
+
+    A group with processes cannot give controllers to groups below it: the server moves into a
+    leaf. If others are there too, the group was not made for us, and everything stays as it was.
+    """
+    given = (own / "cgroup.controllers").read_text().split()
+    if "memory" not in given:
+        raise OSError("no memory controller")
+    control = own / "cgroup.subtree_control"
+    if "memory" in control.read_text().split():
+        probed = own / f"bellglass-{os.getpid()}-{_start_time(os.getpid())}-probe"
+        probed.mkdir()
+        probed.rmdir()
+        return
+    leaf = own / f"bellglass-{os.getpid()}-{_start_time(os.getpid())}-server"
+    leaf.mkdir()
+    try:
+        (leaf / "cgroup.procs").write_text("0")
+        control.write_text(" ".join(f"+{name}" for name in ("memory", "pids") if name in given))
+    except OSError:
+        (own / "cgroup.procs").write_text("0")
+        leaf.rmdir()
+        raise
+
+
+def _own_groups(proc: Path) -> dict[str, Path]:
+    """Return the directory of our own group by controller; "" is the unified hierarchy."""
+    relative: dict[str, str] = {}
+    for line in (proc / "self/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        for controller in controllers.split(","):
+            relative[controller] = path
+    found: dict[str, Path] = {}
+    for line in (proc / "self/mountinfo").read_text().splitlines():
+        left, _, right = line.partition(" - ")
+        root, mount_point = left.split()[3:5]
+        kind, _, options = right.split()[:3]
+        if kind not in ("cgroup", "cgroup2"):
+            continue
+        for controller in [""] if kind == "cgroup2" else options.split(","):
+            path = relative.get(controller, "")
+            if path.startswith(root.rstrip("/") + "/") or path == root:
+                found[controller] = Path(mount_point) / os.path.relpath(path, root)
+    return found
+
+
+def _start_time(pid: int) -> str:
+    """Return when a process started, in ticks since boot: with the id, it names it for ever."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return stat.rpartition(")")[2].split()[19]  # field 22 of proc(5)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove the groups of servers that were killed: with them their places ended."""
+    for directory in parent.glob("bellglass-*-*-*"):
+        _, pid, started, _ = directory.name.split("-", 3)
+        if pid.isdigit() and _start_time(int(pid)) != started:
+            with contextlib.suppress(OSError):
+                directory.rmdir()

@@ -1,0 +1,119 @@
+"""The plan of the view: everything of the host that a place sees. Read-only, all of it."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+from bellglass.sandboxes.backends.embedded.inside import interpreter
+
+# Programs and libraries; not /usr/local, /usr/src and whatever else is there.
+_USR = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "libexec", "share", "include")
+_TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+
+DEVICES = ("null", "zero", "full", "random", "urandom")
+DEVICE_LINKS = {
+    "/dev/fd": "/proc/self/fd",
+    "/dev/stdin": "/proc/self/fd/0",
+    "/dev/stdout": "/proc/self/fd/1",
+    "/dev/stderr": "/proc/self/fd/2",
+}
+MASKED = tuple(
+    f"/proc/{name}"
+    for name in (
+        "cmdline", "config.gz", "diskstats", "kallsyms", "key-users", "keys", "locks", "modules",
+        "partitions", "swaps",
+    )
+)  # fmt: skip
+"""Files that tell of the host what no program inside needs; the locks of all its programs can be
+held up by who reads the list of them."""
+DIRECTORIES = ("/proc", "/dev/shm", "/tmp", "/work", "/run", "/var")
+
+HOSTNAME = "sandbox"
+_ETC = {
+    "/etc/passwd": (
+        "root:x:0:0:root:/nonexistent:/usr/sbin/nologin\n"
+        "sandbox:x:1000:1000::/work:/bin/bash\n"
+        "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+    ),
+    "/etc/group": "root:x:0:\nsandbox:x:1000:\nnogroup:x:65534:\n",
+    "/etc/hosts": f"127.0.0.1 localhost {HOSTNAME}\n::1 localhost {HOSTNAME}\n",
+    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
+    "/etc/hostname": f"{HOSTNAME}\n",
+}
+# Debian's awk and editor are links into the first; matplotlib complains without the second.
+# The last two: whom TLS believes, where an operator lets sessions reach hosts.
+_SHARED_ETC = ("/etc/alternatives", "/etc/fonts", "/etc/ssl/certs", "/etc/pki/ca-trust/extracted")
+# Not secret, and of use: where libraries are, and which clock people here read.
+_COPIED = ("/etc/ld.so.cache", "/etc/localtime")
+
+
+class Plan(NamedTuple):
+    """What a view holds besides devices, proc and empty directories."""
+
+    binds: list[tuple[str, str]]
+    """(path on the host without links, path in the view)"""
+    links: list[tuple[str, str]]
+    """(path in the view, what it points to)"""
+    files: list[tuple[str, bytes, int]]
+    """(path in the view, content, mode)"""
+    python: str
+    path: str
+    venv: str | None
+
+    def of_python(self) -> list[str]:
+        """Return what of this machine is shown for the interpreter, and not in every view."""
+        usual = ("/usr/", "/etc/", *(f"/{name}" for name in _TOP))
+        shown = (source for source, _ in self.binds if not source.startswith(usual))
+        return list(dict.fromkeys(shown))
+
+
+def make(extra: list[str]) -> Plan:
+    """Plan the view of this machine, for the interpreter that runs this.
+
+    `extra`: programs to show at their own paths, where the view would not have them.
+    """
+    binds: list[tuple[str, str]] = []
+    links = [("/var/tmp", "/tmp")]
+    for path in [f"/usr/{name}" for name in _USR] + [f"/{name}" for name in _TOP]:
+        if os.path.islink(path):
+            links.append((path, os.readlink(path)))
+        elif os.path.isdir(path):
+            binds.append((path, path))
+    binds += [(os.path.realpath(path), path) for path in _SHARED_ETC if os.path.isdir(path)]
+    files = [(path, text.encode(), 0o444) for path, text in _ETC.items()]
+    for path in _COPIED:
+        if os.path.isfile(path):
+            with open(path, "rb") as file:
+                files.append((path, file.read(), 0o444))
+
+    python = interpreter.describe()
+    files += [(path, content, 0o555) for path, content in python.scripts]
+    search = [*python.path, "/usr/local/bin", "/usr/bin", "/bin"]
+    extra_binds = [(os.path.realpath(path), path) for path in extra]
+    known = [target for _, target in binds + python.binds]
+    return Plan(
+        binds=_shallow_first(
+            binds
+            + python.binds
+            + [pair for pair in extra_binds if not any(_below(pair[1], dir) for dir in known)]
+        ),
+        links=links + python.links,
+        files=files,
+        python=python.executable,
+        path=":".join(dict.fromkeys(search)),
+        venv=python.venv,
+    )
+
+
+def _below(path: str, directory: str) -> bool:
+    return path.startswith(directory + "/")
+
+
+def _shallow_first(binds: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the binds without those that another one shows already."""
+    kept: list[tuple[str, str]] = []
+    for source, target in sorted(binds, key=lambda pair: pair[1].count("/")):
+        if not any(_below(target, above) for _, above in kept):
+            kept.append((source, target))
+    return kept

@@ -1,0 +1,126 @@
+"""Where an interpreter that has nothing of ours begins: the stages of a launch.
+
+prepare   in the host's view: makes the view, becomes unprivileged, and executes the next one
+serve     the zygote, in the view. A fresh execution, so that no file of the host is open or
+          mapped: through /proc/self/exe a place could otherwise reach the interpreter itself
+plan      prints the plan of the view, for the command line of bubblewrap
+bwrap     as root: makes the view, becomes unprivileged, and executes bubblewrap in it
+place     inside bubblewrap: the remaining confinement, then the runner
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+from bellglass.sandboxes.backends.embedded.inside import namespaces, place, plan, view
+from bellglass.sandboxes.backends.embedded.inside.failure import as_frame, send_frame
+from bellglass.sandboxes.confinement import libc
+from bellglass.sandboxes.confinement.environment import environment
+from bellglass.sandboxes.confinement.failure import Failure, step
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+_OWN = namespaces.NEWNS | namespaces.NEWPID | namespaces.NEWIPC | namespaces.NEWUTS
+_OWN |= namespaces.NEWNET
+
+
+def main(bundle: int, stage: str, configuration: str) -> NoReturn:
+    """Run one stage."""
+    config = json.loads(configuration)
+    if stage == "plan":
+        _print_plan()
+    if stage == "place":
+        os.close(bundle)
+        inner = environment(config["path"], config["venv"])
+        prepared = place.Prepared(os.uname().machine, inner)
+        given = place.Descriptors(config["stream"], config["joins"], config["events"])
+        place.main(given, prepared, own_namespaces=False)
+
+    if stage == "bwrap":
+        _execute_bubblewrap(config)
+
+    control = socket.socket(fileno=config["control"])
+    try:
+        if stage == "prepare":
+            _prepare(control, bundle, config)
+        elif stage == "serve":
+            os.close(bundle)
+            from bellglass.sandboxes.backends.embedded.inside import zygote
+
+            zygote.serve(control, config)
+    except BaseException as exc:
+        control.send(json.dumps(as_frame(exc)).encode())
+    os._exit(1)
+
+
+def _print_plan() -> NoReturn:
+    try:
+        made = plan.make([])
+    except Failure as exc:
+        sys.exit(str(exc))
+    files = [(path, base64.b64encode(data).decode(), mode) for path, data, mode in made.files]
+    sys.stdout.write(json.dumps({**made._asdict(), "files": files}))
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _prepare(control: socket.socket, bundle: int, config: dict[str, Any]) -> None:
+    root = namespaces.may_administer()
+    if not root and namespaces.may_change_user():
+        # Root of a container that may not mount. The code must not have its uid all the same.
+        with step("become an unprivileged user"):
+            namespaces.become_unprivileged()
+    own = (os.getuid(), os.getgid())
+    the_plan = plan.make([])
+    with step("unshare"):
+        libc.unshare(_OWN if root else _OWN | namespaces.NEWUSER)
+    if not root:
+        with step("map the user"):
+            namespaces.map_ids(own, own)
+    if os.fork():
+        os._exit(0)  # the child is the first process of the pid namespace, and is the zygote
+    control.send(b'{"type":"started"}')
+    view.enter(the_plan, own_proc=True)
+    if root:
+        with step("become an unprivileged user"):
+            namespaces.become_unprivileged()
+    following = {
+        "control": control.fileno(),
+        "preload": config["preload"],
+        "jobs": config["jobs"],
+        "path": the_plan.path,
+        "venv": the_plan.venv,
+        "uid": os.getuid(),
+        "shown": the_plan.of_python(),
+    }
+    os.set_inheritable(control.fileno(), True)
+    os.set_inheritable(bundle, True)
+    with step("execute the interpreter in the view"):
+        arguments = ["-I", "-u", "-c", config["boot"], str(bundle), "serve", json.dumps(following)]
+        os.execve(the_plan.python, [the_plan.python, *arguments], {})
+
+
+def _execute_bubblewrap(config: dict[str, Any]) -> NoReturn:
+    program = config["argv"][0]
+    try:
+        if namespaces.may_administer():
+            the_plan = plan.make([program])
+            with step("unshare"):
+                libc.unshare(namespaces.NEWNS)
+            view.enter(the_plan, own_proc=False)
+        with step("become an unprivileged user"):
+            namespaces.become_unprivileged(config["uid"])
+        for descriptor in config["descriptors"]:
+            os.set_inheritable(descriptor, True)
+        with step("execute bubblewrap in the view"):
+            os.execve(program, config["argv"], {})
+    except BaseException as exc:
+        with socket.socket(fileno=config["stream"]) as stream:
+            send_frame(stream, as_frame(exc))
+    os._exit(1)

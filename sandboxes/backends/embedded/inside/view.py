@@ -1,0 +1,78 @@
+"""The view: a root directory of our own that every place of a zygote starts from."""
+
+from __future__ import annotations
+
+import os
+
+from bellglass.sandboxes.backends.embedded.inside import mounts
+from bellglass.sandboxes.backends.embedded.inside.plan import (
+    DEVICE_LINKS,
+    DEVICES,
+    DIRECTORIES,
+    Plan,
+)
+from bellglass.sandboxes.confinement.failure import step
+
+_OLD = "/.host"
+_BYTES = 16 * 1024**2
+_INODES = 4096
+
+
+def enter(plan: Plan, *, own_proc: bool) -> None:
+    """Make the view, and make it the root of this process, for good.
+
+    As bubblewrap does: the new root is a tmpfs that hides /tmp, and the host's root goes below
+    it until everything is bound from there, so that a source may lie anywhere, in /tmp too.
+
+    `own_proc`: mount proc for this process's pid namespace; else show the host's.
+    """
+    os.umask(0o022)
+    with step("mounts private"):
+        mounts.make_private()
+    with step("view tmpfs"):
+        mounts.tmpfs("/tmp", _BYTES, _INODES, 0o755)
+        os.mkdir("/tmp" + _OLD)
+    with step("pivot_root"):
+        mounts.change_root("/tmp", "/tmp" + _OLD)
+
+    for source, target in plan.binds:
+        with step(f"bind {target}"):
+            _mount_point(_OLD + source, target)
+            mounts.bind_read_only(_OLD + source, target)
+    with step("view files"):
+        for directory in DIRECTORIES:
+            os.makedirs(directory, exist_ok=True)
+        for path, target in [*plan.links, *DEVICE_LINKS.items()]:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            os.symlink(target, path)
+        for path, content, mode in plan.files:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(content)
+                os.fchmod(file.fileno(), mode)
+    for name in DEVICES:
+        with step(f"bind /dev/{name}"):
+            _mount_point(f"{_OLD}/dev/{name}", f"/dev/{name}")
+            mounts.bind_device(f"{_OLD}/dev/{name}", f"/dev/{name}")
+    with step("mount proc"):
+        # While the host's is still in sight: a user namespace may only mount one if it has one.
+        if own_proc:
+            mounts.proc("/proc")
+        else:
+            mounts.bind_tree(_OLD + "/proc", "/proc")
+    with step("scratch tmpfs"):
+        # Of the zygote alone: modules that it imports want to write caches. A place has its own
+        # tmpfs on top of it.
+        mounts.tmpfs("/tmp", _BYTES, _INODES, 0o1777)
+    with step("detach the host's root"):
+        mounts.detach(_OLD)
+        os.rmdir(_OLD)
+        mounts.remount_read_only("/")
+
+
+def _mount_point(source: str, target: str) -> None:
+    if os.path.isdir(source):
+        os.makedirs(target, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o444))

@@ -1,0 +1,158 @@
+"""From a launcher to a stream: birth, cgroup and end of one place."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+from anyio import BrokenResourceError, EndOfStream
+
+from bellglass.sandboxes.backends.embedded.failure import LaunchFailed
+from bellglass.sandboxes.backends.embedded.inside import namespaces
+from bellglass.sandboxes.backends.embedded.process import end_process
+from bellglass.sandboxes.backends.embedded.stream import SignedStream, pair
+from bellglass.sandboxes.confinement.limits import offer_to_oom_killer
+from bellglass.sandboxes.protocol import encode
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from bellglass.sandboxes.backends.embedded.cgroups import Cgroups, Group
+    from bellglass.sandboxes.backends.embedded.uids import Uids
+    from bellglass.sandboxes.limits import Limits
+
+PLACE_SECONDS = 20.0
+"""Until a place is there; it takes a hundredth of a second, or more on a machine under load."""
+
+_MAX_FRAME = 64 * 1024
+
+
+class Launcher(Protocol):
+    """A way of starting the first process of a place."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def alive(self) -> bool: ...
+
+    @property
+    def preloaded(self) -> Sequence[str]: ...
+
+    @property
+    def shown(self) -> Sequence[str]:
+        """What of this machine places see for the sake of their Python."""
+
+    @property
+    def server_maps_uid(self) -> bool:
+        """Whether the server names the user of a place; else the launcher does."""
+
+    def launched(
+        self, stream: socket.socket, group: Group, uid: int | None
+    ) -> AbstractAsyncContextManager[None]:
+        """Start one with these descriptors. Leaving the context ends what it did not."""
+
+    async def aclose(self) -> None: ...
+
+
+@asynccontextmanager
+async def place(
+    launcher: Launcher, limits: Limits, cgroups: Cgroups, uids: Uids | None
+) -> AsyncGenerator[SignedStream]:
+    """Make a place, and yield the stream to the runner in it.
+
+    `uids`: where each can have one of its own.
+
+    Raises:
+        LaunchFailed: A step failed, and nothing was executed.
+    """
+    async with (
+        nullcontext() if uids is None else uids.taken() as uid,
+        _place(launcher, limits, cgroups, uid) as stream,
+    ):
+        yield stream
+
+
+@asynccontextmanager
+async def _place(
+    launcher: Launcher, limits: Limits, cgroups: Cgroups, uid: int | None
+) -> AsyncGenerator[SignedStream]:
+    ours, theirs = pair(socket.SOCK_STREAM)
+    new = _Place(SignedStream(ours))
+    with theirs, cgroups.group(limits) as group:
+        # Shielded: a cancelled call must not leave a process or a group behind.
+        try:
+            async with launcher.launched(theirs, group, uid):
+                try:
+                    theirs.close()
+                    await new.settle(limits, launcher, group, uid)
+                    group.close()
+                    yield new.stream
+                finally:
+                    with anyio.CancelScope(shield=True):
+                        await new.end()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await new.end()
+                await group.remove()
+
+
+class _Place:
+    def __init__(self, stream: SignedStream) -> None:
+        self.stream = stream
+        self._pidfd: int | None = None
+
+    async def settle(
+        self, limits: Limits, launcher: Launcher, group: Group, uid: int | None
+    ) -> None:
+        """Do the server's half of what inside/place.py does."""
+        try:
+            with anyio.fail_after(PLACE_SECONDS):
+                await self._settle(limits, launcher, group, uid)
+        except TimeoutError as exc:
+            raise LaunchFailed("start a place", 0, "it took too long") from exc
+        except (EndOfStream, BrokenResourceError) as exc:
+            raise LaunchFailed("start a place", 0, "its first process ended") from exc
+        except OSError as exc:
+            raise LaunchFailed("take a place over", exc.errno or 0, str(exc)) from exc
+
+    async def _settle(
+        self, limits: Limits, launcher: Launcher, group: Group, uid: int | None
+    ) -> None:
+        given = {**asdict(limits), "counted_by_group": int(group.bounds_memory)}
+        config = {"limits": given, "workspace": "/work", "preload": [*launcher.preloaded]}
+        await self.stream.send(encode(config))
+        first, pid = await self.stream.receive_signed()
+        if first != b"p":
+            raise LaunchFailed.from_frame(await receive_frame(self.stream, first))
+        self._pidfd = os.pidfd_open(pid)
+        if uid is not None:
+            offer_to_oom_killer(pid)
+        if uid is not None and launcher.server_maps_uid:
+            namespaces.map_ids((namespaces.INSIDE_ID,) * 2, (uid, uid), pid)
+            await self.stream.send(b"m")
+        await group.add(pid)
+        await self.stream.send(b"g")
+        frame = await receive_frame(self.stream)
+        if frame.get("type") != "placed":
+            raise LaunchFailed.from_frame(frame)
+
+    async def end(self) -> None:
+        await self.stream.aclose()
+        if self._pidfd is not None:
+            pidfd, self._pidfd = self._pidfd, None
+            await end_process(pidfd)
+
+
+async def receive_frame(stream: SignedStream, start: bytes = b"") -> dict[str, object]:
+    """Receive a frame from before any code of a session ran; `start` was received already."""
+    header = start + await stream.receive_exactly(4 - len(start))
+    length = min(int.from_bytes(header, "big"), _MAX_FRAME)
+    frame = json.loads(await stream.receive_exactly(length))
+    assert isinstance(frame, dict)
+    return frame

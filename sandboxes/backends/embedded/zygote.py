@@ -1,0 +1,160 @@
+"""The first launcher: one process of ours that clones itself into places."""
+
+from __future__ import annotations
+
+import array
+import json
+import os
+import socket
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from bellglass.sandboxes.backends.embedded.boot import BOOT
+from bellglass.sandboxes.backends.embedded.failure import LaunchFailed
+from bellglass.sandboxes.backends.embedded.process import (
+    EXIT_SECONDS,
+    Process,
+    boot_arguments,
+    bundle_file,
+    end_process,
+)
+from bellglass.sandboxes.backends.embedded.stream import CREDENTIALS_SPACE, pair, sender
+from bellglass.sandboxes.confinement import libc
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Sequence
+
+    from bellglass.sandboxes.backends.embedded.cgroups import Group
+
+START_SECONDS = 60.0
+"""A cold disk and the import of pandas; without either it takes a tenth of a second."""
+
+
+class Zygote:
+    """A running zygote."""
+
+    name = "zygote"
+    server_maps_uid = True
+
+    def __init__(self, control: socket.socket, preload: Sequence[str]) -> None:
+        self._control = control
+        self._sending = anyio.Lock()
+        self._pidfd: int | None = None
+        self._preload = preload
+        self.facts: dict[str, Any] = {}
+        """What it said of itself when it was ready: its Python, uid, Landlock version."""
+
+    @property
+    def shown(self) -> list[str]:
+        return list(self.facts.get("shown", []))
+
+    @property
+    def preloaded(self) -> list[str]:
+        return [name for name in self._preload if name not in self.facts.get("missing", [])]
+
+    @classmethod
+    async def start(cls, python: str, preload: Sequence[str]) -> Zygote:
+        """Start one, and wait until it can make places.
+
+        Raises:
+            LaunchFailed: It ended before it could.
+        """
+        # The zygote is an orphan, which init would bury; not every container has one that does.
+        libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)
+        ours, theirs = pair(socket.SOCK_SEQPACKET)
+        self = cls(ours, preload)
+        bundle_fd = bundle_file()
+        config = {"control": theirs.fileno(), "preload": list(preload), "jobs": True, "boot": BOOT}
+        # -S: of this stage's imports none is in the site-packages, and it may be root's.
+        command = [python, "-I", "-S", "-u", *boot_arguments(bundle_fd, "prepare", config)]
+        try:
+            try:
+                process = Process(command, [bundle_fd, theirs.fileno()])
+            except OSError as exc:
+                raise LaunchFailed("start the interpreter", exc.errno or 0, str(exc)) from exc
+            finally:
+                os.close(bundle_fd)
+                theirs.close()
+            try:
+                with anyio.fail_after(START_SECONDS):
+                    await self._await_serving(process)
+            except TimeoutError as exc:
+                raise LaunchFailed("start the zygote", 0, "it took too long") from exc
+            finally:
+                await process.end(grace=0)
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def _await_serving(self, process: Process) -> None:
+        while True:
+            data, pid = await self._receive()
+            if not data:
+                reason = (
+                    process.errors() or f"it exited with {await process.end(grace=EXIT_SECONDS)}"
+                )
+                raise LaunchFailed("start the zygote", 0, reason)
+            message = json.loads(data)
+            if message["type"] == "started":
+                self._pidfd = os.pidfd_open(pid)
+            elif message["type"] == "serving":
+                self.facts = message
+                return
+            else:
+                raise LaunchFailed.from_frame(message)
+
+    async def _receive(self) -> tuple[bytes, int]:
+        while True:
+            try:
+                data, ancillary, _, _ = self._control.recvmsg(65536, CREDENTIALS_SPACE)
+            except BlockingIOError:
+                await anyio.wait_readable(self._control)
+            except OSError:
+                return b"", 0
+            else:
+                return data, sender(ancillary)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still listens."""
+        try:
+            return bool(self._control.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
+    @asynccontextmanager
+    async def launched(
+        self, stream: socket.socket, group: Group, uid: int | None
+    ) -> AsyncGenerator[None]:
+        """Ask for a place with this stream; it comes up on its own."""
+        descriptors = [stream.fileno(), *group.joins]
+        request = {
+            "joins": len(group.joins),
+            "events": group.events is not None,
+            "mapped": uid is not None,
+        }
+        if group.events is not None:
+            descriptors.append(group.events)
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
+        async with self._sending:
+            while True:
+                try:
+                    self._control.sendmsg([json.dumps(request).encode()], [rights])
+                    break
+                except BlockingIOError:
+                    await anyio.wait_writable(self._control)
+                except OSError as exc:
+                    raise LaunchFailed("reach the zygote", exc.errno or 0, str(exc)) from exc
+        yield
+
+    async def aclose(self) -> None:
+        """End it, and with it every place that it made."""
+        self._control.close()
+        if self._pidfd is not None:
+            pidfd, self._pidfd = self._pidfd, None
+            await end_process(pidfd)

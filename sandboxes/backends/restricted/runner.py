@@ -1,0 +1,204 @@
+"""The runner of this tier: the frames of any runner, answered by a task in the server.
+
+It runs no foreign code itself: Monty does, in its own process.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio.streams.buffered import BufferedByteReceiveStream
+from pydantic_monty import MontyCrashedError, MontyError, MontyRuntimeError, MontySyntaxError
+
+from bellglass.sandboxes.backends.restricted import cases, errors
+from bellglass.sandboxes.backends.restricted.output import Printed
+from bellglass.sandboxes.backends.restricted.source import SHOW, VALUE_CHARACTERS, Source, fed
+from bellglass.sandboxes.protocol import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from anyio.abc import ByteStream
+
+    from bellglass.sandboxes.backends.restricted.interpreter import Interpreter
+    from bellglass.sandboxes.limits import Limits
+
+Message = dict[str, Any]
+
+FULL = "The variables took more memory than a copy of them leaves room for."
+
+STREAM_SECONDS = 0.25
+"""Between two notes of what is printed."""
+
+CHECK = (
+    "import json, sys; from bellglass.tools.validate_code.inside import check; "
+    "check.run(json.load(sys.stdin), lambda part: print(json.dumps(part)))"
+)
+"""Reading foreign code can take a parser down: it is done in a process of its own."""
+
+
+class Runner:
+    """The requests of one session, one at a time."""
+
+    def __init__(self, stream: ByteStream, interpreter: Interpreter, limits: Limits) -> None:
+        self._stream = stream
+        self._frames = BufferedByteReceiveStream(stream)
+        self._interpreter = interpreter
+        self._limits = limits
+        self._running = 0
+        """Number of the request that runs, or 0."""
+        self._scope = anyio.CancelScope()
+        self._cancelled = False
+        self._taken_back = 0
+        """Number of the last request that was cancelled, maybe before it could begin."""
+
+    async def serve(self) -> None:
+        """Answer requests until the stream ends."""
+        await self._stream.send(encode(self._ready()))
+        send, requests = anyio.create_memory_object_stream[Message](1)
+        async with anyio.create_task_group() as tasks, send, requests:
+            tasks.start_soon(self._listen, send)
+            async for request in requests:
+                await self._answer(request)
+
+    async def _listen(self, requests: anyio.abc.ObjectSendStream[Message]) -> None:
+        async with requests:
+            while True:
+                try:
+                    size = int.from_bytes(await self._frames.receive_exactly(4), "big")
+                    request = json.loads(await self._frames.receive_exactly(size))
+                except (anyio.IncompleteRead, anyio.EndOfStream, anyio.ClosedResourceError):
+                    return
+                if request["op"] != "cancel":
+                    await requests.send(request)
+                    continue
+                self._taken_back = request["id"]
+                if self._taken_back == self._running:
+                    self._cancelled = True
+                    self._scope.cancel()
+
+    def _ready(self) -> Message:
+        return {
+            "type": "ready",
+            "python": f"monty {version('pydantic-monty-client')}",
+            # Of all these the code has none, so there is nothing to be kept from it.
+            **{"uid": -1, "capabilities": 0, "no_new_privs": False, "seccomp": 0},
+            **{"interfaces": [], "writable_disks": [], "processes": 0},
+            "memory_bytes": self._limits.memory_bytes,
+        }
+
+    async def _answer(self, request: Message) -> None:
+        started = time.monotonic()
+        self._running = request["id"]
+        self._scope, self._cancelled = anyio.CancelScope(), self._taken_back == self._running
+        if self._cancelled:
+            self._scope.cancel()
+        self._scope.deadline = anyio.current_time() + float(request["timeout"])
+        execution = await self._execute(request)
+        self._running = 0
+        execution["wall_seconds"] = round(time.monotonic() - started, 6)
+        marks = {"type": "reply", "id": request["id"], "nonce": request["nonce"]}
+        await self._stream.send(encode({**marks, "execution": execution}))
+
+    async def _execute(self, request: Message) -> Message:
+        match request["op"]:
+            case "python" if request.get("background"):
+                return {"status": "error", "error": errors.refusal(errors.NO_BACKGROUND)}
+            case "python":
+                return await self._python(request)
+            case "bash":
+                return {"status": "error", "error": errors.refusal(errors.NO_BASH)}
+            case "test":
+                return await self._test(request)
+            case "check":
+                return await self._check(request)
+            case "read" | "write":
+                return {"status": "ok", "report": [errors.NO_FILES]}
+            case op:
+                return {"status": "error", "error": errors.refusal(f"{errors.HERE}: no {op}.")}
+
+    # --- Python
+
+    async def _python(self, request: Message) -> Message:
+        printed = {name: Printed(self._limits.output_bytes) for name in ("stdout", "stderr")}
+        ended: Message = {}
+        with self._scope:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._tell, request, printed)
+                ended = await self._evaluated(request["code"], printed)
+                tasks.cancel_scope.cancel()
+        if not ended:
+            status = "cancelled" if self._cancelled else "timeout"
+            ended = {"status": status, "state": await self._interpreter.restore()}
+        elif ended["status"] in ("ok", "error") and not await self._interpreter.keep():
+            ended["state"] = await self._interpreter.restore()
+            ended["notices"] = [FULL]
+        return {**ended, **{name: stream.report() for name, stream in printed.items()}}
+
+    async def _evaluated(self, code: str, printed: dict[str, Printed]) -> Message:
+        source = fed(code)
+        try:
+            await self._fed(source, code, lambda name, text: printed[name].add(text))
+            value = None
+            if source.shows:
+                value = await self._interpreter.feed(SHOW, lambda name, text: None)
+        except MontyCrashedError as exc:
+            state = await self._interpreter.restore()
+            return {"status": "crashed", "exit_code": exc.exit_status, "state": state}
+        except (MontyRuntimeError, MontySyntaxError) as exc:
+            return {"status": "error", "error": errors.described(exc, code, source)}
+        except MontyError as exc:
+            return {"status": "error", "error": errors.refusal(str(exc)[:1_000])}
+        if isinstance(value, str) and len(value) > VALUE_CHARACTERS:
+            value = f"{value[:VALUE_CHARACTERS]} … [the rest is omitted]"
+        return {"status": "ok", "value": value if isinstance(value, str) else None}
+
+    async def _fed(self, source: Source, code: str, note: Callable[[str, str], None]) -> None:
+        try:
+            await self._interpreter.feed(source.text, note)
+        except MontySyntaxError:
+            # An open bracket would be an error in the line of ours at the end: without it, then.
+            await self._interpreter.feed(code, note)
+
+    async def _tell(self, request: Message, printed: dict[str, Printed]) -> None:
+        """Send what is printed, while the code runs."""
+        marks = {"type": "stream", "id": request["id"], "nonce": request["nonce"]}
+        while True:
+            await anyio.sleep(STREAM_SECONDS)
+            for name, stream in printed.items():
+                text, stream.unsent = stream.unsent, ""
+                if text:
+                    await self._stream.send(encode({**marks, "name": name, "text": text}))
+
+    # --- the other operations
+
+    async def _test(self, request: Message) -> Message:
+        report: list[Message] = []
+        status = "timeout"
+        with self._scope:
+            try:
+                async with self._interpreter.fresh() as interpreter:
+                    await cases.run(request, interpreter, report.append)
+                status = "ok"
+            except MontyCrashedError:
+                status = "crashed"
+        if status == "timeout" and self._cancelled:
+            status = "cancelled"
+        return {"status": status, "report": report}
+
+    async def _check(self, request: Message) -> Message:
+        marks = ("op", "id", "nonce", "timeout")
+        given = {name: value for name, value in request.items() if name not in marks}
+        arguments = json.dumps(given).encode()
+        with self._scope:
+            process = await anyio.run_process(
+                [sys.executable, "-I", "-c", CHECK], input=arguments, check=False
+            )
+            report = [json.loads(line) for line in process.stdout.splitlines()]
+            return {"status": "crashed" if process.returncode else "ok", "report": report}
+        return {"status": "timeout"}

@@ -1,5 +1,0 @@
-"""The docker sandbox: a container per session, on any engine that speaks Docker's API."""
-
-from bellglass.sandboxes.docker.backend import DockerBackend
-
-__all__ = ["DockerBackend"]

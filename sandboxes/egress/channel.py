@@ -1,0 +1,99 @@
+"""The server's end of one connection from a place: a byte stream that is never flooded.
+
+`sandboxes/supervisor/relay` is the other end, and process 1 of the place is who writes its frames.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import anyio.lowlevel
+from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
+from anyio.abc import ByteStream
+
+from bellglass.sandboxes.supervisor.relay.connection import CHUNK, WINDOW
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bellglass.sandboxes.protocol import Net
+
+
+class Link(ByteStream):
+    """What one program in the place and one of our tasks say to each other."""
+
+    def __init__(self, number: int, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+        self.number = number
+        self.scope = anyio.CancelScope()
+        """Of the task that serves it."""
+        self._send = send
+        self._arrived = bytearray()
+        self._ended = False
+        self._closed = False
+        self._used = 0
+        """Bytes that the far end may send anew, and has not been told of."""
+        self._room = WINDOW
+        self._changed = anyio.Event()
+
+    def take(self, frame: Net) -> bool:
+        """Take what came, without waiting; False if it is more than was granted."""
+        if frame.event == "data":
+            if len(self._arrived) + self._used + len(frame.data) > WINDOW or self._ended:
+                return False
+            self._arrived += frame.data
+        elif frame.event == "eof":
+            self._ended = True
+        elif frame.event == "credit":
+            self._room += frame.size
+        else:  # the program has closed it: nobody is left to serve
+            self._closed = True
+            self.scope.cancel()
+        self._changed.set()
+        self._changed = anyio.Event()
+        return self._room <= WINDOW
+
+    # --- the stream
+
+    async def receive(self, max_bytes: int = CHUNK) -> bytes:
+        await anyio.lowlevel.checkpoint()
+        while not self._arrived:
+            if self._closed:
+                raise ClosedResourceError
+            if self._ended:
+                raise EndOfStream
+            await self._changed.wait()
+        data = bytes(self._arrived[:max_bytes])
+        del self._arrived[: len(data)]
+        self._used += len(data)
+        if self._used >= WINDOW // 4 and not self._ended:
+            granted, self._used = self._used, 0
+            await self._tell("credit", size=granted)
+        return data
+
+    async def send(self, item: bytes) -> None:
+        await anyio.lowlevel.checkpoint()
+        view = memoryview(item)
+        while view:
+            while not self._room and not self._closed:
+                await self._changed.wait()
+            if self._closed:
+                raise BrokenResourceError
+            part = view[: min(CHUNK, self._room)]
+            self._room -= len(part)
+            await self._tell("data", data=base64.b64encode(part).decode())
+            view = view[len(part) :]
+
+    async def send_eof(self) -> None:
+        if not self._closed:
+            await self._tell("eof")
+
+    async def aclose(self) -> None:
+        if not self._closed:
+            self._closed = True
+            await self._tell("close")
+        await anyio.lowlevel.checkpoint()
+
+    async def _tell(self, event: str, **more: Any) -> None:
+        await self._send({"op": "net", "id": self.number, "event": event, **more})

@@ -1,0 +1,191 @@
+"""The package index that sessions see: pages of ours, and files that are what their page says."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+import anyio
+from anyio import to_thread
+
+from bellglass.sandboxes.egress import simple
+from bellglass.sandboxes.egress.fetching import Failed
+from bellglass.sandboxes.egress.rules import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator
+    from typing import BinaryIO
+
+    from bellglass.sandboxes.egress.cache import Cache, Writing
+    from bellglass.sandboxes.egress.quota import Quota
+    from bellglass.sandboxes.egress.request_log import Journal, Visit
+    from bellglass.sandboxes.egress.sources import Source
+
+MOST_BYTES = 4 * 1024**3
+"""Of one file."""
+
+_CHUNK = 256 * 1024
+_METADATA = ".metadata"
+_BINARY = "application/octet-stream"
+
+
+@dataclass(slots=True)
+class Answer:
+    """A response: what it is, and its body, of which nothing need be there yet."""
+
+    status: int
+    reason: str
+    content_type: str
+    parts: AsyncIterator[bytes]
+    length: int | None = None
+
+
+class Index:
+    """Answers `/simple/PROJECT/` and `/files/PROJECT/FILE`."""
+
+    def __init__(self, source: Source, cache: Cache | None = None) -> None:
+        """`cache`: where files stay for the next session; None where they are at hand anyway."""
+        self.source = source
+        self._cache = cache
+
+    @asynccontextmanager
+    async def answering(
+        self, path: str, accepted: str, journal: Journal, quota: Quota
+    ) -> AsyncGenerator[Answer]:
+        """Yield the answer to a GET of `path`.
+
+        Its parts raise Failed if, at the end, they are not what the index promised. The last one is
+        held back until that is known, so that nobody has a whole file that is wrong.
+        """
+        async with AsyncExitStack() as stack:
+            try:
+                answer = await stack.enter_async_context(
+                    self._answering(path, accepted, journal, quota)
+                )
+            except Refused as exc:
+                answer = _text(403, f"refused: {exc}")
+            except Failed as exc:
+                answer = _text(404 if exc.missing else 502, str(exc))
+            yield answer
+
+    @asynccontextmanager
+    async def _answering(
+        self, path: str, accepted: str, journal: Journal, quota: Quota
+    ) -> AsyncGenerator[Answer]:
+        parts = unquote(path.partition("?")[0]).strip("/").split("/")
+        kind, project, name, *more = [*parts, "", ""]
+        project = simple.normalized(project) or ""
+        if kind not in ("simple", "files") or not project or any(more):
+            raise Failed("this index has /simple/PROJECT/ and nothing else", missing=True)
+        if kind == "simple":
+            async with quota.pages:
+                files = await self._page(project, journal)
+            content_type, body = await to_thread.run_sync(simple.written, project, files, accepted)
+            yield Answer(200, "OK", content_type, _cut(body), len(body))
+            return
+        async with quota.pages:
+            wanted = _found(await self.source.page(project), name)
+        visit = self._noted(journal, wanted.url, name)
+        visit.package = simple.is_file_name(name)
+        cached = await self._cache.open(wanted.sha256) if self._cache is not None else None
+        if cached is not None:
+            with cached:
+                visit.cached = True
+                size = os.fstat(cached.fileno()).st_size
+                yield Answer(200, "OK", _BINARY, _read(cached, visit), size)
+            return
+        try:
+            async with quota.files, self.source.content(wanted.url) as content:
+                writing = await self._cache.new(wanted.sha256) if self._cache is not None else None
+                try:
+                    checked = _checked(content, wanted.sha256, writing, visit)
+                    # The first is awaited: most failures can still be answered as such.
+                    first = await anext(checked, b"")
+                    yield Answer(200, "OK", _BINARY, _chained(first, checked), wanted.size)
+                finally:
+                    if writing is not None:
+                        with anyio.CancelScope(shield=True):
+                            await writing.drop()
+        except (Failed, Refused) as exc:
+            visit.allowed, visit.reason = isinstance(exc, Failed), str(exc)
+            raise
+
+    async def _page(self, project: str, journal: Journal) -> list[simple.File]:
+        visit = self._noted(journal, "", "")
+        try:
+            return await self.source.page(project)
+        except Refused as exc:
+            visit.allowed, visit.reason = False, str(exc)
+            raise
+        except Failed as exc:
+            if not exc.missing:
+                visit.reason = str(exc)
+            raise
+
+    def _noted(self, journal: Journal, url: str, file: str) -> Visit:
+        target = self.source.target(url)
+        return journal.note(target.host, target.port, allowed=True, file=file)
+
+    async def aclose(self) -> None:
+        await self.source.aclose()
+
+
+def _found(files: list[simple.File], name: str) -> simple.File:
+    """Return the file of that name, or the one with the metadata of it."""
+    for file in files:
+        if file.name == name:
+            return file
+        if file.metadata_sha256 and file.name + _METADATA == name:
+            return simple.File(name, file.url + _METADATA, file.metadata_sha256)
+    raise Failed("the index has no such file of this project", missing=True)
+
+
+async def _checked(
+    content: AsyncIterator[bytes], sha256: str, writing: Writing | None, visit: Visit
+) -> AsyncIterator[bytes]:
+    """Hand on all parts but the last; that one too if the whole has the right hash."""
+    digest, held, total = hashlib.sha256(), b"", 0
+    async for part in content:
+        digest.update(part)
+        visit.size += len(part)
+        total += len(part)
+        if total > MOST_BYTES:
+            raise Failed("the file is too long")
+        if writing is not None:
+            await writing.write(part)
+        if held:
+            yield held
+        held = part
+    if digest.hexdigest() != sha256:
+        raise Failed("its content is not what the index says it is: it was not kept")
+    if writing is not None:
+        await writing.keep()
+    if held:
+        yield held
+
+
+async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if first:
+        yield first
+    async for part in rest:
+        yield part
+
+
+async def _read(file: BinaryIO, visit: Visit) -> AsyncIterator[bytes]:
+    while part := await to_thread.run_sync(file.read, _CHUNK):
+        visit.size += len(part)
+        yield part
+
+
+async def _cut(body: bytes) -> AsyncIterator[bytes]:
+    for at in range(0, len(body), _CHUNK):
+        yield body[at : at + _CHUNK]
+
+
+def _text(status: int, text: str) -> Answer:
+    body = f"bellglass: {text}\n".encode()
+    return Answer(status, text, "text/plain; charset=utf-8", _cut(body), len(body))

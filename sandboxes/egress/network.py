@@ -1,0 +1,68 @@
+"""What an operator allows the sessions of a server to reach, as one object."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bellglass.sandboxes.egress.multiplexer import Switch
+from bellglass.sandboxes.egress.proxy import Proxy
+from bellglass.sandboxes.egress.quota import MAX_FILES
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from bellglass.sandboxes.egress.index import Index
+    from bellglass.sandboxes.egress.rules import Rules
+
+PORT = 3128
+"""On the loopback of each place, where its programs find the proxy and the index."""
+
+_LOCAL = "localhost,127.0.0.1,::1"
+
+
+class Network:
+    """Serves the connections of all places by the same rules."""
+
+    def __init__(self, rules: Rules, index: Index | None = None) -> None:
+        """`index`: packages that sessions may install; None where they may not."""
+        self.rules = rules
+        self.index = index
+        self._proxy = Proxy(rules, PORT, index)
+
+    def opening(self) -> dict[str, Any]:
+        """Return the frame after which a place has a way to us."""
+        return {"op": "network", "port": PORT, "environment": self._environment()}
+
+    def serving(
+        self, send: Callable[[dict[str, Any]], Awaitable[None]]
+    ) -> AbstractAsyncContextManager[Switch]:
+        """Serve one place, as long as the context is open; `send` takes frames for it."""
+        return Switch.open(self._proxy.serve, send)
+
+    def _environment(self) -> dict[str, str]:
+        """Return what makes programs use the proxy, and pip and uv the index."""
+        proxy = f"http://127.0.0.1:{PORT}"
+        both = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "NO_PROXY": _LOCAL}
+        variables = {**both, **{name.lower(): value for name, value in both.items()}}
+        if self.index is None:
+            return variables
+        return {
+            **variables,
+            "PIP_INDEX_URL": f"{proxy}/simple/",
+            "UV_DEFAULT_INDEX": f"{proxy}/simple/",
+            # What was fetched once is in our cache, and the session's disk is small.
+            "PIP_NO_CACHE_DIR": "1",
+            "UV_NO_CACHE": "1",
+            "UV_LINK_MODE": "copy",
+            "UV_CONCURRENT_DOWNLOADS": str(MAX_FILES),
+            "PIP_NO_COMPILE": "1",
+            "PIP_NO_INPUT": "1",
+            "PIP_PROGRESS_BAR": "off",
+            "PIP_DEFAULT_TIMEOUT": "100",
+        }
+
+    async def aclose(self) -> None:
+        """Close what is open to the index."""
+        if self.index is not None:
+            await self.index.aclose()

@@ -1,0 +1,260 @@
+"""An HTTP proxy for the programs of a place: every request is judged, wherever it came from.
+
+One connection is one request, so that nothing that follows can be taken for a part of what was
+judged. `CONNECT` opens a tunnel to the judged address; what goes through it is the program's own.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+
+import anyio
+import h11
+
+from bellglass.sandboxes.egress.dialing import Unreachable, dial
+from bellglass.sandboxes.egress.fetching import Failed
+from bellglass.sandboxes.egress.http import IDLE_SECONDS, Side, end_to_end
+from bellglass.sandboxes.egress.names import Malformed, Target, parsed
+from bellglass.sandboxes.egress.quota import NoneLeft, Outside
+from bellglass.sandboxes.egress.rules import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from anyio.abc import ByteStream, SocketStream
+
+    from bellglass.sandboxes.egress.channel import Link
+    from bellglass.sandboxes.egress.index import Index
+    from bellglass.sandboxes.egress.quota import Quota
+    from bellglass.sandboxes.egress.request_log import Journal, Visit
+    from bellglass.sandboxes.egress.rules import Rules
+
+REQUEST_SECONDS = 60.0
+"""From the opening of a connection to the end of the head of its request."""
+
+TAKE_SECONDS = 30.0
+"""For a program to take a part of a package file, or of a page."""
+
+_HTTP_PORT = 80
+_CHUNK = 32 * 1024
+
+
+class Answer(Exception):
+    """What the program gets instead of what it asked for."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Proxy:
+    """Serves connections of places, one request each."""
+
+    def __init__(self, rules: Rules, port: int, index: Index | None = None) -> None:
+        """`port`: of the relay inside, where a program finds us; `index`: what we serve there."""
+        self._rules = rules
+        self._index = index
+        self._outside = Outside()
+        self._own = (Target("127.0.0.1", port), Target("localhost", port))
+
+    async def serve(self, link: Link, journal: Journal, quota: Quota) -> None:
+        """Answer the request that comes over `link`."""
+        client = Side(link, h11.SERVER)
+        try:
+            with anyio.fail_after(REQUEST_SECONDS):
+                request = await client.receive()
+            if isinstance(request, h11.Request):
+                await self._answer(client, request, journal, quota)
+        except Answer as exc:
+            await _say(client, exc.status, str(exc))
+        except h11.RemoteProtocolError as exc:
+            await _say(client, exc.error_status_hint, "this is no request that a proxy can take")
+        except (TimeoutError, Failed, h11.LocalProtocolError):
+            pass  # what was begun cannot be ended well: the connection is closed in its midst
+
+    async def _answer(
+        self, client: Side, request: h11.Request, journal: Journal, quota: Quota
+    ) -> None:
+        try:
+            target = request.target.decode("ascii")
+            if request.method == b"CONNECT":
+                await self._tunnel(client, parsed(target), request, journal, quota)
+            elif target.startswith("/"):
+                await self._ourselves(client, target, request, journal, quota)
+            else:
+                await self._forward(client, target, request, journal, quota)
+        except (Malformed, UnicodeError) as exc:
+            raise Answer(400, f"{exc}") from exc
+
+    # --- the three kinds of request
+
+    async def _tunnel(
+        self,
+        client: Side,
+        target: Target,
+        request: h11.Request,
+        journal: Journal,
+        quota: Quota,
+    ) -> None:
+        _check_host(request, target)
+        async with self._connected(target, journal, quota) as (remote, visit):
+            await client.receive()  # the end of the request, which has no body
+            await client.send(
+                h11.Response(status_code=200, headers=[], reason=b"Connection established")
+            )
+            data, _ = client.state.trailing_data
+            if data:
+                await remote.send(data)
+            await _joined(client.stream, remote, visit)
+
+    async def _forward(
+        self, client: Side, url: str, request: h11.Request, journal: Journal, quota: Quota
+    ) -> None:
+        scheme, separator, rest = url.partition("://")
+        if not separator or scheme.lower() != "http":
+            raise Answer(400, "a proxy takes http:// URLs, and CONNECT for all else")
+        end = min((rest.index(mark) for mark in "/?#" if mark in rest), default=len(rest))
+        target, path = parsed(rest[:end], _HTTP_PORT), rest[end:].partition("#")[0]
+        host = str(target).removesuffix(f":{_HTTP_PORT}")
+        _check_host(request, target)
+        headers = end_to_end(request.headers)
+        headers = [(name, value) for name, value in headers if name != b"host"]
+        if any(name == b"transfer-encoding" for name, _ in request.headers):
+            headers.append((b"Transfer-Encoding", b"chunked"))
+        async with self._connected(target, journal, quota) as (stream, visit):
+            remote = Side(stream, h11.CLIENT)
+            await remote.send(
+                h11.Request(
+                    method=request.method,
+                    target=path if path.startswith("/") else f"/{path}",
+                    headers=[(b"Host", host.encode()), *headers, (b"Connection", b"close")],
+                )
+            )
+            await _pass_body(client, remote)
+            await _pass_response(remote, client, visit)
+
+    async def _ourselves(
+        self, client: Side, path: str, request: h11.Request, journal: Journal, quota: Quota
+    ) -> None:
+        if _host(request, self._own[0].port) not in self._own:
+            raise Answer(400, "this is a proxy: ask it with the whole URL")
+        if self._index is None:
+            raise Answer(404, "there is no package index here")
+        if request.method not in (b"GET", b"HEAD"):
+            raise Answer(405, "this index can only be read")
+        accepted = b",".join(value for name, value in request.headers if name == b"accept")
+        accept = accepted.decode("latin-1")
+        async with self._index.answering(path, accept, journal, quota) as answer:
+            headers = [("Content-Type", answer.content_type)]
+            if answer.length is not None:
+                headers.append(("Content-Length", str(answer.length)))
+            await client.respond(answer.status, answer.reason, headers)
+            if request.method == b"GET":
+                async for part in answer.parts:
+                    # While it takes nothing, it keeps a connection to the index from others.
+                    with anyio.fail_after(TAKE_SECONDS):
+                        await client.send(h11.Data(data=part))
+            await client.send(h11.EndOfMessage())
+
+    @asynccontextmanager
+    async def _connected(
+        self, target: Target, journal: Journal, quota: Quota
+    ) -> AsyncGenerator[tuple[SocketStream, Visit]]:
+        """Judge, and connect to what was judged."""
+        try:
+            addresses = await self._rules.judge(target)
+        except Refused as exc:
+            journal.note(target.host, target.port, allowed=False, reason=str(exc))
+            raise Answer(403, f"refused by the operator of this sandbox: {exc}") from exc
+        try:
+            with self._outside.one(quota):
+                remote = await dial(addresses, target.port)
+                visit = journal.note(target.host, target.port, allowed=True)
+                async with remote:
+                    yield remote, visit
+        except Unreachable as exc:
+            journal.note(target.host, target.port, allowed=True, reason=str(exc))
+            raise Answer(502, f"{target} could not be reached: {exc}") from exc
+        except NoneLeft as exc:
+            raise Answer(503, "too many connections of sessions are open; try again") from exc
+
+
+def _host(request: h11.Request, default_port: int) -> Target | None:
+    given = [value for name, value in request.headers if name == b"host"]
+    if len(given) > 1:
+        raise Answer(400, "there is more than one Host")
+    return parsed(given[0].decode("ascii"), default_port) if given else None
+
+
+def _check_host(request: h11.Request, target: Target) -> None:
+    """Two readers must not see two hosts."""
+    if _host(request, target.port) not in (None, target):
+        raise Answer(400, "Host is not what the request asks for")
+
+
+async def _say(client: Side, status: int, text: str) -> None:
+    """Answer with one line, if nothing was answered yet."""
+    if client.state.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+        return
+    body = f"bellglass: {text}\n".encode("ascii", "replace")
+    headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))]
+    # In the reason too: of a tunnel that was refused, many programs show nothing else.
+    await client.respond(status, text[:200], headers)
+    await client.send(h11.Data(data=body))
+    await client.send(h11.EndOfMessage())
+
+
+async def _pass_body(client: Side, remote: Side) -> None:
+    if client.state.they_are_waiting_for_100_continue:
+        await client.send(h11.InformationalResponse(status_code=100, headers=[]))
+    while True:
+        event = await client.receive()
+        if isinstance(event, h11.EndOfMessage):
+            await remote.send(h11.EndOfMessage())
+            return
+        await remote.send(h11.Data(data=event.data))
+
+
+async def _pass_response(remote: Side, client: Side, visit: Visit) -> None:
+    begun = False
+    while True:
+        try:
+            event = await remote.receive()
+        except (h11.RemoteProtocolError, anyio.BrokenResourceError) as exc:
+            if begun:
+                raise TimeoutError from exc
+            raise Answer(502, "the host did not answer as HTTP has it") from exc
+        if isinstance(event, h11.Response):
+            begun = True
+            headers = [*end_to_end(event.headers), (b"Connection", b"close")]
+            await client.send(
+                h11.Response(status_code=event.status_code, reason=event.reason, headers=headers)
+            )
+        elif isinstance(event, h11.Data):
+            visit.size += len(event.data)
+            await client.send(h11.Data(data=event.data))
+        elif isinstance(event, h11.EndOfMessage):
+            await client.send(h11.EndOfMessage())
+            return
+
+
+async def _joined(near: ByteStream, far: ByteStream, visit: Visit) -> None:
+    """Pass bytes both ways until both have ended, or nothing has come for a while."""
+    with anyio.CancelScope(deadline=anyio.current_time() + IDLE_SECONDS) as scope:
+
+        async def move(source: ByteStream, sink: ByteStream, counted: int) -> None:
+            try:
+                with suppress(anyio.EndOfStream):
+                    while True:
+                        data = await source.receive(_CHUNK)
+                        visit.size += counted * len(data)
+                        scope.deadline = anyio.current_time() + IDLE_SECONDS
+                        await sink.send(data)
+                await sink.send_eof()
+            except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+                scope.cancel()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(move, near, far, 0)
+            tasks.start_soon(move, far, near, 1)

@@ -1,4 +1,0 @@
-"""What code shows beside text: pictures, tables, HTML and the like, in order with what it prints.
-
-This is the side of the worker. What the runner keeps of it is in `runner/shown.py`.
-"""

@@ -1,0 +1,1 @@
+"""What a session uses: CPU time, memory, files, and what no limit of the kernel counts."""

@@ -1,0 +1,128 @@
+"""What a call uses, measured from PID 1: memory, CPU time, files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Set as AbstractSet
+from typing import TYPE_CHECKING
+
+from bellglass.sandboxes.supervisor import processes
+from bellglass.sandboxes.supervisor.accounting.cpu_time import CallTime
+from bellglass.sandboxes.supervisor.accounting.shared_memory import CLOSE, Shared
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.supervisor.background.runs import Runs
+
+WRITABLE = (".", "/tmp", "/dev/shm")
+
+BOUNDED = 10_000
+"""A mount for so many files at most was given that limit on purpose."""
+
+
+class Usage:
+    """The use of one call, from now on."""
+
+    def __init__(
+        self,
+        job: int,
+        limits: dict[str, int],
+        spare: AbstractSet[int],
+        copy: int,
+        runs: Runs,
+        events: int | None,
+    ) -> None:
+        """`job` is the process of the call; `spare` are the interpreter's, `copy` one of them.
+
+        `runs` are no part of the call; only memory and files are of all together. `events` as for
+        `oom_kills`.
+        """
+        self.peak = 0
+        """Most bytes seen in memory."""
+        if job in spare:
+            processes.forget_peak(job)  # of earlier calls
+        self._job = job
+        self._own = {*spare, job}
+        self._copy = copy
+        self._shared = Shared(limits["memory_bytes"], job, copy)
+        self._limits = limits
+        self._runs = runs
+        self._events = events
+        self._oom_kills_before = self._oom_kills()
+        self._cpu = CallTime(job, self._started)
+        self._cpu_before = self._cpu.seconds(self._reaped())
+        self._files_before = files(limits["files"])
+
+    def memory(self) -> int:
+        """Return the bytes in memory now.
+
+        The worker's sleeping copy shares its pages, and counting them twice would be unfair.
+        """
+        total = seen = processes.memory({self._copy})
+        if total - processes.resident(self._job) > CLOSE:
+            total, seen = self._shared.counted_once(total), self._shared.seen
+        self.peak = max(self.peak, seen)
+        return total
+
+    def exceeded(self) -> tuple[str, str] | None:
+        """Return the verdict and what there is too much of, memory apart."""
+        most_cpu, most_files = self._limits["cpu_seconds"], self._limits["files"]
+        if self.cpu_seconds() > most_cpu:
+            return "timeout", f"more than {most_cpu} s of CPU time, its limit"
+        now = files(most_files)
+        if now > max(most_files, self._files_before):
+            return "killed", f"{now:,} files, of which it may have {most_files:,}"
+        return None
+
+    def note_peak(self) -> None:
+        """Take in what the kernel says of the job itself, which a look now and then misses."""
+        self.peak = max(self.peak, processes.peak(self._job))
+
+    def oom_killed(self) -> bool:
+        """Tell if the kernel has ended a process for want of memory that was no run's."""
+        return self._oom_kills() > self._oom_kills_before
+
+    def _oom_kills(self) -> int:
+        return oom_kills(self._events) - self._runs.oom_kills
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of the job, and of all that was started since."""
+        return max(0.0, self._cpu.seconds(self._reaped()) - self._cpu_before)
+
+    def _reaped(self) -> float:
+        return processes.reaped_cpu_seconds() - self._runs.cpu_seconds
+
+    def _started(self) -> list[int]:
+        """Return the processes that are neither ours nor of a run, zombies among them."""
+        return [
+            pid for pid in processes.pids() if pid not in self._own and not self._runs.spared(pid)
+        ]
+
+
+def oom_kills(events: int | None) -> int:
+    """Return how often the kernel has ended a process of this place for want of memory.
+
+    `events` is a descriptor of its control group's memory.events, if there is one, or of
+    /proc/vmstat where the kernel is the place's own.
+    """
+    if events is None:
+        return 0
+    try:
+        text = os.pread(events, 16_384, 0)
+    except OSError:
+        return 0
+    found = re.search(rb"^oom_kill (\d+)", text, re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
+def files(limit: int) -> int:
+    """Files in the fullest directory that has no limit of its own, as those of bubblewrap."""
+    most = 0
+    for path in WRITABLE:
+        try:
+            stat = os.statvfs(path)
+        except OSError:
+            continue
+        if stat.f_files > max(limit, BOUNDED):
+            most = max(most, stat.f_files - stat.f_ffree)
+    return most

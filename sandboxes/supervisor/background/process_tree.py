@@ -1,0 +1,95 @@
+"""Whose a process is: everything below the process of a run belongs to the run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+
+from bellglass.sandboxes.supervisor import processes
+
+TRIES = 20
+"""A parent that ends while it is looked for has left its child to another: look again."""
+
+FREEZE_SECONDS = 0.5
+
+
+def root_of(pid: int, roots: AbstractSet[int]) -> int:
+    """Return which of `roots` the process is, or is below; 0 for none."""
+    for _ in range(TRIES):
+        at = pid
+        while at > 1 and at not in roots:
+            parent = processes.parent(at)
+            if parent is None:
+                break
+            at = parent
+        else:
+            return at if at in roots else 0
+        if processes.parent(pid) is None:
+            return 0
+    return 0
+
+
+def members(roots: AbstractSet[int], without: AbstractSet[int]) -> dict[int, list[int]]:
+    """Return the processes of each root, itself among them."""
+    found: dict[int, list[int]] = {root: [] for root in roots}
+    for pid in processes.pids():
+        if pid not in without and (root := root_of(pid, roots)):
+            found[root].append(pid)
+    return found
+
+
+def end(root: int) -> None:
+    """Kill a process and all below it.
+
+    They are stopped first, until no new one is found: what is stopped starts nothing, so the tree
+    is whole when it is cut down. The root goes last, for until then no child loses its place.
+    """
+    stopped: set[int] = set()
+    deadline = time.monotonic() + FREEZE_SECONDS
+    while time.monotonic() < deadline:
+        new = [pid for pid in _below(root) if pid not in stopped]
+        if not new:
+            break
+        for pid in new:
+            processes.send_signal(pid, signal.SIGSTOP)
+        stopped.update(new)
+    for pid in _below(root):
+        if pid != root:
+            processes.send_signal(pid, signal.SIGKILL)
+    processes.send_signal(root, signal.SIGKILL)
+
+
+def freeze(roots: AbstractSet[int]) -> list[int]:
+    """Stop processes and all below them, until no new one is found; return them."""
+    stopped: set[int] = set()
+    deadline = time.monotonic() + FREEZE_SECONDS
+    while time.monotonic() < deadline:
+        found = [pid for pids in members(roots, frozenset()).values() for pid in pids]
+        new = [pid for pid in found if not processes.stopped(pid)]
+        if stopped.issuperset(new):
+            break  # the kernel stops what was told to as soon as it would run
+        for pid in new:
+            processes.send_signal(pid, signal.SIGSTOP)
+        stopped.update(new)
+    return sorted(stopped)
+
+
+def end_known(known: Iterable[tuple[int, int]]) -> None:
+    """Kill processes by number and start, and all below them."""
+    for pid, started in known:
+        if processes.start_time(pid) == started:
+            end(pid)
+
+
+def any_alive(known: Iterable[tuple[int, int]]) -> bool:
+    """Tell if one of these is still there: what is killed may take a moment to end."""
+    return any(
+        processes.start_time(pid) == started and processes.alive(pid) for pid, started in known
+    )
+
+
+def _below(root: int) -> list[int]:
+    return members({root}, frozenset({os.getpid()}))[root]

@@ -1,0 +1,268 @@
+"""One background run: what it is allowed, what it has said, how it ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+from bellglass.sandboxes.supervisor import processes
+from bellglass.sandboxes.supervisor.accounting.cpu_time import CpuMeter
+from bellglass.sandboxes.supervisor.background import process_tree
+from bellglass.sandboxes.supervisor.background.output import Output
+from bellglass.sandboxes.supervisor.display_log import Shown
+from bellglass.sandboxes.supervisor.exit_status import outcome
+from bellglass.sandboxes.supervisor.job import Job
+from bellglass.sandboxes.supervisor.worker_socket import SMUGGLED, Smuggled
+from bellglass.sandboxes.wire.framing import Message
+
+GRACE = 1.0
+"""Seconds between the interrupt and the kill."""
+
+RETURNED = "The code had returned; what it had started was ended."
+
+CALL_SECONDS = 300
+"""The longest call, see `tools.arguments`."""
+
+ENDING_SECONDS = 0.15
+"""For a process to end when its code has."""
+
+DYING_SECONDS = 2.0
+"""For what was killed to be gone, where a machine is busy; one that the kernel holds may stay."""
+
+STREAM_SECONDS = 0.25
+"""Between two frames of output, to a server that wants it as it comes."""
+
+PACKETS = 200
+"""Taken from a run's socket in one tick; more wait for the next."""
+
+
+class Run:
+    """A job that goes on when its call has returned."""
+
+    def __init__(self, request: Message, job: Job, nonce: str, limits: dict[str, int]) -> None:
+        """`nonce` is the one that the job answers with; the request's is only the server's."""
+        self.name: str = request["run"]
+        self.op: str = request["op"]
+        self.job = job
+        self.answer: Message | None = None
+        self.verdict: str | None = None
+        self.notices: list[str] = []
+        self.finished = False
+        """Nothing of it is left."""
+        self.state = "running"
+        """As `refresh` found it."""
+        self.told = ""
+        """The last state that the server was told."""
+        self.held = False
+        """Its processes are held, while tests run."""
+        self.peak = 0
+        self.known: list[tuple[int, int]] = []
+        """Its processes when last looked at, each with its start."""
+        self._mark = {"id": request["id"], "nonce": request["nonce"]}
+        self._nonce = nonce
+        self._shown = Shown(request["id"])
+        self._files: list[str] = []
+        self._started = time.monotonic()
+        self.ended_at = 0.0
+        """By the monotonic clock."""
+        self._seconds = float(request["timeout"])
+        self._kill_at: float | None = None
+        self._returned: float | None = None
+        """When its code came to its own end, if it did."""
+        self._packets = 0
+        self._watched_until = 0.0
+        """For so long somebody wants to see the output as it comes."""
+        self._next_stream = 0.0
+        self._cpu = 0.0
+        self._meter = CpuMeter()
+        # In proportion: what a call may use in its longest time.
+        self._most_cpu = limits["cpu_seconds"] * max(1.0, self._seconds / CALL_SECONDS)
+        kept, file_bytes = limits["output_bytes"], limits["output_file_bytes"]
+        self.out, self.err = (
+            Output(f"/tmp/{self.name}-{stream}.txt", kept, file_bytes)
+            for stream in ("stdout", "stderr")
+        )
+
+    def refresh(self) -> None:
+        """Look what state it is in: running; returned, while what it started goes on; or ended.
+
+        A reply or a note goes by one look.
+        """
+        if self.finished:
+            dying = self.told if self.told == "returned" else "running"
+            self.state = dying if self._dying() else "ended"
+        elif self._returned is not None and self.verdict is None:
+            # Most end with their code, a moment later: that is one thing to tell, not two.
+            lingers = time.monotonic() - self._returned > ENDING_SECONDS
+            self.state = "returned" if lingers else "running"
+        else:
+            self.state = "running"
+
+    def _dying(self) -> bool:
+        """Tell if something of it, though killed, is still there: only then has it ended."""
+        young = time.monotonic() - self.ended_at < DYING_SECONDS
+        return young and process_tree.any_alive(self.known)
+
+    # --- what arrives
+
+    def hear(self) -> bool:
+        """Take a packet from the job; False at the end of the socket."""
+        self._packets += 1
+        try:
+            message = self.job.control.next()
+        except Smuggled:
+            self.kill("killed", SMUGGLED)
+            return False
+        except (EOFError, OSError):
+            return False
+        known = message is not None and message.get("nonce") == self._nonce
+        if message is not None and known and "display" in message:
+            self._show(message)
+        if message is not None and known and "status" in message and self.answer is None:
+            self.answer = message
+            self._returned = time.monotonic() if self.verdict is None else None
+        return True
+
+    def _show(self, message: Message) -> None:
+        """Keep a display, after all that was printed before it, and say so."""
+        self.out.take(self.job.out)
+        kept = self._shown.add(message["display"], self.out.unread)
+        number = message.get("number")
+        if isinstance(number, int):
+            self.job.control.offer({"nonce": self._nonce, "shown": number, "kept": kept})
+
+    def displays(self) -> list[Message]:
+        """Return what it has shown since the last time; before `out` is read, for the places."""
+        shown, self._shown = self._shown, Shown(self._mark["id"])
+        self._files += shown.files
+        return shown.report(self.out)
+
+    @property
+    def full(self) -> bool:
+        """No more is taken from it until the next tick: a flood may not cost PID 1 a processor."""
+        return self._packets >= PACKETS or self.out.full or self.err.full
+
+    def next_tick(self) -> None:
+        self._packets = 0
+        self.out.next_tick()
+        self.err.next_tick()
+
+    def watch(self, seconds: float) -> None:
+        """Stream the output for so long."""
+        self._watched_until = max(self._watched_until, time.monotonic() + seconds)
+        for output in (self.out, self.err):
+            output.unsent.take()
+
+    def frames(self, now: float) -> list[Message]:
+        """Return what the server is to be told: new output if it wants it, and a new state."""
+        frames = []
+        if now < self._watched_until and (now >= self._next_stream or self.finished):
+            self._next_stream = now + STREAM_SECONDS
+            for name, output in (("stdout", self.out), ("stderr", self.err)):
+                if text := output.unsent.take():
+                    frames.append({"type": "stream", "name": name, "text": text, **self._mark})
+        self.refresh()
+        if self.state != self.told:
+            self.told = self.state
+            frames.append({"type": "note", "state": self.state, **self._mark})
+        return frames
+
+    # --- what is enforced
+
+    def stop(self, verdict: str, notice: str = "") -> None:
+        """Interrupt it; it is killed if it is still there after the grace."""
+        if self.held:
+            self.kill(verdict, notice)  # an interrupt would have it go on
+        elif self.verdict is None and not self.finished:
+            self.verdict = verdict
+            self._kill_at = time.monotonic() + GRACE
+            if notice:
+                self.notices.append(notice)
+            if self._returned is not None:
+                self.notices.append(RETURNED)
+            processes.interrupt(self.job.pid)
+
+    def extend(self, seconds: float) -> None:
+        """Allow it more time: it was held for so long."""
+        self._seconds += seconds
+
+    def kill(self, verdict: str, notice: str = "") -> None:
+        if self.verdict is None and notice:
+            self.notices.append(notice)
+        self.verdict = self.verdict or verdict
+        process_tree.end(self.job.pid)
+
+    def enforce(self, now: float, members: list[int]) -> None:
+        self.known = [(pid, start) for pid in members if (start := processes.start_time(pid))]
+        self._cpu = max(self._cpu, self._meter.seconds(members))
+        self.peak = max(self.peak, sum(map(processes.resident, members)))
+        if now - self._started > self._seconds:
+            self.stop("timeout")
+        if self._cpu > self._most_cpu:
+            most = f"{self._most_cpu:.0f} s of CPU time, its limit"
+            self.stop("timeout", f"The run was ended: it used more than {most}.")
+        if self._kill_at is not None and now >= self._kill_at:
+            self._kill_at = now + GRACE
+            self.kill("killed")
+
+    # --- the end
+
+    def end(self, cpu_seconds: float) -> None:
+        """Its process has ended: end what it left, and take what was still in the pipes."""
+        process_tree.end_known(self.known)
+        self._cpu = max(self._cpu, cpu_seconds)
+        self.next_tick()
+        self.out.take(self.job.out)
+        self.err.take(self.job.err)
+        while not self.full and self.job.control.waiting and self.hear():
+            pass
+        self.job.close()
+        self.out.close()
+        self.err.close()
+        self.ended_at = time.monotonic()
+        self.finished = True
+
+    @property
+    def killed(self) -> bool:
+        """Whether it was killed, and not by us."""
+        status = self.job.status
+        killed = status is not None and os.WIFSIGNALED(status)
+        return killed and os.WTERMSIG(status or 0) == signal.SIGKILL and self.verdict is None
+
+    def forget(self) -> None:
+        for path in (self.out.file.path, self.err.file.path, *self._files, *self._shown.files):
+            try:
+                os.unlink(path)
+            except OSError:
+                pass
+
+    # --- what is told of it
+
+    def facts(self) -> Message:
+        """Return it as `execution.RunState` wants it."""
+        until = self.ended_at if self.finished else time.monotonic()
+        return {
+            "id": self.name,
+            "op": self.op,
+            "state": self.state,
+            "seconds": round(until - self._started, 3),
+            "limit_seconds": self._seconds,
+            "processes": 0 if self.finished else len(self.known),
+            "files": [output.file.path for output in (self.out, self.err) if output.file.there],
+        }
+
+    def outcome(self) -> dict[str, Any]:
+        if self.state == "running":
+            return {"status": "running", "exit_code": None, "signal": None}
+        returned = self._returned is not None and self.verdict in ("cancelled", "timeout")
+        return outcome(self.op, None if returned else self.verdict, self.answer, self.job.status)
+
+    @property
+    def wall_seconds(self) -> float:
+        return (self.ended_at or time.monotonic()) - self._started
+
+    @property
+    def cpu_seconds(self) -> float:
+        return self._cpu

@@ -1,0 +1,282 @@
+"""The background runs of a session, one descriptor for all that they say."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from bellglass.sandboxes.supervisor import processes
+from bellglass.sandboxes.supervisor.accounting.kernel_memory import Uncounted, Verdict
+from bellglass.sandboxes.supervisor.accounting.shared_memory import Shared, share
+from bellglass.sandboxes.supervisor.accounting.usage import files
+from bellglass.sandboxes.supervisor.background import process_tree
+from bellglass.sandboxes.supervisor.background.answers import answered
+from bellglass.sandboxes.supervisor.background.run import Run
+from bellglass.sandboxes.supervisor.background.standstill import Standstill
+from bellglass.sandboxes.supervisor.fd_poller import Watch
+from bellglass.sandboxes.supervisor.job import KEPT, Job, born, start
+from bellglass.sandboxes.supervisor.shell import Shell
+from bellglass.sandboxes.supervisor.worker_process import Interpreter
+from bellglass.sandboxes.wire.framing import Message, Stream, failure
+
+ALIVE = 8
+"""Runs at one time."""
+
+REMEMBERED = 16
+"""Runs that have ended and can still be asked for."""
+
+TICK = 0.1
+"""Seconds between two looks at what they use, as in a call."""
+
+TOO_MANY = (
+    f"{ALIVE} background runs go on, as many as a session may have. Stop one, or wait for its end."
+)
+
+OUT_OF_MEMORY = "The run was ended: it used most of the memory of the session, which was at an end."
+
+UNHEARD_OF = "The run was ended: it sent what cannot be taken in."
+
+TOO_MANY_FILES = "The run was ended: there were more files than the session may have."
+
+
+class Runs:
+    """Begins runs, watches them, and answers what the server asks of them."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        watch: Watch,
+        limits: dict[str, int],
+        kept: Callable[[], Iterable[int]],
+        oom_kills: Callable[[], int],
+        uncounted: Uncounted,
+    ) -> None:
+        """`kept` tells the processes of the interpreter, `oom_kills` is the kernel's count."""
+        self.cpu_seconds = 0.0
+        """Used by processes of runs that PID 1 has waited for: no call's."""
+        self.oom_kills = 0
+        """Those that were of runs."""
+        self.all_ended_for: Verdict | None = None
+        """Why everything was ended, until a call takes note of it."""
+        self._uncounted = uncounted
+        self.unsettled = False
+        """A run has ended, and may have left something that nobody has seen yet."""
+        self._stream = stream
+        self._limits = limits
+        self._kept = kept
+        self._count_oom_kills = oom_kills
+        self._shared = Shared(limits["memory_bytes"], 0, 0)
+        self._watch = watch
+        self._disarmed: list[tuple[int, Run, str]] = []
+        """Descriptors of which no more is taken until the next tick."""
+        self._runs: dict[str, Run] = {}
+        self._next_tick = 0.0
+        self.standstill = Standstill(self)
+        self._parted = 0
+
+    # --- whose is what
+
+    def roots(self) -> dict[int, Run]:
+        """Return the runs that live, by their process."""
+        return {run.job.pid: run for run in self._runs.values() if not run.finished}
+
+    def spared(self, pid: int) -> bool:
+        """Tell whether a process is the interpreter's, or of a run: no call's to be swept."""
+        if pid in self._kept():
+            return True
+        roots = self.roots()
+        return bool(roots) and process_tree.root_of(pid, roots.keys()) != 0
+
+    # --- in both loops
+
+    def wait_ms(self, other: int | None = None) -> int | None:
+        """Return how long a loop may wait that would else wait for `other`."""
+        if all(run.finished and run.told == "ended" for run in self._runs.values()):
+            return other
+        mine = max(0, int((self._next_tick - time.monotonic()) * 1000) + 1)
+        return mine if other is None else min(mine, other)
+
+    def _arm(self, fd: int, run: Run, what: str) -> None:
+        take = partial(self._take, fd, run, what)
+        self._watch.add(fd, take, partial(self._unheard_of, run))
+
+    def _take(self, fd: int, run: Run, what: str, events: int) -> None:
+        """Take in what has come from a run: of `out`, `err` or `control`."""
+        if what == "control":
+            more = run.hear()
+        else:
+            more = bool((run.out if what == "out" else run.err).take(fd))
+            more = more or not events & select.POLLHUP
+        if not more or run.full:
+            self._watch.remove(fd)
+        if run.full:
+            self._disarmed.append((fd, run, what))
+        self._tell()
+
+    def _unheard_of(self, run: Run, _: int) -> None:
+        run.kill("killed", UNHEARD_OF)
+
+    def _rearm(self) -> None:
+        for fd, run, what in self._disarmed:
+            if not run.finished:
+                self._arm(fd, run, what)
+        self._disarmed.clear()
+
+    def tick(self, now: float, *, alone: bool) -> None:
+        """Enforce what runs may use, if it is time; `alone` when no call does it for all."""
+        if now < self._next_tick:
+            return
+        self._next_tick = now + TICK
+        roots = self.roots()
+        if roots or not alone:
+            self.look(TICK)
+        if not roots:
+            self._tell()
+            return
+        self._stream.tick(now)
+        if self.standstill.keep():
+            return
+        for run in roots.values():
+            run.next_tick()
+        self._rearm()
+        for root, pids in process_tree.members(roots.keys(), frozenset(self._kept())).items():
+            try:
+                roots[root].enforce(now, pids)
+            except Exception:
+                self._unheard_of(roots[root], 0)
+        if alone:
+            self._enforce_together()
+        self._tell()
+
+    def look(self, ran_seconds: float) -> None:
+        """End everything if the session holds too much of what the kernel does not count."""
+        exceeded = self._uncounted.exceeded(ran_seconds)
+        if exceeded is None:
+            return
+        self.all_ended_for = exceeded
+        verdict, what = exceeded
+        for run in self.roots().values():
+            run.kill(verdict, f"The run was ended: the session held {what}.")
+        # To all of the pid namespace but ourselves, at once, by kill(2).
+        processes.send_signal(-1, signal.SIGKILL)
+
+    def note_ended(self, ended: processes.Ended) -> None:
+        for pid, run in self.roots().items():
+            if pid in ended:
+                run.job.note_ended(ended)
+                self.cpu_seconds += ended[pid].cpu_seconds
+                self._finish(run, ended[pid].cpu_seconds)
+
+    def _finish(self, run: Run, cpu_seconds: float) -> None:
+        if run.killed and self._count_oom_kills() > self.oom_kills:
+            self.oom_kills = self._count_oom_kills()
+            run.verdict = "oom"
+        for fd in (run.job.out, run.job.err, run.job.control.socket.fileno()):
+            self._watch.remove(fd)
+        run.end(cpu_seconds)
+        self.unsettled = True
+        self._tell()
+
+    def _tell(self) -> None:
+        for run in self._runs.values():
+            if run.told != "ended":
+                # A server that does not read must not hold us up: it is told later.
+                if not self._stream.writable():
+                    return
+                for frame in run.frames(time.monotonic()):
+                    self._stream.send(frame)
+        told = [run for run in self._runs.values() if run.told == "ended"]
+        for old in sorted(told, key=lambda run: run.ended_at)[:-REMEMBERED]:
+            old.forget()
+            del self._runs[old.name]
+
+    # --- memory, of all together
+
+    def relieve(self, total: int, *, always: bool = False) -> bool:
+        """End the run that uses the most, if that is more than all that is no run's.
+
+        `always`: there is nothing else that could be ended. Tells if one was ended.
+        """
+        roots = self.roots()
+        if not roots:
+            return False
+        shares = {
+            root: sum(map(share, pids))
+            for root, pids in process_tree.members(roots.keys(), frozenset(self._kept())).items()
+        }
+        root = max(shares, key=lambda root: shares[root])
+        ends = always or shares[root] >= total - sum(shares.values())
+        if ends:
+            roots[root].kill("oom", OUT_OF_MEMORY)
+        self.standstill.go_on()  # they were stopped to be looked at
+        return ends
+
+    def _enforce_together(self) -> None:
+        most = self._limits["memory_bytes"]
+        total = self._shared.counted_once(processes.memory(frozenset()))
+        if total > most:
+            self.relieve(total, always=True)
+        if files(self._limits["files"]) > self._limits["files"]:
+            for run in self.roots().values():
+                run.stop("killed", TOO_MANY_FILES)
+
+    # --- what the server asks
+
+    def begin(self, request: Message, python: Interpreter, shell: Shell) -> Message:
+        """Begin a run, and return the execution that says so.
+
+        Raises:
+            OSError: No process can be made.
+        """
+        if len(self.roots()) >= ALIVE:
+            return failure(TOO_MANY)
+        nonce = os.urandom(16).hex()
+        run = Run(request, self._born(request, nonce, python, shell), nonce, self._limits)
+        self._runs[run.name] = run
+        run.told = "running"  # by the reply
+        for fd, what in (
+            (run.job.out, "out"),
+            (run.job.err, "err"),
+            (run.job.control.socket.fileno(), "control"),
+        ):
+            self._arm(fd, run, what)
+        return {"status": "running", "runs": [run.facts()]}
+
+    def _born(self, request: Message, nonce: str, python: Interpreter, shell: Shell) -> Job:
+        if request["op"] == "bash":
+            return start(
+                lambda control: shell.become(request["command"], control.socket.fileno() + KEPT),
+                keep=[shell.state],
+            )
+        taken = self.roots()
+
+        def fork(out: int, err: int, control: Any) -> int:
+            asked = {"nonce": nonce, "number": request["id"], "branch": request["code"]}
+            return python.branch(asked, (out, err, control.fileno()))
+
+        job = born(fork)
+        if job.pid in taken:
+            job.close()
+            raise BlockingIOError
+        return job
+
+    def part_with_all(self) -> None:
+        """Stop what goes on, and forget all names: who gave them is no more."""
+        for run in self._runs.values():
+            run.stop("cancelled")
+            self._parted += 1
+            run.name = f"parted {self._parted}"
+        self._runs = {run.name: run for run in self._runs.values()}
+
+    def answer(self, request: Message) -> None:
+        """Answer what is asked aside from calls, and sooner than they end."""
+        try:
+            execution = answered(self._runs, request)
+        except Exception as exc:  # the call that runs meanwhile goes on
+            execution = failure(f"{type(exc).__name__}: {exc}")
+        self._stream.reply(request, execution)

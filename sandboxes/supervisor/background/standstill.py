@@ -1,0 +1,53 @@
+"""Background runs that are held for a while: what is tested meanwhile is not theirs to change."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from bellglass.sandboxes.supervisor import processes
+from bellglass.sandboxes.supervisor.background import process_tree
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.supervisor.background.runs import Runs
+
+
+class Standstill:
+    """Holds all processes of all runs, or none."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._since: float | None = None
+
+    @contextmanager
+    def hold(self) -> Generator[bool]:
+        """Hold them as long as the context is open; tell if there are any."""
+        roots = self._runs.roots()
+        self._since = time.monotonic()
+        for run in roots.values():
+            run.held = True
+        try:
+            process_tree.freeze(roots.keys())
+            yield bool(roots)
+        finally:
+            seconds, self._since = time.monotonic() - self._since, None
+            for run in self._runs.roots().values():
+                run.held = False
+                run.extend(seconds)
+            self.go_on()
+
+    def keep(self) -> bool:
+        """Hold again what the code that is tested has had go on; tell if they are held."""
+        if self._since is not None:
+            process_tree.freeze(self._runs.roots().keys())
+        return self._since is not None
+
+    def go_on(self) -> None:
+        """Let them run, unless they are held."""
+        if self._since is None:
+            for pids in process_tree.members(self._runs.roots().keys(), frozenset()).values():
+                for pid in pids:
+                    processes.send_signal(pid, signal.SIGCONT)

@@ -1,0 +1,179 @@
+"""One call, from its start to its verdict.
+
+The loop during a call: what comes from the server and from the job, and what has to be enforced
+though nothing comes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from bellglass.sandboxes.supervisor import processes
+from bellglass.sandboxes.supervisor.accounting.usage import Usage
+from bellglass.sandboxes.supervisor.background.runs import Runs
+from bellglass.sandboxes.supervisor.calls.job_output import Heard
+from bellglass.sandboxes.supervisor.calls.limit_enforcer import Enforcer
+from bellglass.sandboxes.supervisor.exit_status import outcome
+from bellglass.sandboxes.supervisor.fd_poller import Watch
+from bellglass.sandboxes.supervisor.job import Job
+from bellglass.sandboxes.supervisor.relay.relay import Relay
+from bellglass.sandboxes.supervisor.worker_socket import SMUGGLED
+from bellglass.sandboxes.wire.framing import Message, Stream
+
+TICK = 0.1
+"""Seconds between two looks at memory and CPU time. A process can fill about 200 MB in one."""
+
+FIRST_STREAM = 0.25
+"""Seconds before output is streamed: a short call sends only its reply."""
+
+
+class Call:
+    """Supervises one job until it has answered or ended."""
+
+    def __init__(
+        self,
+        request: Message,
+        job: Job,
+        *,
+        persistent: bool,
+        limits: dict[str, int],
+        usage: Usage,
+        stream: Stream,
+        relay: Relay,
+        watch: Watch,
+        wakeup: int,
+        on_ended: Callable[[processes.Ended], None],
+        runs: Runs,
+        unheard_seconds: float,
+    ) -> None:
+        """`persistent`: the job is the worker, which answers and goes on.
+
+        It has `unheard_seconds` to say that it has begun, which takes microseconds.
+        """
+        self.request = request
+        self.job = job
+        self.persistent = persistent
+        self.usage = usage
+        self._unheard_seconds = unheard_seconds
+        self.unheard = False
+        """The worker has not begun, and will not."""
+        self.shell_kept = True
+        """What a command changed in the shell will be found by the next one."""
+        self.heard = Heard(request, job, limits, persistent=persistent)
+        self._started = time.monotonic()
+        self._enforcer = Enforcer(
+            job,
+            usage,
+            limits,
+            self._started + float(request["timeout"]),
+            persistent=persistent,
+            runs=runs,
+            on_ended=on_ended,
+        )
+        self._next_stream = self._started + FIRST_STREAM
+        self._stream = stream
+        self._relay = relay
+        self._watch = watch
+        self._wakeup = wakeup
+        self._on_ended = on_ended
+        self._runs = runs
+
+    def run(self) -> None:
+        """Return when the job has answered, or has ended, or cannot be heard."""
+        # The loop between calls puts its own handlers back.
+        self._watch.add(self._stream.read_fd, self._from_server)
+        self._watch.add(self._wakeup, self._reap)
+        heard = self.heard.descriptors
+        try:
+            for fd in heard:
+                self._watch.add(fd, partial(self._from_job, fd), self._unheard_of)
+            self._obey()  # what came together with the request
+            self._supervise()
+        finally:
+            for fd in heard:
+                self._watch.remove(fd)
+        if self.job.ended and not self.heard.begun and self._enforcer.verdict is None:
+            # It was dying when it was asked: what it said of a beginning, if it did, is waiting.
+            self.heard.take_packets()
+            self.unheard = not self.heard.begun
+        self.heard.drain()
+        self._enforcer.finish(answered=self.heard.answer is not None)
+
+    def _supervise(self) -> None:
+        next_tick = self._started + TICK
+        while self.heard.answer is None and not self.job.ended and not self.unheard:
+            wait = min(next_tick, self._enforcer.due) - time.monotonic()
+            self._watch.wait(max(0.0, wait * 1000))
+            now = time.monotonic()
+            late = not self.heard.begun and now - self._started > self._unheard_seconds
+            self.unheard = late and self._enforcer.verdict is None
+            if now >= next_tick:
+                next_tick = now + TICK
+                self._stream.tick(now)
+                self._runs.tick(now, alone=False)
+                self._enforcer.measure()
+                self._send_output(now)
+            self._enforcer.enforce(now, begun=self.heard.begun)
+
+    def _from_job(self, fd: int, events: int) -> None:
+        if not self.heard.take(fd, events):
+            self._watch.remove(fd)
+        if self.heard.smuggled:
+            self._enforcer.condemn(SMUGGLED)
+
+    def _unheard_of(self, _: int) -> None:
+        self._enforcer.condemn("The process was ended: it sent what cannot be taken in.")
+
+    def _from_server(self, _: int) -> None:
+        if not self._stream.read():
+            os._exit(0)  # as PID 1: the kernel ends the whole place
+        self._obey()
+
+    def _obey(self) -> None:
+        while (message := self._stream.take()) is not None:
+            if self._relay.take(message):
+                continue
+            if message.get("op") == "cancel" and message.get("id") == self.request["id"]:
+                self._enforcer.stop("cancelled")
+            elif message.get("op") == "runs":
+                self._runs.answer(message)
+            elif message.get("op") == "greet":
+                # Who waited for this call is no more.
+                self._stream.successor = message["nonce"]
+                self._enforcer.stop("cancelled")
+
+    def _reap(self, _: int) -> None:
+        try:
+            os.read(self._wakeup, 4096)
+        except BlockingIOError:
+            pass
+        self._on_ended(processes.reap())
+
+    def _send_output(self, now: float) -> None:
+        if now < self._next_stream:
+            return
+        self._next_stream = now + FIRST_STREAM
+        for name, capture in zip(("stdout", "stderr"), self.heard.captures):
+            text = capture.unsent.take()
+            # A server that does not read must not hold up the deadline.
+            if text and self._stream.writable():
+                frame = {"type": "stream", "id": self.request["id"], "name": name, "text": text}
+                self._stream.send({**frame, "nonce": self.request["nonce"]})
+
+    # --- what is known of it
+
+    @property
+    def notices(self) -> list[str]:
+        """What is to be said of how it went."""
+        return self._enforcer.notices
+
+    def wall_seconds(self) -> float:
+        return time.monotonic() - self._started
+
+    def outcome(self) -> dict[str, Any]:
+        verdict, answer = self._enforcer.verdict, self.heard.answer
+        return outcome(self.request["op"], verdict, answer, self.job.status)

@@ -1,0 +1,244 @@
+"""The calls of a session: what each operation does, and what is told of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from bellglass.sandboxes.supervisor import jobs, processes
+from bellglass.sandboxes.supervisor.accounting.usage import Usage
+from bellglass.sandboxes.supervisor.background.runs import Runs
+from bellglass.sandboxes.supervisor.calls.call import Call
+from bellglass.sandboxes.supervisor.calls.process_reaper import Sweeper
+from bellglass.sandboxes.supervisor.capture import KeptFiles
+from bellglass.sandboxes.supervisor.execution_report import described
+from bellglass.sandboxes.supervisor.fd_poller import Watch
+from bellglass.sandboxes.supervisor.job import KEPT, Job, start
+from bellglass.sandboxes.supervisor.relay.relay import Relay
+from bellglass.sandboxes.supervisor.shell import Shell
+from bellglass.sandboxes.supervisor.worker_process import Interpreter
+from bellglass.sandboxes.supervisor.workspace_changes import Changes
+from bellglass.sandboxes.wire.framing import Message, Packets, Stream, failure
+from bellglass.tools.run_tests.inside import sources
+
+HELD = "Background runs of the session stood still while the tests ran, and go on now."
+
+
+class Calls:
+    """Does what is asked, one request at a time."""
+
+    def __init__(
+        self,
+        stream: Stream,
+        limits: dict[str, int],
+        events: int | None,
+        *,
+        wakeup: int,
+        watch: Watch,
+        relay: Relay,
+        python: Interpreter,
+        runs: Runs,
+        sweeper: Sweeper,
+    ) -> None:
+        """`events` as for `usage.oom_kills`; `wakeup` is readable when a child has ended."""
+        self.changed = True
+        """The last call may have left other variables than the interpreter's copy holds."""
+        self._stream = stream
+        self._limits = limits
+        self._events = events
+        self._wakeup = wakeup
+        self._watch = watch
+        self._relay = relay
+        self._python = python
+        self._shell = Shell()
+        self._runs = runs
+        self._sweeper = sweeper
+        self._output = KeptFiles()
+        self._changes = Changes(os.getcwd())
+        self._abandoned = "kept"
+        """What became of the variables, where a call was abandoned."""
+
+    def adopt(self, environment: dict[str, str]) -> None:
+        """Give Python and bash an environment of the session's own; before the first call."""
+        self._shell = Shell(environment)
+        self._python.adopt(environment)
+        self._sweeper.start_anew()
+
+    def execute(self, request: Message) -> Message:
+        """Return the execution that answers `request`, whatever becomes of it."""
+        try:
+            return self._execute(request)
+        except Exception as exc:  # process 1 goes on, whatever one request does to it
+            reason = f"{type(exc).__name__}: {exc}"
+            if isinstance(exc, BlockingIOError):
+                reason = "No process could be started: the session is at its limit of processes."
+            self.changed = True
+            state, self._abandoned = self._abandoned, "kept"
+            return {**failure(reason), "state": state}
+
+    def _execute(self, request: Message) -> Message:
+        notices = self._python.wake(self._wakeup)
+        background = self._python.drop_background()
+        op = request["op"]
+        if request.get("background") and op in ("python", "bash"):
+            self.changed = False
+            return {**self._begin(request), "notices": notices}
+        if op not in jobs.JOBS:
+            self._changes.expect()
+        call = self._run(request)
+        self._sweeper.sweep(call.wall_seconds())
+        call.heard.drain()
+        if op == "test":
+            sources.restore()  # the job may have been killed
+        execution = self._described(call)
+        execution["swept"] = len(self._sweeper.swept)
+        execution["background_bytes"] += background
+        execution["notices"][:0] = notices
+        answer = call.heard.answer
+        execution["state"] = self._python.after(answer, asked=call.persistent)
+        if not call.shell_kept and execution["state"] == "kept":
+            execution["state"] = "restored"
+        self.changed = execution["state"] != "kept" or (
+            call.persistent and (answer or {}).get("changed") is not False
+        )
+        if not call.persistent:
+            call.job.close()
+        if op in jobs.WRITING:
+            self._changes.forget()
+        elif op not in jobs.JOBS and (answer or {}).get("changed") is not False:
+            execution.update(self._changes.report())
+        return execution
+
+    # --- by operation
+
+    def _begin(self, request: Message) -> Message:
+        try:
+            return self._runs.begin(request, self._python, self._shell)
+        except (TimeoutError, ConnectionError):
+            # As for a call that is not heard: the copy has no threads that could be in the way.
+            self._python.end()
+            self._python.replace()
+            return self._runs.begin(request, self._python, self._shell)
+
+    def _run(self, request: Message) -> Call:
+        op = request["op"]
+        if op == "python":
+            return self._run_python(request)
+        if op == "bash":
+            call = self._supervise(request, self._shell.start(request["command"]))
+            call.shell_kept = self._shell.finish()
+            return call
+        if op in jobs.JOBS:
+            arguments = jobs.arguments_of(request)
+            do = jobs.load(op)
+            if op != "test":
+                return self._run_job(request, lambda control: do(arguments, control.send))
+            with self._alone() as notices:
+                call = self._run_job(
+                    request, partial(self._test, do, arguments), [self._shell.state]
+                )
+            call.notices.extend(notices)
+            return call
+        raise ValueError(f"unknown operation {op!r}")
+
+    def _run_job(
+        self, request: Message, main: Callable[[Packets], None], keep: Sequence[int] = ()
+    ) -> Call:
+        return self._supervise(request, start(main, keep, is_ours=True))
+
+    def _test(self, do: Callable[..., None], arguments: Message, control: Packets) -> None:
+        """Run tests, in the job: there the state of the shell has another descriptor."""
+        self._shell.hold(control.socket.fileno() + KEPT)
+        do(arguments, control.send, self._shell)
+
+    @contextmanager
+    def _alone(self) -> Generator[list[str]]:
+        """Have the session's other processes stand still: they could change what is tested.
+
+        Yields what is to be said of that.
+        """
+        self._python.stop()
+        try:
+            with self._runs.standstill.hold() as any_runs:
+                yield [HELD] if any_runs else []
+        finally:
+            self._python.go_on()
+
+    def _run_python(self, request: Message) -> Call:
+        call = self._ask(request)
+        if call.unheard:
+            # A thread of the foreign code took the request, or holds the interpreter: the copy
+            # has neither. Or the process was dying. Nothing of this call has run.
+            self._python.end()
+            state = self._python.replace()
+            call = self._ask(request)
+            text = "Python was restarted, as its process did not answer; its state was"
+            call.notices.append(f"{text} {state}.")
+        return call
+
+    def _ask(self, request: Message) -> Call:
+        request["inner_nonce"] = os.urandom(16).hex()
+        self._python.ask(request["inner_nonce"], request["id"], request["code"])
+        return self._supervise(request, self._python.worker, persistent=True)
+
+    def _supervise(self, request: Message, job: Job, persistent: bool = False) -> Call:
+        copy = self._python.copy
+        self._sweeper.job = job
+        call = Call(
+            request,
+            job,
+            persistent=persistent,
+            limits=self._limits,
+            usage=Usage(
+                job.pid,
+                self._limits,
+                self._python.pids(),
+                copy.pid if copy is not None else 0,
+                self._runs,
+                self._events,
+            ),
+            stream=self._stream,
+            relay=self._relay,
+            watch=self._watch,
+            wakeup=self._wakeup,
+            on_ended=self._sweeper.note_ended,
+            runs=self._runs,
+            unheard_seconds=self._python.patience,
+        )
+        try:
+            call.run()
+        except Exception:
+            self._abandon(job, persistent=persistent)
+            raise
+        return call
+
+    def _abandon(self, job: Job, *, persistent: bool) -> None:
+        """End a job that nobody supervises any more, as that went wrong."""
+        if persistent:
+            self._abandoned = self._python.after(None, asked=True)
+        else:
+            processes.send_signal(job.pid, signal.SIGKILL)
+            job.close()
+
+    # --- its result
+
+    def _described(self, call: Call) -> Message:
+        heard = call.heard
+        out, err = (capture.report() for capture in heard.captures)
+        self._output.keep(heard.captures, heard.shown.files)
+        told = described(
+            op=call.request["op"],
+            outcome=call.outcome(),
+            answer=heard.answer,
+            displays=heard.shown.report(heard.captures[0]),
+            outputs=(out, err),
+            exit_code=call.job.exit_code,
+            wall_seconds=call.wall_seconds(),
+            cpu_seconds=call.usage.cpu_seconds(),
+            peak=call.usage.peak,
+            notices=call.notices,
+        )
+        return {**told, "report": heard.report}

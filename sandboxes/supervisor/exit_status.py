@@ -1,0 +1,58 @@
+"""How a call ended, in the words of `execution.Status`: our verdict first, then its process."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+from bellglass.sandboxes.wire.framing import Message
+
+CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+
+ONE_SHOT = {0: "ok", 70: "error"}
+"""Exit codes of `job.start`."""
+
+
+def ended_by(status: int | None) -> int:
+    """Return the signal of a wait status, or 0."""
+    return os.WTERMSIG(status) if status is not None and os.WIFSIGNALED(status) else 0
+
+
+def outcome(
+    op: str, verdict: str | None, answer: Message | None, status: int | None
+) -> dict[str, Any]:
+    """Return status, exit code and signal.
+
+    `answer` is what the worker says of itself, `status` the wait status of a process that ended.
+    """
+    number = ended_by(status)
+    code = os.WEXITSTATUS(status) if status is not None and os.WIFEXITED(status) else None
+    if number and verdict in (None, "oom"):
+        code = 128 + number  # as a shell tells it
+    if verdict is not None:
+        name = verdict
+    elif answer is not None:
+        claimed = answer.get("status")
+        name = claimed if claimed in ("ok", "error", "exit") else "error"
+        code = answer.get("exit_code")
+    elif number:
+        name = "crashed" if number in CRASHES else "killed"
+    elif op == "python":
+        name = "crashed"
+    elif op == "bash":
+        name = "exit" if code else "ok"
+    else:
+        name = ONE_SHOT.get(code or 0, "crashed")
+    return {
+        "status": name,
+        "exit_code": code if isinstance(code, int) and abs(code) < 1 << 31 else None,
+        "signal": _name(number) if number else None,
+    }
+
+
+def _name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIGRTMIN+{number - signal.SIGRTMIN}"

@@ -1,0 +1,188 @@
+"""A process that runs foreign code: how it is born, and what its parent keeps of it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
+
+from bellglass.sandboxes.supervisor import processes
+from bellglass.sandboxes.supervisor.worker_socket import SupervisorEnd
+from bellglass.sandboxes.wire.framing import Packets
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+PR_SET_DUMPABLE = 4  # include/uapi/linux/prctl.h
+
+RESERVED = 16
+"""Our descriptors in a worker lie in the top few below the limit, out of the way of loops over
+small numbers."""
+
+KEPT = 3
+"""Where those that are given to it lie above its control socket; two are its own, see `worker`."""
+
+DEFAULT_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD)
+"""PID 1 ignores or handles these; a child starts as any process does."""
+
+PATIENCE = 2.0
+"""Seconds that PID 1 waits for a process to take a message: it takes microseconds."""
+
+
+class Job:
+    """One child process with its two pipes and its control socket."""
+
+    def __init__(self, pid: int, out: int, err: int, control: SupervisorEnd) -> None:
+        self.pid = pid
+        self.out = out
+        self.err = err
+        self.control = control
+        self.status: int | None = None
+        """Wait status, once it has ended."""
+
+    @property
+    def ended(self) -> bool:
+        return self.status is not None
+
+    @property
+    def exit_code(self) -> int | None:
+        if self.status is None or not os.WIFEXITED(self.status):
+            return None
+        return os.WEXITSTATUS(self.status)
+
+    def note_ended(self, ended: processes.Ended) -> None:
+        if self.pid in ended:
+            self.status = ended[self.pid].status
+
+    def close(self) -> None:
+        for fd in (self.out, self.err):
+            if fd >= 0:
+                os.close(fd)
+        self.out = self.err = -1
+        self.control.close()
+
+
+def start(
+    main: Callable[[Packets], None], keep: Sequence[int] = (), *, is_ours: bool = False
+) -> Job:
+    """Fork a child that runs `main` with fresh pipes and a control socket, and then ends.
+
+    The child shares nothing with us but what it inherits of the place's confinement, and `keep`.
+    One that `is_ours` runs no foreign code, and is closed to inspection from its first moment on.
+
+    Raises:
+        OSError: No process can be made.
+    """
+
+    def fork(out: int, err: int, control: socket.socket) -> int:
+        pid = os.fork()
+        if pid == 0:
+            _become(out, err, control, main, keep, is_ours)
+        return pid
+
+    return born(fork)
+
+
+def start_program(argv: list[str], environment: dict[str, str], keep: Mapping[int, int]) -> Job:
+    """Start another program, with the descriptors that `keep` names: its number, and ours.
+
+    Not by a fork, which would copy the page tables of a process that has all this imported.
+
+    Raises:
+        OSError: No process can be made.
+    """
+
+    def spawn(out: int, err: int, control: socket.socket) -> int:
+        return os.posix_spawnp(
+            argv[0],
+            argv,
+            environment,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, out, 1),
+                (os.POSIX_SPAWN_DUP2, err, 2),
+                *((os.POSIX_SPAWN_DUP2, fd, number) for number, fd in keep.items()),
+            ],
+            setsid=True,
+            setsigmask=[],
+            setsigdef=[*DEFAULT_SIGNALS, signal.SIGPIPE],
+        )
+
+    return born(spawn)
+
+
+def born(birth: Callable[[int, int, socket.socket], int]) -> Job:
+    """Have a child made, given the far ends of its pipes and its control socket."""
+    out_read, out_write = os.pipe()
+    err_read, err_write = os.pipe()
+    ours, theirs = Packets.pair()
+    try:
+        pid = birth(out_write, err_write, theirs)
+    except OSError:
+        os.close(out_read)
+        os.close(err_read)
+        ours.close()
+        raise
+    finally:
+        os.close(out_write)
+        os.close(err_write)
+        theirs.close()
+    for fd in (out_read, err_read):
+        os.set_blocking(fd, False)
+    return Job(pid, out_read, err_read, SupervisorEnd(ours, PATIENCE))
+
+
+def _become(
+    out: int,
+    err: int,
+    control: socket.socket,
+    main: Callable[[Packets], None],
+    keep: Sequence[int],
+    is_ours: bool,
+) -> NoReturn:
+    code = 70  # EX_SOFTWARE: our own code failed
+    try:
+        os.setsid()
+        top = _top_descriptor()
+        null = os.open("/dev/null", os.O_RDONLY)
+        os.dup2(null, 0)
+        os.dup2(out, 1)
+        os.dup2(err, 2)
+        os.dup2(control.detach(), top, inheritable=False)
+        for number, fd in enumerate(keep):
+            os.dup2(fd, top + KEPT + number, inheritable=False)
+        # Everything else of PID 1 is closed, above all its stream to the server.
+        os.closerange(3, top)
+        os.closerange(top + 1, top + KEPT)
+        os.closerange(top + KEPT + len(keep), 1 << 20)
+        signal.set_wakeup_fd(-1)
+        for number in DEFAULT_SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        if not is_ours:
+            # PID 1 is closed to inspection; foreign code may look at its own process. One of ours
+            # stays closed, and so cannot offer itself to the kernel's killer: what it starts does.
+            LIBC.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+            set_oom_score(1000)
+        main(Packets(socket.socket(fileno=top)))
+        code = 0
+    except SystemExit as exc:
+        code = exc.code if isinstance(exc.code, int) else 1
+    finally:
+        os._exit(code)
+
+
+def set_oom_score(score: int) -> None:
+    """Say how gladly the kernel may end this process when memory is out: 1000 is the first."""
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write(str(score))
+    except OSError:
+        pass
+
+
+def _top_descriptor() -> int:
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return min(soft, 4096) - RESERVED

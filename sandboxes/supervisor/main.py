@@ -1,0 +1,200 @@
+"""PID 1 of a place: serves requests, supervises the processes that run foreign code.
+
+It never runs foreign code itself, it alone holds the stream to the server, and it is closed to
+inspection (not dumpable), so that what happens inside cannot read or write that stream.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+from typing import Any, NoReturn
+
+from bellglass.sandboxes.common import packages
+from bellglass.sandboxes.supervisor import processes, self_check
+from bellglass.sandboxes.supervisor.accounting.kernel_memory import Uncounted
+from bellglass.sandboxes.supervisor.accounting.usage import oom_kills
+from bellglass.sandboxes.supervisor.background.runs import TICK, Runs
+from bellglass.sandboxes.supervisor.calls.calls import Calls
+from bellglass.sandboxes.supervisor.calls.process_reaper import Sweeper
+from bellglass.sandboxes.supervisor.fd_poller import Watch
+from bellglass.sandboxes.supervisor.job import PR_SET_DUMPABLE
+from bellglass.sandboxes.supervisor.relay.relay import Relay
+from bellglass.sandboxes.supervisor.worker_process import Interpreter
+from bellglass.sandboxes.wire.framing import Message, Stream
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+FAULTS = 3
+"""Errors of our own that are told in one reply."""
+
+FAULT_SECONDS = 0.05
+"""Pause after one, so that a lasting cause does not cost a processor."""
+
+
+class Runner:
+    """The loop between calls: takes requests, one at a time; looks after what goes on meanwhile."""
+
+    def __init__(self, stream: Stream, config: dict[str, Any]) -> None:
+        limits: dict[str, int] = config["limits"]
+        events: int | None = config.get("memory_events_fd")
+        self._stream = stream
+        self._wakeup = _wakeup_fd()
+        self._watch = Watch()
+        self._asked = False
+        """There is something to read from the server."""
+        self._faults: list[str] = []
+        """Errors of our own that nobody has been told of yet."""
+        self._relay = Relay(stream.send, self._watch)
+        self._state = "kept"
+        """Of the variables, after the last call."""
+        self._python = Interpreter(limits, lambda ended: self._sweeper.note_ended(ended))
+        uncounted = Uncounted(limits, config.get("locks_fd"))
+        self._runs = Runs(
+            stream,
+            self._watch,
+            limits,
+            self._python.pids,
+            lambda: oom_kills(events),
+            uncounted,
+        )
+        self._sweeper = Sweeper(self._python, self._runs)
+        self._calls = Calls(
+            stream,
+            limits,
+            events,
+            wakeup=self._wakeup,
+            watch=self._watch,
+            relay=self._relay,
+            python=self._python,
+            runs=self._runs,
+            sweeper=self._sweeper,
+        )
+
+    def serve(self) -> NoReturn:
+        self._stream.send(self_check.ready())
+        while True:
+            try:
+                self._go_on()
+            except Exception as exc:
+                # Nothing that comes from inside may end process 1, and with it the session.
+                self._note_fault(exc)
+                time.sleep(FAULT_SECONDS)
+
+    def _go_on(self) -> None:
+        """Wait for what happens next, deal with it, and then with what the server asks."""
+        self._watch.add(self._stream.read_fd, self._note_asked)
+        self._watch.add(self._wakeup, self._reap)
+        # Only here: a request may put another worker, with another socket, in its place.
+        control = self._python.control
+        if not self._python.worker.ended:
+            self._watch.add(control, self._hear_worker, self._end_worker)
+        try:
+            self._watch.wait(self._runs.wait_ms(self._python.rest_ms()))
+        finally:
+            self._watch.remove(control)
+        self._runs.tick(time.monotonic(), alone=True)
+        if self._python.rest_ms() == 0:
+            self._python.end()
+        if self._runs.unsettled:
+            self._runs.unsettled = self._sweeper.settled = False
+        self._sweeper.settle()
+        if self._asked:
+            self._asked = False
+            self._serve_some()
+
+    def _note_asked(self, _: int) -> None:
+        self._asked = True
+
+    def _reap(self, _: int) -> None:
+        try:
+            os.read(self._wakeup, 4096)
+        except BlockingIOError:
+            pass
+        self._sweeper.note_ended(processes.reap())
+
+    def _hear_worker(self, _: int) -> None:
+        if not self._python.take():
+            self._python.end()
+
+    def _end_worker(self, _: int) -> None:
+        self._python.end()
+
+    def _note_fault(self, exc: Exception) -> None:
+        text = f"The supervisor of the sandbox had an error and went on: {exc!r}"[:500]
+        if text not in self._faults and len(self._faults) < FAULTS:
+            self._faults.append(text)
+
+    def _serve_some(self) -> None:
+        if not self._stream.read():
+            os._exit(0)  # as PID 1: the kernel ends the whole place
+        while (message := self._stream.take()) is not None:
+            try:
+                self._obey(message)
+            except Exception as exc:
+                self._note_fault(exc)
+        if self._stream.successor is not None:
+            self._greet(self._stream.successor)
+
+    def _obey(self, message: Message) -> None:
+        if message.get("op") == "network":
+            self._open_network(message)
+        elif message.get("op") == "runs":
+            self._runs.answer(message)
+        elif message.get("op") == "greet":
+            self._stream.successor = message["nonce"]
+        elif not self._relay.take(message) and message.get("op") != "cancel":
+            self._answer(message)
+
+    def _greet(self, nonce: str) -> None:
+        """Greet another server as the first was greeted, and tell what it takes over."""
+        self._stream.successor = None
+        self._runs.part_with_all()
+        ready = {**self_check.ready(), "state": self._state}
+        # Its beginning is what that server looks for among what it has not asked for.
+        self._stream.send({"type": "ready", "nonce": nonce, **ready})
+
+    def _open_network(self, message: Message) -> None:
+        """Before the first request: let programs reach the server, which lets some of it out."""
+        self._relay.listen(message["port"])
+        self._calls.adopt({**packages.make(), **message["environment"]})
+
+    def _answer(self, request: Message) -> None:
+        began = time.monotonic()
+        execution = self._calls.execute(request)
+        ran_seconds = time.monotonic() - began
+        execution.setdefault("notices", []).extend(self._faults)
+        self._faults = []
+        self._state = execution.get("state", "kept")
+        self._stream.reply(request, execution)
+        self._sweeper.unsettle()
+        self._python.rest(changed=self._calls.changed, swept=self._sweeper.to_bury())
+        self._sweeper.settle()
+        self._runs.look(min(ran_seconds, TICK))  # a short call has no tick of its own
+
+
+def _wakeup_fd() -> int:
+    """A descriptor that becomes readable when a child ends."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    return reader
+
+
+def serve(read_fd: int, write_fd: int, config: dict[str, Any]) -> NoReturn:
+    """Be the runner of a finished place, until the server closes the stream.
+
+    As process 1 of a pid namespace: it ends every process that it sees and is not its own.
+    """
+    if os.getpid() != 1:
+        raise RuntimeError("the runner has to be process 1 of a pid namespace of its own")
+    LIBC.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)
+    os.set_inheritable(read_fd, False)
+    os.set_inheritable(write_fd, False)
+    Runner(Stream(read_fd, write_fd), config).serve()

@@ -1,0 +1,35 @@
+"""A command of bash that is not there, and those that are and look like it."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any
+
+from bellglass.sandboxes.common.similar import like
+from bellglass.sandboxes.worker.explaining.on_disk import listing
+from bellglass.sandboxes.worker.explaining.values import short
+
+MISSING = re.compile(r"^(?:bash: )?line (\d+): ([^\s:]+): command not found$", re.MULTILINE)
+
+BUILTINS = "alias cd declare echo eval exec exit export local printf pwd read set shift source test"
+
+
+def missing_command(said: str) -> dict[str, Any] | None:
+    """Return the last command that bash did not find, as `describe` does an exception."""
+    found = MISSING.findall(said)
+    if not found:
+        return None
+    line, name = found[-1]
+    names = BUILTINS.split()
+    # Our own PATH, not that of the session: process 1 looks at no directory of the user's.
+    for directory in os.environ.get("PATH", "").split(os.pathsep):
+        names += listing(directory)
+    return {
+        "name": "CommandNotFound",
+        "message": f"{short(name, 200)}: command not found",
+        "traceback": "",
+        "line": int(line[:9]),
+        "wanted": short(name, 200),
+        "near": like(name, names),
+    }

@@ -1,0 +1,86 @@
+"""One connection between a program in the place and the server, and what may still be sent."""
+
+from __future__ import annotations
+
+import socket
+
+WINDOW = 128 * 1024
+"""Bytes of one direction of a connection that are on their way: the far end grants more when it
+has made use of what came. `sandboxes/egress/channel.py` is that far end."""
+
+CHUNK = 32 * 1024
+"""Bytes in one frame."""
+
+_DISCARDED = 64
+
+
+class Connection:
+    """A socket, and how far each direction of it has come. Never waits for anything."""
+
+    def __init__(self, number: int, end: socket.socket) -> None:
+        end.setblocking(False)
+        self.number = number
+        self.socket = end
+        self.fd = end.fileno()
+        self.room = WINDOW
+        """Bytes that the server still takes."""
+        self.waiting = bytearray()
+        """What came from the server and the program has not taken."""
+        self.heard_out = False
+        """The program will send nothing more."""
+        self.ending = False
+        """The server will send nothing more."""
+        self.closing = False
+        """The server wants it closed, once what waits is delivered."""
+        self._shut = False
+        self._written = 0
+
+    def read(self) -> bytes | None:
+        """Return what the program sent, nothing at the end of it; None if there is nothing yet.
+
+        Raises:
+            OSError: The connection is broken.
+        """
+        try:
+            data = self.socket.recv(min(CHUNK, self.room))
+        except BlockingIOError:
+            return None
+        self.room -= len(data)
+        self.heard_out = not data
+        return data
+
+    def write(self) -> int:
+        """Hand on what waits, as far as it goes; return how much the server may send anew.
+
+        Raises:
+            OSError: The connection is broken.
+        """
+        while self.waiting:
+            try:
+                sent = self.socket.send(self.waiting)
+            except BlockingIOError:
+                break
+            del self.waiting[:sent]
+            self._written += sent
+        if (self.ending or self.closing) and not self.waiting and not self._shut:
+            self._shut = True
+            self.socket.shutdown(socket.SHUT_WR)
+        if self._written < WINDOW // 4:
+            return 0
+        granted, self._written = self._written, 0
+        return granted
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing is left to do."""
+        return not self.waiting and (self.closing or (self.ending and self.heard_out))
+
+    def close(self) -> None:
+        # What is unread when a socket is closed makes the kernel throw away what is undelivered.
+        try:
+            for _ in range(_DISCARDED):
+                if not self.socket.recv(CHUNK):
+                    break
+        except OSError:
+            pass
+        self.socket.close()

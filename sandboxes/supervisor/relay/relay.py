@@ -1,0 +1,159 @@
+"""Connections of the place's programs, carried to the server as frames on the one stream.
+
+The place has no network but its own loopback. A program connects to a port there, on which
+process 1 listens, and the server decides what becomes of the connection: nothing in here does.
+
+    to the server    open; data, eof, close, credit
+    from the server  data, eof, close, credit
+
+each with the number of its connection. Neither end sends more than the other has room for.
+"""
+
+from __future__ import annotations
+
+import base64
+import select
+import socket
+from collections.abc import Callable
+from functools import partial
+
+from bellglass.sandboxes.supervisor.fd_poller import Watch
+from bellglass.sandboxes.supervisor.relay.connection import WINDOW, Connection
+from bellglass.sandboxes.wire.framing import Message
+
+MOST = 64
+"""Connections at one time; more wait to be accepted."""
+
+_IN, _OUT = select.POLLIN, select.POLLOUT
+_GONE = select.POLLHUP | select.POLLERR
+
+
+class Relay:
+    """All of them, from `listen` on."""
+
+    def __init__(self, send: Callable[[Message], None], watch: Watch) -> None:
+        self._send_frame = send
+        self._watcher = watch
+        self._listener: socket.socket | None = None
+        self._made = 0
+        self._by_number: dict[int, Connection] = {}
+
+    def listen(self, port: int) -> None:
+        """Take connections on the loopback from now on."""
+        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._listener.bind(("127.0.0.1", port))
+        self._listener.listen(MOST)
+        self._listener.setblocking(False)
+        self._accept_more()
+
+    def take(self, message: Message) -> bool:
+        """Take a message of the server; False if it is not for us."""
+        if message.get("op") != "net":
+            return False
+        connection = self._by_number.get(message["id"])
+        if connection is None:
+            return True  # it was closed from inside meanwhile
+        try:
+            self._heed(connection, message)
+        except Exception:  # of one connection: the others go on
+            self._drop(connection)
+        return True
+
+    def _heed(self, connection: Connection, message: Message) -> None:
+        event = message["event"]
+        if event == "data":
+            connection.waiting += base64.b64decode(message["data"])
+        elif event == "credit":
+            connection.room = min(WINDOW, connection.room + message["size"])
+        elif event == "eof":
+            connection.ending = True
+        elif event == "close":
+            connection.closing = True
+        self._write(connection)
+
+    # --- each way
+
+    def _serve(self, connection: Connection, events: int) -> None:
+        """Do what can be done without waiting."""
+        if events & _OUT:
+            self._write(connection)
+        if connection.number in self._by_number and events & (_IN | _GONE):
+            self._read(connection)
+
+    def _drop(self, connection: Connection, _: int = 0) -> None:
+        """Close a connection, with what waits in it."""
+        connection.closing = True
+        connection.waiting.clear()
+        self._settle(connection)
+
+    def _accept(self, _: int) -> None:
+        assert self._listener is not None
+        try:
+            end, _ = self._listener.accept()
+        except OSError:
+            return
+        self._made += 1
+        connection = Connection(self._made, end)
+        self._by_number[connection.number] = connection
+        self._send(connection, "open")
+        self._watch(connection)
+        self._accept_more()
+
+    def _read(self, connection: Connection) -> None:
+        if connection.heard_out or not connection.room:
+            return self._drop(connection)  # with what it sent beyond what the server takes
+        try:
+            data = connection.read()
+        except OSError:
+            return self._drop(connection)
+        if data:
+            self._send(connection, "data", data=base64.b64encode(data).decode())
+        elif data is not None:
+            self._send(connection, "eof")
+        return self._settle(connection)
+
+    def _write(self, connection: Connection) -> None:
+        try:
+            granted = connection.write()
+            if granted:
+                self._send(connection, "credit", size=granted)
+        except OSError:
+            return self._drop(connection)
+        return self._settle(connection)
+
+    def _settle(self, connection: Connection) -> None:
+        """Close a connection that is over; else watch for what it waits for."""
+        if not connection.over:
+            self._watch(connection)
+            return
+        del self._by_number[connection.number]
+        self._watcher.remove(connection.fd)
+        self._send(connection, "close")
+        connection.close()
+        self._accept_more()
+
+    def _send(self, connection: Connection, event: str, **more: object) -> None:
+        self._send_frame({"type": "net", "id": connection.number, "event": event, **more})
+
+    # --- what is watched
+
+    def _watch(self, connection: Connection) -> None:
+        mask = _OUT if connection.waiting else 0
+        if connection.room and not connection.heard_out:
+            mask |= _IN
+        if mask:
+            serve, drop = partial(self._serve, connection), partial(self._drop, connection)
+            self._watcher.add(connection.fd, serve, drop, mask)
+        else:
+            # Not even with an empty mask: a connection that is gone would be told of for ever.
+            self._watcher.remove(connection.fd)
+
+    def _accept_more(self) -> None:
+        """Take connections as long as there is room for one more."""
+        if self._listener is None:
+            return
+        if len(self._by_number) < MOST:
+            self._watcher.add(self._listener.fileno(), self._accept)
+        else:
+            self._watcher.remove(self._listener.fileno())

@@ -1,0 +1,169 @@
+"""One bash per call, which finds the shell as the call before left it.
+
+A fresh process for each call cannot be wrecked by the one before; what a user expects to last
+travels as text in a file without a name: written by the shell when it ends, kept open by the
+runner, read by the next one. All three are of the same trust.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import signal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NoReturn
+
+from bellglass.sandboxes.supervisor.job import Job, start_program
+from bellglass.sandboxes.supervisor.shell_text import (
+    BACKGROUND,
+    COMMAND_FD,
+    END,
+    NEW_STATE_FD,
+    OLD_STATE_FD,
+    PROGRAM,
+    around,
+)
+from bellglass.sandboxes.worker.background_child import keep_descendants
+
+PIPE_BYTES = 1 << 20  # fs.pipe-max-size, the most that a pipe holds for a user without privilege
+F_SETPIPE_SZ = 1031  # include/uapi/linux/fcntl.h; in `fcntl` from Python 3.10 on
+
+BASH = ("bash", "--noprofile", "--norc", "-c")
+
+DISKS = ("/tmp", "/dev/shm")
+"""Where a state may lie: code that fills the one often leaves the other."""
+
+_KEPT = (
+    *("PATH", "HOME", "LANG", "TMPDIR", "USER", "VIRTUAL_ENV", "MPLBACKEND"),
+    *("PIP_RETRIES", "PIP_DISABLE_PIP_VERSION_CHECK", "npm_config_fetch_retries"),
+    *("GIT_TERMINAL_PROMPT", "VIMINIT"),
+)
+"""Variables of ours that a shell begins with."""
+
+
+class Shell:
+    """The shell of a session, between calls a text."""
+
+    def __init__(self, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+        """`environment`: more than what we have ourselves, or other than that."""
+        self._state = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._next = -1
+        self._environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        self._environment.update(environment)
+
+    def start(self, command: str) -> Job:
+        """Start a bash that runs `command`; `finish` is due when it has ended.
+
+        Raises:
+            ValueError: There is no room for the command.
+        """
+        text = command.replace("\0", "")
+        if self._next >= 0:
+            os.close(self._next)  # of a command that could not be run
+        self._next = _state_file()
+        command_fd = _filled(text.encode("utf-8", "replace"))
+        keep = {OLD_STATE_FD: self._state, COMMAND_FD: command_fd, NEW_STATE_FD: self._next}
+        try:
+            return start_program([*BASH, around(text), "bash"], self._environment, keep)
+        finally:
+            os.close(command_fd)
+
+    @property
+    def state(self) -> int:
+        """The descriptor of what the last shell left."""
+        return self._state
+
+    def hold(self, state: int) -> None:
+        """Take `state` for that descriptor: in a child of PID 1 it has another number."""
+        self._state = state
+
+    def program(self, argv: list[str], directory: str) -> tuple[list[str], dict[str, str]]:
+        """Return how to start `argv` in `directory` as a command of this shell.
+
+        That is the arguments of a bash and its environment; it finds `state` at OLD_STATE_FD.
+        """
+        return [*BASH, PROGRAM, "bash", directory, *argv], self._environment
+
+    def become(self, command: str, state: int) -> NoReturn:
+        """Be the bash of a background run, which finds the same and leaves nothing.
+
+        In a child of PID 1, which has the descriptor of our state under the number `state`.
+        """
+        os.dup2(state, OLD_STATE_FD)
+        os.dup2(_filled(command.replace("\0", "").encode()), COMMAND_FD)
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        keep_descendants()
+        os.execvpe("bash", [*BASH, BACKGROUND, "bash"], self._environment)
+
+    def finish(self) -> bool:
+        """Take the state that bash left; False if it left none, or not the whole."""
+        state, self._next = self._next, -1
+        end = os.pread(state, len(END), max(0, os.fstat(state).st_size - len(END)))
+        if end == END:
+            state, self._state = self._state, state
+        os.close(state)
+        return end == END
+
+
+def _state_file() -> int:
+    """Open a file without a name, on the disk with the most room, or one that keeps nothing."""
+    for disk in sorted(DISKS, key=_room, reverse=True):
+        try:
+            return _nameless(disk)
+        except OSError:
+            pass
+    return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+
+
+def _nameless(disk: str) -> int:
+    try:
+        return os.open(disk, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError:  # gVisor has none such: the name is gone before any code runs
+        path = os.path.join(disk, f".bellglass-{secrets.token_hex(8)}")
+        file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        os.unlink(path)
+        return file
+
+
+def _room(disk: str) -> int:
+    try:
+        return os.statvfs(disk).f_bavail
+    except OSError:
+        return 0
+
+
+def _filled(data: bytes) -> int:
+    """Return a descriptor to read `data` from.
+
+    Of a file without a name: the kernel counts pipe buffers over all sessions of one user, and
+    one session can use them up. Where the disks of this one are full, of a pipe.
+    """
+    fd = _state_file()
+    try:
+        if os.pwrite(fd, data, 0) == len(data) == os.fstat(fd).st_size:
+            return fd
+    except OSError:
+        pass
+    os.close(fd)
+    reader, writer = _pipe()
+    os.set_blocking(writer, False)
+    try:
+        if data and os.write(writer, data) < len(data):
+            raise BlockingIOError
+    except BlockingIOError:
+        os.close(reader)
+        raise ValueError("There is no room for the command: the disk is full.") from None
+    finally:
+        os.close(writer)
+    return reader
+
+
+def _pipe() -> tuple[int, int]:
+    reader, writer = os.pipe()
+    try:
+        fcntl.fcntl(writer, F_SETPIPE_SZ, PIPE_BYTES)
+    except OSError:
+        pass  # the user has no more pages for pipes: 64 KiB must do
+    return reader, writer

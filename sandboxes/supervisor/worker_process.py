@@ -1,0 +1,298 @@
+"""The Python of a session, seen from PID 1: a worker, and a sleeping copy of it.
+
+Between calls both are stopped, so that nothing which the code left in them burns CPU: a thread, or
+a hook of its own around fork(). When a worker is gone, the copy takes its place.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bellglass.sandboxes.supervisor import processes
+from bellglass.sandboxes.supervisor.capture import drain
+from bellglass.sandboxes.supervisor.job import PATIENCE, Job, start
+from bellglass.sandboxes.supervisor.worker_socket import Smuggled, SupervisorEnd
+from bellglass.sandboxes.wire.framing import Message, Packets
+from bellglass.sandboxes.worker.worker import SPARES, Worker
+
+RESTORES = 10
+"""Times in a row that a copy takes over. The code may have broken what both of them need."""
+
+PATIENCE_WITHOUT_COPY = 8.0
+"""Seconds that a worker has to come to rest, or to begin a call, when there is no copy: where many
+want few processors it may wait for one longer than PATIENCE, and ending it would lose its state."""
+
+HAND_OVER_SECONDS = 5.0
+"""To wait for room, while another session may be holding it: less than a busy call takes. The
+kernel counts descriptors on their way over all processes of one user."""
+
+OWN_FAILURE = 70
+"""Exit code of a worker whose own code failed, see `job.start`."""
+
+STOPPED = "Python was restarted, as its process ended or hung after the call before this one."
+
+
+class Interpreter:
+    """Variables that last, though the process that holds them may not."""
+
+    def __init__(self, limits: dict[str, int], on_ended: Callable[[processes.Ended], None]) -> None:
+        """`on_ended` is told of every child that was found ended while waiting for one of ours."""
+        self._limits = limits
+        self._on_ended = on_ended
+        self._environment: dict[str, str] = {}
+        self._spares: list[SupervisorEnd] = []
+        """Sockets to copies, of which the worker has the other ends: see `rest`."""
+        self.worker = self._new_worker()
+        self.copy: Job | None = None
+        self._slot = 0
+        """Which of the spares is the copy's, or was the last one's."""
+        self._dropped: set[int] = set()
+        """Copies that were killed and may take a moment to end."""
+        self._calls = 0
+        """Calls whose effects the worker holds."""
+        self._resting = True
+        """The worker has nothing to do, and is stopped."""
+        self._rest_by = 0.0
+        self._nonce = ""
+        self._restores = 0
+        """Calls in a row after which the copy had to take over."""
+
+    def _new_worker(self) -> Job:
+        limits, environment = self._limits, self._environment
+        pairs = [Packets.pair() for _ in range(SPARES)]
+        try:
+            worker = start(
+                lambda control: Worker(control, limits, environment).serve(),
+                keep=[theirs.fileno() for _, theirs in pairs],
+            )
+        finally:
+            for _, theirs in pairs:
+                theirs.close()
+        self._spares = [SupervisorEnd(ours, PATIENCE) for ours, _ in pairs]
+        return worker
+
+    def adopt(self, environment: dict[str, str]) -> None:
+        """Start anew in an environment of the session's own; before the first call."""
+        self._environment = environment
+        self.end()
+        self.replace()
+
+    @property
+    def control(self) -> int:
+        """The descriptor to watch between calls."""
+        return self.worker.control.socket.fileno()
+
+    def pids(self) -> set[int]:
+        """The processes that belong to us, and not to the call."""
+        return {job.pid for job in (self.worker, self.copy) if job is not None and not job.ended}
+
+    @property
+    def dropped(self) -> frozenset[int]:
+        """Processes of ours that are ending: nothing that the call has left behind."""
+        return frozenset(self._dropped)
+
+    def note_ended(self, ended: processes.Ended) -> None:
+        self._dropped.difference_update(ended)
+        self.worker.note_ended(ended)
+        if self.copy is not None:
+            self.copy.note_ended(ended)
+
+    def ask(self, nonce: str, number: int, code: str) -> None:
+        """Send a request; that it was not taken shows in the call."""
+        try:
+            self.worker.control.send({"nonce": nonce, "number": number, "code": code})
+        except OSError:
+            pass
+
+    def branch(self, asked: Message, descriptors: tuple[int, ...]) -> int:
+        """Have the worker fork a process that runs code on these descriptors; return its number.
+
+        Raises:
+            BlockingIOError: No process can be made.
+            TimeoutError: The worker does not answer.
+        """
+        try:
+            self.worker.control.hand_over(asked, descriptors, HAND_OVER_SECONDS)
+        except OSError as exc:
+            if exc.errno != errno.ETOOMANYREFS:
+                raise
+            reason = "too much is under way on this machine; try again"
+            raise OSError(exc.errno, reason) from exc
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            left = deadline - time.monotonic()
+            if not select.select([self.control], [], [], max(0.0, left))[0]:
+                raise TimeoutError
+            try:
+                message = self.worker.control.next()
+            except (EOFError, Smuggled):
+                raise TimeoutError from None
+            if (
+                message is not None
+                and message.get("nonce") == asked["nonce"]
+                and "branched" in message
+            ):
+                pid: Any = message["branched"]
+                if not self._is_new(pid):
+                    raise BlockingIOError  # none could be made, or another than ours is named
+                return int(pid)
+
+    def _is_new(self, pid: object) -> bool:
+        """Tell if a number that a worker names is that of a child of ours, and none of its own."""
+        if type(pid) is not int or not 1 < pid <= processes.MAX_PID:
+            return False
+        return pid not in self.pids() and processes.parent(pid) == os.getpid()
+
+    # --- before a call
+
+    def wake(self, wakeup: int) -> list[str]:
+        """Wait until the worker is ready; replace one that is not to be had.
+
+        Returns what is to be said of it.
+        """
+        deadline = time.monotonic() + self.patience
+        while not self._resting and not self.worker.ended:
+            left = deadline - time.monotonic()
+            control = self.control
+            ready, _, _ = select.select([control, wakeup], [], [], max(0.0, left))
+            if not ready:
+                self.end()
+            if wakeup in ready:
+                os.read(wakeup, 4096)
+                self._on_ended(processes.reap())
+            if control in ready and not self.take():
+                self.end()
+        self._resting = True
+        if not self.worker.ended:
+            self.go_on()
+            return []
+        if self.replace() == "restored":
+            return [STOPPED + " Variables are as they were one call earlier."]
+        return [STOPPED + " Its state was lost: variables are gone, files are kept."]
+
+    def drop_background(self) -> int:
+        """Throw away what came from the worker since its last call; return how much it was."""
+        return drain(self.worker.out, None) + drain(self.worker.err, None)
+
+    # --- after a call
+
+    def after(self, answer: Message | None, *, asked: bool) -> str:
+        """Put another worker in the place of one that is gone; say what became of the state."""
+        if asked and answer is None:
+            self.end()
+        if self.worker.ended:
+            return self.replace()
+        self._calls += asked
+        if asked:
+            self._restores = 0
+        return "kept"
+
+    def end(self) -> None:
+        """Kill the worker and wait for its end."""
+        deadline = time.monotonic() + PATIENCE
+        while not self.worker.ended and time.monotonic() < deadline:
+            processes.send_signal(self.worker.pid, signal.SIGKILL)
+            self._on_ended(processes.reap())
+            if not self.worker.ended:
+                time.sleep(0.0005)
+
+    def replace(self) -> str:
+        """Go on with the copy, or with nothing."""
+        copy = self.copy
+        self._restores += 1
+        most = 1 if self.worker.exit_code == OWN_FAILURE else RESTORES
+        usable = self._restores <= most and not self.worker.control.smuggled
+        if copy is not None and not copy.ended and usable:
+            # The copy writes into the same pipes. It has put the socket of the worker in the place
+            # of its own, which becomes the one to the worker.
+            self._spares[self._slot] = self.worker.control
+            self.worker, self.copy = copy, None
+            processes.send_signal(copy.pid, signal.SIGCONT)
+            return "restored"
+        self._drop_copy()
+        self.worker.close()
+        for spare in self._spares:
+            spare.close()
+        self.worker = self._new_worker()
+        state = "lost" if self._calls else "restored"
+        self._calls = self._restores = 0
+        return state
+
+    def rest(self, *, changed: bool, swept: list[int]) -> None:
+        """Have the worker make a copy of itself if anything changed, then stop it.
+
+        The copy from before stays until the new one is there. No descriptor is handed over for
+        that, which another session of the same user could hinder: worker and copies have three
+        sockets in common, made with the first of them. The new copy takes the spare one that the
+        copy before it does not use.
+        """
+        if not changed and self.copy is not None:
+            self.stop()
+            return
+        self._resting = False
+        self._rest_by = time.monotonic() + self.patience
+        self._nonce = os.urandom(16).hex()
+        try:
+            message = {"nonce": self._nonce, "checkpoint": self._free_slot, "swept": swept}
+            self.worker.control.send(message)
+        except OSError:
+            self._resting = True
+
+    def take(self) -> bool:
+        """Take a packet from a worker between calls; False if it is gone."""
+        try:
+            message = self.worker.control.next()
+        except (EOFError, OSError):
+            return False
+        if message is not None and not self._resting and message.get("nonce") == self._nonce:
+            self._resting = True
+            slot = self._free_slot
+            self._drop_copy()
+            pid: Any = message.get("checkpoint")
+            if self._is_new(pid):
+                self._slot = slot
+                self.copy = Job(pid, self.worker.out, self.worker.err, self._spares[slot])
+            self.stop()
+        return True
+
+    @property
+    def _free_slot(self) -> int:
+        """Return which of the spares no copy uses."""
+        return 1 - self._slot if self.copy is not None else self._slot
+
+    @property
+    def patience(self) -> float:
+        """Seconds that the worker has to react: more where nothing could take its place."""
+        return PATIENCE if self.copy is not None else PATIENCE_WITHOUT_COPY
+
+    @property
+    def resting(self) -> bool:
+        return self._resting or self.worker.ended
+
+    def rest_ms(self) -> int | None:
+        """How long a worker may still take to come to rest; None if it has."""
+        if self.resting:
+            return None
+        return max(0, int((self._rest_by - time.monotonic()) * 1000))
+
+    def stop(self) -> None:
+        for pid in self.pids():
+            processes.send_signal(pid, signal.SIGSTOP)
+            processes.offer_to_oom_killer(pid)
+
+    def go_on(self) -> None:
+        """Let the worker run again."""
+        processes.send_signal(self.worker.pid, signal.SIGCONT)
+
+    def _drop_copy(self) -> None:
+        if self.copy is not None:
+            processes.send_signal(self.copy.pid, signal.SIGKILL)
+            if not self.copy.ended:
+                self._dropped.add(self.copy.pid)
+            self.copy = None

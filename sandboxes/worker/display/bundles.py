@@ -1,0 +1,124 @@
+"""What an object says of itself by its `_repr_*_` methods, as notebooks ask it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+from bellglass.sandboxes.worker.explaining.guard import guarded
+from bellglass.sandboxes.worker.explaining.values import class_name, short
+
+SECONDS = 10.0
+"""For one method: drawing can take long, and one may never return."""
+
+METHODS = {
+    "image/png": "_repr_png_",
+    "image/jpeg": "_repr_jpeg_",
+    "text/markdown": "_repr_markdown_",
+    "text/latex": "_repr_latex_",
+    "text/html": "_repr_html_",
+    "image/svg+xml": "_repr_svg_",
+    "application/json": "_repr_json_",
+}
+"""By kind, in the order in which a model understands them best."""
+
+SHOW, BUNDLE = "_ipython_display_", "_repr_mimebundle_"
+
+_mro_of = type.__dict__["__mro__"].__get__
+_dict_of = type.__dict__["__dict__"].__get__
+
+
+class Asked:
+    """The answer of an object: its bundle, and what went wrong on the way."""
+
+    def __init__(self) -> None:
+        self.bundle: dict[str, Any] = {}
+        self.faults: list[str] = []
+        self.shown = False
+        """It has shown itself, by `_ipython_display_`."""
+
+
+def is_rich(value: Any) -> bool:
+    """Tell if the class of `value` has one of the methods. Nothing of it is run."""
+    for base in _mro_of(type(value)):
+        held = _dict_of(base)
+        if any(name in held for name in (SHOW, BUNDLE, *METHODS.values())):
+            return True
+    return False
+
+
+def ask(value: Any) -> Asked:
+    """Return what `value` says of itself, one kind after the other.
+
+    Only the first picture or text is asked for: each may take long.
+    """
+    asked = Asked()
+    if isinstance(value, type):
+        return asked  # the methods are those of its instances
+    if _call(value, SHOW, asked, lambda method: method() or True):
+        asked.shown = True
+        return asked
+    given = _call(value, BUNDLE, asked, lambda method: method(include=None, exclude=None))
+    if type(given) is tuple and given:
+        given = given[0]
+    if isinstance(given, dict):
+        asked.bundle = {str(kind): data for kind, data in list(given.items())[:20]}
+    for kind, name in METHODS.items():
+        if any(known in asked.bundle for known in METHODS):
+            break
+        data = _call(value, name, asked)
+        if type(data) is tuple and data:
+            data = data[0]  # the rest is on how to show it
+        if data is not None:
+            asked.bundle[kind] = data
+    return asked
+
+
+def _call(
+    value: Any, name: str, asked: Asked, call: Callable[[Any], Any] = lambda method: method()
+) -> Any:
+    if not any(name in _dict_of(base) for base in _mro_of(type(value))):
+        return None
+
+    def fault(exc: BaseException) -> None:
+        asked.faults.append(f"{name} of {class_name(value)} failed: {_told(exc)}")
+
+    return guarded(lambda: call(getattr(value, name)), fault, SECONDS)
+
+
+def _told(exc: BaseException) -> str:
+    text = guarded(lambda: short(str(exc), 200), lambda failure: "")
+    return f"{class_name(exc)}: {text}" if text else class_name(exc)
+
+
+def as_bytes(data: Any) -> bytes:
+    """Return a picture, which may come in base64.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if isinstance(data, str):
+        return base64.b64decode(data)
+    if isinstance(data, (bytes, bytearray, memoryview)):
+        return bytes(data)
+    raise ValueError("no bytes")
+
+
+def as_text(kind: str, data: Any) -> str:
+    """Return markup as one text.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if kind == "application/json" and not isinstance(data, str):
+        return json.dumps(data, ensure_ascii=False, default=lambda thing: short(str(thing), 200))
+    if isinstance(data, str):
+        return str.__str__(data)
+    if isinstance(data, bytes):
+        return data.decode("utf-8", "replace")
+    raise ValueError("no text")
+
+
+Ask = Callable[[Any], Asked]

@@ -1,0 +1,103 @@
+"""The way of a display from the code to the runner, in step with what the code prints."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bellglass.sandboxes.common import display_bounds
+from bellglass.sandboxes.wire.framing import Packets
+
+PATIENCE = 2.0
+"""Seconds to wait for the runner to say that it has a display: it takes microseconds."""
+
+_getpid, _now = os.getpid, time.monotonic
+
+
+class Screen:
+    """Sends displays, each after all that was printed before it.
+
+    Threads of the call may show something too. A process that the code has forked may not: it has
+    our end of the socket, but two that read from it would take each other's answers.
+    """
+
+    def __init__(
+        self, control: Packets, flush: Callable[[], None], heard: Callable[[], bool]
+    ) -> None:
+        """`heard` tells if the thread it is called in belongs to the call that runs."""
+        self._control = control
+        self._flush = flush
+        self._heard = heard
+        self._owner = 0
+        """The process whose displays count; 0 between calls."""
+        self._nonce = ""
+        self.lasting = False
+        """What was shown stays: somebody may have read it while the code runs on."""
+        self._lock = threading.RLock()
+        self._number = 0
+        self._cleared = 0
+        """The number of the newest message that had all before it dropped."""
+        self._answered = 0
+        self._kept: dict[int, bool] = {}
+
+    def begin(self, nonce: str) -> None:
+        """Start a call."""
+        # A new lock: this process may be a copy, forked while a thread held the old one.
+        self._lock = threading.RLock()
+        self._owner = _getpid()
+        self._nonce = nonce
+        self._number = self._answered = self._cleared = 0
+
+    def end(self) -> None:
+        """End the call. A thread that is waiting for an answer gets it: the next is a request."""
+        lock = self._lock
+        held = lock.acquire(timeout=2 * PATIENCE)
+        self._owner = 0
+        if held:
+            lock.release()
+
+    @property
+    def full(self) -> bool:
+        """Whether the call has shown all that it may, or this process may show nothing."""
+        return self._number - self._cleared >= display_bounds.MOST or not self._is_call()
+
+    def _is_call(self) -> bool:
+        return self._owner == _getpid() and self._heard()
+
+    def show(self, entry: dict[str, Any]) -> bool:
+        """Send `entry` and wait for the runner's answer; tell if it keeps it."""
+        with self._lock:
+            return not self.full and self._send({"display": entry})
+
+    def clear(self) -> None:
+        """Have the runner drop all that the call has printed and shown so far."""
+        with self._lock:
+            if self._is_call() and not self.lasting and self._send({"clear": True}):
+                self._cleared = self._number
+
+    def _send(self, message: dict[str, Any]) -> bool:
+        self._number = number = self._number + 1
+        self._flush()
+        try:
+            self._control.send({"nonce": self._nonce, "number": number, **message})
+            return self._answer_to(number)
+        except (OSError, EOFError):
+            return False
+
+    def _answer_to(self, number: int) -> bool:
+        deadline = _now() + PATIENCE
+        poll = select.poll()
+        poll.register(self._control.socket.fileno(), select.POLLIN)
+        # Another display may have been sent meanwhile, by a handler of a signal.
+        while self._answered < number:
+            if not poll.poll(max(0.0, deadline - _now()) * 1000):
+                return False
+            message, _ = self._control.receive()
+            if message is not None and message.get("nonce") == self._nonce:
+                self._answered = int(message.get("shown", 0))
+                self._kept[self._answered] = message.get("kept") is True
+        return self._kept.pop(number, False)

@@ -1,0 +1,157 @@
+"""Pictures made small enough for a result."""
+
+from __future__ import annotations
+
+import base64
+import io
+import sys
+from importlib import import_module
+from typing import Any
+
+from bellglass.sandboxes.common import display_bounds
+from bellglass.sandboxes.worker.display.overflow_files import Write
+
+PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+
+SCALES = (1.0, 0.75, 0.5, 0.35, 0.25)
+"""Tried in turn until a picture is small enough."""
+
+MANY = 2_000_000
+"""Pixels from which on a PNG is made quickly rather than small."""
+
+QUALITY = 85
+"""Of JPEG: next to no difference is seen."""
+
+SHARE = 0.6
+"""Of the room that is left, for one picture: so there is always some for the next."""
+
+
+class Room:
+    """The bytes that the pictures of a call may still take."""
+
+    def __init__(self) -> None:
+        self._left = display_bounds.PICTURES_BYTES
+
+    def share(self, of: int = 1) -> int:
+        """Return what the next one may take, when `of` are known to come."""
+        return int(
+            min(display_bounds.PICTURE_BYTES, self._left * SHARE if of == 1 else self._left / of)
+        )
+
+    def take(self, size: int) -> None:
+        self._left -= size
+
+
+def entry(data: bytes, room: Room, write: Write, *, of: int = 1) -> dict[str, Any]:
+    """Return the display of a picture, given as PNG or JPEG: as it is, smaller, or in a file.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    size = _size(data)
+    if max(size) <= display_bounds.EDGE and len(data) <= room.share(of):
+        return _shown(data, size, size, room)
+    ending = "png" if data.startswith(PNG) else "jpg"
+    smaller = _smaller(data, room.share(of))
+    path, written, _ = write("picture", ending, [data])
+    if smaller:
+        return _shown(smaller, _size(smaller), size, room, path, written)
+    where = f"it is in {path}" if written == len(data) else "save it to a file"
+    text = f"[picture of {_times(size)} px, {len(data):,} bytes: too large to show; {where}]"
+    return {
+        "kind": "picture",
+        "type": "image/png",
+        "data": None,
+        "text": text,
+        **_file(path, written),
+    }
+
+
+def of_image(image: Any, room: Room, write: Write) -> dict[str, Any]:
+    """Return the display of an image of PIL."""
+    return entry(_encoded(image, "PNG"), room, write)
+
+
+def _shown(
+    data: bytes,
+    size: tuple[int, int],
+    original: tuple[int, int],
+    room: Room,
+    path: str = "",
+    written: int = 0,
+) -> dict[str, Any]:
+    room.take(len(data))
+    text = f"picture of {_times(original)} px"
+    if size != original:
+        text += f", shown as {_times(size)}"
+    if path:
+        text += f"; the original is in {path}"
+    kind = "image/png" if data.startswith(PNG) else "image/jpeg"
+    encoded = base64.b64encode(data).decode()
+    shown = {"kind": "picture", "type": kind, "data": encoded, "text": f"[{text}]"}
+    return {**shown, **_file(path, written)}
+
+
+def _file(path: str, written: int) -> dict[str, Any]:
+    return {"file": path or None, "file_bytes": written}
+
+
+def _times(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"
+
+
+def _size(data: bytes) -> tuple[int, int]:
+    """Return width and height, as the picture itself says."""
+    if data.startswith(PNG) and len(data) > 24:
+        return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
+    at = 2
+    while data.startswith(JPEG) and at + 9 < len(data):
+        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # start of a frame
+            height, width = data[at + 5 : at + 7], data[at + 7 : at + 9]
+            return int.from_bytes(width, "big"), int.from_bytes(height, "big")
+        at += 2 + length
+    raise ValueError("neither PNG nor JPEG")
+
+
+def _smaller(data: bytes, most: int) -> bytes:
+    """Return the picture with fewer bytes and pixels, or nothing where that cannot be done."""
+    try:
+        pil: Any = import_module("PIL.Image")
+    except ImportError:
+        return b""
+    with pil.open(io.BytesIO(data)) as image:
+        fits = min(1.0, display_bounds.EDGE / max(image.size))
+        for scale in SCALES:
+            size = [max(1, round(side * fits * scale)) for side in image.size]
+            scaled = image if size == list(image.size) else image.resize(size)
+            for form in ("PNG", "JPEG"):
+                encoded = _encoded(scaled, form)
+                if len(encoded) <= most:
+                    return encoded
+    return b""
+
+
+def _encoded(image: Any, form: str) -> bytes:
+    buffer = io.BytesIO()
+    if form == "PNG":
+        if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"):
+            image = image.convert("RGB" if image.mode not in ("F", "I") else "L")
+        level = 1 if image.width * image.height > MANY else 6
+        image.save(buffer, format="PNG", compress_level=level)
+    else:
+        if image.mode in ("RGBA", "LA", "P"):
+            # On white, as it would be seen on paper: JPEG knows nothing of transparency.
+            image = image.convert("RGBA")
+            paper = image.copy()
+            paper.paste((255, 255, 255, 255), (0, 0, *image.size))
+            paper.alpha_composite(image)
+            image = paper
+        image.convert("RGB").save(buffer, format="JPEG", quality=QUALITY)
+    return buffer.getvalue()
+
+
+def is_image(value: Any) -> bool:
+    """Tell if `value` is an image of PIL."""
+    pil: Any = sys.modules.get("PIL.Image")
+    return pil is not None and issubclass(type(value), pil.Image)

@@ -1,0 +1,245 @@
+"""How a value is shown: as a picture, a table, in its own markup, or as the text of its repr."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from typing import Any
+
+from bellglass.sandboxes.common import display_bounds
+from bellglass.sandboxes.worker.display import (
+    bundles,
+    charts,
+    dataframes,
+    figures,
+    markup,
+    pictures,
+)
+from bellglass.sandboxes.worker.display.display_channel import Screen
+from bellglass.sandboxes.worker.display.overflow_files import Files
+from bellglass.sandboxes.worker.display.pictures import Room
+from bellglass.sandboxes.worker.explaining.values import class_name, short
+from bellglass.sandboxes.worker.streams import CallStream, due
+
+PLAIN = frozenset(
+    {int, float, bool, str, bytes, list, dict, tuple, set, frozenset, complex, range, type(None)}
+)
+"""Classes that have nothing to show but their repr."""
+
+ITSELF = "application/x-bellglass-object"
+"""Kind of a bundle's entry that is no text of the object, but the object."""
+
+_repr = repr
+
+
+class Showing:
+    """What the code of one session shows. One call at a time."""
+
+    def __init__(self, screen: Screen, file_bytes: int) -> None:
+        """`file_bytes` bounds the files of a call for what its displays had to cut."""
+        self._screen = screen
+        self._file_bytes = file_bytes
+        self._files = Files(0, 0)
+        self._room = Room()
+        self._shown: list[Any] = []
+        """Figures that the call has shown: they are not shown again at its end."""
+        self._updates: dict[str, dict[str, Any]] = {}
+
+    def begin(self, call: int) -> None:
+        self._files = Files(call, self._file_bytes)
+        self._room = Room()
+        self._shown = []
+        self._updates = {}
+        CallStream.before_output = None
+
+    def as_value(self, value: Any) -> str | None:
+        """Show the value of a last line; return it as text if there is nothing better to see."""
+        if type(value) in PLAIN:
+            return _repr(value)
+        found = self._entry(value)
+        if found is None or isinstance(found, str):
+            return _repr(value) if found is None else found
+        self._show(found)
+        return None
+
+    def display(self, *objects: Any, raw: bool = False, **options: Any) -> None:
+        """Show objects here and now: pictures, tables and HTML as such, all else as text."""
+        for value in objects:
+            known = raw and isinstance(value, dict)
+            text = self.bundle(value) if known else self.as_value(value)
+            if text is not None:
+                sys.stdout.write(f"{text}\n")
+
+    def bundle(self, data: dict[str, Any]) -> str | None:
+        """Show what a bundle of kinds has that is best for a model, or return its plain text."""
+        if ITSELF in data:
+            return self.as_value(data[ITSELF])
+        given = data.get("text/plain")
+        plain = given if type(given) is str else None
+        found = self._of_bundle(data, _telling(plain), "a bundle")
+        script = data.get("application/javascript")
+        if not found and type(script) is str:
+            plain = f"[JavaScript of {len(script):,} characters, which nothing here runs]"
+        if found is None:
+            return plain
+        self._show(found)
+        return None
+
+    def clear(self, *, wait: bool) -> None:
+        """Drop what the call has printed and shown: now, or once there is something new."""
+        CallStream.before_output = self._clear
+        if not wait:
+            due()
+
+    def _clear(self) -> None:
+        self._screen.clear()
+        self._room = Room()
+        self._updates = {}
+
+    def update(self, display_id: str, data: dict[str, Any]) -> None:
+        """Show a bundle in place of an earlier one: the last for each id, at the end of the call.
+
+        What is shown cannot be changed.
+        """
+        self._updates[display_id] = data
+
+    def show_updates(self) -> None:
+        updates, self._updates = self._updates, {}
+        for data in updates.values():
+            text = self.bundle(data)
+            if text is not None:
+                sys.stdout.write(f"{text}\n")
+
+    def knows(self, value: Any) -> bool:
+        """Tell if `value` is one of those that `_special` shows, for IPython to leave it to us."""
+        return bool(
+            dataframes.library_of(value)
+            or dataframes.is_styler(value)
+            or figures.is_figure(value)
+            or pictures.is_image(value)
+            or charts.library_of(value)
+        )
+
+    def open_figures(self) -> None:
+        """Show the figures that are open in pyplot and have not been shown, and close them."""
+        waiting = [figure for figure in figures.open_figures() if figure not in self._shown]
+        try:
+            for at, figure in enumerate(waiting):
+                self._show_figure(figure, len(waiting) - at)
+        finally:
+            figures.close_all()
+
+    def _show_figure(self, figure: Any, of: int) -> None:
+        if figures.is_empty(figure):  # as notebooks do; `%run` leaves one
+            sys.stdout.write(f"{_repr(figure)}\n")
+            return
+        try:
+            found = self._figure(figure, of)
+        except Exception as exc:
+            self._note(f"A figure cannot be drawn: {class_name(exc)}: {short(str(exc), 500)}")
+            return
+        self._show(found)
+
+    def _figure(self, figure: Any, of: int) -> dict[str, Any]:
+        found, lacking = figures.entry(figure, self._room, self._files.write, of=of)
+        if lacking:
+            self._note(
+                f"[No font of the figure has these characters, which are drawn as boxes: "
+                f"{short(lacking, 100)}]"
+            )
+        return found
+
+    # --- what it is
+
+    def _entry(self, value: Any) -> dict[str, Any] | str | None:
+        """Return the display of `value`, or its own plain text; None if its repr says as much."""
+        try:
+            return self._special(value) or self._own_words(value)
+        except Exception as exc:  # of a class that only poses as one of these, or a library's own
+            self._note(f"{class_name(value)} is shown as text: {class_name(exc)}")
+            return None
+
+    def _special(self, value: Any) -> dict[str, Any] | None:
+        """Return the display of what we know better than its own class does."""
+        write = self._files.write
+        if dataframes.library_of(value):
+            return dataframes.entry(value, write)
+        if dataframes.is_styler(value):
+            return markup.entry("text/html", value.to_html(), dataframes.styled(value), write)
+        if figures.is_figure(value):
+            self._shown.append(value)
+            return self._figure(value, 1)
+        if pictures.is_image(value):
+            return pictures.of_image(value, self._room, write)
+        library = charts.library_of(value)
+        if library:
+            data, why_not = charts.drawn(value, library)
+            if data:
+                return pictures.entry(data, self._room, write)
+            said = f"{charts.summary(value, library)}; {why_not}"
+            return markup.entry("application/json", charts.source(value), said, write)
+        return None
+
+    def _own_words(self, value: Any) -> dict[str, Any] | str | None:
+        if not bundles.is_rich(value):
+            return None
+        asked = bundles.ask(value)
+        for fault in asked.faults:
+            self._note(fault)
+        if asked.shown:
+            return {}
+        plain = asked.bundle.get("text/plain")
+        said = _telling(plain) if type(plain) is str else _plain(value)
+        found = self._of_bundle(asked.bundle, said, class_name(value))
+        return plain if found is None and type(plain) is str else found
+
+    def _of_bundle(
+        self, bundle: dict[str, Any], said: str | None, name: str
+    ) -> dict[str, Any] | None:
+        """Return the display of what a bundle has that is best for a model."""
+        for kind in bundles.METHODS:
+            if bundle.get(kind) is None:
+                continue
+            try:
+                if kind in display_bounds.PICTURES:
+                    data = bundles.as_bytes(bundle[kind])
+                    return pictures.entry(data, self._room, self._files.write)
+                source = bundles.as_text(kind, bundle[kind])
+            except (ValueError, TypeError, RecursionError) as exc:
+                self._note(f"What {name} gives for {kind} is not that: {exc}")
+                continue
+            return markup.entry(kind, source, said, self._files.write)
+        return None
+
+    # --- how it gets out
+
+    def _show(self, found: dict[str, Any]) -> None:
+        if not found:
+            return
+        due()
+        if self._screen.show(found):
+            return
+        # In a process that the code forked, or after as many as a call may show.
+        text = found["text"]
+        if found["kind"] == "picture" and found["data"] and not found["file"]:
+            ending = found["type"].partition("/")[2]
+            data = base64.b64decode(found["data"])
+            path, written, _ = self._files.write("picture", ending, [data])
+            text = f"{text[:-1]}, not shown{f'; it is in {path}' if written == len(data) else ''}]"
+        sys.stdout.write(f"{text}\n")
+
+    def _note(self, text: str) -> None:
+        sys.stderr.write(f"{text}\n")
+
+
+def _plain(value: Any) -> str | None:
+    """Return the repr of an object whose class has one of its own."""
+    cls: Any = type(value)
+    return None if cls.__repr__ is object.__repr__ else _telling(_repr(value))
+
+
+def _telling(text: str | None) -> str | None:
+    """Return the text of an object, or None where it only says what it is an instance of."""
+    if text is None or (text.startswith("<") and text.endswith(">") and len(text) < 200):
+        return None
+    return text

@@ -1,0 +1,84 @@
+"""What an exception came from, what it holds, and what was noted on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from bellglass.sandboxes.worker.explaining.guard import TookTooLong, guarded
+from bellglass.sandboxes.worker.explaining.steps import Step, frames_of, place, step_of
+from bellglass.sandboxes.worker.explaining.text import shortened
+from bellglass.sandboxes.worker.explaining.values import class_name, short
+
+CHAIN = 5
+"""Exceptions of a chain that are told, and of a group."""
+
+DEPTH = 3
+"""Of groups in groups."""
+
+MESSAGE = 300
+"""Characters of the message of one that is not the last."""
+
+
+def text_of(value: object) -> str:
+    """Return `str(value)`; code of its class may do anything instead."""
+
+    def failed(exc: BaseException) -> str:
+        what = "did not return" if type(exc) is TookTooLong else f"raised {class_name(exc)}"
+        return f"<str() of it {what}>"
+
+    return guarded(lambda: shortened(str(value)[:]), failed)
+
+
+def chained(exc: BaseException, file: str) -> Iterator[str]:
+    """Tell the notes of `exc`, the members of a group, and what came before, each in a line."""
+    yield from _notes(exc)
+    yield from _members(exc, file, "", DEPTH)
+    seen = {id(exc)}
+    for _ in range(CHAIN):
+        link, before = _before(exc)
+        if before is None or id(before) in seen:
+            return
+        seen.add(id(before))
+        if (class_name(before), before.args) != (class_name(exc), exc.args):
+            yield f"{link} {_in_a_line(before, file)}"
+        yield from _members(before, file, "", DEPTH)
+        exc = before
+    if _before(exc)[1] is not None:
+        yield "[and more before that]"
+
+
+def _before(exc: BaseException) -> tuple[str, BaseException | None]:
+    if exc.__cause__ is not None:
+        return "Caused by", exc.__cause__
+    if exc.__context__ is not None and not exc.__suppress_context__:
+        return "While handling", exc.__context__
+    return "", None
+
+
+def _notes(exc: BaseException) -> Iterator[str]:
+    notes = getattr(exc, "__notes__", None)
+    for note in notes[:CHAIN] if type(notes) is list else ():
+        if type(note) is str:
+            yield f"Note: {shortened(note, 1_000)}"
+
+
+def _members(exc: BaseException, file: str, indent: str, depth: int) -> Iterator[str]:
+    """Tell the members of an exception group; they are from Python 3.11 on."""
+    members: Any = getattr(exc, "exceptions", None)
+    if type(members) is not tuple or depth == 0:
+        return
+    for number, member in enumerate(members[:CHAIN], 1):
+        if isinstance(member, BaseException):
+            yield f"{indent}  {number}. {_in_a_line(member, file)}"
+            yield from _members(member, file, indent + "   ", depth - 1)
+    if len(members) > CHAIN:
+        yield f"{indent}  [{len(members) - CHAIN} more]"
+
+
+def _in_a_line(exc: BaseException, file: str) -> str:
+    message = short(" ".join(text_of(exc).split()), MESSAGE)
+    steps = [step_of(entry) for entry in frames_of(exc, file)]
+    own: list[Step] = [step for step in steps if step.own]
+    where = f" ({place(own[-1], file)})" if own else ""
+    return f"{class_name(exc)}{': ' if message else ''}{message}{where}"

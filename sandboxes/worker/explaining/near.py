@@ -1,0 +1,140 @@
+"""What was meant, by what is there: names, attributes, keys, parameters, modules, files."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import types
+from itertools import islice
+from typing import Any
+
+from bellglass.sandboxes.common.similar import CANDIDATES, NAME, NEAR, THERE, like
+from bellglass.sandboxes.worker.explaining import on_disk, tables
+from bellglass.sandboxes.worker.explaining.names import BUILTINS, MISSING, Scope
+from bellglass.sandboxes.worker.explaining.values import (
+    attributes,
+    class_attributes,
+    class_name,
+    isinstance_of,
+    parameters,
+    short,
+    shown,
+)
+
+Finding = dict[str, Any]
+"""`subject`: what was asked for its like; `wanted`; `near`: what is like it; `there`: what is."""
+
+
+def near_misses(exc: BaseException, scope: Scope | None, nodes: list[ast.AST]) -> Finding:
+    """Return what is there in place of what `exc` says is not."""
+    message = exc.args[0] if exc.args and type(exc.args[0]) is str else ""
+    if isinstance_of(exc, OSError):
+        return on_disk.files(exc)
+    if isinstance_of(exc, ImportError):
+        return on_disk.modules(exc)
+    if scope is None:
+        return {}
+    if isinstance_of(exc, UnboundLocalError):
+        return {}
+    if isinstance_of(exc, NameError):
+        return _names(exc, message, scope)
+    if isinstance_of(exc, AttributeError):
+        return _attributes(exc)
+    if isinstance_of(exc, KeyError):
+        return _keys(exc, scope, nodes)
+    if isinstance_of(exc, TypeError):
+        return _parameters(message, scope, nodes)
+    return {}
+
+
+def _names(exc: Any, message: str, scope: Scope) -> Finding:
+    found = re.match(r"(?:free variable|name) '(\w+)'", message)
+    wanted = found[1] if found else ""
+    near = like(wanted, [*scope.local, *scope.globals, *BUILTINS])
+    owner = scope.local.get("self", MISSING)
+    if owner is not MISSING and wanted in {**class_attributes(owner), **attributes(owner)}:
+        near.insert(0, f"self.{wanted}")
+    return {"wanted": wanted, "near": near}
+
+
+def _attributes(exc: Any) -> Finding:
+    owner, wanted = getattr(exc, "obj", None), getattr(exc, "name", None)
+    if type(wanted) is not str or owner is None:
+        return {}
+    names = {**class_attributes(owner), **attributes(owner)}
+    near = like(wanted, [name for name in names if wanted[:1] == "_" or name[:1] != "_"])
+    columns = tables.labels(owner) if tables.is_table(owner) else None
+    if columns is not None:
+        there = [shown(column) for column in columns[:THERE]]
+        near = (like(wanted, columns) + near)[:NEAR]
+        return {"subject": "DataFrame", "wanted": wanted, "near": near, "there": there}
+    finding: Finding = {"subject": class_name(owner), "wanted": short(wanted, NAME), "near": near}
+    if type(owner) is types.ModuleType:
+        finding["subject"] = f"module {short(str(attributes(owner).get('__name__')), NAME)}"
+        file = attributes(owner).get("__file__")
+        if type(file) is str and os.path.dirname(file) == os.getcwd():
+            finding["there"] = [short(file, NAME)]  # a file of the user's that may hide another
+    elif isinstance_of(owner, type):
+        finding["subject"] = f"class {short(type.__dict__['__name__'].__get__(owner), NAME)}"
+    return finding
+
+
+def _keys(exc: BaseException, scope: Scope, nodes: list[ast.AST]) -> Finding:
+    if len(exc.args) != 1:
+        return {}
+    wanted = tables.listed(exc.args[0]) or exc.args[0]
+    for node in nodes:
+        if isinstance(node, ast.Subscript):
+            owner_node: ast.AST = node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            owner_node = node.func.value  # d.pop(key)
+        else:
+            continue
+        keys = _keys_of(scope.value(owner_node))
+        if keys is None or wanted in keys:
+            continue
+        subject = short(ast.unparse(owner_node), NAME)
+        there = [shown(key) for key in keys[:THERE]]
+        texts = {str(key): key for key in keys if type(key) in (str, int)}
+        if type(wanted) is str:
+            near: list[Any] = [texts[text] for text in like(wanted, texts)]
+            if wanted in texts:  # a number that was looked up as text
+                near.insert(0, texts[wanted])
+        else:
+            near = [texts[str(wanted)]] if type(wanted) is int and str(wanted) in texts else []
+        return {
+            "subject": subject,
+            "wanted": shown(wanted),
+            "near": [shown(key) for key in near],
+            "there": there,
+        }
+    return tables.missing(wanted, scope, nodes)
+
+
+def _keys_of(owner: Any) -> list[Any] | None:
+    if owner is not MISSING and isinstance_of(owner, dict):
+        return list(islice(dict.keys(owner), CANDIDATES))
+    return tables.labels(owner)
+
+
+def _parameters(message: str, scope: Scope, nodes: list[ast.AST]) -> Finding:
+    """Return which parameter an unexpected one is like."""
+    wrong = re.match(r"([\w.]+)\(\) got an unexpected keyword argument '(\w+)'", message)
+    if wrong is None:
+        return {}
+    for node in nodes:
+        if not isinstance(node, ast.Call):
+            continue
+        function = scope.value(node.func)
+        if function is MISSING and isinstance(node.func, ast.Attribute):
+            owner = scope.value(node.func.value)
+            if owner is not MISSING:
+                function = class_attributes(owner).get(node.func.attr)
+        if function is not MISSING and isinstance_of(function, type):
+            function = class_attributes(function).get("__init__")
+        if type(function) is types.FunctionType and wrong[1].endswith(function.__name__):
+            near = like(wrong[2], parameters(function))
+            subject = short(ast.unparse(node.func), NAME)
+            return {"subject": subject, "wanted": short(wrong[2], NAME), "near": near}
+    return {}

@@ -1,0 +1,126 @@
+"""What is on the disk in place of the module, the file or the program that is not there."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import types
+from itertools import islice
+from typing import Any
+
+from bellglass.sandboxes.common.similar import CANDIDATES, NAME, NEAR, THERE, like
+from bellglass.sandboxes.worker.explaining.names import LOCALS
+from bellglass.sandboxes.worker.explaining.values import isinstance_of, short
+
+PROGRAMS = "PATH"
+"""The subject where a program was looked for."""
+
+FOLDERS = 100
+"""Folders of the working directory in which a file is looked for."""
+
+Finding = dict[str, Any]
+
+_scandir = os.scandir
+
+
+def modules(exc: Any) -> Finding:
+    """Return what is there in place of a module, or of what was imported from one."""
+    module, wanted = getattr(exc, "name", None), getattr(exc, "name_from", None)
+    if type(module) is not str:
+        return {}
+    if isinstance_of(exc, ModuleNotFoundError):
+        top, _, rest = module.partition(".")
+        if rest and top in sys.modules:
+            return {"wanted": short(module, NAME)}
+        builtin = {*getattr(sys, "stdlib_module_names", ()), *sys.builtin_module_names}
+        others = [name for name in _beside(sys.path) if name not in builtin]
+        near = [*like(top, others), *like(top, builtin)]  # rather numpy than runpy
+        return {"wanted": short(module, NAME), "near": near[:NEAR]}
+    if wanted is None:  # before Python 3.12
+        found = re.match(r"cannot import name '(\w+)'", str(exc.msg))
+        wanted = found[1] if found else None
+    owner = sys.modules.get(module)
+    if type(wanted) is not str or type(owner) is not types.ModuleType:
+        return {}
+    near = like(wanted, vars(owner))
+    return {"subject": short(module, NAME), "wanted": short(wanted, NAME), "near": near}
+
+
+def _beside(path: list[str]) -> list[str]:
+    """Return the modules and packages that lie in the directories of `path`."""
+    names: list[str] = []
+    for directory in path[:20]:
+        if type(directory) is str:
+            names += filter(_is_module, listing(directory or "."))
+    return [name.partition(".")[0] for name in names]
+
+
+def _is_module(name: str) -> bool:
+    """Tell a module or package from what lies beside: scikit_learn.libs, pandas-3.1.dist-info."""
+    stem, dot, _ = name.partition(".")
+    return stem.isidentifier() and (not dot or name.endswith((".py", ".so")))
+
+
+def files(exc: Any) -> Finding:
+    """Return what is there in place of a file, or of a program that was to be started."""
+    path = exc.filename
+    if type(path) is bytes:
+        path = os.fsdecode(path)
+    if type(path) is str and type(exc) is FileNotFoundError and _is_of_subprocess(exc):
+        folders = [*os.environ.get("PATH", "").split(os.pathsep)[:20], "."]
+        programs = [name for folder in folders for name in listing(folder or ".")]
+        name = short(path, 200)
+        return {"subject": PROGRAMS, "wanted": name, "near": like(path, programs)}
+    if type(path) is not str or type(exc) is not FileNotFoundError:
+        return {"wanted": short(path, 200)} if type(path) is str else {}
+    directory, name = os.path.split(path.rstrip("/"))
+    elsewhere = [name] if directory and os.path.exists(name) else []
+    elsewhere += _below(name)
+    parent = directory or "."
+    while parent not in (".", "/", "") and not os.path.isdir(parent):
+        parent, name = os.path.split(parent)
+        parent = parent or "."
+    names = sorted(listing(parent))
+    visible = [name for name in names if not name.startswith(".")]
+    return {
+        "wanted": short(path, 200),
+        "subject": short(os.getcwd() if parent == "." else parent, 200),
+        "near": elsewhere + like(name, names),
+        "there": [short(name, NAME) for name in visible[:THERE]],
+    }
+
+
+def _below(name: str) -> list[str]:
+    """Return where a file of that name is in the folders of the working directory."""
+    try:
+        with _scandir(".") as entries:
+            folders = [entry.name for entry in islice(entries, CANDIDATES) if entry.is_dir()]
+        places = (os.path.join(folder, name) for folder in sorted(folders)[:FOLDERS])
+        return [short(place, 200) for place in places if os.path.isfile(place)][:NEAR]
+    except (OSError, ValueError):
+        return []
+
+
+def _is_of_subprocess(exc: BaseException) -> bool:
+    """Tell if `exc` is of a program that was to be started, not of its working directory."""
+    last = exc.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is None or last.tb_frame.f_code.co_name != "_execute_child":
+        return False
+    return dict.get(last.tb_frame.f_globals, "__name__") == "subprocess" and not _changed(last)
+
+
+def _changed(last: types.TracebackType) -> bool:
+    names = last.tb_frame.f_locals
+    cwd = names.get("cwd") if type(names) in LOCALS else None
+    return type(cwd) is str and not os.path.isdir(cwd)
+
+
+def listing(directory: str) -> list[str]:
+    try:
+        with _scandir(directory) as entries:
+            return [entry.name for entry in islice(entries, CANDIDATES)]
+    except (OSError, ValueError):
+        return []

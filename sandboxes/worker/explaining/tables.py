@@ -1,0 +1,78 @@
+"""What a table of pandas has in place of the column or the row that was looked for."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from bellglass.sandboxes.common.similar import CANDIDATES, NAME, THERE
+from bellglass.sandboxes.worker.explaining.names import MISSING, Scope
+from bellglass.sandboxes.worker.explaining.values import short, shown
+
+# "['a', 'b'] not in index", "None of [Index(['a'], dtype='str')] are in the [columns]", "['a'] not
+# found in axis"
+_LISTED = re.compile(r"^\"?(?:None of \[)?(?:Index\()?\[['\"]([^'\"]+)['\"].*(?:not |are in the)")
+_ROWS = ("loc", "at", "xs")
+
+
+def is_table(value: Any) -> bool:
+    return _is(value, "DataFrame")
+
+
+def labels(owner: Any) -> list[Any] | None:
+    """Return what a table has between brackets: its columns; of a series, what it is indexed by."""
+    if _is(owner, "DataFrame"):
+        return _first(owner.columns)
+    return _first(owner.index) if _is(owner, "Series") else None
+
+
+def listed(wanted: Any) -> str | None:
+    """Return the name that is missing, out of the message for a list of names."""
+    found = _LISTED.match(wanted) if type(wanted) is str else None
+    return found[1] if found else None
+
+
+def missing(wanted: Any, scope: Scope, nodes: list[ast.AST]) -> dict[str, Any]:
+    """Return which table of a failed line lacks `wanted`, and what it has."""
+    if type(wanted) not in (str, int):
+        return {}  # to compare with would ask it
+    for node in nodes:
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Attribute):
+            owner = scope.value(node.value.value)
+            if node.value.attr in _ROWS and (is_table(owner) or _is(owner, "Series")):
+                rows = _first(owner.index)
+                if wanted not in rows:
+                    name = f"the index of {short(ast.unparse(node.value.value), NAME)}"
+                    return {"subject": name, "wanted": shown(wanted), "there": _told(rows)}
+    for name, table in _tables(scope, nodes):
+        columns = _first(table.columns)
+        if wanted not in columns:
+            return {"subject": name, "wanted": shown(wanted), "there": _told(columns)}
+    return {}
+
+
+def _tables(scope: Scope, nodes: list[ast.AST]) -> Iterator[tuple[str, Any]]:
+    for node in nodes:
+        if isinstance(node, (ast.Name, ast.Attribute)):
+            value = scope.value(node)
+            if value is not MISSING and is_table(value):
+                yield short(ast.unparse(node), NAME), value
+
+
+def _is(value: Any, name: str) -> bool:
+    """Tell if `value` is of pandas' own class: what derives from it may be anything."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and type(value) is vars(pandas).get(name)
+
+
+def _first(index: Any) -> list[Any]:
+    first: list[Any] = index[:CANDIDATES].tolist()
+    return first
+
+
+def _told(found: list[Any]) -> list[str]:
+    return [shown(label) for label in islice(found, THERE)]

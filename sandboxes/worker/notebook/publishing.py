@@ -1,0 +1,65 @@
+"""What IPython has to show, led to our renderer, with its bounds."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.formatters import DisplayFormatter
+
+from bellglass.sandboxes.worker.display.renderer import ITSELF
+
+
+class Formatter(DisplayFormatter):
+    """Leave to our renderer what it shows better from the object itself: tables, figures."""
+
+    def format(self, obj: Any, include: Any = None, exclude: Any = None) -> Any:
+        ours = isinstance(self.parent.display_pub, Publisher) and not include and not exclude
+        if ours and self.parent.showing.knows(obj):
+            return {ITSELF: obj}, {}
+        return super().format(obj, include, exclude)
+
+
+class Publisher(DisplayPublisher):
+    """Where `display()` ends."""
+
+    def publish(
+        self,
+        data: dict[str, Any],
+        metadata: Any = None,
+        *arguments: Any,
+        transient: dict[str, Any] | None = None,
+        update: bool = False,
+        **options: Any,
+    ) -> None:
+        if update:
+            self.shell.showing.update(str((transient or {}).get("display_id")), data)
+            return
+        text = self.shell.showing.bundle(data)
+        if text is not None:
+            sys.stdout.write(f"{text}\n")
+
+    def clear_output(self, wait: bool = False) -> None:
+        self.shell.showing.clear(wait=wait)
+
+
+class Hook(DisplayHook):
+    """Where the value of a line ends. The text of a last one is kept for the result."""
+
+    def write_output_prompt(self) -> None:
+        pass
+
+    def write_format_data(self, format_dict: dict[str, Any], md_dict: Any = None) -> None:
+        shell = self.shell
+        text = shell.showing.bundle(format_dict)
+        if text is None:
+            return
+        if shell.is_nested or shell.ast_node_interactivity not in ("last_expr", "last"):
+            sys.stdout.write(f"{text}\n")
+        else:
+            shell.value = text
+
+    def log_output(self, format_dict: dict[str, Any]) -> None:
+        """Keep no second copy of what was shown."""

@@ -1,0 +1,276 @@
+"""The process that runs a session's Python: it keeps the variables between calls.
+
+After each call it forks a checkpoint of itself, which sleeps. If a later call kills the worker,
+the checkpoint takes its place, with the variables as they were before that call.
+"""
+
+from __future__ import annotations
+
+import builtins
+import ctypes
+import linecache
+import os
+import signal
+import sys
+import threading
+from importlib import import_module
+from typing import Any
+
+from bellglass.sandboxes.common import packages
+from bellglass.sandboxes.supervisor.job import KEPT, set_oom_score
+from bellglass.sandboxes.supervisor.processes import resident
+from bellglass.sandboxes.wire.framing import Packets, discard_waiting
+from bellglass.sandboxes.worker import background_child
+from bellglass.sandboxes.worker.display import library_hooks
+from bellglass.sandboxes.worker.display.display_channel import Screen
+from bellglass.sandboxes.worker.display.renderer import Showing
+from bellglass.sandboxes.worker.evaluate import Evaluation, Namespace
+from bellglass.sandboxes.worker.forking import collect, fork_sibling, fork_twice
+from bellglass.sandboxes.worker.spawning import end_helpers
+from bellglass.sandboxes.worker.streams import CallStream, heard, open_stream, usable
+
+LIBC = ctypes.PyDLL(None, use_errno=True)
+STDIN, STDOUT, STDERR = 0, 1, 2
+
+REHEARSAL = "<rehearsal>"
+
+SPARES = 2
+"""Sockets for checkpoints, beside the control socket. They are used in turn, and the checkpoint
+before is still there when the next is made."""
+
+
+class Worker:
+    """Reads requests from the runner, runs them in one namespace, answers each once."""
+
+    def __init__(
+        self, control: Packets, limits: dict[str, int], environment: dict[str, str] | None = None
+    ) -> None:
+        if environment:
+            packages.use(environment)
+        self._installs = bool(environment)
+        self._control = control
+        self._memory_bytes = limits["memory_bytes"]
+        self._screen = Screen(control, self._flush, heard)
+        self._showing = Showing(self._screen, limits["output_file_bytes"])
+        self._namespace = Namespace(self._showing.as_value, self._make_shell)
+        self._calls = 0
+        self._standing_by = False
+        self._interrupted = False
+        """Before the code of the call was begun."""
+        self._branched = False
+        """This is a background run: its threads may go on, and are heard."""
+        # Copies out of reach of a loop that closes the first thousand descriptors.
+        top = control.socket.fileno()
+        self._spares = [top + KEPT + number for number in range(SPARES)]
+        self._out = os.dup2(STDOUT, top + 1, inheritable=False)
+        self._err = os.dup2(STDERR, top + 2, inheritable=False)
+        self._stdout, self._stderr = open_stream(STDOUT), open_stream(STDERR)
+        self._replaced: tuple[object, ...] = ()
+        self._home = os.getcwd()
+        self._modules = {name: sys.modules[name] for name in ("builtins", "sys")}
+        sys.path.insert(0, "")
+        sys.argv = [""]
+        vars(builtins)["display"] = self._display
+        library_hooks.install(self._showing.display, self._show_figures, self._namespace.open_shell)
+
+    def serve(self) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        while True:
+            try:
+                request, descriptors = self._control.receive()
+            except EOFError:
+                return
+            if request is not None and "branch" in request and len(descriptors) == 3:
+                self._branch(request, descriptors)
+                descriptors = []
+            for fd in descriptors:
+                os.close(fd)
+            if request is None:
+                continue
+            if "code" in request:
+                self._answer(request)
+            elif "checkpoint" in request:
+                if request["swept"]:
+                    collect(request["swept"])
+                self._checkpoint(request["nonce"], self._spares[request["checkpoint"]])
+
+    def _answer(self, request: dict[str, Any]) -> None:
+        # Without this the runner cannot tell a slow call from a request that a thread of the
+        # foreign code took from the socket. From then on it may interrupt the call.
+        self._interrupted = False
+        signal.signal(signal.SIGINT, self._note_interrupt)
+        self._control.send({"nonce": request["nonce"], "started": True})
+        if self._standing_by:
+            self._standing_by = False
+            set_oom_score(1000)
+        pid = os.getpid()
+        result = self._run(request)
+        if os.getpid() != pid:
+            os._exit(0)  # a child of the foreign code that fell through to here
+        message = result.message()
+        message["nonce"] = request["nonce"]
+        message["background_bytes"] = CallStream.dropped
+        self._control.send(message)
+
+    def _note_interrupt(self, *_: Any) -> None:
+        self._interrupted = True
+
+    def _run(self, request: dict[str, Any]) -> Evaluation:
+        self._calls += 1
+        CallStream.dropped = 0
+        self._restore()
+        if self._installs:
+            packages.find()
+        file = f"<call {self._calls}>"
+        self._showing.begin(request["number"])
+        self._screen.begin(request["nonce"])
+        result = Evaluation()
+        try:
+            try:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                if self._interrupted:
+                    raise KeyboardInterrupt
+                result = self._namespace.evaluate(request["code"], file)
+                if (result.error or {}).get("name") != "KeyboardInterrupt":
+                    # Else there is no time: figures stay open.
+                    self._showing.show_updates()
+                    self._show_figures()
+                self._flush()
+            finally:
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            result.status = "error"
+        self._screen.end()
+        if not self._branched:
+            end_helpers()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        if not self._branched:
+            CallStream.leftover = set(threading.enumerate()) - {threading.main_thread()}
+        return result
+
+    def _restore(self) -> None:
+        """Put back what a call needs and the call before may have broken."""
+        main = self._namespace.module
+        main.__dict__["__builtins__"] = self._modules["builtins"]
+        sys.modules.update(self._modules)
+        sys.modules["__main__"] = main
+        os.dup2(self._out, STDOUT)
+        os.dup2(self._err, STDERR)
+        # What was there stays for a while: a thread may be in the middle of a print, and print()
+        # of Python 3.11 does not hold the stream that it writes to.
+        self._replaced = (*self._replaced[-4:], sys.stdout, sys.stderr)
+        sys.stdout = self._stdout = usable(self._stdout, STDOUT)
+        sys.stderr = self._stderr = usable(self._stderr, STDERR)
+        try:
+            os.fstat(STDIN)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)
+        sys.stdin = open(STDIN, encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays
+        # For type checkers these three are constants.
+        names = {"__stdout__": sys.stdout, "__stderr__": sys.stderr, "__stdin__": sys.stdin}
+        vars(sys).update(names)
+        try:
+            os.getcwd()
+        except OSError:
+            os.chdir(self._home)
+
+    def _show_figures(self) -> None:
+        if "matplotlib.pyplot" in sys.modules:
+            try:
+                self._showing.open_figures()
+            except Exception:  # of a module that only has the name of pyplot
+                pass
+
+    def _display(self, *objects: Any, **options: Any) -> Any:
+        """Show objects: `display` until IPython brings its own."""
+        if options and self._namespace.open_shell():
+            return vars(builtins)["display"](*objects, **options)
+        self._showing.display(*objects, **options)
+        return None
+
+    def _make_shell(self, namespace: Namespace) -> Any:
+        import_module("IPython")  # first: importing it has the shell made, see hooks.py
+        from bellglass.sandboxes.worker.notebook.shell import Shell
+
+        if Shell.initialized():
+            return Shell.instance()
+        return Shell.instance(namespace.module, self._showing, namespace.run_in_loop)
+
+    def _flush(self) -> None:
+        for stream in (self._stdout, self._stderr, sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except Exception:
+                pass
+        LIBC.fflush(None)  # what C code printed
+
+    def _checkpoint(self, nonce: str, spare: int) -> None:
+        """Fork a sleeping copy and tell the runner; in the copy, return when it is needed.
+
+        `spare` is the socket that it will be spoken to through.
+        """
+        message: dict[str, Any] = {"nonce": nonce, "idle": True, "checkpoint": 0}
+        # The copy shares its pages until they are written to; two full ones must fit.
+        if resident(os.getpid()) * 2 > self._memory_bytes:
+            self._control.send(message)
+            return
+        discard_waiting(spare)  # which was said to another, now dead
+        try:
+            pid = fork_sibling()
+        except OSError:
+            pid = -1
+        if pid == 0:
+            self._stand_by(spare)
+            return
+        self._rehearse()
+        self._control.send({**message, "checkpoint": max(0, pid)})
+
+    def _rehearse(self) -> None:
+        """Run next to nothing, as a call would be run.
+
+        Since the fork each page costs a fault and a copy when it is first written to. These are
+        most of what the next call will write to, and now nobody waits.
+        """
+        self._restore()
+        Namespace(repr).evaluate("0", REHEARSAL)
+        linecache.cache.pop(REHEARSAL, None)
+
+    def _branch(self, request: dict[str, Any], descriptors: list[int]) -> None:
+        """Fork a background run of the code in `request`; tell the runner its number."""
+        try:
+            pid = fork_twice()
+        except OSError:
+            pid = -1
+        if pid == 0:
+            self._branched = True
+            self._standing_by = False
+            CallStream.leftover = set()
+            self._namespace.leave_loop()
+            self._screen.lasting = True
+            for fd in self._spares:
+                os.close(fd)
+            background_child.take_over(
+                descriptors, self._control.socket.fileno(), (self._out, self._err)
+            )
+            self._answer({**request, "code": request["branch"]})
+            background_child.linger()
+            os._exit(0)
+        for fd in descriptors:
+            os.close(fd)
+        self._control.send({"nonce": request["nonce"], "branched": pid})
+
+    def _stand_by(self, spare: int) -> None:
+        """Be the checkpoint: let the spare socket and the control socket change places."""
+        top = self._control.socket.fileno()
+        control = os.dup(top)
+        os.dup2(spare, top, inheritable=False)
+        os.dup2(control, spare, inheritable=False)
+        os.close(control)
+        self._control.forget()
+        CallStream.leftover = set()
+        # Out of memory, the kernel shall take the worker and leave the copy.
+        set_oom_score(900)
+        self._standing_by = True

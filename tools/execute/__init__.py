@@ -1,0 +1,1 @@
+"""The tools `execute_python`, `execute_bash` and `background_run`."""

@@ -1,0 +1,73 @@
+"""What a call changed in the workspace: a line for the model, links, and a record for programs."""
+
+from __future__ import annotations
+
+import mimetypes
+from typing import TYPE_CHECKING, Any
+
+from mcp.types import ResourceLink
+
+from bellglass.sandboxes.files import shown
+from bellglass.tools.files.session_files import file_uri
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bellglass.sandboxes.execution import Execution, FileChange
+
+NAMED = 10
+"""Files in the line for the model, and links."""
+
+
+def changes_line(execution: Execution) -> Iterator[str]:
+    """Yield what the call changed, in one line, if it changed any file."""
+    named = [_named(file) for file in execution.files[:NAMED]]
+    more = len(execution.files) - len(execution.files[:NAMED]) + execution.files_left_out
+    if named:
+        rest = f" and {more:,} more" if more else ""
+        yield f"Files: {', '.join(named)}{rest}"
+    if execution.files_unseen:
+        yield "Note: the working directory has too many files to look through all for changes."
+
+
+def links_to_changed(execution: Execution, session_id: str) -> Iterator[ResourceLink]:
+    """Yield links to the first files that are new or changed."""
+    readable = [file for file in execution.files if file.readable]
+    for file in readable[:NAMED]:
+        yield ResourceLink(
+            name=file.path,
+            uri=file_uri(session_id, file.path),
+            mime_type=mimetypes.guess_type(file.path)[0] or "application/octet-stream",
+            size=file.bytes,
+        )
+
+
+def changed_record(execution: Execution, session_id: str) -> dict[str, Any]:
+    """Return the changes for programs."""
+    return {
+        "changed": [
+            {
+                "path": file.path,
+                "bytes": file.bytes,
+                "change": file.change,
+                "uri": file_uri(session_id, file.path) if file.readable else None,
+            }
+            for file in execution.files
+        ],
+        "changed_left_out": execution.files_left_out,
+    }
+
+
+def size_of(number: int) -> str:
+    """Return bytes as people say them."""
+    if number < 1_000:
+        return f"{number} bytes" if number != 1 else "1 byte"
+    for unit, size in (("kB", 1e3), ("MB", 1e6)):
+        if number < 999.5 * size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number / 1e9:.3g} GB"
+
+
+def _named(file: FileChange) -> str:
+    size = f", {size_of(file.bytes)}" if file.readable else ""
+    return f"{shown(file.path)} ({file.change}{size})"

@@ -1,0 +1,105 @@
+"""What code showed, in order with what it printed: blocks for the model, data for a view."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import TYPE_CHECKING, Any
+
+from mcp.types import ImageContent, TextContent
+
+from bellglass.sandboxes.execution import Picture, Table
+from bellglass.tools.execute.text_layout import Part
+from bellglass.tools.files.session_files import file_uri, link_to
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mcp.types import ContentBlock, ResourceLink
+
+    from bellglass.sandboxes.execution import Execution, Rich
+    from bellglass.sandboxes.session import Session
+
+VIEW = "bellglass/displays"
+"""Name in `_meta` of what a client may show that has a view for it."""
+
+VIEW_BYTES = 200_000
+"""Of all of it, as JSON."""
+
+TABLE = "application/vnd.bellglass.table+json"
+
+
+def in_order(execution: Execution) -> Iterator[str | ImageContent]:
+    """Return stdout as a model reads it, and the displays where they were shown."""
+    text, before = execution.stdout.text, 0
+    for display in sorted(execution.displays, key=lambda display: display.at):
+        if printed := text[before : display.at].rstrip("\n"):
+            yield Part.shown("stdout", printed)
+        before = max(before, display.at)
+        yield Part.shown("picture" if isinstance(display, Picture) else "display", display.text)
+        if isinstance(display, Picture) and display.data is not None:
+            data = base64.b64encode(display.data).decode()
+            yield ImageContent(type="image", data=data, mime_type=display.type)
+    if printed := text[before:].rstrip("\n"):
+        yield Part.shown("stdout", printed)
+
+
+def blocks(parts: Iterable[str | ImageContent]) -> list[ContentBlock]:
+    """Return content blocks: texts that follow one another are one."""
+    content: list[ContentBlock] = []
+    lines: list[str] = []
+    for part in parts:
+        if isinstance(part, str):
+            lines.append(part)
+            continue
+        if lines:
+            content.append(TextContent(type="text", text="\n".join(lines)))
+            lines = []
+        content.append(part)
+    if lines:
+        content.append(TextContent(type="text", text="\n".join(lines)))
+    return content
+
+
+def links(execution: Execution, session: Session) -> list[ResourceLink]:
+    """Return links to the files that hold the whole of what was cut."""
+    return [
+        link_to(display.file, display.file_bytes, session)
+        for display in execution.displays
+        if display.file is not None
+    ]
+
+
+def for_view(execution: Execution, session: Session) -> list[dict[str, Any]]:
+    """Return what a client may show better than as text. Pictures are blocks anyway."""
+    room = VIEW_BYTES
+    shown = []
+    for display in execution.displays:
+        if isinstance(display, Picture):
+            continue
+        entry = _table(display, session) if isinstance(display, Table) else _rich(display)
+        size = len(json.dumps(entry, ensure_ascii=False).encode())
+        if size > room:
+            entry = {"type": entry["type"], "omitted": True}
+            size = 0
+        room -= size
+        shown.append(entry)
+    return shown
+
+
+def _rich(display: Rich) -> dict[str, Any]:
+    if display.data is None:
+        return {"type": display.type, "omitted": True}
+    return {"type": display.type, "text": display.data}
+
+
+def _table(display: Table, session: Session) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "type": TABLE,
+        "columns": [column.model_dump() for column in display.columns],
+        "rows": display.rows,
+        "total_rows": display.total_rows,
+    }
+    if display.file is not None:
+        entry["uri"] = file_uri(session.id, display.file)
+    return entry

@@ -1,0 +1,53 @@
+from typing import Annotated
+
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult
+from pydantic import Field
+
+from bellglass.tools.admission import admitted
+from bellglass.tools.arguments import MAX_CODE, Background, RunTimeout, SessionId
+from bellglass.tools.context import Workbench
+from bellglass.tools.errors import reported_to_model
+from bellglass.tools.execute.rendering import rendered
+from bellglass.tools.execute.start_background import begin, call_seconds
+from bellglass.tools.policy import Program
+from bellglass.tools.progress import progress_to
+from bellglass.tools.sessions.session_resolver import session_for
+
+
+async def execute_bash(
+    command: Annotated[str, Field(max_length=MAX_CODE)],
+    ctx: Context[Workbench],
+    session_id: SessionId = None,
+    timeout: RunTimeout = None,
+    background: Background = False,
+) -> CallToolResult:
+    """Run a Bash command in a sandbox and return its output.
+
+    Working directory, variables, functions, options (not set -e, -u, -x) and files persist between
+    calls that pass the same session_id; execute_python sees the same files. No root. {network} A
+    session is deleted {idle} after its last call, at the latest {age} after its first.
+
+    A command that fails is a normal result: its first line gives the exit code, signal or limit.
+    What still runs when the command returns is ended.
+    """
+    bench = ctx.request_context.lifespan_context
+    command, note = await admitted(bench, Program("command", command, "bash"))
+    arguments = {"command": command}
+    if background:
+        return await begin(ctx, session_id, "bash", arguments, timeout, note)
+    seconds = call_seconds(bench, timeout)
+    with reported_to_model():
+        session = await session_for(ctx, session_id)
+        async with progress_to(ctx, seconds) as on_stream:
+            execution = await session.run("bash", arguments, timeout=seconds, on_stream=on_stream)
+    await bench.updates.changed(session, (file.path for file in execution.files))
+    return rendered(
+        execution,
+        session,
+        ctx,
+        timeout=seconds,
+        note=note,
+        command=command,
+        empty=not command.strip(),
+    )

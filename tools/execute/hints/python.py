@@ -1,0 +1,109 @@
+"""What to do about an exception in Python."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING
+
+from bellglass.sandboxes.common.import_origins import import_of
+from bellglass.tools.execute.hints.modules import did_you_mean, missing_module, required
+from bellglass.tools.execute.hints.rules import advice_for
+from bellglass.tools.execute.hints.syntax import advice_on
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.execution import ExecutionError
+
+THERE = 8
+"""Names of what is there that a hint tells."""
+
+NEW_SESSION = (
+    "this is a new session: for {0} of an earlier call, pass the session_id of its result."
+)
+NO_FILE = "code of a call has no file of its own: use the working directory, Path.cwd()."
+
+_QUOTED = re.compile(r"'([^'\n]{1,200})'")
+_MARKED_LINE = re.compile(r"^> {1,9}\d{1,9} \| (.*)$", re.MULTILINE)
+
+
+def advice(error: ExecutionError, *, fresh: bool, network: str = "none") -> str | None:
+    """Return what to do about `error`; `fresh`: it was the first call of its session."""
+    match error.name:
+        case "NameError":
+            return _name(error, fresh, network)
+        case "FileNotFoundError":
+            return _file(error, fresh)
+        case "SyntaxError" | "IndentationError" | "TabError":
+            marked = _MARKED_LINE.search(error.code)
+            return advice_on(marked[1]) if marked else None
+        case "ModuleNotFoundError":
+            return _module(error, network)
+    if (module := required(error.message)) is not None:
+        return missing_module(module, [], network)
+    return advice_for(error.name, error.message) or _near(error)
+
+
+def _name(error: ExecutionError, fresh: bool, network: str) -> str | None:
+    name = error.wanted or quoted(error.message)
+    if error.there:  # a subset of Python
+        return f"this server evaluates a subset of Python, and {name} is not in it."
+    if name == "__file__":
+        return NO_FILE
+    if name == "get_ipython":
+        return missing_module("IPython", [], network)
+    if missing := import_of(name):
+        again = "; or pass the session_id of the call that had it" if fresh else ""
+        return f"`{missing}` is missing{again}."
+    if error.near:
+        return did_you_mean(error.near)
+    return NEW_SESSION.format("variables and files") if fresh else None
+
+
+def _file(error: ExecutionError, fresh: bool) -> str | None:
+    parts = []
+    if error.subject == "PATH":  # of a program that was to be started
+        near = f" (is {' or '.join(error.near)} meant?)" if error.near else ""
+        listed = " A command with arguments is a list." if " " in error.wanted else ""
+        return f"there is no program {error.wanted!r} here{near}.{listed}"
+    if error.near:
+        parts.append(did_you_mean(error.near))
+    elif error.subject:
+        parts.append(f"{error.subject} has {_list(error.there) or 'nothing'}.")
+        if error.subject.startswith("/") and not error.subject.startswith(("/work", "/tmp")):
+            parts.append("Files of the session are in the working directory.")
+    if fresh:
+        said = NEW_SESSION.format("files")
+        parts.append(said if not parts else said[0].upper() + said[1:])
+    return " ".join(parts) or None
+
+
+def _module(error: ExecutionError, network: str) -> str | None:
+    if error.there:  # a subset of Python that nothing can be added to
+        return f"here are only {', '.join(error.there)}."
+    module = error.wanted or quoted(error.message)
+    return missing_module(module, error.near, network) if module else None
+
+
+def _near(error: ExecutionError) -> str | None:
+    """Return what is like that which is not there, or what there is."""
+    module = error.subject.removeprefix("module ")
+    if error.name == "AttributeError" and error.there and module in sys.stdlib_module_names:
+        return f"your file {error.there[0]} hides the module {module}: rename it."
+    if error.near:
+        return did_you_mean(error.near)
+    if error.name == "KeyError" and error.subject:
+        there = _list(error.there)
+        return f"{error.subject} has {there}." if there else f"{error.subject} is empty."
+    if error.subject == "DataFrame" and error.there:
+        return f"its columns are {_list(error.there)}."
+    return None
+
+
+def _list(there: list[str]) -> str:
+    return ", ".join(there[:THERE]) + (", …" if len(there) > THERE else "")
+
+
+def quoted(message: str) -> str:
+    """Return the first name in quotes."""
+    found = _QUOTED.search(message[:1_000])
+    return found[1] if found else ""

@@ -1,0 +1,75 @@
+"""Every result below the size that clients take, whatever code printed and showed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mcp.types import CallToolResult, TextContent
+
+from bellglass.tools.execute.displays import VIEW
+from bellglass.tools.execute.text_layout import LAYOUT
+
+if TYPE_CHECKING:
+    from mcp.types import ContentBlock
+
+WIRE_BYTES = 880_000
+"""Of a result as JSON: clients break at 1 MB, and there is the envelope around it."""
+
+CUT = "\n[… {gone:,} characters are left out here: the result would be too large …]\n"
+
+CHARACTER_BYTES = 6
+"""Of one in JSON at the most."""
+
+SHORTEST = 2_000
+"""Characters to which a text is cut at most."""
+
+
+def fitted(result: CallToolResult) -> CallToolResult:
+    """Return `result` small enough: without what only a view shows, then with texts cut.
+
+    What is left, pictures and links, is bounded where it is made.
+    """
+    if _surely_small(result) or _size(result) <= WIRE_BYTES:
+        return result
+    meta = dict(result.meta or {})
+    shown: list[dict[str, Any]] = meta.get(VIEW, [])
+    meta[VIEW] = [{"type": entry["type"], "omitted": True} for entry in shown]
+    meta.pop(LAYOUT, None)  # true of whole texts only
+    result = result.model_copy(update={"meta": meta})
+    while (over := _size(result) - WIRE_BYTES) > 0:
+        texts = [block for block in result.content if isinstance(block, TextContent)]
+        longest = max(texts, key=lambda block: len(block.model_dump_json()))
+        shorter = _shorter(longest, over)
+        if shorter is longest:
+            break
+        content: list[ContentBlock] = [
+            shorter if block is longest else block for block in result.content
+        ]
+        result = result.model_copy(update={"content": content})
+    return result
+
+
+def _surely_small(result: CallToolResult) -> bool:
+    """Tell if there is no need to measure: most results are a few lines of text."""
+    if VIEW in (result.meta or {}):
+        return False
+    texts = [block for block in result.content if isinstance(block, TextContent)]
+    most = sum(len(block.text) for block in texts)
+    return len(texts) == len(result.content) and most * CHARACTER_BYTES <= WIRE_BYTES // 2
+
+
+def _size(result: CallToolResult) -> int:
+    return len(result.model_dump_json(by_alias=True, exclude_none=True).encode())
+
+
+def _shorter(block: TextContent, over: int) -> TextContent:
+    """Return a text with its middle cut out, so that it takes `over` bytes less."""
+    length = len(block.text)
+    # A character may take one byte, or six.
+    per_character = max(1.0, len(block.model_dump_json().encode()) / max(1, length))
+    kept = max(SHORTEST, length - int(over / per_character) - 200)
+    if kept >= length:
+        return block
+    half = kept // 2
+    cut = CUT.format(gone=length - 2 * half)
+    return TextContent(type="text", text=block.text[:half] + cut + block.text[-half:])

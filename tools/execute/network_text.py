@@ -1,0 +1,69 @@
+"""What a call asked of the network, as a model and a program read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bellglass.sandboxes.egress.request_log import Visit
+
+SHOWN = 5
+"""Hosts, or files, named in the text; the record has more."""
+
+
+def network_lines(visits: Sequence[Visit]) -> Iterator[str]:
+    """Say what was refused, what failed, and which packages came."""
+    refused = [f"{_where(visit)} ({visit.reason})" for visit in visits if not visit.allowed]
+    failed = [f"{_where(visit)} ({visit.reason})" for visit in visits if _failed(visit)]
+    files = [f"{visit.file} ({_size(visit.size)})" for visit in visits if _came(visit)]
+    for what, listed in (("refused", refused), ("no success with", failed), ("fetched", files)):
+        if listed:
+            more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+            yield f"Network: {what} {', '.join(listed[:SHOWN])}{more}"
+
+
+def network_record(visits: Sequence[Visit]) -> list[dict[str, Any]]:
+    """Return every visit, for programs."""
+    return [
+        {
+            "host": visit.host,
+            "port": visit.port,
+            "allowed": visit.allowed,
+            "reason": visit.reason,
+            "bytes": visit.size,
+            "requests": visit.requests,
+            "file": visit.file or None,
+            "cached": visit.cached,
+        }
+        for visit in visits
+    ]
+
+
+def counted(record: dict[str, Any]) -> str:
+    """Return how often a call asked for something, for the log; nothing where it did not."""
+    visits = record.get("network") or ()
+    total = sum(visit["requests"] for visit in visits)
+    refused = sum(visit["requests"] for visit in visits if not visit["allowed"])
+    return f" network {total} of which refused {refused}" if visits else ""
+
+
+def _where(visit: Visit) -> str:
+    if visit.file:
+        return visit.file
+    host = f"[{visit.host}]" if ":" in visit.host else visit.host
+    return f"{host}:{visit.port}" if host else f"{visit.requests} other requests"
+
+
+def _failed(visit: Visit) -> bool:
+    return visit.allowed and bool(visit.reason)
+
+
+def _came(visit: Visit) -> bool:
+    """Whether a package did; its metadata is only looked at."""
+    return visit.allowed and not visit.reason and visit.package
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{max(1, round(size / 1e3))} kB"

@@ -1,0 +1,237 @@
+"""An execution as a model reads it: what happened first, then the output, then what to do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mcp.types import CallToolResult, TextContent
+
+from bellglass.sandboxes.limits import MIB
+from bellglass.sandboxes.session import REPLACED, RESTARTED
+from bellglass.tools.error_text import TEXT, error_parts, error_record, first_line, place, shortened
+from bellglass.tools.execute import displays
+from bellglass.tools.execute.changed_files import changed_record, changes_line, links_to_changed
+from bellglass.tools.execute.hints.hints import hint_for
+from bellglass.tools.execute.limit_result_size import fitted
+from bellglass.tools.execute.network_text import network_lines, network_record
+from bellglass.tools.execute.run_text import begun, more_time, went
+from bellglass.tools.execute.text_layout import Part, layout_of
+from bellglass.tools.files.session_files import link_to_output, reads_links
+from bellglass.tools.terminal import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mcp.server.mcpserver import Context
+    from mcp.types import ImageContent
+
+    from bellglass.sandboxes.execution import Execution, Output
+    from bellglass.sandboxes.session import Session
+    from bellglass.tools.context import Workbench
+
+RECORD = "bellglass/execution"
+
+
+def rendered(
+    execution: Execution,
+    session: Session,
+    ctx: Context[Workbench],
+    *,
+    timeout: float,
+    note: str | None = None,
+    command: str = "",
+    empty: bool = False,
+) -> CallToolResult:
+    """Return the result of an execute tool: text for the model, the record for programs.
+
+    `note` is on how the code was found in what was given; `command` is what Bash ran.
+    """
+    bench = ctx.request_context.lifespan_context
+    parts: list[str | ImageContent] = list(_parts(execution, bench, timeout))
+    notes = list(_notes(execution))
+    shown = execution.stdout.text or execution.stderr.text or execution.value is not None
+    if execution.runs:
+        quiet = execution.status in ("ok", "running", "cancelled")
+        if quiet and not shown and not execution.displays:
+            parts.append("(no new output)")
+    elif execution.status == "ok" and not shown and not execution.displays:
+        parts.insert(0, "(no output: there was nothing to run)" if empty else "(no output)")
+    if note:
+        notes.append(f"Note: {note}")
+    notes += changes_line(execution)
+    hint = hint_for(
+        execution,
+        bench.limits,
+        fresh=session.calls <= 1,
+        network=bench.network,
+        longer=more_time(execution, session, bench),
+        command=command,
+    )
+    if hint:
+        notes.append(hint)
+    notes = ours(notes, session.id)
+    failed = execution.status not in ("ok", "cancelled", "running")
+    content = [*displays.blocks(parts), TextContent(type="text", text="\n".join(notes))]
+    if reads_links(ctx):
+        links = (link_to_output(out, session) for out in (execution.stdout, execution.stderr))
+        content += (link for link in links if link is not None)
+        content += displays.links(execution, session)
+        content += links_to_changed(execution, session.id)
+    meta: dict[str, Any] = {
+        RECORD: record(execution, session, hint),
+        **layout_of([*parts, *notes], ctx),
+    }
+    if view := displays.for_view(execution, session):
+        meta[displays.VIEW] = view
+    return fitted(
+        CallToolResult(
+            content=content,
+            is_error=failed and bench.errors_as_tool_errors,
+            _meta=meta,
+        )
+    )
+
+
+def rendered_start(
+    execution: Execution, session: Session, ctx: Context[Workbench], note: str | None = None
+) -> CallToolResult:
+    """Return the result of a call that began a background run, or was refused one."""
+    if execution.status != "running" or not execution.runs:
+        return rendered(execution, session, ctx, timeout=0, note=note)
+    parts = [begun(execution.runs[0], session)]
+    parts += [f"Note: {said}" for said in (*execution.notices, note) if said]
+    return CallToolResult(
+        content=[TextContent(type="text", text="\n".join(ours(parts, session.id)))],
+        _meta={RECORD: record(execution, session)},
+    )
+
+
+def record(execution: Execution, session: Session, hint: str | None = None) -> dict[str, Any]:
+    """Return what a program may want to know of an execution."""
+    files = {
+        name: {"path": output.file, "bytes": output.file_bytes}
+        for name, output in (("stdout", execution.stdout), ("stderr", execution.stderr))
+        if output.file is not None
+    }
+    return {
+        "session_id": session.id,
+        "status": execution.status,
+        "exit_code": execution.exit_code,
+        "signal": execution.signal,
+        "wall_seconds": execution.wall_seconds,
+        "cpu_seconds": execution.cpu_seconds,
+        "peak_memory_bytes": execution.peak_memory_bytes,
+        "cut": {"stdout": execution.stdout.cut_bytes, "stderr": execution.stderr.cut_bytes},
+        "files": files,
+        **changed_record(execution, session.id),
+        "state": execution.state,
+        "swept": execution.swept,
+        "network": network_record(execution.network),
+        "run": execution.runs[0].model_dump(mode="json") if execution.runs else None,
+        "error": error_record(execution.error, hint) if execution.error is not None else None,
+        "sandbox": session.metadata,
+    }
+
+
+def _parts(execution: Execution, bench: Workbench, timeout: float) -> Iterator[str | ImageContent]:
+    failed = execution.status not in ("ok", "running")
+    if execution.runs:
+        how = _outcome(execution, bench, timeout) if failed else ""
+        yield Part("failure" if how else "note", went(execution.runs[0], execution, how))
+    elif failed:
+        outcome = one_line(_outcome(execution, bench, timeout))
+        yield Part("failure", f"{outcome}{_state(execution)}")
+    if execution.error is not None and execution.status != "exit":
+        yield from (Part.shown("failure", part) for part in error_parts(execution.error))
+    elif execution.error is not None and execution.error.name == "SystemExit":
+        yield Part.shown("failure", shortened(execution.error.message, TEXT))
+    if execution.stdout.text and failed:
+        yield Part("heading", "stdout:")
+    yield from displays.in_order(execution)
+    if execution.value is not None:
+        yield Part.shown("value", shortened(execution.value, TEXT))
+    if execution.stderr.text:
+        yield Part("heading", "stderr:")
+        yield Part.shown("stderr", execution.stderr.text.rstrip("\n"))
+
+
+def _notes(execution: Execution) -> Iterator[str]:
+    failed = execution.status not in ("ok", "running")
+    yield from _cuts("stdout", execution.stdout)
+    yield from _cuts("stderr", execution.stderr)
+    for notice in execution.notices:
+        yield f"Note: {notice}"
+    yield from network_lines(execution.network)
+    if not failed and not execution.runs and (state := _state(execution)):
+        yield f"Note: the code ended its own process{state}"
+    if execution.background_bytes:
+        yield (
+            f"Note: {execution.background_bytes:,} bytes that threads or processes of earlier "
+            "calls printed are not shown."
+        )
+    if execution.swept:
+        left = "1 process" if execution.swept == 1 else f"{execution.swept} processes"
+        yield f"Note: {left} that the code left running ended with the call."
+
+
+def ours(notes: Iterable[str], session_id: str) -> list[str]:
+    """Return the lines of the last block of a result, in which nothing but ours begins a line.
+
+    A program can print what looks like a note or a session_id, but not into this block: what is
+    foreign in a note, such as the name of a file, stands within its line.
+    """
+    return [*map(one_line, notes), f"session_id: {session_id}"]
+
+
+def _outcome(execution: Execution, bench: Workbench, timeout: float) -> str:
+    """Return how the code failed, in one line."""
+    match execution.status:
+        case "error" if error := execution.error:
+            return f"Failed: {first_line(error)}"
+        case "exit":
+            return f"Exited with code {execution.exit_code}"
+        case "timeout":
+            where = place(execution.error) if execution.error is not None else ""
+            return f"Timed out after {timeout:g} s{where}"
+        case "cancelled":
+            return "Cancelled"
+        case "oom":
+            return f"Killed: out of memory (limit {bench.limits.memory_bytes // MIB} MB)"
+        case "killed":
+            return f"Killed by {execution.signal or 'a signal'}"
+        case "crashed" if execution.signal:
+            return f"Crashed: {execution.signal}"
+        case "crashed":
+            return f"Crashed: the interpreter exited with code {execution.exit_code}"
+        case "lost":
+            return "Lost"
+        case _:
+            return "Failed"
+
+
+def _state(execution: Execution) -> str:
+    """Return what became of the variables, where that is in doubt."""
+    if execution.status == "lost":
+        return ". Variables and files are gone; the next call starts afresh."
+    match execution.state:
+        case "restored":
+            return ". Variables are as they were before this call."
+        case "lost" if not {RESTARTED, REPLACED} & set(execution.notices):
+            return ". State was lost: variables are gone, files are kept."
+        case "kept" if execution.status in ("timeout", "cancelled", "oom", "killed", "crashed"):
+            return ". Variables are kept."
+        case _:
+            return ""
+
+
+def _cuts(name: str, output: Output) -> Iterator[str]:
+    if not output.cut_bytes:
+        return
+    if output.file is None:
+        yield f"Note: {name} was {output.total_bytes:,} bytes; {output.cut_bytes:,} are not shown."
+        return
+    what = "it all" if output.file_bytes >= output.total_bytes else f"{output.file_bytes:,} of them"
+    yield (
+        f"Note: {name} was {output.total_bytes:,} bytes; {output.file} holds {what}. "
+        f"Read on with execute_bash, such as: sed -n '200,300p' {output.file}"
+    )

@@ -1,0 +1,54 @@
+"""How long code may run, and how it begins in the background."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from mcp.server.mcpserver.exceptions import ToolError
+
+from bellglass.tools.arguments import MAX_TIMEOUT_SECONDS
+from bellglass.tools.errors import reported_to_model
+from bellglass.tools.execute.rendering import rendered_start
+from bellglass.tools.sessions.session_resolver import session_for
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver import Context
+    from mcp.types import CallToolResult
+
+    from bellglass.tools.context import Workbench
+
+
+def call_seconds(bench: Workbench, timeout: float | None) -> float:
+    """Return the time limit of a call that waits for its code."""
+    if timeout is not None and timeout > MAX_TIMEOUT_SECONDS:
+        longer = f" With background=true it may be {bench.background_seconds:g}."
+        raise ToolError(
+            f"timeout must be a number of seconds above 0 and at most {MAX_TIMEOUT_SECONDS}, not "
+            f"{timeout:g}, so nothing was run.{longer if bench.background_seconds else ''}"
+        )
+    return timeout or bench.timeout_seconds
+
+
+async def begin(
+    ctx: Context[Workbench],
+    session_id: str | None,
+    op: str,
+    arguments: dict[str, Any],
+    timeout: float | None,
+    note: str | None,
+) -> CallToolResult:
+    """Begin a background run of the code in `arguments`, and return at once."""
+    bench = ctx.request_context.lifespan_context
+    most = bench.background_seconds
+    if not most:
+        raise ToolError(
+            "The operator of this server has turned background runs off, so nothing was run. "
+            "Call again without background."
+        )
+    with reported_to_model():
+        session = await session_for(ctx, session_id)
+        left = session.created_at + bench.sessions.age_seconds - time.time()
+        seconds = max(1.0, min(timeout or most, most, left))
+        execution = await session.begin(op, arguments, timeout=seconds)
+    return rendered_start(execution, session, ctx, note)

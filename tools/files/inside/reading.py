@@ -1,0 +1,83 @@
+"""Reading files of the session, in a process that may read what its code may."""
+
+from __future__ import annotations
+
+import base64
+import os
+import stat
+from collections.abc import Callable
+from typing import Any
+
+from bellglass.tools.files.inside import safe_path
+
+PART_BYTES = 600_000
+"""Of one answer, if no more is asked for: in base64 still below the 900 kB that clients take."""
+
+MOST_BYTES = 2_500_000
+"""Of one answer at all: in base64 below what `call.REPORT_BYTES` lets pass."""
+
+LISTED = 500
+"""Names of one answer."""
+
+ENTRIES = 50_000
+"""Looked at for a list; a session has no more files."""
+
+Message = dict[str, Any]
+Send = Callable[[Message], None]
+
+
+def read(arguments: Message, send: Send) -> None:
+    """Send a part of the file `path`: `size`, `stamp` and, in base64, `data` from `offset` on.
+
+    At most `bytes` of it; a negative offset counts from the end. Of a folder, if `folders` is set,
+    send `entries`: names and sizes, in order, from the one with the number `offset` on. The stamp
+    is another when the file is. What cannot be read is a `refusal`.
+    """
+    try:
+        spot = safe_path.follow(arguments["path"])
+        fd = spot.open(os.O_RDONLY)
+        about = os.fstat(fd)
+        if stat.S_ISDIR(about.st_mode) and arguments.get("folders"):
+            prefix = arguments.get("prefix", "")
+            send(_listing(fd, max(0, arguments["offset"]), prefix))
+            return
+        safe_path.regular(about)
+        offset, most = arguments["offset"], arguments.get("bytes", PART_BYTES)
+        if offset < 0:  # and not what is added to it meanwhile
+            offset, most = max(0, about.st_size + offset), min(most, -offset)
+        data = os.pread(fd, min(most, MOST_BYTES), offset)
+    except safe_path.Refused as exc:
+        send({"refusal": str(exc)})
+    except FileNotFoundError as exc:
+        send({"refusal": exc.strerror, "kind": "missing"})
+    except OSError as exc:
+        send({"refusal": exc.strerror or "it cannot be read"})
+    except (ValueError, OverflowError):
+        send({"refusal": "its name or the offset is invalid"})
+    else:
+        part = {"size": about.st_size, "offset": offset, "stamp": stamp(about)}
+        send({**part, "data": base64.b64encode(data).decode()})
+
+
+def stamp(about: os.stat_result) -> str:
+    return f"{about.st_ino:x}-{about.st_mtime_ns:x}-{about.st_size:x}"
+
+
+def _listing(fd: int, start: int, prefix: str) -> Message:
+    found: list[tuple[str, int]] = []
+    with os.scandir(fd) as entries:
+        for number, entry in enumerate(entries):
+            if number >= ENTRIES:
+                break
+            if not entry.name.startswith(prefix):
+                continue
+            try:
+                about = entry.stat(follow_symlinks=False)
+            except OSError:
+                continue  # gone meanwhile
+            if stat.S_ISDIR(about.st_mode):
+                found.append((entry.name + "/", 0))
+            else:
+                found.append((entry.name, about.st_size))
+    found.sort()
+    return {"entries": found[start : start + LISTED], "size": len(found), "offset": start}

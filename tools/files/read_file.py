@@ -1,0 +1,145 @@
+import base64 as coding
+import mimetypes
+from typing import Annotated
+
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
+from pydantic import Field
+
+from bellglass.sandboxes.files import PATH_CHARACTERS, Part, read_part, shown
+from bellglass.tools.arguments import SessionOfFile
+from bellglass.tools.context import Workbench
+from bellglass.tools.errors import reported_to_model
+from bellglass.tools.execute.changed_files import size_of
+from bellglass.tools.files.session_files import FILE, file_uri, reads_links, text_of
+from bellglass.tools.sessions.session_resolver import known_session_for
+
+TEXT_BYTES = 100_000
+"""Of a part at most, where an operator wants longer outputs than most."""
+
+BASE64_BYTES = 450_000
+"""Of a part in base64."""
+
+LIST_CHARACTERS = 20_000
+
+IMAGE_BYTES = 600_000
+"""Of a picture that is shown: in base64 below what clients take."""
+
+PICTURES = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"RIFF": "image/webp",
+}
+
+
+async def read_file(
+    path: Annotated[str, Field(max_length=PATH_CHARACTERS)],
+    ctx: Context[Workbench],
+    session_id: SessionOfFile = None,
+    offset: Annotated[
+        int, Field(ge=-(1 << 50), le=1 << 50, description="Negative: from the end.")
+    ] = 0,
+    base64: Annotated[bool, Field(description="For programs.")] = False,
+) -> CallToolResult:
+    """Read a file in /work: text in parts, a picture as an image, a folder as a list."""
+    bench = ctx.request_context.lifespan_context
+    most = BASE64_BYTES if base64 else min(bench.limits.output_bytes, TEXT_BYTES)
+    with reported_to_model():
+        session = await known_session_for(ctx, session_id)
+        wanted = IMAGE_BYTES if offset == 0 else most
+        part = await read_part(session, path, offset, wanted, folders=True)
+    if part.entries is not None:
+        blocks, read = _listing(path, part)
+    elif not base64 and (picture := _picture(part)) is not None:
+        blocks, read = [picture], len(part.data)
+    else:
+        blocks, read = _shown(path, part, most, base64)
+    end = part.offset + read
+    if not read and part.size and reads_links(ctx):
+        kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+        uri = file_uri(session.id, path)
+        blocks.append(ResourceLink(name=shown(path), uri=uri, mime_type=kind, size=part.size))
+    blocks.append(TextContent(type="text", text=f"session_id: {session.id}"))
+    record = {
+        "session_id": session.id,
+        "path": path,
+        "uri": file_uri(session.id, path),
+        "offset": part.offset,
+        "bytes": read,
+        "size": part.size,
+        "next": end if end < part.size and read else None,
+    }
+    return CallToolResult(content=blocks, _meta={FILE: record})
+
+
+def _picture(part: Part) -> ImageContent | None:
+    """Return the file as an image, if it is one and the part is all of it."""
+    kind = _kind_of_picture(part.data)
+    if kind is None or part.offset or len(part.data) < part.size:
+        return None
+    return ImageContent(type="image", data=coding.b64encode(part.data).decode(), mime_type=kind)
+
+
+def _kind_of_picture(data: bytes) -> str | None:
+    for magic, kind in PICTURES.items():
+        if data.startswith(magic) and (magic != b"RIFF" or data[8:12] == b"WEBP"):
+            return kind
+    return None
+
+
+def _shown(path: str, part: Part, most: int, base64: bool) -> tuple[list[ContentBlock], int]:
+    data = part.data[:most]
+    whole = part.offset + len(data) >= part.size
+    if base64:
+        body = coding.b64encode(data).decode()
+    else:
+        text = text_of(data, last=whole)
+        if text is None:
+            return [_text(_why_not_shown(path, part))], 0
+        if not whole and (cut := text.rfind("\n") + 1) > len(text) // 2:
+            text = text[:cut]  # at the end of a line, where there is one
+        data, body = text.encode(), text
+    end = part.offset + len(data)
+    about = f"[{shown(path)}: bytes {part.offset:,} to {end:,} of {part.size:,}."
+    if part.size == 0:
+        about = f"[{shown(path)} is empty."
+    elif part.offset >= part.size:
+        about = f"[{shown(path)} ends at byte {part.size:,}."
+    elif end < part.size:
+        about += f" Read on with offset={end}."
+    return [_text(body), _text(f"{about}]")], len(data)
+
+
+def _why_not_shown(path: str, part: Part) -> str:
+    kind = _kind_of_picture(part.data)
+    if kind is not None and part.offset == 0:
+        return (
+            f"{shown(path)} is a picture ({kind}) of {size_of(part.size)}, too large to be shown. "
+            "Save a smaller one with execute_python and read that."
+        )
+    kind = mimetypes.guess_type(path)[0] or "no text in UTF-8"
+    return (
+        f"{shown(path)} ({kind}, {size_of(part.size)}) is not shown as text. "
+        "Look into it with execute_python, or pass base64=true for its bytes."
+    )
+
+
+def _listing(path: str, part: Part) -> tuple[list[ContentBlock], int]:
+    lines: list[str] = []
+    room = LIST_CHARACTERS
+    for name, size in part.entries or []:
+        line = shown(name, 255) if name.endswith("/") else f"{shown(name, 255)}  {size_of(size)}"
+        room -= len(line)
+        if lines and room < 0:
+            break
+        lines.append(line)
+    end = part.offset + len(lines)
+    about = f"[{shown(path)}: {part.size:,} entries"
+    if end < part.size:
+        about += f", {part.offset:,} to {end:,} shown. Read on with offset={end}."
+    return [_text("\n".join(lines)), _text(f"{about}]")], len(lines)
+
+
+def _text(text: str) -> TextContent:
+    return TextContent(type="text", text=text)

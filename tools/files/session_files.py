@@ -1,0 +1,181 @@
+"""Files of a session as resources: their addresses, and what a client gets that reads one."""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import posixpath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver import authenticated_principal
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError
+from mcp.shared.uri_template import UriTemplate
+from mcp.types import ResourceLink, ResourceTemplate
+
+from bellglass.sandboxes.errors import SandboxError
+from bellglass.sandboxes.files import Part, read_part
+from bellglass.tools.sessions.session_resolver import owner_of
+
+if TYPE_CHECKING:
+    from mcp.server.context import ServerRequestContext
+    from mcp.server.mcpserver import Context
+
+    from bellglass.sandboxes.execution import Output
+    from bellglass.sandboxes.session import Session
+    from bellglass.tools.context import Workbench
+
+FIRST_VERSION_WITH_LINKS = "2025-06-18"
+
+PART_BYTES = 600_000
+"""Of one answer: in base64 still below the 900 kB that clients take."""
+
+TEXT_BYTES = 850_000
+"""Of a text as JSON; a part that needs more, with every character escaped, travels in base64."""
+
+PART = "bellglass/part"
+FILE = "bellglass/file"
+
+TEMPLATES = (
+    ResourceTemplate(
+        name="file",
+        title="A file of a session",
+        uri_template="sandbox://{session_id}/files/{+path}{?offset}",
+        description=(
+            "A file in the working directory of a session. Of a large one a part, from the byte "
+            "`offset` on; its _meta names the next."
+        ),
+    ),
+    ResourceTemplate(
+        name="output",
+        title="The whole of a cut output",
+        uri_template="sandbox://{session_id}/output/{name}{?offset}",
+        description="What one of the last calls printed, when its result had to cut it.",
+    ),
+)
+
+_FILES, _OUTPUT = (UriTemplate.parse(template.uri_template) for template in TEMPLATES)
+
+_OUTPUT_FOLDER = "/tmp"  # of the sandbox; the runner keeps cut output there
+
+
+def file_uri(session_id: str, path: str) -> str:
+    """Return the address of a file of a session, however its path was written."""
+    path = posixpath.normpath(path)
+    if posixpath.dirname(path) == _OUTPUT_FOLDER:
+        return f"sandbox://{session_id}/output/{quote(posixpath.basename(path), safe='')}"
+    return f"sandbox://{session_id}/files/{quote(path.removeprefix('/work/'))}"
+
+
+def address_of(uri: str, ctx: ServerRequestContext[Workbench, Any]) -> tuple[str, str] | None:
+    """Return the session and the path that `uri` leads to; None if it is no file's.
+
+    Raises:
+        SandboxError: The session is not there, or not the caller's.
+    """
+    named = _FILES.match(uri) or _OUTPUT.match(uri)
+    if named is None:
+        return None
+    session_id, name = named["session_id"], named.get("path") or f"{_OUTPUT_FOLDER}/{named['name']}"
+    ctx.lifespan_context.sessions.get(str(session_id), authenticated_principal(ctx))
+    return str(session_id), str(name)
+
+
+def link_to_output(output: Output, session: Session) -> ResourceLink | None:
+    """Return a link to the file that holds the whole of an output, if there is one."""
+    return None if output.file is None else link_to(output.file, output.file_bytes, session)
+
+
+def link_to(path: str, size: int, session: Session) -> ResourceLink:
+    """Return a link to a file that holds the whole of something that a result had to cut."""
+    return ResourceLink(
+        name=posixpath.basename(path),
+        uri=file_uri(session.id, path),
+        mime_type=mimetypes.guess_type(path)[0] or "text/plain",
+        size=size,
+    )
+
+
+def reads_links(ctx: Context[Workbench]) -> bool:
+    """Tell whether the protocol of this call knows links; an older client refuses the result."""
+    version = ctx.protocol_version
+    return version is not None and version >= FIRST_VERSION_WITH_LINKS
+
+
+async def read(uri: str, ctx: Context[Workbench]) -> list[ReadResourceContents] | None:
+    """Return the file at `uri`, or the part of it from `offset` on; None if it is no file's.
+
+    Of a file that is longer than a part, `_meta` says where the part lies and names the next, and
+    a second text says so to a person.
+
+    Raises:
+        ResourceError: The session or the file is not there, or cannot be read.
+    """
+    named = _FILES.match(uri) or _OUTPUT.match(uri)
+    if named is None:
+        return None
+    # No file of ours has a list in its address.
+    parts = {key: value for key, value in named.items() if isinstance(value, str)}
+    path = parts.get("path") or f"{_OUTPUT_FOLDER}/{parts.get('name')}"
+    offset = _checked(path, parts)
+    try:
+        session = await ctx.request_context.lifespan_context.sessions.find(
+            parts["session_id"], owner_of(ctx)
+        )
+        part = await read_part(session, path, offset, PART_BYTES)
+    except SandboxError as exc:
+        raise ResourceNotFoundError(str(exc)) from exc
+    return _contents(uri, path, offset, part)
+
+
+def _checked(path: str, parts: dict[str, str]) -> int:
+    """Return the offset asked for, if it and the path are such as can be asked for."""
+    absolute = "path" in parts and path.startswith("/")
+    if absolute or "\0" in path or ".." in path.split("/") or "/" in parts.get("name", ""):
+        raise ResourceNotFoundError(
+            "A file is named by its path below the working directory, without '..'."
+        )
+    offset = parts.get("offset", "0")
+    if not (offset.isascii() and offset.isdecimal() and len(offset) <= 15):
+        raise ResourceNotFoundError("The offset must be a number of bytes, such as ?offset=600000.")
+    return int(offset)
+
+
+def _contents(uri: str, path: str, offset: int, part: Part) -> list[ReadResourceContents]:
+    data = part.data
+    text = text_of(data, last=offset + len(data) >= part.size)
+    if text is not None:
+        data = text.encode()
+    end = offset + len(data)
+    kind = mimetypes.guess_type(path)[0]
+    if end >= part.size and offset == 0:
+        return [_content(data, text, kind, None)]
+    about: dict[str, str | int] = {"offset": offset, "bytes": len(data), "size": part.size}
+    contents = [_content(data, text, kind, {PART: about})]
+    if end < part.size and data:
+        about["next"] = f"{uri.partition('?')[0]}?offset={end}"
+        told = f"[Bytes {offset:,} to {end:,} of {part.size:,}. Read on at {about['next']}]"
+        contents.append(ReadResourceContents(content=told, mime_type="text/plain"))
+    return contents
+
+
+def _content(
+    data: bytes, text: str | None, kind: str | None, meta: dict[str, object] | None
+) -> ReadResourceContents:
+    if text is None:
+        return ReadResourceContents(data, kind or "application/octet-stream", meta)
+    return ReadResourceContents(text, kind or "text/plain", meta)
+
+
+def text_of(data: bytes, *, last: bool) -> str | None:
+    """Return `data` as text, without a character that its end cuts in two; None if it is none."""
+    for cut in range(1 if last else 4):
+        try:
+            text = data[: len(data) - cut].decode()
+        except UnicodeDecodeError:
+            continue
+        if "\0" in text or len(json.dumps(text, ensure_ascii=False).encode()) > TEXT_BYTES:
+            return None
+        return text
+    return None

@@ -1,0 +1,106 @@
+"""The process of the code, for cases: it gets calls, and hands back what they return.
+
+Nothing here is trusted, and nothing that is expected of a call is known here.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+from bellglass.sandboxes.common.values import MOST_LISTED, TooMuch, encode
+from bellglass.tools.run_tests.inside.failures import explained, shortened, text_of
+from bellglass.tools.run_tests.inside.lines import Lines, sender
+from bellglass.tools.run_tests.inside.measuring import Measure
+
+SHOWN = 2_000
+"""Characters of a value."""
+
+MOST_NAMES = 20
+"""Classes that an exception derives from."""
+
+
+def main(fd: int, settings: dict[str, Any], forget: Callable[[], None]) -> None:
+    """Do what is asked over `fd`, until that is closed."""
+    send = sender(fd, settings["token"])
+    read = os.read
+    forget()
+    sys.dont_write_bytecode = True
+    sys.path[0] = os.getcwd()
+    measure = Measure(settings["coverage"])
+    lines = Lines("", 1 << 20)
+    names: dict[str, Any] | None = None
+    while data := read(send.descriptor, 1 << 16):
+        for message in lines.take(data):
+            if "call" not in message:
+                measure.save()
+                answer: dict[str, Any] = {"saved": True}
+            elif names is None:
+                names, answer = _imported()
+            if names is not None and "call" in message:
+                answer = _outcome(message["call"], names)
+            for stream in (sys.stdout, sys.stderr):
+                text_of(lambda stream: str(stream.flush()), stream)
+            send(answer)
+
+
+def _imported() -> tuple[dict[str, Any] | None, dict[str, Any]]:
+    try:
+        return vars(importlib.import_module("solution")), {}
+    except KeyboardInterrupt:
+        raise
+    except BaseException as exc:
+        return None, {"broken": explained(exc)}
+
+
+def _outcome(call: str, names: dict[str, Any]) -> dict[str, Any]:
+    """Return what a call returns or raises, as plain data and as text."""
+    try:
+        value = _evaluated(call, names)
+        if hasattr(type(value), "__next__"):
+            value = list(islice(value, MOST_LISTED))
+    except BaseException as exc:  # SystemExit fails a case like any other exception
+        kinds = [kind for kind in type(exc).__mro__ if kind is not object][:MOST_NAMES]
+        names_of_it = [kind.__name__ for kind in kinds]
+        names_of_it += [f"{kind.__module__}.{kind.__qualname__}" for kind in kinds]
+        shown = f"raises {type(exc).__name__}: {text_of(str, exc)}"
+        return {
+            "raised": names_of_it,
+            "shown": shortened(shown, SHOWN),
+            "message": explained(exc),
+        }
+    shown = shortened(text_of(repr, value), SHOWN)
+    try:
+        return {"value": encode(value), "shown": shown}
+    except TooMuch as exc:
+        return {"not_carried": str(exc), "shown": f"<{exc}>"}
+    except BaseException:  # the parts of an object of the code can do anything
+        return {"not_carried": f"an object of type {type(value).__name__}", "shown": shown}
+
+
+_loop: Any = None
+
+
+def _evaluated(call: str, names: dict[str, Any]) -> Any:
+    """Return the value of an expression in the names of the code.
+
+    Of an async function, called with or without await, the result is meant.
+    """
+    value = eval(compile(call, "<call>", "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
+    if not hasattr(value, "__await__"):
+        return value
+    import asyncio
+
+    global _loop
+    if _loop is None:
+        _loop = asyncio.new_event_loop()
+    return _loop.run_until_complete(_await(value))
+
+
+async def _await(value: Any) -> Any:
+    return await value

@@ -1,0 +1,218 @@
+"""The short form of tests: calls, and what is expected of them.
+
+The process of the code gets the calls one by one, and never what is expected: the comparison is
+made here, on values that were handed over as plain data.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import secrets
+import select
+import time
+from typing import Any
+
+from bellglass.sandboxes.common.case_names import names_of
+from bellglass.sandboxes.common.equality import same
+from bellglass.sandboxes.common.values import without_value
+from bellglass.sandboxes.supervisor.shell import Shell
+from bellglass.tools.run_tests.inside import programs
+from bellglass.tools.run_tests.inside.child import Child, start_ours, told
+from bellglass.tools.run_tests.inside.failures import shortened
+from bellglass.tools.run_tests.inside.lines import Lines, Message
+from bellglass.tools.run_tests.inside.record import Event, Record
+
+OUTPUT = 4_000
+"""Bytes kept of what a case prints."""
+
+SHOWN = 2_000
+"""Characters of a value."""
+
+ANSWER_BYTES = 4 * 1024**2
+
+MOST_RAISED = 41
+"""Names of an exception and of what it derives from: who claims them all has raised none."""
+
+NO_VALUE = (
+    "The call returned {}, which is not plain data and cannot be compared with JSON. Compare a "
+    "part of it in the call, as `f(2).name` or `f(2) == [1]`, or write it as a test in `tests`."
+)
+
+
+def run(
+    cases: list[dict[str, Any]], settings: dict[str, Any], record: Record, shell: Shell
+) -> None:
+    """Run every case that is selected, and record what became of each."""
+    select_ = settings["select"]
+    chosen = [
+        (name, case)
+        for name, case in zip(names_of(cases), cases)
+        if not select_ or str(select_) in name
+    ]
+    record.collect([name for name, _ in chosen], isolated=True)
+    calls = _Calls(settings, shell)
+    try:
+        for name, case in chosen:
+            record.begin(name)
+            record.flush()
+            run_case = calls.outcome if "call" in case else programs.Programs(settings, shell).run
+            record.finish(name, run_case(case))
+            if settings["stop"] and record.any_failed:
+                return
+        calls.save()
+    finally:
+        calls.end()
+
+
+class _Gone(Exception):
+    """The process of the code does not answer any more."""
+
+
+class _Calls:
+    """Calls of the code, in one process of it as long as that lives."""
+
+    def __init__(self, settings: dict[str, Any], shell: Shell) -> None:
+        self._settings = settings
+        self._shell = shell
+        self._seconds: float | None = settings["test_timeout"]
+        self._child: Child | None = None
+        self._printed = bytearray()
+        self._total = 0
+
+    def outcome(self, case: dict[str, Any]) -> Event:
+        wanted = case.get("raises")
+        expected = f"raises {wanted}" if wanted else repr(case.get("expected"))
+        event: Event = {"outcome": "failed", "expected": shortened(expected, SHOWN)}
+        try:
+            compile(case["call"], "<call>", "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as exc:
+            reason = f"{type(exc).__name__}: {exc}"
+            return {"outcome": "error", "message": f"call is not one expression. {reason}"}
+        self._printed.clear()
+        self._total = 0
+        started = time.perf_counter()
+        try:
+            event.update(_judged(case, self._ask({"call": case["call"]})))
+        except TimeoutError:
+            event.update(cause="timeout", message=f"not finished after {self._seconds:g} s")
+            self.end()
+        except _Gone as exc:
+            event.update(cause="crashed", message=f"the code ended its process ({exc})")
+            self.end()
+        event["seconds"] = round(time.perf_counter() - started, 6)
+        event["stdout"] = self._text()
+        return event
+
+    def save(self) -> None:
+        """Have the process keep what it measured."""
+        if self._child is not None and self._settings["coverage"]:
+            try:
+                self._ask({"save": True})
+            except (_Gone, TimeoutError):
+                pass
+
+    def end(self) -> None:
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+
+    def _ask(self, message: Message) -> Message:
+        """Return the answer of the process, which is started if there is none.
+
+        Raises:
+            TimeoutError: It takes longer than a test may.
+            _Gone: It has ended.
+        """
+        if self._child is None:
+            token = secrets.token_hex(16)
+            self._child = start_ours(self._shell, "calling", {**self._settings, "token": token})
+            self._lines = Lines(token, ANSWER_BYTES)
+        child = self._child
+        deadline = None if self._seconds is None else time.monotonic() + self._seconds
+        try:
+            child.socket.sendall(json.dumps(message).encode() + b"\n")
+        except OSError:
+            pass  # it is gone; that shows when it is heard
+        sock = child.socket.fileno()
+        fds = [sock, child.out, child.err]
+        while True:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise TimeoutError
+            for fd in select.select(fds, [], [], left)[0]:
+                data = _read(fd)
+                if fd == sock and not data:
+                    self._hear_out(child)
+                    child.ended(1.0)
+                    raise _Gone(told(child))
+                if fd != sock:
+                    self._keep(data)
+                    if not data:
+                        fds.remove(fd)
+                elif answers := self._lines.take(data):
+                    self._hear_out(child)
+                    return answers[0]
+
+    def _hear_out(self, child: Child) -> None:
+        """Take what it printed before it answered."""
+        fds = [child.out, child.err]
+        while fds:
+            ready = select.select(fds, [], [], 0)[0]
+            if not ready:
+                return
+            for fd in ready:
+                data = _read(fd)
+                self._keep(data)
+                if not data or self._total > 64 * ANSWER_BYTES:
+                    fds.remove(fd)
+
+    def _keep(self, data: bytes) -> None:
+        self._total += len(data)
+        self._printed += data[: max(0, OUTPUT - len(self._printed))]
+
+    def _text(self) -> str:
+        kept = self._printed.decode("utf-8", "replace")
+        more = self._total - len(self._printed)
+        return f"{kept}\n[… {more:,} more bytes]" if more > 0 else kept
+
+
+def _read(fd: int) -> bytes:
+    try:
+        return os.read(fd, 1 << 16)
+    except OSError:
+        return b""
+
+
+def _judged(case: dict[str, Any], answer: Message) -> Event:
+    """Return what a call returned or raised, and whether that was expected."""
+    if "broken" in answer:
+        text = shortened(str(answer["broken"]), 2 * SHOWN)
+        return {"outcome": "error", "message": f"The code could not be imported:\n{text}"}
+    wanted = case.get("raises")
+    event: Event = {"outcome": "failed", "actual": shortened(str(answer.get("shown")), SHOWN)}
+    raised = answer.get("raised")
+    if isinstance(raised, list):
+        passed = wanted in raised[:MOST_RAISED]
+        if not passed and "\n" in (message := str(answer.get("message"))):  # with a line of code
+            event["message"] = message
+    elif "not_carried" in answer:
+        passed = False
+        event["message"] = NO_VALUE.format(str(answer["not_carried"])[:200])
+    else:
+        coded = answer.get("value")
+        passed = wanted is None and same(case.get("expected"), coded)
+        if not passed and wanted is None and (kind := _not_carried(coded)) is not None:
+            event["message"] = NO_VALUE.format(f"an object of type {kind}")
+    if passed:
+        event["outcome"] = "passed"
+    return event
+
+
+def _not_carried(coded: Any) -> str | None:
+    try:
+        kind = without_value(coded)
+    except RecursionError:
+        return None
+    return None if kind is None else kind[:100]

@@ -1,0 +1,182 @@
+"""A plugin of pytest that says what happens as it happens, and changes nothing of it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from bellglass.tools.run_tests.inside.failures import MESSAGE, cleaned, explained, shortened
+from bellglass.tools.run_tests.inside.lines import Message
+
+OUTPUT = 2_000
+"""Characters of what a test prints."""
+
+NAMES = 200
+"""Names in one message."""
+
+EXITED = (
+    "sys.exit() was called while the tests were imported. Put what the program does when it is "
+    'run under `if __name__ == "__main__":`.'
+)
+
+
+__tracebackhide__ = True
+"""pytest leaves our frames out of what it shows of an error."""
+
+FAILED: Any = pytest.fail.Exception
+
+
+class Timeout(FAILED):  # type: ignore[misc]
+    """The time of one test is up: an outcome to pytest, so that fixtures are torn down."""
+
+    __module__ = "builtins"
+
+
+class Events:
+    """Hooks of pytest. Their names and arguments are pytest's."""
+
+    def __init__(self, send: Any, settings: dict[str, Any]) -> None:
+        self._send = send
+        self._wanted: list[str] | None = settings["wanted"]
+        self._causes: dict[str, str] = {}
+        self._tests: dict[str, dict[str, Any]] = {}
+        self._uncollected = False
+        self._ended: Message = {}
+
+    def pytest_configure(self, config: Any) -> None:
+        if config.option.tbstyle == "auto":
+            config.option.tbstyle = "short"
+
+    # --- collecting
+
+    def pytest_exception_interact(self, call: Any, report: Any) -> None:
+        if getattr(report, "when", None) == "collect":  # a module that could not be imported
+            exc = call.excinfo.value
+            self._causes[report.nodeid] = explained(exc.__cause__ or exc)
+
+    def pytest_collectreport(self, report: Any) -> None:
+        if report.passed or self._wanted is not None:
+            return
+        message = self._causes.get(report.nodeid) or _reason(report)
+        outcome = "skipped" if report.skipped else "error"
+        self._uncollected = self._uncollected or outcome == "error"
+        name = report.nodeid or "collection"
+        self._send({"uncollected": {"outcome": outcome, "message": message}, "name": name})
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        """Leave what has a result already, after a process that did not end."""
+        if self._wanted is None:
+            return
+        wanted = list(self._wanted)
+        kept = []
+        for item in items[::-1]:  # of equal names it is the last that are left
+            if item.nodeid in wanted:
+                wanted.remove(item.nodeid)
+                kept.append(item)
+        items[:] = kept[::-1]
+
+    def pytest_collection_finish(self, session: Any) -> None:
+        names = [item.nodeid for item in session.items]
+        if self._wanted is None:
+            for start in range(0, len(names), NAMES):
+                self._send({"collected": names[start : start + NAMES]})
+
+    # --- running
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        # In one message with the end of the test before: there are many.
+        self._send({**self._ended, "begun": nodeid})
+        self._ended = {}
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        """Take in one phase of a test, or a subtest; last, as pytest changes what it reports."""
+        test = self._tests.setdefault(report.nodeid, {"outcome": "passed", "seconds": 0.0})
+        context = getattr(report, "context", None)
+        sub = "" if context is None else f"subtest {report._sub_test_description()}: "
+        if not sub:
+            test["seconds"] = round(test["seconds"] + report.duration, 6)
+        if report.failed:
+            if test["outcome"] != "failed":
+                test["outcome"] = "failed" if report.when == "call" else "error"
+            _add(test, f"{sub}{_reason(report)}")
+        elif report.skipped and test["outcome"] == "passed":
+            test["outcome"] = "skipped"
+            _add(test, f"{sub}{_reason(report)}")
+        printed = (report.capstdout, report.capstderr, report.caplog)
+        text = "\n".join(text for text in printed if text)
+        if text and not (sub and report.passed):
+            test["stdout"] = shortened(text, OUTPUT)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        test = self._tests.pop(nodeid, None)
+        if test is not None:
+            self._ended = {"test": test, "name": nodeid}
+
+    def pytest_sessionfinish(self) -> None:
+        if self._ended:
+            self._send(self._ended)
+            self._ended = {}
+
+    # --- when the run as a whole goes wrong
+
+    def pytest_internalerror(self, excinfo: Any) -> None:
+        exited = isinstance(excinfo.value, SystemExit)
+        self._send({"problem": EXITED if exited else explained(excinfo.value)})
+
+    def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
+        if not self._uncollected:  # else pytest stops itself, and the reason has been sent
+            self._send({"problem": f"The run was ended by:\n{explained(excinfo.value)}"})
+
+
+class Interrupts:
+    """Hooks around the phases of a test, in which it is interrupted when its time is up."""
+
+    def __init__(self, send: Any, settings: dict[str, Any]) -> None:
+        self._send = send
+        self._seconds = settings["test_timeout"]
+        self._in_phase = False
+        signal.signal(settings["interrupt"], self._ring)
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self) -> Iterator[None]:
+        yield from self._interruptible()
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_call(self) -> Iterator[None]:
+        yield from self._interruptible()
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Iterator[None]:
+        self._send({"clearing_up": True})
+        yield from self._interruptible()
+
+    def _interruptible(self) -> Iterator[None]:
+        self._in_phase = True
+        try:
+            yield
+        finally:
+            self._in_phase = False
+
+    def _ring(self, number: int, frame: Any) -> None:
+        if self._in_phase:
+            raise Timeout(f"not finished after {self._seconds:g} s")
+
+
+def _add(test: dict[str, Any], message: str) -> None:
+    before = test.get("message")
+    test["message"] = shortened(f"{before}\n{message}" if before else message, 2 * MESSAGE)
+
+
+def _reason(report: Any) -> str:
+    if hasattr(report, "wasxfail"):
+        return f"expected to fail: {report.wasxfail}"
+    if isinstance(report.longrepr, tuple):  # a skip: file, line, reason
+        reason = str(report.longrepr[2])
+        return cleaned(reason[9:] if reason.startswith("Skipped: ") else reason)
+    return cleaned(str(report.longrepr or ""))

@@ -1,0 +1,58 @@
+"""pytest as `python -m pytest` runs it, with a plugin of ours beside.
+
+All of this process can be taken over by the code that is tested: what it says of a test is worth
+what pytest's own word is worth.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from bellglass.tools.run_tests.inside.lines import sender
+from bellglass.tools.run_tests.inside.measuring import Measure
+
+
+def main(fd: int, settings: dict[str, Any], forget: Callable[[], None]) -> None:
+    """Run pytest with the arguments in `settings`, and report over `fd`."""
+    send = sender(fd, settings["token"])
+    if not getattr(sys.flags, "safe_path", False):
+        sys.path[0] = os.getcwd()  # as of `python -m`
+    if not settings["paths"]:
+        sys.dont_write_bytecode = True
+    try:
+        import pytest
+    except ImportError as exc:
+        if exc.name != "pytest":
+            raise
+        send({"missing": True})
+        return
+    from bellglass.tools.run_tests.inside.events import Events, Interrupts
+    from bellglass.tools.run_tests.inside.foul_play import Originals, blind_equalities
+
+    forget()
+    _be_main("pytest.__main__", settings["arguments"])
+    before = Originals(pytest)
+    measure = Measure(settings["coverage"])
+    if measure.missing:
+        send({"uncovered": True})
+    plugins: list[object] = [Events(send, settings)]
+    if settings["test_timeout"] is not None:
+        plugins.append(Interrupts(send, settings))
+    status = int(pytest.main(settings["arguments"], plugins=plugins))
+    measure.save()
+    send({"finished": status, "warnings": [*before.replaced(), *blind_equalities()]})
+    sys.exit(status)
+
+
+def _be_main(name: str, arguments: list[str]) -> None:
+    """Make `__main__` and the command line what they are under `python -m`."""
+    spec = importlib.util.find_spec(name)
+    file = "" if spec is None else str(spec.origin)
+    vars(sys.modules["__main__"]).update(
+        __spec__=spec, __file__=file, __package__=name.rpartition(".")[0]
+    )
+    sys.argv[:] = [file, *arguments]

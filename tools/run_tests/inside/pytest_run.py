@@ -1,0 +1,248 @@
+"""Supervises pytest in the process of the code: times, crashes, and what is left to run.
+
+The supervisor never runs the code. Of what that process says it believes only what it cannot know
+better: not that a test passed that was running when the process ended, nor that a run has ended
+which never said so.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from bellglass.sandboxes.supervisor.shell import Shell
+from bellglass.tools.run_tests.inside.child import Child, start_ours, told
+from bellglass.tools.run_tests.inside.failures import cleaned, own_frames, shortened
+from bellglass.tools.run_tests.inside.lines import Lines, Message
+from bellglass.tools.run_tests.inside.record import Event, Record
+
+INTERRUPT = signal.SIGRTMAX - 3
+"""Asks a test to end that takes too long. Tests use SIGALRM and SIGUSR1 themselves."""
+
+GRACE_SECONDS = 1.0
+"""For a test to heed it; then its process is killed."""
+
+MESSAGE_BYTES = 1024**2
+
+KEPT_OUTPUT = 4_000
+"""Bytes of what a crash prints, or pytest where it cannot begin."""
+
+TICK_SECONDS = 0.1
+
+GATHER_SECONDS = 0.01
+"""Between two looks at what the tests send: being woken by each of many costs them time."""
+
+CLOSED_SECONDS = 1.0
+"""For a process to end that has closed the socket to us; one that lives on has closed it itself."""
+
+LINGER_SECONDS = 5.0
+"""For the process to end by itself after pytest has: its threads and its exit functions."""
+
+
+class PytestRun:
+    """One run of pytest, and as many more as it takes after crashes and time-outs."""
+
+    def __init__(self, settings: dict[str, Any], record: Record, shell: Shell) -> None:
+        """`settings` are those of `plain_pytest`."""
+        self.status: int | None = None
+        """pytest's own, the worst of all runs; None if one never came to its end."""
+        self.missing = False
+        self.uncovered = False
+        self.warnings: list[str] = []
+        self._settings = settings
+        self._record = record
+        self._shell = shell
+        self._seconds: float | None = settings["test_timeout"]
+        self._wanted: list[str] | None = None
+        self._clear()
+
+    def _clear(self) -> None:
+        self._running: str | None = None
+        self._deadline: float | None = None
+        self._interrupted = False
+        self._finished: int | None = None
+        self._output = bytearray()
+
+    def run(self) -> None:
+        worst = 0
+        while True:
+            self._clear()
+            token = secrets.token_hex(16)
+            settings = {**self._settings, "token": token, "wanted": self._wanted}
+            child = start_ours(self._shell, "plain_pytest", {**settings, "interrupt": INTERRUPT})
+            try:
+                self._follow(child, Lines(token, MESSAGE_BYTES))
+                late = self._deadline is not None and time.monotonic() >= self._deadline
+                ended = told(child)
+            finally:
+                child.end()
+            if self.missing:
+                return
+            if self._finished is not None:
+                self.status = max(worst, self._finished)
+                return
+            worst = 1
+            if not self._go_on(None if late else ended):
+                return
+
+    def said(self) -> str:
+        """Return what the last process printed of its end."""
+        text = own_frames(self._output.decode("utf-8", "replace"), os.getcwd())
+        return shortened(cleaned(text).strip(), 1_000)
+
+    # --- one process
+
+    def _follow(self, child: Child, lines: Lines) -> None:
+        """Take what comes until the process has ended, or is to be ended."""
+        sock = child.socket.fileno()
+        open_fds = [sock, child.out, child.err]
+        ended = False
+        while self._in_time(child) and not self.missing:
+            ready = select.select(open_fds, [], [], 0 if ended else TICK_SECONDS)[0]
+            if not ready:
+                self._record.flush()
+                if ended:
+                    return
+            for fd in ready:
+                data = _read(fd)
+                if not data:
+                    open_fds.remove(fd)
+                elif fd == sock:
+                    for message in lines.take(data):
+                        self._take(message)
+                    self._record.flush()
+                    if self._running is not None:
+                        time.sleep(GATHER_SECONDS)
+                elif fd == child.err:
+                    self._output += data
+                    del self._output[:-KEPT_OUTPUT]
+            # Not the end of the socket alone: what the tests have forked may hold it open.
+            if sock not in open_fds or not ready:
+                ended = child.ended(0.0 if sock in open_fds else CLOSED_SECONDS)
+                if not ended and sock not in open_fds:
+                    return
+
+    def _in_time(self, child: Child) -> bool:
+        """Interrupt what takes too long; False when it has not heeded that."""
+        if self._deadline is None or time.monotonic() < self._deadline:
+            return True
+        if self._interrupted or self._finished is not None:
+            return False
+        self._interrupted = True
+        self._deadline = time.monotonic() + GRACE_SECONDS
+        child.interrupt(INTERRUPT)
+        return True
+
+    def _take(self, message: Message) -> None:
+        if self._finished is not None:
+            return  # what comes after the end is not pytest's
+        try:
+            for event in _checked(message):
+                self._note(*event)
+        except (TypeError, KeyError, ValueError, AttributeError):
+            pass
+
+    def _note(self, kind: str, value: Any, name: str) -> None:
+        record = self._record
+        if kind == "collected":
+            if not record.collect(value):
+                self._finished = 3
+        elif kind == "begun":
+            self._running, self._interrupted = value, False
+            record.begin(value)
+            self._renew()
+        elif kind == "clearing_up":
+            self._renew()
+        elif kind == "test":
+            if self._interrupted:
+                value = self._timed_out(value)
+            self._running, self._deadline = None, None
+            record.finish(name, value)
+        elif kind == "uncollected":
+            record.uncollected(name, value)
+        elif kind == "problem":
+            record.problem(value)
+        elif kind == "missing":
+            self.missing = True
+        elif kind == "uncovered":
+            self.uncovered = True
+        elif kind == "finished":
+            self._finished = value
+            self._deadline = time.monotonic() + LINGER_SECONDS
+        elif kind == "warnings":
+            self.warnings = value
+
+    def _renew(self) -> None:
+        if self._seconds is not None:
+            self._deadline = time.monotonic() + self._seconds
+
+    def _timed_out(self, test: Event) -> Event:
+        assert self._seconds is not None
+        text = f"not finished after {self._seconds:g} s"
+        said = test.get("message") or ""
+        message = said if text in said else f"{text}\n{said}".rstrip()
+        return {**test, "outcome": "failed", "cause": "timeout", "message": message}
+
+    # --- after one that did not come to its end
+
+    def _go_on(self, ended: str | None) -> bool:
+        """Give the test that was running its result; tell if there are more to be run.
+
+        `ended` says how the process ended by itself, None that it was killed.
+        """
+        said = self.said()
+        details = f"\n{said}" if said else ""
+        name = self._running
+        if name is None:
+            text = f"The test process ended ({ended}) before pytest had finished, as os._exit() "
+            self._record.problem(f"{text}would do: what has no result did not pass.{details}")
+            return False
+        if ended is None:
+            outcome = self._timed_out({"message": details.strip()})
+        else:
+            text = f"the test process ended ({ended}), as os._exit() would do, in {name}{details}"
+            outcome = {"outcome": "failed", "cause": "crashed", "message": text}
+        self._record.finish(name, outcome)
+        self._wanted = self._record.left()
+        if not self._wanted or self._settings["stop"]:
+            self.status = 1
+            return False
+        return True
+
+
+def _read(fd: int) -> bytes:
+    try:
+        return os.read(fd, 1 << 16)
+    except ConnectionError:
+        return b""
+
+
+def _checked(message: Message) -> Iterator[tuple[str, Any, str]]:
+    """Give the events in a message, as far as they have the agreed form."""
+    name = str(message.get("name", ""))
+    for kind, value in message.items():
+        if kind in ("collected", "warnings"):
+            yield kind, [str(text)[:1_000] for text in value], name
+        elif kind in ("begun", "problem"):
+            yield kind, str(value), name
+        elif kind in ("test", "uncollected"):
+            yield kind, _test(value), name
+        elif kind == "finished":
+            yield kind, int(value), name
+        elif kind in ("clearing_up", "missing", "uncovered"):
+            yield kind, True, name
+
+
+def _test(test: Any) -> Event:
+    outcome = test["outcome"]
+    if outcome not in ("passed", "failed", "error", "skipped"):
+        outcome = "error"
+    texts = {name: str(test[name]) for name in ("message", "stdout") if test.get(name)}
+    seconds = test.get("seconds")
+    whole = isinstance(seconds, (int, float)) and 0 <= seconds < 1e6
+    return {"outcome": outcome, "seconds": seconds if whole else 0.0, **texts}

@@ -1,0 +1,130 @@
+"""What became of each test, sent soon after it happens. Only the supervising process has it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from bellglass.tools.run_tests.inside.failures import shortened
+
+Event = dict[str, Any]
+Send = Callable[[Event], None]
+
+MOST_TESTS = 4_000
+"""Each is one message at most, and the runner takes 10,000 of 4 MiB in all."""
+
+ID = 300
+"""Characters of a test's name."""
+
+LIMITS = {"message": 8_000, "stdout": 2_000, "expected": 4_000, "actual": 4_000}
+
+ROOM = 2 * 1024**2
+"""Bytes of texts in the report: half of what the runner takes, for the rest is names and times."""
+
+PROGRESS_SECONDS = 0.2
+
+
+class Record:
+    """The tests in order, and which of them have a result: the first one counts."""
+
+    def __init__(self, send: Send, progress: int) -> None:
+        """`progress` is the descriptor that a line goes to now and then."""
+        self._send = send
+        self._room = ROOM
+        self._progress = progress
+        self._names: list[str] = []
+        self._waiting: dict[str, list[int]] = {}
+        """The places in `_names` of those without a result: names can be equal."""
+        self._running: int | None = None
+        """The test that was begun, until that is sent."""
+        self._unsent: list[Event] = []
+        """Results: of tests that take no time many go into one message."""
+        self._done = 0
+        self._failed = 0
+        self._said = 0.0
+
+    @property
+    def any_failed(self) -> bool:
+        return self._failed > 0
+
+    def collect(self, names: Iterable[str], *, isolated: bool = False) -> bool:
+        """Take in the names of tests; False if there are too many.
+
+        `isolated`: they are judged here, and not in the process of the code.
+        """
+        names = list(names)
+        if len(self._names) + len(names) > MOST_TESTS:
+            self.problem(f"There are more than {MOST_TESTS:,} tests. Run them in parts.")
+            return False
+        for name in names:
+            self._waiting.setdefault(name, []).append(len(self._names))
+            self._names.append(name)
+        for start in range(0, len(names), 500):
+            part = [name[:ID] for name in names[start : start + 500]]
+            self._send({"collected": part, **({"isolated": True} if isolated else {})})
+        return True
+
+    def begin(self, name: str) -> None:
+        if not self._waiting.get(name) and not self.collect([name]):
+            return
+        self._running = self._waiting[name][0]
+
+    def flush(self) -> None:
+        """Send the results since the last time, and which test is running by now."""
+        message: Event = {"tests": self._unsent} if self._unsent else {}
+        if self._running is not None:
+            message["started"] = self._running
+        if message:
+            self._send(message)
+        self._unsent, self._running = [], None
+
+    def finish(self, name: str, test: Event) -> None:
+        if not self._waiting.get(name):
+            return
+        index = self._waiting[name].pop(0)
+        self._running = None
+        self._done += 1
+        self._failed += test["outcome"] in ("failed", "error")
+        self._unsent.append({**self._cut(test), "index": index})
+        self._tell()
+
+    def uncollected(self, name: str, test: Event) -> None:
+        """Report what could not even be collected."""
+        self._failed += test["outcome"] == "error"
+        self._unsent.append({**self._cut(test), "id": name[:ID]})
+
+    def problem(self, text: str) -> None:
+        self._send({"problem": shortened(text, 8_000)})
+
+    def left(self) -> list[str]:
+        """Return the names of those without a result, in their order."""
+        places = sorted(place for places in self._waiting.values() for place in places)
+        return [self._names[place] for place in places]
+
+    def _cut(self, event: Event) -> Event:
+        """Return `event` with its texts cut to their limits, or left out when the room is used."""
+        cut = dict(event)
+        for name, limit in LIMITS.items():
+            text = cut.get(name)
+            if text:
+                text = shortened(text, limit)
+                self._room -= len(json.dumps(text))
+                cut[name] = text if self._room > 0 else "(left out: there is too much to report)"
+            elif name in cut:
+                del cut[name]
+        return cut
+
+    def _tell(self) -> None:
+        now = time.monotonic()
+        if now - self._said < PROGRESS_SECONDS and self._done < len(self._names):
+            return
+        self._said = now
+        failed = f", {self._failed} failed" if self._failed else ""
+        line = f"{self._done} of {len(self._names)} tests{failed}\n"
+        try:
+            os.write(self._progress, line.encode())
+        except OSError:  # nobody reads it
+            pass

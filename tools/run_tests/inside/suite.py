@@ -1,0 +1,145 @@
+"""Running tests on a piece of code, and sending what becomes of each.
+
+This process never runs the code: it compares what cases return, and supervises the processes that
+the code is in. It alone can report, and is closed to inspection, like every job that runs no
+foreign code.
+
+The messages: `collected` with the names of cases and tests; `tests` that have finished, by their
+places in that list, and the one that `started`; `problem` if the run as a whole went wrong;
+`coverage`, `warnings`; `finished` with the exit status of pytest. Who reads them gives the verdict.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+from typing import Any
+
+from bellglass.sandboxes.supervisor.shell import Shell
+from bellglass.sandboxes.worker.notebook.transform import as_module
+from bellglass.tools.run_tests.inside import cases, sources
+from bellglass.tools.run_tests.inside.child import start_ours
+from bellglass.tools.run_tests.inside.lines import Lines
+from bellglass.tools.run_tests.inside.pytest_run import PytestRun
+from bellglass.tools.run_tests.inside.record import Record, Send
+
+TEMPORARY = "pytest-of-*/pytest-*"
+"""Where pytest makes the folders of its tests, and keeps those of the last three runs."""
+
+COVERAGE_BYTES = 1024**2
+
+
+def run(arguments: dict[str, Any], send: Send, shell: Shell) -> None:
+    """Run the cases, then the tests: those given, or without either those in the code itself.
+
+    Python is started as `shell` would start it.
+    """
+    # The default of a job is to end at once: then nothing would be put back.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # What pytest prints is nothing that anybody reads; what is there goes to who waits.
+    progress = os.dup(1)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
+    sources.restore()
+    directory = tempfile.mkdtemp(prefix="tests-", dir="/tmp")
+    temporary = os.path.join(tempfile.gettempdir(), TEMPORARY)
+    before = set(glob.glob(temporary))
+    try:
+        _Run(arguments, directory, send, progress, shell).run()
+    except OSError as exc:
+        send({"problem": f"The tests could not be run in {os.getcwd()}: {exc}"})
+    except KeyboardInterrupt:
+        pass  # the time is up, and said to be
+    finally:
+        sources.restore()
+        for made in {directory, *glob.glob(temporary)} - before:
+            shutil.rmtree(made, ignore_errors=True)
+
+
+class _Run:
+    def __init__(
+        self, arguments: dict[str, Any], directory: str, send: Send, progress: int, shell: Shell
+    ) -> None:
+        self._arguments = arguments
+        self._send = send
+        self._shell = shell
+        self._record = Record(send, progress)
+        self._directory = directory
+        self._uncovered = False
+        self._settings = {
+            "coverage": f"{directory}/coverage" if arguments.get("coverage") else None,
+            **{name: arguments.get(name) for name in ("select", "stop", "test_timeout")},
+        }
+
+    def run(self) -> None:
+        try:
+            status = self._run_all()
+        finally:
+            self._record.flush()
+        if self._settings["coverage"] and not self._uncovered:
+            self._send_coverage()
+        if status >= 0:
+            self._send({"finished": status})
+
+    def _run_all(self) -> int:
+        """Run cases and tests; return the worst status of pytest, -1 if it came to none."""
+        given, tests = self._arguments.get("cases") or [], self._arguments.get("tests")
+        paths = self._arguments.get("paths") or []
+        if code := self._arguments.get("code"):
+            sources.put(sources.CODE, as_module(code))
+        status = 0
+        if given:
+            cases.run(given, self._settings, self._record, self._shell)
+        if tests is not None:
+            # Not before: the cases must not read there what is expected.
+            sources.put(sources.TESTS, as_module(tests))
+        ours = [sources.TESTS] if tests is not None else [sources.CODE]
+        for files, is_project in ((ours, False), (paths, True)):
+            wanted = files if is_project or tests is not None else not given and not paths
+            if wanted and not (self._settings["stop"] and self._record.any_failed):
+                status = _worse(status, self._pytest(files, is_project=is_project))
+        return status
+
+    def _pytest(self, files: list[str], *, is_project: bool) -> int:
+        """Run pytest; return its status, -1 if there is none."""
+        options = [f"-k{self._settings['select']}"] if self._settings["select"] else []
+        options += ["-x"] if self._settings["stop"] else []
+        if not is_project:  # of the code nothing stays, so nothing of what is known of it either
+            options += ["-o", f"cache_dir={self._directory}/cache"]
+        settings = {**self._settings, "paths": is_project, "arguments": [*options, *files]}
+        done = PytestRun(settings, self._record, self._shell)
+        done.run()
+        if done.missing:
+            self._send({"missing": True})
+            return 4
+        if done.uncovered:
+            self._uncovered = True
+            self._send({"uncovered": True})
+        if done.warnings:
+            self._send({"warnings": done.warnings})
+        if done.status in (3, 4) and (said := done.said()):
+            self._send({"said": said})
+        return -1 if done.status is None else done.status
+
+    def _send_coverage(self) -> None:
+        token = secrets.token_hex(16)
+        child = start_ours(self._shell, "measuring", {**self._settings, "token": token})
+        lines, found = Lines(token, COVERAGE_BYTES), []
+        try:
+            while data := child.socket.recv(1 << 16):
+                found += lines.take(data)
+        except OSError:
+            pass
+        finally:
+            child.end()
+        self._send({"coverage": found[0]["coverage"]} if found else {"uncovered": True})
+
+
+def _worse(one: int, other: int) -> int:
+    """Return the worse of two exit statuses; a run that did not end, -1, is the worst."""
+    return min(one, other) if min(one, other) < 0 else max(one, other)

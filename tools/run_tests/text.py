@@ -1,0 +1,127 @@
+"""A test run as a model reads it: the counts, then each failure, then the rest."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from bellglass.tools.error_text import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bellglass.tools.results import TestOutcome, TestRun
+
+FAILURE_CHARACTERS = 3_000
+FAILURES_CHARACTERS = 30_000
+LIST_CHARACTERS = 3_000
+
+
+def run_text(run: TestRun, timeout: float) -> str:
+    """Return the run in words."""
+    isolated = f"isolated: {str(run.isolated).lower()}"
+    return "\n".join([*_parts(run, timeout), isolated, f"session_id: {run.session_id}"])
+
+
+def _parts(run: TestRun, timeout: float) -> Iterator[str]:
+    yield _counts(run)
+    if run.timed_out:
+        yield f"Timed out after {timeout:g} s; what had finished is reported."
+    if run.error is not None:
+        yield shortened(run.error, FAILURE_CHARACTERS)
+    yield from _failures([test for test in run.tests if test.outcome in ("failed", "error")])
+    for word, outcome in (("Not run", "not_run"), ("Skipped", "skipped"), ("Passed", "passed")):
+        names = [
+            f"{test.id} ({test.message})" if outcome != "passed" and test.message else test.id
+            for test in run.tests
+            if test.outcome == outcome
+        ]
+        if names:
+            yield shortened(f"{word}: {', '.join(names)}", LIST_CHARACTERS)
+    for covered in run.coverage or ():
+        lines, missing = covered["lines"], covered["missing"]
+        text = f"Coverage of {covered['file']}: {lines - len(missing)} of {lines} lines"
+        yield f"{text}; missed {shortened(ranges(missing), 500)}" if missing else text
+    for note in run.notes:
+        yield f"Note: {note}"
+
+
+def _counts(run: TestRun) -> str:
+    others = [
+        f"{count} {word}"
+        for count, word in (
+            (run.failed, "failed"),
+            (run.errors, "could not run"),
+            (run.skipped, "skipped"),
+            (run.not_run, "not run"),
+        )
+        if count
+    ]
+    if not run.total:
+        return "No test ran."
+    if not others and run.ok:
+        whole = "The test" if run.total == 1 else f"All {run.total} tests"
+        return f"{whole} passed ({run.seconds:.2f} s)."
+    details = f": {', '.join(others)}" if others else ""
+    return f"{run.passed} of {run.total} passed{details} ({run.seconds:.2f} s)."
+
+
+def _failures(failures: list[TestOutcome]) -> Iterator[str]:
+    """Explain each cause once, with the names of all that it failed."""
+    causes: dict[str, list[TestOutcome]] = {}
+    for test in failures:
+        causes.setdefault(_cause(test), []).append(test)
+    room = FAILURES_CHARACTERS
+    untold: list[str] = []
+    for first, *others in causes.values():
+        text = _failure(first)
+        if others:
+            names = ", ".join(test.id for test in others)
+            names = shortened(names, LIST_CHARACTERS)
+            text += f"\nFor the same cause {len(others)} more: {names}"
+        room -= len(text)
+        if room < 0:
+            untold += [test.id for test in (first, *others)]
+        else:
+            yield text
+    if untold:
+        yield shortened(f"\nFailed as well: {', '.join(untold)}", LIST_CHARACTERS)
+    if failures:
+        yield ""
+
+
+_VARYING = re.compile(
+    r"0x[0-9a-f]{1,16}|-?\d{1,400}(?:\.\d{1,400})?|'[^'\n]{0,400}'|\"[^\"\n]{0,400}\""
+)
+"""What differs between failures of one cause: numbers and texts."""
+
+
+def _cause(test: TestOutcome) -> str:
+    """Return a text that is equal for failures of one cause; of what has none, its name."""
+    if not test.message:
+        return f"id {test.id}"
+    return f"{test.outcome} {_VARYING.sub('#', test.message[:FAILURE_CHARACTERS])}"
+
+
+def _failure(test: TestOutcome) -> str:
+    lines = [f"\n{test.outcome.upper()} {test.id}"]
+    if test.expected is not None:
+        lines.append(f"expected: {shortened(test.expected, FAILURE_CHARACTERS // 2)}")
+    if test.actual is not None:
+        lines.append(f"actual:   {shortened(test.actual, FAILURE_CHARACTERS // 2)}")
+    if test.message:
+        lines.append(shortened(test.message.strip("\n"), FAILURE_CHARACTERS))
+    if test.stdout:
+        lines.append(f"stdout:\n{shortened(test.stdout.rstrip(), FAILURE_CHARACTERS // 2)}")
+    return "\n".join(lines)
+
+
+def ranges(numbers: list[int]) -> str:
+    """Return line numbers as people write them: 3-5, 9."""
+    parts: list[list[int]] = []
+    for number in sorted(numbers):
+        if parts and number == parts[-1][1] + 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ", ".join(f"{low}" if low == high else f"{low}-{high}" for low, high in parts)

@@ -1,0 +1,24 @@
+from typing import Annotated
+
+from mcp.server.mcpserver import Context
+from mcp.types import CallToolResult, TextContent
+from pydantic import Field
+
+from bellglass.sandboxes.errors import SessionNotFound
+from bellglass.tools.context import Workbench
+from bellglass.tools.errors import reported_to_model
+from bellglass.tools.sessions.session_resolver import owner_of
+
+
+async def close_session(
+    session_id: Annotated[str, Field(max_length=200)], ctx: Context[Workbench]
+) -> CallToolResult:
+    """End a session now: stop what runs in it and delete its variables and files."""
+    with reported_to_model():
+        try:
+            await ctx.request_context.lifespan_context.sessions.close(session_id, owner_of(ctx))
+        except SessionNotFound as exc:
+            raise SessionNotFound("There is nothing to close.") from exc
+    return CallToolResult(
+        content=[TextContent(type="text", text="Closed. Its variables and files are deleted.")]
+    )

@@ -1,0 +1,163 @@
+"""Which session a call works in: the table of section 3 of the design.
+
+A call that names its session gets that one. Otherwise, in the protocol of 2026 a connection is
+not a conversation, so the call gets a new session, named in its result; in the older one it gets
+the session of its connection.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import anyio
+from mcp.server.mcpserver import authenticated_principal
+from mcp.server.mcpserver.exceptions import ToolError
+
+from bellglass.sandboxes.errors import SessionNotFound
+from bellglass.tools.callers import current_caller
+
+if TYPE_CHECKING:
+    from mcp.server.connection import Connection
+    from mcp.server.context import ServerRequestContext
+    from mcp.server.mcpserver import Context
+
+    from bellglass.sandboxes.session import Session
+    from bellglass.tools.context import Workbench
+
+FIRST_MODERN_VERSION = "2026-07-28"
+
+_DEFAULT = "bellglass.session"
+_OPENED = "bellglass.opened"
+_LOCK = "bellglass.lock"
+
+
+async def session_for(ctx: Context[Workbench], session_id: str | None) -> Session:
+    """Return the session that this call works in.
+
+    Raises:
+        SessionNotFound: `session_id` leads nowhere, or not to a session of the caller.
+    """
+    bench = ctx.request_context.lifespan_context
+    owner = owner_of(ctx)
+    if session_id is not None:
+        return await bench.sessions.find(session_id, owner, current_caller())
+    connection = legacy_connection(ctx)
+    if connection is None:
+        return await bench.sessions.open(owner, current_caller(), of_one_call=True)
+    if bench.explicit_sessions:
+        session = await bench.sessions.open(owner, current_caller())
+        _opened(connection).add(session.id)
+        return session
+    # Two first calls at once must not get a session each.
+    async with connection.state.setdefault(_LOCK, anyio.Lock()):
+        return await _session_of_connection(bench, connection, owner)
+
+
+async def known_session_for(ctx: Context[Workbench], session_id: str | None) -> Session:
+    """Return the session that this call works in, but never one that it would be the first in.
+
+    Raises:
+        SessionNotFound: `session_id` leads nowhere, or not to a session of the caller.
+        ToolError: The call names no session, and has none.
+    """
+    connection = legacy_connection(ctx)
+    if session_id is None:
+        known = connection.state.get(_DEFAULT) if connection is not None else None
+        if known is None:
+            raise ToolError(
+                "Pass the session_id that an earlier result named: files are a session's."
+            )
+        return ctx.request_context.lifespan_context.sessions.get(known, owner_of(ctx))
+    return await session_for(ctx, session_id)
+
+
+def owner_of(ctx: Context[Workbench]) -> str | None:
+    """Return who is calling, or None where the transport does not tell."""
+    return authenticated_principal(ctx.request_context)
+
+
+def owner_of_request() -> str | None:
+    """Return the same for a request over HTTP that is no call: the SDK keeps it with the task."""
+    # Of its argument it makes no use.
+    return authenticated_principal(cast("Any", None))
+
+
+def sessions_of(ctx: Context[Workbench]) -> list[Session]:
+    """Return the sessions that the caller may know of.
+
+    Callers over HTTP without authentication are all alike to us, and an id is all it takes to use
+    a session: such a caller is told only of what its own connection opened.
+    """
+    sessions = ctx.request_context.lifespan_context.sessions.list(owner_of(ctx))
+    if not is_anonymous(ctx):
+        return sessions
+    connection = legacy_connection(ctx)
+    opened = _opened(connection) if connection else set()
+    return [session for session in sessions if session.id in opened]
+
+
+def is_anonymous(ctx: Context[Workbench]) -> bool:
+    """Tell whether the caller is one of several that we cannot tell apart."""
+    return owner_of(ctx) is None and ctx.headers is not None
+
+
+def legacy_connection(
+    ctx: Context[Workbench] | ServerRequestContext[Workbench, Any],
+) -> Connection | None:
+    """Return the connection of a legacy call.
+
+    A modern request has a connection of its own, which ends with it: nothing may hang there. There
+    is no public way to the connection in mcp 2.3; a test fails if this one goes away.
+    """
+    version = ctx.protocol_version
+    if version is None or version >= FIRST_MODERN_VERSION:
+        return None
+    connection: Connection = ctx.session._connection
+    return connection
+
+
+def _opened(connection: Connection) -> set[str]:
+    opened: set[str] = connection.state.setdefault(_OPENED, set())
+    return opened
+
+
+async def _session_of_connection(
+    bench: Workbench, connection: Connection, owner: str | None
+) -> Session:
+    known = connection.state.get(_DEFAULT)
+    if known is not None:
+        try:
+            return bench.sessions.get(known, owner)
+        except SessionNotFound:
+            pass  # it has ended: the connection gets a new one, which says so
+    else:
+        connection.exit_stack.callback(_release, bench, connection, owner)
+    session = await bench.sessions.open(owner, current_caller())
+    if known is not None:
+        session.replace()
+    connection.state[_DEFAULT] = session.id
+    _opened(connection).add(session.id)
+    return session
+
+
+def _release(bench: Workbench, connection: Connection, owner: str | None) -> None:
+    if session_id := connection.state.get(_DEFAULT):
+        bench.tasks.start_soon(_close_after_grace, bench, session_id, owner)
+
+
+async def _close_after_grace(bench: Workbench, session_id: str, owner: str | None) -> None:
+    """Close the session of a connection that ended, unless someone goes on with it by its id.
+
+    Some clients open a connection for each call.
+    """
+    try:
+        session = bench.sessions.get(session_id, owner)
+        calls = session.calls
+        await anyio.sleep(bench.grace_seconds)
+        while session.runs.live:
+            await session.runs.live[0].outcome(end=True)
+            await anyio.sleep(bench.grace_seconds)
+        if session.calls == calls and not session.busy:
+            await bench.sessions.close(session_id, owner)
+    except SessionNotFound:
+        return

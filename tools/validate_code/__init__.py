@@ -1,0 +1,1 @@
+"""The tool `validate_code`."""

@@ -1,0 +1,178 @@
+"""The commands of a Bash script, from the syntax tree of shfmt, and nothing of it run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from bellglass.tools.validate_code.inside.programs import HOW, Checker
+
+SECONDS = 5.0
+TREE_BYTES = 40 * 1024**2
+"""Of a syntax tree that is looked at: a script of 500 lines has 3 MB."""
+
+PUT_IN = "$_"
+"""Stands in a word for what the shell puts in when it runs."""
+
+_KEYWORDS = {"if", "then", "else", "elif", "fi", "do", "done", "while", "until", "!", "{", "}"}
+_SUBSCRIPT = re.compile(r"(?<=[\w(\s])\[\w+(?: \w+)+\](?=[=}+])")
+_ASSIGNMENT = re.compile(r"\w+(\[.*\])?\+?=")
+
+
+class Word(NamedTuple):
+    """One word with its quotes taken off. Lines and columns count from 1, columns in bytes."""
+
+    text: str
+    line: int
+    column: int
+    plain: bool = True
+    """Nothing in it is put in by the shell when it runs."""
+
+
+class Command(NamedTuple):
+    """A simple command: its words, and the files it redirects to or from."""
+
+    words: list[Word]
+    redirects: list[tuple[str, Word]]
+    piped: bool = False
+    """It reads what another command writes."""
+    background: bool = False
+
+
+class Unread(Exception):
+    """Why the commands of a script could not be had."""
+
+
+class BadSyntax(Unread):
+    """It is no Bash, or Bash of a kind that the grammar does not know."""
+
+
+def start(code: str) -> Checker:
+    """Have shfmt read `code`, beside what else is done meanwhile."""
+    # Bash takes blanks in the subscript of an associative array, and shfmt does not.
+    code = _SUBSCRIPT.sub(lambda found: found.group().replace(" ", "_"), code)
+    return Checker("shfmt", ("--language-dialect=bash", "--to-json", "-"), code)
+
+
+def commands(reader: Checker) -> list[Command]:
+    """Return the commands of a script, also those within substitutions, in their order.
+
+    Raises:
+        Unread: There is no syntax tree.
+    """
+    text = reader.read(SECONDS, TREE_BYTES)
+    if not reader.installed:
+        raise Unread(f"shfmt is not installed in the sandbox: {HOW}")
+    if not reader.finished:
+        raise Unread("the script is too large to look through")
+    if not text:
+        raise BadSyntax("shfmt, which reads it for this, finds no syntax that it knows")
+    try:
+        return list(_commands(json.loads(text)))
+    except RecursionError:
+        raise Unread("the script nests too deeply to look through") from None
+
+
+def _commands(tree: Any) -> Iterator[Command]:
+    pending: list[tuple[Any, bool]] = [(tree, False)]
+    while pending:
+        node, piped = pending.pop()
+        if isinstance(node, list):
+            pending += [(item, piped) for item in reversed(node)]
+            continue
+        if ("Cmd" in node or "Redirs" in node) and (found := _command(node, piped)):
+            yield found
+        pipe = node.get("Type") == "BinaryCmd" and node["Op"] in ("|", "|&")
+        for name, inner in reversed(list(node.items())):
+            if isinstance(inner, list) or (isinstance(inner, dict) and "Offset" not in inner):
+                pending.append((inner, piped or (pipe and name == "Y")))
+
+
+def _command(statement: dict[str, Any], piped: bool) -> Command | None:
+    """Return the simple command in a statement, or what a compound one redirects."""
+    command = statement.get("Cmd") or {}
+    words: list[Word] = []
+    if command.get("Type") == "CallExpr":
+        words = [_word(word) for word in command.get("Args", ())]
+    elif command.get("Type") == "DeclClause":  # export, declare, local ...
+        words = [_literal(command["Variant"])]
+    redirects = []
+    for redirect in statement.get("Redirs", ()):
+        target = redirect.get("Hdoc") or redirect["Word"]
+        redirects.append((str(redirect["Op"]), _word(target)))
+    background = bool(statement.get("Background"))
+    if not (words or redirects or background):
+        return None
+    if background and not words:
+        words = [Word("", statement["Pos"]["Line"], statement["Pos"]["Col"])]
+    return Command(words, redirects, piped, background)
+
+
+def _word(word: dict[str, Any]) -> Word:
+    texts: list[str] = []
+    plain = _read(word.get("Parts", ()), texts, quoted=False)
+    return Word("".join(texts), word["Pos"]["Line"], word["Pos"]["Col"], plain)
+
+
+def _literal(literal: dict[str, Any]) -> Word:
+    return Word(str(literal["Value"]), literal["Pos"]["Line"], literal["Pos"]["Col"])
+
+
+def _read(parts: Any, texts: list[str], *, quoted: bool) -> bool:
+    """Put the texts of `parts` into `texts`; tell if they are all of the word."""
+    plain = True
+    for part in parts:
+        kind, value = part["Type"], str(part.get("Value", ""))
+        if kind == "Lit":
+            pattern = r"\\([$`\"\\\n])" if quoted else r"\\(.|\n)"
+            texts.append(re.sub(pattern, lambda found: found[1].strip("\n"), value))
+        elif kind == "SglQuoted":
+            texts.append(_ansi(value) if part.get("Dollar") else value)
+        elif kind == "DblQuoted":
+            plain = _read(part.get("Parts", ()), texts, quoted=True) and plain
+        else:
+            texts.append("*" if kind in ("ExtGlob", "BraceExp") else PUT_IN)
+            plain = False
+    return plain
+
+
+def _ansi(text: str) -> str:
+    """Return what stands between $' and ', with \\x72 for r and the like."""
+    try:
+        return text.encode("latin-1", "backslashreplace").decode("unicode_escape")
+    except UnicodeDecodeError:
+        return text
+
+
+def commands_by_line(code: str) -> Iterator[Command]:
+    """Return the simple commands of each line, where there is no syntax tree of the script.
+
+    It knows quotes, comments and operators; not substitutions, nor where a here-document is.
+    """
+    for number, line in enumerate(code.split("\n"), 1):
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        try:
+            tokens = list(lexer)
+        except ValueError:  # a quote that is not closed here
+            tokens = line.split()
+        words: list[Word] = []
+        redirects: list[tuple[str, Word]] = []
+        operator, piped = "", False
+        for token in [*tokens, ";"]:
+            if not set(token) <= set("();<>|&"):
+                word = Word(token, number, 1, not set(token) & {"$", "`"})
+                if set(operator) & set("<>"):
+                    redirects.append((operator, word))
+                elif words or not (token in _KEYWORDS or _ASSIGNMENT.match(token)):
+                    words.append(word)
+                operator = ""
+                continue
+            operator = token
+            if not set(token) & set("<>"):
+                if words or redirects:
+                    yield Command(words, redirects, piped, token == "&")
+                words, redirects, piped = [], [], token in ("|", "|&")
