@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bellglass.tools.run_tests.inside.failures import shortened
+from bellglass.sandboxes.common.text import shortened
 
 
 def names_of(cases: list[dict[str, Any]]) -> list[str]:

@@ -1,8 +1,9 @@
-"""Names that are like another."""
+"""Names that are like another, and names that are there."""
 
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 from itertools import islice
 from typing import Any
@@ -16,6 +17,7 @@ THERE = 12
 
 NAME = 80
 
+_scandir = os.scandir
 _close = difflib.get_close_matches
 
 
@@ -27,3 +29,12 @@ def like(wanted: str, names: Iterable[Any]) -> list[str]:
     folded = wanted.lower()[:NAME]
     close = _close(folded, list(by_folded), n=NEAR, cutoff=0.7)
     return [by_folded[text] for text in close if by_folded[text] != wanted]
+
+
+def listing(directory: str) -> list[str]:
+    """Return the names in a directory, as many as are compared."""
+    try:
+        with _scandir(directory) as entries:
+            return [entry.name for entry in islice(entries, CANDIDATES)]
+    except (OSError, ValueError):
+        return []

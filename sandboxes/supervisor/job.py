@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
+from bellglass.sandboxes.common.process import DEFAULT_SIGNALS, KEPT, set_oom_score
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.worker_socket import SupervisorEnd
 from bellglass.sandboxes.wire.framing import Packets
@@ -20,12 +21,6 @@ PR_SET_DUMPABLE = 4  # include/uapi/linux/prctl.h
 RESERVED = 16
 """Our descriptors in a worker lie in the top few below the limit, out of the way of loops over
 small numbers."""
-
-KEPT = 3
-"""Where those that are given to it lie above its control socket; two are its own, see `worker`."""
-
-DEFAULT_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD)
-"""PID 1 ignores or handles these; a child starts as any process does."""
 
 PATIENCE = 2.0
 """Seconds that PID 1 waits for a process to take a message: it takes microseconds."""
@@ -172,15 +167,6 @@ def _become(
         code = exc.code if isinstance(exc.code, int) else 1
     finally:
         os._exit(code)
-
-
-def set_oom_score(score: int) -> None:
-    """Say how gladly the kernel may end this process when memory is out: 1000 is the first."""
-    try:
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write(str(score))
-    except OSError:
-        pass
 
 
 def _top_descriptor() -> int:

@@ -22,7 +22,7 @@ from bellglass.sandboxes.supervisor.calls.process_reaper import Sweeper
 from bellglass.sandboxes.supervisor.fd_poller import Watch
 from bellglass.sandboxes.supervisor.job import PR_SET_DUMPABLE
 from bellglass.sandboxes.supervisor.relay.relay import Relay
-from bellglass.sandboxes.supervisor.worker_process import Interpreter
+from bellglass.sandboxes.supervisor.worker_process import Interpreter, WorkerMain
 from bellglass.sandboxes.wire.framing import Message, Stream
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -37,7 +37,7 @@ FAULT_SECONDS = 0.05
 class Runner:
     """The loop between calls: takes requests, one at a time; looks after what goes on meanwhile."""
 
-    def __init__(self, stream: Stream, config: dict[str, Any]) -> None:
+    def __init__(self, stream: Stream, config: dict[str, Any], worker: WorkerMain) -> None:
         limits: dict[str, int] = config["limits"]
         events: int | None = config.get("memory_events_fd")
         self._stream = stream
@@ -50,7 +50,7 @@ class Runner:
         self._relay = Relay(stream.send, self._watch)
         self._state = "kept"
         """Of the variables, after the last call."""
-        self._python = Interpreter(limits, lambda ended: self._sweeper.note_ended(ended))
+        self._python = Interpreter(worker, limits, lambda ended: self._sweeper.note_ended(ended))
         uncounted = Uncounted(limits, config.get("locks_fd"))
         self._runs = Runs(
             stream,
@@ -185,8 +185,8 @@ def _wakeup_fd() -> int:
     return reader
 
 
-def serve(read_fd: int, write_fd: int, config: dict[str, Any]) -> NoReturn:
-    """Be the runner of a finished place, until the server closes the stream.
+def serve(read_fd: int, write_fd: int, config: dict[str, Any], worker: WorkerMain) -> NoReturn:
+    """Be the supervisor of a finished sandbox, until the server closes the stream.
 
     As process 1 of a pid namespace: it ends every process that it sees and is not its own.
     """
@@ -197,4 +197,4 @@ def serve(read_fd: int, write_fd: int, config: dict[str, Any]) -> NoReturn:
         signal.signal(number, signal.SIG_IGN)
     os.set_inheritable(read_fd, False)
     os.set_inheritable(write_fd, False)
-    Runner(Stream(read_fd, write_fd), config).serve()
+    Runner(Stream(read_fd, write_fd), config, worker).serve()

@@ -6,9 +6,8 @@ import os
 import re
 from typing import Any
 
-from bellglass.sandboxes.common.similar import like
-from bellglass.sandboxes.worker.explaining.on_disk import listing
-from bellglass.sandboxes.worker.explaining.values import short
+from bellglass.sandboxes.common.similar import like, listing
+from bellglass.sandboxes.common.text import short
 
 MISSING = re.compile(r"^(?:bash: )?line (\d+): ([^\s:]+): command not found$", re.MULTILINE)
 

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NoReturn
 
+from bellglass.sandboxes.common.process import keep_descendants
 from bellglass.sandboxes.supervisor.job import Job, start_program
 from bellglass.sandboxes.supervisor.shell_text import (
     BACKGROUND,
@@ -25,7 +26,6 @@ from bellglass.sandboxes.supervisor.shell_text import (
     PROGRAM,
     around,
 )
-from bellglass.sandboxes.worker.background_child import keep_descendants
 
 PIPE_BYTES = 1 << 20  # fs.pipe-max-size, the most that a pipe holds for a user without privilege
 F_SETPIPE_SZ = 1031  # include/uapi/linux/fcntl.h; in `fcntl` from Python 3.10 on

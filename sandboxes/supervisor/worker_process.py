@@ -14,12 +14,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from bellglass.sandboxes.common.process import SPARES
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.capture import drain
 from bellglass.sandboxes.supervisor.job import PATIENCE, Job, start
 from bellglass.sandboxes.supervisor.worker_socket import Smuggled, SupervisorEnd
 from bellglass.sandboxes.wire.framing import Message, Packets
-from bellglass.sandboxes.worker.worker import SPARES, Worker
 
 RESTORES = 10
 """Times in a row that a copy takes over. The code may have broken what both of them need."""
@@ -35,14 +35,23 @@ kernel counts descriptors on their way over all processes of one user."""
 OWN_FAILURE = 70
 """Exit code of a worker whose own code failed, see `job.start`."""
 
+WorkerMain = Callable[[Packets, "dict[str, int]", "dict[str, str]"], None]
+"""What a worker runs: on its control socket, within limits, with variables of the environment."""
+
 STOPPED = "Python was restarted, as its process ended or hung after the call before this one."
 
 
 class Interpreter:
     """Variables that last, though the process that holds them may not."""
 
-    def __init__(self, limits: dict[str, int], on_ended: Callable[[processes.Ended], None]) -> None:
+    def __init__(
+        self,
+        main: WorkerMain,
+        limits: dict[str, int],
+        on_ended: Callable[[processes.Ended], None],
+    ) -> None:
         """`on_ended` is told of every child that was found ended while waiting for one of ours."""
+        self._main = main
         self._limits = limits
         self._on_ended = on_ended
         self._environment: dict[str, str] = {}
@@ -64,11 +73,11 @@ class Interpreter:
         """Calls in a row after which the copy had to take over."""
 
     def _new_worker(self) -> Job:
-        limits, environment = self._limits, self._environment
+        main, limits, environment = self._main, self._limits, self._environment
         pairs = [Packets.pair() for _ in range(SPARES)]
         try:
             worker = start(
-                lambda control: Worker(control, limits, environment).serve(),
+                lambda control: main(control, limits, environment),
                 keep=[theirs.fileno() for _, theirs in pairs],
             )
         finally:

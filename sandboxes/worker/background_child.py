@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import signal
@@ -11,14 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from bellglass.sandboxes.supervisor.job import set_oom_score
-
-PR_SET_CHILD_SUBREAPER = 36  # include/uapi/linux/prctl.h
-
-
-def keep_descendants() -> None:
-    """Have what is started from here stay below this process, whatever happens between."""
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+from bellglass.sandboxes.common.process import keep_descendants, set_oom_score
 
 
 def take_over(descriptors: list[int], control: int, outputs: tuple[int, int]) -> None:

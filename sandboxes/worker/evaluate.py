@@ -9,9 +9,9 @@ import types
 from collections.abc import Callable
 from typing import Any
 
+from bellglass.sandboxes.common.text import shortened
 from bellglass.sandboxes.worker.explaining.chain import text_of
 from bellglass.sandboxes.worker.explaining.describe import described, line_of
-from bellglass.sandboxes.worker.explaining.text import shortened
 
 FUTURES = 0
 for _name in __future__.all_feature_names:

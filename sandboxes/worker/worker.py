@@ -17,8 +17,7 @@ from importlib import import_module
 from typing import Any
 
 from bellglass.sandboxes.common import packages
-from bellglass.sandboxes.supervisor.job import KEPT, set_oom_score
-from bellglass.sandboxes.supervisor.processes import resident
+from bellglass.sandboxes.common.process import KEPT, SPARES, resident_bytes, set_oom_score
 from bellglass.sandboxes.wire.framing import Packets, discard_waiting
 from bellglass.sandboxes.worker import background_child
 from bellglass.sandboxes.worker.display import library_hooks
@@ -33,10 +32,6 @@ LIBC = ctypes.PyDLL(None, use_errno=True)
 STDIN, STDOUT, STDERR = 0, 1, 2
 
 REHEARSAL = "<rehearsal>"
-
-SPARES = 2
-"""Sockets for checkpoints, beside the control socket. They are used in turn, and the checkpoint
-before is still there when the next is made."""
 
 
 class Worker:
@@ -214,7 +209,7 @@ class Worker:
         """
         message: dict[str, Any] = {"nonce": nonce, "idle": True, "checkpoint": 0}
         # The copy shares its pages until they are written to; two full ones must fit.
-        if resident(os.getpid()) * 2 > self._memory_bytes:
+        if resident_bytes() * 2 > self._memory_bytes:
             self._control.send(message)
             return
         discard_waiting(spare)  # which was said to another, now dead
@@ -274,3 +269,8 @@ class Worker:
         # Out of memory, the kernel shall take the worker and leave the copy.
         set_oom_score(900)
         self._standing_by = True
+
+
+def main(control: Packets, limits: dict[str, int], environment: dict[str, str]) -> None:
+    """Be the worker of a session: the supervisor forks a process that calls this."""
+    Worker(control, limits, environment).serve()

@@ -5,9 +5,8 @@ from __future__ import annotations
 import builtins
 from typing import TYPE_CHECKING, Any
 
+from bellglass.sandboxes.common.text import short, shortened
 from bellglass.sandboxes.worker.explaining.source import around
-from bellglass.sandboxes.worker.explaining.text import shortened
-from bellglass.sandboxes.worker.explaining.values import short
 
 if TYPE_CHECKING:
     from pydantic_monty import Frame, MontyRuntimeError, MontySyntaxError

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from bellglass.sandboxes.common.process import KEPT
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.accounting.kernel_memory import Uncounted, Verdict
 from bellglass.sandboxes.supervisor.accounting.shared_memory import Shared, share
@@ -19,7 +20,7 @@ from bellglass.sandboxes.supervisor.background.answers import answered
 from bellglass.sandboxes.supervisor.background.run import Run
 from bellglass.sandboxes.supervisor.background.standstill import Standstill
 from bellglass.sandboxes.supervisor.fd_poller import Watch
-from bellglass.sandboxes.supervisor.job import KEPT, Job, born, start
+from bellglass.sandboxes.supervisor.job import Job, born, start
 from bellglass.sandboxes.supervisor.shell import Shell
 from bellglass.sandboxes.supervisor.worker_process import Interpreter
 from bellglass.sandboxes.wire.framing import Message, Stream, failure

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
+from bellglass.sandboxes.common.process import KEPT
 from bellglass.sandboxes.supervisor import jobs, processes
 from bellglass.sandboxes.supervisor.accounting.usage import Usage
 from bellglass.sandboxes.supervisor.background.runs import Runs
@@ -16,7 +17,7 @@ from bellglass.sandboxes.supervisor.calls.process_reaper import Sweeper
 from bellglass.sandboxes.supervisor.capture import KeptFiles
 from bellglass.sandboxes.supervisor.execution_report import described
 from bellglass.sandboxes.supervisor.fd_poller import Watch
-from bellglass.sandboxes.supervisor.job import KEPT, Job, start
+from bellglass.sandboxes.supervisor.job import Job, start
 from bellglass.sandboxes.supervisor.relay.relay import Relay
 from bellglass.sandboxes.supervisor.shell import Shell
 from bellglass.sandboxes.supervisor.worker_process import Interpreter

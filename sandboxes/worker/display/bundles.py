@@ -7,8 +7,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining.guard import guarded
-from bellglass.sandboxes.worker.explaining.values import class_name, short
+from bellglass.sandboxes.worker.explaining.values import class_name
 
 SECONDS = 10.0
 """For one method: drawing can take long, and one may never return."""

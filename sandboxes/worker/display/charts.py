@@ -6,8 +6,9 @@ import sys
 from importlib.util import find_spec
 from typing import Any
 
+from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining.guard import guarded
-from bellglass.sandboxes.worker.explaining.values import class_name, short
+from bellglass.sandboxes.worker.explaining.values import class_name
 
 SECONDS = 20.0
 """For drawing one: kaleido starts a browser."""

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from bellglass.sandboxes.common import display_bounds
+from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.display import (
     bundles,
     charts,
@@ -18,7 +19,7 @@ from bellglass.sandboxes.worker.display import (
 from bellglass.sandboxes.worker.display.display_channel import Screen
 from bellglass.sandboxes.worker.display.overflow_files import Files
 from bellglass.sandboxes.worker.display.pictures import Room
-from bellglass.sandboxes.worker.explaining.values import class_name, short
+from bellglass.sandboxes.worker.explaining.values import class_name
 from bellglass.sandboxes.worker.streams import CallStream, due
 
 PLAIN = frozenset(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from bellglass.sandboxes.common.text import short, shortened
 from bellglass.sandboxes.worker.explaining.guard import TookTooLong, guarded
 from bellglass.sandboxes.worker.explaining.steps import Step, frames_of, place, step_of
-from bellglass.sandboxes.worker.explaining.text import shortened
-from bellglass.sandboxes.worker.explaining.values import class_name, short
+from bellglass.sandboxes.worker.explaining.values import class_name
 
 CHAIN = 5
 """Exceptions of a chain that are told, and of a group."""

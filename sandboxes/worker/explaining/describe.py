@@ -5,6 +5,7 @@ from __future__ import annotations
 import types
 from typing import Any
 
+from bellglass.sandboxes.common.text import shortened
 from bellglass.sandboxes.worker.explaining.chain import chained, text_of
 from bellglass.sandboxes.worker.explaining.guard import guarded
 from bellglass.sandboxes.worker.explaining.names import Scope, values_on
@@ -18,7 +19,6 @@ from bellglass.sandboxes.worker.explaining.steps import (
     step_of,
     told,
 )
-from bellglass.sandboxes.worker.explaining.text import shortened
 from bellglass.sandboxes.worker.explaining.values import class_name, isinstance_of
 
 Description = dict[str, Any]

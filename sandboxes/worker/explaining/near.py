@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from bellglass.sandboxes.common.similar import CANDIDATES, NAME, NEAR, THERE, like
+from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining import on_disk, tables
 from bellglass.sandboxes.worker.explaining.names import BUILTINS, MISSING, Scope
 from bellglass.sandboxes.worker.explaining.values import (
@@ -18,7 +19,6 @@ from bellglass.sandboxes.worker.explaining.values import (
     class_name,
     isinstance_of,
     parameters,
-    short,
     shown,
 )
 

@@ -9,9 +9,10 @@ import types
 from itertools import islice
 from typing import Any
 
-from bellglass.sandboxes.common.similar import CANDIDATES, NAME, NEAR, THERE, like
+from bellglass.sandboxes.common.similar import CANDIDATES, NAME, NEAR, THERE, like, listing
+from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining.names import LOCALS
-from bellglass.sandboxes.worker.explaining.values import isinstance_of, short
+from bellglass.sandboxes.worker.explaining.values import isinstance_of
 
 PROGRAMS = "PATH"
 """The subject where a program was looked for."""
@@ -116,11 +117,3 @@ def _changed(last: types.TracebackType) -> bool:
     names = last.tb_frame.f_locals
     cwd = names.get("cwd") if type(names) in LOCALS else None
     return type(cwd) is str and not os.path.isdir(cwd)
-
-
-def listing(directory: str) -> list[str]:
-    try:
-        with _scandir(directory) as entries:
-            return [entry.name for entry in islice(entries, CANDIDATES)]
-    except (OSError, ValueError):
-        return []

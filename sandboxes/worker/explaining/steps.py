@@ -7,8 +7,8 @@ import types
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining.source import STDLIB, Span, is_own, lines_of, span_in
-from bellglass.sandboxes.worker.explaining.values import short
 
 FRAMES = 100_000
 """Frames that are looked at: a recursion limit can be set higher."""

@@ -10,8 +10,9 @@ from itertools import islice
 from typing import Any
 
 from bellglass.sandboxes.common.similar import CANDIDATES, NAME, THERE
+from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining.names import MISSING, Scope
-from bellglass.sandboxes.worker.explaining.values import short, shown
+from bellglass.sandboxes.worker.explaining.values import shown
 
 # "['a', 'b'] not in index", "None of [Index(['a'], dtype='str')] are in the [columns]", "['a'] not
 # found in axis"

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
+from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining.source import is_own
 
 TEXT = 80
@@ -206,7 +207,3 @@ def _object(value: Any, depth: int) -> str:
         return f"<{name}>"
     parts = [f"{short(key, 40)}={_shown(item, depth - 1)}" for key, item in islice(public, ITEMS)]
     return f"{name}({', '.join(parts)}{', …' if len(held) > len(parts) else ''})"
-
-
-def short(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 from bellglass.sandboxes.confinement.confine import confine, program
 from bellglass.sandboxes.confinement.environment import environment
 from bellglass.sandboxes.confinement.failure import Failure
-from bellglass.sandboxes.supervisor import main as runner
+from bellglass.sandboxes.supervisor import main as supervisor
+from bellglass.sandboxes.worker import worker
 
 _MEMORY_EVENTS = (
     "/sys/fs/cgroup/memory.events",  # version 2
@@ -40,7 +41,7 @@ def main(config: dict[str, Any]) -> NoReturn:
     except (Failure, OSError) as exc:
         sys.exit(str(exc))
     config["memory_events_fd"] = _memory_events()
-    runner.serve(0, 1, config)
+    supervisor.serve(0, 1, config, worker.main)
 
 
 def _memory_events() -> int | None:

@@ -67,10 +67,11 @@ def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoR
                 namespaces.limit_kernel_objects()
         version = _confine(session, prepared)
         send_frame(server, {"type": "placed", "landlock": version})
-        from bellglass.sandboxes.supervisor import main as runner
+        from bellglass.sandboxes.supervisor import main as supervisor
+        from bellglass.sandboxes.worker import worker
 
         config["memory_events_fd"] = None if given.events is None else EVENTS
-        runner.serve(STREAM, STREAM, config)
+        supervisor.serve(STREAM, STREAM, config, worker.main)
     except BaseException as exc:
         send_frame(server, as_frame(exc))
     os._exit(1)

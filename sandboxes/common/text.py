@@ -12,3 +12,8 @@ def shortened(text: str, most: int = TEXT) -> str:
         return text
     half = most // 2
     return f"{text[:half]} … [{len(text) - 2 * half:,} characters omitted] … {text[-half:]}"
+
+
+def short(text: str, most: int) -> str:
+    """Return `text`, or its head with an ellipsis, in at most `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
