@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from bellglass.tools.validate_code.inside.risk_rules import KINDS
+from bellglass.sandboxes.common.risk_kinds import KINDS
 
 
 def _split(value: object) -> object:

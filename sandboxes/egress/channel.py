@@ -13,7 +13,7 @@ import anyio.lowlevel
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 from anyio.abc import ByteStream
 
-from bellglass.sandboxes.supervisor.relay.connection import CHUNK, WINDOW
+from bellglass.sandboxes.wire.relay import CHUNK, WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -11,7 +11,7 @@ import anyio
 from bellglass.sandboxes.egress.channel import Link
 from bellglass.sandboxes.egress.quota import Quota
 from bellglass.sandboxes.egress.request_log import Journal
-from bellglass.sandboxes.supervisor.relay.relay import MOST
+from bellglass.sandboxes.wire.relay import MAX_CONNECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -58,7 +58,7 @@ class Switch:
         """Do what a frame says; False if no runner of ours would have sent it."""
         if frame.event == "open":
             # Numbers only grow: one that was used cannot be taken for another connection.
-            if frame.id <= self._last or len(self._links) >= MOST:
+            if frame.id <= self._last or len(self._links) >= MAX_CONNECTIONS:
                 return False
             self._last = frame.id
             link = self._links[frame.id] = Link(frame.id, self._send)

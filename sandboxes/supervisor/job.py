@@ -13,7 +13,7 @@ from typing import NoReturn
 from bellglass.sandboxes.common.process import DEFAULT_SIGNALS, KEPT, set_oom_score
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.worker_socket import SupervisorEnd
-from bellglass.sandboxes.wire.framing import Packets
+from bellglass.sandboxes.wire.packets import Packets
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_DUMPABLE = 4  # include/uapi/linux/prctl.h

@@ -19,7 +19,8 @@ from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.capture import drain
 from bellglass.sandboxes.supervisor.job import PATIENCE, Job, start
 from bellglass.sandboxes.supervisor.worker_socket import Smuggled, SupervisorEnd
-from bellglass.sandboxes.wire.framing import Message, Packets
+from bellglass.sandboxes.wire.framing import Message
+from bellglass.sandboxes.wire.packets import Packets
 
 RESTORES = 10
 """Times in a row that a copy takes over. The code may have broken what both of them need."""

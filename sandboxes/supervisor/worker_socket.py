@@ -11,7 +11,8 @@ import os
 import select
 import socket
 
-from bellglass.sandboxes.wire.framing import HEAD, PACKET, Message, Packets, loads
+from bellglass.sandboxes.wire.framing import Message, loads
+from bellglass.sandboxes.wire.packets import HEAD, PACKET, Packets
 
 SO_PASSRIGHTS = 83  # include/uapi/asm-generic/socket.h, from Linux 6.16 on
 

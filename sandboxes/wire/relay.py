@@ -4,15 +4,10 @@ from __future__ import annotations
 
 WINDOW = 128 * 1024
 """Bytes of one direction of a connection that are on their way: the far end grants more when it
-has made use of what came. `sandboxes/egress/channel.py` is that far end."""
+has made use of what came. The ends are `sandboxes/supervisor/relay` and `sandboxes/egress`."""
 
 CHUNK = 32 * 1024
 """Bytes in one frame."""
 
-_DISCARDED = 64
-
 MAX_CONNECTIONS = 64
 """Connections at one time; more wait to be accepted."""
-
-_IN, _OUT = select.POLLIN, select.POLLOUT
-_GONE = select.POLLHUP | select.POLLERR

@@ -152,7 +152,7 @@ class Namespace:
         if tree is None:
             if self.open_shell():
                 return self._by_shell(code, file)
-            from bellglass.sandboxes.worker.notebook import transform
+            from bellglass.sandboxes.common.notebook import transform
 
             code = transform.without_ipython(code)
             tree = self._parse(code, file)
@@ -194,7 +194,7 @@ class Namespace:
             return self._parse(code, file)
         except SyntaxError:
             # Imported only now: plain Python does without.
-            from bellglass.sandboxes.worker.notebook import transform
+            from bellglass.sandboxes.common.notebook import transform
 
             if not transform.CANDIDATE.search(code):
                 raise

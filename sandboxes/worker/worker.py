@@ -18,7 +18,7 @@ from typing import Any
 
 from bellglass.sandboxes.common import packages
 from bellglass.sandboxes.common.process import KEPT, SPARES, resident_bytes, set_oom_score
-from bellglass.sandboxes.wire.framing import Packets, discard_waiting
+from bellglass.sandboxes.wire.packets import Packets, discard_waiting
 from bellglass.sandboxes.worker import background_child
 from bellglass.sandboxes.worker.display import library_hooks
 from bellglass.sandboxes.worker.display.display_channel import Screen

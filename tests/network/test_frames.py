@@ -14,8 +14,7 @@ from bellglass.sandboxes.egress.network import Network
 from bellglass.sandboxes.egress.rules import Rules
 from bellglass.sandboxes.protocol import encode
 from bellglass.sandboxes.session import Session
-from bellglass.sandboxes.supervisor.relay.connection import CHUNK, WINDOW
-from bellglass.sandboxes.supervisor.relay.relay import MOST
+from bellglass.sandboxes.wire.relay import CHUNK, MAX_CONNECTIONS, WINDOW
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -108,7 +107,7 @@ BEYOND = {
     "a number twice": [net(1, "open"), net(1, "open")],
     "a number that goes back": [net(2, "open"), net(1, "open")],
     "data of a connection that never was": [data(7, b"x")],
-    "more connections than there may be": [net(n + 1, "open") for n in range(MOST + 1)],
+    "more connections than there may be": [net(n + 1, "open") for n in range(MAX_CONNECTIONS + 1)],
     "more data than was granted": [net(1, "open"), data(1, CONNECT)]
     + [net(1, "data", data=CHUNK_TEXT)] * (WINDOW // CHUNK + 1),
     "credit for what was never sent": [net(1, "open"), net(1, "credit", size=1)],
@@ -162,7 +161,7 @@ async def test_what_a_place_says_of_its_own_visits_is_not_believed() -> None:
 
 async def test_connections_come_and_go_without_end() -> None:
     async def script(far: Far, reader: Reader) -> None:
-        for number in range(1, 3 * MOST):
+        for number in range(1, 3 * MAX_CONNECTIONS):
             await far.send(net(number, "open"), data(number, b"junk\r\n\r\n"))
             frame = await reader.wait("net", "data")
             assert frame["id"] == number
@@ -177,7 +176,7 @@ async def test_connections_come_and_go_without_end() -> None:
 
 async def test_connections_that_say_nothing_do_not_hold_up_a_call() -> None:
     async def script(far: Far, reader: Reader) -> None:
-        for number in range(1, MOST + 1):
+        for number in range(1, MAX_CONNECTIONS + 1):
             await far.send(net(number, "open"), data(number, b"GET http://a"))
         await answered(far, reader)
 

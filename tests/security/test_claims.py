@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from security.support import stands_still
 
-from bellglass.sandboxes.wire.framing import MAX_MESSAGE
+from bellglass.sandboxes.wire.packets import MAX_MESSAGE
 from bellglass.tools.arguments import MAX_CODE
 
 if TYPE_CHECKING:

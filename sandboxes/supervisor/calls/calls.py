@@ -22,7 +22,8 @@ from bellglass.sandboxes.supervisor.relay.relay import Relay
 from bellglass.sandboxes.supervisor.shell import Shell
 from bellglass.sandboxes.supervisor.worker_process import Interpreter
 from bellglass.sandboxes.supervisor.workspace_changes import Changes
-from bellglass.sandboxes.wire.framing import Message, Packets, Stream, failure
+from bellglass.sandboxes.wire.framing import Message, Stream, failure
+from bellglass.sandboxes.wire.packets import Packets
 from bellglass.tools.run_tests.inside import sources
 
 HELD = "Background runs of the session stood still while the tests ran, and go on now."

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import socket
 
-WINDOW = 128 * 1024
-"""Bytes of one direction of a connection that are on their way: the far end grants more when it
-has made use of what came. `sandboxes/egress/channel.py` is that far end."""
-
-CHUNK = 32 * 1024
-"""Bytes in one frame."""
+from bellglass.sandboxes.wire.relay import CHUNK, WINDOW
 
 _DISCARDED = 64
 

@@ -18,11 +18,9 @@ from collections.abc import Callable
 from functools import partial
 
 from bellglass.sandboxes.supervisor.fd_poller import Watch
-from bellglass.sandboxes.supervisor.relay.connection import WINDOW, Connection
+from bellglass.sandboxes.supervisor.relay.connection import Connection
 from bellglass.sandboxes.wire.framing import Message
-
-MOST = 64
-"""Connections at one time; more wait to be accepted."""
+from bellglass.sandboxes.wire.relay import MAX_CONNECTIONS, WINDOW
 
 _IN, _OUT = select.POLLIN, select.POLLOUT
 _GONE = select.POLLHUP | select.POLLERR
@@ -43,7 +41,7 @@ class Relay:
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind(("127.0.0.1", port))
-        self._listener.listen(MOST)
+        self._listener.listen(MAX_CONNECTIONS)
         self._listener.setblocking(False)
         self._accept_more()
 
@@ -153,7 +151,7 @@ class Relay:
         """Take connections as long as there is room for one more."""
         if self._listener is None:
             return
-        if len(self._by_number) < MOST:
+        if len(self._by_number) < MAX_CONNECTIONS:
             self._watcher.add(self._listener.fileno(), self._accept)
         else:
             self._watcher.remove(self._listener.fileno())

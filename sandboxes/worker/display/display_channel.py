@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bellglass.sandboxes.common import display_bounds
-from bellglass.sandboxes.wire.framing import Packets
+from bellglass.sandboxes.wire.packets import Packets
 
 PATIENCE = 2.0
 """Seconds to wait for the runner to say that it has a display: it takes microseconds."""

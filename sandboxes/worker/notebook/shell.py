@@ -25,11 +25,11 @@ from IPython.core.error import StdinNotImplementedError
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from bellglass.sandboxes.common.notebook.in_place import InPlace
 from bellglass.sandboxes.worker.display.renderer import Showing
 from bellglass.sandboxes.worker.explaining.describe import line_of
 from bellglass.sandboxes.worker.notebook import commands
 from bellglass.sandboxes.worker.notebook.compiler import Compiler
-from bellglass.sandboxes.worker.notebook.in_place import InPlace
 from bellglass.sandboxes.worker.notebook.publishing import Formatter, Hook, Publisher
 
 _REPORTS = ("showtraceback", "showsyntaxerror", "showindentationerror")

@@ -6,7 +6,7 @@ import pytest
 from readme.blocks import first_cells
 from unit.checking.snippets import BEGIN, END, INNOCENT, PAGE, RISKY, Snippet, by_reading, table
 
-from bellglass.tools.validate_code.inside.risk_rules import KINDS
+from bellglass.sandboxes.common.risk_kinds import KINDS
 
 
 @pytest.mark.parametrize("snippet", RISKY, ids=lambda snippet: snippet.code)

@@ -19,8 +19,8 @@ import signal
 import tempfile
 from typing import Any
 
+from bellglass.sandboxes.common.notebook.transform import as_module
 from bellglass.sandboxes.supervisor.shell import Shell
-from bellglass.sandboxes.worker.notebook.transform import as_module
 from bellglass.tools.run_tests.inside import cases, sources
 from bellglass.tools.run_tests.inside.child import start_ours
 from bellglass.tools.run_tests.inside.lines import Lines

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from bellglass.sandboxes.common import risk_kinds as kinds
 from bellglass.tools.validate_code.inside import bash_grammar
 from bellglass.tools.validate_code.inside import risk_rules as rules
 from bellglass.tools.validate_code.inside.bash_grammar import Command, Word
@@ -145,7 +146,7 @@ def _risks(command: Command) -> Iterator[_Risk]:
             return
         first, name = words[0], words[0].text.rpartition("/")[2]
         if (not first.plain and first.text.startswith("$")) or _PATTERN.search(first.text):
-            yield _Risk(first, rules.DYNAMIC, "the command is a value, known only when it runs")
+            yield _Risk(first, kinds.DYNAMIC, "the command is a value, known only when it runs")
         for kind, reason in _named(name, words[1:], command):
             yield _Risk(first, kind, f"{name} {reason}")
         for script in _scripts(name, words[1:], command):
@@ -158,50 +159,50 @@ def _risks(command: Command) -> Iterator[_Risk]:
             break
     if command.background and command.words:
         reason = "& leaves a process running in the background"
-        yield _Risk(command.words[0], rules.PROCESS, reason)
+        yield _Risk(command.words[0], kinds.PROCESS, reason)
 
 
 def _named(name: str, words: list[Word], command: Command) -> Iterator[rules.Risk]:
     options = [word.text for word in words if word.text.startswith("-")]
     if name == "rm" and any(re.match(r"-\w*[rR]|--recursive", option) for option in options):
-        yield rules.DELETES, "deletes directories and all that is in them"
+        yield kinds.DELETES, "deletes directories and all that is in them"
     elif name.startswith("mkfs."):
         yield _BY_NAME["mkfs"]
     elif name in _BY_NAME:
         yield _BY_NAME[name]
     elif name == "find" and "-delete" in options:
-        yield rules.DELETES, "-delete deletes files"
+        yield kinds.DELETES, "-delete deletes files"
     elif name == "sed" and any(re.match(r"-\w*i|--in-place", option) for option in options):
-        yield rules.WRITES, "-i rewrites files"
+        yield kinds.WRITES, "-i rewrites files"
     elif name == "git" and words and words[0].text in ("clone", "fetch", "pull", "push"):
-        yield rules.NETWORK, f"{words[0].text} talks to another machine"
+        yield kinds.NETWORK, f"{words[0].text} talks to another machine"
     elif name == "git" and words and words[0].text == "clean":
-        yield rules.DELETES, "clean deletes files"
+        yield kinds.DELETES, "clean deletes files"
     elif name == "env" and not words:
-        yield rules.ENVIRONMENT, "shows environment variables"
+        yield kinds.ENVIRONMENT, "shows environment variables"
     elif name in ("awk", "gawk", "mawk") and any("system(" in word.text for word in words):
-        yield rules.PROCESS, "runs a command in a shell, with system()"
+        yield kinds.PROCESS, "runs a command in a shell, with system()"
     elif name in _SHELLS:
         yield from _shell(words, command)
     elif _INTERPRETERS.fullmatch(name):
         if {"-c", "-e", "-r"} & set(options):
-            yield rules.EVALUATES, "runs a string as a program"
+            yield kinds.EVALUATES, "runs a string as a program"
         elif [word for word in words if word.text == "-"]:
-            yield rules.EVALUATES, "runs what it reads as a program"
+            yield kinds.EVALUATES, "runs what it reads as a program"
     elif name in _READERS:
         for word in words:
             if word.text.startswith(("/", "~")) and not word.text.startswith(_HARMLESS):
-                yield rules.READS, f"reads {word.text[:100]}"
+                yield kinds.READS, f"reads {word.text[:100]}"
 
 
 def _shell(words: list[Word], command: Command) -> Iterator[rules.Risk]:
     if any(_RUN_STRING.fullmatch(word.text) for word in words):
-        yield rules.EVALUATES, "-c runs a string as a script"
+        yield kinds.EVALUATES, "-c runs a string as a script"
     elif _reads_script(words):
         if command.piped:
-            yield rules.EVALUATES, "runs whatever the command before it writes"
+            yield kinds.EVALUATES, "runs whatever the command before it writes"
         elif any(operator.startswith("<<") for operator, _ in command.redirects):
-            yield rules.EVALUATES, "runs what it reads as a script"
+            yield kinds.EVALUATES, "runs what it reads as a script"
 
 
 def _scripts(name: str, words: list[Word], command: Command) -> Iterator[str]:
@@ -233,16 +234,16 @@ def _reads_script(words: list[Word]) -> bool:
 def _redirected(operator: str, target: Word) -> Iterator[rules.Risk]:
     path = target.text
     if path.startswith(("/dev/tcp/", "/dev/udp/")):
-        yield rules.NETWORK, f"{operator} {path[:100]} opens a network connection"
+        yield kinds.NETWORK, f"{operator} {path[:100]} opens a network connection"
     elif operator in ("<", "<<", "<<-", "<<<", "<&", ">&") or path.startswith(_HARMLESS):
         if operator == "<" and path.startswith(("/", "~")) and not path.startswith(_HARMLESS):
-            yield rules.READS, f"reads {path[:100]}"
+            yield kinds.READS, f"reads {path[:100]}"
     elif path.startswith("/dev/"):
-        yield rules.DEVICES, f"{operator} writes to {path[:100]}"
+        yield kinds.DEVICES, f"{operator} writes to {path[:100]}"
     elif path.startswith(("/", "~")):
-        yield rules.WRITES, f"{operator} writes {path[:100]}, outside the working directory"
+        yield kinds.WRITES, f"{operator} writes {path[:100]}, outside the working directory"
     else:
-        yield rules.WRITES, f"{operator} writes {path[:100] if target.plain else 'a file'}"
+        yield kinds.WRITES, f"{operator} writes {path[:100] if target.plain else 'a file'}"
 
 
 def _wrapped(words: list[Word], with_value: str, between: int) -> list[Word]:

@@ -4,30 +4,13 @@ from __future__ import annotations
 
 import ast
 import builtins
-import re
 import string
-import warnings
 from collections.abc import Collection, Iterator
-from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from bellglass.sandboxes.worker.notebook.transform import CANDIDATE
+from bellglass.sandboxes.common import risk_kinds as kinds
 from bellglass.tools.validate_code.inside import bash_risks
-from bellglass.tools.validate_code.inside import risk_rules as rules
-
-_AROUND_PYTHON = re.compile(
-    r"^([ \t]*)%{1,2}(?:time|timeit|prun)\b[ \t]*(?:-[a-z]+[ \t]*(?:\d+[ \t]*)?)*|%%capture\b.*",
-    re.MULTILINE,
-)
-"""Magics around Python, of a line or of a whole cell: what is left without them is what runs."""
-
-MAX_MAGICS = 500
-"""Of one cell, as in IPython."""
-
-MAX_WORK = 500_000
-"""Magics times characters of a cell that IPython reads as a whole, which it does for each magic
-again: this much takes a second. A larger one is read by lines."""
 
 MAX_FIELDS = 200
 """Expressions in braces in one command that are looked at."""
@@ -35,15 +18,15 @@ MAX_FIELDS = 200
 _METHODS = ("system", "getoutput", "run_line_magic", "run_cell_magic", "magic", "run_cell", "ev")
 
 _LINE = {
-    "pip": ((rules.PROCESS, "runs a command in a shell"),),
-    "run": ((rules.EVALUATES, "runs a file as code"),),
-    "env": ((rules.ENVIRONMENT, "reads or changes environment variables"),),
-    "set_env": ((rules.ENVIRONMENT, "changes an environment variable"),),
-    "ls": ((rules.PROCESS, "runs a command in a shell"), (rules.READS, "lists a directory")),
+    "pip": ((kinds.PROCESS, "runs a command in a shell"),),
+    "run": ((kinds.EVALUATES, "runs a file as code"),),
+    "env": ((kinds.ENVIRONMENT, "reads or changes environment variables"),),
+    "set_env": ((kinds.ENVIRONMENT, "changes an environment variable"),),
+    "ls": ((kinds.PROCESS, "runs a command in a shell"), (kinds.READS, "lists a directory")),
 }
 _CELL = {
-    "writefile": ((rules.WRITES, "writes a file"),),
-    "file": ((rules.WRITES, "writes a file"),),
+    "writefile": ((kinds.WRITES, "writes a file"),),
+    "file": ((kinds.WRITES, "writes a file"),),
 }
 _SHELLS = ("bash", "sh")
 _PROGRAMS = ("script", "python", "python3", "perl", "ruby")
@@ -63,71 +46,6 @@ def advice(line: str) -> str | None:
     except ImportError:
         return "install IPython in the sandbox: `bellglass setup` brings it"
     return None
-
-
-def as_python(code: str) -> str:
-    """Return the Python that would run, with every line in its place; other code as it is.
-
-    Commands and magics become calls of `get_ipython()`, by IPython's own hand. Where IPython is not
-    installed, those become so that work without it.
-    """
-    count = sum(1 for _ in CANDIDATE.finditer(code))
-    if not 0 < count <= MAX_MAGICS or _parses(code):
-        return code
-    code = _AROUND_PYTHON.sub(r"\1", code.replace("\r\n", "\n"))
-    try:
-        return _by_ipython(code, count)
-    except ImportError:
-        return _without_ipython(code)
-    except Exception:  # whatever it makes of what is no Python
-        return code
-
-
-def _by_ipython(cell: str, count: int) -> str:
-    # Not before it is needed: it imports IPython.
-    from bellglass.sandboxes.worker.notebook.in_place import InPlace
-
-    manager = InPlace()
-    if cell.lstrip().startswith("%%") or count * len(cell) <= MAX_WORK:
-        return str(manager.transform_cell(cell))
-    return "".join(map(partial(_line_by_ipython, manager), cell.splitlines(keepends=True)))
-
-
-def _line_by_ipython(manager: Any, line: str) -> str:
-    text = line.lstrip(" \t")
-    indent = line[: len(line) - len(text)]
-    return indent + str(manager.transform_cell(text)) if CANDIDATE.search(line) else line
-
-
-def _without_ipython(code: str) -> str:
-    body = code.lstrip("\n")
-    first, _, rest = body.partition("\n")
-    if first.strip() in ("%%bash", "%%sh"):
-        above = "\n" * (len(code) - len(body))
-        return f"{above}get_ipython().run_cell_magic({first.strip()[2:]!r}, '', {rest!r})\n"
-    code = re.sub(
-        r"^([ \t]*)!(.+)$",
-        lambda found: f"{found[1]}get_ipython().system({found[2]!r})",
-        code,
-        flags=re.MULTILINE,
-    )
-    return re.sub(
-        r"^([ \t]*)%pip[ \t]+(.+)$",
-        lambda found: f"{found[1]}get_ipython().run_line_magic('pip', {found[2]!r})",
-        code,
-        flags=re.MULTILINE,
-    )
-
-
-def _parses(code: str) -> bool:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-            compile(code, "<code>", "exec", flags, dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
-        return False
-    return True
 
 
 def lay_open(tree: ast.Module) -> None:
@@ -206,11 +124,11 @@ def _of_call(node: ast.Call, unread: list[str]) -> Iterator[tuple[int, str, str]
     given = [getattr(argument, "value", None) for argument in node.args[:count]]
     texts = [text for text in given if isinstance(text, str)]
     if name in ("system", "getoutput"):
-        yield line, rules.PROCESS, "runs a command in a shell"
+        yield line, kinds.PROCESS, "runs a command in a shell"
         if texts:
             yield from _of_bash(texts[0], line, unread)
     elif len(texts) < count or name not in ("run_line_magic", "run_cell_magic"):
-        yield line, rules.EVALUATES, "runs a string as code"
+        yield line, kinds.EVALUATES, "runs a string as code"
     elif name == "run_line_magic":
         for kind, reason in _LINE.get(texts[0], ()):
             yield line, kind, reason
@@ -222,11 +140,11 @@ def _of_call(node: ast.Call, unread: list[str]) -> Iterator[tuple[int, str, str]
             yield line, kind, reason
         program = rest.split()[0] if magic == "script" and rest.split() else magic
         if magic in (*_SHELLS, *_PROGRAMS):
-            yield line, rules.PROCESS, f"runs a script with {program}"
+            yield line, kinds.PROCESS, f"runs a script with {program}"
         if program in _SHELLS:
             yield from _of_bash(cell, line + 1, unread)
         elif magic in _PROGRAMS:
-            yield line, rules.EVALUATES, "runs a text as a program"
+            yield line, kinds.EVALUATES, "runs a text as a program"
 
 
 def _of_bash(text: str, line: int, unread: list[str]) -> Iterator[tuple[int, str, str]]:

@@ -12,6 +12,7 @@ from types import CodeType
 from typing import Any
 
 from bellglass.sandboxes.common.import_origins import import_of
+from bellglass.sandboxes.common.notebook.as_python import as_python
 from bellglass.tools.validate_code.inside import (
     imports,
     mistakes,
@@ -49,7 +50,7 @@ def findings(code: str, *, lint: bool) -> Lists:
         yield "errors", [source.finding(*place, "a NUL byte cannot be part of a program")]
         return
     linter = ruff.start(code)  # it reads while we do
-    code = notebook.as_python(code)
+    code = as_python(code)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         error, compiled = _compiled(code, source)

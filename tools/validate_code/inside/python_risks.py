@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from bellglass.sandboxes.common import risk_kinds as kinds
 from bellglass.tools.validate_code.inside import risk_rules as rules
 from bellglass.tools.validate_code.inside.names import Names
 from bellglass.tools.validate_code.inside.risk_rules import Risk
@@ -78,7 +79,7 @@ class _Finder:
         elif isinstance(node, ast.Attribute):
             if node.attr in rules.INNARDS and not _asks_own_class(node, scope):
                 yield (
-                    rules.INTERPRETER,
+                    kinds.INTERPRETER,
                     f"{node.attr} leads from an object into the interpreter",
                 )
             if called and not known and node.attr in rules.ANYWHERE and node.attr not in self._own:
@@ -95,13 +96,13 @@ class _Finder:
                 if self._names.text(node.args[1], scope) is None:
                     yield from self._dynamic(node.args[0], scope, "an attribute of")
             elif _is_client(full) and not full.endswith(_EXCEPTIONS) and "()" not in full:
-                yield rules.NETWORK, f"{_shown(full)} is there to use the network"
+                yield kinds.NETWORK, f"{_shown(full)} is there to use the network"
 
     def _dynamic(self, owner: ast.expr, scope: Scope, what: str) -> Iterator[Risk]:
         for full in sorted(self._names.meanings(owner, scope)):
             known = full in self._modules or full in rules.MODULES
             if known or full in ("builtins.globals()", "sys.modules"):
-                yield rules.DYNAMIC, f"takes {what} {_shown(full)} by a name that is a value"
+                yield kinds.DYNAMIC, f"takes {what} {_shown(full)} by a name that is a value"
 
     def _by_arguments(self, full: str, call: ast.Call, scope: Scope) -> Iterator[Risk]:
         """Return what is risky about `call`, a call of `full`, because of its arguments."""
@@ -111,23 +112,23 @@ class _Finder:
         elif full == "os.open":
             flags = {node.attr for node in ast.walk(call) if isinstance(node, ast.Attribute)}
             writes = flags & _WRITING_FLAGS
-            yield (rules.WRITES, "writes a file") if writes else (rules.READS, "reads a file")
+            yield (kinds.WRITES, "writes a file") if writes else (kinds.READS, "reads a file")
         elif full in rules.TAKE_SHELL and _is_true(_argument(call, "shell")):
-            yield rules.PROCESS, "runs a command in a shell, because of shell=True"
+            yield kinds.PROCESS, "runs a command in a shell, because of shell=True"
         elif full in ("yaml.load", "yaml.load_all"):
             if not names.meanings(_argument(call, "Loader", 1), scope) & rules.SAFE_LOADERS:
-                yield rules.UNSAFE_DATA, "can make any object that the data names"
+                yield kinds.UNSAFE_DATA, "can make any object that the data names"
         elif full == "numpy.load":
-            yield rules.READS, "reads a file"
+            yield kinds.READS, "reads a file"
             if _is_true(_argument(call, "allow_pickle", 2)):
-                yield rules.UNSAFE_DATA, "can run any code that the data names: allow_pickle=True"
+                yield kinds.UNSAFE_DATA, "can run any code that the data names: allow_pickle=True"
         elif full in rules.RUN_TEXT and names.text(_argument(call, "stmt", 0), scope) is not None:
-            yield rules.EVALUATES, "runs a string as code"
+            yield kinds.EVALUATES, "runs a string as code"
         elif full == "logging.basicConfig" and _argument(call, "filename") is not None:
-            yield rules.WRITES, "writes a log file"
+            yield kinds.WRITES, "writes a log file"
         elif full.startswith("pandas.read_") and full not in rules.FUNCTIONS:
             url = (names.text(_argument(call, "", 0), scope) or "").startswith(("http:", "https:"))
-            yield (rules.NETWORK, "fetches a URL") if url else (rules.READS, "reads a file")
+            yield (kinds.NETWORK, "fetches a URL") if url else (kinds.READS, "reads a file")
 
     def _opens(self, call: ast.Call, position: int, scope: Scope) -> Iterator[Risk]:
         given = _argument(call, "mode", position)
@@ -135,12 +136,12 @@ class _Finder:
         path = self._names.text(_argument(call, "file", 0), scope) if position else None
         what = repr(path) if path and len(path) < 60 else "a file"
         if mode is None:
-            yield rules.WRITES, f"may write {what}: its mode is a value"
+            yield kinds.WRITES, f"may write {what}: its mode is a value"
             return
         if "+" in mode or not set(mode) & set("wax"):
-            yield rules.READS, f"reads {what}"
+            yield kinds.READS, f"reads {what}"
         if set(mode) & set("wax+"):
-            yield rules.WRITES, f"writes {what}"
+            yield kinds.WRITES, f"writes {what}"
 
 
 def _by_name(full: str, called: bool) -> Iterator[Risk]:
@@ -153,9 +154,9 @@ def _by_name(full: str, called: bool) -> Iterator[Risk]:
     elif (path or owner.endswith("()")) and method in rules.METHODS:
         yield rules.METHODS[method]
     elif full in rules.OPENERS and not called:
-        yield rules.READS, "opens files"
+        yield kinds.READS, "opens files"
     elif full.count("()") == 1 and name in rules.REQUESTS and _is_client(full):
-        yield rules.NETWORK, "talks to another machine"
+        yield kinds.NETWORK, "talks to another machine"
 
 
 def _asks_own_class(node: ast.Attribute, scope: Scope) -> bool:

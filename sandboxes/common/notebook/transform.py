@@ -19,7 +19,7 @@ _COMMANDS = "__import__('bellglass.sandboxes.worker.notebook.commands', fromlist
 
 def as_module(code: str) -> str:
     """Return a module for code of a notebook: commands run, and its other lines do nothing."""
-    from bellglass.tools.validate_code.inside.notebook import as_python
+    from bellglass.sandboxes.common.notebook.as_python import as_python
 
     text = as_python(code)
 

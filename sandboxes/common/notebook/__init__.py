@@ -1,0 +1,1 @@
+"""Code with notebook lines (`%magic`, `!command`, `name?`) as Python."""

@@ -1,0 +1,89 @@
+"""Code of a notebook as the Python that would run."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from functools import partial
+from typing import Any
+
+from bellglass.sandboxes.common.notebook.transform import CANDIDATE
+
+_AROUND_PYTHON = re.compile(
+    r"^([ \t]*)%{1,2}(?:time|timeit|prun)\b[ \t]*(?:-[a-z]+[ \t]*(?:\d+[ \t]*)?)*|%%capture\b.*",
+    re.MULTILINE,
+)
+"""Magics around Python, of a line or of a whole cell: what is left without them is what runs."""
+
+MAX_MAGICS = 500
+"""Of one cell, as in IPython."""
+
+MAX_WORK = 500_000
+"""Magics times characters of a cell that IPython reads as a whole, which it does for each magic
+again: this much takes a second. A larger one is read by lines."""
+
+
+def as_python(code: str) -> str:
+    """Return the Python that would run, with every line in its place; other code as it is.
+
+    Commands and magics become calls of `get_ipython()`, by IPython's own hand. Where IPython is not
+    installed, those become so that work without it.
+    """
+    count = sum(1 for _ in CANDIDATE.finditer(code))
+    if not 0 < count <= MAX_MAGICS or _parses(code):
+        return code
+    code = _AROUND_PYTHON.sub(r"\1", code.replace("\r\n", "\n"))
+    try:
+        return _by_ipython(code, count)
+    except ImportError:
+        return _without_ipython(code)
+    except Exception:  # whatever it makes of what is no Python
+        return code
+
+
+def _by_ipython(cell: str, count: int) -> str:
+    # Not before it is needed: it imports IPython.
+    from bellglass.sandboxes.common.notebook.in_place import InPlace
+
+    manager = InPlace()
+    if cell.lstrip().startswith("%%") or count * len(cell) <= MAX_WORK:
+        return str(manager.transform_cell(cell))
+    return "".join(map(partial(_line_by_ipython, manager), cell.splitlines(keepends=True)))
+
+
+def _line_by_ipython(manager: Any, line: str) -> str:
+    text = line.lstrip(" \t")
+    indent = line[: len(line) - len(text)]
+    return indent + str(manager.transform_cell(text)) if CANDIDATE.search(line) else line
+
+
+def _without_ipython(code: str) -> str:
+    body = code.lstrip("\n")
+    first, _, rest = body.partition("\n")
+    if first.strip() in ("%%bash", "%%sh"):
+        above = "\n" * (len(code) - len(body))
+        return f"{above}get_ipython().run_cell_magic({first.strip()[2:]!r}, '', {rest!r})\n"
+    code = re.sub(
+        r"^([ \t]*)!(.+)$",
+        lambda found: f"{found[1]}get_ipython().system({found[2]!r})",
+        code,
+        flags=re.MULTILINE,
+    )
+    return re.sub(
+        r"^([ \t]*)%pip[ \t]+(.+)$",
+        lambda found: f"{found[1]}get_ipython().run_line_magic('pip', {found[2]!r})",
+        code,
+        flags=re.MULTILINE,
+    )
+
+
+def _parses(code: str) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+            compile(code, "<code>", "exec", flags, dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+        return False
+    return True
