@@ -10,12 +10,18 @@ from importlib.util import MAGIC_NUMBER, find_spec
 from types import CodeType
 from typing import TYPE_CHECKING, cast
 
+from bellglass.sandboxes import plugins
+
 if TYPE_CHECKING:
     from importlib.abc import InspectLoader
     from importlib.resources.abc import Traversable
 
-RUNNER = "bellglass.sandboxes.supervisor"
-"""What every backend ships."""
+PROGRAM = tuple(
+    f"bellglass.sandboxes.{name}" for name in ("supervisor", "worker", "common", "wire")
+)
+"""What every backend ships, beside the jobs of the tools."""
+
+JOB_TABLE = "bellglass.sandboxes.supervisor.job_table"
 
 CONFINEMENT = "bellglass.sandboxes.confinement"
 """What those ship besides that put a place on a kernel which others use too."""
@@ -57,16 +63,19 @@ source, the same one saves the 60 ms that it takes to compile it.
 
 @cache
 def bundle(*packages: str) -> bytes:
-    """Return `packages`, and all packages and modules in them, for LOADER.
+    """Return PROGRAM, the jobs of the tools and `packages`, with all that is in them, for LOADER.
 
     Nothing else comes along; their parents are there as empty packages.
     """
     modules: dict[str, tuple[bool, str, bytes]] = {}
-    for package in packages:
+    jobs = plugins.jobs()
+    of_jobs = {value.partition(":")[0].rpartition(".")[0] for value in jobs.values()}
+    for package in (*PROGRAM, *sorted(of_jobs), *packages):
         parts = package.split(".")
         for depth in range(1, len(parts)):
             modules.setdefault(".".join(parts[:depth]), (True, "", b""))
         _add(modules, package, files(package))
+    modules[JOB_TABLE] = (False, f"JOBS = {jobs!r}\n", b"")
     return marshal.dumps((MAGIC_NUMBER, modules))
 
 

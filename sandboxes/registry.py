@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
 
+from bellglass.sandboxes import plugins
 from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.errors import SandboxUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from importlib.metadata import EntryPoint
 
     from bellglass.sandboxes.limits import Limits
-
-GROUP = "bellglass.sandboxes"
 
 STRONG = ("embedded", "docker", "e2b")
 """What "auto" tries, in this order. A weaker backend is used only when it is named."""
@@ -21,7 +20,7 @@ STRONG = ("embedded", "docker", "e2b")
 
 def installed() -> dict[str, EntryPoint]:
     """Return the backends that are installed, by name; none is imported."""
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+    return plugins.installed(plugins.BACKENDS)
 
 
 def create(name: str, limits: Limits, options: Mapping[str, object] | None = None) -> Backend:

@@ -19,11 +19,11 @@ from bellglass.sandboxes.sessions import Sessions
 from bellglass.server.middleware import BellglassServer
 from bellglass.server.settings import Settings
 from bellglass.server.tasks import Tasks
-from bellglass.tools import RESTRICTED, RUNNING, TOOLS, ToolEntry
 from bellglass.tools.context import Workbench
 from bellglass.tools.durations import duration
 from bellglass.tools.execute.hints.networks import ASIDE, MANUAL
 from bellglass.tools.files.updates import Updates
+from bellglass.tools.listing import RESTRICTED, RUNNING, TOOLS, ToolEntry
 from bellglass.tools.policy import Policy
 from bellglass.tools.view import VIEW, view_extension
 

@@ -1,41 +1,32 @@
 """The operations that get a process of their own for one request, and what does them.
 
-What they need is imported when one is first asked for, or before there is a place, where many
-places are made of one process: see `embedded/inside/zygote.py`.
+What they need is imported when one is first asked for, or before there is a sandbox, where many
+sandboxes are made of one process: see `backends/embedded/inside/zygote.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
-from typing import Any
 
+from bellglass.sandboxes.common.jobs import Job
+from bellglass.sandboxes.supervisor.job_table import JOBS
 from bellglass.sandboxes.wire.framing import Message
 
-JOBS = {
-    "check": ("checking.check", "run"),
-    "test": ("testing.suite", "run"),
-    "read": ("files", "read"),
-    "write": ("writing", "write"),
-}
-"""By operation: a module below this package, and a function in it."""
 
-WRITING = ("test", "write")
-"""Those of them that may leave other files than they found."""
-
-
-def load(operation: str) -> Callable[..., None]:
-    """Return the function that does `operation`: of its arguments, and of how to send messages."""
-    module, function = JOBS[operation]
-    loaded: Any = import_module(f"{__package__}.{module}")
-    main: Callable[..., None] = getattr(loaded, function)
-    return main
+def find(operation: str) -> Job | None:
+    """Return the job that does `operation`, None if it is none that a tool has."""
+    if operation not in JOBS:
+        return None
+    module, _, name = JOBS[operation].partition(":")
+    job = getattr(import_module(module), name)
+    assert isinstance(job, Job), f"{JOBS[operation]} is no Job"
+    return job
 
 
 def load_all() -> None:
     """Import what all of them need."""
     for operation in JOBS:
-        load(operation)
+        find(operation)
 
 
 def arguments_of(request: Message) -> Message:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NoReturn
 
+from bellglass.sandboxes.common.jobs import OLD_STATE_FD, JobShell
 from bellglass.sandboxes.common.process import keep_descendants
 from bellglass.sandboxes.supervisor.job import Job, start_program
 from bellglass.sandboxes.supervisor.shell_text import (
@@ -22,7 +23,6 @@ from bellglass.sandboxes.supervisor.shell_text import (
     COMMAND_FD,
     END,
     NEW_STATE_FD,
-    OLD_STATE_FD,
     PROGRAM,
     around,
 )
@@ -75,16 +75,9 @@ class Shell:
         """The descriptor of what the last shell left."""
         return self._state
 
-    def hold(self, state: int) -> None:
-        """Take `state` for that descriptor: in a child of PID 1 it has another number."""
-        self._state = state
-
-    def program(self, argv: list[str], directory: str) -> tuple[list[str], dict[str, str]]:
-        """Return how to start `argv` in `directory` as a command of this shell.
-
-        That is the arguments of a bash and its environment; it finds `state` at OLD_STATE_FD.
-        """
-        return [*BASH, PROGRAM, "bash", directory, *argv], self._environment
+    def for_job(self, state: int) -> JobShell:
+        """Return this shell for a child of process 1, where the state has the number `state`."""
+        return JobShell(state, [*BASH, PROGRAM, "bash"], self._environment)
 
     def become(self, command: str, state: int) -> NoReturn:
         """Be the bash of a background run, which finds the same and leaves nothing.

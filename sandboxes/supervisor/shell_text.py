@@ -6,7 +6,9 @@ blanks: all of it stands on one line, so that the line numbers in bash's message
 
 from __future__ import annotations
 
-STDERR_FD, COMMAND_FD, OLD_STATE_FD, NEW_STATE_FD = 56, 57, 58, 59
+from bellglass.sandboxes.common.jobs import OLD_STATE_FD
+
+STDERR_FD, COMMAND_FD, NEW_STATE_FD = 56, 57, 59
 """Out of the way of `exec 3>file`."""
 
 END = b"\n# end of state\n"

@@ -13,7 +13,7 @@ from absent import need
 from readme.blocks import block
 
 import bellglass.sandboxes
-from bellglass.sandboxes import Backend, Check, Limits, SandboxUnavailable, Session, registry
+from bellglass.sandboxes import Backend, Check, Limits, SandboxUnavailable, Session
 from bellglass.sandboxes.conformance import endings, running
 
 LIMITS = Limits()
@@ -144,7 +144,7 @@ PUBLIC = {
 
 def test_entry_point_of_the_example_leads_to_the_backend() -> None:
     project = tomllib.loads(block("entry-point"))["project"]
-    module, _, name = project["entry-points"][registry.GROUP]["podman"].partition(":")
+    module, _, name = project["entry-points"][plugins.BACKENDS]["podman"].partition(":")
 
     assert block("backend").startswith(f"# {module}.py\n")
     assert _example_backend().__name__ == name

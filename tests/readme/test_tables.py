@@ -16,8 +16,8 @@ from readme.blocks import README, first_cells, names, page, section
 from bellglass.sandboxes import registry
 from bellglass.sandboxes.execution import Status
 from bellglass.server.settings import PREFIX, Settings
-from bellglass.tools import TOOLS
 from bellglass.tools.arguments import MAX_CHECKED_BYTES, MAX_CODE, MAX_TIMEOUT_SECONDS
+from bellglass.tools.listing import TOOLS
 from bellglass.tools.run_tests.tool import MAX_CASES, run_tests
 
 

@@ -17,7 +17,7 @@ from importlib.util import MAGIC_NUMBER
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.backends.embedded.boot import BOOT
-from bellglass.sandboxes.bundle import CONFINEMENT, LOADER, RUNNER, bundle
+from bellglass.sandboxes.bundle import CONFINEMENT, LOADER, bundle
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.limits import Limits
@@ -69,7 +69,7 @@ Modules = dict[str, tuple[bool, str, bytes]]
 def sources() -> bytes:
     """Return our program for any Python, which compiles what it needs: a bundle without code."""
     inside = (f"bellglass.sandboxes.{name}.inside" for name in ("embedded", "e2b"))
-    magic, modules = marshal.loads(bundle(RUNNER, CONFINEMENT, *inside))
+    magic, modules = marshal.loads(bundle(CONFINEMENT, *inside))
     return marshal.dumps((magic, {name: (*module[:2], b"") for name, module in modules.items()}))
 
 

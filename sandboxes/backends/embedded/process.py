@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from bellglass.sandboxes.backends.embedded.boot import BOOT
-from bellglass.sandboxes.bundle import CONFINEMENT, RUNNER, bundle
+from bellglass.sandboxes.bundle import CONFINEMENT, bundle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ def bundle_file() -> int:
 
     Not by sealing it: the kernel refuses that now and then, while it has a page in its hands.
     """
-    data = bundle(RUNNER, CONFINEMENT, "bellglass.sandboxes.backends.embedded.inside")
+    data = bundle(CONFINEMENT, "bellglass.sandboxes.backends.embedded.inside")
     fd = os.memfd_create("bellglass", os.MFD_CLOEXEC)
     with os.fdopen(fd, "wb") as file:
         file.write(data)

@@ -6,8 +6,8 @@ import os
 import signal
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from functools import partial
 
+from bellglass.sandboxes.common.jobs import Job as JobKind
 from bellglass.sandboxes.common.process import KEPT
 from bellglass.sandboxes.supervisor import jobs, processes
 from bellglass.sandboxes.supervisor.accounting.usage import Usage
@@ -24,7 +24,6 @@ from bellglass.sandboxes.supervisor.worker_process import Interpreter
 from bellglass.sandboxes.supervisor.workspace_changes import Changes
 from bellglass.sandboxes.wire.framing import Message, Stream, failure
 from bellglass.sandboxes.wire.packets import Packets
-from bellglass.tools.run_tests.inside import sources
 
 HELD = "Background runs of the session stood still while the tests ran, and go on now."
 
@@ -88,13 +87,14 @@ class Calls:
         if request.get("background") and op in ("python", "bash"):
             self.changed = False
             return {**self._begin(request), "notices": notices}
-        if op not in jobs.JOBS:
+        kind = jobs.find(op)
+        if kind is None:
             self._changes.expect()
-        call = self._run(request)
+        call = self._run(request, kind)
         self._sweeper.sweep(call.wall_seconds())
         call.heard.drain()
-        if op == "test":
-            sources.restore()  # the job may have been killed
+        if kind is not None and kind.clean_up is not None:
+            kind.clean_up()
         execution = self._described(call)
         execution["swept"] = len(self._sweeper.swept)
         execution["background_bytes"] += background
@@ -108,9 +108,10 @@ class Calls:
         )
         if not call.persistent:
             call.job.close()
-        if op in jobs.WRITING:
-            self._changes.forget()
-        elif op not in jobs.JOBS and (answer or {}).get("changed") is not False:
+        if kind is not None:
+            if kind.writes:
+                self._changes.forget()
+        elif (answer or {}).get("changed") is not False:
             execution.update(self._changes.report())
         return execution
 
@@ -125,7 +126,9 @@ class Calls:
             self._python.replace()
             return self._runs.begin(request, self._python, self._shell)
 
-    def _run(self, request: Message) -> Call:
+    def _run(self, request: Message, kind: JobKind | None) -> Call:
+        if kind is not None:
+            return self._run_kind(request, kind)
         op = request["op"]
         if op == "python":
             return self._run_python(request)
@@ -133,28 +136,27 @@ class Calls:
             call = self._supervise(request, self._shell.start(request["command"]))
             call.shell_kept = self._shell.finish()
             return call
-        if op in jobs.JOBS:
-            arguments = jobs.arguments_of(request)
-            do = jobs.load(op)
-            if op != "test":
-                return self._run_job(request, lambda control: do(arguments, control.send))
-            with self._alone() as notices:
-                call = self._run_job(
-                    request, partial(self._test, do, arguments), [self._shell.state]
-                )
-            call.notices.extend(notices)
-            return call
         raise ValueError(f"unknown operation {op!r}")
+
+    def _run_kind(self, request: Message, kind: JobKind) -> Call:
+        arguments = jobs.arguments_of(request)
+        if not kind.in_shell:
+            return self._run_job(request, lambda control: kind.run(arguments, control.send))
+
+        def run(control: Packets) -> None:
+            # In the job the state of the shell has another descriptor.
+            shell = self._shell.for_job(control.socket.fileno() + KEPT)
+            kind.run(arguments, control.send, shell)
+
+        with self._alone() as notices:
+            call = self._run_job(request, run, [self._shell.state])
+        call.notices.extend(notices)
+        return call
 
     def _run_job(
         self, request: Message, main: Callable[[Packets], None], keep: Sequence[int] = ()
     ) -> Call:
         return self._supervise(request, start(main, keep, is_ours=True))
-
-    def _test(self, do: Callable[..., None], arguments: Message, control: Packets) -> None:
-        """Run tests, in the job: there the state of the shell has another descriptor."""
-        self._shell.hold(control.socket.fileno() + KEPT)
-        do(arguments, control.send, self._shell)
 
     @contextmanager
     def _alone(self) -> Generator[list[str]]:

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable
 from typing import Any
 
+from bellglass.sandboxes.common.jobs import Job
 from bellglass.tools.files.inside import safe_path
 
 PART_BYTES = 600_000
@@ -81,3 +82,6 @@ def _listing(fd: int, start: int, prefix: str) -> Message:
                 found.append((entry.name, about.st_size))
     found.sort()
     return {"entries": found[start : start + LISTED], "size": len(found), "offset": start}
+
+
+JOB = Job(read)

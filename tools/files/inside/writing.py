@@ -13,6 +13,7 @@ import stat
 from collections.abc import Callable
 from typing import Any
 
+from bellglass.sandboxes.common.jobs import Job
 from bellglass.tools.files.inside import safe_path
 from bellglass.tools.files.inside.safe_path import Refused, Spot
 
@@ -167,3 +168,6 @@ def _reason(exc: OSError, spot: Spot | None) -> str:
         total = found.f_blocks * found.f_frsize
         return f"the disk of the session is full ({total // 1024**2:,} MiB in all)"
     return exc.strerror or "it cannot be written"
+
+
+JOB = Job(write, writes=True)

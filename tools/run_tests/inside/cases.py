@@ -16,8 +16,8 @@ from typing import Any
 
 from bellglass.sandboxes.common.case_names import names_of
 from bellglass.sandboxes.common.equality import same
+from bellglass.sandboxes.common.jobs import JobShell
 from bellglass.sandboxes.common.values import without_value
-from bellglass.sandboxes.supervisor.shell import Shell
 from bellglass.tools.run_tests.inside import programs
 from bellglass.tools.run_tests.inside.child import Child, start_ours, told
 from bellglass.tools.run_tests.inside.failures import shortened
@@ -42,7 +42,7 @@ NO_VALUE = (
 
 
 def run(
-    cases: list[dict[str, Any]], settings: dict[str, Any], record: Record, shell: Shell
+    cases: list[dict[str, Any]], settings: dict[str, Any], record: Record, shell: JobShell
 ) -> None:
     """Run every case that is selected, and record what became of each."""
     select_ = settings["select"]
@@ -73,7 +73,7 @@ class _Gone(Exception):
 class _Calls:
     """Calls of the code, in one process of it as long as that lives."""
 
-    def __init__(self, settings: dict[str, Any], shell: Shell) -> None:
+    def __init__(self, settings: dict[str, Any], shell: JobShell) -> None:
         self._settings = settings
         self._shell = shell
         self._seconds: float | None = settings["test_timeout"]

@@ -10,18 +10,15 @@ import socket
 import time
 from typing import Any
 
-from bellglass.sandboxes.supervisor.job import DEFAULT_SIGNALS
-from bellglass.sandboxes.supervisor.shell import Shell
-from bellglass.sandboxes.supervisor.shell_text import OLD_STATE_FD
+from bellglass.sandboxes.common.jobs import OLD_STATE_FD, JobShell
+from bellglass.sandboxes.common.process import DEFAULT_SIGNALS
 
 PACKAGE = "bellglass.tools.run_tests.inside"
 
-SHIPPED = tuple(
-    f"{PACKAGE}.{name}"
-    for name in (
-        *("calling", "events", "failures", "foul_play"),
-        *("lines", "measuring", "plain_pytest", "values"),
-    )
+SHIPPED = (
+    *(f"{PACKAGE}.{name}" for name in ("calling", "events", "failures", "foul_play")),
+    *(f"{PACKAGE}.{name}" for name in ("lines", "measuring", "plain_pytest")),
+    "bellglass.sandboxes.common.values",
 )
 """What the fresh Python has of us until it has imported what it needs of it."""
 
@@ -69,7 +66,7 @@ start()
 class Child:
     """The process, our end of its socket, and the pipes that it writes to."""
 
-    def __init__(self, shell: Shell, argv: list[str], *, stdin: int | None = None) -> None:
+    def __init__(self, shell: JobShell, argv: list[str], *, stdin: int | None = None) -> None:
         """Start `argv` in the working directory, as a command of `shell`."""
         self.status: int | None = None
         """Exit code, or minus the number of the signal, once it has ended."""
@@ -151,7 +148,7 @@ class Child:
                 pass  # it is gone; that shows when it is asked
 
 
-def start_ours(shell: Shell, entry: str, settings: dict[str, Any]) -> Child:
+def start_ours(shell: JobShell, entry: str, settings: dict[str, Any]) -> Child:
     """Start a Python that runs `main(fd, settings)` of our module `entry`, one of SHIPPED."""
     child = Child(shell, [PYTHON, "-c", BOOT, str(SOCKET_FD), str(PROGRAM_FD)])
     child.send_program(marshal.dumps((f"{PACKAGE}.{entry}", _MODULES, settings)))
@@ -161,9 +158,10 @@ def start_ours(shell: Shell, entry: str, settings: dict[str, Any]) -> Child:
 def _marshalled() -> dict[str, tuple[bool, bytes]]:
     """Return the code of our modules by name; parents are empty."""
     empty = marshal.dumps(compile("", "<bellglass>", "exec"))
-    parts = PACKAGE.split(".")
-    modules = {".".join(parts[:depth]): (True, empty) for depth in range(1, len(parts) + 1)}
+    modules: dict[str, tuple[bool, bytes]] = {}
     for name in SHIPPED:
+        parts = name.split(".")
+        modules.update({".".join(parts[:depth]): (True, empty) for depth in range(1, len(parts))})
         spec = importlib.util.find_spec(name)
         assert spec is not None
         loader: Any = spec.loader

@@ -8,7 +8,7 @@ import tempfile
 import time
 from typing import Any
 
-from bellglass.sandboxes.supervisor.shell import Shell
+from bellglass.sandboxes.common.jobs import JobShell
 from bellglass.tools.run_tests.inside.child import PYTHON, Child, told
 from bellglass.tools.run_tests.inside.failures import own_frames, shortened
 from bellglass.tools.run_tests.inside.measuring import OMITTED
@@ -27,7 +27,7 @@ MEASURED = ("-m", "coverage", "run", "--parallel-mode", "--rcfile=/dev/null")
 class Programs:
     """Runs of the code as its own main program, each in a process of its own."""
 
-    def __init__(self, settings: dict[str, Any], shell: Shell) -> None:
+    def __init__(self, settings: dict[str, Any], shell: JobShell) -> None:
         self._seconds: float | None = settings["test_timeout"]
         self._shell = shell
         self._options: list[str] = []

@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from bellglass.sandboxes.supervisor.shell import Shell
+from bellglass.sandboxes.common.jobs import JobShell
 from bellglass.tools.run_tests.inside.child import Child, start_ours, told
 from bellglass.tools.run_tests.inside.failures import cleaned, own_frames, shortened
 from bellglass.tools.run_tests.inside.lines import Lines, Message
@@ -47,7 +47,7 @@ LINGER_SECONDS = 5.0
 class PytestRun:
     """One run of pytest, and as many more as it takes after crashes and time-outs."""
 
-    def __init__(self, settings: dict[str, Any], record: Record, shell: Shell) -> None:
+    def __init__(self, settings: dict[str, Any], record: Record, shell: JobShell) -> None:
         """`settings` are those of `plain_pytest`."""
         self.status: int | None = None
         """pytest's own, the worst of all runs; None if one never came to its end."""

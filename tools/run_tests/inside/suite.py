@@ -19,8 +19,8 @@ import signal
 import tempfile
 from typing import Any
 
+from bellglass.sandboxes.common.jobs import Job, JobShell
 from bellglass.sandboxes.common.notebook.transform import as_module
-from bellglass.sandboxes.supervisor.shell import Shell
 from bellglass.tools.run_tests.inside import cases, sources
 from bellglass.tools.run_tests.inside.child import start_ours
 from bellglass.tools.run_tests.inside.lines import Lines
@@ -33,7 +33,7 @@ TEMPORARY = "pytest-of-*/pytest-*"
 COVERAGE_BYTES = 1024**2
 
 
-def run(arguments: dict[str, Any], send: Send, shell: Shell) -> None:
+def run(arguments: dict[str, Any], send: Send, shell: JobShell) -> None:
     """Run the cases, then the tests: those given, or without either those in the code itself.
 
     Python is started as `shell` would start it.
@@ -63,7 +63,7 @@ def run(arguments: dict[str, Any], send: Send, shell: Shell) -> None:
 
 class _Run:
     def __init__(
-        self, arguments: dict[str, Any], directory: str, send: Send, progress: int, shell: Shell
+        self, arguments: dict[str, Any], directory: str, send: Send, progress: int, shell: JobShell
     ) -> None:
         self._arguments = arguments
         self._send = send
@@ -143,3 +143,6 @@ class _Run:
 def _worse(one: int, other: int) -> int:
     """Return the worse of two exit statuses; a run that did not end, -1, is the worst."""
     return min(one, other) if min(one, other) < 0 else max(one, other)
+
+
+JOB = Job(run, writes=True, in_shell=True, clean_up=sources.restore)

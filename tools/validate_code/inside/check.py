@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bellglass.sandboxes.common.jobs import Job
 from bellglass.tools.validate_code.inside import bash_check, python_check, refusals
 
 MOST = 200
@@ -38,3 +39,6 @@ def run(arguments: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> No
     if policy is not None:
         send({"refused": refusals.find(policy, lists)})
     send({"finished": True})
+
+
+JOB = Job(run)

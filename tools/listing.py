@@ -1,0 +1,78 @@
+"""The tools that a client can call, in the order of their listing."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from mcp.types import ToolAnnotations
+
+from bellglass.tools.execute.background_run import background_run
+from bellglass.tools.execute.execute_bash import execute_bash
+from bellglass.tools.execute.execute_python import execute_python
+from bellglass.tools.files.read_file import read_file
+from bellglass.tools.files.write_file import write_file
+from bellglass.tools.run_tests.tool import run_tests
+from bellglass.tools.sessions.close_session import close_session
+from bellglass.tools.sessions.list_sessions import list_sessions
+from bellglass.tools.validate_code.tool import validate_code
+
+
+@dataclass(frozen=True, slots=True)
+class ToolEntry:
+    """A tool as it is listed; its function's docstring is the manual that a model reads."""
+
+    function: Callable[..., Awaitable[Any]]
+    title: str
+    annotations: ToolAnnotations
+    shown: bool = False
+    """To people, by the page in `view`, where the client has a place for it."""
+
+
+def _in_sandbox(*, destructive: bool = False, idempotent: bool = False) -> ToolAnnotations:
+    """Return what differs from what a client assumes: the listing is paid for by the letter."""
+    return ToolAnnotations(
+        destructive_hint=None if destructive else False,
+        idempotent_hint=idempotent or None,
+        open_world_hint=False,
+    )
+
+
+RESTRICTED = {
+    "execute_python": """Evaluate a subset of Python and return its output and last value.
+
+For arithmetic and small algorithms. There are functions, plain classes, comprehensions, match,
+async, exceptions, and these modules: asyncio base64 bisect collections copy csv dataclasses
+datetime decimal functools hashlib itertools json math random re time typing. There are no files,
+no network, no other modules, no inheritance, no yield, no del, no input. Variables persist between
+calls that pass the same session_id. A session is deleted {idle} after its last call, at the latest
+{age} after its first.
+
+Code that fails is a normal result: its first line says how, and whether variables were kept.""",
+    "execute_bash": "Not available: this server evaluates a subset of Python and has no shell.",
+    "background_run": "Not available: this server has no background runs.",
+    "run_tests": """Test code in a subset of Python with cases and return what failed, and why.
+
+Cases are calls with the value they return or the exception they raise. There is no pytest, so
+pass no tests. A failing case is a normal result.""",
+    "read_file": "Not available: this server evaluates a subset of Python and has no files.",
+    "write_file": "Not available: this server evaluates a subset of Python and has no files.",
+}
+"""Manuals of the tools where the restricted sandbox serves, if they differ."""
+
+RUNNING = frozenset({"execute_python", "execute_bash", "run_tests"})
+"""Tools that run code, which may reach what the operator allows."""
+
+_READ_ONLY = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+
+TOOLS = (
+    ToolEntry(execute_python, "Run Python", _in_sandbox(), shown=True),
+    ToolEntry(execute_bash, "Run Bash", _in_sandbox(), shown=True),
+    ToolEntry(validate_code, "Check code without running it", _READ_ONLY, shown=True),
+    ToolEntry(run_tests, "Run tests", _in_sandbox(), shown=True),
+    ToolEntry(list_sessions, "List sessions", _READ_ONLY),
+    ToolEntry(close_session, "Close a session", _in_sandbox(destructive=True, idempotent=True)),
+    ToolEntry(read_file, "Read a file", _READ_ONLY),
+    ToolEntry(write_file, "Write a file", _in_sandbox(destructive=True, idempotent=True)),
+    ToolEntry(background_run, "Background run", _in_sandbox(destructive=True)),
+)
+"""In the order of the listing, which clients cache: add at the end."""
