@@ -18,7 +18,8 @@ def send(event, file=os.fdopen(int(sys.argv[1]), "w")):
     file.write(json.dumps(event) + "\\n")
     file.flush()
 
-suite.run(json.load(sys.stdin), send, Shell())
+shell = Shell()
+suite.run(json.load(sys.stdin), send, shell.for_job(shell.state))
 """
 
 CODE = "def add(a, b):\n    return a + b\n"
