@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.bundle import CONFINEMENT, LOADER, RUNNER, bundle
+from bellglass.sandboxes.bundle import CONFINEMENT, LOADER, bundle
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.limits import Limits
@@ -50,7 +50,7 @@ def supervisor_program(limits: Limits, *, workspace: str = "/work") -> Superviso
     do is the backend's part: the user, the network, the files, and limits for all processes
     together. Where it fails it says why in one line on stderr, and ends.
     """
-    source = bundle(RUNNER, CONFINEMENT, "bellglass.sandboxes.backends.docker.inside")
+    source = bundle(CONFINEMENT, "bellglass.sandboxes.backends.docker.inside")
     config = {"limits": {**asdict(limits), "counted_by_group": 1}, "workspace": workspace}
     boot = ("python3", "-I", "-u", "-c", _BOOT, str(len(source)), json.dumps(config))
     return SupervisorProgram(boot, source)

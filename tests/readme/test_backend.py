@@ -13,7 +13,7 @@ from absent import need
 from readme.blocks import block
 
 import bellglass.sandboxes
-from bellglass.sandboxes import Backend, Check, Limits, SandboxUnavailable, Session
+from bellglass.sandboxes import Backend, Check, Limits, SandboxUnavailable, Session, plugins
 from bellglass.sandboxes.conformance import endings, running
 
 LIMITS = Limits()
