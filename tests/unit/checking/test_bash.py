@@ -173,3 +173,24 @@ def test_the_strings_that_are_run_as_scripts_are_counted() -> None:
     result = checked("".join(f"eval 'echo {number}'\n" for number in range(50)), "bash")
 
     assert "more than 30 strings as scripts" in result["notes"][0]
+
+
+LINE = 'echo "$source" "$(basename "$source")"\n'
+
+
+@pytest.mark.parametrize(
+    "middle",
+    [
+        f"\n{LINE}rm here",
+        "cat <<'EOF'\n\nrm nothing\n\nEOF\nrm here",
+        "echo 'a\n\nrm nothing\n\nb'\nrm here",
+        "f() {\ntrue\n\nfalse\n\n}\nrm here",
+    ],
+)
+def test_the_risks_of_a_long_script_have_their_lines(middle: str) -> None:
+    code = f"{LINE * 100}{middle}\n{LINE * 100}\nrm at-the-end"
+
+    risks = checked(code, "bash")["risks"]
+
+    lines = code.split("\n")
+    assert [risk["line"] for risk in risks] == [lines.index("rm here") + 1, len(lines)]

@@ -22,7 +22,7 @@ def findings(code: str, *, lint: bool) -> Iterator[tuple[str, list[Any]]]:
         yield "errors", [source.finding(*source.at(at), "a NUL byte cannot be part of a script")]
         return
     # They read while we do.
-    reader = bash_grammar.start(code)
+    reader = bash_grammar.Reader(code)
     linter = shellcheck.Reading(code) if lint else None
     errors, warnings = bash_syntax.read(code, source)
     yield "errors", errors

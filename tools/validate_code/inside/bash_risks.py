@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 from bellglass.sandboxes.common import risk_kinds as kinds
 from bellglass.tools.validate_code.inside import bash_grammar
 from bellglass.tools.validate_code.inside import risk_rules as rules
-from bellglass.tools.validate_code.inside.bash_grammar import Command, Word
-from bellglass.tools.validate_code.inside.programs import Checker
+from bellglass.tools.validate_code.inside.bash_grammar import Command, Reader, Word
 
 MAX_SCRIPTS = 30
 """Strings that a script runs as scripts and that are looked at: each takes shfmt 2 ms or more."""
@@ -92,7 +91,7 @@ class _Script(NamedTuple):
     """The command that runs it; None for the whole."""
 
 
-def find(code: str, reader: Checker | None = None) -> Reading:
+def find(code: str, reader: Reader | None = None) -> Reading:
     """Return the risky operations in `code`, which `reader` may be reading already.
 
     What cannot be had as a syntax tree is looked at line by line.
@@ -103,7 +102,7 @@ def find(code: str, reader: Checker | None = None) -> Reading:
     unread = None
     for script in scripts:  # which grows by the strings that are run as scripts
         try:
-            commands = bash_grammar.commands(reader or bash_grammar.start(script.code))
+            commands = (reader or Reader(script.code)).commands()
         except bash_grammar.Unread as exc:
             commands = list(bash_grammar.commands_by_line(script.code))
             if script.within is None or not isinstance(exc, bash_grammar.BadSyntax):
