@@ -152,7 +152,14 @@ class Rich(_Display):
     """What a client may show better than as text."""
 
     kind: Literal["rich"]
-    type: Literal["text/html", "image/svg+xml", "text/latex", "text/markdown", "application/json"]
+    type: Literal[
+        "text/html",
+        "image/svg+xml",
+        "text/latex",
+        "text/markdown",
+        "application/json",
+        "text/plain",
+    ]
     data: CleanStr | None = Field(default=None, max_length=100_000)
 
 

@@ -33,7 +33,10 @@ KINDS = ("picture", "rich", "table")
 
 PICTURES = ("image/png", "image/jpeg")
 
-MARKUP = (*("text/html", "image/svg+xml", "text/latex", "text/markdown", "application/json"),)
+MARKUP = (
+    *("text/html", "image/svg+xml", "text/latex", "text/markdown", "application/json"),
+    "text/plain",  # of what has a name, and so can be replaced
+)
 """Kinds of rich text."""
 
 FILE_KINDS = ("table", "picture", "shown")

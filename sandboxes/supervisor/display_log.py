@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bellglass.sandboxes.common import display_bounds
 from bellglass.sandboxes.supervisor.untrusted import display
@@ -16,8 +16,17 @@ class Placed(Protocol):
     def place(self, offset: int) -> int: ...
 
 
+class _Kept(NamedTuple):
+    offset: int
+    """Bytes of stdout that came before it."""
+    entry: Message
+    picture: int
+    texts: int
+    """Characters of its picture, and of all else."""
+
+
 class Shown:
-    """Displays in the order they came, each with the bytes of stdout that came before it."""
+    """Displays in the order they came; one that is updated keeps its place."""
 
     def __init__(self, call: int) -> None:
         self._call = call
@@ -26,30 +35,38 @@ class Shown:
 
     def clear(self) -> None:
         """Drop what was shown."""
-        self._kept: list[tuple[int, Message]] = []
+        self._kept: dict[int, _Kept] = {}
         self._pictures = display_bounds.PICTURES_BYTES * 4 // 3 + 100
         self._texts = display_bounds.TEXTS
 
-    def add(self, claim: object, offset: int) -> bool:
-        """Keep a display that stands `offset` bytes into stdout, if it holds; tell if it does."""
-        entry = display(claim, self._call)
-        if entry is None or len(self._kept) >= display_bounds.MOST:
+    def put(self, message: Message, offset: int) -> bool:
+        """Keep the display in `message`, if it holds; tell if it does.
+
+        It stands `offset` bytes into stdout, or in the place of the one that it names.
+        """
+        entry = display(message["display"], self._call)
+        number = message.get("in_place_of", message.get("number"))
+        if entry is None or type(number) is not int:
+            return False
+        before = self._kept.get(number)
+        if before is None and len(self._kept) >= display_bounds.MOST:
             return False
         data = entry.get("data") or ""
         picture = len(data) if entry["kind"] == "picture" else 0
         texts = len(json.dumps(entry)) - picture
-        if picture > self._pictures or texts > self._texts:
+        pictures_left = self._pictures + (before.picture if before else 0) - picture
+        texts_left = self._texts + (before.texts if before else 0) - texts
+        if pictures_left < 0 or texts_left < 0:
             return False
-        self._pictures -= picture
-        self._texts -= texts
-        self._kept.append((offset, entry))
+        self._pictures, self._texts = pictures_left, texts_left
+        self._kept[number] = _Kept(before.offset if before else offset, entry, picture, texts)
         if entry["file"] and len(self._files) < MAX_FILES:
             self._files.append(entry["file"])
         return True
 
     def report(self, stdout: Placed) -> list[Message]:
         """Return the displays as `execution.Display` wants them."""
-        return [{**entry, "at": stdout.place(offset)} for offset, entry in self._kept]
+        return [{**kept.entry, "at": stdout.place(kept.offset)} for kept in self._kept.values()]
 
     @property
     def files(self) -> list[str]:

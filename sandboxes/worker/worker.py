@@ -128,7 +128,6 @@ class Worker:
                 result = self._namespace.evaluate(request["code"], file)
                 if (result.error or {}).get("name") != "KeyboardInterrupt":
                     # Else there is no time: figures stay open.
-                    self._showing.show_updates()
                     self._show_figures()
                 self._flush()
             finally:

@@ -102,19 +102,48 @@ async def test_a_figure_is_a_picture_after_any_notebook_line(
             assert [type(block) for block in result.content].count(ImageContent) == 1
 
 
-async def test_an_updated_display_ends_as_its_last_version(client: Client) -> None:
+async def test_an_updated_display_changes_where_it_stands(client: Client) -> None:
     code = """
 from IPython.display import HTML, display, update_display
+print("before")
 display("start", display_id="bar")
-for step in range(40):
+print("between")
+for step in range(100):
     update_display(HTML(f"<b>step {step}</b>"), display_id="bar")
+handle = display({"step": 1}, display_id=True)
+print("after")
+handle.update({"step": 2})
+"""
+    session: dict[str, Any] = {}
+    result = await run(client, code, session)
+    later = await run(client, "print('later')\nupdate_display('end', display_id='bar')", session)
+
+    text = text_of(result)
+    shown = ["before", "<b>step 99</b>", "between", "{'step': 2}", "after"]
+    assert [text.count(part) for part in shown] == [1] * len(shown)
+    assert sorted(shown, key=text.index) == shown
+    assert "start" not in text
+    assert "'step': 1" not in text
+    assert text_of(later).index("later") < text_of(later).index("'end'")
+
+
+async def test_pictures_that_are_updated_have_the_room_of_one(client: Client) -> None:
+    code = """
+import numpy, PIL.Image
+from IPython.display import display
+handle = None
+for seed in range(8):
+    noise = numpy.random.default_rng(seed).integers(0, 256, (280, 280, 3), dtype="uint8")
+    image = PIL.Image.fromarray(noise)
+    if handle is None:
+        handle = display(image, display_id=True)
+    else:
+        handle.update(image)
 """
     result = await run(client, code, {})
 
-    assert "'start'" in text_of(result)
-    assert [shown["text"] for shown in (result.meta or {})["bellglass/displays"]] == [
-        "<b>step 39</b>"
-    ]
+    assert [block.type for block in result.content].count("image") == 1
+    assert "picture of 280 x 280 px]" in text_of(result)
 
 
 async def test_clear_output_leaves_what_comes_after_it(client: Client) -> None:

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.once
 
 FORGE = """
-import base64
-def forge(data=None, text="forged", type="image/png", **changes):
+import base64, itertools
+numbers = itertools.count(7)
+def forge(data=None, text="forged", type="image/png", more={}, **changes):
     encoded = data if data is None or isinstance(data, str) else base64.b64encode(data).decode()
     entry = {"kind": "picture", "type": type, "data": encoded, "text": text, **changes}
-    own_control().send({"nonce": own_nonce(), "display": entry, "number": 7})
+    message = {"nonce": own_nonce(), "display": entry, "number": next(numbers), **more}
+    own_control().send(message)
 """
 
 PICTURES = {
@@ -91,6 +93,22 @@ async def test_flood_of_packets_without_reading_the_answers_stalls_nobody(
 
     assert execution.status == "ok"
     assert len(execution.displays) == 32
+
+
+@pytest.mark.parametrize("place", ["7", "10 ** 300", "-1", "'7'", "[7]", "None", "next(numbers)"])
+async def test_displays_that_are_replaced_stay_within_the_bounds(
+    lasting: Target, place: str
+) -> None:
+    code = f"""{FORGE}
+for at in range(300):
+    data = 'x' * (50_000 if at % 2 else 1)
+    forge(kind='rich', type='text/html', data=data, more={{'in_place_of': {place}}})
+"""
+    execution = await lasting.python(code, timeout=20)
+
+    assert execution.status == "ok"
+    assert len(execution.displays) <= 32
+    assert len(execution.model_dump_json()) < 600_000
 
 
 async def test_huge_markup_costs_memory_at_most(lasting: Target) -> None:

@@ -128,7 +128,7 @@ class Run:
     def _show(self, message: Message) -> None:
         """Keep a display, after all that was printed before it, and say so."""
         self.out.take(self.job.out)
-        kept = self._shown.add(message["display"], self.out.unread)
+        kept = self._shown.put(message, self.out.unread)
         number = message.get("number")
         if isinstance(number, int):
             self.job.control.offer({"nonce": self._nonce, "shown": number, "kept": kept})

@@ -25,7 +25,11 @@ from bellglass.sandboxes.supervisor.workspace_changes import Changes
 from bellglass.sandboxes.wire.framing import Message, Stream, failure
 from bellglass.sandboxes.wire.packets import Packets
 
-HELD = "Background runs of the session stood still while the tests ran, and go on now."
+HELD = (
+    "Background runs of the session stood still while the tests ran, so that they could change "
+    "nothing, and go on now. Tests that need one of them to answer, as a server: start it in a "
+    "fixture, or run them by execute_bash with python -m pytest."
+)
 
 
 class Calls:

@@ -107,7 +107,7 @@ class Heard:
         for fd in (self._job.out, self._job.err):
             self._output(fd)
         if "display" in message:
-            kept = self.shown.add(message["display"], self.captures[0].total)
+            kept = self.shown.put(message, self.captures[0].total)
         else:
             kept = True
             self.shown.clear()

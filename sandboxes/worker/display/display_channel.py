@@ -39,8 +39,8 @@ class Screen:
         """What was shown stays: somebody may have read it while the code runs on."""
         self._lock = threading.RLock()
         self._number = 0
-        self._cleared = 0
-        """The number of the newest message that had all before it dropped."""
+        self._shown = 0
+        """Displays that the call has shown since it dropped what came before."""
         self._answered = 0
         self._kept: dict[int, bool] = {}
 
@@ -50,7 +50,7 @@ class Screen:
         self._lock = threading.RLock()
         self._owner = _getpid()
         self._nonce = nonce
-        self._number = self._answered = self._cleared = 0
+        self._number = self._answered = self._shown = 0
 
     def end(self) -> None:
         """End the call. A thread that is waiting for an answer gets it: the next is a request."""
@@ -63,21 +63,29 @@ class Screen:
     @property
     def full(self) -> bool:
         """Whether the call has shown all that it may, or this process may show nothing."""
-        return self._number - self._cleared >= display_bounds.MOST or not self._is_call()
+        return self._shown >= display_bounds.MOST or not self._is_call()
 
     def _is_call(self) -> bool:
         return self._owner == _getpid() and self._heard()
 
-    def show(self, entry: dict[str, Any]) -> bool:
-        """Send `entry` and wait for the runner's answer; tell if it keeps it."""
+    def show(self, entry: dict[str, Any]) -> int:
+        """Send `entry` and wait for the runner's answer; return its number, 0 if it is not kept."""
         with self._lock:
-            return not self.full and self._send({"display": entry})
+            if self.full:
+                return 0
+            self._shown += 1
+            return self._number if self._send({"display": entry}) else 0
+
+    def replace(self, number: int, entry: dict[str, Any]) -> bool:
+        """Send `entry` in place of the display of that number; tell if it is kept."""
+        with self._lock:
+            return self._is_call() and self._send({"display": entry, "in_place_of": number})
 
     def clear(self) -> None:
         """Have the runner drop all that the call has printed and shown so far."""
         with self._lock:
             if self._is_call() and not self.lasting and self._send({"clear": True}):
-                self._cleared = self._number
+                self._shown = 0
 
     def _send(self, message: dict[str, Any]) -> bool:
         self._number = number = self._number + 1

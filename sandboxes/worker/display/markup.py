@@ -15,13 +15,14 @@ NAMES = {
     "text/latex": ("LaTeX", "tex"),
     "text/markdown": ("Markdown", "md"),
     "application/json": ("JSON", "json"),
+    "text/plain": ("text", "txt"),
 }
 """What a kind is called, and how its files end."""
 
 READ = 2_000
 """Characters that a model reads of markup itself, where there are no better words for it."""
 
-READABLE = ("text/markdown", "text/latex")
+READABLE = ("text/markdown", "text/latex", "text/plain")
 """Kinds that are read as they are; of them, up to bounds.TEXT."""
 
 PART = 1 << 20

@@ -30,7 +30,7 @@ class Room:
     """The bytes that the pictures of a call may still take."""
 
     def __init__(self) -> None:
-        self._left = display_bounds.PICTURES_BYTES
+        self._left: float = display_bounds.PICTURES_BYTES
 
     def share(self, of: int = 1) -> int:
         """Return what the next one may take, when `of` are known to come."""
@@ -40,6 +40,10 @@ class Room:
 
     def take(self, size: int) -> None:
         self._left -= size
+
+    @property
+    def left(self) -> float:
+        return self._left
 
 
 def entry(data: bytes, room: Room, write: Write, *, of: int = 1) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import sys
-from typing import Any
+from typing import Any, NamedTuple
 
 from bellglass.sandboxes.common import display_bounds
 from bellglass.sandboxes.common.text import short
@@ -33,6 +33,13 @@ ITSELF = "application/x-bellglass-object"
 _repr = repr
 
 
+class _Place(NamedTuple):
+    """A display of the call that is running, and the bytes of its picture."""
+
+    number: int
+    picture_bytes: float
+
+
 class Showing:
     """What the code of one session shows. One call at a time."""
 
@@ -44,24 +51,19 @@ class Showing:
         self._room = Room()
         self._shown: list[Any] = []
         """Figures that the call has shown: they are not shown again at its end."""
-        self._updates: dict[str, dict[str, Any]] = {}
+        self._named: dict[str, list[_Place]] = {}
+        """Displays of the call that have a name, by which they can be replaced."""
 
     def begin(self, call: int) -> None:
         self._files = Files(call, self._file_bytes)
         self._room = Room()
         self._shown = []
-        self._updates = {}
+        self._named = {}
         CallStream.before_output = None
 
     def as_value(self, value: Any) -> str | None:
         """Show the value of a last line; return it as text if there is nothing better to see."""
-        if type(value) in PLAIN:
-            return _repr(value)
-        found = self._entry(value)
-        if found is None or isinstance(found, str):
-            return _repr(value) if found is None else found
-        self._show(found)
-        return None
+        return self._shown_or_text(self._of_value(value))
 
     def display(self, *objects: Any, raw: bool = False, **options: Any) -> None:
         """Show objects here and now: pictures, tables and HTML as such, all else as text."""
@@ -73,18 +75,31 @@ class Showing:
 
     def bundle(self, data: dict[str, Any]) -> str | None:
         """Show what a bundle of kinds has that is best for a model, or return its plain text."""
-        if ITSELF in data:
-            return self.as_value(data[ITSELF])
-        given = data.get("text/plain")
-        plain = given if type(given) is str else None
-        found = self._of_bundle(data, _telling(plain), "a bundle")
-        script = data.get("application/javascript")
-        if not found and type(script) is str:
-            plain = f"[JavaScript of {len(script):,} characters, which nothing here runs]"
-        if found is None:
-            return plain
-        self._show(found)
-        return None
+        return self._shown_or_text(self._of_data(data))
+
+    def named(self, name: str, data: dict[str, Any], *, update: bool) -> None:
+        """Show a bundle under a name, so that it can be updated: in the place where it stands.
+
+        What an earlier call has shown cannot be changed: the update of it is shown here.
+        """
+        due()
+        places = self._named.get(name, []) if update else []
+        for place in places:
+            self._room.take(-place.picture_bytes)
+        left = self._room.left
+        found = self._of_data(data)
+        if isinstance(found, str):
+            found = {**markup.entry("text/plain", found, None, self._files.write), "data": None}
+        if not found:
+            return
+        used = left - self._room.left
+        if not places and (number := self._show(found)):
+            self._named.setdefault(name, []).append(_Place(number, used))
+        kept = [self._screen.replace(place.number, found) for place in places]
+        if places and all(kept):
+            self._named[name] = [_Place(place.number, used) for place in places]
+        elif places:
+            self._tell(found)
 
     def clear(self, *, wait: bool) -> None:
         """Drop what the call has printed and shown: now, or once there is something new."""
@@ -95,21 +110,7 @@ class Showing:
     def _clear(self) -> None:
         self._screen.clear()
         self._room = Room()
-        self._updates = {}
-
-    def update(self, display_id: str, data: dict[str, Any]) -> None:
-        """Show a bundle in place of an earlier one: the last for each id, at the end of the call.
-
-        What is shown cannot be changed.
-        """
-        self._updates[display_id] = data
-
-    def show_updates(self) -> None:
-        updates, self._updates = self._updates, {}
-        for data in updates.values():
-            text = self.bundle(data)
-            if text is not None:
-                sys.stdout.write(f"{text}\n")
+        self._named = {}
 
     def knows(self, value: Any) -> bool:
         """Tell if `value` is one of those that `_special` shows, for IPython to leave it to us."""
@@ -151,6 +152,23 @@ class Showing:
         return found
 
     # --- what it is
+
+    def _of_value(self, value: Any) -> dict[str, Any] | str:
+        """Return the display of `value`, or its text if there is nothing better to see."""
+        found = None if type(value) in PLAIN else self._entry(value)
+        return _repr(value) if found is None else found
+
+    def _of_data(self, data: dict[str, Any]) -> dict[str, Any] | str | None:
+        """Return the display of a bundle, or its plain text."""
+        if ITSELF in data:
+            return self._of_value(data[ITSELF])
+        given = data.get("text/plain")
+        plain = given if type(given) is str else None
+        found = self._of_bundle(data, _telling(plain), "a bundle")
+        script = data.get("application/javascript")
+        if not found and type(script) is str:
+            plain = f"[JavaScript of {len(script):,} characters, which nothing here runs]"
+        return plain if found is None else found
 
     def _entry(self, value: Any) -> dict[str, Any] | str | None:
         """Return the display of `value`, or its own plain text; None if its repr says as much."""
@@ -214,13 +232,24 @@ class Showing:
 
     # --- how it gets out
 
-    def _show(self, found: dict[str, Any]) -> None:
+    def _shown_or_text(self, found: dict[str, Any] | str | None) -> str | None:
+        if isinstance(found, dict):
+            self._show(found)
+            return None
+        return found
+
+    def _show(self, found: dict[str, Any]) -> int:
+        """Show a display; return its number, 0 if it could only be told."""
         if not found:
-            return
+            return 0
         due()
-        if self._screen.show(found):
-            return
-        # In a process that the code forked, or after as many as a call may show.
+        number = self._screen.show(found)
+        if not number:
+            self._tell(found)
+        return number
+
+    def _tell(self, found: dict[str, Any]) -> None:
+        """Print a display: of a process that the code forked, or after all that a call may show."""
         text = found["text"]
         if found["kind"] == "picture" and found["data"] and not found["file"]:
             ending = found["type"].partition("/")[2]

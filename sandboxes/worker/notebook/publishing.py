@@ -34,11 +34,10 @@ class Publisher(DisplayPublisher):
         update: bool = False,
         **options: Any,
     ) -> None:
-        if update:
-            self.shell.showing.update(str((transient or {}).get("display_id")), data)
-            return
-        text = self.shell.showing.bundle(data)
-        if text is not None:
+        name = (transient or {}).get("display_id")
+        if name is not None:
+            self.shell.showing.named(str(name), data, update=update)
+        elif (text := self.shell.showing.bundle(data)) is not None:
             sys.stdout.write(f"{text}\n")
 
     def clear_output(self, wait: bool = False) -> None:
