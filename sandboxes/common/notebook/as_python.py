@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
 from functools import partial
 from typing import Any
 
-from bellglass.sandboxes.common.notebook.transform import CANDIDATE
+from bellglass.sandboxes.common.notebook.transform import (
+    CANDIDATE,
+    as_ipython_would,
+    syntax_error,
+)
 
 _AROUND_PYTHON = re.compile(
     r"^([ \t]*)%{1,2}(?:time|timeit|prun)\b[ \t]*(?:-[a-z]+[ \t]*(?:\d+[ \t]*)?)*|%%capture\b.*",
@@ -31,13 +33,13 @@ def as_python(code: str) -> str:
     installed, those become so that work without it.
     """
     count = sum(1 for _ in CANDIDATE.finditer(code))
-    if not 0 < count <= MAX_MAGICS or _parses(code):
+    if not 0 < count <= MAX_MAGICS or syntax_error(code) is None:
         return code
     code = _AROUND_PYTHON.sub(r"\1", code.replace("\r\n", "\n"))
     try:
         return _by_ipython(code, count)
     except ImportError:
-        return _without_ipython(code)
+        return as_ipython_would(code)
     except Exception:  # whatever it makes of what is no Python
         return code
 
@@ -56,34 +58,3 @@ def _line_by_ipython(manager: Any, line: str) -> str:
     text = line.lstrip(" \t")
     indent = line[: len(line) - len(text)]
     return indent + str(manager.transform_cell(text)) if CANDIDATE.search(line) else line
-
-
-def _without_ipython(code: str) -> str:
-    body = code.lstrip("\n")
-    first, _, rest = body.partition("\n")
-    if first.strip() in ("%%bash", "%%sh"):
-        above = "\n" * (len(code) - len(body))
-        return f"{above}get_ipython().run_cell_magic({first.strip()[2:]!r}, '', {rest!r})\n"
-    code = re.sub(
-        r"^([ \t]*)!(.+)$",
-        lambda found: f"{found[1]}get_ipython().system({found[2]!r})",
-        code,
-        flags=re.MULTILINE,
-    )
-    return re.sub(
-        r"^([ \t]*)%pip[ \t]+(.+)$",
-        lambda found: f"{found[1]}get_ipython().run_line_magic('pip', {found[2]!r})",
-        code,
-        flags=re.MULTILINE,
-    )
-
-
-def _parses(code: str) -> bool:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-            compile(code, "<code>", "exec", flags, dont_inherit=True)
-    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
-        return False
-    return True

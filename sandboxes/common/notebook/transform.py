@@ -15,6 +15,18 @@ CANDIDATE = re.compile(
 _COMMAND = re.compile(r"([ \t]*)(?:(\w+)[ \t]*=[ \t]*)?(?:!!?|%(?=pip\b))(.+)")
 _CALL = re.compile(r"^(.*?)get_ipython\(\)\.(\w+)(\(.*\))$", re.MULTILINE)
 _COMMANDS = "__import__('bellglass.sandboxes.worker.notebook.commands', fromlist=['run'])"
+_FILLED_IN = f"{_COMMANDS}.filled_in({{0!r}}, globals())"
+_RUN = {
+    "script": f"{_COMMANDS}.run_script({{0!r}})",
+    "system": f"None if {_COMMANDS}.run({_FILLED_IN}) else None",
+    "getoutput": f"__import__('subprocess').getoutput({_FILLED_IN}).splitlines()",
+}
+_READ = {
+    "script": "get_ipython().run_cell_magic('bash', '', {0!r})",
+    "system": "get_ipython().system({0!r})",
+    "getoutput": "get_ipython().getoutput({0!r})",
+}
+"""Calls in place of what is no Python: those that run it, and those of IPython."""
 
 
 def as_module(code: str) -> str:
@@ -39,14 +51,12 @@ def without_ipython(code: str) -> str:
     Raises:
         ModuleNotFoundError: Another notebook line needs it.
     """
+    if (script := _script(code, _RUN)) is not None:
+        return script
     lines = code.split("\n")
-    first = next((at for at, line in enumerate(lines) if line.strip()), 0)
-    if re.match(r"%%(?:bash|sh)\s*$", lines[first]):
-        script = "\n".join(lines[first + 1 :])
-        return "\n" * first + f"{_COMMANDS}.run_script({script!r})"
     # Each round, the compiler finds a line that is no Python.
     for _ in range(len(lines)):
-        error = _error("\n".join(lines))
+        error = syntax_error("\n".join(lines))
         if error is None:
             break
         at = min(error.lineno or 1, len(lines)) - 1
@@ -58,16 +68,36 @@ def without_ipython(code: str) -> str:
                     f"No module named 'IPython', which the line `{line}` needs", name="IPython"
                 )
             break
-        command = f"{_COMMANDS}.filled_in({found[3].strip()!r}, globals())"
-        if found[2]:
-            output = f"__import__('subprocess').getoutput({command}).splitlines()"
-            lines[at] = f"{found[1]}{found[2]} = {output}"
-        else:
-            lines[at] = f"{found[1]}None if {_COMMANDS}.run({command}) else None"
+        lines[at] = _command(found, _RUN)
     return "\n".join(lines)
 
 
-def _error(code: str) -> Any:
+def as_ipython_would(code: str) -> str:
+    """Return the same code as IPython would put it: to be read, not to be run."""
+    if (script := _script(code, _READ)) is not None:
+        return script
+    lines = [(line, _COMMAND.fullmatch(line)) for line in code.split("\n")]
+    return "\n".join(_command(found, _READ) if found else line for line, found in lines)
+
+
+def _script(code: str, calls: dict[str, str]) -> str | None:
+    """Return Python for a cell that is a script, None for another cell."""
+    body = code.lstrip("\n")
+    first, _, script = body.partition("\n")
+    if not re.fullmatch(r"%%(?:bash|sh)\s*", first):
+        return None
+    return "\n" * (len(code) - len(body)) + calls["script"].format(script)
+
+
+def _command(found: re.Match[str], calls: dict[str, str]) -> str:
+    """Return Python for a line that is a command."""
+    indent, name, command = found.groups()
+    if name:
+        return f"{indent}{name} = {calls['getoutput'].format(command.strip())}"
+    return f"{indent}{calls['system'].format(command.strip())}"
+
+
+def syntax_error(code: str) -> Any:
     """Return the SyntaxError of `code`, if it has one."""
     try:
         with warnings.catch_warnings():

@@ -30,7 +30,7 @@ class Room:
     """The bytes that the pictures of a call may still take."""
 
     def __init__(self) -> None:
-        self._left: float = display_bounds.PICTURES_BYTES
+        self._left = display_bounds.PICTURES_BYTES
 
     def share(self, of: int = 1) -> int:
         """Return what the next one may take, when `of` are known to come."""
@@ -42,7 +42,7 @@ class Room:
         self._left -= size
 
     @property
-    def left(self) -> float:
+    def left(self) -> int:
         return self._left
 
 

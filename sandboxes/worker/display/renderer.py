@@ -37,7 +37,7 @@ class _Place(NamedTuple):
     """A display of the call that is running, and the bytes of its picture."""
 
     number: int
-    picture_bytes: float
+    picture_bytes: int
 
 
 class Showing:
