@@ -5,10 +5,11 @@ import sys
 
 import anyio
 
+from bellglass.sandboxes import registry
 from bellglass.sandboxes.errors import SandboxError
 from bellglass.server.backend_selection import create
 from bellglass.server.console import printable
-from bellglass.server.failures import innermost
+from bellglass.server.failures import CommandError, innermost
 from bellglass.server.settings import Settings
 
 CHECK_SECONDS = 120
@@ -20,6 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Run every check on a backend; return the exit code."""
+    if options.backend not in (names := sorted(registry.installed())):
+        raise CommandError(
+            f"no backend {options.backend!r} is installed. Known: {', '.join(names)}."
+        )
     return anyio.run(_check, options.backend, settings)
 
 

@@ -88,7 +88,7 @@ def test_server_that_is_not_there_is_told(tmp_path: Path) -> None:
         (["get", ".", "--session", "x"], "it is a folder", 1),
         (["frobnicate"], "invalid choice: 'frobnicate'", 2),
         (["--memory-mb", "none", "version"], "BELLGLASS_MEMORY_MB='none'", 2),
-        (["check", "nothing"], "nothing", 1),
+        (["check", "nothing"], "no backend 'nothing' is installed", 1),
     ],
 )
 def test_wrong_arguments_are_told(arguments: list[str], told: str, code: int) -> None:
