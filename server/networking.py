@@ -44,21 +44,21 @@ def cache_folder(settings: Settings) -> Path:
 
 
 def described(settings: Settings) -> list[str]:
-    """Say what is on, for `bellglass doctor`."""
+    """Say what sessions may reach, for `bellglass doctor`."""
     hosts = ", ".join(settings.network_hosts) or "none listed"
-    lines = [f"Network: {settings.network}"]
+    lines = []
     if settings.network in ("allow-list", "open"):
         besides = " besides public ones" if settings.network == "open" else ""
-        lines.append(f"    hosts{besides}: {hosts}")
+        lines.append(f"hosts{besides}: {hosts}")
     if settings.package_folder is not None:
         there = Path(settings.package_folder).expanduser().is_dir()
         missing = "" if there else ", which is not there"
-        lines.append(f"    packages: of the folder {settings.package_folder}{missing}")
+        lines.append(f"packages: of the folder {settings.package_folder}{missing}")
     elif settings.network == "allow-list" and settings.package_index is None:
-        lines.append("    packages: none; BELLGLASS_PACKAGE_INDEX names an index")
+        lines.append("packages: none; BELLGLASS_PACKAGE_INDEX names an index")
     else:
         target = target_of(settings.package_index or PYPI[0])
-        lines.append(f"    packages: of the index at {target}")
+        lines.append(f"packages: of the index at {target}")
         size = f"at most {settings.package_cache_mb} MiB"
-        lines.append(f"    files of packages are kept in {cache_folder(settings)}, {size}")
+        lines.append(f"files of packages are kept in {cache_folder(settings)}, {size}")
     return lines
