@@ -78,7 +78,8 @@ class Connection:
         Raises:
             SessionLost: It is not there, or not that.
         """
-        frame = await self._frames.receive()
+        with self._frames.answer_due():
+            frame = await self._frames.receive()
         if not isinstance(frame, Ready):
             raise SessionLost("The sandbox sent a malformed greeting.")
         self._ticks = frame.ticks

@@ -13,12 +13,13 @@ from e2b_double import Double, Fault, Wire
 from e2b_sandbox.support import python, session_on, settled, until
 from meanwhile import while_running
 
-from bellglass.sandboxes.backends.e2b import patience, stream
-from bellglass.sandboxes.errors import SessionUnreachable
+from bellglass.sandboxes.backends.e2b import patience, starting, stream
+from bellglass.sandboxes.errors import SandboxUnavailable, SessionUnreachable
 from bellglass.sandboxes.session import REACHED_AGAIN, STATES
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from pathlib import Path
 
     from bellglass.sandboxes.session import Session
 
@@ -94,6 +95,51 @@ async def test_a_network_that_is_silent_for_a_minute_costs_no_session(double: Do
                     execution = await while_running(session, silence, SLOW)
             assert (execution.status, execution.value) == ("ok", "39")
             await kept(session, double)
+
+
+def slow_profile(double: Double, folder: Path) -> Path:
+    """Have a profile take long; return the file that is there when it is at it."""
+    mark = folder / "begun"
+    double.engine.profile = f"sleep 1; touch '{mark}'; sleep 1"
+    return mark
+
+
+async def test_output_that_dies_in_silence_during_a_start_costs_seconds(
+    double: Double, tmp_path: Path
+) -> None:
+    begun = slow_profile(double, tmp_path)
+    with wired(double) as (wire, urls):
+        async with session_on(double, **urls) as session, anyio.create_task_group() as tasks:
+
+            async def silence() -> None:
+                await until(begun.exists)
+                double.call(wire.silence_connections)
+
+            tasks.start_soon(silence)
+            assert (await python(session, "6 * 7")).value == "42"
+
+    assert double.engine.made == 1
+
+
+async def test_a_network_that_is_silent_during_a_start_is_not_taken_for_a_profile_that_waits(
+    double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starting, "NUDGE_SECONDS", 0.5)
+    monkeypatch.setattr(starting, "START_SECONDS", 8.0)
+    begun = slow_profile(double, tmp_path)
+    with wired(double) as (wire, urls):
+        options = {**urls, "api_url": double.url}
+        async with session_on(double, **options) as session, anyio.create_task_group() as tasks:
+
+            async def silence() -> None:
+                await until(begun.exists)
+                double.call(wire.silence, True)
+
+            tasks.start_soon(silence)
+            with pytest.raises(SandboxUnavailable, match="could not be reached while our program"):
+                await python(session, "1")
+
+    await until(lambda: not double.engine.machines)
 
 
 async def test_a_proxy_that_does_not_find_a_machine_for_a_moment_is_not_believed(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
@@ -14,12 +16,14 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.lines import Lines
     from bellglass.sandboxes.backends.e2b.machine import Machine
 
+logger = logging.getLogger("bellglass")
+
 START_SECONDS = 45.0
 """For a Python to start and to ask for our program. A tenth of a second is usual; with many that
 start at once, or from a cold disk, it is tens."""
 
 NUDGE_SECONDS = 5.0
-"""Then an empty line is sent: a profile of the template may be waiting for one."""
+"""Then, and as often again, an empty line is sent: a profile of the template may wait for one."""
 
 
 async def provide(
@@ -29,18 +33,25 @@ async def provide(
 
     `spoken` is set when something has come of it. Who holds `turn` may write to the command.
     """
-    with anyio.move_on_after(NUDGE_SECONDS):
-        await spoken.wait()
-    try:
-        if not spoken.is_set():
-            await machine.send(pid, b"\n")
-            with anyio.move_on_after(START_SECONDS - NUDGE_SECONDS):
+    reached = True
+    with anyio.move_on_after(START_SECONDS):
+        while not spoken.is_set():
+            with anyio.move_on_after(NUDGE_SECONDS):
                 await spoken.wait()
-        if not spoken.is_set():
-            return (
-                f"Our program did not start in the template within {START_SECONDS:g} s. Does "
-                "something there, such as a login profile of Bash, wait for input or take long?"
-            )
+            if not spoken.is_set():
+                logger.info("E2B: our program has not started yet; does a login profile wait?")
+                reached = False
+                with suppress(E2BError):  # `listen` finds out if the command has ended
+                    await machine.send(pid, b"\n")
+                    reached = True
+    if not spoken.is_set():
+        if not reached:
+            return "The machine could not be reached while our program started in it. Call again."
+        return (
+            f"Our program did not start in the template within {START_SECONDS:g} s. Does "
+            "something there, such as a login profile of Bash, wait for input or take long?"
+        )
+    try:
         if lines.asked is not None:
             data = await to_thread.run_sync(program, lines.asked)
             async with turn:

@@ -38,7 +38,7 @@ async def take_over(stream: CommandStream) -> None:
     beginning = json.dumps({"type": "ready", "nonce": nonce}, separators=(",", ":"))[:-1]
     mark = beginning.encode()
     try:
-        with anyio.fail_after(TAKE_OVER_SECONDS):
+        with stream.answer_due(), anyio.fail_after(TAKE_OVER_SECONDS):
             await stream.joined.wait()
             await stream.send(encode({"op": "greet", "nonce": nonce}))
             heard = b""
