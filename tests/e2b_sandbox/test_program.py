@@ -37,16 +37,22 @@ async def test_a_machine_that_has_our_program_is_not_sent_it(
     assert sent(double) < 10_000
 
 
-async def test_a_program_of_another_version_is_not_used(
-    double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_program_of_another_version_is_not_used_and_told_once(
+    double: Double,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(command, "FOLDER", str(tmp_path))
+    double.engine.templates.append("older")
     (tmp_path / f"{'0' * 32}-{sys.implementation.cache_tag}").write_bytes(b"not ours")
-    async with session_on(double) as session:
-        first = await python(session, "print(40 + 2)")
+    for _ in range(2):
+        async with session_on(double, template="older") as session:
+            first = await python(session, "print(40 + 2)")
 
     assert first.stdout.text == "42\n"
     assert sent(double) > 100_000
+    assert caplog.text.count("`bellglass template build --name older --base BASE`") == 1
 
 
 async def test_another_python_compiles_the_program_itself(

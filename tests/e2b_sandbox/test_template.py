@@ -50,6 +50,22 @@ async def test_a_machine_of_the_template_is_not_sent_our_program(double: Double)
     assert any("COPY" in line for line in told)
 
 
+async def test_doctor_says_that_a_template_is_to_be_built_anew(
+    double: Double, tmp_path: Path
+) -> None:
+    command = "`bellglass template build --name mine --base BASE`"
+    await template.build(on(double).endpoint, "mine", ["numpy"], [], list[str]().append)
+    [program] = (tmp_path / "placed").iterdir()
+    fresh = run(double, "doctor", BELLGLASS_E2B_TEMPLATE="mine")
+    program.rename(program.with_name(f"{'0' * 32}-cpython-311"))
+    outdated = run(double, "doctor", BELLGLASS_E2B_TEMPLATE="mine")
+
+    assert "yes our program in the template" in fresh.stdout
+    assert command not in fresh.stdout + fresh.stderr
+    assert outdated.returncode == 0
+    assert command in outdated.stdout
+
+
 async def test_what_does_not_install_stops_the_build(double: Double) -> None:
     endpoint = on(double).endpoint
     told: list[str] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import marshal
+import re
 import shlex
 import zlib
 from dataclasses import asdict
@@ -25,16 +26,20 @@ if TYPE_CHECKING:
 FOLDER = "/usr/local/lib/bellglass"
 """Where a template has our program."""
 
+NAME_IN_TEMPLATE = re.compile(r"[0-9a-f]{32}-.")
+"""How the name of the file with it begins."""
+
 _BOOT = (
     """\
 import importlib.util, json, os, select, sys
 config = json.loads(sys.argv[1])
 try:
-    path = "%s/%s-%s" % (config["folder"], config["edition"], sys.implementation.cache_tag)
+    path = "%s/%s%s" % (config["folder"], config["name"], sys.implementation.cache_tag)
     with open(path, "rb") as file:
         data = file.read()
 except OSError:
-    question = b"\\nP %s\\n" % importlib.util.MAGIC_NUMBER.hex().encode()
+    found = b" outdated" if os.path.isdir(config["folder"]) else b""
+    question = b"\\nP %s%s\\n" % (importlib.util.MAGIC_NUMBER.hex().encode(), found)
     answer = []
     while len(answer) != 2 or answer[0] != b"P":
         # What is written while nobody is connected is lost, so it is asked for again.
@@ -97,6 +102,11 @@ def edition() -> str:
     return hashlib.sha256(json.dumps([_BOOT, texts]).encode()).hexdigest()
 
 
+def name_in_template() -> str:
+    """Return how the file with this program of ours is called; the tag of its Python follows."""
+    return f"{edition()[:32]}-"
+
+
 @cache
 def _sent(*, own: bool) -> bytes:
     data = zlib.compress(compiled(sources()) if own else sources())
@@ -113,6 +123,6 @@ def command(limits: Limits) -> str:
 
     A login shell of the template runs it, so that its own python3 is found.
     """
-    where = {"folder": FOLDER, "edition": edition()[:32]}
+    where = {"folder": FOLDER, "name": name_in_template()}
     config = json.dumps({**where, "boot": BOOT, "limits": asdict(limits)})
     return shlex.join(["exec", "python3", "-I", "-u", "-c", _BOOT, config])

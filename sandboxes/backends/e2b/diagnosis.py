@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from bellglass.sandboxes.backend import Finding
-from bellglass.sandboxes.backends.e2b import versions
+from bellglass.sandboxes.backends.e2b import command, versions
 from bellglass.sandboxes.backends.e2b.errors import E2BError
 from bellglass.sandboxes.backends.e2b.listing import first_page
 from bellglass.sandboxes.backends.e2b.machine import Machine
+from bellglass.sandboxes.backends.e2b.starting import outdated
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.endpoint import Endpoint
@@ -35,6 +36,7 @@ async def findings(endpoint: Endpoint, client: Any) -> list[Finding]:
         return [*found, Finding(what="makes sandboxes", holds=False, detail=str(exc))]
     try:
         found.append(await _finding("renews leases", machine.renew(_TRIAL_LEASE)))
+        found.append(await _program(machine))
         found.append(await _finding("lets sandboxes sleep and wake", _sleeps(machine)))
     finally:
         with anyio.CancelScope(shield=True):
@@ -46,6 +48,20 @@ def _sdk() -> Finding:
     tested = versions.is_tested()
     advice = "" if tested else f"; not tested. Tested: {versions.command(versions.TESTED)}"
     return Finding(what="SDK", holds=tested, detail=f"{versions.installed()}{advice}")
+
+
+async def _program(machine: Machine) -> Finding:
+    what = "our program in the template, so that sessions start faster"
+    try:
+        # A login profile may print lines of its own.
+        lines = await machine.lines_of(f"ls {command.FOLDER} || true")
+        names = [line for line in lines if command.NAME_IN_TEMPLATE.match(line)]
+    except E2BError as exc:
+        return Finding(what=what, holds=False, detail=str(exc))
+    if any(name.startswith(command.name_in_template()) for name in names):
+        return Finding(what=what, holds=True, detail=_word(True))
+    detail = outdated(machine.template) if names else "none; `bellglass template build` puts it in"
+    return Finding(what=what, holds=False, detail=detail)
 
 
 async def _sleeps(machine: Machine) -> None:

@@ -37,6 +37,8 @@ class Lines:
         """Why there is no place, from the program that should have made it."""
         self.asked: str | None = None
         """Our program is asked for, by a Python whose code has this number."""
+        self.found_outdated = False
+        """The template has our program, but of another version or for another Python."""
         self.ended = False
         """The runner has ended: nothing comes any more."""
         self.joined_at = 0
@@ -71,7 +73,8 @@ class Lines:
         elif kind == "D":
             return self._data(rest)
         elif kind == "P":
-            self.asked = rest[:100]
+            self.asked, _, found = rest[:100].partition(" ")
+            self.found_outdated = found == "outdated"
         elif kind == "F":
             self.failure = _as_failure(rest)
         elif line == "E":

@@ -49,6 +49,7 @@ class Machine:
         self._sandbox = sandbox
         self._endpoint = endpoint
         self.id: str = sandbox.sandbox_id
+        self.template = endpoint.template
 
     @classmethod
     async def create(
@@ -155,6 +156,12 @@ class Machine:
             if exc.kind == "rate":  # in these words envd says that the machine is out of something
                 raise E2BError("full", what) from None
             raise
+
+    async def lines_of(self, command: str) -> list[str]:
+        """Run a command that soon ends, and return what it prints."""
+        run = self._sandbox.commands.run
+        result = await self._bounded("run a command", lambda: run(command, user=USER, cwd="/"))
+        return str(result.stdout).splitlines()
 
     async def reconnect(self, pid: int, on_output: Output, on_errors: Output) -> Any:
         """Listen again to the command of that number."""

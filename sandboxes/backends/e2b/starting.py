@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
 import anyio
@@ -52,6 +53,8 @@ async def provide(
             "something there, such as a login profile of Bash, wait for input or take long?"
         )
     try:
+        if lines.found_outdated:
+            _warn_of_template(machine.template)
         if lines.asked is not None:
             data = await to_thread.run_sync(program, lines.asked)
             async with turn:
@@ -61,6 +64,20 @@ async def provide(
         if exc.kind not in ("ended", "unknown"):
             return f"Our program could not be sent to the machine: {exc}"
     return None
+
+
+@cache  # once for each template
+def _warn_of_template(template: str) -> None:
+    logger.warning("E2B: %s", outdated(template))
+
+
+def outdated(template: str) -> str:
+    """Say that a template has another version of our program, and what to do."""
+    return (
+        f"template {template} has the program of another version of bellglass, or for another "
+        "Python. Sessions in it work, but start more slowly. Build it anew, from what it was built "
+        f"from: `bellglass template build --name {template} --base BASE`."
+    )
 
 
 def no_start(words: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from bellglass.sandboxes.backends.e2b.command import FOLDER, compiled, edition, sources
+from bellglass.sandboxes.backends.e2b.command import FOLDER, compiled, name_in_template, sources
 from bellglass.sandboxes.backends.e2b.errors import from_exception
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _placing() -> str:
         "with open(sys.argv[1], 'rb') as file:\n"
         "    data = compiled(file.read())\n"
         f"os.makedirs({FOLDER!r}, exist_ok=True)\n"
-        f"path = f'{FOLDER}/{edition()[:32]}-{{sys.implementation.cache_tag}}'\n"
+        f"path = f'{FOLDER}/{name_in_template()}{{sys.implementation.cache_tag}}'\n"
         "with open(path + '.new', 'wb') as file:\n"
         "    file.write(data)\n"
         "os.replace(path + '.new', path)\n"

@@ -11,7 +11,8 @@ from the server   D OFFSET BASE64   data for the runner
 to the server     S NUMBER IN OUT   so much came from servers; what follows starts at OUT
                   D OFFSET BASE64   data from the runner
                   F JSON            there is no place, and why (sent by `boot`)
-                  P MAGIC           the program is asked for, before there is a relay
+                  P MAGIC           the program is asked for, before there is a relay;
+                                    "outdated" follows if the template has another version
                   E                 the runner has ended
 """
 
