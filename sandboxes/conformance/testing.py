@@ -92,20 +92,80 @@ async def tests_end_as_under_plain_pytest(backend: Backend) -> None:
         report = await _tested(session, code=CODE, tests=TESTS)
         if any(message.get("missing") for message in report):
             return  # this sandbox has no pytest, and says so
-        files = {"solution.py": CODE, "test_solution.py": TESTS}
-        await python(session, f"for n, t in {files!r}.items(): open(n, 'w').write(t)")
-        command = "python3 -m pytest --junitxml=/tmp/plain.xml test_solution.py"
-        await bash(session, command, timeout=60)
-        plain = await python(session, PLAIN)
+        await _write(session, {"solution.py": CODE, "test_solution.py": TESTS})
+        wanted = await plain_outcomes(session, "test_solution.py")
         project = await _tested(session, paths=["test_solution.py"])
-    assert plain.value is not None
-    wanted = {name: rest[0] if rest else "passed" for name, *rest in eval(plain.value)}
     assert len(wanted) > 15
-    assert _outcomes(report) == wanted
-    assert _outcomes(project) == wanted
+    assert outcomes(report) == wanted
+    assert outcomes(project) == wanted
 
 
-def _outcomes(report: list[Any]) -> dict[str, str]:
+PROJECT = {
+    "pyproject.toml": """
+[tool.pytest.ini_options]
+addopts = "--strict-markers -k 'not left_out'"
+filterwarnings = ["error", "ignore:old:DeprecationWarning"]
+markers = ["slow: takes long"]
+python_files = ["check_*.py"]
+python_functions = ["check_*"]
+pythonpath = ["src"]
+xfail_strict = true
+""",
+    "src/thing/__init__.py": "def f(x):\n    '>>> f(1)\\n3'\n    return x + 1\n",
+    "run.py": "raise SystemExit(3)\n",
+    "checks/conftest.py": """
+import pytest
+@pytest.fixture(params=[1, 2])
+def number(request): return request.param
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason="slow"))
+""",
+    "checks/check_thing.py": """
+import pytest, thing, warnings
+def check_number(number): assert thing.f(number) == 2
+@pytest.mark.slow
+def check_slow(): assert False
+@pytest.mark.xfail
+def check_unexpected(): pass
+def check_warning(): warnings.warn("new")
+def check_old_warning(): warnings.warn("old", DeprecationWarning)
+def check_left_out(): assert False
+def test_of_another_name(): assert False
+""",
+    "checks/test_of_another_name.py": "def check_it(): assert False\n",
+}
+
+
+@check
+async def a_project_is_tested_by_its_own_settings(backend: Backend) -> None:
+    async with Session.open(backend) as session:
+        await _write(session, PROJECT)
+        report = await _tested(session, paths=["."])
+        if any(message.get("missing") for message in report):
+            return
+        wanted = await plain_outcomes(session, ".")
+    assert len(wanted) == 6, wanted
+    assert outcomes(report) == wanted
+
+
+async def _write(session: Session, files: dict[str, str]) -> None:
+    write = "Path(p).parent.mkdir(parents=True, exist_ok=True); Path(p).write_text(t)"
+    code = f"from pathlib import Path\nfor p, t in {files!r}.items(): {write}"
+    assert (await python(session, code)).status == "ok"
+
+
+async def plain_outcomes(session: Session, path: str) -> dict[str, str]:
+    """Return the outcomes of tests by name, as plain pytest has them."""
+    await bash(session, f"python3 -m pytest --junitxml=/tmp/plain.xml {path}", timeout=60)
+    plain = await python(session, PLAIN)
+    assert plain.value is not None, plain
+    return {name: rest[0] if rest else "passed" for name, *rest in eval(plain.value)}
+
+
+def outcomes(report: list[Any]) -> dict[str, str]:
+    """Return the outcomes of tests by name, out of a report of `run_tests`."""
     names = [name for message in report for name in message.get("collected", [])]
     tests = [test for message in report for test in message.get("tests", [])]
     return {names[test["index"]].rpartition("::")[2]: test["outcome"] for test in tests}
@@ -117,7 +177,7 @@ async def a_test_that_ends_its_process_has_failed_and_the_rest_runs(backend: Bac
     async with Session.open(backend) as session:
         report = await _tested(session, code=CODE, tests=tests)
     if not any(message.get("missing") for message in report):
-        assert _outcomes(report) == {"test_a": "failed", "test_b": "passed"}
+        assert outcomes(report) == {"test_a": "failed", "test_b": "passed"}
 
 
 @check
@@ -133,6 +193,6 @@ async def a_case_is_judged_where_the_code_does_not_run(backend: Backend) -> None
     ]
     async with Session.open(backend) as session:
         report = await _tested(session, code=code, cases=cases)
-    outcomes = [test["outcome"] for message in report for test in message.get("tests", [])]
-    assert outcomes == ["passed", "failed", "passed"], json.dumps(report)
+    judged = [test["outcome"] for message in report for test in message.get("tests", [])]
+    assert judged == ["passed", "failed", "passed"], json.dumps(report)
     assert not any("finished" in message for message in report)

@@ -90,8 +90,10 @@ def web() -> Generator[Web]:
         thread.join(5)
 
 
-def wheel(name: str, version: str = "1.0", *, text: str = "", script: bool = False) -> bytes:
-    """Return a wheel with one module."""
+def wheel(
+    name: str, version: str = "1.0", *, text: str = "", script: bool = False, plugin: bool = False
+) -> bytes:
+    """Return a wheel with one module, which may be a plugin of pytest."""
     info = f"{name}-{version}.dist-info"
     contents = {
         f"{name}.py": f"{text}\ndef main():\n    print('{name} {version}')\n",
@@ -100,6 +102,8 @@ def wheel(name: str, version: str = "1.0", *, text: str = "", script: bool = Fal
     }
     if script:
         contents[f"{info}/entry_points.txt"] = f"[console_scripts]\n{name} = {name}:main\n"
+    if plugin:
+        contents[f"{info}/entry_points.txt"] = f"[pytest11]\n{name} = {name}\n"
     record = "".join(f"{path},,\n" for path in contents)
     contents[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n"
     made = io.BytesIO()

@@ -72,6 +72,7 @@ LACKS = {
     ),
     "there is no pytest, and no process to end": (
         "tests_end_as_under_plain_pytest",
+        "a_project_is_tested_by_its_own_settings",
         "a_test_that_ends_its_process_has_failed_and_the_rest_runs",
         "a_case_is_judged_where_the_code_does_not_run",
     ),
