@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from anyio.abc import ByteStream
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-    from bellglass.sandboxes.egress.multiplexer import Switch
+    from bellglass.sandboxes.egress.multiplexer import Multiplexer
     from bellglass.sandboxes.egress.network import Network
     from bellglass.sandboxes.execution import Execution
     from bellglass.sandboxes.runs import Run
@@ -57,7 +57,7 @@ class Connection:
         self._patience_seconds = patience_seconds
         self._frames = Frames(stream, on_torn=self.give_up)
         self._network = network
-        self._switch: Switch | None = None
+        self._multiplexer: Multiplexer | None = None
         self._requests = 0
         self._expected: tuple[int, str] | None = None
         self._waiting: MemoryObjectSendStream[Stream | Reply] | None = None
@@ -124,12 +124,12 @@ class Connection:
             self._watchdog.heard = True
             if not isinstance(frame, Net):
                 await self._hand_on(frame)
-            elif self._switch is not None and not self._switch.take(frame):
+            elif self._multiplexer is not None and not self._multiplexer.take(frame):
                 raise SessionLost("The sandbox sent more than it may.")
 
     async def _listen_to_network(self, network: Network) -> None:
         lost: SessionLost | None = None
-        async with network.serving(self._send_net) as self._switch:
+        async with network.serving(self._send_net) as self._multiplexer:
             try:
                 await self._listen()
             except SessionLost as exc:
@@ -149,8 +149,8 @@ class Connection:
 
     async def hang_up(self) -> None:
         """End what the programs of the place have open outside."""
-        if self._switch is not None:
-            await self._switch.hang_up()
+        if self._multiplexer is not None:
+            await self._multiplexer.hang_up()
 
     async def _hand_on(self, frame: Ready | Stream | Note | Tick | Reply) -> None:
         if isinstance(frame, (Ready, Tick)):
@@ -292,8 +292,8 @@ class Connection:
         self._scope.cancel()
 
     def _with_visits(self, execution: Execution) -> Execution:
-        visits = self._switch.journal.take() if self._switch is not None else []
-        return execution.model_copy(update={"network": visits}) if visits else execution
+        records = self._multiplexer.request_log.take() if self._multiplexer is not None else []
+        return execution.model_copy(update={"network": records}) if records else execution
 
     async def _send_net(self, frame: dict[str, Any]) -> None:
         """Send a frame whole, though the task of the connection is cancelled meanwhile."""

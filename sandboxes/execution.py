@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from bellglass.sandboxes.egress.request_log import Visit
+from bellglass.sandboxes.egress.request_log import RequestRecord
 from bellglass.sandboxes.pictures import checked
 
 # What no JSON text, terminal or client should meet: NUL, and surrogates, of which a single one
@@ -98,13 +98,13 @@ class ExecutionError(_Report):
     """The lines around that place, numbered."""
     values: dict[ShortStr, ShortStr] = Field(default={}, max_length=20)
     """What the names on that line stood for."""
-    wanted: ShortStr = ""
+    missing: ShortStr = ""
     """What was asked for and is not there: a name, a key, a file, a module."""
-    subject: ShortStr = ""
+    target: ShortStr = ""
     """What it was asked of."""
-    near: list[ShortStr] = Field(default=[], max_length=20)
+    suggestions: list[ShortStr] = Field(default=[], max_length=20)
     """What is there and much like it."""
-    there: list[ShortStr] = Field(default=[], max_length=20)
+    available: list[ShortStr] = Field(default=[], max_length=20)
     """What is there."""
 
 
@@ -213,7 +213,7 @@ class Execution(_Report):
     wall_seconds: Seconds = 0.0
     cpu_seconds: Seconds = 0.0
     peak_memory_bytes: int = Field(default=0, ge=0)
-    swept: int = Field(default=0, ge=0)
+    killed_processes: int = Field(default=0, ge=0)
     """Processes that the code left behind, ended after the call."""
     background_bytes: int = Field(default=0, ge=0)
     """Output of threads left over from earlier calls, dropped because it is not this call's."""
@@ -225,7 +225,7 @@ class Execution(_Report):
     """More of them, which are not listed."""
     files_unseen: bool = False
     """There are more files than are looked through after a call."""
-    network: Annotated[list[Visit], BeforeValidator(lambda _: [])] = []
+    network: Annotated[list[RequestRecord], BeforeValidator(lambda _: [])] = []
     """What its programs asked for outside. From our own journal: nobody inside has a say in it."""
     report: list[CleanJson] = Field(default=[], max_length=20_000)
     """What a one-shot operation (check, test) sent, in order."""

@@ -19,7 +19,7 @@ from bellglass.sandboxes.sessions import Sessions
 from bellglass.server.middleware import BellglassServer
 from bellglass.server.settings import Settings
 from bellglass.server.tasks import Tasks
-from bellglass.tools.context import Workbench
+from bellglass.tools.context import ToolContext
 from bellglass.tools.durations import duration
 from bellglass.tools.execute.hints.networks import ASIDE, MANUAL
 from bellglass.tools.files.updates import Updates
@@ -52,7 +52,7 @@ def build_server(
     updates = Updates()
 
     @asynccontextmanager
-    async def lifespan(server: object) -> AsyncGenerator[Workbench]:
+    async def lifespan(server: object) -> AsyncGenerator[ToolContext]:
         async with (
             Sessions.open_all(
                 choose,
@@ -64,7 +64,7 @@ def build_server(
             ) as sessions,
             anyio.create_task_group() as tasks,
         ):
-            bench = Workbench(
+            context = ToolContext(
                 sessions=sessions,
                 updates=updates,
                 tasks=tasks,
@@ -82,8 +82,8 @@ def build_server(
                 errors_as_tool_errors=settings.errors_as_tool_errors,
             )
             assert isinstance(server, BellglassServer)
-            server.bench = bench
-            yield bench
+            server.context = context
+            yield context
             tasks.cancel_scope.cancel()
 
     return BellglassServer(

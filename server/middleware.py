@@ -38,7 +38,7 @@ from bellglass.sandboxes.callers import Caller
 from bellglass.sandboxes.execution import clean, cleaned
 from bellglass.server.logs import short_hash
 from bellglass.tools.callers import caller_of_request, calling
-from bellglass.tools.context import Workbench
+from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import misspelt_argument, wrong_arguments
 from bellglass.tools.execute.network_text import counted
 from bellglass.tools.execute.rendering import RECORD
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     Sent = WriteStream[SessionMessage]
 
 
-class BellglassServer(MCPServer[Workbench]):
+class BellglassServer(MCPServer[ToolContext]):
     """The SDK's server, with our words for a refused call and one line of log for every call."""
 
     def __init__(self, name: str, *, tools: Sequence[Tool], **options: Any) -> None:
@@ -68,7 +68,7 @@ class BellglassServer(MCPServer[Workbench]):
         self._arguments = {tool.name: frozenset(tool.parameters["properties"]) for tool in tools}
         self._required = {tool.name: tool.parameters.get("required", ()) for tool in tools}
         self._signature = {"name": name, "version": options.get("version", "")}
-        self.bench: Workbench | None = None
+        self.context: ToolContext | None = None
         """As long as the server serves."""
         # MCPServer has no way to these two that gives the handler the request.
         add = self._lowlevel_server.add_request_handler
@@ -77,7 +77,7 @@ class BellglassServer(MCPServer[Workbench]):
         add("resources/unsubscribe", UnsubscribeRequestParams, updates.unwatch)
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[Workbench, Any] | None = None
+        self, name: str, arguments: dict[str, Any], context: Context[ToolContext, Any] | None = None
     ) -> Result:
         started = time.monotonic()
         status, session_id, asked = "cancelled", None, ""
@@ -100,7 +100,7 @@ class BellglassServer(MCPServer[Workbench]):
                 (f" session {short_hash(session_id)}" if session_id else "") + asked,
             )
 
-    def _signed(self, result: Result, context: Context[Workbench, Any] | None) -> Result:
+    def _signed(self, result: Result, context: Context[ToolContext, Any] | None) -> Result:
         """Say whose result it is, where the protocol wants it: without the icon, which is long.
 
         Else the SDK signs with all that `server/discover` tells of us, in every result.
@@ -125,7 +125,7 @@ class BellglassServer(MCPServer[Workbench]):
         self,
         name: str,
         arguments: dict[str, Any] | None = None,
-        context: Context[Workbench, Any] | None = None,
+        context: Context[ToolContext, Any] | None = None,
     ) -> GetPromptResult | InputRequiredResult:
         from bellglass.server import prompts
 
@@ -135,7 +135,7 @@ class BellglassServer(MCPServer[Workbench]):
         return list(session_files.TEMPLATES)
 
     async def read_resource(
-        self, uri: Any, context: Context[Workbench, Any] | None = None
+        self, uri: Any, context: Context[ToolContext, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         """Read a file of a session; anything else is the SDK's.
 
@@ -148,7 +148,7 @@ class BellglassServer(MCPServer[Workbench]):
         return await super().read_resource(uri, context)
 
     async def _complete(
-        self, ctx: ServerRequestContext[Workbench, Any], params: CompleteRequestParams
+        self, ctx: ServerRequestContext[ToolContext, Any], params: CompleteRequestParams
     ) -> CompleteResult:
         params = CompleteRequestParams.model_validate(repaired(params.model_dump(by_alias=True)))
         if isinstance(params.ref, PromptReference):
@@ -169,7 +169,7 @@ class BellglassServer(MCPServer[Workbench]):
         await server.run(received, sent, server.create_initialization_options())
 
     async def _call(
-        self, name: str, arguments: dict[str, Any], context: Context[Workbench, Any] | None
+        self, name: str, arguments: dict[str, Any], context: Context[ToolContext, Any] | None
     ) -> Result:
         known = self._arguments.get(name)
         if known is not None:
@@ -226,7 +226,7 @@ def repaired(value: Any) -> Any:
             return value
 
 
-def _caller(context: Context[Workbench, Any] | None) -> Caller | None:
+def _caller(context: Context[ToolContext, Any] | None) -> Caller | None:
     request = context.request_context.request if context is not None else None
     if context is None or not isinstance(request, HTTPConnection):
         return None

@@ -8,11 +8,11 @@ from bellglass.tools.arguments import refuse_nul
 from bellglass.tools.fences import Unwrapped, unwrapped
 
 if TYPE_CHECKING:
-    from bellglass.tools.context import Workbench
+    from bellglass.tools.context import ToolContext
     from bellglass.tools.policy import Program
 
 
-async def admitted(bench: Workbench, program: Program) -> Unwrapped:
+async def admitted(context: ToolContext, program: Program) -> Unwrapped:
     """Return the code in what was given, if it may run.
 
     Raises:
@@ -21,5 +21,5 @@ async def admitted(bench: Workbench, program: Program) -> Unwrapped:
     text = "".join(program.code)
     refuse_nul(program.name, text)
     found = unwrapped(text, program.language)
-    await bench.policy.admit(bench.sessions, program._replace(code=found.code))
+    await context.policy.admit(context.sessions, program._replace(code=found.code))
     return found

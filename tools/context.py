@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Workbench:
+class ToolContext:
     """Made once, in the server's lifespan."""
 
     sessions: Sessions

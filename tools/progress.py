@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
 
     from bellglass.sandboxes.protocol import Stream
-    from bellglass.tools.context import Workbench
+    from bellglass.tools.context import ToolContext
 
     OnStream = Callable[[Stream], Awaitable[None]]
 
@@ -36,7 +36,7 @@ CHARACTERS = 2_000
 
 @asynccontextmanager
 async def progress_to(
-    ctx: Context[Workbench], total_seconds: float
+    ctx: Context[ToolContext], total_seconds: float
 ) -> AsyncGenerator[OnStream | None]:
     """Yield what to call with output as it comes, or None if the client did not ask.
 
@@ -57,7 +57,7 @@ async def progress_to(
 
 
 class _Notes:
-    def __init__(self, ctx: Context[Workbench], total_seconds: float) -> None:
+    def __init__(self, ctx: Context[ToolContext], total_seconds: float) -> None:
         self.scope = anyio.CancelScope()
         self.ended = anyio.Event()
         self._ctx = ctx

@@ -75,10 +75,10 @@ async def a_sweep_spares_background_runs_and_nothing_else(backend: Backend) -> N
     async with Session.open(backend) as session:
         run = await begun(session, "bash", f"{daemon} sleep 72")
         await bash(session, f"while [ $({SLEEPERS}) != 2 ]; do sleep 0.02; done")
-        swept = await bash(session, f"{daemon} sleep 0.1")
+        killed_processes = await bash(session, f"{daemon} sleep 0.1")
         left = await bash(session, SLEEPERS)
         state = await session.look(run)
-    assert swept.swept == 1
+    assert killed_processes.killed_processes == 1
     assert left.stdout.text == "2\n"
     assert state.status == "running"
 

@@ -54,7 +54,7 @@ async def nothing_is_left_running(backend: Backend) -> None:
     async with Session.open(backend) as session:
         execution = await python(session, code)
         after = await bash(session, "grep -l sleep /proc/[0-9]*/comm")
-    assert execution.swept == 1
+    assert execution.killed_processes == 1
     assert after.stdout.text == ""
 
 

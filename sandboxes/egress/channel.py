@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.protocol import Net
 
 
-class Link(ByteStream):
+class Channel(ByteStream):
     """What one program in the place and one of our tasks say to each other."""
 
     def __init__(self, number: int, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import httpcore2
 
-from bellglass.sandboxes.egress.names import Malformed, Target, normalized
+from bellglass.sandboxes.egress.names import InvalidHost, Target, normalized
 from bellglass.sandboxes.egress.rules import Refused
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Fetcher:
             raise Refused("the index leads to it without encryption")
         return target
 
-    async def judge(self, target: Target) -> list[Address]:
+    async def allowed_addresses(self, target: Target) -> list[Address]:
         """Return where to connect to."""
         if target in self._trusted:
             return await self._rules.resolve(target)
@@ -138,7 +138,7 @@ class _Judged(httpcore2.AnyIOBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         failure: Exception = httpcore2.ConnectError("no address")
-        for address in await self._fetcher.judge(Target(normalized(host), port)):
+        for address in await self._fetcher.allowed_addresses(Target(normalized(host), port)):
             try:
                 return await super().connect_tcp(
                     str(address), port, timeout, local_address, socket_options
@@ -159,7 +159,7 @@ def target_of(url: str) -> Target:
         if parts.scheme not in PORTS or not parts.hostname:
             raise Failed("the index names a URL that is neither http nor https")
         return Target(normalized(parts.hostname), parts.port or PORTS[parts.scheme])
-    except (Malformed, ValueError) as exc:
+    except (InvalidHost, ValueError) as exc:
         raise Failed(f"the index names a URL that cannot be read ({exc})") from exc
 
 

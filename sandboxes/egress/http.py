@@ -29,7 +29,7 @@ _HOP_BY_HOP = frozenset(
 Headers = list[tuple[bytes, bytes]]
 
 
-class Side:
+class HttpPeer:
     """Speaks HTTP/1.1 as client or server on a stream."""
 
     def __init__(self, stream: ByteStream, role: Any) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.egress.cache import Cache, Writing
     from bellglass.sandboxes.egress.quota import Quota
-    from bellglass.sandboxes.egress.request_log import Journal, Visit
+    from bellglass.sandboxes.egress.request_log import RequestLog, RequestRecord
     from bellglass.sandboxes.egress.sources import Source
 
 MOST_BYTES = 4 * 1024**3
@@ -54,7 +54,7 @@ class Index:
 
     @asynccontextmanager
     async def answering(
-        self, path: str, accepted: str, journal: Journal, quota: Quota
+        self, path: str, accepted: str, request_log: RequestLog, quota: Quota
     ) -> AsyncGenerator[Answer]:
         """Yield the answer to a GET of `path`.
 
@@ -64,7 +64,7 @@ class Index:
         async with AsyncExitStack() as stack:
             try:
                 answer = await stack.enter_async_context(
-                    self._answering(path, accepted, journal, quota)
+                    self._answering(path, accepted, request_log, quota)
                 )
             except Refused as exc:
                 answer = _text(403, f"refused: {exc}")
@@ -74,7 +74,7 @@ class Index:
 
     @asynccontextmanager
     async def _answering(
-        self, path: str, accepted: str, journal: Journal, quota: Quota
+        self, path: str, accepted: str, request_log: RequestLog, quota: Quota
     ) -> AsyncGenerator[Answer]:
         parts = unquote(path.partition("?")[0]).strip("/").split("/")
         kind, project, name, *more = [*parts, "", ""]
@@ -83,26 +83,26 @@ class Index:
             raise Failed("this index has /simple/PROJECT/ and nothing else", missing=True)
         if kind == "simple":
             async with quota.pages:
-                files = await self._page(project, journal)
+                files = await self._page(project, request_log)
             content_type, body = await to_thread.run_sync(simple.written, project, files, accepted)
             yield Answer(200, "OK", content_type, _cut(body), len(body))
             return
         async with quota.pages:
             wanted = _found(await self.source.page(project), name)
-        visit = self._noted(journal, wanted.url, name)
-        visit.package = simple.is_file_name(name)
+        record = self._noted(request_log, wanted.url, name)
+        record.package = simple.is_file_name(name)
         cached = await self._cache.open(wanted.sha256) if self._cache is not None else None
         if cached is not None:
             with cached:
-                visit.cached = True
+                record.cached = True
                 size = os.fstat(cached.fileno()).st_size
-                yield Answer(200, "OK", _BINARY, _read(cached, visit), size)
+                yield Answer(200, "OK", _BINARY, _read(cached, record), size)
             return
         try:
             async with quota.files, self.source.content(wanted.url) as content:
                 writing = await self._cache.new(wanted.sha256) if self._cache is not None else None
                 try:
-                    checked = _checked(content, wanted.sha256, writing, visit)
+                    checked = _checked(content, wanted.sha256, writing, record)
                     # The first is awaited: most failures can still be answered as such.
                     first = await anext(checked, b"")
                     yield Answer(200, "OK", _BINARY, _chained(first, checked), wanted.size)
@@ -111,24 +111,24 @@ class Index:
                         with anyio.CancelScope(shield=True):
                             await writing.drop()
         except (Failed, Refused) as exc:
-            visit.allowed, visit.reason = isinstance(exc, Failed), str(exc)
+            record.allowed, record.reason = isinstance(exc, Failed), str(exc)
             raise
 
-    async def _page(self, project: str, journal: Journal) -> list[simple.File]:
-        visit = self._noted(journal, "", "")
+    async def _page(self, project: str, request_log: RequestLog) -> list[simple.File]:
+        record = self._noted(request_log, "", "")
         try:
             return await self.source.page(project)
         except Refused as exc:
-            visit.allowed, visit.reason = False, str(exc)
+            record.allowed, record.reason = False, str(exc)
             raise
         except Failed as exc:
             if not exc.missing:
-                visit.reason = str(exc)
+                record.reason = str(exc)
             raise
 
-    def _noted(self, journal: Journal, url: str, file: str) -> Visit:
+    def _noted(self, request_log: RequestLog, url: str, file: str) -> RequestRecord:
         target = self.source.target(url)
-        return journal.note(target.host, target.port, allowed=True, file=file)
+        return request_log.note(target.host, target.port, allowed=True, file=file)
 
     async def aclose(self) -> None:
         await self.source.aclose()
@@ -145,13 +145,13 @@ def _found(files: list[simple.File], name: str) -> simple.File:
 
 
 async def _checked(
-    content: AsyncIterator[bytes], sha256: str, writing: Writing | None, visit: Visit
+    content: AsyncIterator[bytes], sha256: str, writing: Writing | None, record: RequestRecord
 ) -> AsyncIterator[bytes]:
     """Hand on all parts but the last; that one too if the whole has the right hash."""
     digest, held, total = hashlib.sha256(), b"", 0
     async for part in content:
         digest.update(part)
-        visit.size += len(part)
+        record.size += len(part)
         total += len(part)
         if total > MOST_BYTES:
             raise Failed("the file is too long")
@@ -175,9 +175,9 @@ async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[by
         yield part
 
 
-async def _read(file: BinaryIO, visit: Visit) -> AsyncIterator[bytes]:
+async def _read(file: BinaryIO, record: RequestRecord) -> AsyncIterator[bytes]:
     while part := await to_thread.run_sync(file.read, _CHUNK):
-        visit.size += len(part)
+        record.size += len(part)
         yield part
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 
-from bellglass.sandboxes.egress.channel import Link
+from bellglass.sandboxes.egress.channel import Channel
 from bellglass.sandboxes.egress.quota import Quota
-from bellglass.sandboxes.egress.request_log import Journal
+from bellglass.sandboxes.egress.request_log import RequestLog
 from bellglass.sandboxes.wire.relay import MAX_CONNECTIONS
 
 if TYPE_CHECKING:
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
 logger = logging.getLogger("bellglass")
 
 
-class Switch:
+class Multiplexer:
     """Hands frames to their connections. Nothing that comes can make `take` wait."""
 
     def __init__(
         self,
         tasks: TaskGroup,
-        serve: Callable[[Link, Journal, Quota], Awaitable[None]],
+        serve: Callable[[Channel, RequestLog, Quota], Awaitable[None]],
         send: Callable[[dict[str, Any]], Awaitable[None]],
     ) -> None:
-        self.journal = Journal()
+        self.request_log = RequestLog()
         self._quota = Quota()
         self._tasks = tasks
         self._serve = serve
         self._send = send
-        self._links: dict[int, Link] = {}
+        self._channels: dict[int, Channel] = {}
         self._ended = anyio.Event()
         """A connection has."""
         self._last = 0
@@ -46,7 +46,7 @@ class Switch:
     @asynccontextmanager
     async def open(
         cls,
-        serve: Callable[[Link, Journal, Quota], Awaitable[None]],
+        serve: Callable[[Channel, RequestLog, Quota], Awaitable[None]],
         send: Callable[[dict[str, Any]], Awaitable[None]],
     ) -> AsyncGenerator[Self]:
         """Serve connections until the context is left; then all of them are cut."""
@@ -58,37 +58,37 @@ class Switch:
         """Do what a frame says; False if no runner of ours would have sent it."""
         if frame.event == "open":
             # Numbers only grow: one that was used cannot be taken for another connection.
-            if frame.id <= self._last or len(self._links) >= MAX_CONNECTIONS:
+            if frame.id <= self._last or len(self._channels) >= MAX_CONNECTIONS:
                 return False
             self._last = frame.id
-            link = self._links[frame.id] = Link(frame.id, self._send)
-            self._tasks.start_soon(self._served, link)
+            channel = self._channels[frame.id] = Channel(frame.id, self._send)
+            self._tasks.start_soon(self._served, channel)
             return True
-        known = self._links.get(frame.id)
+        known = self._channels.get(frame.id)
         if known is None:
             return frame.id <= self._last  # closed by us while this was on its way
         if frame.event == "close":
-            del self._links[frame.id]
+            del self._channels[frame.id]
         return known.take(frame)
 
     async def hang_up(self) -> None:
         """End every connection."""
-        for link in list(self._links.values()):
-            link.scope.cancel()
-        while self._links:
+        for channel in list(self._channels.values()):
+            channel.scope.cancel()
+        while self._channels:
             await self._ended.wait()
 
-    async def _served(self, link: Link) -> None:
+    async def _served(self, channel: Channel) -> None:
         try:
-            with link.scope:
-                await self._serve(link, self.journal, self._quota)
+            with channel.scope:
+                await self._serve(channel, self.request_log, self._quota)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream):
             pass  # one of both sides is gone
         except Exception:
             # Of one connection: the place goes on.
             logger.exception("A connection of a session failed")
         finally:
-            self._links.pop(link.number, None)
+            self._channels.pop(channel.number, None)
             self._ended.set()
             self._ended = anyio.Event()
-            await link.aclose()
+            await channel.aclose()

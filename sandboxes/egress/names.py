@@ -16,7 +16,7 @@ _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
 _MOST = 253
 
 
-class Malformed(ValueError):
+class InvalidHost(ValueError):
     """No host that anybody should connect to; the text says why."""
 
 
@@ -50,20 +50,20 @@ def parsed(authority: str, default_port: int | None = None) -> Target:
     if authority.startswith("["):
         host, bracket, rest = authority[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")) or ":" not in host:
-            raise Malformed("brackets are for an address of IPv6")
+            raise InvalidHost("brackets are for an address of IPv6")
         port = rest[1:]
         if rest == ":":
-            raise Malformed("the port is missing")
+            raise InvalidHost("the port is missing")
     elif authority.count(":") == 1:
         host, _, port = authority.partition(":")
         if not port:
-            raise Malformed("the port is missing")
+            raise InvalidHost("the port is missing")
     if port:
         if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65_536):
-            raise Malformed("the port is no number from 1 to 65535")
+            raise InvalidHost("the port is no number from 1 to 65535")
         return Target(normalized(host), int(port))
     if default_port is None:
-        raise Malformed("the port is missing")
+        raise InvalidHost("the port is missing")
     return Target(normalized(host), default_port)
 
 
@@ -74,12 +74,12 @@ def normalized(host: str) -> str:
         Malformed: It is neither.
     """
     if not host or len(host) > _MOST + 1:
-        raise Malformed("the host is missing or too long")
+        raise InvalidHost("the host is missing or too long")
     if ":" in host:
         try:
             return str(IPv6Address(host)) if "%" not in host else _no_zone()
         except ValueError:
-            raise Malformed("this is no address of IPv6") from None
+            raise InvalidHost("this is no address of IPv6") from None
     if not host.isascii():
         host = _ascii(host)
     host = host.lower().removesuffix(".")
@@ -87,18 +87,18 @@ def normalized(host: str) -> str:
     if _NUMBER.fullmatch(labels[-1]):
         # As the C library reads them: 127.1, 0x7f.1, 2130706433, 0177.0.0.1.
         if len(labels) > 4 or not all(_NUMBER.fullmatch(label) for label in labels):
-            raise Malformed("this is neither a name nor an address")
+            raise InvalidHost("this is neither a name nor an address")
         try:
             return str(IPv4Address(socket.inet_aton(host)))
         except OSError:
-            raise Malformed("this is no address of IPv4") from None
+            raise InvalidHost("this is no address of IPv4") from None
     if len(host) > _MOST or not all(_LABEL.fullmatch(label) for label in labels):
-        raise Malformed("this is no host name")
+        raise InvalidHost("this is no host name")
     return host
 
 
 def _no_zone() -> str:
-    raise Malformed("an address here has no zone")
+    raise InvalidHost("an address here has no zone")
 
 
 def _ascii(host: str) -> str:
@@ -109,4 +109,4 @@ def _ascii(host: str) -> str:
         plain = unicodedata.normalize("NFKC", host).replace("\u3002", ".")
         return plain if plain.isascii() else idna.encode(plain, uts46=True).decode()
     except (idna.IDNAError, UnicodeError):
-        raise Malformed("this is no international host name") from None
+        raise InvalidHost("this is no international host name") from None

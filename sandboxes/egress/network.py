@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bellglass.sandboxes.egress.multiplexer import Switch
+from bellglass.sandboxes.egress.multiplexer import Multiplexer
 from bellglass.sandboxes.egress.proxy import Proxy
 from bellglass.sandboxes.egress.quota import MAX_FILES
 
@@ -36,9 +36,9 @@ class Network:
 
     def serving(
         self, send: Callable[[dict[str, Any]], Awaitable[None]]
-    ) -> AbstractAsyncContextManager[Switch]:
+    ) -> AbstractAsyncContextManager[Multiplexer]:
         """Serve one place, as long as the context is open; `send` takes frames for it."""
-        return Switch.open(self._proxy.serve, send)
+        return Multiplexer.open(self._proxy.serve, send)
 
     def _environment(self) -> dict[str, str]:
         """Return what makes programs use the proxy, and pip and uv the index."""

@@ -14,8 +14,8 @@ import h11
 
 from bellglass.sandboxes.egress.dialing import Unreachable, dial
 from bellglass.sandboxes.egress.fetching import Failed
-from bellglass.sandboxes.egress.http import IDLE_SECONDS, Side, end_to_end
-from bellglass.sandboxes.egress.names import Malformed, Target, parsed
+from bellglass.sandboxes.egress.http import IDLE_SECONDS, HttpPeer, end_to_end
+from bellglass.sandboxes.egress.names import InvalidHost, Target, parsed
 from bellglass.sandboxes.egress.quota import NoneLeft, Outside
 from bellglass.sandboxes.egress.rules import Refused
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteStream, SocketStream
 
-    from bellglass.sandboxes.egress.channel import Link
+    from bellglass.sandboxes.egress.channel import Channel
     from bellglass.sandboxes.egress.index import Index
     from bellglass.sandboxes.egress.quota import Quota
-    from bellglass.sandboxes.egress.request_log import Journal, Visit
+    from bellglass.sandboxes.egress.request_log import RequestLog, RequestRecord
     from bellglass.sandboxes.egress.rules import Rules
 
 REQUEST_SECONDS = 60.0
@@ -58,14 +58,14 @@ class Proxy:
         self._outside = Outside()
         self._own = (Target("127.0.0.1", port), Target("localhost", port))
 
-    async def serve(self, link: Link, journal: Journal, quota: Quota) -> None:
-        """Answer the request that comes over `link`."""
-        client = Side(link, h11.SERVER)
+    async def serve(self, channel: Channel, request_log: RequestLog, quota: Quota) -> None:
+        """Answer the request that comes over `channel`."""
+        client = HttpPeer(channel, h11.SERVER)
         try:
             with anyio.fail_after(REQUEST_SECONDS):
                 request = await client.receive()
             if isinstance(request, h11.Request):
-                await self._answer(client, request, journal, quota)
+                await self._answer(client, request, request_log, quota)
         except Answer as exc:
             await _say(client, exc.status, str(exc))
         except h11.RemoteProtocolError as exc:
@@ -74,31 +74,31 @@ class Proxy:
             pass  # what was begun cannot be ended well: the connection is closed in its midst
 
     async def _answer(
-        self, client: Side, request: h11.Request, journal: Journal, quota: Quota
+        self, client: HttpPeer, request: h11.Request, request_log: RequestLog, quota: Quota
     ) -> None:
         try:
             target = request.target.decode("ascii")
             if request.method == b"CONNECT":
-                await self._tunnel(client, parsed(target), request, journal, quota)
+                await self._tunnel(client, parsed(target), request, request_log, quota)
             elif target.startswith("/"):
-                await self._ourselves(client, target, request, journal, quota)
+                await self._ourselves(client, target, request, request_log, quota)
             else:
-                await self._forward(client, target, request, journal, quota)
-        except (Malformed, UnicodeError) as exc:
+                await self._forward(client, target, request, request_log, quota)
+        except (InvalidHost, UnicodeError) as exc:
             raise Answer(400, f"{exc}") from exc
 
     # --- the three kinds of request
 
     async def _tunnel(
         self,
-        client: Side,
+        client: HttpPeer,
         target: Target,
         request: h11.Request,
-        journal: Journal,
+        request_log: RequestLog,
         quota: Quota,
     ) -> None:
         _check_host(request, target)
-        async with self._connected(target, journal, quota) as (remote, visit):
+        async with self._connected(target, request_log, quota) as (remote, record):
             await client.receive()  # the end of the request, which has no body
             await client.send(
                 h11.Response(status_code=200, headers=[], reason=b"Connection established")
@@ -106,10 +106,15 @@ class Proxy:
             data, _ = client.state.trailing_data
             if data:
                 await remote.send(data)
-            await _joined(client.stream, remote, visit)
+            await _joined(client.stream, remote, record)
 
     async def _forward(
-        self, client: Side, url: str, request: h11.Request, journal: Journal, quota: Quota
+        self,
+        client: HttpPeer,
+        url: str,
+        request: h11.Request,
+        request_log: RequestLog,
+        quota: Quota,
     ) -> None:
         scheme, separator, rest = url.partition("://")
         if not separator or scheme.lower() != "http":
@@ -122,8 +127,8 @@ class Proxy:
         headers = [(name, value) for name, value in headers if name != b"host"]
         if any(name == b"transfer-encoding" for name, _ in request.headers):
             headers.append((b"Transfer-Encoding", b"chunked"))
-        async with self._connected(target, journal, quota) as (stream, visit):
-            remote = Side(stream, h11.CLIENT)
+        async with self._connected(target, request_log, quota) as (stream, record):
+            remote = HttpPeer(stream, h11.CLIENT)
             await remote.send(
                 h11.Request(
                     method=request.method,
@@ -132,10 +137,15 @@ class Proxy:
                 )
             )
             await _pass_body(client, remote)
-            await _pass_response(remote, client, visit)
+            await _pass_response(remote, client, record)
 
     async def _ourselves(
-        self, client: Side, path: str, request: h11.Request, journal: Journal, quota: Quota
+        self,
+        client: HttpPeer,
+        path: str,
+        request: h11.Request,
+        request_log: RequestLog,
+        quota: Quota,
     ) -> None:
         if _host(request, self._own[0].port) not in self._own:
             raise Answer(400, "this is a proxy: ask it with the whole URL")
@@ -145,7 +155,7 @@ class Proxy:
             raise Answer(405, "this index can only be read")
         accepted = b",".join(value for name, value in request.headers if name == b"accept")
         accept = accepted.decode("latin-1")
-        async with self._index.answering(path, accept, journal, quota) as answer:
+        async with self._index.answering(path, accept, request_log, quota) as answer:
             headers = [("Content-Type", answer.content_type)]
             if answer.length is not None:
                 headers.append(("Content-Length", str(answer.length)))
@@ -159,22 +169,22 @@ class Proxy:
 
     @asynccontextmanager
     async def _connected(
-        self, target: Target, journal: Journal, quota: Quota
-    ) -> AsyncGenerator[tuple[SocketStream, Visit]]:
+        self, target: Target, request_log: RequestLog, quota: Quota
+    ) -> AsyncGenerator[tuple[SocketStream, RequestRecord]]:
         """Judge, and connect to what was judged."""
         try:
-            addresses = await self._rules.judge(target)
+            addresses = await self._rules.allowed_addresses(target)
         except Refused as exc:
-            journal.note(target.host, target.port, allowed=False, reason=str(exc))
+            request_log.note(target.host, target.port, allowed=False, reason=str(exc))
             raise Answer(403, f"refused by the operator of this sandbox: {exc}") from exc
         try:
             with self._outside.one(quota):
                 remote = await dial(addresses, target.port)
-                visit = journal.note(target.host, target.port, allowed=True)
+                record = request_log.note(target.host, target.port, allowed=True)
                 async with remote:
-                    yield remote, visit
+                    yield remote, record
         except Unreachable as exc:
-            journal.note(target.host, target.port, allowed=True, reason=str(exc))
+            request_log.note(target.host, target.port, allowed=True, reason=str(exc))
             raise Answer(502, f"{target} could not be reached: {exc}") from exc
         except NoneLeft as exc:
             raise Answer(503, "too many connections of sessions are open; try again") from exc
@@ -193,7 +203,7 @@ def _check_host(request: h11.Request, target: Target) -> None:
         raise Answer(400, "Host is not what the request asks for")
 
 
-async def _say(client: Side, status: int, text: str) -> None:
+async def _say(client: HttpPeer, status: int, text: str) -> None:
     """Answer with one line, if nothing was answered yet."""
     if client.state.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
         return
@@ -205,7 +215,7 @@ async def _say(client: Side, status: int, text: str) -> None:
     await client.send(h11.EndOfMessage())
 
 
-async def _pass_body(client: Side, remote: Side) -> None:
+async def _pass_body(client: HttpPeer, remote: HttpPeer) -> None:
     if client.state.they_are_waiting_for_100_continue:
         await client.send(h11.InformationalResponse(status_code=100, headers=[]))
     while True:
@@ -216,7 +226,7 @@ async def _pass_body(client: Side, remote: Side) -> None:
         await remote.send(h11.Data(data=event.data))
 
 
-async def _pass_response(remote: Side, client: Side, visit: Visit) -> None:
+async def _pass_response(remote: HttpPeer, client: HttpPeer, record: RequestRecord) -> None:
     begun = False
     while True:
         try:
@@ -232,14 +242,14 @@ async def _pass_response(remote: Side, client: Side, visit: Visit) -> None:
                 h11.Response(status_code=event.status_code, reason=event.reason, headers=headers)
             )
         elif isinstance(event, h11.Data):
-            visit.size += len(event.data)
+            record.size += len(event.data)
             await client.send(h11.Data(data=event.data))
         elif isinstance(event, h11.EndOfMessage):
             await client.send(h11.EndOfMessage())
             return
 
 
-async def _joined(near: ByteStream, far: ByteStream, visit: Visit) -> None:
+async def _joined(near: ByteStream, far: ByteStream, record: RequestRecord) -> None:
     """Pass bytes both ways until both have ended, or nothing has come for a while."""
     with anyio.CancelScope(deadline=anyio.current_time() + IDLE_SECONDS) as scope:
 
@@ -248,7 +258,7 @@ async def _joined(near: ByteStream, far: ByteStream, visit: Visit) -> None:
                 with suppress(anyio.EndOfStream):
                     while True:
                         data = await source.receive(_CHUNK)
-                        visit.size += counted * len(data)
+                        record.size += counted * len(data)
                         scope.deadline = anyio.current_time() + IDLE_SECONDS
                         await sink.send(data)
                 await sink.send_eof()

@@ -9,7 +9,7 @@ MOST = 50
 
 
 @dataclass(slots=True)
-class Visit:
+class RequestRecord:
     """One or more requests to the same host that ended the same way."""
 
     host: str
@@ -29,33 +29,33 @@ class Visit:
 
 
 @dataclass(slots=True)
-class Journal:
+class RequestLog:
     """Visits since they were last taken."""
 
-    _visits: dict[tuple[object, ...], Visit] = field(default_factory=dict)
+    _visits: dict[tuple[object, ...], RequestRecord] = field(default_factory=dict)
     _left_out: int = 0
 
     def note(
         self, host: str, port: int, *, allowed: bool, reason: str = "", file: str = ""
-    ) -> Visit:
+    ) -> RequestRecord:
         """Enter a request; its size may still grow."""
-        visit = Visit(host[:255], port, allowed, reason[:200], file[:200])
-        key = (visit.host, port, allowed, visit.reason, visit.file)
+        record = RequestRecord(host[:255], port, allowed, reason[:200], file[:200])
+        key = (record.host, port, allowed, record.reason, record.file)
         known = self._visits.get(key)
         if known is not None:
             known.requests += 1
             return known
         if len(self._visits) < MOST:
-            self._visits[key] = visit
+            self._visits[key] = record
         else:
             self._left_out += 1
-        return visit
+        return record
 
-    def take(self) -> list[Visit]:
+    def take(self) -> list[RequestRecord]:
         """Return what there is, and begin anew."""
-        visits = list(self._visits.values())
+        records = list(self._visits.values())
         if self._left_out:
             reason = "more than are listed"
-            visits.append(Visit("", 0, False, reason, requests=self._left_out))
+            records.append(RequestRecord("", 0, False, reason, requests=self._left_out))
         self._visits, self._left_out = {}, 0
-        return visits
+        return records

@@ -12,7 +12,7 @@ import anyio
 from anyio import to_thread
 
 from bellglass.sandboxes.egress.addresses import why_never, why_not_public
-from bellglass.sandboxes.egress.names import Address, Malformed, Target, normalized, parsed
+from bellglass.sandboxes.egress.names import Address, InvalidHost, Target, normalized, parsed
 from bellglass.sandboxes.egress.special_addresses import METADATA_HOSTS
 
 Mode = Literal["none", "packages", "allow-list", "open"]
@@ -52,7 +52,7 @@ class Entry:
         host, port = _split(rest)
         entry = cls(host, port, below)
         if below and (entry.address is not None or "." not in host):
-            raise Malformed("a pattern is *. and a name of two labels or more")
+            raise InvalidHost("a pattern is *. and a name of two labels or more")
         return entry
 
     @property
@@ -109,7 +109,7 @@ class Rules:
         """Return the entry of the operator's list that means `target`."""
         return next((entry for entry in self.entries if entry.matches(target)), None)
 
-    async def judge(self, target: Target) -> list[Address]:
+    async def allowed_addresses(self, target: Target) -> list[Address]:
         """Return the addresses to connect to, in order; nothing else may be connected to.
 
         Raises:

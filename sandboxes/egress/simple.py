@@ -125,8 +125,8 @@ def written(project: str, files: list[File], accepted: str) -> tuple[str, bytes]
     if JSON in accepted:
         page = {"meta": {"api-version": "1.0"}, "name": project}
         return JSON, json.dumps({**page, "files": [_as_json(project, f) for f in files]}).encode()
-    links = "".join(_as_link(project, file) for file in files)
-    return HTML, f"<!DOCTYPE html>\n<html><body>\n{links}</body></html>\n".encode()
+    channels = "".join(_as_link(project, file) for file in files)
+    return HTML, f"<!DOCTYPE html>\n<html><body>\n{channels}</body></html>\n".encode()
 
 
 def path_of(project: str, file: str) -> str:

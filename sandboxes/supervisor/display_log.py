@@ -25,7 +25,7 @@ class _Kept(NamedTuple):
     """Characters of its picture, and of all else."""
 
 
-class Shown:
+class DisplayLog:
     """Displays in the order they came; one that is updated keeps its place."""
 
     def __init__(self, call: int) -> None:

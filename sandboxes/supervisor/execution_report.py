@@ -9,7 +9,7 @@ from bellglass.sandboxes.supervisor.missing_command import missing_command
 from bellglass.sandboxes.wire.framing import Message
 
 
-def described(
+def execution_report(
     *,
     op: str,
     outcome: Message,

@@ -16,7 +16,7 @@ class _Entry(NamedTuple):
     events: int
 
 
-class Watch:
+class FdPoller:
     """The descriptors, and one wait for all of them.
 
     By poll and not by epoll: the kernel counts what epoll watches over all processes of one user,

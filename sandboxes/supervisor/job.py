@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from bellglass.sandboxes.common.process import DEFAULT_SIGNALS, KEPT, set_oom_score
 from bellglass.sandboxes.supervisor import processes
-from bellglass.sandboxes.supervisor.worker_socket import SupervisorEnd
+from bellglass.sandboxes.supervisor.worker_socket import WorkerSocket
 from bellglass.sandboxes.wire.packets import Packets
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -29,7 +29,7 @@ PATIENCE = 2.0
 class Job:
     """One child process with its two pipes and its control socket."""
 
-    def __init__(self, pid: int, out: int, err: int, control: SupervisorEnd) -> None:
+    def __init__(self, pid: int, out: int, err: int, control: WorkerSocket) -> None:
         self.pid = pid
         self.out = out
         self.err = err
@@ -126,7 +126,7 @@ def born(birth: Callable[[int, int, socket.socket], int]) -> Job:
         theirs.close()
     for fd in (out_read, err_read):
         os.set_blocking(fd, False)
-    return Job(pid, out_read, err_read, SupervisorEnd(ours, PATIENCE))
+    return Job(pid, out_read, err_read, WorkerSocket(ours, PATIENCE))
 
 
 def _become(

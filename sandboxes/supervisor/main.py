@@ -14,15 +14,15 @@ from typing import Any, NoReturn
 
 from bellglass.sandboxes.common import packages
 from bellglass.sandboxes.supervisor import processes, self_check
-from bellglass.sandboxes.supervisor.accounting.kernel_memory import Uncounted
+from bellglass.sandboxes.supervisor.accounting.kernel_memory import KernelMemory
 from bellglass.sandboxes.supervisor.accounting.usage import oom_kills
 from bellglass.sandboxes.supervisor.background.runs import TICK, Runs
 from bellglass.sandboxes.supervisor.calls.calls import Calls
-from bellglass.sandboxes.supervisor.calls.process_reaper import Sweeper
-from bellglass.sandboxes.supervisor.fd_poller import Watch
+from bellglass.sandboxes.supervisor.calls.process_reaper import ProcessReaper
+from bellglass.sandboxes.supervisor.fd_poller import FdPoller
 from bellglass.sandboxes.supervisor.job import PR_SET_DUMPABLE
 from bellglass.sandboxes.supervisor.relay.relay import Relay
-from bellglass.sandboxes.supervisor.worker_process import Interpreter, WorkerMain
+from bellglass.sandboxes.supervisor.worker_process import WorkerMain, WorkerProcess
 from bellglass.sandboxes.wire.framing import Message, Stream
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -34,7 +34,7 @@ FAULT_SECONDS = 0.05
 """Pause after one, so that a lasting cause does not cost a processor."""
 
 
-class Runner:
+class Supervisor:
     """The loop between calls: takes requests, one at a time; looks after what goes on meanwhile."""
 
     def __init__(self, stream: Stream, config: dict[str, Any], worker: WorkerMain) -> None:
@@ -42,35 +42,35 @@ class Runner:
         events: int | None = config.get("memory_events_fd")
         self._stream = stream
         self._wakeup = _wakeup_fd()
-        self._watch = Watch()
+        self._poller = FdPoller()
         self._asked = False
         """There is something to read from the server."""
         self._faults: list[str] = []
         """Errors of our own that nobody has been told of yet."""
-        self._relay = Relay(stream.send, self._watch)
+        self._relay = Relay(stream.send, self._poller)
         self._state = "kept"
         """Of the variables, after the last call."""
-        self._python = Interpreter(worker, limits, lambda ended: self._sweeper.note_ended(ended))
-        uncounted = Uncounted(limits, config.get("locks_fd"))
+        self._python = WorkerProcess(worker, limits, lambda ended: self._reaper.note_ended(ended))
+        kernel_memory = KernelMemory(limits, config.get("locks_fd"))
         self._runs = Runs(
             stream,
-            self._watch,
+            self._poller,
             limits,
             self._python.pids,
             lambda: oom_kills(events),
-            uncounted,
+            kernel_memory,
         )
-        self._sweeper = Sweeper(self._python, self._runs)
+        self._reaper = ProcessReaper(self._python, self._runs)
         self._calls = Calls(
             stream,
             limits,
             events,
             wakeup=self._wakeup,
-            watch=self._watch,
+            poller=self._poller,
             relay=self._relay,
             python=self._python,
             runs=self._runs,
-            sweeper=self._sweeper,
+            reaper=self._reaper,
         )
 
     def serve(self) -> NoReturn:
@@ -85,22 +85,22 @@ class Runner:
 
     def _go_on(self) -> None:
         """Wait for what happens next, deal with it, and then with what the server asks."""
-        self._watch.add(self._stream.read_fd, self._note_asked)
-        self._watch.add(self._wakeup, self._reap)
+        self._poller.add(self._stream.read_fd, self._note_asked)
+        self._poller.add(self._wakeup, self._reap)
         # Only here: a request may put another worker, with another socket, in its place.
         control = self._python.control
         if not self._python.worker.ended:
-            self._watch.add(control, self._hear_worker, self._end_worker)
+            self._poller.add(control, self._hear_worker, self._end_worker)
         try:
-            self._watch.wait(self._runs.wait_ms(self._python.rest_ms()))
+            self._poller.wait(self._runs.wait_ms(self._python.rest_ms()))
         finally:
-            self._watch.remove(control)
+            self._poller.remove(control)
         self._runs.tick(time.monotonic(), alone=True)
         if self._python.rest_ms() == 0:
             self._python.end()
         if self._runs.unsettled:
-            self._runs.unsettled = self._sweeper.settled = False
-        self._sweeper.settle()
+            self._runs.unsettled = self._reaper.settled = False
+        self._reaper.settle()
         if self._asked:
             self._asked = False
             self._serve_some()
@@ -113,7 +113,7 @@ class Runner:
             os.read(self._wakeup, 4096)
         except BlockingIOError:
             pass
-        self._sweeper.note_ended(processes.reap())
+        self._reaper.note_ended(processes.reap())
 
     def _hear_worker(self, _: int) -> None:
         if not self._python.take():
@@ -135,22 +135,22 @@ class Runner:
                 self._obey(message)
             except Exception as exc:
                 self._note_fault(exc)
-        if self._stream.successor is not None:
-            self._greet(self._stream.successor)
+        if self._stream.handover_nonce is not None:
+            self._resume(self._stream.handover_nonce)
 
     def _obey(self, message: Message) -> None:
         if message.get("op") == "network":
             self._open_network(message)
         elif message.get("op") == "runs":
             self._runs.answer(message)
-        elif message.get("op") == "greet":
-            self._stream.successor = message["nonce"]
+        elif message.get("op") == "resume":
+            self._stream.handover_nonce = message["nonce"]
         elif not self._relay.take(message) and message.get("op") != "cancel":
             self._answer(message)
 
-    def _greet(self, nonce: str) -> None:
+    def _resume(self, nonce: str) -> None:
         """Greet another server as the first was greeted, and tell what it takes over."""
-        self._stream.successor = None
+        self._stream.handover_nonce = None
         self._runs.part_with_all()
         ready = {**self_check.ready(), "state": self._state}
         # Its beginning is what that server looks for among what it has not asked for.
@@ -169,9 +169,9 @@ class Runner:
         self._faults = []
         self._state = execution.get("state", "kept")
         self._stream.reply(request, execution)
-        self._sweeper.unsettle()
-        self._python.rest(changed=self._calls.changed, swept=self._sweeper.to_bury())
-        self._sweeper.settle()
+        self._reaper.unsettle()
+        self._python.take_checkpoint(changed=self._calls.changed, killed=self._reaper.to_bury())
+        self._reaper.settle()
         self._runs.look(min(ran_seconds, TICK))  # a short call has no tick of its own
 
 
@@ -197,4 +197,4 @@ def serve(read_fd: int, write_fd: int, config: dict[str, Any], worker: WorkerMai
         signal.signal(number, signal.SIG_IGN)
     os.set_inheritable(read_fd, False)
     os.set_inheritable(write_fd, False)
-    Runner(Stream(read_fd, write_fd), config, worker).serve()
+    Supervisor(Stream(read_fd, write_fd), config, worker).serve()

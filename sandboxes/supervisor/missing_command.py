@@ -29,6 +29,6 @@ def missing_command(said: str) -> dict[str, Any] | None:
         "message": f"{short(name, 200)}: command not found",
         "traceback": "",
         "line": int(line[:9]),
-        "wanted": short(name, 200),
-        "near": like(name, names),
+        "missing": short(name, 200),
+        "suggestions": like(name, names),
     }

@@ -113,10 +113,10 @@ def error(claim: Any) -> Message | None:
     kept: Message = {key: claim[key][:TEXT] for key in texts}
     kept["name"] = kept["name"][:NAME]
     kept["line"] = count(claim.get("line")) or None
-    for key in ("where", "subject", "wanted"):
+    for key in ("where", "target", "missing"):
         kept[key] = _name(claim.get(key))
     kept["code"] = (text(claim.get("code")) or "")[:NAME]
-    for key in ("near", "there"):
+    for key in ("suggestions", "available"):
         names = claim.get(key)
         kept[key] = [_name(name) for name in names[:ENTRIES]] if isinstance(names, list) else []
     values = claim.get("values")

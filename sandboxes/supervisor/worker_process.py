@@ -18,7 +18,7 @@ from bellglass.sandboxes.common.process import SPARES
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.capture import drain
 from bellglass.sandboxes.supervisor.job import PATIENCE, Job, start
-from bellglass.sandboxes.supervisor.worker_socket import Smuggled, SupervisorEnd
+from bellglass.sandboxes.supervisor.worker_socket import Smuggled, WorkerSocket
 from bellglass.sandboxes.wire.framing import Message
 from bellglass.sandboxes.wire.packets import Packets
 
@@ -42,7 +42,7 @@ WorkerMain = Callable[[Packets, "dict[str, int]", "dict[str, str]"], None]
 STOPPED = "Python was restarted, as its process ended or hung after the call before this one."
 
 
-class Interpreter:
+class WorkerProcess:
     """Variables that last, though the process that holds them may not."""
 
     def __init__(
@@ -56,10 +56,10 @@ class Interpreter:
         self._limits = limits
         self._on_ended = on_ended
         self._environment: dict[str, str] = {}
-        self._spares: list[SupervisorEnd] = []
-        """Sockets to copies, of which the worker has the other ends: see `rest`."""
+        self._spares: list[WorkerSocket] = []
+        """Sockets to copies, of which the worker has the other ends: see `take_checkpoint`."""
         self.worker = self._new_worker()
-        self.copy: Job | None = None
+        self.checkpoint: Job | None = None
         self._slot = 0
         """Which of the spares is the copy's, or was the last one's."""
         self._dropped: set[int] = set()
@@ -84,14 +84,14 @@ class Interpreter:
         finally:
             for _, theirs in pairs:
                 theirs.close()
-        self._spares = [SupervisorEnd(ours, PATIENCE) for ours, _ in pairs]
+        self._spares = [WorkerSocket(ours, PATIENCE) for ours, _ in pairs]
         return worker
 
     def adopt(self, environment: dict[str, str]) -> None:
         """Start anew in an environment of the session's own; before the first call."""
         self._environment = environment
         self.end()
-        self.replace()
+        self.restore()
 
     @property
     def control(self) -> int:
@@ -100,7 +100,9 @@ class Interpreter:
 
     def pids(self) -> set[int]:
         """The processes that belong to us, and not to the call."""
-        return {job.pid for job in (self.worker, self.copy) if job is not None and not job.ended}
+        return {
+            job.pid for job in (self.worker, self.checkpoint) if job is not None and not job.ended
+        }
 
     @property
     def dropped(self) -> frozenset[int]:
@@ -110,8 +112,8 @@ class Interpreter:
     def note_ended(self, ended: processes.Ended) -> None:
         self._dropped.difference_update(ended)
         self.worker.note_ended(ended)
-        if self.copy is not None:
-            self.copy.note_ended(ended)
+        if self.checkpoint is not None:
+            self.checkpoint.note_ended(ended)
 
     def ask(self, nonce: str, number: int, code: str) -> None:
         """Send a request; that it was not taken shows in the call."""
@@ -182,7 +184,7 @@ class Interpreter:
         if not self.worker.ended:
             self.go_on()
             return []
-        if self.replace() == "restored":
+        if self.restore() == "restored":
             return [STOPPED + " Variables are as they were one call earlier."]
         return [STOPPED + " Its state was lost: variables are gone, files are kept."]
 
@@ -197,7 +199,7 @@ class Interpreter:
         if asked and answer is None:
             self.end()
         if self.worker.ended:
-            return self.replace()
+            return self.restore()
         self._calls += asked
         if asked:
             self._restores = 0
@@ -212,20 +214,20 @@ class Interpreter:
             if not self.worker.ended:
                 time.sleep(0.0005)
 
-    def replace(self) -> str:
+    def restore(self) -> str:
         """Go on with the copy, or with nothing."""
-        copy = self.copy
+        checkpoint = self.checkpoint
         self._restores += 1
         most = 1 if self.worker.exit_code == OWN_FAILURE else RESTORES
         usable = self._restores <= most and not self.worker.control.smuggled
-        if copy is not None and not copy.ended and usable:
+        if checkpoint is not None and not checkpoint.ended and usable:
             # The copy writes into the same pipes. It has put the socket of the worker in the place
             # of its own, which becomes the one to the worker.
             self._spares[self._slot] = self.worker.control
-            self.worker, self.copy = copy, None
-            processes.send_signal(copy.pid, signal.SIGCONT)
+            self.worker, self.checkpoint = checkpoint, None
+            processes.send_signal(checkpoint.pid, signal.SIGCONT)
             return "restored"
-        self._drop_copy()
+        self._drop_checkpoint()
         self.worker.close()
         for spare in self._spares:
             spare.close()
@@ -234,7 +236,7 @@ class Interpreter:
         self._calls = self._restores = 0
         return state
 
-    def rest(self, *, changed: bool, swept: list[int]) -> None:
+    def take_checkpoint(self, *, changed: bool, killed: list[int]) -> None:
         """Have the worker make a copy of itself if anything changed, then stop it.
 
         The copy from before stays until the new one is there. No descriptor is handed over for
@@ -242,14 +244,14 @@ class Interpreter:
         sockets in common, made with the first of them. The new copy takes the spare one that the
         copy before it does not use.
         """
-        if not changed and self.copy is not None:
+        if not changed and self.checkpoint is not None:
             self.stop()
             return
         self._resting = False
         self._rest_by = time.monotonic() + self.patience
         self._nonce = os.urandom(16).hex()
         try:
-            message = {"nonce": self._nonce, "checkpoint": self._free_slot, "swept": swept}
+            message = {"nonce": self._nonce, "checkpoint": self._free_slot, "killed": killed}
             self.worker.control.send(message)
         except OSError:
             self._resting = True
@@ -263,23 +265,23 @@ class Interpreter:
         if message is not None and not self._resting and message.get("nonce") == self._nonce:
             self._resting = True
             slot = self._free_slot
-            self._drop_copy()
+            self._drop_checkpoint()
             pid: Any = message.get("checkpoint")
             if self._is_new(pid):
                 self._slot = slot
-                self.copy = Job(pid, self.worker.out, self.worker.err, self._spares[slot])
+                self.checkpoint = Job(pid, self.worker.out, self.worker.err, self._spares[slot])
             self.stop()
         return True
 
     @property
     def _free_slot(self) -> int:
         """Return which of the spares no copy uses."""
-        return 1 - self._slot if self.copy is not None else self._slot
+        return 1 - self._slot if self.checkpoint is not None else self._slot
 
     @property
     def patience(self) -> float:
         """Seconds that the worker has to react: more where nothing could take its place."""
-        return PATIENCE if self.copy is not None else PATIENCE_WITHOUT_COPY
+        return PATIENCE if self.checkpoint is not None else PATIENCE_WITHOUT_COPY
 
     @property
     def resting(self) -> bool:
@@ -300,9 +302,9 @@ class Interpreter:
         """Let the worker run again."""
         processes.send_signal(self.worker.pid, signal.SIGCONT)
 
-    def _drop_copy(self) -> None:
-        if self.copy is not None:
-            processes.send_signal(self.copy.pid, signal.SIGKILL)
-            if not self.copy.ended:
-                self._dropped.add(self.copy.pid)
-            self.copy = None
+    def _drop_checkpoint(self) -> None:
+        if self.checkpoint is not None:
+            processes.send_signal(self.checkpoint.pid, signal.SIGKILL)
+            if not self.checkpoint.ended:
+                self._dropped.add(self.checkpoint.pid)
+            self.checkpoint = None

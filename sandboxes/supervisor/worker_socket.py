@@ -26,7 +26,7 @@ class Smuggled(OSError):
     """The process has sent a descriptor, which nobody asked for."""
 
 
-class SupervisorEnd(Packets):
+class WorkerSocket(Packets):
     """Our end. The other is a `Packets` that may lie."""
 
     def __init__(self, end: socket.socket, patience: float, *, ask_kernel: bool = True) -> None:

@@ -44,7 +44,7 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLO
 Message = dict[str, Any]
 
 
-class Look:
+class WorkspaceSnapshot:
     """What was there at one time: a mark for each path, which is another if it changed."""
 
     def __init__(self, workspace: str) -> None:
@@ -125,13 +125,13 @@ class Changes:
 
     def __init__(self, workspace: str) -> None:
         self._workspace = workspace
-        self._before: Look | None = None
+        self._before: WorkspaceSnapshot | None = None
         self._since = 0
 
     def expect(self) -> None:
         """Look, unless nothing can have changed since the last look: a call begins."""
         if self._before is None:
-            self._before = Look(self._workspace)
+            self._before = WorkspaceSnapshot(self._workspace)
         self._since = time.time_ns() - CLOCK_NS
 
     def forget(self) -> None:
@@ -140,7 +140,7 @@ class Changes:
 
     def report(self) -> Message:
         """Return what changed since `expect`, as `execution.Execution` has it."""
-        before, after = self._before, Look(self._workspace)
+        before, after = self._before, WorkspaceSnapshot(self._workspace)
         self._before = after
         if before is None:
             return {}
@@ -181,7 +181,9 @@ def _is_text(path: str) -> bool:
     return True
 
 
-def _appeared(before: Look, after: Look, since: int) -> list[tuple[str, str]]:
+def _appeared(
+    before: WorkspaceSnapshot, after: WorkspaceSnapshot, since: int
+) -> list[tuple[str, str]]:
     new: list[str] = []
     changed: list[str] = []
     for path, mark in after.marks.items():
@@ -201,7 +203,7 @@ def _appeared(before: Look, after: Look, since: int) -> list[tuple[str, str]]:
     ]
 
 
-def _deleted(before: Look, after: Look) -> list[tuple[str, str]]:
+def _deleted(before: WorkspaceSnapshot, after: WorkspaceSnapshot) -> list[tuple[str, str]]:
     if after.cut:
         return []
     gone = before.marks.keys() - after.marks.keys()

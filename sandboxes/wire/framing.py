@@ -66,7 +66,7 @@ class Stream:
         self._write_fd = write_fd
         self._pending = bytearray()
         self._whole: deque[Message] = deque()
-        self.successor: str | None = None
+        self.handover_nonce: str | None = None
         """Another server has taken over, and waits for a greeting with this mark of its own."""
         self._tick_at = 0.0
         os.set_blocking(read_fd, True)

@@ -33,7 +33,7 @@ def take_over(descriptors: list[int], control: int, outputs: tuple[int, int]) ->
         os.close(fd)
 
 
-def linger() -> None:
+def wait_for_descendants() -> None:
     """Return when what a program waits for at its end has ended, and what Popen started.
 
     So a server that the code started goes on, and a pool of processes that nobody closed does not.

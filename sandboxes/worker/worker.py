@@ -21,8 +21,8 @@ from bellglass.sandboxes.common.process import KEPT, SPARES, resident_bytes, set
 from bellglass.sandboxes.wire.packets import Packets, discard_waiting
 from bellglass.sandboxes.worker import background_child
 from bellglass.sandboxes.worker.display import library_hooks
-from bellglass.sandboxes.worker.display.display_channel import Screen
-from bellglass.sandboxes.worker.display.renderer import Showing
+from bellglass.sandboxes.worker.display.display_channel import DisplayChannel
+from bellglass.sandboxes.worker.display.renderer import Renderer
 from bellglass.sandboxes.worker.evaluate import Evaluation, Namespace
 from bellglass.sandboxes.worker.forking import collect, fork_sibling, fork_twice
 from bellglass.sandboxes.worker.spawning import end_helpers
@@ -31,7 +31,7 @@ from bellglass.sandboxes.worker.streams import CallStream, heard, open_stream, u
 LIBC = ctypes.PyDLL(None, use_errno=True)
 STDIN, STDOUT, STDERR = 0, 1, 2
 
-REHEARSAL = "<rehearsal>"
+PREFAULT = "<rehearsal>"
 
 
 class Worker:
@@ -45,11 +45,11 @@ class Worker:
         self._installs = bool(environment)
         self._control = control
         self._memory_bytes = limits["memory_bytes"]
-        self._screen = Screen(control, self._flush, heard)
-        self._showing = Showing(self._screen, limits["output_file_bytes"])
-        self._namespace = Namespace(self._showing.as_value, self._make_shell)
+        self._channel = DisplayChannel(control, self._flush, heard)
+        self._renderer = Renderer(self._channel, limits["output_file_bytes"])
+        self._namespace = Namespace(self._renderer.as_value, self._make_shell)
         self._calls = 0
-        self._standing_by = False
+        self._is_checkpoint = False
         self._interrupted = False
         """Before the code of the call was begun."""
         self._branched = False
@@ -66,7 +66,9 @@ class Worker:
         sys.path.insert(0, "")
         sys.argv = [""]
         vars(builtins)["display"] = self._display
-        library_hooks.install(self._showing.display, self._show_figures, self._namespace.open_shell)
+        library_hooks.install(
+            self._renderer.display, self._show_figures, self._namespace.open_shell
+        )
 
     def serve(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -85,8 +87,8 @@ class Worker:
             if "code" in request:
                 self._answer(request)
             elif "checkpoint" in request:
-                if request["swept"]:
-                    collect(request["swept"])
+                if request["killed"]:
+                    collect(request["killed"])
                 self._checkpoint(request["nonce"], self._spares[request["checkpoint"]])
 
     def _answer(self, request: dict[str, Any]) -> None:
@@ -95,8 +97,8 @@ class Worker:
         self._interrupted = False
         signal.signal(signal.SIGINT, self._note_interrupt)
         self._control.send({"nonce": request["nonce"], "started": True})
-        if self._standing_by:
-            self._standing_by = False
+        if self._is_checkpoint:
+            self._is_checkpoint = False
             set_oom_score(1000)
         pid = os.getpid()
         result = self._run(request)
@@ -117,8 +119,8 @@ class Worker:
         if self._installs:
             packages.find()
         file = f"<call {self._calls}>"
-        self._showing.begin(request["number"])
-        self._screen.begin(request["nonce"])
+        self._renderer.begin(request["number"])
+        self._channel.begin(request["nonce"])
         result = Evaluation()
         try:
             try:
@@ -135,7 +137,7 @@ class Worker:
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             result.status = "error"
-        self._screen.end()
+        self._channel.end()
         if not self._branched:
             end_helpers()
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -174,7 +176,7 @@ class Worker:
     def _show_figures(self) -> None:
         if "matplotlib.pyplot" in sys.modules:
             try:
-                self._showing.open_figures()
+                self._renderer.open_figures()
             except Exception:  # of a module that only has the name of pyplot
                 pass
 
@@ -182,7 +184,7 @@ class Worker:
         """Show objects: `display` until IPython brings its own."""
         if options and self._namespace.open_shell():
             return vars(builtins)["display"](*objects, **options)
-        self._showing.display(*objects, **options)
+        self._renderer.display(*objects, **options)
         return None
 
     def _make_shell(self, namespace: Namespace) -> Any:
@@ -191,7 +193,7 @@ class Worker:
 
         if Shell.initialized():
             return Shell.instance()
-        return Shell.instance(namespace.module, self._showing, namespace.run_in_loop)
+        return Shell.instance(namespace.module, self._renderer, namespace.run_in_loop)
 
     def _flush(self) -> None:
         for stream in (self._stdout, self._stderr, sys.stdout, sys.stderr):
@@ -217,20 +219,20 @@ class Worker:
         except OSError:
             pid = -1
         if pid == 0:
-            self._stand_by(spare)
+            self._become_checkpoint(spare)
             return
-        self._rehearse()
+        self._prefault_pages()
         self._control.send({**message, "checkpoint": max(0, pid)})
 
-    def _rehearse(self) -> None:
+    def _prefault_pages(self) -> None:
         """Run next to nothing, as a call would be run.
 
         Since the fork each page costs a fault and a copy when it is first written to. These are
         most of what the next call will write to, and now nobody waits.
         """
         self._restore()
-        Namespace(repr).evaluate("0", REHEARSAL)
-        linecache.cache.pop(REHEARSAL, None)
+        Namespace(repr).evaluate("0", PREFAULT)
+        linecache.cache.pop(PREFAULT, None)
 
     def _branch(self, request: dict[str, Any], descriptors: list[int]) -> None:
         """Fork a background run of the code in `request`; tell the runner its number."""
@@ -240,23 +242,23 @@ class Worker:
             pid = -1
         if pid == 0:
             self._branched = True
-            self._standing_by = False
+            self._is_checkpoint = False
             CallStream.leftover = set()
             self._namespace.leave_loop()
-            self._screen.lasting = True
+            self._channel.lasting = True
             for fd in self._spares:
                 os.close(fd)
             background_child.take_over(
                 descriptors, self._control.socket.fileno(), (self._out, self._err)
             )
             self._answer({**request, "code": request["branch"]})
-            background_child.linger()
+            background_child.wait_for_descendants()
             os._exit(0)
         for fd in descriptors:
             os.close(fd)
         self._control.send({"nonce": request["nonce"], "branched": pid})
 
-    def _stand_by(self, spare: int) -> None:
+    def _become_checkpoint(self, spare: int) -> None:
         """Be the checkpoint: let the spare socket and the control socket change places."""
         top = self._control.socket.fileno()
         control = os.dup(top)
@@ -267,7 +269,7 @@ class Worker:
         CallStream.leftover = set()
         # Out of memory, the kernel shall take the worker and leave the copy.
         set_oom_score(900)
-        self._standing_by = True
+        self._is_checkpoint = True
 
 
 def main(control: Packets, limits: dict[str, int], environment: dict[str, str]) -> None:

@@ -18,7 +18,7 @@ from bellglass.server.http.replies import WrongRequest, error
 from bellglass.server.http.transfers import RETRY_SECONDS, TooManyTransfers, Transfers
 from bellglass.server.http.upload import upload
 from bellglass.tools.callers import caller_of_request
-from bellglass.tools.context import Workbench
+from bellglass.tools.context import ToolContext
 from bellglass.tools.sessions.session_resolver import owner_of_request
 
 NEW = "new"
@@ -30,7 +30,7 @@ STATUS = {"missing": 404, "full": 507, "offset": 409, "unsupported": 501}
 class FileRoutes:
     """Serves files of sessions, and leaves every other path to `app`."""
 
-    def __init__(self, app: ASGIApp, bench: Callable[[], Workbench | None]) -> None:
+    def __init__(self, app: ASGIApp, bench: Callable[[], ToolContext | None]) -> None:
         self._app = app
         self._bench = bench
         self._transfers = Transfers()

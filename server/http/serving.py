@@ -104,7 +104,7 @@ def _guarded(
         app, max_connections=4 * settings.max_sessions, idle_seconds=settings.idle_seconds
     )
     app = MessageCheck(app, MAX_BODY_BYTES)
-    app = FileRoutes(app, lambda: mcp.bench)
+    app = FileRoutes(app, lambda: mcp.context)
     return Guard(app, hosts=hosts, origins=origins, token=token)
 
 

@@ -15,7 +15,7 @@ from bellglass.sandboxes.files import PART_BYTES, FileRefused, Written, write_pa
 from bellglass.sandboxes.session import Session
 from bellglass.server.http.guard import FILES
 from bellglass.server.http.replies import WrongRequest
-from bellglass.tools.context import Workbench
+from bellglass.tools.context import ToolContext
 
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,15})-(\d{1,15})|\*)/(\d{1,15})")
 
@@ -35,7 +35,7 @@ class _Wanted(NamedTuple):
 
 
 async def upload(
-    request: Request, bench: Workbench, session: Session, path: str, send: Send
+    request: Request, context: ToolContext, session: Session, path: str, send: Send
 ) -> None:
     """Write the body of `request` to the file `path`, and say how much is there by then.
 
@@ -53,7 +53,7 @@ async def upload(
             response = JSONResponse({"session_id": session.id, "size": size}, status_code=202)
         else:
             written = await _finish(session, path, size, digest, request)
-            await bench.updates.changed(session, [path])
+            await context.updates.changed(session, [path])
             about = {"session_id": session.id, "path": path}
             about |= {"size": written.size, "sha256": written.sha256}
             response = JSONResponse(about, status_code=201)

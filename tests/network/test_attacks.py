@@ -119,7 +119,7 @@ async def test_a_name_that_answers_twice_is_asked_once(opened: Opened, host: Web
     assert execution.value == repr([403] * len(tries))
     assert asked == ["mixed.example", "inside.example"]
     assert host.requests == []
-    assert all(not visit.allowed for visit in execution.network)
+    assert all(not record.allowed for record in execution.network)
 
 
 async def test_a_thousand_connections_that_say_nothing_cost_only_their_own_call(
@@ -230,7 +230,7 @@ async def test_a_large_file_passes_through_and_does_not_stay(opened: Opened, hos
         grown = memory() - before
 
     assert execution.stdout.text == f"{size}\n", execution
-    assert [visit.size for visit in execution.network] == [size]
+    assert [record.size for record in execution.network] == [size]
     assert grown < 50_000_000
 
 
@@ -244,7 +244,7 @@ async def test_a_session_reaches_no_connection_of_another(opened: Opened, host: 
             )
 
     assert execution.value == "403"
-    assert [visit.reason for visit in execution.network] == ["only packages are allowed"]
+    assert [record.reason for record in execution.network] == ["only packages are allowed"]
     assert host.requests == []
 
 
@@ -318,7 +318,7 @@ async def test_an_index_that_lies_leads_nowhere_else(
 
     assert host.requests == []
     assert kept(tmp_path) == []
-    refused = [visit.reason for visit in execution.network if visit.file]
+    refused = [record.reason for record in execution.network if record.file]
     assert refused[:2] == ["it is an address of this machine"] * 2, refused
     assert set(paths.stdout.text.split()) <= {"404", "400"}, paths
 

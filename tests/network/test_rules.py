@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 
-from bellglass.sandboxes.egress.names import Malformed, Target, parsed
+from bellglass.sandboxes.egress.names import InvalidHost, Target, parsed
 from bellglass.sandboxes.egress.rules import Entry, Mode, Refused, Rules
 
 OWN = {
@@ -70,7 +70,7 @@ def judging(mode: Mode, *hosts: str, **names: str) -> Rules:
 
 async def reason(rules: Rules, authority: str) -> str:
     try:
-        await rules.judge(parsed(authority, 443))
+        await rules.allowed_addresses(parsed(authority, 443))
     except Refused as exc:
         return str(exc)
     return "allowed"
@@ -83,7 +83,7 @@ def test_a_host_has_one_spelling(written: str) -> None:
 
 @pytest.mark.parametrize("written", NO_HOSTS)
 def test_what_is_no_host_is_none(written: str) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(InvalidHost):
         parsed(written, 80)
 
 
@@ -137,7 +137,9 @@ async def test_open_allows_public_hosts_and_connects_to_what_was_judged() -> Non
         asked.append(name)
         return ["93.184.215.14"] if len(asked) == 1 else ["127.0.0.1"]
 
-    addresses = await Rules("open", resolve=resolve).judge(Target("rebinding.example", 443))
+    addresses = await Rules("open", resolve=resolve).allowed_addresses(
+        Target("rebinding.example", 443)
+    )
 
     assert [str(address) for address in addresses] == ["93.184.215.14"]
     assert asked == ["rebinding.example"]
@@ -186,5 +188,5 @@ async def test_own_addresses_are_for_those_who_name_them() -> None:
 
 @pytest.mark.parametrize("text", ["*", "*.org", "*.127.0.0.1", "a*.example", "http://a", ""])
 def test_entries_that_mean_nothing_are_refused(text: str) -> None:
-    with pytest.raises(Malformed):
+    with pytest.raises(InvalidHost):
         Entry.parsed(text)

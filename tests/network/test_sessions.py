@@ -38,7 +38,7 @@ async def test_packages_are_installed_and_are_the_sessions_own(
         assert imported.value == "42"
         assert listed.value == "0", listed
         assert "No module named 'alpha'" in after.stderr.text
-        files = [visit for visit in installed.network if visit.file]
+        files = [record for record in installed.network if record.file]
         assert [(each.file, each.allowed, each.cached) for each in files] == [
             (file_name("alpha"), True, again)
         ]
@@ -53,7 +53,7 @@ async def test_a_file_that_is_not_what_the_index_says_is_not_installed_and_not_k
         execution = await bash(session, "python -m pip install evil; python -c 'import evil'")
 
     assert "No module named 'evil'" in execution.stderr.text
-    assert [visit.reason for visit in execution.network if visit.file] == [
+    assert [record.reason for record in execution.network if record.file] == [
         "its content is not what the index says it is: it was not kept"
     ]
     assert kept(tmp_path) == []

@@ -113,7 +113,7 @@ time.sleep(0.2)
     left = await target.bash(f"cat /proc/[0-9]*/comm | grep -c {target.mark}")
     state = await target.session.look(run)
 
-    assert execution.swept > 0
+    assert execution.killed_processes > 0
     assert left.stdout.text == "0\n"
     assert state.status == "running"
 

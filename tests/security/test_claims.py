@@ -36,7 +36,7 @@ while True: pass
         "{'value': ['a'], 'error': 7, 'exit_code': 'x', 'background_bytes': 'y'}",
         "{'exit_code': 10 ** 4000, 'background_bytes': 10 ** 4000}",
         "{'error': {'name': 'n' * 90_000, 'message': 'm' * 900_000, 'traceback': '', 'line': -1}}",
-        "{'status': 'timeout', 'state': 'lost', 'swept': 99, 'cpu_seconds': -1}",
+        "{'status': 'timeout', 'state': 'lost', 'killed_processes': 99, 'cpu_seconds': -1}",
         "{'status': None, 'value': '\\ud800\\0'}",
         "{'exit_code': float('nan'), 'background_bytes': float('inf'), 'value': 1e999}",
     ],

@@ -97,14 +97,14 @@ os.wait()
 async def test_a_daemon_is_swept(lasting: Target) -> None:
     execution = await lasting.python(DAEMON)
 
-    assert execution.swept == 1
+    assert execution.killed_processes == 1
     assert ticks_of(lasting.mark) is None
 
 
 async def test_a_daemon_of_a_long_call_is_swept(lasting: Target) -> None:
     execution = await lasting.python(DAEMON + "time.sleep(0.1)")
 
-    assert execution.swept == 1
+    assert execution.killed_processes == 1
     assert ticks_of(lasting.mark) is None
 
 
@@ -121,7 +121,7 @@ async def test_the_end_of_our_own_copy_is_not_laid_at_the_code(lasting: Target) 
         execution = await lasting.session.run(
             "python", {"code": "time.sleep(0.021); ballast[0] = 1"}, timeout=5
         )
-        assert execution.swept == 0
+        assert execution.killed_processes == 0
     await lasting.python("del ballast")
 
 
@@ -139,7 +139,7 @@ async def test_jobs_of_bash_are_swept(lasting: Target) -> None:
         " trap '' TERM HUP INT; while :; do :; done) & nohup setsid sleep 77 & disown -a"
     )
 
-    assert execution.swept >= 2
+    assert execution.killed_processes >= 2
     assert ticks_of(lasting.mark) is None
 
 

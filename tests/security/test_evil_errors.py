@@ -109,7 +109,7 @@ async def test_names_that_are_alike_in_the_thousands(lasting: Target) -> None:
 
     assert execution.error is not None
     assert execution.error.name == "NameError"
-    assert len(execution.error.near) <= 3
+    assert len(execution.error.suggestions) <= 3
 
 
 async def test_message_that_swallows_interrupts_ends_with_the_call(lasting: Target) -> None:

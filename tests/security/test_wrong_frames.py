@@ -126,7 +126,7 @@ async def test_text_of_any_kind_is_made_safe() -> None:
     [
         {"status": "ok", "value": "x" * 300_000},
         {"status": "ok", "stdout": {"text": "x" * 2_000_000}},
-        {"status": "ok", "swept": -1},
+        {"status": "ok", "killed_processes": -1},
         {"status": "ok", "notices": ["n"] * 100},
         {"status": "ok", "report": [{}] * 30_000},
         {"status": "lost", "state": "found"},

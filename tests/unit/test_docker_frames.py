@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from bellglass.sandboxes.backends.docker.frames import ERROR_BYTES, Frames, Malformed
+from bellglass.sandboxes.backends.docker.frames import ERROR_BYTES, DockerStreamError, Frames
 
 
 def piece(kind: int, data: bytes) -> bytes:
@@ -65,5 +65,5 @@ def test_what_is_no_stream_of_an_engine_is_refused(wire: bytes) -> None:
     frames = Frames()
     frames.feed(wire)
 
-    with pytest.raises(Malformed):
+    with pytest.raises(DockerStreamError):
         frames.take(100)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from bellglass.sandboxes.supervisor import processes
-from bellglass.sandboxes.supervisor.calls.limit_enforcer import CHANCE, GRACE, Enforcer
+from bellglass.sandboxes.supervisor.calls.limit_enforcer import CHANCE, GRACE, LimitEnforcer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,12 +48,12 @@ class Process:
 
 
 @contextmanager
-def running(code: str) -> Iterator[tuple[Process, Enforcer, float]]:
+def running(code: str) -> Iterator[tuple[Process, LimitEnforcer, float]]:
     """Yield a process, who enforces its time, and when that is up."""
     process = Process(code)
     deadline = time.monotonic() + 1000
     nothing = cast("Any", None)  # what it uses is not looked at here
-    enforcer = Enforcer(
+    enforcer = LimitEnforcer(
         cast("Any", process),
         nothing,
         {},

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mcp.types import CallToolResult, TextContent
 
 from bellglass.agent.reading import read
-from bellglass.sandboxes.egress.request_log import Visit
+from bellglass.sandboxes.egress.request_log import RequestRecord
 from bellglass.sandboxes.execution import Execution, ExecutionError, FileChange, Output
 from bellglass.sandboxes.limits import Limits
 from bellglass.server.console import printable
@@ -138,9 +138,9 @@ def line_read(text: str) -> None:
 
 def visits_told(text: str) -> None:
     parts = (text[at : at + 250] for at in range(0, len(text), 250))
-    visits = [Visit(host=part, port=80, allowed=False, reason=part) for part in parts]
-    network_record(visits)
-    list(network_lines(visits))
+    records = [RequestRecord(host=part, port=80, allowed=False, reason=part) for part in parts]
+    network_record(records)
+    list(network_lines(records))
 
 
 def program_measured(text: str) -> None:

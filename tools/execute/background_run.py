@@ -8,7 +8,7 @@ from pydantic import Field
 from bellglass.sandboxes.runs import Run
 from bellglass.sandboxes.session import Session
 from bellglass.tools.arguments import MAX_TIMEOUT_SECONDS
-from bellglass.tools.context import Workbench
+from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.execute.rendering import rendered
 from bellglass.tools.execute.run_text import listed
@@ -21,7 +21,7 @@ STOP_SECONDS = 10
 
 async def background_run(
     session_id: str,
-    ctx: Context[Workbench],
+    ctx: Context[ToolContext],
     run_id: Annotated[str | None, Field(description="Leave out to list.")] = None,
     wait: Annotated[
         float,
@@ -35,9 +35,9 @@ async def background_run(
     stop: bool = False,
 ) -> CallToolResult:
     """Return new output of a run begun with background=true and, if it has ended, its result."""
-    bench = ctx.request_context.lifespan_context
+    context = ctx.request_context.lifespan_context
     with reported_to_model():
-        session = await bench.sessions.find(session_id, owner_of(ctx))
+        session = await context.sessions.find(session_id, owner_of(ctx))
         if run_id is None:
             return CallToolResult(content=[TextContent(type="text", text=listed(session))])
         run = session.runs.get(run_id)
@@ -48,12 +48,12 @@ async def background_run(
         elif wait and run.state == "running":
             await _wait(ctx, session, run, wait)
             # Which may have been closed meanwhile, and its runs with it.
-            bench.sessions.get(session_id, owner_of(ctx))
+            context.sessions.get(session_id, owner_of(ctx))
         execution = await session.look(run_id)
     return rendered(execution, session, ctx, timeout=run.seconds)
 
 
-async def _wait(ctx: Context[Workbench], session: Session, run: Run, seconds: float) -> None:
+async def _wait(ctx: Context[ToolContext], session: Session, run: Run, seconds: float) -> None:
     """Wait for what becomes of the run, and tell its output meanwhile."""
     async with progress_to(ctx, seconds) as on_stream:
         with anyio.move_on_after(seconds):

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from bellglass.tools.admission import admitted
 from bellglass.tools.arguments import MAX_CODE, Background, RunTimeout, SessionId
-from bellglass.tools.context import Workbench
+from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.execute.rendering import rendered
 from bellglass.tools.execute.start_background import begin, call_seconds
@@ -17,7 +17,7 @@ from bellglass.tools.sessions.session_resolver import session_for
 
 async def execute_bash(
     command: Annotated[str, Field(max_length=MAX_CODE)],
-    ctx: Context[Workbench],
+    ctx: Context[ToolContext],
     session_id: SessionId = None,
     timeout: RunTimeout = None,
     background: Background = False,
@@ -31,17 +31,17 @@ async def execute_bash(
     A command that fails is a normal result: its first line gives the exit code, signal or limit.
     What still runs when the command returns is ended.
     """
-    bench = ctx.request_context.lifespan_context
-    command, note = await admitted(bench, Program("command", command, "bash"))
+    context = ctx.request_context.lifespan_context
+    command, note = await admitted(context, Program("command", command, "bash"))
     arguments = {"command": command}
     if background:
         return await begin(ctx, session_id, "bash", arguments, timeout, note)
-    seconds = call_seconds(bench, timeout)
+    seconds = call_seconds(context, timeout)
     with reported_to_model():
         session = await session_for(ctx, session_id)
         async with progress_to(ctx, seconds) as on_stream:
             execution = await session.run("bash", arguments, timeout=seconds, on_stream=on_stream)
-    await bench.updates.changed(session, (file.path for file in execution.files))
+    await context.updates.changed(session, (file.path for file in execution.files))
     return rendered(
         execution,
         session,

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from bellglass.tools.admission import admitted
 from bellglass.tools.arguments import MAX_CODE, Background, RunTimeout, SessionId
-from bellglass.tools.context import Workbench
+from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.execute.rendering import rendered
 from bellglass.tools.execute.start_background import begin, call_seconds
@@ -17,7 +17,7 @@ from bellglass.tools.sessions.session_resolver import session_for
 
 async def execute_python(
     code: Annotated[str, Field(max_length=MAX_CODE)],
-    ctx: Context[Workbench],
+    ctx: Context[ToolContext],
     session_id: SessionId = None,
     timeout: RunTimeout = None,
     background: Background = False,
@@ -33,15 +33,15 @@ async def execute_python(
     Code that fails is a normal result: its first line says how, and whether variables were kept.
     Long output is cut; the whole is kept in a file.
     """
-    bench = ctx.request_context.lifespan_context
-    code, note = await admitted(bench, Program("code", code))
+    context = ctx.request_context.lifespan_context
+    code, note = await admitted(context, Program("code", code))
     arguments = {"code": code}
     if background:
         return await begin(ctx, session_id, "python", arguments, timeout, note)
-    seconds = call_seconds(bench, timeout)
+    seconds = call_seconds(context, timeout)
     with reported_to_model():
         session = await session_for(ctx, session_id)
         async with progress_to(ctx, seconds) as on_stream:
             execution = await session.run("python", arguments, timeout=seconds, on_stream=on_stream)
-    await bench.updates.changed(session, (file.path for file in execution.files))
+    await context.updates.changed(session, (file.path for file in execution.files))
     return rendered(execution, session, ctx, timeout=seconds, note=note, empty=not code.strip())

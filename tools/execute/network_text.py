@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bellglass.sandboxes.egress.request_log import Visit
+    from bellglass.sandboxes.egress.request_log import RequestRecord
 
 SHOWN = 5
 """Hosts, or files, named in the text; the record has more."""
 
 
-def network_lines(visits: Sequence[Visit]) -> Iterator[str]:
+def network_lines(visits: Sequence[RequestRecord]) -> Iterator[str]:
     """Say what was refused, what failed, and which packages came."""
     refused = [f"{_where(visit)} ({visit.reason})" for visit in visits if not visit.allowed]
     failed = [f"{_where(visit)} ({visit.reason})" for visit in visits if _failed(visit)]
@@ -24,7 +24,7 @@ def network_lines(visits: Sequence[Visit]) -> Iterator[str]:
             yield f"Network: {what} {', '.join(listed[:SHOWN])}{more}"
 
 
-def network_record(visits: Sequence[Visit]) -> list[dict[str, Any]]:
+def network_record(visits: Sequence[RequestRecord]) -> list[dict[str, Any]]:
     """Return every visit, for programs."""
     return [
         {
@@ -49,18 +49,18 @@ def counted(record: dict[str, Any]) -> str:
     return f" network {total} of which refused {refused}" if visits else ""
 
 
-def _where(visit: Visit) -> str:
+def _where(visit: RequestRecord) -> str:
     if visit.file:
         return visit.file
     host = f"[{visit.host}]" if ":" in visit.host else visit.host
     return f"{host}:{visit.port}" if host else f"{visit.requests} other requests"
 
 
-def _failed(visit: Visit) -> bool:
+def _failed(visit: RequestRecord) -> bool:
     return visit.allowed and bool(visit.reason)
 
 
-def _came(visit: Visit) -> bool:
+def _came(visit: RequestRecord) -> bool:
     """Whether a package did; its metadata is only looked at."""
     return visit.allowed and not visit.reason and visit.package
 

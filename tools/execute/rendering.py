@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.execution import Execution, Output
     from bellglass.sandboxes.session import Session
-    from bellglass.tools.context import Workbench
+    from bellglass.tools.context import ToolContext
 
 RECORD = "bellglass/execution"
 
@@ -35,7 +35,7 @@ RECORD = "bellglass/execution"
 def rendered(
     execution: Execution,
     session: Session,
-    ctx: Context[Workbench],
+    ctx: Context[ToolContext],
     *,
     timeout: float,
     note: str | None = None,
@@ -46,8 +46,8 @@ def rendered(
 
     `note` is on how the code was found in what was given; `command` is what Bash ran.
     """
-    bench = ctx.request_context.lifespan_context
-    parts: list[str | ImageContent] = list(_parts(execution, bench, timeout))
+    context = ctx.request_context.lifespan_context
+    parts: list[str | ImageContent] = list(_parts(execution, context, timeout))
     notes = list(_notes(execution))
     shown = execution.stdout.text or execution.stderr.text or execution.value is not None
     if execution.runs:
@@ -61,10 +61,10 @@ def rendered(
     notes += changes_line(execution)
     hint = hint_for(
         execution,
-        bench.limits,
+        context.limits,
         fresh=session.calls <= 1,
-        network=bench.network,
-        longer=more_time(execution, session, bench),
+        network=context.network,
+        longer=more_time(execution, session, context),
         command=command,
     )
     if hint:
@@ -86,14 +86,14 @@ def rendered(
     return fitted(
         CallToolResult(
             content=content,
-            is_error=failed and bench.errors_as_tool_errors,
+            is_error=failed and context.errors_as_tool_errors,
             _meta=meta,
         )
     )
 
 
 def rendered_start(
-    execution: Execution, session: Session, ctx: Context[Workbench], note: str | None = None
+    execution: Execution, session: Session, ctx: Context[ToolContext], note: str | None = None
 ) -> CallToolResult:
     """Return the result of a call that began a background run, or was refused one."""
     if execution.status != "running" or not execution.runs:
@@ -125,7 +125,7 @@ def record(execution: Execution, session: Session, hint: str | None = None) -> d
         "files": files,
         **changed_record(execution, session.id),
         "state": execution.state,
-        "swept": execution.swept,
+        "killed_processes": execution.killed_processes,
         "network": network_record(execution.network),
         "run": execution.runs[0].model_dump(mode="json") if execution.runs else None,
         "error": error_record(execution.error, hint) if execution.error is not None else None,
@@ -133,13 +133,15 @@ def record(execution: Execution, session: Session, hint: str | None = None) -> d
     }
 
 
-def _parts(execution: Execution, bench: Workbench, timeout: float) -> Iterator[str | ImageContent]:
+def _parts(
+    execution: Execution, context: ToolContext, timeout: float
+) -> Iterator[str | ImageContent]:
     failed = execution.status not in ("ok", "running")
     if execution.runs:
-        how = _outcome(execution, bench, timeout) if failed else ""
+        how = _outcome(execution, context, timeout) if failed else ""
         yield Part("failure" if how else "note", went(execution.runs[0], execution, how))
     elif failed:
-        outcome = one_line(_outcome(execution, bench, timeout))
+        outcome = one_line(_outcome(execution, context, timeout))
         yield Part("failure", f"{outcome}{_state(execution)}")
     if execution.error is not None and execution.status != "exit":
         yield from (Part.shown("failure", part) for part in error_parts(execution.error))
@@ -169,8 +171,12 @@ def _notes(execution: Execution) -> Iterator[str]:
             f"Note: {execution.background_bytes:,} bytes that threads or processes of earlier "
             "calls printed are not shown."
         )
-    if execution.swept:
-        left = "1 process" if execution.swept == 1 else f"{execution.swept} processes"
+    if execution.killed_processes:
+        left = (
+            "1 process"
+            if execution.killed_processes == 1
+            else f"{execution.killed_processes} processes"
+        )
         yield f"Note: {left} that the code left running ended with the call."
 
 
@@ -183,7 +189,7 @@ def ours(notes: Iterable[str], session_id: str) -> list[str]:
     return [*map(one_line, notes), f"session_id: {session_id}"]
 
 
-def _outcome(execution: Execution, bench: Workbench, timeout: float) -> str:
+def _outcome(execution: Execution, context: ToolContext, timeout: float) -> str:
     """Return how the code failed, in one line."""
     match execution.status:
         case "error" if error := execution.error:
@@ -196,7 +202,7 @@ def _outcome(execution: Execution, bench: Workbench, timeout: float) -> str:
         case "cancelled":
             return "Cancelled"
         case "oom":
-            return f"Killed: out of memory (limit {bench.limits.memory_bytes // MIB} MB)"
+            return f"Killed: out of memory (limit {context.limits.memory_bytes // MIB} MB)"
         case "killed":
             return f"Killed by {execution.signal or 'a signal'}"
         case "crashed" if execution.signal:

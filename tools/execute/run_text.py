@@ -11,7 +11,7 @@ from bellglass.tools.durations import duration
 if TYPE_CHECKING:
     from bellglass.sandboxes.execution import Execution, RunState
     from bellglass.sandboxes.session import Session
-    from bellglass.tools.context import Workbench
+    from bellglass.tools.context import ToolContext
 
 
 def begun(run: RunState, session: Session) -> str:
@@ -57,10 +57,10 @@ def listed(session: Session) -> str:
     return "\n".join([*lines, f"session_id: {session.id}"])
 
 
-def more_time(execution: Execution, session: Session, bench: Workbench) -> str:
+def more_time(execution: Execution, session: Session, context: ToolContext) -> str:
     """Return how code that met its time limit can be given more."""
     if execution.runs:
-        return f"pass a larger timeout (at most {bench.background_seconds:g} s)"
+        return f"pass a larger timeout (at most {context.background_seconds:g} s)"
     longer = f"pass a larger timeout (at most {MAX_TIMEOUT_SECONDS} s)"
-    background = bench.background_seconds and session.metadata["name"] != "restricted"
+    background = context.background_seconds and session.metadata["name"] != "restricted"
     return f"{longer} or background=true" if background else longer

@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
     from mcp.types import CallToolResult
 
-    from bellglass.tools.context import Workbench
+    from bellglass.tools.context import ToolContext
 
 
-def call_seconds(bench: Workbench, timeout: float | None) -> float:
+def call_seconds(context: ToolContext, timeout: float | None) -> float:
     """Return the time limit of a call that waits for its code."""
     if timeout is not None and timeout > MAX_TIMEOUT_SECONDS:
-        longer = f" With background=true it may be {bench.background_seconds:g}."
+        longer = f" With background=true it may be {context.background_seconds:g}."
         raise ToolError(
             f"timeout must be a number of seconds above 0 and at most {MAX_TIMEOUT_SECONDS}, not "
-            f"{timeout:g}, so nothing was run.{longer if bench.background_seconds else ''}"
+            f"{timeout:g}, so nothing was run.{longer if context.background_seconds else ''}"
         )
-    return timeout or bench.timeout_seconds
+    return timeout or context.timeout_seconds
 
 
 async def begin(
-    ctx: Context[Workbench],
+    ctx: Context[ToolContext],
     session_id: str | None,
     op: str,
     arguments: dict[str, Any],
@@ -39,8 +39,8 @@ async def begin(
     note: str | None,
 ) -> CallToolResult:
     """Begin a background run of the code in `arguments`, and return at once."""
-    bench = ctx.request_context.lifespan_context
-    most = bench.background_seconds
+    context = ctx.request_context.lifespan_context
+    most = context.background_seconds
     if not most:
         raise ToolError(
             "The operator of this server has turned background runs off, so nothing was run. "
@@ -48,7 +48,7 @@ async def begin(
         )
     with reported_to_model():
         session = await session_for(ctx, session_id)
-        left = session.created_at + bench.sessions.age_seconds - time.time()
+        left = session.created_at + context.sessions.age_seconds - time.time()
         seconds = max(1.0, min(timeout or most, most, left))
         execution = await session.begin(op, arguments, timeout=seconds)
     return rendered_start(execution, session, ctx, note)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
     from mcp.types import CompleteRequestParams
 
-    from bellglass.tools.context import Workbench
+    from bellglass.tools.context import ToolContext
 
 VALUES = 100  # the protocol's limit
 
@@ -23,7 +23,7 @@ SECONDS = 2
 """A person is typing."""
 
 
-async def complete(ctx: Context[Workbench], params: CompleteRequestParams) -> Completion:
+async def complete(ctx: Context[ToolContext], params: CompleteRequestParams) -> Completion:
     """Return what the argument of a template may be, or one of that name of a prompt."""
     given = params.argument.value
     match params.argument.name:
@@ -38,12 +38,12 @@ async def complete(ctx: Context[Workbench], params: CompleteRequestParams) -> Co
             return Completion(values=[])
 
 
-async def _paths(ctx: Context[Workbench], session_id: str, root: str, given: str) -> Completion:
+async def _paths(ctx: Context[ToolContext], session_id: str, root: str, given: str) -> Completion:
     folder, _, prefix = given.rpartition("/")
     top = folder + "/" if "/" in given else ""
-    bench = ctx.request_context.lifespan_context
+    context = ctx.request_context.lifespan_context
     try:
-        session = bench.sessions.get(session_id, owner_of(ctx))
+        session = context.sessions.get(session_id, owner_of(ctx))
         if session.busy:
             return Completion(values=[])  # code runs: its end is not waited for
         with anyio.move_on_after(SECONDS):

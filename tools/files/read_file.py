@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bellglass.sandboxes.files import PATH_CHARACTERS, Part, read_part, shown
 from bellglass.tools.arguments import SessionOfFile
-from bellglass.tools.context import Workbench
+from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.execute.changed_files import size_of
 from bellglass.tools.files.session_files import FILE, file_uri, reads_links, text_of
@@ -35,7 +35,7 @@ PICTURES = {
 
 async def read_file(
     path: Annotated[str, Field(max_length=PATH_CHARACTERS)],
-    ctx: Context[Workbench],
+    ctx: Context[ToolContext],
     session_id: SessionOfFile = None,
     offset: Annotated[
         int, Field(ge=-(1 << 50), le=1 << 50, description="Negative: from the end.")
@@ -43,8 +43,8 @@ async def read_file(
     base64: Annotated[bool, Field(description="For programs.")] = False,
 ) -> CallToolResult:
     """Read a file in /work: text in parts, a picture as an image, a folder as a list."""
-    bench = ctx.request_context.lifespan_context
-    most = BASE64_BYTES if base64 else min(bench.limits.output_bytes, TEXT_BYTES)
+    context = ctx.request_context.lifespan_context
+    most = BASE64_BYTES if base64 else min(context.limits.output_bytes, TEXT_BYTES)
     with reported_to_model():
         session = await known_session_for(ctx, session_id)
         wanted = IMAGE_BYTES if offset == 0 else most

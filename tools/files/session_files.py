@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.execution import Output
     from bellglass.sandboxes.session import Session
-    from bellglass.tools.context import Workbench
+    from bellglass.tools.context import ToolContext
 
 FIRST_VERSION_WITH_LINKS = "2025-06-18"
 
@@ -68,7 +68,7 @@ def file_uri(session_id: str, path: str) -> str:
     return f"sandbox://{session_id}/files/{quote(path.removeprefix('/work/'))}"
 
 
-def address_of(uri: str, ctx: ServerRequestContext[Workbench, Any]) -> tuple[str, str] | None:
+def address_of(uri: str, ctx: ServerRequestContext[ToolContext, Any]) -> tuple[str, str] | None:
     """Return the session and the path that `uri` leads to; None if it is no file's.
 
     Raises:
@@ -97,13 +97,13 @@ def link_to(path: str, size: int, session: Session) -> ResourceLink:
     )
 
 
-def reads_links(ctx: Context[Workbench]) -> bool:
+def reads_links(ctx: Context[ToolContext]) -> bool:
     """Tell whether the protocol of this call knows links; an older client refuses the result."""
     version = ctx.protocol_version
     return version is not None and version >= FIRST_VERSION_WITH_LINKS
 
 
-async def read(uri: str, ctx: Context[Workbench]) -> list[ReadResourceContents] | None:
+async def read(uri: str, ctx: Context[ToolContext]) -> list[ReadResourceContents] | None:
     """Return the file at `uri`, or the part of it from `offset` on; None if it is no file's.
 
     Of a file that is longer than a part, `_meta` says where the part lies and names the next, and

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mcp.types import SubscribeRequestParams, UnsubscribeRequestParams
 
     from bellglass.sandboxes.session import Session
-    from bellglass.tools.context import Workbench
+    from bellglass.tools.context import ToolContext
 
 log = logging.getLogger("bellglass")
 
@@ -59,7 +59,7 @@ class Updates(InMemorySubscriptionBus):
 
 
 async def watch(
-    ctx: ServerRequestContext[Workbench, Any], params: SubscribeRequestParams
+    ctx: ServerRequestContext[ToolContext, Any], params: SubscribeRequestParams
 ) -> EmptyResult:
     """Serve `resources/subscribe`, which only the older protocol has.
 
@@ -80,14 +80,14 @@ async def watch(
     if params.uri not in watched:
         if len(watched) >= WATCHED:
             raise MCPError(INVALID_PARAMS, f"A connection may watch {WATCHED:,} files at a time.")
-        bench = ctx.lifespan_context
-        notify = _notifier(ctx, params.uri, file_uri(*address), bench.tasks)
-        watched[params.uri] = bench.updates.subscribe(notify)
+        context = ctx.lifespan_context
+        notify = _notifier(ctx, params.uri, file_uri(*address), context.tasks)
+        watched[params.uri] = context.updates.subscribe(notify)
     return EmptyResult()
 
 
 async def unwatch(
-    ctx: ServerRequestContext[Workbench, Any], params: UnsubscribeRequestParams
+    ctx: ServerRequestContext[ToolContext, Any], params: UnsubscribeRequestParams
 ) -> EmptyResult:
     """Serve `resources/unsubscribe`."""
     connection = legacy_connection(ctx)
@@ -99,7 +99,7 @@ async def unwatch(
 
 
 def _notifier(
-    ctx: ServerRequestContext[Workbench, Any], given: str, uri: str, tasks: TaskGroup
+    ctx: ServerRequestContext[ToolContext, Any], given: str, uri: str, tasks: TaskGroup
 ) -> Callable[[ServerEvent], None]:
     """Return a listener that tells the client of one file, by the address that it gave."""
     waiting = False

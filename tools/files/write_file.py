@@ -9,7 +9,7 @@ from pydantic import Field
 
 from bellglass.sandboxes.files import PATH_CHARACTERS, shown, write_part
 from bellglass.tools.arguments import SessionOfFile
-from bellglass.tools.context import Workbench
+from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.files.session_files import FILE, file_uri
 from bellglass.tools.sessions.session_resolver import session_for
@@ -20,7 +20,7 @@ MAX_BASE64 = 3_000_000
 
 async def write_file(
     path: Annotated[str, Field(max_length=PATH_CHARACTERS)],
-    ctx: Context[Workbench],
+    ctx: Context[ToolContext],
     text: Annotated[str | None, Field(max_length=MAX_TEXT)] = None,
     base64: Annotated[str | None, Field(max_length=MAX_BASE64)] = None,
     offset: Annotated[

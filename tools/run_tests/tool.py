@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bellglass.sandboxes.common.case_names import names_of
 from bellglass.tools.admission import admitted
 from bellglass.tools.arguments import MAX_CODE, MAX_TIMEOUT_SECONDS, SessionId, refuse_nul
-from bellglass.tools.context import Workbench
+from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.policy import Program
 from bellglass.tools.progress import progress_to
@@ -54,7 +54,7 @@ class Case(BaseModel):
 
 
 async def run_tests(
-    ctx: Context[Workbench],
+    ctx: Context[ToolContext],
     code: Annotated[str, Field(max_length=MAX_CODE)] = "",
     tests: Annotated[
         str | None,
@@ -99,11 +99,11 @@ async def run_tests(
     for path in paths or ():
         refuse_path(path)
     refuse_nul("select", select or "")
-    bench = ctx.request_context.lifespan_context
+    context = ctx.request_context.lifespan_context
     calls = tuple(case.call for case in cases or [] if case.call is not None)
-    code, note = await admitted(bench, Program("code", code))
-    tests, tests_note = await admitted(bench, Program("tests", tests or ""))
-    await bench.policy.admit(bench.sessions, Program("cases", calls))
+    code, note = await admitted(context, Program("code", code))
+    tests, tests_note = await admitted(context, Program("tests", tests or ""))
+    await context.policy.admit(context.sessions, Program("cases", calls))
     if not code.strip() and not paths:
         raise ToolError("code is empty, so there is nothing to test. Pass the program as code.")
     given = [case.as_request() for case in cases or []]

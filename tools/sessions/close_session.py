@@ -5,13 +5,13 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 
 from bellglass.sandboxes.errors import SessionNotFound
-from bellglass.tools.context import Workbench
+from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.sessions.session_resolver import owner_of
 
 
 async def close_session(
-    session_id: Annotated[str, Field(max_length=200)], ctx: Context[Workbench]
+    session_id: Annotated[str, Field(max_length=200)], ctx: Context[ToolContext]
 ) -> CallToolResult:
     """End a session now: stop what runs in it and delete its variables and files."""
     with reported_to_model():

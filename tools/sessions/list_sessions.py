@@ -4,12 +4,12 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
 
 from bellglass.sandboxes.session import Session
-from bellglass.tools.context import Workbench
+from bellglass.tools.context import ToolContext
 from bellglass.tools.durations import duration
 from bellglass.tools.sessions.session_resolver import is_anonymous, sessions_of
 
 
-async def list_sessions(ctx: Context[Workbench]) -> CallToolResult:
+async def list_sessions(ctx: Context[ToolContext]) -> CallToolResult:
     """List your open sessions: id, age, calls, and the time left without a call."""
     manager = ctx.request_context.lifespan_context.sessions
     sessions = sorted(sessions_of(ctx), key=lambda session: session.used_at, reverse=True)

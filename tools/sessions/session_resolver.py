@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
 
     from bellglass.sandboxes.session import Session
-    from bellglass.tools.context import Workbench
+    from bellglass.tools.context import ToolContext
 
 FIRST_MODERN_VERSION = "2026-07-28"
 
@@ -31,29 +31,29 @@ _OPENED = "bellglass.opened"
 _LOCK = "bellglass.lock"
 
 
-async def session_for(ctx: Context[Workbench], session_id: str | None) -> Session:
+async def session_for(ctx: Context[ToolContext], session_id: str | None) -> Session:
     """Return the session that this call works in.
 
     Raises:
         SessionNotFound: `session_id` leads nowhere, or not to a session of the caller.
     """
-    bench = ctx.request_context.lifespan_context
+    context = ctx.request_context.lifespan_context
     owner = owner_of(ctx)
     if session_id is not None:
-        return await bench.sessions.find(session_id, owner, current_caller())
+        return await context.sessions.find(session_id, owner, current_caller())
     connection = legacy_connection(ctx)
     if connection is None:
-        return await bench.sessions.open(owner, current_caller(), of_one_call=True)
-    if bench.explicit_sessions:
-        session = await bench.sessions.open(owner, current_caller())
+        return await context.sessions.open(owner, current_caller(), of_one_call=True)
+    if context.explicit_sessions:
+        session = await context.sessions.open(owner, current_caller())
         _opened(connection).add(session.id)
         return session
     # Two first calls at once must not get a session each.
     async with connection.state.setdefault(_LOCK, anyio.Lock()):
-        return await _session_of_connection(bench, connection, owner)
+        return await _session_of_connection(context, connection, owner)
 
 
-async def known_session_for(ctx: Context[Workbench], session_id: str | None) -> Session:
+async def known_session_for(ctx: Context[ToolContext], session_id: str | None) -> Session:
     """Return the session that this call works in, but never one that it would be the first in.
 
     Raises:
@@ -71,7 +71,7 @@ async def known_session_for(ctx: Context[Workbench], session_id: str | None) -> 
     return await session_for(ctx, session_id)
 
 
-def owner_of(ctx: Context[Workbench]) -> str | None:
+def owner_of(ctx: Context[ToolContext]) -> str | None:
     """Return who is calling, or None where the transport does not tell."""
     return authenticated_principal(ctx.request_context)
 
@@ -82,7 +82,7 @@ def owner_of_request() -> str | None:
     return authenticated_principal(cast("Any", None))
 
 
-def sessions_of(ctx: Context[Workbench]) -> list[Session]:
+def sessions_of(ctx: Context[ToolContext]) -> list[Session]:
     """Return the sessions that the caller may know of.
 
     Callers over HTTP without authentication are all alike to us, and an id is all it takes to use
@@ -96,13 +96,13 @@ def sessions_of(ctx: Context[Workbench]) -> list[Session]:
     return [session for session in sessions if session.id in opened]
 
 
-def is_anonymous(ctx: Context[Workbench]) -> bool:
+def is_anonymous(ctx: Context[ToolContext]) -> bool:
     """Tell whether the caller is one of several that we cannot tell apart."""
     return owner_of(ctx) is None and ctx.headers is not None
 
 
 def legacy_connection(
-    ctx: Context[Workbench] | ServerRequestContext[Workbench, Any],
+    ctx: Context[ToolContext] | ServerRequestContext[ToolContext, Any],
 ) -> Connection | None:
     """Return the connection of a legacy call.
 
@@ -122,17 +122,17 @@ def _opened(connection: Connection) -> set[str]:
 
 
 async def _session_of_connection(
-    bench: Workbench, connection: Connection, owner: str | None
+    context: ToolContext, connection: Connection, owner: str | None
 ) -> Session:
     known = connection.state.get(_DEFAULT)
     if known is not None:
         try:
-            return bench.sessions.get(known, owner)
+            return context.sessions.get(known, owner)
         except SessionNotFound:
             pass  # it has ended: the connection gets a new one, which says so
     else:
-        connection.exit_stack.callback(_release, bench, connection, owner)
-    session = await bench.sessions.open(owner, current_caller())
+        connection.exit_stack.callback(_release, context, connection, owner)
+    session = await context.sessions.open(owner, current_caller())
     if known is not None:
         session.replace()
     connection.state[_DEFAULT] = session.id
@@ -140,24 +140,24 @@ async def _session_of_connection(
     return session
 
 
-def _release(bench: Workbench, connection: Connection, owner: str | None) -> None:
+def _release(context: ToolContext, connection: Connection, owner: str | None) -> None:
     if session_id := connection.state.get(_DEFAULT):
-        bench.tasks.start_soon(_close_after_grace, bench, session_id, owner)
+        context.tasks.start_soon(_close_after_grace, context, session_id, owner)
 
 
-async def _close_after_grace(bench: Workbench, session_id: str, owner: str | None) -> None:
+async def _close_after_grace(context: ToolContext, session_id: str, owner: str | None) -> None:
     """Close the session of a connection that ended, unless someone goes on with it by its id.
 
     Some clients open a connection for each call.
     """
     try:
-        session = bench.sessions.get(session_id, owner)
+        session = context.sessions.get(session_id, owner)
         calls = session.calls
-        await anyio.sleep(bench.grace_seconds)
+        await anyio.sleep(context.grace_seconds)
         while session.runs.live:
             await session.runs.live[0].outcome(end=True)
-            await anyio.sleep(bench.grace_seconds)
+            await anyio.sleep(context.grace_seconds)
         if session.calls == calls and not session.busy:
-            await bench.sessions.close(session_id, owner)
+            await context.sessions.close(session_id, owner)
     except SessionNotFound:
         return

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from bellglass.tools.arguments import MAX_CHECKED_BYTES, MAX_CODE, utf8_length
 from bellglass.tools.callers import current_caller
-from bellglass.tools.context import Workbench
+from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.fences import unwrapped
 from bellglass.tools.results import Finding, Language, Validation, result_of
@@ -30,7 +30,7 @@ _ELSEWHERE = (
 
 async def validate_code(
     code: Annotated[str, Field(max_length=MAX_CODE)],
-    ctx: Context[Workbench],
+    ctx: Context[ToolContext],
     language: Language = "python",
 ) -> Annotated[CallToolResult, Validation]:
     """Check code without running any of it.

@@ -15,7 +15,7 @@ ERROR_BYTES = 4096
 """Of stderr that is kept, its end: the runner writes there only when it cannot start."""
 
 
-class Malformed(Exception):
+class DockerStreamError(Exception):
     """It is no stream of an engine."""
 
 
@@ -47,7 +47,7 @@ class Frames:
                     return b""
                 self._kind, self._left = _HEADER.unpack_from(self._pending)
                 if self._kind not in (_STDOUT, _STDERR):
-                    raise Malformed
+                    raise DockerStreamError
                 self._pending = self._pending[_HEADER.size :]
                 continue
             size = min(self._left, most) if self._kind == _STDOUT else self._left

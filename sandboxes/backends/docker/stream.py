@@ -9,7 +9,7 @@ import anyio
 from anyio import BrokenResourceError, EndOfStream
 from anyio.abc import ByteStream
 
-from bellglass.sandboxes.backends.docker.frames import Frames, Malformed
+from bellglass.sandboxes.backends.docker.frames import DockerStreamError, Frames
 from bellglass.sandboxes.execution import clean
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class AttachedStream(ByteStream):
         try:
             while not (data := self._frames.take(max_bytes)):
                 self._frames.feed(await self._connection.receive(_READ_BYTES))
-        except Malformed as exc:
+        except DockerStreamError as exc:
             raise BrokenResourceError from exc
         except EndOfStream as exc:
             reason = await self.why_ended() if self.why_ended is not None else ""

@@ -21,7 +21,7 @@ _MAX_LINE = 64 * 1024
 """Twice the longest that a relay sends."""
 
 
-class Malformed(Exception):
+class RelayProtocolError(Exception):
     """What arrives is not from our relay."""
 
 
@@ -61,7 +61,7 @@ class Lines:
         """
         *lines, self._line = (self._line + text).split("\n")
         if len(self._line) > _MAX_LINE:
-            raise Malformed
+            raise RelayProtocolError
         return b"".join(map(self._taken, lines))
 
     def _taken(self, line: str) -> bytes:

@@ -18,7 +18,7 @@ from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 from bellglass.sandboxes.backend import PatientStream
 from bellglass.sandboxes.backends.e2b.connection import Connection
 from bellglass.sandboxes.backends.e2b.errors import E2BError
-from bellglass.sandboxes.backends.e2b.lines import Lines, Malformed
+from bellglass.sandboxes.backends.e2b.lines import Lines, RelayProtocolError
 from bellglass.sandboxes.backends.e2b.patience import (
     PATIENCE_SECONDS,
     PAUSES_SECONDS,
@@ -218,7 +218,7 @@ class CommandStream(PatientStream):
         self._heard_at = anyio.current_time()
         try:
             data = self._lines.feed(text)
-        except Malformed:
+        except RelayProtocolError:
             self.give_up("The sandbox sent what is not from our program.")
             return
         if self._lines.joining is None:

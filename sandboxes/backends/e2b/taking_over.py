@@ -40,7 +40,7 @@ async def take_over(stream: CommandStream) -> None:
     try:
         with stream.answer_due(), anyio.fail_after(TAKE_OVER_SECONDS):
             await stream.joined.wait()
-            await stream.send(encode({"op": "greet", "nonce": nonce}))
+            await stream.send(encode({"op": "resume", "nonce": nonce}))
             heard = b""
             for _ in range(TAKE_OVER_READS):
                 heard += await stream.receive()

@@ -147,14 +147,14 @@ class RestrictedBackend(Backend):
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
         pool = await self._started()
         from bellglass.sandboxes.backends.restricted.interpreter import Interpreter
-        from bellglass.sandboxes.backends.restricted.runner import Runner
+        from bellglass.sandboxes.backends.restricted.runner import Supervisor
 
         near, far = pair()
         async with (
             Interpreter(pool, self.limits.memory_bytes) as interpreter,
             anyio.create_task_group() as tasks,
         ):
-            tasks.start_soon(Runner(far, interpreter, self.limits).serve)
+            tasks.start_soon(Supervisor(far, interpreter, self.limits).serve)
             try:
                 yield near
             finally:

@@ -52,9 +52,9 @@ def described(
     error: dict[str, Any] = {"name": name, "message": message, "traceback": ""}
     frames = exc.traceback()
     if name == "ModuleNotFoundError":
-        error["there"] = [MODULES]
+        error["available"] = [MODULES]
     elif name == "NameError" and hasattr(builtins, message.partition("'")[2].partition("'")[0]):
-        error["there"] = [HERE]
+        error["available"] = [HERE]
     if not frames:
         return error
     current = frames[0].filename  # the first is always of the code that was given

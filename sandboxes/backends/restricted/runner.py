@@ -42,7 +42,7 @@ CHECK = (
 """Reading foreign code can take a parser down: it is done in a process of its own."""
 
 
-class Runner:
+class Supervisor:
     """The requests of one session, one at a time."""
 
     def __init__(self, stream: ByteStream, interpreter: Interpreter, limits: Limits) -> None:

@@ -36,7 +36,7 @@ Verdict = tuple[str, str]
 """As in a result: a status, and what there was too much of."""
 
 
-class Uncounted:
+class KernelMemory:
     """Looks at what the session holds, as often as it can have grown."""
 
     def __init__(self, limits: dict[str, int], locks: int | None = None) -> None:

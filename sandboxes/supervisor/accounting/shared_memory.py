@@ -27,7 +27,7 @@ APART = 10
 """Times as long as the last look took is the pause after it."""
 
 
-class Shared:
+class SharedMemory:
     """How much of the sum of all processes is counted more than once.
 
     The kernel finds that out page by page, 15 ms for 300 MB. So it is asked now and then, and what

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.accounting.cpu_time import CallTime
-from bellglass.sandboxes.supervisor.accounting.shared_memory import CLOSE, Shared
+from bellglass.sandboxes.supervisor.accounting.shared_memory import CLOSE, SharedMemory
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.supervisor.background.runs import Runs
@@ -44,7 +44,7 @@ class Usage:
         self._job = job
         self._own = {*spare, job}
         self._copy = copy
-        self._shared = Shared(limits["memory_bytes"], job, copy)
+        self._shared = SharedMemory(limits["memory_bytes"], job, copy)
         self._limits = limits
         self._runs = runs
         self._events = events

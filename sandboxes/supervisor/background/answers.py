@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bellglass.sandboxes.supervisor.background.run import Run
-from bellglass.sandboxes.supervisor.execution_report import described
+from bellglass.sandboxes.supervisor.execution_report import execution_report
 from bellglass.sandboxes.wire.framing import Message
 
 
@@ -19,7 +19,7 @@ def answered(runs: Mapping[str, Run], request: Message) -> Message:
         if request["do"] == "stop":
             run.stop("cancelled")
         elif request["do"] == "watch":
-            run.watch(float(request["seconds"]))
+            run.poller(float(request["seconds"]))
         elif request["do"] == "read":
             execution = _read(run)
         execution["runs"] = [run.facts()]
@@ -32,7 +32,7 @@ def answered(runs: Mapping[str, Run], request: Message) -> Message:
 
 def _read(run: Run) -> Message:
     displays = run.displays()
-    return described(
+    return execution_report(
         op=run.op,
         outcome=run.outcome(),
         answer=run.answer,

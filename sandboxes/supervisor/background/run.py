@@ -11,7 +11,7 @@ from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.accounting.cpu_time import CpuMeter
 from bellglass.sandboxes.supervisor.background import process_tree
 from bellglass.sandboxes.supervisor.background.output import Output
-from bellglass.sandboxes.supervisor.display_log import Shown
+from bellglass.sandboxes.supervisor.display_log import DisplayLog
 from bellglass.sandboxes.supervisor.exit_status import outcome
 from bellglass.sandboxes.supervisor.job import Job
 from bellglass.sandboxes.supervisor.worker_socket import SMUGGLED, Smuggled
@@ -62,7 +62,7 @@ class Run:
         """Its processes when last looked at, each with its start."""
         self._mark = {"id": request["id"], "nonce": request["nonce"]}
         self._nonce = nonce
-        self._shown = Shown(request["id"])
+        self._shown = DisplayLog(request["id"])
         self._files: list[str] = []
         self._started = time.monotonic()
         self.ended_at = 0.0
@@ -135,7 +135,7 @@ class Run:
 
     def displays(self) -> list[Message]:
         """Return what it has shown since the last time; before `out` is read, for the places."""
-        shown, self._shown = self._shown, Shown(self._mark["id"])
+        shown, self._shown = self._shown, DisplayLog(self._mark["id"])
         self._files += shown.files
         return shown.report(self.out)
 
@@ -149,7 +149,7 @@ class Run:
         self.out.next_tick()
         self.err.next_tick()
 
-    def watch(self, seconds: float) -> None:
+    def poller(self, seconds: float) -> None:
         """Stream the output for so long."""
         self._watched_until = max(self._watched_until, time.monotonic() + seconds)
         for output in (self.out, self.err):

@@ -12,17 +12,17 @@ from typing import Any
 
 from bellglass.sandboxes.common.process import KEPT
 from bellglass.sandboxes.supervisor import processes
-from bellglass.sandboxes.supervisor.accounting.kernel_memory import Uncounted, Verdict
-from bellglass.sandboxes.supervisor.accounting.shared_memory import Shared, share
+from bellglass.sandboxes.supervisor.accounting.kernel_memory import KernelMemory, Verdict
+from bellglass.sandboxes.supervisor.accounting.shared_memory import SharedMemory, share
 from bellglass.sandboxes.supervisor.accounting.usage import files
 from bellglass.sandboxes.supervisor.background import process_tree
 from bellglass.sandboxes.supervisor.background.answers import answered
 from bellglass.sandboxes.supervisor.background.run import Run
 from bellglass.sandboxes.supervisor.background.standstill import Standstill
-from bellglass.sandboxes.supervisor.fd_poller import Watch
+from bellglass.sandboxes.supervisor.fd_poller import FdPoller
 from bellglass.sandboxes.supervisor.job import Job, born, start
 from bellglass.sandboxes.supervisor.shell import Shell
-from bellglass.sandboxes.supervisor.worker_process import Interpreter
+from bellglass.sandboxes.supervisor.worker_process import WorkerProcess
 from bellglass.sandboxes.wire.framing import Message, Stream, failure
 
 ALIVE = 8
@@ -51,11 +51,11 @@ class Runs:
     def __init__(
         self,
         stream: Stream,
-        watch: Watch,
+        poller: FdPoller,
         limits: dict[str, int],
         kept: Callable[[], Iterable[int]],
         oom_kills: Callable[[], int],
-        uncounted: Uncounted,
+        kernel_memory: KernelMemory,
     ) -> None:
         """`kept` tells the processes of the interpreter, `oom_kills` is the kernel's count."""
         self.cpu_seconds = 0.0
@@ -64,15 +64,15 @@ class Runs:
         """Those that were of runs."""
         self.all_ended_for: Verdict | None = None
         """Why everything was ended, until a call takes note of it."""
-        self._uncounted = uncounted
+        self._uncounted = kernel_memory
         self.unsettled = False
         """A run has ended, and may have left something that nobody has seen yet."""
         self._stream = stream
         self._limits = limits
         self._kept = kept
         self._count_oom_kills = oom_kills
-        self._shared = Shared(limits["memory_bytes"], 0, 0)
-        self._watch = watch
+        self._shared = SharedMemory(limits["memory_bytes"], 0, 0)
+        self._poller = poller
         self._disarmed: list[tuple[int, Run, str]] = []
         """Descriptors of which no more is taken until the next tick."""
         self._runs: dict[str, Run] = {}
@@ -104,7 +104,7 @@ class Runs:
 
     def _arm(self, fd: int, run: Run, what: str) -> None:
         take = partial(self._take, fd, run, what)
-        self._watch.add(fd, take, partial(self._unheard_of, run))
+        self._poller.add(fd, take, partial(self._unheard_of, run))
 
     def _take(self, fd: int, run: Run, what: str, events: int) -> None:
         """Take in what has come from a run: of `out`, `err` or `control`."""
@@ -114,7 +114,7 @@ class Runs:
             more = bool((run.out if what == "out" else run.err).take(fd))
             more = more or not events & select.POLLHUP
         if not more or run.full:
-            self._watch.remove(fd)
+            self._poller.remove(fd)
         if run.full:
             self._disarmed.append((fd, run, what))
         self._tell()
@@ -178,7 +178,7 @@ class Runs:
             self.oom_kills = self._count_oom_kills()
             run.verdict = "oom"
         for fd in (run.job.out, run.job.err, run.job.control.socket.fileno()):
-            self._watch.remove(fd)
+            self._poller.remove(fd)
         run.end(cpu_seconds)
         self.unsettled = True
         self._tell()
@@ -228,7 +228,7 @@ class Runs:
 
     # --- what the server asks
 
-    def begin(self, request: Message, python: Interpreter, shell: Shell) -> Message:
+    def begin(self, request: Message, python: WorkerProcess, shell: Shell) -> Message:
         """Begin a run, and return the execution that says so.
 
         Raises:
@@ -248,7 +248,7 @@ class Runs:
             self._arm(fd, run, what)
         return {"status": "running", "runs": [run.facts()]}
 
-    def _born(self, request: Message, nonce: str, python: Interpreter, shell: Shell) -> Job:
+    def _born(self, request: Message, nonce: str, python: WorkerProcess, shell: Shell) -> Job:
         if request["op"] == "bash":
             return start(
                 lambda control: shell.become(request["command"], control.socket.fileno() + KEPT),

@@ -15,10 +15,10 @@ from typing import Any
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.accounting.usage import Usage
 from bellglass.sandboxes.supervisor.background.runs import Runs
-from bellglass.sandboxes.supervisor.calls.job_output import Heard
-from bellglass.sandboxes.supervisor.calls.limit_enforcer import Enforcer
+from bellglass.sandboxes.supervisor.calls.job_output import JobOutput
+from bellglass.sandboxes.supervisor.calls.limit_enforcer import LimitEnforcer
 from bellglass.sandboxes.supervisor.exit_status import outcome
-from bellglass.sandboxes.supervisor.fd_poller import Watch
+from bellglass.sandboxes.supervisor.fd_poller import FdPoller
 from bellglass.sandboxes.supervisor.job import Job
 from bellglass.sandboxes.supervisor.relay.relay import Relay
 from bellglass.sandboxes.supervisor.worker_socket import SMUGGLED
@@ -44,7 +44,7 @@ class Call:
         usage: Usage,
         stream: Stream,
         relay: Relay,
-        watch: Watch,
+        poller: FdPoller,
         wakeup: int,
         on_ended: Callable[[processes.Ended], None],
         runs: Runs,
@@ -63,9 +63,9 @@ class Call:
         """The worker has not begun, and will not."""
         self.shell_kept = True
         """What a command changed in the shell will be found by the next one."""
-        self.heard = Heard(request, job, limits, persistent=persistent)
+        self.output = JobOutput(request, job, limits, persistent=persistent)
         self._started = time.monotonic()
-        self._enforcer = Enforcer(
+        self._enforcer = LimitEnforcer(
             job,
             usage,
             limits,
@@ -77,7 +77,7 @@ class Call:
         self._next_stream = self._started + FIRST_STREAM
         self._stream = stream
         self._relay = relay
-        self._watch = watch
+        self._poller = poller
         self._wakeup = wakeup
         self._on_ended = on_ended
         self._runs = runs
@@ -85,31 +85,31 @@ class Call:
     def run(self) -> None:
         """Return when the job has answered, or has ended, or cannot be heard."""
         # The loop between calls puts its own handlers back.
-        self._watch.add(self._stream.read_fd, self._from_server)
-        self._watch.add(self._wakeup, self._reap)
-        heard = self.heard.descriptors
+        self._poller.add(self._stream.read_fd, self._from_server)
+        self._poller.add(self._wakeup, self._reap)
+        output = self.output.descriptors
         try:
-            for fd in heard:
-                self._watch.add(fd, partial(self._from_job, fd), self._unheard_of)
+            for fd in output:
+                self._poller.add(fd, partial(self._from_job, fd), self._unheard_of)
             self._obey()  # what came together with the request
             self._supervise()
         finally:
-            for fd in heard:
-                self._watch.remove(fd)
-        if self.job.ended and not self.heard.begun and self._enforcer.verdict is None:
+            for fd in output:
+                self._poller.remove(fd)
+        if self.job.ended and not self.output.begun and self._enforcer.verdict is None:
             # It was dying when it was asked: what it said of a beginning, if it did, is waiting.
-            self.heard.take_packets()
-            self.unheard = not self.heard.begun
-        self.heard.drain()
-        self._enforcer.finish(answered=self.heard.answer is not None)
+            self.output.take_packets()
+            self.unheard = not self.output.begun
+        self.output.drain()
+        self._enforcer.finish(answered=self.output.answer is not None)
 
     def _supervise(self) -> None:
         next_tick = self._started + TICK
-        while self.heard.answer is None and not self.job.ended and not self.unheard:
+        while self.output.answer is None and not self.job.ended and not self.unheard:
             wait = min(next_tick, self._enforcer.due) - time.monotonic()
-            self._watch.wait(max(0.0, wait * 1000))
+            self._poller.wait(max(0.0, wait * 1000))
             now = time.monotonic()
-            late = not self.heard.begun and now - self._started > self._unheard_seconds
+            late = not self.output.begun and now - self._started > self._unheard_seconds
             self.unheard = late and self._enforcer.verdict is None
             if now >= next_tick:
                 next_tick = now + TICK
@@ -117,12 +117,12 @@ class Call:
                 self._runs.tick(now, alone=False)
                 self._enforcer.measure()
                 self._send_output(now)
-            self._enforcer.enforce(now, begun=self.heard.begun)
+            self._enforcer.enforce(now, begun=self.output.begun)
 
     def _from_job(self, fd: int, events: int) -> None:
-        if not self.heard.take(fd, events):
-            self._watch.remove(fd)
-        if self.heard.smuggled:
+        if not self.output.take(fd, events):
+            self._poller.remove(fd)
+        if self.output.smuggled:
             self._enforcer.condemn(SMUGGLED)
 
     def _unheard_of(self, _: int) -> None:
@@ -141,9 +141,9 @@ class Call:
                 self._enforcer.stop("cancelled")
             elif message.get("op") == "runs":
                 self._runs.answer(message)
-            elif message.get("op") == "greet":
+            elif message.get("op") == "resume":
                 # Who waited for this call is no more.
-                self._stream.successor = message["nonce"]
+                self._stream.handover_nonce = message["nonce"]
                 self._enforcer.stop("cancelled")
 
     def _reap(self, _: int) -> None:
@@ -157,7 +157,7 @@ class Call:
         if now < self._next_stream:
             return
         self._next_stream = now + FIRST_STREAM
-        for name, capture in zip(("stdout", "stderr"), self.heard.captures):
+        for name, capture in zip(("stdout", "stderr"), self.output.captures):
             text = capture.unsent.take()
             # A server that does not read must not hold up the deadline.
             if text and self._stream.writable():
@@ -175,5 +175,5 @@ class Call:
         return time.monotonic() - self._started
 
     def outcome(self) -> dict[str, Any]:
-        verdict, answer = self._enforcer.verdict, self.heard.answer
+        verdict, answer = self._enforcer.verdict, self.output.answer
         return outcome(self.request["op"], verdict, answer, self.job.status)

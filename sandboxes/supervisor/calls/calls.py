@@ -13,14 +13,14 @@ from bellglass.sandboxes.supervisor import jobs, processes
 from bellglass.sandboxes.supervisor.accounting.usage import Usage
 from bellglass.sandboxes.supervisor.background.runs import Runs
 from bellglass.sandboxes.supervisor.calls.call import Call
-from bellglass.sandboxes.supervisor.calls.process_reaper import Sweeper
+from bellglass.sandboxes.supervisor.calls.process_reaper import ProcessReaper
 from bellglass.sandboxes.supervisor.capture import KeptFiles
-from bellglass.sandboxes.supervisor.execution_report import described
-from bellglass.sandboxes.supervisor.fd_poller import Watch
+from bellglass.sandboxes.supervisor.execution_report import execution_report
+from bellglass.sandboxes.supervisor.fd_poller import FdPoller
 from bellglass.sandboxes.supervisor.job import Job, start
 from bellglass.sandboxes.supervisor.relay.relay import Relay
 from bellglass.sandboxes.supervisor.shell import Shell
-from bellglass.sandboxes.supervisor.worker_process import Interpreter
+from bellglass.sandboxes.supervisor.worker_process import WorkerProcess
 from bellglass.sandboxes.supervisor.workspace_changes import Changes
 from bellglass.sandboxes.wire.framing import Message, Stream, failure
 from bellglass.sandboxes.wire.packets import Packets
@@ -42,11 +42,11 @@ class Calls:
         events: int | None,
         *,
         wakeup: int,
-        watch: Watch,
+        poller: FdPoller,
         relay: Relay,
-        python: Interpreter,
+        python: WorkerProcess,
         runs: Runs,
-        sweeper: Sweeper,
+        reaper: ProcessReaper,
     ) -> None:
         """`events` as for `usage.oom_kills`; `wakeup` is readable when a child has ended."""
         self.changed = True
@@ -55,12 +55,12 @@ class Calls:
         self._limits = limits
         self._events = events
         self._wakeup = wakeup
-        self._watch = watch
+        self._poller = poller
         self._relay = relay
         self._python = python
         self._shell = Shell()
         self._runs = runs
-        self._sweeper = sweeper
+        self._reaper = reaper
         self._output = KeptFiles()
         self._changes = Changes(os.getcwd())
         self._abandoned = "kept"
@@ -70,7 +70,7 @@ class Calls:
         """Give Python and bash an environment of the session's own; before the first call."""
         self._shell = Shell(environment)
         self._python.adopt(environment)
-        self._sweeper.start_anew()
+        self._reaper.start_anew()
 
     def execute(self, request: Message) -> Message:
         """Return the execution that answers `request`, whatever becomes of it."""
@@ -95,15 +95,15 @@ class Calls:
         if kind is None:
             self._changes.expect()
         call = self._run(request, kind)
-        self._sweeper.sweep(call.wall_seconds())
-        call.heard.drain()
+        self._reaper.sweep(call.wall_seconds())
+        call.output.drain()
         if kind is not None and kind.clean_up is not None:
             kind.clean_up()
-        execution = self._described(call)
-        execution["swept"] = len(self._sweeper.swept)
+        execution = self._report(call)
+        execution["killed_processes"] = len(self._reaper.killed)
         execution["background_bytes"] += background
         execution["notices"][:0] = notices
-        answer = call.heard.answer
+        answer = call.output.answer
         execution["state"] = self._python.after(answer, asked=call.persistent)
         if not call.shell_kept and execution["state"] == "kept":
             execution["state"] = "restored"
@@ -127,7 +127,7 @@ class Calls:
         except (TimeoutError, ConnectionError):
             # As for a call that is not heard: the copy has no threads that could be in the way.
             self._python.end()
-            self._python.replace()
+            self._python.restore()
             return self._runs.begin(request, self._python, self._shell)
 
     def _run(self, request: Message, kind: JobKind | None) -> Call:
@@ -181,7 +181,7 @@ class Calls:
             # A thread of the foreign code took the request, or holds the interpreter: the copy
             # has neither. Or the process was dying. Nothing of this call has run.
             self._python.end()
-            state = self._python.replace()
+            state = self._python.restore()
             call = self._ask(request)
             text = "Python was restarted, as its process did not answer; its state was"
             call.notices.append(f"{text} {state}.")
@@ -193,8 +193,8 @@ class Calls:
         return self._supervise(request, self._python.worker, persistent=True)
 
     def _supervise(self, request: Message, job: Job, persistent: bool = False) -> Call:
-        copy = self._python.copy
-        self._sweeper.job = job
+        checkpoint = self._python.checkpoint
+        self._reaper.job = job
         call = Call(
             request,
             job,
@@ -204,15 +204,15 @@ class Calls:
                 job.pid,
                 self._limits,
                 self._python.pids(),
-                copy.pid if copy is not None else 0,
+                checkpoint.pid if checkpoint is not None else 0,
                 self._runs,
                 self._events,
             ),
             stream=self._stream,
             relay=self._relay,
-            watch=self._watch,
+            poller=self._poller,
             wakeup=self._wakeup,
-            on_ended=self._sweeper.note_ended,
+            on_ended=self._reaper.note_ended,
             runs=self._runs,
             unheard_seconds=self._python.patience,
         )
@@ -233,15 +233,15 @@ class Calls:
 
     # --- its result
 
-    def _described(self, call: Call) -> Message:
-        heard = call.heard
-        out, err = (capture.report() for capture in heard.captures)
-        self._output.keep(heard.captures, heard.shown.files)
-        told = described(
+    def _report(self, call: Call) -> Message:
+        output = call.output
+        out, err = (capture.report() for capture in output.captures)
+        self._output.keep(output.captures, output.shown.files)
+        told = execution_report(
             op=call.request["op"],
             outcome=call.outcome(),
-            answer=heard.answer,
-            displays=heard.shown.report(heard.captures[0]),
+            answer=output.answer,
+            displays=output.shown.report(output.captures[0]),
             outputs=(out, err),
             exit_code=call.job.exit_code,
             wall_seconds=call.wall_seconds(),
@@ -249,4 +249,4 @@ class Calls:
             peak=call.usage.peak,
             notices=call.notices,
         )
-        return {**told, "report": heard.report}
+        return {**told, "report": output.report}

@@ -9,7 +9,7 @@ import json
 import select
 
 from bellglass.sandboxes.supervisor.capture import Capture, drain
-from bellglass.sandboxes.supervisor.display_log import Shown
+from bellglass.sandboxes.supervisor.display_log import DisplayLog
 from bellglass.sandboxes.supervisor.job import Job
 from bellglass.sandboxes.supervisor.worker_socket import Smuggled
 from bellglass.sandboxes.wire.framing import Message
@@ -20,7 +20,7 @@ REPORT_BYTES = 4 * 1024**2
 REPORT_MESSAGES = 10_000
 
 
-class Heard:
+class JobOutput:
     """All that has come from one job so far."""
 
     def __init__(
@@ -40,7 +40,7 @@ class Heard:
             Capture(f"/tmp/{name}-{request['id']}.txt", kept, file_bytes)
             for name in ("stdout", "stderr")
         ]
-        self.shown = Shown(request["id"])
+        self.shown = DisplayLog(request["id"])
         self._report_room = REPORT_BYTES
         self._request = request
         self._job = job

@@ -26,7 +26,7 @@ CHANCE = 0.1
 """Seconds of CPU time in which a job that heeds the interrupt has answered."""
 
 
-class Enforcer:
+class LimitEnforcer:
     """Ends one call, or what it started, when it must; keeps the verdict."""
 
     def __init__(

@@ -12,7 +12,7 @@ import time
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.background.runs import Runs
 from bellglass.sandboxes.supervisor.job import Job
-from bellglass.sandboxes.supervisor.worker_process import Interpreter
+from bellglass.sandboxes.supervisor.worker_process import WorkerProcess
 
 COUNT_SECONDS = 0.02
 """For so long the number of the newest process is trusted to tell if one was started. Given more
@@ -22,13 +22,13 @@ UNBURIED = 8
 """Ended children that stay for the code of a later call to wait for."""
 
 
-class Sweeper:
+class ProcessReaper:
     """Ends what is neither the interpreter's nor a run's, and tells of every end."""
 
-    def __init__(self, python: Interpreter, runs: Runs) -> None:
+    def __init__(self, python: WorkerProcess, runs: Runs) -> None:
         self.job: Job | None = None
         """The job of the call, which is told of its end as they are."""
-        self.swept: list[int] = []
+        self.killed: list[int] = []
         """What the last call had left behind."""
         self.settled = True
         """Nothing runs until the next request."""
@@ -54,7 +54,7 @@ class Sweeper:
 
     def sweep(self, wall_seconds: float) -> None:
         """End what a call that took so long has left behind."""
-        self.swept, self._unburied = [], []
+        self.killed, self._unburied = [], []
         if wall_seconds <= COUNT_SECONDS and processes.last_pid() == self._newest:
             return
         # Stopped, or its threads could start processes as fast as they are ended.
@@ -62,16 +62,16 @@ class Sweeper:
         processes.send_signal(worker.pid, signal.SIGSTOP)
         ended: processes.Ended = {}
         dropped = self._python.dropped
-        swept = processes.sweep(self._runs.spared, ended) - dropped
+        killed = processes.sweep(self._runs.spared, ended) - dropped
         self.note_ended(ended)
         self._newest = processes.last_pid()
         self._unburied = processes.zombies()
         processes.send_signal(worker.pid, signal.SIGCONT)
-        self.swept = sorted(swept)
+        self.killed = sorted(killed)
 
     def to_bury(self) -> list[int]:
         """Return the ended processes that the worker is to wait for."""
-        return self.swept + (self._unburied if len(self._unburied) > UNBURIED else [])
+        return self.killed + (self._unburied if len(self._unburied) > UNBURIED else [])
 
     # --- when the worker rests
 
@@ -86,7 +86,7 @@ class Sweeper:
             return
         self.settled = True
         self._python.stop()
-        copy = self._python.copy
+        copy = self._python.checkpoint
         newest = processes.last_pid()
         expected = {self._newest}
         if copy is not None:

@@ -17,7 +17,7 @@ import socket
 from collections.abc import Callable
 from functools import partial
 
-from bellglass.sandboxes.supervisor.fd_poller import Watch
+from bellglass.sandboxes.supervisor.fd_poller import FdPoller
 from bellglass.sandboxes.supervisor.relay.connection import Connection
 from bellglass.sandboxes.wire.framing import Message
 from bellglass.sandboxes.wire.relay import MAX_CONNECTIONS, WINDOW
@@ -29,9 +29,9 @@ _GONE = select.POLLHUP | select.POLLERR
 class Relay:
     """All of them, from `listen` on."""
 
-    def __init__(self, send: Callable[[Message], None], watch: Watch) -> None:
+    def __init__(self, send: Callable[[Message], None], poller: FdPoller) -> None:
         self._send_frame = send
-        self._watcher = watch
+        self._watcher = poller
         self._listener: socket.socket | None = None
         self._made = 0
         self._by_number: dict[int, Connection] = {}
@@ -95,7 +95,7 @@ class Relay:
         connection = Connection(self._made, end)
         self._by_number[connection.number] = connection
         self._send(connection, "open")
-        self._watch(connection)
+        self._poller(connection)
         self._accept_more()
 
     def _read(self, connection: Connection) -> None:
@@ -123,7 +123,7 @@ class Relay:
     def _settle(self, connection: Connection) -> None:
         """Close a connection that is over; else watch for what it waits for."""
         if not connection.over:
-            self._watch(connection)
+            self._poller(connection)
             return
         del self._by_number[connection.number]
         self._watcher.remove(connection.fd)
@@ -136,7 +136,7 @@ class Relay:
 
     # --- what is watched
 
-    def _watch(self, connection: Connection) -> None:
+    def _poller(self, connection: Connection) -> None:
         mask = _OUT if connection.waiting else 0
         if connection.room and not connection.heard_out:
             mask |= _IN

@@ -18,7 +18,7 @@ PATIENCE = 2.0
 _getpid, _now = os.getpid, time.monotonic
 
 
-class Screen:
+class DisplayChannel:
     """Sends displays, each after all that was printed before it.
 
     Threads of the call may show something too. A process that the code has forked may not: it has

@@ -10,7 +10,7 @@ from typing import Any
 Then = Callable[[Any], None]
 
 
-class Watch:
+class ImportHook:
     """A finder of modules that finds none itself."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from bellglass.sandboxes.worker import spawning
 from bellglass.sandboxes.worker.display import figures, fonts
-from bellglass.sandboxes.worker.display.import_hooks import Watch
+from bellglass.sandboxes.worker.display.import_hooks import ImportHook
 
 EMPTY = (
     "the figure that is saved is empty: show(), and the end of a call, close what was drawn. Call "
@@ -57,7 +57,7 @@ def install(
         polling = importlib.import_module("watchdog.observers.polling")
         module.Observer = polling.PollingObserver
 
-    Watch.begin(
+    ImportHook.begin(
         {
             "multiprocessing.spawn": spawning.prepare,
             "multiprocessing.forkserver": spawning.restart_server,

@@ -13,7 +13,7 @@ MOST = 64
 """Files of one call."""
 
 
-class Files:
+class OverflowFiles:
     """The files of one call. Together they hold at most `room` bytes, as those of its output do."""
 
     def __init__(self, call: int, room: int) -> None:
@@ -63,4 +63,4 @@ class Files:
 
 
 Write = Callable[[str, str, Iterable[bytes]], "tuple[str, int, bool]"]
-"""`Files.write`."""
+"""`OverflowFiles.write`."""

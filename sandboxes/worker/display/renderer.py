@@ -16,8 +16,8 @@ from bellglass.sandboxes.worker.display import (
     markup,
     pictures,
 )
-from bellglass.sandboxes.worker.display.display_channel import Screen
-from bellglass.sandboxes.worker.display.overflow_files import Files
+from bellglass.sandboxes.worker.display.display_channel import DisplayChannel
+from bellglass.sandboxes.worker.display.overflow_files import OverflowFiles
 from bellglass.sandboxes.worker.display.pictures import Room
 from bellglass.sandboxes.worker.explaining.values import class_name
 from bellglass.sandboxes.worker.streams import CallStream, due
@@ -40,14 +40,14 @@ class _Place(NamedTuple):
     picture_bytes: int
 
 
-class Showing:
+class Renderer:
     """What the code of one session shows. One call at a time."""
 
-    def __init__(self, screen: Screen, file_bytes: int) -> None:
+    def __init__(self, channel: DisplayChannel, file_bytes: int) -> None:
         """`file_bytes` bounds the files of a call for what its displays had to cut."""
-        self._screen = screen
+        self._channel = channel
         self._file_bytes = file_bytes
-        self._files = Files(0, 0)
+        self._files = OverflowFiles(0, 0)
         self._room = Room()
         self._shown: list[Any] = []
         """Figures that the call has shown: they are not shown again at its end."""
@@ -55,7 +55,7 @@ class Showing:
         """Displays of the call that have a name, by which they can be replaced."""
 
     def begin(self, call: int) -> None:
-        self._files = Files(call, self._file_bytes)
+        self._files = OverflowFiles(call, self._file_bytes)
         self._room = Room()
         self._shown = []
         self._named = {}
@@ -95,7 +95,7 @@ class Showing:
         used = left - self._room.left
         if not places and (number := self._show(found)):
             self._named.setdefault(name, []).append(_Place(number, used))
-        kept = [self._screen.replace(place.number, found) for place in places]
+        kept = [self._channel.replace(place.number, found) for place in places]
         if places and all(kept):
             self._named[name] = [_Place(place.number, used) for place in places]
         elif places:
@@ -108,7 +108,7 @@ class Showing:
             due()
 
     def _clear(self) -> None:
-        self._screen.clear()
+        self._channel.clear()
         self._room = Room()
         self._named = {}
 
@@ -243,7 +243,7 @@ class Showing:
         if not found:
             return 0
         due()
-        number = self._screen.show(found)
+        number = self._channel.show(found)
         if not number:
             self._tell(found)
         return number

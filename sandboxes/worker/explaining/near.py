@@ -23,7 +23,7 @@ from bellglass.sandboxes.worker.explaining.values import (
 )
 
 Finding = dict[str, Any]
-"""`subject`: what was asked for its like; `wanted`; `near`: what is like it; `there`: what is."""
+"""`target`: what was asked; `missing`: for what; `suggestions`: what is like it; `available`."""
 
 
 def near_misses(exc: BaseException, scope: Scope | None, nodes: list[ast.AST]) -> Finding:
@@ -55,7 +55,7 @@ def _names(exc: Any, message: str, scope: Scope) -> Finding:
     owner = scope.local.get("self", MISSING)
     if owner is not MISSING and wanted in {**class_attributes(owner), **attributes(owner)}:
         near.insert(0, f"self.{wanted}")
-    return {"wanted": wanted, "near": near}
+    return {"missing": wanted, "suggestions": near}
 
 
 def _attributes(exc: Any) -> Finding:
@@ -68,15 +68,19 @@ def _attributes(exc: Any) -> Finding:
     if columns is not None:
         there = [shown(column) for column in columns[:THERE]]
         near = (like(wanted, columns) + near)[:NEAR]
-        return {"subject": "DataFrame", "wanted": wanted, "near": near, "there": there}
-    finding: Finding = {"subject": class_name(owner), "wanted": short(wanted, NAME), "near": near}
+        return {"target": "DataFrame", "missing": wanted, "suggestions": near, "available": there}
+    finding: Finding = {
+        "target": class_name(owner),
+        "missing": short(wanted, NAME),
+        "suggestions": near,
+    }
     if type(owner) is types.ModuleType:
-        finding["subject"] = f"module {short(str(attributes(owner).get('__name__')), NAME)}"
+        finding["target"] = f"module {short(str(attributes(owner).get('__name__')), NAME)}"
         file = attributes(owner).get("__file__")
         if type(file) is str and os.path.dirname(file) == os.getcwd():
-            finding["there"] = [short(file, NAME)]  # a file of the user's that may hide another
+            finding["available"] = [short(file, NAME)]  # a file of the user's that may hide another
     elif isinstance_of(owner, type):
-        finding["subject"] = f"class {short(type.__dict__['__name__'].__get__(owner), NAME)}"
+        finding["target"] = f"class {short(type.__dict__['__name__'].__get__(owner), NAME)}"
     return finding
 
 
@@ -104,10 +108,10 @@ def _keys(exc: BaseException, scope: Scope, nodes: list[ast.AST]) -> Finding:
         else:
             near = [texts[str(wanted)]] if type(wanted) is int and str(wanted) in texts else []
         return {
-            "subject": subject,
-            "wanted": shown(wanted),
-            "near": [shown(key) for key in near],
-            "there": there,
+            "target": subject,
+            "missing": shown(wanted),
+            "suggestions": [shown(key) for key in near],
+            "available": there,
         }
     return tables.missing(wanted, scope, nodes)
 
@@ -136,5 +140,5 @@ def _parameters(message: str, scope: Scope, nodes: list[ast.AST]) -> Finding:
         if type(function) is types.FunctionType and wrong[1].endswith(function.__name__):
             near = like(wrong[2], parameters(function))
             subject = short(ast.unparse(node.func), NAME)
-            return {"subject": subject, "wanted": short(wrong[2], NAME), "near": near}
+            return {"target": subject, "missing": short(wrong[2], NAME), "suggestions": near}
     return {}

@@ -33,11 +33,11 @@ def modules(exc: Any) -> Finding:
     if isinstance_of(exc, ModuleNotFoundError):
         top, _, rest = module.partition(".")
         if rest and top in sys.modules:
-            return {"wanted": short(module, NAME)}
+            return {"missing": short(module, NAME)}
         builtin = {*getattr(sys, "stdlib_module_names", ()), *sys.builtin_module_names}
         others = [name for name in _beside(sys.path) if name not in builtin]
         near = [*like(top, others), *like(top, builtin)]  # rather numpy than runpy
-        return {"wanted": short(module, NAME), "near": near[:NEAR]}
+        return {"missing": short(module, NAME), "suggestions": near[:NEAR]}
     if wanted is None:  # before Python 3.12
         found = re.match(r"cannot import name '(\w+)'", str(exc.msg))
         wanted = found[1] if found else None
@@ -45,7 +45,7 @@ def modules(exc: Any) -> Finding:
     if type(wanted) is not str or type(owner) is not types.ModuleType:
         return {}
     near = like(wanted, vars(owner))
-    return {"subject": short(module, NAME), "wanted": short(wanted, NAME), "near": near}
+    return {"target": short(module, NAME), "missing": short(wanted, NAME), "suggestions": near}
 
 
 def _beside(path: list[str]) -> list[str]:
@@ -72,9 +72,9 @@ def files(exc: Any) -> Finding:
         folders = [*os.environ.get("PATH", "").split(os.pathsep)[:20], "."]
         programs = [name for folder in folders for name in listing(folder or ".")]
         name = short(path, 200)
-        return {"subject": PROGRAMS, "wanted": name, "near": like(path, programs)}
+        return {"target": PROGRAMS, "missing": name, "suggestions": like(path, programs)}
     if type(path) is not str or type(exc) is not FileNotFoundError:
-        return {"wanted": short(path, 200)} if type(path) is str else {}
+        return {"missing": short(path, 200)} if type(path) is str else {}
     directory, name = os.path.split(path.rstrip("/"))
     elsewhere = [name] if directory and os.path.exists(name) else []
     elsewhere += _below(name)
@@ -85,10 +85,10 @@ def files(exc: Any) -> Finding:
     names = sorted(listing(parent))
     visible = [name for name in names if not name.startswith(".")]
     return {
-        "wanted": short(path, 200),
-        "subject": short(os.getcwd() if parent == "." else parent, 200),
-        "near": elsewhere + like(name, names),
-        "there": [short(name, NAME) for name in visible[:THERE]],
+        "missing": short(path, 200),
+        "target": short(os.getcwd() if parent == "." else parent, 200),
+        "suggestions": elsewhere + like(name, names),
+        "available": [short(name, NAME) for name in visible[:THERE]],
     }
 
 

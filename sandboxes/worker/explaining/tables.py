@@ -38,7 +38,7 @@ def listed(wanted: Any) -> str | None:
 
 
 def missing(wanted: Any, scope: Scope, nodes: list[ast.AST]) -> dict[str, Any]:
-    """Return which table of a failed line lacks `wanted`, and what it has."""
+    """Return which table of a failed line lacks `missing`, and what it has."""
     if type(wanted) not in (str, int):
         return {}  # to compare with would ask it
     for node in nodes:
@@ -48,11 +48,11 @@ def missing(wanted: Any, scope: Scope, nodes: list[ast.AST]) -> dict[str, Any]:
                 rows = _first(owner.index)
                 if wanted not in rows:
                     name = f"the index of {short(ast.unparse(node.value.value), NAME)}"
-                    return {"subject": name, "wanted": shown(wanted), "there": _told(rows)}
+                    return {"target": name, "missing": shown(wanted), "available": _told(rows)}
     for name, table in _tables(scope, nodes):
         columns = _first(table.columns)
         if wanted not in columns:
-            return {"subject": name, "wanted": shown(wanted), "there": _told(columns)}
+            return {"target": name, "missing": shown(wanted), "available": _told(columns)}
     return {}
 
 

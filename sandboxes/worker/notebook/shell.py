@@ -26,7 +26,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
 from bellglass.sandboxes.common.notebook.in_place import InPlace
-from bellglass.sandboxes.worker.display.renderer import Showing
+from bellglass.sandboxes.worker.display.renderer import Renderer
 from bellglass.sandboxes.worker.explaining.describe import line_of
 from bellglass.sandboxes.worker.notebook import commands
 from bellglass.sandboxes.worker.notebook.compiler import Compiler
@@ -45,7 +45,7 @@ class Shell(InteractiveShell):
     """The one shell of a session; `get_ipython()` returns it."""
 
     def __init__(
-        self, module: types.ModuleType, showing: Showing, run_in_loop: Callable[[Any], Any]
+        self, module: types.ModuleType, showing: Renderer, run_in_loop: Callable[[Any], Any]
     ) -> None:
         """`module` is `__main__`; `run_in_loop` runs a coroutine on the session's event loop."""
         self.showing = showing

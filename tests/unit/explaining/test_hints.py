@@ -190,9 +190,11 @@ def test_time_limit_is_explained_where_more_time_would_not_help(said: str, expec
 @pytest.mark.parametrize("offered", [True, False])
 def test_process_that_was_left_running_names_background(offered: bool) -> None:
     longer = LONGER if offered else "pass a larger timeout"
-    command = Execution(status="ok", exit_code=0, swept=1)
+    command = Execution(status="ok", exit_code=0, killed_processes=1)
     hint = hint_for(command, Limits(), fresh=False, longer=longer)
-    python = hint_for(Execution(status="ok", swept=1), Limits(), fresh=False, longer=longer)
+    python = hint_for(
+        Execution(status="ok", killed_processes=1), Limits(), fresh=False, longer=longer
+    )
 
     assert ("background=true" in (hint or "")) is offered
     assert python is None

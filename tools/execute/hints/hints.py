@@ -65,7 +65,9 @@ def _printed(execution: Execution) -> bool:
 
 def _left_running(execution: Execution) -> bool:
     """Tell if a command left processes. Of Python they are mostly helpers of a library."""
-    return bool(execution.swept) and execution.exit_code is not None and not execution.runs
+    return (
+        bool(execution.killed_processes) and execution.exit_code is not None and not execution.runs
+    )
 
 
 def _advice(
@@ -124,5 +126,5 @@ def _of_exit(execution: Execution, said: str, network: str) -> str | None:
     """Return what to do about an exit code; the program may have been a Python of its own."""
     if "usage: " in said and execution.exit_code == 2:
         return NO_ARGUMENTS
-    near = execution.error.near if execution.error is not None else []
+    near = execution.error.suggestions if execution.error is not None else []
     return spawned(said) or bash.advice(execution.exit_code, said, near, network)

@@ -44,8 +44,8 @@ def advice(error: ExecutionError, *, fresh: bool, network: str = "none") -> str 
 
 
 def _name(error: ExecutionError, fresh: bool, network: str) -> str | None:
-    name = error.wanted or quoted(error.message)
-    if error.there:  # a subset of Python
+    name = error.missing or quoted(error.message)
+    if error.available:  # a subset of Python
         return f"this server evaluates a subset of Python, and {name} is not in it."
     if name == "__file__":
         return NO_FILE
@@ -54,22 +54,22 @@ def _name(error: ExecutionError, fresh: bool, network: str) -> str | None:
     if missing := import_of(name):
         again = "; or pass the session_id of the call that had it" if fresh else ""
         return f"`{missing}` is missing{again}."
-    if error.near:
-        return did_you_mean(error.near)
+    if error.suggestions:
+        return did_you_mean(error.suggestions)
     return NEW_SESSION.format("variables and files") if fresh else None
 
 
 def _file(error: ExecutionError, fresh: bool) -> str | None:
     parts = []
-    if error.subject == "PATH":  # of a program that was to be started
-        near = f" (is {' or '.join(error.near)} meant?)" if error.near else ""
-        listed = " A command with arguments is a list." if " " in error.wanted else ""
-        return f"there is no program {error.wanted!r} here{near}.{listed}"
-    if error.near:
-        parts.append(did_you_mean(error.near))
-    elif error.subject:
-        parts.append(f"{error.subject} has {_list(error.there) or 'nothing'}.")
-        if error.subject.startswith("/") and not error.subject.startswith(("/work", "/tmp")):
+    if error.target == "PATH":  # of a program that was to be started
+        near = f" (is {' or '.join(error.suggestions)} meant?)" if error.suggestions else ""
+        listed = " A command with arguments is a list." if " " in error.missing else ""
+        return f"there is no program {error.missing!r} here{near}.{listed}"
+    if error.suggestions:
+        parts.append(did_you_mean(error.suggestions))
+    elif error.target:
+        parts.append(f"{error.target} has {_list(error.available) or 'nothing'}.")
+        if error.target.startswith("/") and not error.target.startswith(("/work", "/tmp")):
             parts.append("Files of the session are in the working directory.")
     if fresh:
         said = NEW_SESSION.format("files")
@@ -78,24 +78,24 @@ def _file(error: ExecutionError, fresh: bool) -> str | None:
 
 
 def _module(error: ExecutionError, network: str) -> str | None:
-    if error.there:  # a subset of Python that nothing can be added to
-        return f"here are only {', '.join(error.there)}."
-    module = error.wanted or quoted(error.message)
-    return missing_module(module, error.near, network) if module else None
+    if error.available:  # a subset of Python that nothing can be added to
+        return f"here are only {', '.join(error.available)}."
+    module = error.missing or quoted(error.message)
+    return missing_module(module, error.suggestions, network) if module else None
 
 
 def _near(error: ExecutionError) -> str | None:
     """Return what is like that which is not there, or what there is."""
-    module = error.subject.removeprefix("module ")
-    if error.name == "AttributeError" and error.there and module in sys.stdlib_module_names:
-        return f"your file {error.there[0]} hides the module {module}: rename it."
-    if error.near:
-        return did_you_mean(error.near)
-    if error.name == "KeyError" and error.subject:
-        there = _list(error.there)
-        return f"{error.subject} has {there}." if there else f"{error.subject} is empty."
-    if error.subject == "DataFrame" and error.there:
-        return f"its columns are {_list(error.there)}."
+    module = error.target.removeprefix("module ")
+    if error.name == "AttributeError" and error.available and module in sys.stdlib_module_names:
+        return f"your file {error.available[0]} hides the module {module}: rename it."
+    if error.suggestions:
+        return did_you_mean(error.suggestions)
+    if error.name == "KeyError" and error.target:
+        there = _list(error.available)
+        return f"{error.target} has {there}." if there else f"{error.target} is empty."
+    if error.target == "DataFrame" and error.available:
+        return f"its columns are {_list(error.available)}."
     return None
 
 

@@ -30,7 +30,7 @@ class Refused(Exception):
     """A path cannot be used; the text says why, as the end of a sentence."""
 
 
-class Spot:
+class DirEntryAt:
     """A name in a folder that is held open."""
 
     def __init__(self, folder: int, name: str) -> None:
@@ -49,7 +49,7 @@ class Spot:
             return None
 
 
-def follow(path: str, *, make: bool = False) -> Spot:
+def follow(path: str, *, make: bool = False) -> DirEntryAt:
     """Return where `path` lies, all links followed; the last name need not be there.
 
     A relative path starts in the workspace, which is the working directory. `make`: make the
@@ -89,8 +89,8 @@ def follow(path: str, *, make: bool = False) -> Spot:
                     raise Refused(f"it has more than {DEPTH} folders")
                 folders.append(_folder(name, folders[-1], make))
             else:
-                return Spot(os.dup(folders[-1]), name)
-        return Spot(os.dup(folders[-1]), ".")
+                return DirEntryAt(os.dup(folders[-1]), name)
+        return DirEntryAt(os.dup(folders[-1]), ".")
     finally:
         _close(folders)
 

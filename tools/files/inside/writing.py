@@ -15,7 +15,7 @@ from typing import Any
 
 from bellglass.sandboxes.common.jobs import Job
 from bellglass.tools.files.inside import safe_path
-from bellglass.tools.files.inside.safe_path import Refused, Spot
+from bellglass.tools.files.inside.safe_path import DirEntryAt, Refused
 
 PIECE = 1 << 20
 
@@ -36,7 +36,7 @@ def write(arguments: Message, send: Send) -> None:
     which a last part with `finish` makes the file, if `sha256` is its checksum or null.
     A refusal may have a `kind`: "full", or "offset" with the `size` that the file has.
     """
-    spot: Spot | None = None
+    spot: DirEntryAt | None = None
     try:
         spot = safe_path.follow(arguments["path"], make=True)
         if spot.name == ".":
@@ -73,8 +73,8 @@ class WrongOffset(Refused):
         self.size = size
 
 
-def _replace(spot: Spot, data: bytes, about: os.stat_result | None) -> Message:
-    hidden = Spot(spot.folder, f".{os.urandom(8).hex()}.part")
+def _replace(spot: DirEntryAt, data: bytes, about: os.stat_result | None) -> Message:
+    hidden = DirEntryAt(spot.folder, f".{os.urandom(8).hex()}.part")
     fd = hidden.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         if about is not None:
@@ -87,7 +87,7 @@ def _replace(spot: Spot, data: bytes, about: os.stat_result | None) -> Message:
     return {"size": len(data), "sha256": _digest([data])}
 
 
-def _add(spot: Spot, data: bytes, offset: int) -> Message:
+def _add(spot: DirEntryAt, data: bytes, offset: int) -> Message:
     """Add `data` at the end of a file, which has to be at `offset`."""
     fd = spot.open(os.O_RDWR)
     about = os.fstat(fd)
@@ -105,8 +105,10 @@ def _add(spot: Spot, data: bytes, offset: int) -> Message:
     return {"size": offset + len(data)}
 
 
-def _upload(spot: Spot, data: bytes, about: os.stat_result | None, arguments: Message) -> Message:
-    hidden = Spot(spot.folder, f".{spot.name}.part")
+def _upload(
+    spot: DirEntryAt, data: bytes, about: os.stat_result | None, arguments: Message
+) -> Message:
+    hidden = DirEntryAt(spot.folder, f".{spot.name}.part")
     if arguments.get("abandon"):
         _unlink(hidden)
         return {"size": 0}
@@ -134,14 +136,14 @@ def _write(fd: int, data: bytes, offset: int) -> None:
         left, offset = left[written:], offset + written
 
 
-def _unlink(spot: Spot) -> None:
+def _unlink(spot: DirEntryAt) -> None:
     try:
         os.unlink(spot.name, dir_fd=spot.folder)
     except FileNotFoundError:
         pass
 
 
-def _sum(spot: Spot) -> str | None:
+def _sum(spot: DirEntryAt) -> str | None:
     fd = spot.open(os.O_RDONLY)
     size = os.fstat(fd).st_size
     if size > SUMMED:
@@ -158,7 +160,7 @@ def _digest(pieces: Any) -> str:
     return digest.hexdigest()
 
 
-def _reason(exc: OSError, spot: Spot | None) -> str:
+def _reason(exc: OSError, spot: DirEntryAt | None) -> str:
     if exc.errno == errno.EFBIG:
         return "it would be larger than a file of the session may be"
     if exc.errno in FULL:
