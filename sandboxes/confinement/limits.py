@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import resource
 
+from bellglass.sandboxes.confinement import libc
+
 MIB = 1024**2
 
 # asm-generic/resource.h; the resource module has no names for these.
@@ -80,5 +82,4 @@ def apply(limits: dict[str, int], *, count_processes: bool) -> None:
 
 def offer_to_oom_killer(process: int | str = "self") -> None:
     """Set our score. Done by root from outside, code inside cannot set a lower one (proc(5))."""
-    with open(f"/proc/{process}/oom_score_adj", "w") as file:
-        file.write(str(OOM_SCORE))
+    libc.write_setting(f"/proc/{process}/oom_score_adj", str(OOM_SCORE))

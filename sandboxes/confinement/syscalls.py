@@ -8,6 +8,7 @@ does not have the call. A test compares this table with the kernel headers where
 from __future__ import annotations
 
 import os
+from functools import cache
 
 MACHINES = ("x86_64", "aarch64")
 
@@ -140,6 +141,7 @@ def number(name: str, machine: str) -> int | None:
     return NUMBERS[name][MACHINES.index(machine)]
 
 
+@cache
 def number_here(name: str) -> int:
     """Return the number of a call on this machine; it has to exist."""
     machine = os.uname().machine

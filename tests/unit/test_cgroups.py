@@ -48,7 +48,8 @@ def kernel(tmp_path: Path) -> Kernel:
 
 FILES = (
     "memory.oom_control", "memory.events", "memory.max", "memory.swap.max", "memory.oom.group",
-    "pids.max", "tasks", "cgroup.procs",
+    "pids.max", "tasks", "cgroup.procs", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes",
+    "memory.swappiness", "memory.kmem.tcp.limit_in_bytes",
 )  # fmt: skip
 
 

@@ -13,13 +13,15 @@ import contextlib
 import itertools
 import os
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import anyio
 
 from bellglass.sandboxes.backends.embedded import scope
 from bellglass.sandboxes.backends.embedded.failure import LaunchFailed
+from bellglass.sandboxes.confinement.libc import write_setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,11 +74,8 @@ class Group:
                     self._directories.pop()
                 except OSError:
                     # Version 2 since Linux 5.14, for what should have ended with process 1.
-                    with (
-                        contextlib.suppress(OSError),
-                        _existing(self._directories[-1] / "cgroup.kill") as kill,
-                    ):
-                        kill.write("1")
+                    with contextlib.suppress(OSError):
+                        write_setting(f"{self._directories[-1]}/cgroup.kill", "1")
                     await anyio.sleep(0.01)
                 else:
                     self._directories.pop()
@@ -112,7 +111,7 @@ class _Real(Cgroups):
 
     @contextmanager
     def group(self, limits: Limits) -> Iterator[Group]:
-        name = f"bellglass-{os.getpid()}-{_start_time(os.getpid())}-{next(_count)}"
+        name = f"{_own_name(os.getpid())}-{next(_count)}"
         group = Group([], joins=[], events=None)
         try:
             try:
@@ -143,15 +142,15 @@ class Version1(_Real):
     def _fill(self, group: Group, limits: Limits) -> None:
         memory, pids = group._directories
         size = str(limits.all_bytes)
-        (memory / "memory.limit_in_bytes").write_text(size)
+        write_setting(f"{memory}/memory.limit_in_bytes", size)
         with contextlib.suppress(FileNotFoundError):  # a kernel that does not account swap
-            (memory / "memory.memsw.limit_in_bytes").write_text(size)
-        (memory / "memory.swappiness").write_text("0")
+            write_setting(f"{memory}/memory.memsw.limit_in_bytes", size)
+        write_setting(f"{memory}/memory.swappiness", "0")
         # TCP buffers count apart; without a limit the loopback of one place can take all memory
         # that the kernel has for TCP, also that of the host's connections.
         with contextlib.suppress(OSError):
-            (memory / "memory.kmem.tcp.limit_in_bytes").write_text(str(_TCP_BYTES))
-        (pids / "pids.max").write_text(str(limits.processes + _SPARE_PROCESSES))
+            write_setting(f"{memory}/memory.kmem.tcp.limit_in_bytes", str(_TCP_BYTES))
+        write_setting(f"{pids}/pids.max", str(limits.processes + _SPARE_PROCESSES))
         # Through `tasks`, by the process itself: cgroup.procs would cost 10 ms, for a lock that
         # one thread moving itself does not need (cgroup_procs_write_start in the kernel).
         for directory in (memory, pids):
@@ -166,21 +165,15 @@ class Version2(_Real):
 
     def _fill(self, group: Group, limits: Limits) -> None:
         (directory,) = group._directories
-        with _existing(directory / "memory.max") as file:
-            file.write(str(limits.all_bytes))
+        write_setting(f"{directory}/memory.max", str(limits.all_bytes))
         for name, value in (
             ("memory.swap.max", 0),  # not there if the kernel does not account swap
             ("memory.oom.group", 0),  # one process is ended, and the runner tells of it
             ("pids.max", limits.processes + _SPARE_PROCESSES),
         ):
-            with contextlib.suppress(FileNotFoundError), _existing(directory / name) as file:
-                file.write(str(value))
+            with contextlib.suppress(FileNotFoundError):
+                write_setting(f"{directory}/{name}", str(value))
         group.events = os.open(directory / "memory.events", os.O_RDONLY | os.O_CLOEXEC)
-
-
-def _existing(path: Path) -> TextIO:
-    """Open a file of the kernel's for writing: one that is not there is not to be made."""
-    return open(os.open(path, os.O_WRONLY | os.O_CLOEXEC), "w")
 
 
 def probe(proc: Path = Path("/proc")) -> Cgroups:
@@ -195,7 +188,7 @@ def probe(proc: Path = Path("/proc")) -> Cgroups:
     with contextlib.suppress(OSError, KeyError):
         parents = [own["memory"], own["pids"]]
         for parent in parents:
-            directory = parent / f"bellglass-{os.getpid()}-{_start_time(os.getpid())}-probe"
+            directory = parent / f"{_own_name(os.getpid())}-probe"
             directory.mkdir()
             directory.rmdir()
         return Version1(parents)
@@ -229,11 +222,11 @@ def _delegate(own: Path) -> None:
         raise OSError("no memory controller")
     control = own / "cgroup.subtree_control"
     if "memory" in control.read_text().split():
-        probed = own / f"bellglass-{os.getpid()}-{_start_time(os.getpid())}-probe"
+        probed = own / f"{_own_name(os.getpid())}-probe"
         probed.mkdir()
         probed.rmdir()
         return
-    leaf = own / f"bellglass-{os.getpid()}-{_start_time(os.getpid())}-server"
+    leaf = own / f"{_own_name(os.getpid())}-server"
     leaf.mkdir()
     try:
         (leaf / "cgroup.procs").write_text("0")
@@ -263,6 +256,12 @@ def _own_groups(proc: Path) -> dict[str, Path]:
             if path.startswith(root.rstrip("/") + "/") or path == root:
                 found[controller] = Path(mount_point) / os.path.relpath(path, root)
     return found
+
+
+@cache
+def _own_name(pid: int) -> str:
+    """Return what the names of our groups begin with: by it `_sweep` knows whose they are."""
+    return f"bellglass-{pid}-{_start_time(pid)}"
 
 
 def _start_time(pid: int) -> str:

@@ -135,7 +135,6 @@ class _Place:
             offer_to_oom_killer(pid)
         if uid is not None and launcher.server_maps_uid:
             namespaces.map_ids((namespaces.INSIDE_ID,) * 2, (uid, uid), pid)
-            await self.stream.send(b"m")
         await group.add(pid)
         await self.stream.send(b"g")
         frame = await receive_frame(self.stream)

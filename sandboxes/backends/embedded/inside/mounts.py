@@ -47,9 +47,14 @@ def proc(target: str) -> None:
     libc.mount("proc", target, "proc", NOSUID | NODEV | NOEXEC)
 
 
+def bind(source: str, target: str) -> None:
+    """Show a file at `target`, with the attributes of the mount that it is on."""
+    libc.mount(source, target, None, _BIND)
+
+
 def bind_device(source: str, target: str) -> None:
     """Show a device at `target`: it can be written to, but not renamed or given other modes."""
-    libc.mount(source, target, None, _BIND)
+    bind(source, target)
     with contextlib.suppress(OSError):  # Linux before 5.12; the file belongs to root anyway
         _set_attributes(target, _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NOEXEC)
 

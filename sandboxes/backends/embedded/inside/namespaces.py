@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+from contextlib import suppress
 
 from bellglass.sandboxes.confinement import libc
 from bellglass.sandboxes.confinement.syscalls import number_here
@@ -111,8 +112,7 @@ def map_ids(inside: tuple[int, int], outside: tuple[int, int], process: int | st
         ("uid_map", f"{inside[0]} {outside[0]} 1"),
         ("gid_map", f"{inside[1]} {outside[1]} 1"),
     ):
-        with open(f"/proc/{process}/{file}", "w") as target:
-            target.write(text)
+        libc.write_setting(f"/proc/{process}/{file}", text)
 
 
 # Limits of this user namespace (namespaces(7), inotify(7)): no namespace in it, whatever the filter
@@ -130,12 +130,8 @@ _OWN_LIMITS = {
 def limit_kernel_objects() -> None:
     """Bound what the kernel counts by user namespace; needs CAP_SYS_RESOURCE in it."""
     for name, most in _OWN_LIMITS.items():
-        try:
-            descriptor = os.open(f"/proc/sys/user/{name}", os.O_WRONLY)
-        except FileNotFoundError:
-            continue  # a kernel without this kind
-        os.write(descriptor, b"%d" % most)
-        os.close(descriptor)
+        with suppress(FileNotFoundError):  # a kernel without this kind
+            libc.write_setting(f"/proc/sys/user/{name}", str(most))
 
 
 class _CapabilityHeader(ctypes.Structure):

@@ -6,6 +6,8 @@ import fcntl
 import socket
 import struct
 
+from bellglass.sandboxes.confinement import libc
+
 _SIOCSIFFLAGS = 0x8914  # include/uapi/linux/sockios.h
 _IFF_UP = 0x1  # include/uapi/linux/if.h
 _IFF_RUNNING = 0x40
@@ -18,8 +20,7 @@ _BUFFERS = {"tcp_rmem": "4096 65536 131072", "tcp_wmem": "4096 16384 131072"}
 def bound_buffers() -> None:
     """Keep the buffers of this network namespace's connections small: nothing counts them."""
     for name, sizes in _BUFFERS.items():
-        with open(f"/proc/sys/net/ipv4/{name}", "w") as file:
-            file.write(sizes)
+        libc.write_setting(f"/proc/sys/net/ipv4/{name}", sizes)
 
 
 def loopback_up() -> None:

@@ -53,14 +53,20 @@ def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoR
         # The server learns our process id on the host from the kernel, with this byte.
         server.send(b"p")
         if own_namespaces:
-            with step("map the user"):
-                _take_user(server, given, prepared.outside)
-            _furnish(session)
-            config["locks_fd"] = _mask()
-        # By now the server holds our pidfd, and has put us into the control group.
+            # While it does its half, all that does not depend on that.
+            if not given.mapped:
+                with step("map the user"):
+                    namespaces.map_ids((namespaces.INSIDE_ID,) * 2, prepared.outside)
+            config["locks_fd"] = _isolate(session, prepared.masked)
+        # By now the server holds our pidfd, has put us into the control group, and has said which
+        # user of the machine ours is, if it may choose one.
         if server.recv(1) != b"g":
             os._exit(0)
         if own_namespaces:
+            if given.mapped:
+                with step("take the user"):
+                    namespaces.become(namespaces.INSIDE_ID)
+            _make_directories(session)
             with step("unshare cgroup namespace"):
                 libc.unshare(namespaces.NEWCGROUP)
             with step("limit kernel objects"):
@@ -86,6 +92,7 @@ class Prepared:
         }
         self.environment = environment
         self.outside = (os.getuid(), os.getgid())
+        self.masked = [path for path in MASKED if os.path.exists(path)]
 
 
 def _only_descriptors(given: Descriptors) -> socket.socket:
@@ -106,20 +113,31 @@ def _only_descriptors(given: Descriptors) -> socket.socket:
     return socket.socket(fileno=STREAM)
 
 
-def _take_user(server: socket.socket, given: Descriptors, outside: tuple[int, int]) -> None:
-    """Be the user of the place: one of its own, if the server maps it; else whoever we are."""
-    if not given.mapped:
-        namespaces.map_ids((namespaces.INSIDE_ID, namespaces.INSIDE_ID), outside)
-        return
-    if server.recv(1) != b"m":
-        os._exit(0)
-    namespaces.become(namespaces.INSIDE_ID)
+def _isolate(session: dict[str, int], masked: list[str]) -> int:
+    """Make what is the place's own and nobody's: its proc, its loopback, its name.
 
-
-def _furnish(session: dict[str, int]) -> None:
-    """Make what is the place's own: its directories, its proc, its loopback."""
+    Hides the `masked` files of proc from the code with an empty one, because programs expect one.
+    Returns a descriptor of the list of locks, for the runner.
+    """
     with step("mounts private"):
         mounts.make_private()
+    with step("mount proc"):
+        mounts.proc("/proc")
+    with step("mask proc"):
+        locks = os.open("/proc/locks", os.O_RDONLY | os.O_CLOEXEC)
+        for path in masked:
+            mounts.bind("/dev/null", path)
+    with step("loopback"):
+        network.loopback_up()
+        if not session.get("counted_by_group", 1):
+            network.bound_buffers()
+    with step("hostname"):
+        libc.sethostname(HOSTNAME)
+    return locks
+
+
+def _make_directories(session: dict[str, int]) -> None:
+    """Mount the directories that the code may write to; they belong to whoever we are now."""
     scratch = session["scratch_bytes"]
     for target, size, inodes, mode in (
         ("/work", session["disk_bytes"], session["files"], 0o700),
@@ -128,27 +146,6 @@ def _furnish(session: dict[str, int]) -> None:
     ):
         with step(f"mount {target}"):
             mounts.tmpfs(target, size, inodes, mode)
-    with step("mount proc"):
-        mounts.proc("/proc")
-    with step("loopback"):
-        network.loopback_up()
-        if not session.get("counted_by_group", 1):
-            network.bound_buffers()
-    with step("hostname"):
-        libc.sethostname(HOSTNAME)
-
-
-def _mask() -> int:
-    """Hide files of proc from the code; return a descriptor of the list of locks, for the runner.
-
-    With an empty file, because programs expect one.
-    """
-    with step("mask proc"):
-        locks = os.open("/proc/locks", os.O_RDONLY | os.O_CLOEXEC)
-        for path in MASKED:
-            if os.path.exists(path):
-                mounts.bind_device("/dev/null", path)
-    return locks
 
 
 def _confine(session: dict[str, int], prepared: Prepared) -> int:
