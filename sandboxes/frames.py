@@ -77,8 +77,11 @@ class Frames:
                 await anyio.lowlevel.checkpoint_if_cancelled()
                 try:
                     # Shielded: a part of a frame would leave the stream out of step.
-                    with anyio.fail_after(seconds, shield=True):
+                    deadline = anyio.current_time() + seconds
+                    with anyio.CancelScope(deadline=deadline, shield=True) as sending:
                         await self._stream.send(data)
+                    if sending.cancelled_caught:
+                        raise TimeoutError
                 except BaseException:
                     self._on_torn()
                     raise

@@ -74,7 +74,6 @@ class Supervisor:
         )
 
     def serve(self) -> NoReturn:
-        self._stream.send(self_check.ready())
         while True:
             try:
                 self._go_on()
@@ -181,8 +180,29 @@ def _wakeup_fd() -> int:
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    _ignore_stops()
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     return reader
+
+
+class _Action(ctypes.Structure):
+    """`struct sigaction` of glibc and musl, on the machines of `_ignore_stops`."""
+
+    _fields_ = (
+        ("handler", ctypes.c_void_p),
+        ("mask", ctypes.c_ubyte * 128),
+        ("flags", ctypes.c_int),
+        ("restorer", ctypes.c_void_p),
+    )
+
+
+def _ignore_stops() -> None:
+    """Have SIGCHLD tell of ends alone: the worker is stopped and woken in each call."""
+    if os.uname().machine in ("x86_64", "aarch64"):
+        action = _Action()
+        LIBC.sigaction(signal.SIGCHLD, None, ctypes.byref(action))
+        action.flags |= 1  # SA_NOCLDSTOP of include/uapi/asm-generic/signal-defs.h
+        LIBC.sigaction(signal.SIGCHLD, ctypes.byref(action), None)
 
 
 def serve(read_fd: int, write_fd: int, config: dict[str, Any], worker: WorkerMain) -> NoReturn:
@@ -197,4 +217,7 @@ def serve(read_fd: int, write_fd: int, config: dict[str, Any], worker: WorkerMai
         signal.signal(number, signal.SIG_IGN)
     os.set_inheritable(read_fd, False)
     os.set_inheritable(write_fd, False)
-    Supervisor(Stream(read_fd, write_fd), config, worker).serve()
+    stream = Stream(read_fd, write_fd)
+    # First, so that the server asks while Python is being started.
+    stream.send(self_check.ready())
+    Supervisor(stream, config, worker).serve()

@@ -296,6 +296,10 @@ class WorkerProcess:
     def stop(self) -> None:
         for pid in self.pids():
             processes.send_signal(pid, signal.SIGSTOP)
+
+    def offer_to_oom_killer(self) -> None:
+        """Undo what the code has done to the scores of ours; once they are stopped, for good."""
+        for pid in self.pids():
             processes.offer_to_oom_killer(pid)
 
     def go_on(self) -> None:

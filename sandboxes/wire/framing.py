@@ -40,9 +40,7 @@ def loads(data: bytes | bytearray) -> Any:
         ValueError: It is no JSON.
         RecursionError: It is too deep.
     """
-    return json.loads(
-        data, parse_constant=_no_number, parse_float=_finite_float, parse_int=_bounded_int
-    )
+    return _DECODER.decode(data.decode("utf-8", "surrogatepass"))
 
 
 def _no_number(_: str) -> None:
@@ -56,6 +54,11 @@ def _finite_float(text: str) -> float | None:
 
 def _bounded_int(text: str) -> int | None:
     return int(text) if len(text.lstrip("-")) <= DIGITS else None
+
+
+_DECODER = json.JSONDecoder(
+    parse_constant=_no_number, parse_float=_finite_float, parse_int=_bounded_int
+)
 
 
 class Stream:

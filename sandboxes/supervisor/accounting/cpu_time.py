@@ -49,13 +49,18 @@ class CallTime:
         self._job = job
         self._others = others
         self._meter = CpuMeter()
-        self._newest = processes.last_pid()
+        self._newest = 0
         self._began = time.clock_gettime(time.CLOCK_BOOTTIME) * processes.TICK
         self._started_some = False
 
     def seconds(self, reaped: float) -> float:
-        """Return it with `reaped`, what PID 1 has waited for since its own beginning."""
-        self._started_some = self._started_some or processes.last_pid() != self._newest
+        """Return it with `reaped`, what PID 1 has waited for since its own beginning.
+
+        The first time it is what had been used before.
+        """
+        newest = processes.last_pid()
+        self._started_some = self._started_some or newest != (self._newest or newest)
+        self._newest = newest
         started = filter(self._is_of_the_call, self._others()) if self._started_some else ()
         return self._meter.seconds([self._job, *started], reaped)
 

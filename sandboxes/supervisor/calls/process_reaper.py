@@ -86,6 +86,7 @@ class ProcessReaper:
             return
         self.settled = True
         self._python.stop()
+        self._python.offer_to_oom_killer()
         copy = self._python.checkpoint
         newest = processes.last_pid()
         expected = {self._newest}
