@@ -20,6 +20,7 @@ from bellglass.sandboxes.backends.embedded.zygote import Zygote
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.limits import MIB, Limits
 from bellglass.sandboxes.protocol import Ready
+from bellglass.sandboxes.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -256,3 +257,18 @@ async def test_the_diagnosis_of_a_machine_that_isolates_is_good(backend: Embedde
     assert findings["launcher"]
     assert findings["namespaces"]
     assert findings["user"]
+
+
+async def test_a_new_sandbox_finds_all_of_our_program_imported(backend: EmbeddedBackend) -> None:
+    # The zygote freezes what there is before the first sandbox, which leaves the collector's lists.
+    code = (
+        "import gc, sys\n"
+        "late = {id(module) for module in gc.get_objects()}\n"
+        "[name for name, module in sys.modules.items()"
+        " if name.startswith('bellglass') and id(module) in late]"
+    )
+
+    async with Session.open(backend) as session:
+        execution = await session.run("python", {"code": code}, timeout=10)
+
+    assert execution.value == "[]"

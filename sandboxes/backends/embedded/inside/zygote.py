@@ -74,8 +74,9 @@ def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
 
 
 def _preload(modules: list[str], *, jobs: bool) -> list[str]:
-    """Import what sessions will want, and the runner; return what does not import."""
+    """Import our program and what sessions will want; return what does not import."""
     importlib.import_module("bellglass.sandboxes.supervisor.main")
+    importlib.import_module("bellglass.sandboxes.worker.worker")
     if jobs:
         importlib.import_module("bellglass.sandboxes.supervisor.jobs").load_all()
     missing = []
