@@ -39,8 +39,8 @@ _ICON = (
     b'<circle cx="12" cy="2.5" r="1"/></svg>'
 )
 
-FAR = 86_400
-"""Of bounds that nobody meets who means well."""
+MIN_OMITTED_BOUND = 86_400
+"""Schemas for models leave out larger bounds: nobody meets them by accident."""
 
 
 def build_server(
@@ -191,7 +191,7 @@ def _without_bounds(schema: Any) -> Any:
                 key: _without_bounds(value)
                 for key, value in schema.items()
                 if key not in ("maxLength", "maxItems", "exclusiveMinimum", "$defs")
-                and not (key in ("minimum", "maximum") and abs(value) >= FAR)
+                and not (key in ("minimum", "maximum") and abs(value) >= MIN_OMITTED_BOUND)
                 and not (key == "default" and not value)
             }
         case list():

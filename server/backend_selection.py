@@ -12,7 +12,7 @@ from bellglass.server.settings import Settings
 
 log = logging.getLogger("bellglass")
 
-SPARE_SECONDS = 86_400.0
+MAX_POOL_WAIT_SECONDS = 86_400.0
 """That a container may be older than the oldest session: it can wait for one before it is used."""
 
 
@@ -58,7 +58,7 @@ def create(name: str, settings: Settings) -> Backend:
             "host": settings.docker_host,
             "runtime": settings.docker_runtime,
             "cpus": settings.docker_cpus,
-            "lifetime_seconds": settings.age_seconds + SPARE_SECONDS,
+            "lifetime_seconds": settings.age_seconds + MAX_POOL_WAIT_SECONDS,
         }
     elif name == "e2b":
         options = e2b.options(settings)

@@ -20,9 +20,9 @@ from bellglass.server.failures import innermost
 from bellglass.server.settings import Settings
 from bellglass.tools.arguments import MAX_TIMEOUT_SECONDS
 
-TRIAL_SECONDS = 30
+TRIAL_TIMEOUT_SECONDS = 30
 MAX_TEXT_CHARACTERS = 4000
-MAX_ENTRIES = 100
+MAX_FINDINGS = 100
 
 _COMPLETED_BY = {"embedded": "bellglass setup", "docker": "bellglass image build"}
 """What brings the packages that sessions of a backend should find."""
@@ -169,7 +169,7 @@ async def _try(backend: Backend, name: str) -> BackendReport:
         completed_by=_COMPLETED_BY.get(name) if missing else None,
         findings=[
             FindingReport(what=finding.what, holds=finding.holds, detail=finding.detail)
-            for finding in (await backend.diagnose())[:MAX_ENTRIES]
+            for finding in (await backend.diagnose())[:MAX_FINDINGS]
         ],
     )
 
@@ -179,15 +179,19 @@ async def _first_run(backend: Backend) -> Execution:
         return backend
 
     async with Sessions.open_all(
-        choose, max_sessions=1, idle_seconds=TRIAL_SECONDS, age_seconds=TRIAL_SECONDS, pool=0
+        choose,
+        max_sessions=1,
+        idle_seconds=TRIAL_TIMEOUT_SECONDS,
+        age_seconds=TRIAL_TIMEOUT_SECONDS,
+        pool=0,
     ) as sessions:
         session = await sessions.open()
-        return await session.run("python", {"code": _TRIAL}, timeout=TRIAL_SECONDS)
+        return await session.run("python", {"code": _TRIAL}, timeout=TRIAL_TIMEOUT_SECONDS)
 
 
 def _inventory(printed: str) -> tuple[str, dict[str, str | None]]:
     """Return what `_TRIAL` has printed: the version of Python, and those of packages."""
-    python, *rest = printed.strip().split(", ")[:MAX_ENTRIES]
+    python, *rest = printed.strip().split(", ")[:MAX_FINDINGS]
     packages: dict[str, str | None] = {}
     for entry in rest:
         first, _, second = entry.partition(" ")

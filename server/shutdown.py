@@ -17,14 +17,14 @@ import anyio
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
-EOF_SECONDS = 1.7
-SIGNAL_SECONDS = 3.5
+EOF_TIMEOUT_SECONDS = 1.7
+SIGNAL_TIMEOUT_SECONDS = 3.5
 
 
 class Stop:
     """How this process ends: asked for once, by a signal or the end of input."""
 
-    def __init__(self, *, signal_seconds: float = SIGNAL_SECONDS) -> None:
+    def __init__(self, *, signal_seconds: float = SIGNAL_TIMEOUT_SECONDS) -> None:
         self.exit_code = 0
         self._signal_seconds = signal_seconds
         self._deadline: threading.Timer | None = None

@@ -41,15 +41,15 @@ VERSIONS = frozenset({"2026-07-28"})
 
 LONG = frozenset({"execute_python", "execute_bash", "run_tests"})
 
-PATIENCE_SECONDS = 5.0
+DIRECT_ANSWER_SECONDS = 5.0
 """A call that has ended by then is answered as any: a task costs the client more requests."""
 
-POLL_MS = 1_000
+POLL_INTERVAL_MS = 1_000
 
-KEPT_SECONDS = 600.0
+RESULT_KEPT_SECONDS = 600.0
 """For a result to be fetched, after the end of its task."""
 
-MOST = 64
+MAX_TASKS = 64
 """Tasks at one time, each with a result of at most 900 kB."""
 
 
@@ -101,17 +101,17 @@ class Task:
 
     @property
     def expired(self) -> bool:
-        return self.ended.is_set() and time.time() > self._updated + KEPT_SECONDS
+        return self.ended.is_set() and time.time() > self._updated + RESULT_KEPT_SECONDS
 
     def facts(self) -> dict[str, Any]:
-        kept = self._updated + KEPT_SECONDS - self._created
+        kept = self._updated + RESULT_KEPT_SECONDS - self._created
         return {
             "taskId": self.id,
             "status": self.status,
             "createdAt": _iso(self._created),
             "lastUpdatedAt": _iso(self._updated),
             "ttlMs": round(kept * 1000) if self.ended.is_set() else None,
-            "pollIntervalMs": POLL_MS,
+            "pollIntervalMs": POLL_INTERVAL_MS,
         }
 
 
@@ -121,7 +121,7 @@ class Tasks(Extension):
     identifier = "io.modelcontextprotocol/tasks"
 
     def __init__(
-        self, long: frozenset[str] = LONG, patience_seconds: float = PATIENCE_SECONDS
+        self, long: frozenset[str] = LONG, patience_seconds: float = DIRECT_ANSWER_SECONDS
     ) -> None:
         self._long = long
         self._patience = patience_seconds
@@ -142,7 +142,7 @@ class Tasks(Extension):
         if params.name not in self._long or at_once or not self._declared(ctx):
             return await call_next(ctx)
         self._make_room()
-        if len(self._tasks) >= MOST:
+        if len(self._tasks) >= MAX_TASKS:
             return await call_next(ctx)
         task = Task(authenticated_principal(ctx))
         # There is no progress of what outlives its request.
@@ -172,7 +172,7 @@ class Tasks(Extension):
     def _make_room(self) -> None:
         for task in [task for task in self._tasks.values() if task.expired]:
             del self._tasks[task.id]
-        while len(self._tasks) >= MOST:
+        while len(self._tasks) >= MAX_TASKS:
             ended = [task for task in self._tasks.values() if task.ended.is_set()]
             if not ended:
                 return

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 NAME = "bellglass"
 
-CALL_SECONDS = 310
+CALL_TIMEOUT_SECONDS = 310
 """A little more than the longest time limit of a call."""
 
 EXPLICIT = {"BELLGLASS_SESSIONS": "explicit"}
@@ -126,7 +126,7 @@ CLIENTS = (
         "toml",
         "mcp_servers",
         ".codex/config.toml",
-        extra={"tool_timeout_sec": CALL_SECONDS},
+        extra={"tool_timeout_sec": CALL_TIMEOUT_SECONDS},
         note="Look with: codex mcp list",
     ),
     Client(
@@ -163,7 +163,7 @@ CLIENTS = (
         "extensions",
         ".config/goose/config.yaml",
         windows="Block/goose/config/config.yaml",
-        extra={"type": "stdio", "envs": {}, "enabled": True, "timeout": CALL_SECONDS},
+        extra={"type": "stdio", "envs": {}, "enabled": True, "timeout": CALL_TIMEOUT_SECONDS},
         names={"command": "cmd", "env": "envs"},
     ),
 )

@@ -12,7 +12,7 @@ from bellglass.server.console import printable
 from bellglass.server.failures import CommandError, innermost
 from bellglass.server.settings import Settings
 
-CHECK_SECONDS = 120
+CHECK_TIMEOUT_SECONDS = 120
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +43,7 @@ async def _check(backend_name: str, settings: Settings) -> int:
                     )
                     lacking += 1
                     continue
-                with anyio.fail_after(CHECK_SECONDS):
+                with anyio.fail_after(CHECK_TIMEOUT_SECONDS):
                     await check(backend)
             finally:
                 await backend.aclose()
@@ -70,7 +70,7 @@ async def _say_what_lacks(backend_name: str, settings: Settings) -> None:
     try:
         backend = create(backend_name, settings)
         try:
-            with anyio.fail_after(CHECK_SECONDS):
+            with anyio.fail_after(CHECK_TIMEOUT_SECONDS):
                 findings = await backend.diagnose()
         finally:
             await backend.aclose()

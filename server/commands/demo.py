@@ -20,7 +20,7 @@ from bellglass.server.console import paint, printable, say
 from bellglass.server.failures import innermost
 from bellglass.server.settings import PREFIX, Settings
 
-CALL_SECONDS = 60
+CALL_TIMEOUT_SECONDS = 60
 
 Expectation = Callable[[CallToolResult], bool]
 
@@ -156,7 +156,7 @@ class _Conversation:
         for line in _code(arguments):
             say(paint("cyan", f"   > {line}"))
         started = time.monotonic()
-        with anyio.fail_after(CALL_SECONDS):
+        with anyio.fail_after(CALL_TIMEOUT_SECONDS):
             result = await self._client.call_tool(tool, arguments)
         elapsed = _ms(started)
         for line in _text(result).splitlines():

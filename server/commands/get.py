@@ -10,9 +10,9 @@ from urllib.parse import quote
 import httpx2
 
 from bellglass.server.commands.transfer import (
-    PAUSE_SECONDS,
+    MAX_TRIES,
     PIECE_BYTES,
-    TRIES,
+    RETRY_DELAY_SECONDS,
     Progress,
     TransferError,
     add_server,
@@ -83,7 +83,7 @@ def _fetch(client: httpx2.Client, url: str, stream: BinaryIO) -> None:
                 return
         except httpx2.TransportError as exc:
             failures += 1
-            if failures >= TRIES:
+            if failures >= MAX_TRIES:
                 raise gave_up(exc) from exc
             stream.seek(at)
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(RETRY_DELAY_SECONDS)

@@ -12,9 +12,9 @@ from urllib.parse import quote
 import httpx2
 
 from bellglass.server.commands.transfer import (
-    PAUSE_SECONDS,
+    MAX_TRIES,
     PIECE_BYTES,
-    TRIES,
+    RETRY_DELAY_SECONDS,
     OutOfStep,
     Progress,
     TransferError,
@@ -72,9 +72,9 @@ class _Upload:
                 answer = self._send(at)
             except (httpx2.TransportError, OutOfStep) as exc:
                 failures += 1
-                if failures >= TRIES:
+                if failures >= MAX_TRIES:
                     raise gave_up(exc) from exc
-                time.sleep(PAUSE_SECONDS)
+                time.sleep(RETRY_DELAY_SECONDS)
                 before, at = at, self._there()
                 failures = failures if at == before else 0
                 continue

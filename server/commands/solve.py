@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-KEPT_TRANSCRIPTS = 100
-MOST_TASK = 200_000
+MAX_KEPT_TRANSCRIPTS = 100
+MAX_TASK_CHARACTERS = 200_000
 
 
 class CannotSolve(CommandError):
@@ -100,12 +100,12 @@ async def _solve(options: Options, settings: Settings, flags: Mapping[str, str])
 
 
 def _task(options: Options) -> str:
-    task = sys.stdin.read(MOST_TASK + 1) if options.task == "-" else options.task
+    task = sys.stdin.read(MAX_TASK_CHARACTERS + 1) if options.task == "-" else options.task
     if not task.strip():
         raise SolvingError("The task is empty. Say in words what to do.")
-    if len(task) > MOST_TASK:
+    if len(task) > MAX_TASK_CHARACTERS:
         raise SolvingError(
-            f"The task has more than {MOST_TASK:,} characters. Pass files as --data."
+            f"The task has more than {MAX_TASK_CHARACTERS:,} characters. Pass files as --data."
         )
     return task
 
@@ -158,7 +158,7 @@ def _kept_transcript() -> Path:
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
     folder = Path(state) / "bellglass" / "transcripts"
     kept = sorted(folder.glob("*.md"))
-    for old in kept[: max(0, len(kept) + 1 - KEPT_TRANSCRIPTS)]:
+    for old in kept[: max(0, len(kept) + 1 - MAX_KEPT_TRANSCRIPTS)]:
         for file in folder.glob(f"{old.stem}*"):
             file.unlink(missing_ok=True)
     return folder / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.md"

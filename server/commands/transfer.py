@@ -15,10 +15,10 @@ from bellglass.server.settings import Settings
 
 PIECE_BYTES = 1 << 20
 
-TRIES = 5
+MAX_TRIES = 5
 """Connections in a row that may break before the next byte has come through."""
 
-PAUSE_SECONDS = 1.0
+RETRY_DELAY_SECONDS = 1.0
 
 TIMEOUT = httpx2.Timeout(10, read=330, write=60)
 """A call that runs in the session, at most 300 s, is waited for."""
@@ -35,7 +35,8 @@ class OutOfStep(TransferError):
 def gave_up(exc: Exception) -> TransferError:
     reason = str(exc).rstrip(".")
     return TransferError(
-        f"the connection broke {TRIES} times ({reason}). See that the server runs, and try again."
+        f"the connection broke {MAX_TRIES} times ({reason}). "
+        "See that the server runs, and try again."
     )
 
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 from bellglass.sandboxes.callers import is_elsewhere, share_of_one
 
-MAX_BYTES = 64 * 1024**2
-FREE_BYTES = 64 * 1024
+MAX_BODIES_BYTES = 64 * 1024**2
+UNCOUNTED_BODY_BYTES = 64 * 1024
 """Of each body, that count for nothing: plain requests pass whatever others send, and there are
 no more of them than connections."""
 
@@ -23,7 +23,7 @@ class TooMuchHeld(Exception):
 class Bodies:
     """Counts bytes: in all, and by address where that tells callers apart."""
 
-    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, max_bytes: int = MAX_BODIES_BYTES) -> None:
         self._max_bytes = max_bytes
         self._by_peer: Counter[str] = Counter()
 
@@ -39,7 +39,7 @@ class Bodies:
         def take(part: int) -> None:
             nonlocal size, counted
             size += part
-            more = max(0, size - FREE_BYTES) - counted
+            more = max(0, size - UNCOUNTED_BODY_BYTES) - counted
             most = share_of_one(self._max_bytes)
             if more and is_elsewhere(peer) and self._by_peer[peer] + more > most:
                 raise TooMuchHeld(f"{most:,} bytes of your requests are being worked on.", 429)

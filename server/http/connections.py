@@ -18,10 +18,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from bellglass.sandboxes.callers import is_elsewhere, share_of_one
 
 MAX_CONNECTIONS = 1_000
-HEADER_SECONDS = (
+HEADER_TIMEOUT_SECONDS = (
     15  # for the head of a request, from the opening of a connection or the last answer
 )
-WRITE_SECONDS = 30  # for a client to take what was sent: at most `guard.SLICE_BYTES` at a time
+WRITE_TIMEOUT_SECONDS = (
+    30  # for a client to take what was sent: at most `guard.SLICE_BYTES` at a time
+)
 
 ADMITTED = "bellglass.admitted"
 """In the scope of a request that may be served: whether it was admitted by a token."""
@@ -164,12 +166,12 @@ class Connection(H11Protocol):
     def _expect_request(self) -> None:
         if self._late is not None:
             self._late.cancel()
-        self._late = self.loop.call_later(HEADER_SECONDS, self.drop)
+        self._late = self.loop.call_later(HEADER_TIMEOUT_SECONDS, self.drop)
         self._connections.note_waiting(self)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._stuck = self.loop.call_later(WRITE_SECONDS, self.drop)
+        self._stuck = self.loop.call_later(WRITE_TIMEOUT_SECONDS, self.drop)
 
     def resume_writing(self) -> None:
         super().resume_writing()

@@ -15,7 +15,7 @@ from bellglass.sandboxes.files import FileRefused
 from bellglass.server.http.download import download
 from bellglass.server.http.guard import FILES
 from bellglass.server.http.replies import WrongRequest, error
-from bellglass.server.http.transfers import RETRY_SECONDS, TooManyTransfers, Transfers
+from bellglass.server.http.transfers import RETRY_AFTER_SECONDS, TooManyTransfers, Transfers
 from bellglass.server.http.upload import upload
 from bellglass.tools.callers import caller_of_request
 from bellglass.tools.context import ToolContext
@@ -48,7 +48,7 @@ class FileRoutes:
             await error(400, str(exc))(scope, receive, send)
         except TooManyTransfers as exc:
             response = error(exc.status, str(exc))
-            response.headers["retry-after"] = str(RETRY_SECONDS)
+            response.headers["retry-after"] = str(RETRY_AFTER_SECONDS)
             await response(scope, receive, send)
         except FileRefused as exc:
             status = STATUS.get(exc.kind or "", 403)

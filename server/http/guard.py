@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bellglass.server.http.connections import ADMITTED
 
-BODY_SECONDS = 30
+BODY_TIMEOUT_SECONDS = 30
 """For a whole request body: a client that trickles must not hold a connection. Of a file, for each
 slice of it."""
 
@@ -112,7 +112,7 @@ def _bounded(receive: Receive, *, renewed: bool) -> Receive:
 
     `renewed`: the time counts anew for each slice. Only what is waited for the client counts.
     """
-    left: float = BODY_SECONDS
+    left: float = BODY_TIMEOUT_SECONDS
     came = 0
     complete = False
 
@@ -127,7 +127,7 @@ def _bounded(receive: Receive, *, renewed: bool) -> Receive:
             left -= anyio.current_time() - started
             came += len(message.get("body", b""))
             if renewed and came >= SLICE_BYTES:
-                left, came = BODY_SECONDS, 0
+                left, came = BODY_TIMEOUT_SECONDS, 0
             return message
         return {"type": "http.disconnect"}
 

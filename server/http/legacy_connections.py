@@ -19,8 +19,8 @@ from bellglass.tools.sessions.session_resolver import FIRST_MODERN_VERSION
 
 SESSION = "mcp-session-id"
 
-OPENING_REQUESTS = 2  # `initialize`, and the notification after it
-UNUSED_SECONDS = 60  # for which nothing else comes, where connections are many
+OPENING_REQUEST_COUNT = 2  # `initialize`, and the notification after it
+UNUSED_TIMEOUT_SECONDS = 60  # for which nothing else comes, where connections are many
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class _Connection:
 
     @property
     def unused(self) -> bool:
-        return self.requests <= OPENING_REQUESTS and not self.in_flight
+        return self.requests <= OPENING_REQUEST_COUNT and not self.in_flight
 
 
 class LegacyConnections:
@@ -110,7 +110,7 @@ class LegacyConnections:
                 del self._known[session_id]  # the SDK has ended it
         if len(self._known) > self._max // 2:
             for session_id, connection in list(self._known.items()):
-                if connection.unused and now - connection.used_at > UNUSED_SECONDS:
+                if connection.unused and now - connection.used_at > UNUSED_TIMEOUT_SECONDS:
                     await self._end(session_id, scope)
         while len(self._known) + self._opening.total() > self._max:
             held = Counter(connection.peer for connection in self._known.values())

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bellglass.server.http.bodies import Bodies, TooMuchHeld
-from bellglass.server.http.transfers import RETRY_SECONDS
+from bellglass.server.http.transfers import RETRY_AFTER_SECONDS
 from bellglass.server.stdio.json_lines import ODD_ID, find_odd_id
 
 MCP = "/mcp"
@@ -30,7 +30,7 @@ class MessageCheck:
                     with self._bodies.one(peer) as take:
                         await self._check(scope, receive, send, take)
                 except TooMuchHeld as exc:
-                    later = {"retry-after": str(RETRY_SECONDS), "connection": "close"}
+                    later = {"retry-after": str(RETRY_AFTER_SECONDS), "connection": "close"}
                     refused = JSONResponse({"error": str(exc)}, exc.status, later)
                     await refused(scope, receive, send)
                 return

@@ -13,7 +13,7 @@ import uvicorn
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.types import ASGIApp
 
-from bellglass.server.http.connections import HEADER_SECONDS, Connection, Connections
+from bellglass.server.http.connections import HEADER_TIMEOUT_SECONDS, Connection, Connections
 from bellglass.server.http.files import FileRoutes
 from bellglass.server.http.guard import Authority, Guard
 from bellglass.server.http.legacy_connections import LegacyConnections
@@ -26,7 +26,7 @@ from bellglass.server.shutdown import Stop
 MAX_BODY_BYTES = 8 * 1024**2
 """The longest argument takes 6 MB when each of its characters is sent as an escape."""
 
-GRACEFUL_SECONDS = 2
+SHUTDOWN_TIMEOUT_SECONDS = 2
 log = logging.getLogger("bellglass")
 
 
@@ -51,8 +51,8 @@ async def serve_http(mcp: BellglassServer, settings: Settings, stop: Stop) -> No
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=HEADER_SECONDS,
-            timeout_graceful_shutdown=GRACEFUL_SECONDS,
+            timeout_keep_alive=HEADER_TIMEOUT_SECONDS,
+            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_SECONDS,
         )
     )
     log.info("Serving on http://%s/mcp", _authority(host, port))

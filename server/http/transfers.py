@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from bellglass.sandboxes.callers import Caller, share_of_one
 
 MAX_TRANSFERS = 32
-MAX_OF_SESSION = 8  # a browser opens 6 connections to a host
-RETRY_SECONDS = 5
+MAX_TRANSFERS_PER_SESSION = 8  # a browser opens 6 connections to a host
+RETRY_AFTER_SECONDS = 5
 
 
 class TooManyTransfers(Exception):
@@ -33,8 +33,8 @@ class Transfers:
         Raises:
             TooManyTransfers: As many as may are on their way.
         """
-        if self._by_session[session_id] >= MAX_OF_SESSION:
-            reason = f"{MAX_OF_SESSION} files of this session are on their way."
+        if self._by_session[session_id] >= MAX_TRANSFERS_PER_SESSION:
+            reason = f"{MAX_TRANSFERS_PER_SESSION} files of this session are on their way."
             raise TooManyTransfers(reason, 429)
         most = share_of_one(MAX_TRANSFERS)
         if caller.is_elsewhere and self._by_peer[caller.peer] >= most:

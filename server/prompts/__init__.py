@@ -16,7 +16,7 @@ from mcp.types import (
 )
 
 from bellglass.server.prompts import analyse, compute, fix, solve, transform
-from bellglass.server.prompts.base import MOST_ARGUMENT
+from bellglass.server.prompts.base import MAX_ARGUMENT_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,8 +81,10 @@ def _check(entry: PromptEntry, given: Mapping[str, str]) -> None:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}."
             raise _wrong(f"The prompt {entry.name} has no argument {name[:60]!r}: {hint}")
-        if len(value) > MOST_ARGUMENT:
-            raise _wrong(f"{name} is longer than {MOST_ARGUMENT:,} characters. Pass it as a file.")
+        if len(value) > MAX_ARGUMENT_CHARACTERS:
+            raise _wrong(
+                f"{name} is longer than {MAX_ARGUMENT_CHARACTERS:,} characters. Pass it as a file."
+            )
     missing = [
         name
         for name, argument in known.items()

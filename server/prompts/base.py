@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-MOST_ARGUMENT = 200_000
+MAX_ARGUMENT_CHARACTERS = 200_000
 """Characters."""
 
 

@@ -22,7 +22,7 @@ _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 _ID = rb'\s*:\s*("[^"\\]{0,100}"|-?\d{1,15})'
 _ID_VALUE = re.compile(_ID + rb"\s*[,}]")
 _ID_AT_END = re.compile(rb'[{,]\s*"id"' + _ID + rb"\s*}\s*$")
-_SEARCHED_BYTES = 64 * 1024
+_MAX_SEARCHED_BYTES = 64 * 1024
 _SOME_ODD_ID = re.compile(rb'(?<!\\)"id"\s*:\s*(?:[^"\s\d-]|-?\d+[.eE])')
 
 
@@ -63,7 +63,7 @@ class LineBuffer:
     def _take(self) -> Line:
         data, too_long = b"".join(self._parts), self._size > self._limit
         self._parts, self._size = [], 0
-        return Line(data[:_SEARCHED_BYTES], True) if too_long else Line(data)
+        return Line(data[:_MAX_SEARCHED_BYTES], True) if too_long else Line(data)
 
 
 def repair(line: bytes) -> bytes:
@@ -81,7 +81,7 @@ def find_id(line: bytes) -> str | int | None:
     Clients write it as one of the first members, or as the last.
     """
     depth = 0
-    head = line[:_SEARCHED_BYTES]
+    head = line[:_MAX_SEARCHED_BYTES]
     for token in _TOKEN.finditer(head):
         match token[0]:
             case b"{" | b"[":

@@ -24,7 +24,7 @@ from mcp.types import (
 from pydantic import ValidationError
 
 from bellglass.server.middleware import BellglassServer
-from bellglass.server.shutdown import EOF_SECONDS, Stop
+from bellglass.server.shutdown import EOF_TIMEOUT_SECONDS, Stop
 from bellglass.server.stdio.json_lines import (
     MAX_LINE_BYTES,
     ODD_ID,
@@ -40,7 +40,7 @@ from bellglass.server.stdio.stdout_writer import StdoutWriter
 if TYPE_CHECKING:
     from bellglass.server.middleware import Sent
 
-_CHUNK = 256 * 1024
+_READ_BYTES = 256 * 1024
 
 
 async def serve_stdio(server: BellglassServer, stop: Stop) -> None:
@@ -58,7 +58,7 @@ async def serve_stdio(server: BellglassServer, stop: Stop) -> None:
             await unused.aclose()
             tasks.start_soon(stop.on_signal, tasks.cancel_scope.cancel)
             await server.run_on(
-                _Requests(wire, sent, at_end=lambda: stop.within(EOF_SECONDS)), sent
+                _Requests(wire, sent, at_end=lambda: stop.within(EOF_TIMEOUT_SECONDS)), sent
             )
             tasks.cancel_scope.cancel()
     except* BrokenPipeError:
@@ -170,4 +170,4 @@ async def _read_some(descriptor: int) -> bytes:
     except PermissionError:
         # A file cannot be waited for: it is always ready.
         await anyio.lowlevel.checkpoint()
-    return os.read(descriptor, _CHUNK)
+    return os.read(descriptor, _READ_BYTES)

@@ -17,7 +17,7 @@ import anyio
 PIPE_BYTES = select.PIPE_BUF
 """A pipe that is ready takes that much without blocking: pipe(7) and poll(2)."""
 
-AT_ONCE = 64
+MAX_PIECES_PER_TURN = 64
 """Pieces of a long message before others have their turn."""
 
 
@@ -42,7 +42,7 @@ class StdoutWriter:
         for piece in itertools.count(1):
             if not self._poll.poll(0):
                 await anyio.wait_writable(self._descriptor)
-            elif piece % AT_ONCE == 0:
+            elif piece % MAX_PIECES_PER_TURN == 0:
                 await anyio.lowlevel.checkpoint()
             with contextlib.suppress(BlockingIOError):  # who shares it was faster
                 rest = rest[self._put(rest) :]

@@ -12,7 +12,7 @@ import httpx2
 import pytest
 from protocol.support import INITIALIZE, TOKEN, Server, authorized, http_server, text_of
 
-from bellglass.server.http.bodies import MAX_BYTES
+from bellglass.server.http.bodies import MAX_BODIES_BYTES
 from bellglass.server.http.connections import MAX_CONNECTIONS
 from bellglass.server.http.serving import MAX_BODY_BYTES
 
@@ -114,7 +114,7 @@ async def test_bodies_that_do_not_end_are_bounded_and_keep_no_plain_request_out(
     head = "\r\n".join((*lines, ""))
     answers = []
     with contextlib.ExitStack() as senders:
-        for _ in range(MAX_BYTES // size + 2):
+        for _ in range(MAX_BODIES_BYTES // size + 2):
             sender = senders.enter_context(socket.create_connection(address, timeout=30))
             with contextlib.suppress(ConnectionError):
                 sender.sendall(head.encode() + b" " * (size - 1))

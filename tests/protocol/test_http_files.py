@@ -25,8 +25,8 @@ from protocol.support import (
     text_of,
 )
 
-from bellglass.server.http.connections import WRITE_SECONDS
-from bellglass.server.http.transfers import MAX_OF_SESSION
+from bellglass.server.http.connections import WRITE_TIMEOUT_SECONDS
+from bellglass.server.http.transfers import MAX_TRANSFERS_PER_SESSION
 
 DATA = os.urandom(7_000_003)
 
@@ -250,7 +250,7 @@ async def test_file_that_nobody_takes_is_broken_off(
     with contextlib.ExitStack() as readers:
         unread = [
             readers.enter_context(socket.create_connection((address.hostname, address.port)))
-            for _ in range(MAX_OF_SESSION)
+            for _ in range(MAX_TRANSFERS_PER_SESSION)
         ]
         for sock in unread:
             sock.sendall(request.encode())
@@ -260,7 +260,7 @@ async def test_file_that_nobody_takes_is_broken_off(
         for sock in unread:
             ended.register(sock, 0)  # for its end alone, which is always told
         gone: set[int] = set()
-        with anyio.fail_after(WRITE_SECONDS + 60):
+        with anyio.fail_after(WRITE_TIMEOUT_SECONDS + 60):
             while len(gone) < len(unread):
                 for descriptor, _ in await anyio.to_thread.run_sync(ended.poll, 1_000):
                     gone.add(descriptor)
