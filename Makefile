@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FOLDERS := $(shell find server tools sandboxes agent -type d ! -name __pycache__)
 
-.PHONY: help demo setup test test-clients lint corpora bench bundle wheel doctor clean
+.PHONY: help demo setup test fast test-clients lint corpora bench bundle wheel doctor clean
 
 demo: setup ## a short conversation with the server, through a real client
 	@$(BIN)/bellglass demo
@@ -25,6 +25,13 @@ test: setup lint ## lint, and all tests but those of the targets below
 	@top=$$(mktemp -d) && trap 'rm -rf "$$top"' EXIT && \
 		$(BIN)/pytest --basetemp="$$top/t" -n $(WORKERS) --dist worksteal && \
 		$(BIN)/pytest --basetemp="$$top/t" -m alone tests/security
+
+# No sandbox, no network, no engine: what can be tested in this process, or with a few of our own.
+FAST := tests/in_memory tests/unit tests/readme/test_backend.py tests/readme/test_links.py
+
+fast: $(VENV)/.dev ## the tests that need no sandbox, in less than a minute
+	@top=$$(mktemp -d) && trap 'rm -rf "$$top"' EXIT && \
+		$(BIN)/pytest -q --basetemp="$$top/t" -n auto --dist worksteal -m "not slow" $(FAST)
 
 lint: $(VENV)/.dev ## ruff, mypy and import contracts
 	$(BIN)/ruff check

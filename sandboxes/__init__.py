@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.backend import Backend, Finding, PatientStream
     from bellglass.sandboxes.conformance import CHECKS, Check
     from bellglass.sandboxes.errors import SandboxError, SandboxUnavailable
-    from bellglass.sandboxes.execution import Execution
+    from bellglass.sandboxes.execution import Execution, ExecutionError, Output
     from bellglass.sandboxes.lifecycle import Lifecycle
     from bellglass.sandboxes.limits import Limits
     from bellglass.sandboxes.program import SupervisorProgram, supervisor_program
@@ -21,7 +21,7 @@ _MODULES = {
     "backend": ("Backend", "Finding", "PatientStream"),
     "conformance": ("CHECKS", "Check"),
     "errors": ("SandboxError", "SandboxUnavailable"),
-    "execution": ("Execution",),
+    "execution": ("Execution", "ExecutionError", "Output"),
     "lifecycle": ("Lifecycle",),
     "limits": ("Limits",),
     "self_check": ("PROTECTIONS", "Protection", "SelfCheck"),
@@ -35,9 +35,11 @@ __all__ = [
     "Backend",
     "Check",
     "Execution",
+    "ExecutionError",
     "Finding",
     "Lifecycle",
     "Limits",
+    "Output",
     "PatientStream",
     "Protection",
     "SandboxError",

@@ -1,6 +1,5 @@
 """Which session a call works in."""
 
-import re
 from functools import partial
 
 import anyio
@@ -120,24 +119,6 @@ async def test_closing_answers_the_call_that_runs_and_those_that_wait(client: Cl
     assert answers == [unknown] * 3
 
 
-async def test_every_call_of_a_flood_of_new_sessions_is_answered(connect: Connect) -> None:
-    settings = {"BELLGLASS_SESSIONS": "explicit", "BELLGLASS_MAX_SESSIONS": "3"}
-    answers: list[str] = []
-
-    async def call(client: Client) -> None:
-        answers.append(text_of(await run(client, "import time; time.sleep(0.02); 'ran'")))
-
-    async with connect(**settings) as client:
-        await session_of(client)
-        with anyio.fail_after(30):
-            async with anyio.create_task_group() as tasks:
-                for _ in range(30):
-                    tasks.start_soon(call, client)
-
-    assert all(re.match("'ran'|All [23] sessions .*are busy", text) for text in answers), answers
-    assert len(answers) == 30
-
-
 async def test_default_session_of_a_connection_is_made_anew_after_it_was_closed(
     client: Client,
 ) -> None:
@@ -145,38 +126,6 @@ async def test_default_session_of_a_connection_is_made_anew_after_it_was_closed(
     await client.call_tool("close_session", {"session_id": session_id})
 
     assert text_of(await run(client, "'again'")).startswith("'again'")
-
-
-async def test_calls_on_one_session_take_turns(client: Client) -> None:
-    session_id = await session_of(client, "import time; log = []")
-    code = "log.append('in'); time.sleep(0.05); log.append('out')"
-
-    async with anyio.create_task_group() as tasks:
-        for _ in range(3):
-            tasks.start_soon(run, client, code, session_id)
-
-    log = text_of(await run(client, "log", session_id))
-    assert log.startswith("['in', 'out', 'in', 'out', 'in', 'out']")
-
-
-async def test_calls_on_two_sessions_run_side_by_side(explicit: Client) -> None:
-    waiting = anyio.Event()
-
-    async def on_progress(progress: float, total: float | None, message: str | None) -> None:
-        waiting.set()
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(
-            partial(
-                explicit.call_tool,
-                "execute_python",
-                {"code": "print('on', flush=True); import time; time.sleep(60)", "timeout": 90},
-                progress_callback=on_progress,
-            )
-        )
-        await waiting.wait()
-        assert text_of(await run(explicit, "1")).startswith("1\n")
-        tasks.cancel_scope.cancel()
 
 
 async def test_list_names_only_what_the_caller_may_know(
@@ -232,15 +181,6 @@ async def test_session_ends_when_it_is_idle(connect: Connect) -> None:
                 break
 
     assert result.is_error
-
-
-async def test_sessions_are_limited_and_the_longest_unused_makes_room(connect: Connect) -> None:
-    async with connect(BELLGLASS_MAX_SESSIONS="2", BELLGLASS_SESSIONS="explicit") as client:
-        first, second, third = [await session_of(client) for _ in range(3)]
-
-        assert (await run(client, "1", first)).is_error
-        assert not (await run(client, "1", second)).is_error
-        assert not (await run(client, "1", third)).is_error
 
 
 @pytest.mark.parametrize("mode", [("stdio", "legacy"), ("http", "legacy")], ids="-".join)

@@ -138,7 +138,7 @@ PUBLIC = {
     *("PROTECTIONS", "Protection", "SelfCheck"),
     *("SupervisorProgram", "supervisor_program"),
     *("SandboxError", "SandboxUnavailable"),
-    *("CHECKS", "Check", "Execution", "Session"),
+    *("CHECKS", "Check", "Execution", "ExecutionError", "Output", "Session"),
 }
 
 

@@ -49,6 +49,7 @@ TESTED_HERE = {
     "http-public",
     "backend",
     "entry-point",
+    "in-memory",
 }
 
 
@@ -123,6 +124,14 @@ def test_one_sandbox_runs_code_without_a_server() -> None:
     )
 
     assert "value='2'" in done.stdout
+
+
+def test_a_test_without_a_sandbox_gets_what_it_wrote_down() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", block("in-memory")], check=True, capture_output=True, text=True
+    )
+
+    assert done.stdout.splitlines() == ["42", "['6 * 7']"]
 
 
 def test_connect_command_writes_the_server_into_the_configuration(tmp_path: Path) -> None:

@@ -8,30 +8,20 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
-from anyio.streams.stapled import StapledByteStream
 
 from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.limits import Limits
+from bellglass.sandboxes.memory_stream import pair
 from bellglass.sandboxes.protocol import encode
 from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.testing import CONFINED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from anyio.abc import ByteStream
 
-READY = {
-    "type": "ready",
-    "python": "3",
-    "uid": 1000,
-    "capabilities": 0,
-    "no_new_privs": True,
-    "seccomp": 2,
-    "interfaces": ["lo"],
-    "writable_disks": [],
-    "memory_bytes": Limits().all_bytes,
-    "processes": Limits().processes,
-}
+READY = {"type": "ready", **CONFINED.model_dump()}
 
 
 class Far:
@@ -79,22 +69,19 @@ class LyingBackend(Backend):
 
     @asynccontextmanager
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
-        to_far, from_near = anyio.create_memory_object_stream[bytes](1000)
-        to_near, from_far = anyio.create_memory_object_stream[bytes](1000)
-        near = StapledByteStream(to_far, from_far)  # type: ignore[arg-type]
-        far_end = StapledByteStream(to_near, from_near)  # type: ignore[arg-type]
+        near, far_end = pair()
         self.places += 1
         self.live += 1
-        far = Far(_Bytes(far_end), self.places)
+        far = Far(far_end, self.places)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._play, far)
             try:
-                yield _Bytes(near)
+                yield near
             finally:
                 self.live -= 1
                 tasks.cancel_scope.cancel()
-                for stream in (to_far, from_near, to_near, from_far):
-                    stream.close()
+                await near.aclose()
+                await far_end.aclose()
 
     async def _play(self, far: Far) -> None:
         try:
@@ -118,19 +105,6 @@ class FailingBackend(LyingBackend):
             raise OSError(errno.EMFILE, "Too many open files: /secret/path")
         async with super().connect(session_id) as stream:
             yield stream
-
-
-class _Bytes(StapledByteStream):
-    """A byte stream that may be cut anywhere, as one over a socket may."""
-
-    def __init__(self, inner: StapledByteStream) -> None:
-        super().__init__(inner.send_stream, inner.receive_stream)
-        self._left = b""
-
-    async def receive(self, max_bytes: int = 65536) -> bytes:
-        data = self._left or await self.receive_stream.receive()
-        self._left = data[max_bytes:]
-        return data[:max_bytes]
 
 
 async def lost_and_restarted(script: Callable[[Far], Awaitable[None]], reason: str) -> None:

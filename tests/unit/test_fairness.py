@@ -5,12 +5,11 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from bellglass.sandboxes.backends.embedded import EmbeddedBackend
 from bellglass.sandboxes.callers import Caller, FairTurns
 from bellglass.sandboxes.errors import CallerLimit, SessionLimit, TooManyWaiting
-from bellglass.sandboxes.limits import Limits
 from bellglass.sandboxes.room import Tenancy, to_make_room
 from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.testing import InMemoryBackend
 
 GREEDY, OTHER, THIRD = (Caller(name, "127.0.0.1") for name in ("greedy", "other", "third"))
 AFAR = [Caller(f"c{number}", "192.0.2.7") for number in range(8)]
@@ -76,7 +75,7 @@ class Sessions:
     """Sessions by name, the older ones first, without sandboxes."""
 
     def __init__(self) -> None:
-        self.backend = EmbeddedBackend(Limits())
+        self.backend = InMemoryBackend()
         self.held: list[Tenancy] = []
 
     def add(self, caller: Caller | None, *, owner: str | None = None, **more: bool) -> Session:

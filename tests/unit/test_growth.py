@@ -38,6 +38,8 @@ from bellglass.tools.validate_code.report import validation_of, validation_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.slow
+
 GROWTH = 2.5
 TEXT_CHARACTERS = 24_000
 SHORT_SECONDS = 0.003

@@ -117,6 +117,7 @@ def test_every_test_of_a_long_run_is_listed_by_name_and_outcome() -> None:
     assert len(text) < 4_000
 
 
+@pytest.mark.slow
 def test_a_long_run_stays_within_the_size_of_a_result() -> None:
     names = [f"test_{number}" for number in range(4_000)]
     report = [{"collected": names}] + [

@@ -75,6 +75,7 @@ WORST = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piece", WORST.values(), ids=WORST)
 def test_the_work_grows_with_the_text(piece: str) -> None:
     def cost(length: int) -> float:

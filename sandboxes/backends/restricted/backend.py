@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import anyio
 
 from bellglass.sandboxes.backend import Backend, Finding
-from bellglass.sandboxes.backends.restricted.stream import pair
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.limits import MIB, Limits
+from bellglass.sandboxes.memory_stream import pair
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping

@@ -22,6 +22,7 @@ def test_a_bash_syntax_error_has_its_line(code: str, line: int, message: str) ->
     assert message in error["message"]
 
 
+@pytest.mark.slow
 def test_bash_that_nests_too_deeply_is_an_error_and_not_a_crash() -> None:
     (error,) = checked("${" * 100_000, "bash")["errors"]
 

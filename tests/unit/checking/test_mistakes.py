@@ -122,6 +122,7 @@ LARGE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", LARGE.values(), ids=LARGE)
 def test_a_program_of_the_largest_size_is_read_within_the_time_of_a_check(code: str) -> None:
     started = time.process_time()

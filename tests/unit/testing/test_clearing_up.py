@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
     from unit.testing.support import Run
 
+pytestmark = pytest.mark.slow
+
+pytestmark = pytest.mark.slow
+
 CODE = "def add(a, b): return a + b\n"
 
 TESTS = """

@@ -12,6 +12,8 @@ from unit.testing.support import CODE, Run
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_test_is_reported_as_it_ends(run: Callable[..., Run]) -> None:
     tests = """

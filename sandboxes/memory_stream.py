@@ -1,4 +1,4 @@
-"""A byte stream between two tasks: the runner of this tier is one of ours."""
+"""A byte stream between two tasks: what answers at the far end is part of the server."""
 
 from __future__ import annotations
 

@@ -7,64 +7,31 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from anyio import EndOfStream
-from anyio.abc import ByteStream
-from conftest import LIMITS
 
-from bellglass.sandboxes import pool
-from bellglass.sandboxes.backend import Backend
-from bellglass.sandboxes.backends.embedded import EmbeddedBackend
+from bellglass.sandboxes import Backend, Execution, pool
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.sessions import Sessions
+from bellglass.sandboxes.testing import InMemoryBackend
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from anyio.abc import ByteStream
+
     from bellglass.sandboxes.session import Session
 
 
-class Cut(ByteStream):
-    """A stream whose far end ends when we say so."""
-
-    def __init__(self, inner: ByteStream) -> None:
-        self._inner = inner
-        self._ended = anyio.Event()
-        self._scope = anyio.CancelScope()
-
-    def cut(self) -> None:
-        self._ended.set()
-        self._scope.cancel()
-
-    async def receive(self, max_bytes: int = 65536) -> bytes:
-        if not self._ended.is_set():
-            with anyio.CancelScope() as self._scope:
-                return await self._inner.receive(max_bytes)
-        raise EndOfStream
-
-    async def send(self, item: bytes) -> None:
-        await self._inner.send(item)
-
-    async def send_eof(self) -> None:
-        await self._inner.send_eof()
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-
-class Counted(Backend):
-    """Places of the embedded sandbox, counted, and failing where that is wanted."""
-
-    waivers = EmbeddedBackend.waivers
+class Counted(InMemoryBackend):
+    """Sandboxes that are counted, die when we say so, and fail where that is wanted."""
 
     def __init__(self) -> None:
-        super().__init__(LIMITS)
-        self.inner = EmbeddedBackend(LIMITS, launcher="zygote")
+        super().__init__({"1 + 1": Execution(status="ok", value="2")})
         self.gate = anyio.Event()
         self.gate.set()
         self.begun: list[str] = []
-        self.made: list[str] = []
+        self.sandboxes: list[str] = []
         self.ended: list[str] = []
-        self.streams: dict[str, Cut] = {}
+        self.streams: dict[str, ByteStream] = {}
         self.failing = False
         self.changed = anyio.Event()
 
@@ -75,12 +42,12 @@ class Counted(Backend):
         self.begun.append(session_id)
         self._change()
         await self.gate.wait()
-        async with self.inner.connect(session_id) as stream:
-            self.made.append(session_id)
-            self.streams[session_id] = Cut(stream)
+        async with super().connect(session_id) as stream:
+            self.sandboxes.append(session_id)
+            self.streams[session_id] = stream
             self._change()
             try:
-                yield self.streams[session_id]
+                yield stream
             finally:
                 self.ended.append(session_id)
                 self._change()
@@ -94,12 +61,11 @@ class Counted(Backend):
         with anyio.fail_after(20):
             while any(
                 len(seen) < least
-                for seen, least in zip((self.begun, self.made, self.ended), wanted, strict=True)
+                for seen, least in zip(
+                    (self.begun, self.sandboxes, self.ended), wanted, strict=True
+                )
             ):
                 await self.changed.wait()
-
-    async def aclose(self) -> None:
-        await self.inner.aclose()
 
 
 @asynccontextmanager
@@ -125,7 +91,7 @@ async def test_nothing_is_made_before_the_first_need() -> None:
         await sessions.backend()
         await anyio.wait_all_tasks_blocked()
 
-    assert backend.made == []
+    assert backend.sandboxes == []
 
 
 async def test_a_new_session_has_its_place_already() -> None:
@@ -134,13 +100,13 @@ async def test_a_new_session_has_its_place_already() -> None:
         first = await sessions.open()
         assert await first_value(first) == "2"
         await backend.until(made=2)
-        made = set(backend.made)
+        made = set(backend.sandboxes)
         second = await sessions.open()
         assert made == {first.id, second.id}
         assert await first_value(second) == "2"
         await backend.until(made=3)
 
-    assert sorted(backend.ended) == sorted(backend.made)
+    assert sorted(backend.ended) == sorted(backend.sandboxes)
 
 
 async def test_no_more_are_kept_than_wanted() -> None:
@@ -151,7 +117,7 @@ async def test_no_more_are_kept_than_wanted() -> None:
         with anyio.move_on_after(2 * pool.PAUSE_SECONDS):
             await backend.until(made=4)
 
-        assert len(backend.made) == 3
+        assert len(backend.sandboxes) == 3
 
 
 async def test_a_warm_place_that_died_is_replaced_unseen() -> None:
@@ -159,7 +125,7 @@ async def test_a_warm_place_that_died_is_replaced_unseen() -> None:
     async with pooled(backend) as sessions:
         await first_value(await sessions.open())
         await backend.until(made=2)
-        backend.streams[backend.made[1]].cut()
+        await backend.streams[backend.sandboxes[1]].aclose()
         await backend.until(made=2, ended=1)
 
         assert await first_value(await sessions.open()) == "2"
@@ -174,7 +140,7 @@ async def test_a_warm_place_that_is_stale_is_not_used(monkeypatch: pytest.Monkey
 
         session = await sessions.open()
         assert await first_value(session) == "2"
-        assert session.id != backend.made[1]
+        assert session.id != backend.sandboxes[1]
         await backend.until(ended=1)
 
 

@@ -1,0 +1,225 @@
+"""A backend for tests: it answers each call as the test says, in process, and executes nothing.
+
+The sessions, limits, frames and validation around it are the real ones, so that what is tested is
+everything but the sandbox. No entry point names it: no setting of a server can choose it.
+"""
+
+from __future__ import annotations
+
+import base64
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import anyio
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+from bellglass.sandboxes.backend import Backend
+from bellglass.sandboxes.execution import Execution, ExecutionError
+from bellglass.sandboxes.limits import Limits
+from bellglass.sandboxes.memory_stream import pair
+from bellglass.sandboxes.protocol import encode
+from bellglass.sandboxes.self_check import SelfCheck
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from anyio.abc import ByteStream, TaskGroup
+
+CONFINED = SelfCheck(
+    python="3.13.0",
+    uid=1000,
+    capabilities=0,
+    no_new_privs=True,
+    seccomp=2,
+    interfaces=["lo"],
+    writable_disks=[],
+    memory_bytes=Limits().memory_bytes,
+    processes=Limits().processes,
+)
+"""What the supervisor of a sandbox reports that has every protection."""
+
+_ENVELOPE = ("op", "id", "nonce", "timeout")
+
+
+class SandboxDied(Exception):
+    """Raised by an answer, so that the sandbox dies under the call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a session asked of a sandbox."""
+
+    op: str
+    """`python`, `bash`, `check`, `test`, `read`, `write`, or `runs` about background runs."""
+
+    arguments: Mapping[str, Any]
+    """What the tool gave, such as `code`."""
+
+    timeout: float
+    """Time limit in seconds; 0 where there is none."""
+
+    session_id: str
+    sandbox: int
+    """Which sandbox of the backend it is, from 1: a session that lost its sandbox gets another."""
+
+    write: Callable[[str, Literal["stdout", "stderr"]], Awaitable[None]]
+    """Send output while the call runs, as for progress: `await request.write("50 %", "stdout")`."""
+
+    @property
+    def text(self) -> str:
+        """The code, or the command."""
+        return str(self.arguments.get("code", self.arguments.get("command", "")))
+
+
+Answer = Callable[[Request], Execution | Awaitable[Execution]]
+
+
+class InMemoryBackend(Backend):
+    """Answers calls with what a test has written down.
+
+    `answers` is a function of the request, or a mapping from code to its execution. It may wait: a
+    call that reaches its time limit, or is cancelled, ends as it would in a sandbox. For code that
+    the mapping does not have, the call ends with an error that says so.
+    """
+
+    name = "in-memory"
+
+    def __init__(
+        self,
+        answers: Answer | Mapping[str, Execution] | None = None,
+        *,
+        limits: Limits | None = None,
+        report: SelfCheck = CONFINED,
+    ) -> None:
+        """Without `answers`, every call is `ok` and shows nothing.
+
+        `report`: what the supervisor of each sandbox says of its confinement.
+        """
+        super().__init__(limits or Limits())
+        self.report = report
+        self.requests: list[Request] = []
+        """What was asked so far, of all sandboxes."""
+        self.live = 0
+        """Sandboxes that there are now."""
+        self.made = 0
+        """Sandboxes that there have been."""
+        self._answer = answers if callable(answers) else _looked_up(answers)
+
+    @asynccontextmanager
+    async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
+        """Begin to answer at the far end of a stream, until the context is left."""
+        near, far = pair()
+        self.made += 1
+        self.live += 1
+        supervisor = _Supervisor(self, far, session_id, self.made)
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(supervisor.serve, tasks)
+                try:
+                    yield near
+                finally:
+                    tasks.cancel_scope.cancel()
+        finally:
+            self.live -= 1
+            await near.aclose()
+            await far.aclose()
+
+    async def answer(self, request: Request) -> Execution:
+        """Return the execution for a request. A subclass may override it."""
+        self.requests.append(request)
+        answer = self._answer(request)
+        return await answer if inspect.isawaitable(answer) else answer
+
+
+class _Supervisor:
+    """The far end of one stream: it reads requests, and answers each as the backend does."""
+
+    def __init__(
+        self, backend: InMemoryBackend, stream: ByteStream, session_id: str, sandbox: int
+    ) -> None:
+        self._backend = backend
+        self._stream = stream
+        self._session_id = session_id
+        self._sandbox = sandbox
+        self._calls: dict[int, anyio.CancelScope] = {}
+
+    async def serve(self, tasks: TaskGroup) -> None:
+        await self._send({"type": "ready", **self._backend.report.model_dump()})
+        frames = BufferedByteReceiveStream(self._stream)
+        while True:
+            try:
+                size = int.from_bytes(await frames.receive_exactly(4), "big")
+                frame = json.loads(await frames.receive_exactly(size))
+            except (anyio.IncompleteRead, anyio.EndOfStream, anyio.ClosedResourceError):
+                return
+            if frame["op"] == "cancel":
+                if frame["id"] in self._calls:
+                    self._calls[frame["id"]].cancel()
+            elif "nonce" in frame:
+                scope = self._calls[frame["id"]] = anyio.CancelScope()
+                tasks.start_soon(self._call, frame, scope)
+
+    async def _call(self, frame: dict[str, Any], scope: anyio.CancelScope) -> None:
+        marks = {"id": frame["id"], "nonce": frame["nonce"]}
+
+        async def write(text: str, name: Literal["stdout", "stderr"] = "stdout") -> None:
+            await self._send({"type": "stream", **marks, "name": name, "text": text})
+
+        request = Request(
+            op=frame["op"],
+            arguments={name: value for name, value in frame.items() if name not in _ENVELOPE},
+            timeout=frame.get("timeout", 0),
+            session_id=self._session_id,
+            sandbox=self._sandbox,
+            write=write,
+        )
+        execution = Execution(status="cancelled")
+        try:
+            with scope:
+                execution = Execution(status="timeout")
+                with anyio.move_on_after(request.timeout or None):
+                    execution = await self._backend.answer(request)
+        except SandboxDied:
+            return await self._stream.aclose()
+        finally:
+            del self._calls[frame["id"]]
+        if scope.cancelled_caught:
+            execution = Execution(status="cancelled")
+        await self._send({"type": "reply", **marks, "execution": _on_the_wire(execution)})
+
+    async def _send(self, frame: dict[str, Any]) -> None:
+        await self._stream.send(encode(frame))
+
+
+def _looked_up(answers: Mapping[str, Execution] | None) -> Answer:
+    def answer(request: Request) -> Execution:
+        if answers is None:
+            return Execution(status="ok")
+        if request.text in answers:
+            return answers[request.text]
+        known = ", ".join(map(repr, answers)) or "nothing"
+        message = f"the test has no answer for {request.text!r}; it has one for {known}"
+        error = ExecutionError(name="LookupError", message=message, traceback="")
+        return Execution(status="error", error=error)
+
+    return answer
+
+
+def _on_the_wire(execution: Execution) -> Any:
+    """Return an execution as a supervisor sends it: bytes, of pictures, as base64."""
+
+    def plain(value: Any) -> Any:
+        match value:
+            case bytes():
+                return base64.b64encode(value).decode()
+            case dict():
+                return {name: plain(item) for name, item in value.items()}
+            case list():
+                return [plain(item) for item in value]
+        return value
+
+    return plain(execution.model_dump(exclude_unset=True))
