@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import marshal
 import os
 from functools import cache
@@ -15,6 +16,8 @@ from bellglass.sandboxes import plugins
 if TYPE_CHECKING:
     from importlib.abc import InspectLoader
     from importlib.resources.abc import Traversable
+
+LOG = logging.getLogger(__name__)
 
 PROGRAM = tuple(
     f"bellglass.sandboxes.{name}" for name in ("supervisor", "worker", "common", "wire")
@@ -68,15 +71,29 @@ def bundle(*packages: str) -> bytes:
     Nothing else comes along; their parents are there as empty packages.
     """
     modules: dict[str, tuple[bool, str, bytes]] = {}
-    jobs = plugins.jobs()
-    of_jobs = {value.partition(":")[0].rpartition(".")[0] for value in jobs.values()}
-    for package in (*PROGRAM, *sorted(of_jobs), *packages):
-        parts = package.split(".")
-        for depth in range(1, len(parts)):
-            modules.setdefault(".".join(parts[:depth]), (True, "", b""))
-        _add(modules, package, files(package))
+    jobs: dict[str, str] = {}
+    for package in (*PROGRAM, *packages):
+        _add_package(modules, package)
+    for operation, value in plugins.jobs().items():
+        try:
+            _add_package(modules, value.partition(":")[0].rpartition(".")[0])
+        except (ImportError, ValueError) as exc:
+            # Another distribution's: the tool that asks for it fails, and no sandbox.
+            LOG.warning("The job %s (%s) cannot be shipped: %r", operation, value, exc)
+            continue
+        jobs[operation] = value
     modules[JOB_TABLE] = (False, f"JOBS = {jobs!r}\n", b"")
     return marshal.dumps((MAGIC_NUMBER, modules))
+
+
+def _add_package(modules: dict[str, tuple[bool, str, bytes]], package: str) -> None:
+    if package in modules:
+        return
+    folder = files(package)
+    parts = package.split(".")
+    for depth in range(1, len(parts)):
+        modules.setdefault(".".join(parts[:depth]), (True, "", b""))
+    _add(modules, package, folder)
 
 
 def _add(modules: dict[str, tuple[bool, str, bytes]], package: str, folder: Traversable) -> None:

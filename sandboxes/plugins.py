@@ -12,8 +12,16 @@ JOBS = "bellglass.jobs"
 
 @cache
 def installed(group: str) -> dict[str, EntryPoint]:
-    """Return the entry points of a group by name; none is imported."""
-    return {entry.name: entry for entry in entry_points(group=group)}
+    """Return the entry points of a group by name; none is imported.
+
+    No other distribution can put something else under a name of ours.
+    """
+    found = sorted(entry_points(group=group), key=_is_ours)
+    return {entry.name: entry for entry in found}
+
+
+def _is_ours(entry: EntryPoint) -> bool:
+    return entry.dist is not None and entry.dist.name == "bellglass"
 
 
 def jobs() -> dict[str, str]:

@@ -21,9 +21,10 @@ from bellglass.server.settings import Settings
 from bellglass.server.tasks import Tasks
 from bellglass.tools.context import ToolContext
 from bellglass.tools.durations import duration
+from bellglass.tools.entry import ToolEntry
 from bellglass.tools.execute.hints.networks import ASIDE, MANUAL
 from bellglass.tools.files.updates import Updates
-from bellglass.tools.listing import RESTRICTED, RUNNING, TOOLS, ToolEntry
+from bellglass.tools.listing import RESTRICTED, RUNNING, with_extra
 from bellglass.tools.policy import Policy
 from bellglass.tools.view import VIEW, view_extension
 
@@ -98,7 +99,7 @@ def build_server(
                 sizes=["any"],
             )
         ],
-        tools=[_tool(entry, settings) for entry in TOOLS],
+        tools=[_tool(entry, settings) for entry in with_extra(settings.extra_tools)],
         extensions=[view_extension(), Tasks()],
         cache_hints={"tools/list": CacheHint(ttl_ms=3_600_000, scope="public")},
         lifespan=lifespan,

@@ -152,6 +152,11 @@ class Settings(BaseModel):
     refuse_longer_than: int = Field(
         1_000_000, ge=1, le=1_000_000, description="Characters of code: longer code is not run."
     )
+    extra_tools: Names = Field(
+        (),
+        description="Tools of other distributions to serve, comma-separated, by the names of "
+        "their entry points.",
+    )
     errors_as_tool_errors: bool = Field(
         False, description="Mark the result of code that failed as an error (`isError`)."
     )

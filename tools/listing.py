@@ -1,11 +1,11 @@
 """The tools that a client can call, in the order of their listing."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 from mcp.types import ToolAnnotations
 
+from bellglass.sandboxes import plugins
+from bellglass.tools.entry import ToolEntry
 from bellglass.tools.execute.background_run import background_run
 from bellglass.tools.execute.execute_bash import execute_bash
 from bellglass.tools.execute.execute_python import execute_python
@@ -15,17 +15,6 @@ from bellglass.tools.run_tests.tool import run_tests
 from bellglass.tools.sessions.close_session import close_session
 from bellglass.tools.sessions.list_sessions import list_sessions
 from bellglass.tools.validate_code.tool import validate_code
-
-
-@dataclass(frozen=True, slots=True)
-class ToolEntry:
-    """A tool as it is listed; its function's docstring is the manual that a model reads."""
-
-    function: Callable[..., Awaitable[Any]]
-    title: str
-    annotations: ToolAnnotations
-    shown: bool = False
-    """To people, by the page in `view`, where the client has a place for it."""
 
 
 def _in_sandbox(*, destructive: bool = False, idempotent: bool = False) -> ToolAnnotations:
@@ -76,3 +65,32 @@ TOOLS = (
     ToolEntry(background_run, "Background run", _in_sandbox(destructive=True)),
 )
 """In the order of the listing, which clients cache: add at the end."""
+
+
+class ToolUnavailable(Exception):
+    """A tool that the operator named cannot be served; the text says why."""
+
+
+def with_extra(names: Sequence[str]) -> tuple[ToolEntry, ...]:
+    """Return TOOLS, and those of other distributions that are named, in that order.
+
+    Raises:
+        ToolUnavailable: One of them is not installed, cannot be imported, or has the name of
+            another tool.
+    """
+    installed = plugins.installed(plugins.TOOLS)
+    entries = list(TOOLS)
+    for name in names:
+        if name not in installed:
+            known = ", ".join(sorted(installed)) or "none"
+            raise ToolUnavailable(f"There is no tool {name!r} to add; installed: {known}.")
+        try:
+            entry = installed[name].load()
+        except Exception as exc:  # whatever another distribution does
+            raise ToolUnavailable(f"The tool {name!r} cannot be imported: {exc!r}.") from exc
+        if not isinstance(entry, ToolEntry):
+            raise ToolUnavailable(f"{installed[name].value}, the tool {name!r}, is no ToolEntry.")
+        if entry.function.__name__ in {known.function.__name__ for known in entries}:
+            raise ToolUnavailable(f"There is a tool {entry.function.__name__!r} already.")
+        entries.append(entry)
+    return tuple(entries)

@@ -35,10 +35,15 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     from bellglass.server import logs
     from bellglass.server.app import build_server
     from bellglass.server.shutdown import Stop
+    from bellglass.tools.listing import ToolUnavailable
 
     logs.configure(settings.log_level)
     _allow_descriptors()
-    server, stop = build_server(settings), Stop()
+    stop = Stop()
+    try:
+        server = build_server(settings)
+    except ToolUnavailable as exc:
+        raise CannotServe(f"BELLGLASS_EXTRA_TOOLS: {exc}") from exc
     if settings.http is None:
         from bellglass.server.stdio.serving import serve_stdio
 

@@ -50,6 +50,9 @@ TESTED_HERE = {
     "backend",
     "entry-point",
     "in-memory",
+    "tool",
+    "job",
+    "tool-entry-points",
 }
 
 
