@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 
 from bellglass.sandboxes.common import packages
 from bellglass.sandboxes.supervisor import processes, self_check
+from bellglass.sandboxes.supervisor.accounting.group_counters import GroupCounters
 from bellglass.sandboxes.supervisor.accounting.kernel_memory import KernelMemory
-from bellglass.sandboxes.supervisor.accounting.usage import oom_kills
 from bellglass.sandboxes.supervisor.background.runs import TICK, Runs
 from bellglass.sandboxes.supervisor.calls.calls import Calls
 from bellglass.sandboxes.supervisor.calls.process_reaper import ProcessReaper
@@ -39,7 +39,7 @@ class Supervisor:
 
     def __init__(self, stream: Stream, config: dict[str, Any], worker: WorkerMain) -> None:
         limits: dict[str, int] = config["limits"]
-        events: int | None = config.get("memory_events_fd")
+        group = GroupCounters(config.get("memory_events_fd"), config.get("cpu_time_fd"))
         self._stream = stream
         self._wakeup = _wakeup_fd()
         self._poller = FdPoller()
@@ -57,14 +57,14 @@ class Supervisor:
             self._poller,
             limits,
             self._python.pids,
-            lambda: oom_kills(events),
+            group.oom_kills,
             kernel_memory,
         )
         self._reaper = ProcessReaper(self._python, self._runs)
         self._calls = Calls(
             stream,
             limits,
-            events,
+            group,
             wakeup=self._wakeup,
             poller=self._poller,
             relay=self._relay,

@@ -61,6 +61,22 @@ async def test_cpu_time_of_children_is_in_the_record(lasting: Target, children: 
     assert after.cpu_seconds < 0.5
 
 
+async def test_cpu_time_of_children_that_live_for_an_instant(lasting: Target) -> None:
+    if lasting.session.metadata["memory_bounded_by"] == "watcher":
+        pytest.skip("without a control group nobody counts what nobody has seen")
+    await lasting.python(BURN)
+    code = """
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for _ in range(40):
+    burnt(burn(0.03))
+signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+"""
+
+    execution = await lasting.python(code, timeout=60)
+
+    assert execution.cpu_seconds > 40 * 0.03
+
+
 @pytest.mark.parametrize("children", CHILDREN)
 async def test_the_limit_of_cpu_time_holds_for_children(
     launcher: Literal["zygote", "bubblewrap"], children: str

@@ -86,8 +86,7 @@ sent >> 20
 """
     )
 
-    facts = backend.metadata
-    if (facts["name"], facts["memory_bounded_by"]) not in UNCOUNTED_BUFFERS:
+    if (backend.name, backend.metadata["memory_bounded_by"]) not in UNCOUNTED_BUFFERS:
         assert sent < 200
     else:  # they go with the code that holds them
         after = await target.value("kept.clear(); one = None; sum(map(bool, kept))")

@@ -49,7 +49,7 @@ def kernel(tmp_path: Path) -> Kernel:
 FILES = (
     "memory.oom_control", "memory.events", "memory.max", "memory.swap.max", "memory.oom.group",
     "pids.max", "tasks", "cgroup.procs", "memory.limit_in_bytes", "memory.memsw.limit_in_bytes",
-    "memory.swappiness", "memory.kmem.tcp.limit_in_bytes",
+    "memory.swappiness", "memory.kmem.tcp.limit_in_bytes", "cpuacct.usage", "cpu.stat",
 )  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def test_nothing_mounted_is_no_mechanism(kernel: Kernel) -> None:
     assert found.mechanism == "none"
     with found.group(LIMITS) as group:
         assert group.joins == []
-        assert group.events is None
+        assert group.counters == {}
 
 
 @pytest.mark.usefixtures("new_groups_have_files")
@@ -200,12 +200,24 @@ class TestVersions:
             assert (first / "memory.memsw.limit_in_bytes").read_text() == "126"
             assert (second / "pids.max").read_text() == "21"
             assert len(group.joins) == 2
-            assert group.events is not None
+            assert list(group.counters) == ["memory_events_fd"]
         assert group.joins == []
         await group.remove()
 
         assert found.mechanism == "v1"
         assert [*memory.glob("bellglass-*"), *pids.glob("bellglass-*")] == []
+
+    async def test_version_1_counts_cpu_time_where_it_may(self, kernel: Kernel) -> None:
+        kernel.hierarchy("memory", "/me", {})
+        kernel.hierarchy("pids", "/me", {})
+        cpu = kernel.hierarchy("cpu,cpuacct", "/", {})
+
+        with cgroups.probe(kernel.proc).group(LIMITS) as group:
+            assert len(group.joins) == 3
+            assert list(group.counters) == ["memory_events_fd", "cpu_time_fd"]
+        await group.remove()
+
+        assert list(cpu.glob("bellglass-*")) == []
 
     async def test_half_a_group_is_not_left(self, kernel: Kernel) -> None:
         kernel.hierarchy("", "/", {"cgroup.controllers": ""})

@@ -130,15 +130,13 @@ class Bubblewrap:
             config = {
                 "stream": stream.fileno(),
                 "joins": group.joins,
-                "events": group.events,
+                "counters": group.counters,
                 "path": self._plan.path,
                 "venv": self._plan.venv,
             }
             inner = [self._plan.python, "-I", "-u", *boot_arguments(bundle_fd, "place", config)]
             command = [self._program, *options, "--", *inner]
-            descriptors += [bundle_fd, stream.fileno(), *group.joins]
-            if group.events is not None:
-                descriptors.append(group.events)
+            descriptors += [bundle_fd, stream.fileno(), *group.joins, *group.counters.values()]
             if self._drops:
                 outer = {
                     "stream": stream.fileno(),

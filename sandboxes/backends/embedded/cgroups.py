@@ -40,45 +40,49 @@ _count = itertools.count()
 class Group:
     """The control groups of one place; without directories, none."""
 
-    def __init__(self, directories: list[Path], *, joins: list[int], events: int | None) -> None:
-        self._directories = directories
-        self.joins = joins
+    def __init__(self) -> None:
+        self.directories: list[Path] = []
+        self.joins: list[int] = []
         """Descriptors of files that a process writes "0" to, to be in the group."""
-        self.events = events
-        """Descriptor of the file that counts what was killed for want of memory."""
+        self.counters: dict[str, int] = {}
+        """Descriptors of what it counts, by their names in the supervisor's configuration."""
 
     @property
     def bounds_memory(self) -> bool:
-        return bool(self._directories)
+        return bool(self.directories)
+
+    def count(self, name: str, path: Path) -> None:
+        """Let the supervisor read this file under this name."""
+        self.counters[name] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     async def add(self, pid: int) -> None:
         """Put a process in, where it cannot do that itself (version 2)."""
-        if self._directories and not self.joins:
-            file = self._directories[0] / "cgroup.procs"
+        if self.directories and not self.joins:
+            file = self.directories[0] / "cgroup.procs"
             # In a thread: the kernel waits for all processors, 10 ms.
             await anyio.to_thread.run_sync(file.write_text, str(pid))
 
     def close(self) -> None:
-        descriptors = [*self.joins, *([] if self.events is None else [self.events])]
-        self.joins, self.events = [], None
+        descriptors = [*self.joins, *self.counters.values()]
+        self.joins, self.counters = [], {}
         for descriptor in descriptors:
             os.close(descriptor)
 
     async def remove(self) -> None:
         """Remove the directories; a group is busy for a moment after its last process ended."""
         with anyio.move_on_after(_REMOVE_SECONDS, shield=True):
-            while self._directories:
+            while self.directories:
                 try:
-                    self._directories[-1].rmdir()
+                    self.directories[-1].rmdir()
                 except FileNotFoundError:
-                    self._directories.pop()
+                    self.directories.pop()
                 except OSError:
                     # Version 2 since Linux 5.14, for what should have ended with process 1.
                     with contextlib.suppress(OSError):
-                        write_setting(f"{self._directories[-1]}/cgroup.kill", "1")
+                        write_setting(f"{self.directories[-1]}/cgroup.kill", "1")
                     await anyio.sleep(0.01)
                 else:
-                    self._directories.pop()
+                    self.directories.pop()
 
 
 class Cgroups:
@@ -99,7 +103,7 @@ class Cgroups:
         Raises:
             LaunchFailed: It cannot be made.
         """
-        yield Group([], joins=[], events=None)
+        yield Group()
 
 
 class _Real(Cgroups):
@@ -112,16 +116,16 @@ class _Real(Cgroups):
     @contextmanager
     def group(self, limits: Limits) -> Iterator[Group]:
         name = f"{_own_name(os.getpid())}-{next(_count)}"
-        group = Group([], joins=[], events=None)
+        group = Group()
         try:
             try:
                 for parent in self.parents:
                     directory = parent / name
                     directory.mkdir()
-                    group._directories.append(directory)
+                    group.directories.append(directory)
                 self._fill(group, limits)
             except OSError as exc:
-                for directory in group._directories:
+                for directory in group.directories:
                     with contextlib.suppress(OSError):
                         directory.rmdir()  # nothing was put in
                 text = exc.strerror or type(exc).__name__
@@ -135,12 +139,12 @@ class _Real(Cgroups):
 
 
 class Version1(_Real):
-    """Separate hierarchies for memory and processes, which root may write to."""
+    """Separate hierarchies for memory, processes and CPU time, which root may write to."""
 
     mechanism = "v1"
 
     def _fill(self, group: Group, limits: Limits) -> None:
-        memory, pids = group._directories
+        memory, pids, *cpu = group.directories
         size = str(limits.all_bytes)
         write_setting(f"{memory}/memory.limit_in_bytes", size)
         with contextlib.suppress(FileNotFoundError):  # a kernel that does not account swap
@@ -153,9 +157,11 @@ class Version1(_Real):
         write_setting(f"{pids}/pids.max", str(limits.processes + _SPARE_PROCESSES))
         # Through `tasks`, by the process itself: cgroup.procs would cost 10 ms, for a lock that
         # one thread moving itself does not need (cgroup_procs_write_start in the kernel).
-        for directory in (memory, pids):
+        for directory in group.directories:
             group.joins.append(os.open(directory / "tasks", os.O_WRONLY | os.O_CLOEXEC))
-        group.events = os.open(memory / "memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
+        group.count("memory_events_fd", memory / "memory.oom_control")
+        for directory in cpu:
+            group.count("cpu_time_fd", directory / "cpuacct.usage")
 
 
 class Version2(_Real):
@@ -164,7 +170,7 @@ class Version2(_Real):
     mechanism = "v2"
 
     def _fill(self, group: Group, limits: Limits) -> None:
-        (directory,) = group._directories
+        (directory,) = group.directories
         write_setting(f"{directory}/memory.max", str(limits.all_bytes))
         for name, value in (
             ("memory.swap.max", 0),  # not there if the kernel does not account swap
@@ -173,7 +179,8 @@ class Version2(_Real):
         ):
             with contextlib.suppress(FileNotFoundError):
                 write_setting(f"{directory}/{name}", str(value))
-        group.events = os.open(directory / "memory.events", os.O_RDONLY | os.O_CLOEXEC)
+        group.count("memory_events_fd", directory / "memory.events")
+        group.count("cpu_time_fd", directory / "cpu.stat")
 
 
 def probe(proc: Path = Path("/proc")) -> Cgroups:
@@ -188,9 +195,10 @@ def probe(proc: Path = Path("/proc")) -> Cgroups:
     with contextlib.suppress(OSError, KeyError):
         parents = [own["memory"], own["pids"]]
         for parent in parents:
-            directory = parent / f"{_own_name(os.getpid())}-probe"
-            directory.mkdir()
-            directory.rmdir()
+            _try(parent)
+        with contextlib.suppress(OSError, KeyError):
+            _try(own["cpuacct"])
+            parents.append(own["cpuacct"])
         return Version1(parents)
     if "" in own and _counts_memory(own[""]) and scope.request(proc):
         with contextlib.suppress(OSError, KeyError):
@@ -198,6 +206,13 @@ def probe(proc: Path = Path("/proc")) -> Cgroups:
             _delegate(own[""])
             return Version2([own[""]])
     return Cgroups()
+
+
+def _try(parent: Path) -> None:
+    """Make and remove a group, which is an OSError where that is not possible."""
+    directory = parent / f"{_own_name(os.getpid())}-probe"
+    directory.mkdir()
+    directory.rmdir()
 
 
 def _counts_memory(own: Path) -> bool:
@@ -222,9 +237,7 @@ def _delegate(own: Path) -> None:
         raise OSError("no memory controller")
     control = own / "cgroup.subtree_control"
     if "memory" in control.read_text().split():
-        probed = own / f"{_own_name(os.getpid())}-probe"
-        probed.mkdir()
-        probed.rmdir()
+        _try(own)
         return
     leaf = own / f"{_own_name(os.getpid())}-server"
     leaf.mkdir()

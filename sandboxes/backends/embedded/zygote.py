@@ -132,14 +132,12 @@ class Zygote:
         self, stream: socket.socket, group: Group, uid: int | None
     ) -> AsyncGenerator[None]:
         """Ask for a place with this stream; it comes up on its own."""
-        descriptors = [stream.fileno(), *group.joins]
+        descriptors = [stream.fileno(), *group.joins, *group.counters.values()]
         request = {
             "joins": len(group.joins),
-            "events": group.events is not None,
+            "counters": list(group.counters),
             "mapped": uid is not None,
         }
-        if group.events is not None:
-            descriptors.append(group.events)
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
         async with self._sending:
             while True:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.accounting.cpu_time import CallTime
+from bellglass.sandboxes.supervisor.accounting.group_counters import GroupCounters
 from bellglass.sandboxes.supervisor.accounting.shared_memory import CLOSE, SharedMemory
 
 if TYPE_CHECKING:
@@ -30,12 +30,11 @@ class Usage:
         spare: AbstractSet[int],
         copy: int,
         runs: Runs,
-        events: int | None,
+        group: GroupCounters,
     ) -> None:
         """`job` is the process of the call; `spare` are the interpreter's, `copy` one of them.
 
-        `runs` are no part of the call; only memory and files are of all together. `events` as for
-        `oom_kills`.
+        `runs` are no part of the call; only memory and files are of all together.
         """
         self.peak = 0
         """Most bytes seen in memory."""
@@ -47,10 +46,11 @@ class Usage:
         self._shared = SharedMemory(limits["memory_bytes"], job, copy)
         self._limits = limits
         self._runs = runs
-        self._events = events
+        self._group = group
         self._oom_kills_before = self._oom_kills()
         self._cpu = CallTime(job, self._started)
         self._cpu_before = self._cpu.seconds(self._reaped())
+        self._group_cpu_before = None if runs.roots() else group.cpu_seconds()
         self._files_before = files(limits["files"])
 
     def memory(self) -> int:
@@ -83,11 +83,17 @@ class Usage:
         return self._oom_kills() > self._oom_kills_before
 
     def _oom_kills(self) -> int:
-        return oom_kills(self._events) - self._runs.oom_kills
+        return self._group.oom_kills() - self._runs.oom_kills
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time of the job, and of all that was started since."""
-        return max(0.0, self._cpu.seconds(self._reaped()) - self._cpu_before)
+        """Return the CPU time of the job, and of all that was started since.
+
+        The control group knows of processes that came and went unseen. It may be a little behind,
+        and it counts background runs too.
+        """
+        counted = max(0.0, self._cpu.seconds(self._reaped()) - self._cpu_before)
+        before, now = self._group_cpu_before, self._group.cpu_seconds()
+        return counted if before is None or now is None else max(counted, now - before)
 
     def _reaped(self) -> float:
         return processes.reaped_cpu_seconds() - self._runs.cpu_seconds
@@ -97,22 +103,6 @@ class Usage:
         return [
             pid for pid in processes.pids() if pid not in self._own and not self._runs.spared(pid)
         ]
-
-
-def oom_kills(events: int | None) -> int:
-    """Return how often the kernel has ended a process of this place for want of memory.
-
-    `events` is a descriptor of its control group's memory.events, if there is one, or of
-    /proc/vmstat where the kernel is the place's own.
-    """
-    if events is None:
-        return 0
-    try:
-        text = os.pread(events, 16_384, 0)
-    except OSError:
-        return 0
-    found = re.search(rb"^oom_kill (\d+)", text, re.MULTILINE)
-    return int(found[1]) if found else 0
 
 
 def files(limit: int) -> int:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from bellglass.sandboxes.common.jobs import Job as JobKind
 from bellglass.sandboxes.common.process import KEPT
 from bellglass.sandboxes.supervisor import jobs, processes
+from bellglass.sandboxes.supervisor.accounting.group_counters import GroupCounters
 from bellglass.sandboxes.supervisor.accounting.usage import Usage
 from bellglass.sandboxes.supervisor.background.runs import Runs
 from bellglass.sandboxes.supervisor.calls.call import Call
@@ -39,7 +40,7 @@ class Calls:
         self,
         stream: Stream,
         limits: dict[str, int],
-        events: int | None,
+        group: GroupCounters,
         *,
         wakeup: int,
         poller: FdPoller,
@@ -48,12 +49,12 @@ class Calls:
         runs: Runs,
         reaper: ProcessReaper,
     ) -> None:
-        """`events` as for `usage.oom_kills`; `wakeup` is readable when a child has ended."""
+        """`wakeup` is readable when a child has ended."""
         self.changed = True
         """The last call may have left other variables than the interpreter's copy holds."""
         self._stream = stream
         self._limits = limits
-        self._events = events
+        self._group = group
         self._wakeup = wakeup
         self._poller = poller
         self._relay = relay
@@ -206,7 +207,7 @@ class Calls:
                 self._python.pids(),
                 checkpoint.pid if checkpoint is not None else 0,
                 self._runs,
-                self._events,
+                self._group,
             ),
             stream=self._stream,
             relay=self._relay,

@@ -14,11 +14,12 @@ from bellglass.sandboxes.confinement.failure import Failure
 from bellglass.sandboxes.supervisor import main as supervisor
 from bellglass.sandboxes.worker import worker
 
-_MEMORY_EVENTS = (
-    "/sys/fs/cgroup/memory.events",  # version 2
-    "/sys/fs/cgroup/memory/memory.oom_control",  # version 1
-)
-"""Files that count what was killed for want of memory, as a container sees its own group."""
+_COUNTERS = {
+    "memory_events_fd": ("memory.events", "memory/memory.oom_control"),
+    "cpu_time_fd": ("cpu.stat", "cpuacct/cpuacct.usage"),
+}
+"""What a container sees of its own control group, in version 2 and version 1: what was killed for
+want of memory, and the CPU time of all processes."""
 
 
 def main(config: dict[str, Any]) -> NoReturn:
@@ -40,14 +41,15 @@ def main(config: dict[str, Any]) -> NoReturn:
         )
     except (Failure, OSError) as exc:
         sys.exit(str(exc))
-    config["memory_events_fd"] = _memory_events()
+    for name, paths in _COUNTERS.items():
+        config[name] = _opened(paths)
     supervisor.serve(0, 1, config, worker.main)
 
 
-def _memory_events() -> int | None:
-    for path in _MEMORY_EVENTS:
+def _opened(paths: tuple[str, ...]) -> int | None:
+    for path in paths:
         try:
-            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            return os.open(f"/sys/fs/cgroup/{path}", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             pass
     return None

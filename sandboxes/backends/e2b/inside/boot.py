@@ -106,7 +106,7 @@ def _place(control: socket.socket, limits: dict[str, int]) -> socket.socket:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     given = [theirs.fileno(), *_memory_events()]
     rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", given))
-    request = {"joins": 0, "events": len(given) > 1}
+    request = {"joins": 0, "counters": ["memory_events_fd"][: len(given) - 1]}
     control.sendmsg([json.dumps(request).encode()], [rights])
     for descriptor in given[1:]:
         os.close(descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import itertools
 import os
 import socket
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,8 +17,8 @@ from bellglass.sandboxes.confinement.failure import step
 if TYPE_CHECKING:
     from typing import NoReturn
 
-STREAM, EVENTS = 3, 4
-"""Descriptors of a place: the stream to the server, and the memory events of its cgroup."""
+STREAM = 3
+"""Descriptor of the stream to the server; above it are those of what the control group counts."""
 
 _SCRATCH_INODES = 8192
 _OUT_OF_THE_WAY = 20
@@ -29,7 +30,8 @@ class Descriptors(NamedTuple):
     stream: int
     joins: list[int]
     """Writing "0" to them joins the control groups of the place."""
-    events: int | None
+    counters: dict[str, int]
+    """What its control group counts, by names of the supervisor's configuration."""
     mapped: bool = False
     """The server says which user of the machine that of the place is."""
 
@@ -76,7 +78,7 @@ def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoR
         from bellglass.sandboxes.supervisor import main as supervisor
         from bellglass.sandboxes.worker import worker
 
-        config["memory_events_fd"] = None if given.events is None else EVENTS
+        config.update(zip(given.counters, itertools.count(STREAM + 1)))
         supervisor.serve(STREAM, STREAM, config, worker.main)
     except BaseException as exc:
         send_frame(server, as_frame(exc))
@@ -96,20 +98,17 @@ class Prepared:
 
 
 def _only_descriptors(given: Descriptors) -> socket.socket:
-    """Close everything but the stream, the events and an empty standard input and output."""
-    wanted = {0: None, 1: None, 2: None, STREAM: given.stream, EVENTS: given.events}
-    # Copies out of the way first: any of these numbers may be one that we were given.
+    """Close everything but the stream, the counters and an empty standard input and output."""
     null = os.open("/dev/null", os.O_RDWR)
-    copies = {
-        to: fcntl.fcntl(null if fd is None else fd, fcntl.F_DUPFD, _OUT_OF_THE_WAY)
-        for to, fd in wanted.items()
-    }
-    for to, fd in copies.items():
+    wanted = [null, null, null, given.stream, *given.counters.values()]
+    # Copies out of the way first: any of these numbers may be one that we were given.
+    copies = [fcntl.fcntl(fd, fcntl.F_DUPFD, _OUT_OF_THE_WAY) for fd in wanted]
+    for to, fd in enumerate(copies):
         os.dup2(fd, to, inheritable=to < STREAM)
     try:
-        libc.syscall("close_range", EVENTS + 1, 0x7FFFFFFF, 0)
+        libc.syscall("close_range", len(wanted), 0x7FFFFFFF, 0)
     except OSError:  # Linux before 5.9
-        os.closerange(EVENTS + 1, 1024)
+        os.closerange(len(wanted), 1024)
     return socket.socket(fileno=STREAM)
 
 

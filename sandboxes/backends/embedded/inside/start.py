@@ -39,7 +39,7 @@ def main(bundle: int, stage: str, configuration: str) -> NoReturn:
         os.close(bundle)
         inner = environment(config["path"], config["venv"])
         prepared = place.Prepared(os.uname().machine, inner)
-        given = place.Descriptors(config["stream"], config["joins"], config["events"])
+        given = place.Descriptors(config["stream"], config["joins"], config["counters"])
         place.main(given, prepared, own_namespaces=False)
 
     if stage == "bwrap":

@@ -36,7 +36,7 @@ _NAMESPACES = (
 
 
 def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
-    """Make a place for each request: a message whose descriptors are its stream and events."""
+    """Make a place for each request: a message whose descriptors it is given."""
     libc.prctl(libc.PR_SET_NAME, b"bellglass-zyg")
     inner = environment(config["path"], config["venv"])
     os.environ.update(inner)  # numpy reads it when it is imported
@@ -65,10 +65,10 @@ def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
         for _, _, content in ancillary:
             descriptors.frombytes(content)
         stream, *others = descriptors
-        joins = others[: request["joins"]]
-        events = others[request["joins"]] if request["events"] else None
+        joins, counters = others[: request["joins"]], others[request["joins"] :]
+        named = dict(zip(request["counters"], counters))
         mapped = request.get("mapped", False)  # E2B's one place has a machine, and its user
-        _make_place(control, place.Descriptors(stream, joins, events, mapped), prepared)
+        _make_place(control, place.Descriptors(stream, joins, named, mapped), prepared)
         for descriptor in descriptors:
             os.close(descriptor)
 
