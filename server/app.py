@@ -19,7 +19,7 @@ from bellglass.sandboxes.sessions import Sessions
 from bellglass.server.middleware import BellglassServer
 from bellglass.server.settings import Settings
 from bellglass.server.tasks import Tasks
-from bellglass.tools.context import ToolContext
+from bellglass.tools.context import Listener, ToolContext
 from bellglass.tools.durations import duration
 from bellglass.tools.entry import ToolEntry
 from bellglass.tools.execute.hints.networks import ASIDE, MANUAL
@@ -45,7 +45,9 @@ MIN_OMITTED_BOUND = 86_400
 
 
 def build_server(
-    settings: Settings, choose: Callable[[], Awaitable[Backend]] | None = None
+    settings: Settings,
+    choose: Callable[[], Awaitable[Backend]] | None = None,
+    listener: Listener | None = None,
 ) -> BellglassServer:
     """Return the server; `choose` makes the backend, at the first need of it."""
     choose = choose or _chooser(settings)
@@ -80,6 +82,7 @@ def build_server(
                 background_seconds=settings.background_seconds,
                 explicit_sessions=settings.sessions == "explicit",
                 grace_seconds=settings.grace_seconds,
+                listener=listener,
                 errors_as_tool_errors=settings.errors_as_tool_errors,
             )
             assert isinstance(server, BellglassServer)

@@ -17,6 +17,8 @@ COMMANDS = {
     "setup": "prepare numpy, pandas, ... for the code inside",
     "image": "show, or build, the image of Docker sessions",
     "template": "build a template of E2B for sessions",
+    "run": "run a program in a sandbox",
+    "shell": "show a prompt in a sandbox, of Python or Bash",
     "put": "send a file to a session of a server on HTTP",
     "get": "fetch a file of a session of a server on HTTP",
     "check": "run the contract checks on a backend",

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
+    from bellglass.sandboxes.execution import Execution
     from bellglass.sandboxes.limits import Limits
+    from bellglass.sandboxes.protocol import Stream
     from bellglass.sandboxes.sessions import Sessions
     from bellglass.tools.files.updates import Updates
     from bellglass.tools.policy import Policy
+
+
+class Listener(Protocol):
+    """Hears what the code printed as the code wrote it, in the process of the server."""
+
+    async def hear(self, stream: Stream) -> None:
+        """Take output as it comes: what comes too fast is left out."""
+
+    def end(self, execution: Execution) -> None:
+        """Take the execution, before it is rendered for a model."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,6 +55,9 @@ class ToolContext:
 
     grace_seconds: float = 30
     """How long the session of a legacy connection outlives it."""
+
+    listener: Listener | None = None
+    """Of `bellglass run` and `bellglass shell`, whose users read output and not results."""
 
     errors_as_tool_errors: bool = False
     """Mark results of code that failed with `isError`."""

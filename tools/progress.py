@@ -38,13 +38,14 @@ CHARACTERS = 2_000
 async def progress_to(
     ctx: Context[ToolContext], total_seconds: float
 ) -> AsyncGenerator[OnStream | None]:
-    """Yield what to call with output as it comes, or None if the client did not ask.
+    """Yield what to call with output as it comes, or None if nobody asked for it.
 
     No note is sent after the context is left.
     """
     meta = ctx.request_context.meta
     if meta is None or meta.get("progress_token") is None:
-        yield None
+        listener = ctx.request_context.lifespan_context.listener
+        yield listener.hear if listener is not None else None
         return
     notes = _Notes(ctx, total_seconds)
     ctx.request_context.lifespan_context.tasks.start_soon(notes.send)

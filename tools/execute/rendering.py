@@ -47,6 +47,8 @@ def rendered(
     `note` is on how the code was found in what was given; `command` is what Bash ran.
     """
     context = ctx.request_context.lifespan_context
+    if context.listener is not None:
+        context.listener.end(execution)
     parts: list[str | ImageContent] = list(_parts(execution, context, timeout))
     notes = list(_notes(execution))
     shown = execution.stdout.text or execution.stderr.text or execution.value is not None

@@ -1,0 +1,128 @@
+"""`bellglass shell`: a prompt in a sandbox."""
+
+import argparse
+import ast
+import codeop
+import shutil
+import subprocess
+import sys
+import warnings
+from collections.abc import Callable
+
+from bellglass.server.commands.output import CallOutput, show_displays, show_words, write
+from bellglass.server.commands.run import add_timeout, limit, prepare
+from bellglass.server.failures import CommandError
+from bellglass.server.local_session import LocalSession
+from bellglass.server.settings import Settings
+
+LEAVING = ("exit", "quit", "exit()", "quit()")
+CHECK_SECONDS = 5
+
+_UNFINISHED = ("unexpected end of file", "looking for matching", "delimited by end-of-file")
+"""What `bash -n` says of code that goes on."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bash", action="store_true", help="Bash instead of Python")
+    add_timeout(parser)
+
+
+def run(options: argparse.Namespace, settings: Settings) -> int:
+    """Read, run and show until the end of input."""
+    prepare(settings)
+    talks = sys.stdin.isatty()
+    if talks:
+        import readline  # noqa: F401 - gives `input` its editing
+    with LocalSession.open(settings) as session:
+        tool, name, prompts, is_complete = (
+            ("execute_bash", "command", ("$ ", "> "), _is_complete_bash)
+            if options.bash
+            else ("execute_python", "code", (">>> ", "... "), is_complete_python())
+        )
+        if talks:
+            print_words(f"{'Bash' if options.bash else 'Python'} in a sandbox. Ctrl-D ends it.")
+        while True:
+            try:
+                code = _entered(prompts if talks else ("", ""), is_complete)
+            except KeyboardInterrupt:
+                print_words("")  # as Python's own prompt: what was typed is dropped
+                continue
+            if code is None or code.strip() in LEAVING:
+                return 0
+            if code.strip():
+                _run(session, tool, {name: code, **limit(options)})
+
+
+def print_words(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def _entered(prompts: tuple[str, str], is_complete: Callable[[str], bool]) -> str | None:
+    """Return what was typed, once it is complete; nothing at the end of input."""
+    lines: list[str] = []
+    while True:
+        try:
+            lines.append(input(prompts[bool(lines)]))
+        except EOFError:
+            return "\n".join(lines) if lines else None
+        code = "\n".join(lines)
+        if is_complete(code):
+            return code
+
+
+def is_complete_python() -> Callable[[str], bool]:
+    """Return what tells if Python can be run, as its own prompt would tell."""
+    compiler = codeop.CommandCompiler()
+    compiler.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+    def is_complete(code: str) -> bool:
+        if code.lstrip().startswith(("!", "%", "?")):
+            return not code.startswith("%%") or code.endswith("\n")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                return compiler(code, "<input>", "single") is not None
+            except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError):
+                return True  # the sandbox says what is wrong with it
+
+    return is_complete
+
+
+def _is_complete_bash(code: str) -> bool:
+    """Tell if Bash can be run, by what the Bash of this machine says; without one, each line is."""
+    bash = shutil.which("bash")
+    if bash is None:
+        return True
+    if code.endswith("\\"):
+        return False
+    checked = subprocess.run(
+        [bash, "-n", "-c", code],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=CHECK_SECONDS,
+        env={"LC_ALL": "C"},
+        check=False,
+    )
+    return not any(sign in checked.stderr for sign in _UNFINISHED)
+
+
+def _run(session: LocalSession, tool: str, arguments: dict[str, object]) -> None:
+    output = CallOutput()
+    try:
+        result = session.call(tool, arguments, output.show)
+    except CommandError as exc:
+        print_words(f"bellglass: {exc}")
+        return
+    if result is None:
+        output.end_line()
+        print_words("Interrupted.")
+        return
+    if (execution := session.execution) is not None:
+        output.complete(session, execution)
+        output.end_line()
+        show_displays(execution, None)
+        if execution.value is not None:
+            write(sys.stdout, f"{execution.value}\n")
+    show_words(result)
