@@ -73,7 +73,7 @@ Modules = dict[str, tuple[bool, str, bytes]]
 @cache
 def sources() -> bytes:
     """Return our program for any Python, which compiles what it needs: a bundle without code."""
-    inside = (f"bellglass.sandboxes.{name}.inside" for name in ("embedded", "e2b"))
+    inside = (f"bellglass.sandboxes.backends.{name}.inside" for name in ("embedded", "e2b"))
     magic, modules = marshal.loads(bundle(CONFINEMENT, *inside))
     return marshal.dumps((magic, {name: (*module[:2], b"") for name, module in modules.items()}))
 
