@@ -22,7 +22,8 @@ from mcp.types import BlobResourceContents, CallToolResult, TextResourceContents
 from bellglass.server.app import build_server
 from bellglass.server.failures import CommandError
 from bellglass.tools.execute.rendering import RECORD
-from bellglass.tools.files.session_files import FILE, PART, file_uri
+from bellglass.tools.files.addresses import file_uri
+from bellglass.tools.files.session_files import FILE, PART
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator

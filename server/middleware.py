@@ -42,7 +42,8 @@ from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import misspelt_argument, wrong_arguments
 from bellglass.tools.execute.network_text import counted
 from bellglass.tools.execute.rendering import RECORD
-from bellglass.tools.files import session_files, updates
+from bellglass.tools.files import session_files, watching
+from bellglass.tools.files.addresses import TEMPLATES
 from bellglass.tools.files.completions import complete
 from bellglass.tools.sessions.session_resolver import FIRST_MODERN_VERSION, legacy_connection
 
@@ -73,8 +74,8 @@ class BellglassServer(MCPServer[ToolContext]):
         # MCPServer has no way to these two that gives the handler the request.
         add = self._lowlevel_server.add_request_handler
         add("completion/complete", CompleteRequestParams, self._complete)
-        add("resources/subscribe", SubscribeRequestParams, updates.watch)
-        add("resources/unsubscribe", UnsubscribeRequestParams, updates.unwatch)
+        add("resources/subscribe", SubscribeRequestParams, watching.watch)
+        add("resources/unsubscribe", UnsubscribeRequestParams, watching.unwatch)
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[ToolContext, Any] | None = None
@@ -132,7 +133,7 @@ class BellglassServer(MCPServer[ToolContext]):
         return prompts.written(repaired(name), repaired(arguments or {}))
 
     async def list_resource_templates(self) -> list[ResourceTemplate]:
-        return list(session_files.TEMPLATES)
+        return list(TEMPLATES)
 
     async def read_resource(
         self, uri: Any, context: Context[ToolContext, Any] | None = None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
+
+from mcp.server.mcpserver import authenticated_principal
 
 from bellglass.sandboxes.callers import Caller
 
@@ -35,3 +37,9 @@ def caller_of_request(request: HTTPConnection, connection: str | None = None) ->
     """Return who made a request over HTTP: on a legacy `connection`, or on its TCP connection."""
     host, port = request.client or ("", 0)
     return Caller(connection or f"{host}:{port}", host)
+
+
+def owner_of_request() -> str | None:
+    """Return the principal of a request over HTTP that is no call, as the SDK keeps it."""
+    # Of its argument it makes no use.
+    return authenticated_principal(cast("Any", None))

@@ -13,9 +13,8 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field, ValidationError
 
 from bellglass.tools.arguments import MAX_CHECKED_BYTES, utf8_length
-from bellglass.tools.callers import current_caller
+from bellglass.tools.callers import current_caller, owner_of_request
 from bellglass.tools.errors import reported_to_model
-from bellglass.tools.sessions.session_resolver import owner_of_request
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.sessions import Sessions

@@ -17,9 +17,8 @@ from bellglass.server.http.guard import FILES
 from bellglass.server.http.replies import WrongRequest, error
 from bellglass.server.http.transfers import RETRY_AFTER_SECONDS, TooManyTransfers, Transfers
 from bellglass.server.http.upload import upload
-from bellglass.tools.callers import caller_of_request
+from bellglass.tools.callers import caller_of_request, owner_of_request
 from bellglass.tools.context import ToolContext
-from bellglass.tools.sessions.session_resolver import owner_of_request
 
 NEW = "new"
 

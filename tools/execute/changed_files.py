@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mcp.types import ResourceLink
 
 from bellglass.sandboxes.files import shown
-from bellglass.tools.files.session_files import file_uri
+from bellglass.tools.files.addresses import file_uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,8 @@ from bellglass.tools.arguments import SessionOfFile
 from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.execute.changed_files import size_of
-from bellglass.tools.files.session_files import FILE, file_uri, reads_links, text_of
+from bellglass.tools.files.addresses import file_uri
+from bellglass.tools.files.session_files import FILE, reads_links, text_of
 from bellglass.tools.sessions.session_resolver import known_session_for
 
 TEXT_BYTES = 100_000

@@ -6,16 +6,15 @@ import json
 import mimetypes
 import posixpath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import authenticated_principal
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
-from mcp.shared.uri_template import UriTemplate
-from mcp.types import ResourceLink, ResourceTemplate
+from mcp.types import ResourceLink
 
 from bellglass.sandboxes.errors import SandboxError
 from bellglass.sandboxes.files import Part, read_part
+from bellglass.tools.files.addresses import FILES, OUTPUT, OUTPUT_FOLDER, file_uri
 from bellglass.tools.sessions.session_resolver import owner_of
 
 if TYPE_CHECKING:
@@ -37,36 +36,6 @@ TEXT_BYTES = 850_000
 PART = "bellglass/part"
 FILE = "bellglass/file"
 
-TEMPLATES = (
-    ResourceTemplate(
-        name="file",
-        title="A file of a session",
-        uri_template="sandbox://{session_id}/files/{+path}{?offset}",
-        description=(
-            "A file in the working directory of a session. Of a large one a part, from the byte "
-            "`offset` on; its _meta names the next."
-        ),
-    ),
-    ResourceTemplate(
-        name="output",
-        title="The whole of a cut output",
-        uri_template="sandbox://{session_id}/output/{name}{?offset}",
-        description="What one of the last calls printed, when its result had to cut it.",
-    ),
-)
-
-_FILES, _OUTPUT = (UriTemplate.parse(template.uri_template) for template in TEMPLATES)
-
-_OUTPUT_FOLDER = "/tmp"  # of the sandbox; the runner keeps cut output there
-
-
-def file_uri(session_id: str, path: str) -> str:
-    """Return the address of a file of a session, however its path was written."""
-    path = posixpath.normpath(path)
-    if posixpath.dirname(path) == _OUTPUT_FOLDER:
-        return f"sandbox://{session_id}/output/{quote(posixpath.basename(path), safe='')}"
-    return f"sandbox://{session_id}/files/{quote(path.removeprefix('/work/'))}"
-
 
 def address_of(uri: str, ctx: ServerRequestContext[ToolContext, Any]) -> tuple[str, str] | None:
     """Return the session and the path that `uri` leads to; None if it is no file's.
@@ -74,10 +43,10 @@ def address_of(uri: str, ctx: ServerRequestContext[ToolContext, Any]) -> tuple[s
     Raises:
         SandboxError: The session is not there, or not the caller's.
     """
-    named = _FILES.match(uri) or _OUTPUT.match(uri)
+    named = FILES.match(uri) or OUTPUT.match(uri)
     if named is None:
         return None
-    session_id, name = named["session_id"], named.get("path") or f"{_OUTPUT_FOLDER}/{named['name']}"
+    session_id, name = named["session_id"], named.get("path") or f"{OUTPUT_FOLDER}/{named['name']}"
     ctx.lifespan_context.sessions.get(str(session_id), authenticated_principal(ctx))
     return str(session_id), str(name)
 
@@ -112,12 +81,12 @@ async def read(uri: str, ctx: Context[ToolContext]) -> list[ReadResourceContents
     Raises:
         ResourceError: The session or the file is not there, or cannot be read.
     """
-    named = _FILES.match(uri) or _OUTPUT.match(uri)
+    named = FILES.match(uri) or OUTPUT.match(uri)
     if named is None:
         return None
     # No file of ours has a list in its address.
     parts = {key: value for key, value in named.items() if isinstance(value, str)}
-    path = parts.get("path") or f"{_OUTPUT_FOLDER}/{parts.get('name')}"
+    path = parts.get("path") or f"{OUTPUT_FOLDER}/{parts.get('name')}"
     offset = _checked(path, parts)
     try:
         session = await ctx.request_context.lifespan_context.sessions.find(

@@ -11,7 +11,8 @@ from bellglass.sandboxes.files import PATH_CHARACTERS, shown, write_part
 from bellglass.tools.arguments import SessionOfFile
 from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
-from bellglass.tools.files.session_files import FILE, file_uri
+from bellglass.tools.files.addresses import file_uri
+from bellglass.tools.files.session_files import FILE
 from bellglass.tools.sessions.session_resolver import session_for
 
 MAX_TEXT = 1_000_000

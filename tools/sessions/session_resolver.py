@@ -7,7 +7,7 @@ the session of its connection.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from mcp.server.mcpserver import authenticated_principal
@@ -74,12 +74,6 @@ async def known_session_for(ctx: Context[ToolContext], session_id: str | None) -
 def owner_of(ctx: Context[ToolContext]) -> str | None:
     """Return who is calling, or None where the transport does not tell."""
     return authenticated_principal(ctx.request_context)
-
-
-def owner_of_request() -> str | None:
-    """Return the same for a request over HTTP that is no call: the SDK keeps it with the task."""
-    # Of its argument it makes no use.
-    return authenticated_principal(cast("Any", None))
 
 
 def sessions_of(ctx: Context[ToolContext]) -> list[Session]:

@@ -26,6 +26,9 @@ MAX_WORK = 500_000
 again: this much takes a second. A larger one is read by lines."""
 
 
+_CALL = re.compile(r"^(.*?)get_ipython\(\)\.(\w+)(\(.*\))$", re.MULTILINE)
+
+
 def as_python(code: str) -> str:
     """Return the Python that would run, with every line in its place; other code as it is.
 
@@ -42,6 +45,20 @@ def as_python(code: str) -> str:
         return as_ipython_would(code)
     except Exception:  # whatever it makes of what is no Python
         return code
+
+
+def as_module(code: str) -> str:
+    """Return a module for code of a notebook: commands run, and its other lines do nothing."""
+    text = as_python(code)
+
+    def plain(found: re.Match[str]) -> str:
+        if found[2] == "system":
+            return f"{found[1]}__import__('subprocess').run{found[3][:-1]}, shell=True)"
+        if found[2] == "getoutput":
+            return f"{found[1]}__import__('subprocess').getoutput{found[3]}.splitlines()"
+        return f"{found[1]}None"
+
+    return code if text == code else _CALL.sub(plain, text)
 
 
 def _by_ipython(cell: str, count: int) -> str:

@@ -13,7 +13,6 @@ CANDIDATE = re.compile(
 """Code that does not compile and has this may have a notebook line in it."""
 
 _COMMAND = re.compile(r"([ \t]*)(?:(\w+)[ \t]*=[ \t]*)?(?:!!?|%(?=pip\b))(.+)")
-_CALL = re.compile(r"^(.*?)get_ipython\(\)\.(\w+)(\(.*\))$", re.MULTILINE)
 _COMMANDS = "__import__('bellglass.sandboxes.worker.notebook.commands', fromlist=['run'])"
 _FILLED_IN = f"{_COMMANDS}.filled_in({{0!r}}, globals())"
 _RUN = {
@@ -27,22 +26,6 @@ _READ = {
     "getoutput": "get_ipython().getoutput({0!r})",
 }
 """Calls in place of what is no Python: those that run it, and those of IPython."""
-
-
-def as_module(code: str) -> str:
-    """Return a module for code of a notebook: commands run, and its other lines do nothing."""
-    from bellglass.sandboxes.common.notebook.as_python import as_python
-
-    text = as_python(code)
-
-    def plain(found: re.Match[str]) -> str:
-        if found[2] == "system":
-            return f"{found[1]}__import__('subprocess').run{found[3][:-1]}, shell=True)"
-        if found[2] == "getoutput":
-            return f"{found[1]}__import__('subprocess').getoutput{found[3]}.splitlines()"
-        return f"{found[1]}None"
-
-    return code if text == code else _CALL.sub(plain, text)
 
 
 def without_ipython(code: str) -> str:

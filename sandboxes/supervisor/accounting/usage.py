@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.accounting.cpu_time import CallTime
+from bellglass.sandboxes.supervisor.accounting.files import count_files
 from bellglass.sandboxes.supervisor.accounting.group_counters import GroupCounters
 from bellglass.sandboxes.supervisor.accounting.shared_memory import CLOSE, SharedMemory
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.supervisor.background.runs import Runs
-
-WRITABLE = (".", "/tmp", "/dev/shm")
-
-BOUNDED = 10_000
-"""A mount for so many files at most was given that limit on purpose."""
 
 
 class Usage:
@@ -51,7 +46,7 @@ class Usage:
         self._cpu = CallTime(job, self._started)
         self._cpu_before = self._cpu.seconds(self._reaped())
         self._group_cpu_before = None if runs.roots() else group.cpu_seconds()
-        self._files_before = files(limits["files"])
+        self._files_before = count_files(limits["files"])
 
     def memory(self) -> int:
         """Return the bytes in memory now.
@@ -69,7 +64,7 @@ class Usage:
         most_cpu, most_files = self._limits["cpu_seconds"], self._limits["files"]
         if self.cpu_seconds() > most_cpu:
             return "timeout", f"more than {most_cpu} s of CPU time, its limit"
-        now = files(most_files)
+        now = count_files(most_files)
         if now > max(most_files, self._files_before):
             return "killed", f"{now:,} files, of which it may have {most_files:,}"
         return None
@@ -103,16 +98,3 @@ class Usage:
         return [
             pid for pid in processes.pids() if pid not in self._own and not self._runs.spared(pid)
         ]
-
-
-def files(limit: int) -> int:
-    """Files in the fullest directory that has no limit of its own, as those of bubblewrap."""
-    most = 0
-    for path in WRITABLE:
-        try:
-            stat = os.statvfs(path)
-        except OSError:
-            continue
-        if stat.f_files > max(limit, BOUNDED):
-            most = max(most, stat.f_files - stat.f_ffree)
-    return most

@@ -12,9 +12,9 @@ from typing import Any
 
 from bellglass.sandboxes.common.process import KEPT
 from bellglass.sandboxes.supervisor import processes
+from bellglass.sandboxes.supervisor.accounting.files import count_files
 from bellglass.sandboxes.supervisor.accounting.kernel_memory import KernelMemory, Verdict
 from bellglass.sandboxes.supervisor.accounting.shared_memory import SharedMemory, share
-from bellglass.sandboxes.supervisor.accounting.usage import files
 from bellglass.sandboxes.supervisor.background import process_tree
 from bellglass.sandboxes.supervisor.background.answers import answered
 from bellglass.sandboxes.supervisor.background.run import Run
@@ -77,7 +77,7 @@ class Runs:
         """Descriptors of which no more is taken until the next tick."""
         self._runs: dict[str, Run] = {}
         self._next_tick = 0.0
-        self.standstill = Standstill(self)
+        self.standstill = Standstill(self.roots)
         self._parted = 0
 
     # --- whose is what
@@ -222,7 +222,7 @@ class Runs:
         total = self._shared.counted_once(processes.memory(frozenset()))
         if total > most:
             self.relieve(total, always=True)
-        if files(self._limits["files"]) > self._limits["files"]:
+        if count_files(self._limits["files"]) > self._limits["files"]:
             for run in self.roots().values():
                 run.stop("killed", TOO_MANY_FILES)
 

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.background import process_tree
-
-if TYPE_CHECKING:
-    from bellglass.sandboxes.supervisor.background.runs import Runs
+from bellglass.sandboxes.supervisor.background.run import Run
 
 
 class Standstill:
     """Holds all processes of all runs, or none."""
 
-    def __init__(self, runs: Runs) -> None:
-        self._runs = runs
+    def __init__(self, roots: Callable[[], dict[int, Run]]) -> None:
+        """`roots` returns the runs that live, by their process."""
+        self._roots = roots
         self._since: float | None = None
 
     @contextmanager
     def hold(self) -> Generator[bool]:
         """Hold them as long as the context is open; tell if there are any."""
-        roots = self._runs.roots()
+        roots = self._roots()
         self._since = time.monotonic()
         for run in roots.values():
             run.held = True
@@ -34,7 +32,7 @@ class Standstill:
             yield bool(roots)
         finally:
             seconds, self._since = time.monotonic() - self._since, None
-            for run in self._runs.roots().values():
+            for run in self._roots().values():
                 run.held = False
                 run.extend(seconds)
             self.go_on()
@@ -42,12 +40,12 @@ class Standstill:
     def keep(self) -> bool:
         """Hold again what the code that is tested has had go on; tell if they are held."""
         if self._since is not None:
-            process_tree.freeze(self._runs.roots().keys())
+            process_tree.freeze(self._roots().keys())
         return self._since is not None
 
     def go_on(self) -> None:
         """Let them run, unless they are held."""
         if self._since is None:
-            for pids in process_tree.members(self._runs.roots().keys(), frozenset()).values():
+            for pids in process_tree.members(self._roots().keys(), frozenset()).values():
                 for pid in pids:
                     processes.send_signal(pid, signal.SIGCONT)

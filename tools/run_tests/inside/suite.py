@@ -20,7 +20,7 @@ import tempfile
 from typing import Any
 
 from bellglass.sandboxes.common.jobs import Job, JobShell
-from bellglass.sandboxes.common.notebook.transform import as_module
+from bellglass.sandboxes.common.notebook.as_python import as_module
 from bellglass.tools.run_tests.inside import cases, sources
 from bellglass.tools.run_tests.inside.child import start_ours
 from bellglass.tools.run_tests.inside.lines import Lines
