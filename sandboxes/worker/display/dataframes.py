@@ -6,20 +6,28 @@ import csv
 import io
 import sys
 import time
-from collections.abc import Iterator
-from itertools import zip_longest
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain, zip_longest
 from typing import Any
 
-from bellglass.sandboxes.common import display_bounds
-from bellglass.sandboxes.worker.display import pandas_options, tables
+from bellglass.sandboxes.common import display_bounds as bounds
+from bellglass.sandboxes.worker.display import tables
+from bellglass.sandboxes.worker.display.cells import CELL, short, text_of
 from bellglass.sandboxes.worker.display.overflow_files import Write
-from bellglass.sandboxes.worker.display.tables import Column, Table
+from bellglass.sandboxes.worker.display.tables import Column
 
 CHUNK = 20_000
 """Cells that are written as CSV at a time."""
 
 SECONDS = 1.5
 """For writing all of a table. A million numbers take one."""
+
+MAX_ROWS, MAX_COLUMNS, MAX_CELLS = 1_000, 200, 20_000
+"""Of a table whose text the code has asked to be without a limit: more than there is room for."""
+
+TYPES = 400
+"""Characters on the types of columns."""
 
 
 def is_frame(value: Any) -> bool:
@@ -41,24 +49,9 @@ def is_styler(value: Any) -> bool:
     return module is not None and issubclass(type(value), module.Styler)
 
 
-def styled(value: Any) -> str:
-    """Return what a Styler of pandas shows, as text."""
-    fit, _ = pandas_options.wanted()
-    most = {"max_rows": fit.all_rows, "max_columns": fit.all_columns}
-    lines = value.to_string(delimiter="\t", **most).rstrip("\n").split("\n")
-    rows = [line.split("\t") for line in lines]
-    columns = list(map(list, zip_longest(*rows, fillvalue="")))
-    title = f"Styler: {_title(value.data, *value.data.shape)}"
-    return "\n".join([title, *tables.aligned(columns, fit.cell)])
-
-
 def entry(value: Any, write: Write) -> dict[str, Any]:
     """Return the display of a frame or a series."""
-    if library_of(value) == "pandas":
-        frame = _pandas_frame(value)
-        return tables.entry(_of_pandas(value, frame), _pandas_csv(frame), write, pandas=True)
-    frame = value if is_frame(value) else value.to_frame()
-    return tables.entry(_of_polars(value, frame), _polars_csv(frame), write, pandas=False)
+    return (_of_pandas if library_of(value) == "pandas" else _of_polars)(value, write)
 
 
 def _title(value: Any, rows: int, columns: int) -> str:
@@ -74,47 +67,94 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
+def _is_long(cells: Iterable[Any], most: int | None) -> bool:
+    return most is not None and any(len(text_of(cell)) > most for cell in cells)
+
+
 # --- pandas
 
+PANDAS = {
+    "display.max_rows": ((60,), 30),
+    "display.min_rows": ((10,), 20),
+    "display.max_columns": ((0, 20), 20),
+    "display.width": ((80,), 240),
+    "display.max_colwidth": ((50,), 60),
+    "display.show_dimensions": (("truncate",), False),
+}
+"""Its options, with their own defaults: where one has not been changed, ours holds."""
 
-def _pandas_frame(value: Any) -> Any:
-    if is_frame(value):
-        return value
-    return value.to_frame(name="" if value.name is None else value.name)
+
+@contextmanager
+def _options(columns: int) -> Generator[dict[str, Any]]:
+    """Have pandas show a table as is fit for a model, as far as the code has not set that itself.
+
+    Yields what holds.
+    """
+    pandas: Any = sys.modules["pandas"]
+    found = {}
+    for name, (defaults, ours) in PANDAS.items():
+        value = pandas.get_option(name)
+        found[name] = ours if value in defaults else value
+    most = min(found["display.max_columns"] or MAX_COLUMNS, MAX_COLUMNS)
+    room = MAX_CELLS // max(1, min(columns, most))
+    rows = min(found["display.max_rows"] or MAX_ROWS, MAX_ROWS, room)
+    found["display.max_columns"], found["display.max_rows"] = most, rows
+    found["display.min_rows"] = max(2, min(found["display.min_rows"] or rows, rows))
+    with pandas.option_context(*chain.from_iterable(found.items())):
+        yield found
 
 
-def _of_pandas(value: Any, frame: Any) -> Table:
-    rows = len(frame)
-    fit, formatted = pandas_options.wanted()
-    first, last = fit.rows(rows)
-    head = frame.iloc[: max(first, display_bounds.ROWS)]
-    tail = frame.iloc[len(frame) - last :]
-    numbers, hidden = fit.columns(frame.shape[1])
-    columns = []
-    for at in numbers:
-        of_head, of_tail = head.iloc[:, at], tail.iloc[:, at]
-        column = Column(
-            _label(frame.columns[at]),
-            str(frame.dtypes.iloc[at]),
-            of_head.tolist(),
-            of_tail.tolist(),
-        )
-        if formatted:
-            shown = frame.iloc[[*range(first), *range(rows - last, rows)], at]
-            column.texts = pandas_options.texts_of(shown)
-        columns.append(column)
-    index = [
-        Column(
-            "" if name is None else str(name),
-            "",
-            head.index.get_level_values(level).tolist(),
-            tail.index.get_level_values(level).tolist(),
-        )
+def _of_pandas(value: Any, write: Write) -> dict[str, Any]:
+    frame = value
+    if not is_frame(value):
+        frame = value.to_frame(name="" if value.name is None else value.name)
+    with _options(frame.shape[1]) as options:
+        text = repr(value)
+    rows = tables.part(len(frame), options["display.max_rows"], options["display.min_rows"])
+    most = options["display.max_columns"]
+    columns = tables.part(frame.shape[1], most, most)
+    half = columns.shown - columns.shown // 2
+    numbers = [*range(half), *range(frame.shape[1] - columns.shown + half, frame.shape[1])]
+    head = frame.iloc[: max(rows.shown, bounds.ROWS), numbers]
+    half_rows = rows.shown - rows.shown // 2
+    last = range(rows.count - rows.shown + half_rows, rows.count)
+    ends = frame.iloc[[*range(half_rows), *last], numbers]
+    names = [
+        Column("" if name is None else str(name), "", head.index.get_level_values(level).tolist())
         for level, name in enumerate(frame.index.names)
     ]
-    table = Table(_title(value, rows, frame.shape[1]), rows, index, columns, fit)
-    table.hidden = hidden
-    return table
+    cells = [
+        Column(_label(frame.columns[at]), str(frame.dtypes.iloc[at]), head.iloc[:, place].tolist())
+        for place, at in enumerate(numbers)
+    ]
+    title = _title(value, rows.count, frame.shape[1])
+    if is_frame(value):
+        types = ", ".join(f"{column.name} {column.dtype}" for column in cells)
+        title += f" ({short(types, TYPES)})" if types else ""
+    shown = (ends.iloc[:, place].tolist() for place in range(len(numbers)))
+    return tables.entry(
+        f"{title}\n{text}",
+        rows,
+        columns,
+        [*names, *cells],
+        long_cells=_is_long(chain.from_iterable(shown), options["display.max_colwidth"]),
+        whole=_pandas_csv(frame),
+        by_hand="df.to_csv('name.csv')",
+        write=write,
+    )
+
+
+def styled(value: Any) -> str:
+    """Return what a Styler of pandas shows, as text."""
+    with _options(value.data.shape[1]) as options:
+        most = {"max_rows": options["display.max_rows"]}
+        most["max_columns"] = options["display.max_columns"]
+        lines = value.to_string(delimiter="\t", **most).rstrip("\n").split("\n")
+    rows = [[short(cell) for cell in line.split("\t")] for line in lines]
+    widths = [max(map(len, column)) for column in zip_longest(*rows, fillvalue="")]
+    title = f"Styler: {_title(value.data, *value.data.shape)}"
+    padded = ("  ".join(map(str.ljust, cells, widths)).rstrip() for cells in rows)
+    return "\n".join([title, *padded])
 
 
 def _label(name: Any) -> str:
@@ -134,25 +174,46 @@ def _pandas_csv(frame: Any) -> Iterator[bytes]:
 # --- polars
 
 
-def _of_polars(value: Any, frame: Any) -> Table:
-    rows = frame.height
-    fit = tables.Fit()
-    _, last = fit.rows(rows)
-    numbers, hidden = fit.columns(frame.width)
-    head = frame.head(max(fit.all_rows, display_bounds.ROWS))
-    tail = frame.tail(last) if last else frame.head(0)
-    columns = [
-        Column(
-            frame.columns[at],
-            str(frame.dtypes[at]),
-            head.to_series(at).to_list(),
-            tail.to_series(at).to_list(),
-        )
-        for at in numbers
-    ]
-    table = Table(_title(value, rows, frame.width), rows, [], columns)
-    table.hidden = hidden
-    return table
+POLARS: dict[str, tuple[str, Any]] = {
+    "POLARS_FMT_MAX_COLS": ("tbl_cols", 20),
+    "POLARS_FMT_STR_LEN": ("fmt_str_lengths", CELL),
+    "POLARS_FMT_TABLE_FORMATTING": ("tbl_formatting", "NOTHING"),
+    "POLARS_FMT_TABLE_HIDE_DATAFRAME_SHAPE_INFORMATION": ("tbl_hide_dataframe_shape", True),
+    "POLARS_TABLE_WIDTH": ("tbl_width_chars", 240),
+}
+"""What of its settings is ours where the code has not set it: parameters of `polars.Config`."""
+
+
+def _of_polars(value: Any, write: Write) -> dict[str, Any]:
+    polars: Any = sys.modules["polars"]
+    frame = value if is_frame(value) else value.to_frame()
+    state = polars.Config.state()
+    ours = {name: most for env, (name, most) in POLARS.items() if state.get(env) is None}
+    rows = tables.part(frame.height, 30, 20)
+    if set_rows := state.get("POLARS_FMT_MAX_ROWS"):
+        most = int(set_rows) if 0 <= int(set_rows) < MAX_ROWS else MAX_ROWS
+        rows = tables.part(frame.height, most, most)
+    columns = int(state.get("POLARS_FMT_MAX_COLS") or 20)
+    columns = columns if 0 <= columns < MAX_COLUMNS else MAX_COLUMNS
+    shown = tables.part(frame.width, columns, columns)
+    with polars.Config(**{**ours, "tbl_rows": rows.shown, "tbl_cols": shown.shown}):
+        text = str(frame)
+    head = frame.head(bounds.ROWS)
+    ends = frame.head(rows.shown // 2).iter_rows(), frame.tail(rows.shown // 2).iter_rows()
+    texts = (cell for end in ends for row in end for cell in row if type(cell) is str)
+    return tables.entry(
+        f"{_title(value, frame.height, frame.width)}\n{text}",
+        rows,
+        shown,
+        [
+            Column(name, str(dtype), head.get_column(name).to_list())
+            for name, dtype in zip(frame.columns[:MAX_COLUMNS], frame.dtypes)
+        ],
+        long_cells=_is_long(texts, int(state.get("POLARS_FMT_STR_LEN") or CELL)),
+        whole=_polars_csv(frame),
+        by_hand="df.write_csv('name.csv')",
+        write=write,
+    )
 
 
 def _polars_csv(frame: Any) -> Iterator[bytes]:

@@ -1,41 +1,41 @@
 """Tables as text: whatever is left out, the text says so and where the whole is."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from bellglass.sandboxes.worker.display import tables
-from bellglass.sandboxes.worker.display.tables import Column, Table
+from bellglass.sandboxes.worker.display.tables import Column, Part
 
 
 def written(kind: str, ending: str, parts: Iterable[bytes]) -> tuple[str, int, bool]:
     return f"/tmp/{kind}-1-1.{ending}", sum(map(len, parts)), True
 
 
-def text_of(table: Table) -> str:
-    return str(tables.entry(table, [b"a,b\n"], written, pandas=True)["text"])
+def entry(text: str, rows: Part, columns: Part, *, long_cells: bool = False) -> dict[str, Any]:
+    cells = [Column("n", "int64", [1, 2])]
+    more: dict[str, Any] = {"whole": [b"a,b\n"], "by_hand": "", "write": written}
+    return tables.entry(text, rows, columns, cells, long_cells=long_cells, **more)
 
 
-def test_small_table_is_whole_and_has_no_file() -> None:
-    column = Column("n", "int64", [1, 2], [])
-    entry = tables.entry(Table("Frame: 2 rows", 2, [], [column]), [], written, pandas=True)
+def test_a_table_that_is_shown_whole_has_no_file() -> None:
+    shown = entry("as it is", Part(2, 2), Part(1, 1))
 
-    assert entry["text"].splitlines() == ["Frame: 2 rows", "n", "int64", "1", "2"]
-    assert entry["file"] is None
-
-
-def test_wide_table_loses_columns_from_its_middle() -> None:
-    columns = [Column(f"c{at}", "int64", [10**11 + at], []) for at in range(20)]
-    text = text_of(Table("Frame", 1, [], columns))
-    header = text.splitlines()[1].split()
-
-    assert (header[0], header[-1]) == ("c0", "c19")
-    assert header.count("…") == 1
-    assert f"{20 - (len(header) - 1)} columns in the middle are left out" in text
-    assert "All of it as CSV: /tmp/table-1-1.csv" in text
+    assert shown["text"] == "as it is"
+    assert shown["rows"] == [[1], [2]]
+    assert shown["file"] is None
 
 
-def test_note_stands_however_much_is_cut() -> None:
-    index = [Column(f"i{at}", "", ["x" * 90] * 30, []) for at in range(12)]
-    text = text_of(Table("Frame", 30, index, []))
+def test_a_note_says_what_is_left_out_and_where_it_is() -> None:
+    text = entry("some", tables.part(1_000, 30, 20), tables.part(21, 20, 20))["text"]
+
+    assert text == (
+        "some\n[980 rows in the middle are left out, 1 column in the middle is left out. "
+        "All of it as CSV: /tmp/table-1-1.csv]"
+    )
+
+
+def test_the_note_stands_however_much_is_cut() -> None:
+    text = entry("x" * 100_000, Part(1, 1), Part(1, 1), long_cells=True)["text"]
 
     assert len(text) < 9_000
     assert text.endswith(
