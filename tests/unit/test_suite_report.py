@@ -35,6 +35,23 @@ def test_a_run_in_which_all_passed_is_ok() -> None:
     )
 
 
+WAY = "test_all.py:{0}: in test_{0}\n    load({0})\nlib.py:7: in load\n    import gone\nE   {1}"
+
+
+def test_failures_that_come_from_one_place_are_explained_once() -> None:
+    collected = {"collected": [f"test_{at}" for at in range(4)]}
+    messages = ["No module 'gone'", "No module 'gone'", "another", "No module 'gone'"]
+    report = [
+        outcome(at, "failed", message=WAY.format(at, message))
+        for at, message in enumerate(messages)
+    ]
+    text = run_text(run_of(execution(collected, *report, FINISHED), "id", []), 60)
+
+    assert text.count("No module 'gone'") == 1
+    assert "For the same cause 2 more: test_1, test_3" in text
+    assert text.count("E   another") == 1
+
+
 @pytest.mark.parametrize(
     ("report", "status", "said"),
     [

@@ -96,11 +96,22 @@ _VARYING = re.compile(
 """What differs between failures of one cause: numbers and texts."""
 
 
+_PLACE = re.compile(
+    r'^(?:\S[^\n]{0,300}:\d{1,9}: in | {1,9}File "[^\n]{0,300}, line \d)', re.MULTILINE
+)
+"""A step of the way to an exception, as pytest or Python write it."""
+
+
 def _cause(test: TestOutcome) -> str:
-    """Return a text that is equal for failures of one cause; of what has none, its name."""
+    """Return a text that is equal for failures of one cause; of what has none, its name.
+
+    Of an exception that is the place that raised it and what it says: the ways there may differ.
+    """
     if not test.message:
         return f"id {test.id}"
-    return f"{test.outcome} {_VARYING.sub('#', test.message[:FAILURE_CHARACTERS])}"
+    message = test.message[:FAILURE_CHARACTERS]
+    places = [found.start() for found in _PLACE.finditer(message)]
+    return f"{test.outcome} {_VARYING.sub('#', message[places[-1] if places else 0 :])}"
 
 
 def _failure(test: TestOutcome) -> str:

@@ -117,7 +117,7 @@ def _of_pandas(value: Any, write: Write) -> dict[str, Any]:
     numbers = [*range(half), *range(frame.shape[1] - columns.shown + half, frame.shape[1])]
     head = frame.iloc[: max(rows.shown, bounds.ROWS), numbers]
     half_rows = rows.shown - rows.shown // 2
-    last = range(rows.count - rows.shown + half_rows, rows.count)
+    last = range(rows.total - rows.shown + half_rows, rows.total)
     ends = frame.iloc[[*range(half_rows), *last], numbers]
     names = [
         Column("" if name is None else str(name), "", head.index.get_level_values(level).tolist())
@@ -127,7 +127,7 @@ def _of_pandas(value: Any, write: Write) -> dict[str, Any]:
         Column(_label(frame.columns[at]), str(frame.dtypes.iloc[at]), head.iloc[:, place].tolist())
         for place, at in enumerate(numbers)
     ]
-    title = _title(value, rows.count, frame.shape[1])
+    title = _title(value, rows.total, frame.shape[1])
     if is_frame(value):
         types = ", ".join(f"{column.name} {column.dtype}" for column in cells)
         title += f" ({short(types, TYPES)})" if types else ""

@@ -22,7 +22,7 @@ class Column(NamedTuple):
 class Part(NamedTuple):
     """How much of the rows, or of the columns, is in the text."""
 
-    count: int
+    total: int
     shown: int
 
 
@@ -47,9 +47,9 @@ def entry(
     `by_hand` is what writes that in the code.
     """
     said = []
-    if rows.shown < rows.count:
-        said.append(f"{rows.count - rows.shown:,} rows in the middle are left out")
-    if gone := columns.count - columns.shown:
+    if rows.shown < rows.total:
+        said.append(f"{rows.total - rows.shown:,} rows in the middle are left out")
+    if gone := columns.total - columns.shown:
         names = f"{gone} columns" if gone > 1 else "1 column"
         said.append(f"{names} in the middle {'are' if gone > 1 else 'is'} left out")
     if long_cells:
@@ -68,7 +68,7 @@ def entry(
         "text": text,
         "columns": [{"name": column.name[:200], "dtype": column.dtype[:50]} for column in cells],
         "rows": _rows(cells),
-        "total_rows": rows.count,
+        "total_rows": rows.total,
         **about,
     }
 
