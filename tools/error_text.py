@@ -9,22 +9,22 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.execution import ExecutionError
 
-MESSAGE = 500
+MAX_FIRST_LINE_CHARACTERS = 500
 """Characters of a message in the first line."""
 
-TEXT = 9_000
+MAX_TEXT_CHARACTERS = 9_000
 """Of a message or a traceback. The runner cuts them shorter, and says by how much: cut again here,
 they would lose those words."""
 
-RECORD_TEXT = 4_000
+MAX_RECORD_TEXT_CHARACTERS = 4_000
 """Characters of a text in the record."""
 
 
 def first_line(error: ExecutionError) -> str:
     """Return name, message and place, as far as they go into one line."""
     head = error.message.partition("\n")[0]
-    if len(head) > MESSAGE:
-        head = f"{head[:MESSAGE]} …"
+    if len(head) > MAX_FIRST_LINE_CHARACTERS:
+        head = f"{head[:MAX_FIRST_LINE_CHARACTERS]} …"
     return f"{error.name}{': ' if head else ''}{head}{place(error)}"
 
 
@@ -36,13 +36,13 @@ def place(error: ExecutionError) -> str:
 def error_parts(error: ExecutionError) -> Iterator[str]:
     """Tell what follows the first line."""
     head, _, rest = error.message.partition("\n")
-    message = (error.message if len(head) > MESSAGE else rest).strip("\n")
+    message = (error.message if len(head) > MAX_FIRST_LINE_CHARACTERS else rest).strip("\n")
     if message:
-        yield shortened(message, TEXT)
+        yield shortened(message, MAX_TEXT_CHARACTERS)
     if error.code:
         yield error.code
     yield from (f"{name} = {value}" for name, value in error.values.items())
-    way = shortened(error.traceback.strip("\n"), TEXT).split("\n")
+    way = shortened(error.traceback.strip("\n"), MAX_TEXT_CHARACTERS).split("\n")
     # The place itself stands in the first line already.
     lines = [f"  {line}" for line in way if line and line != error.where]
     if lines:
@@ -53,7 +53,7 @@ def error_record(error: ExecutionError, hint: str | None) -> dict[str, Any]:
     """Return the error for programs, without what is not known."""
     told = error.model_dump(mode="json", exclude_defaults=True)
     for key in ("message", "traceback"):
-        told[key] = shortened(told[key], RECORD_TEXT)
+        told[key] = shortened(told[key], MAX_RECORD_TEXT_CHARACTERS)
     return {**told, **({"hint": hint} if hint else {})}
 
 

@@ -37,7 +37,7 @@ _SENTENCE = re.compile(r"\s*+(?:[A-Z#>*-].*[.:!?,]\s*)?")
 _SHOWN_ALONE = re.compile(r"\s*+```([^`\n]++)```\s*+")
 _STRING = re.compile(r"\"(?:[^\"\\]|\\.)*+\"|'(?:[^'\\]|\\.)*+'|#.*")
 
-_LONGEST_SENTENCE = 300
+_MAX_SENTENCE_CHARACTERS = 300
 
 _LINE_ENDS = "The lines ended in CR LF, of which Bash takes the CR for text: they end in LF now."
 
@@ -167,7 +167,7 @@ def _without_prompts(block: Block, language: Language) -> str:
 def _without_introduction(text: str, language: Language) -> Unwrapped:
     """Drop a first line in English, if no such line can begin a program."""
     first, newline, rest = text.lstrip("\n").partition("\n")
-    if len(first) > _LONGEST_SENTENCE:
+    if len(first) > _MAX_SENTENCE_CHARACTERS:
         return Unwrapped(text)
     words = re.findall(r"[A-Za-z]+", first)
     if not newline or not rest.strip() or not _PROSE.fullmatch(first.strip()):

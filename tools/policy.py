@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.sessions import Sessions
     from bellglass.tools.results import Language
 
-SECONDS = 10
+CHECK_TIMEOUT_SECONDS = 10
 """For looking through one program, which takes some 50 ms."""
 
 _TOO_LONG = (
@@ -86,7 +86,7 @@ class Policy:
         }
         with reported_to_model():
             async with sessions.checking.lent(current_caller(), owner_of_request()) as session:
-                execution = await session.run("check", arguments, timeout=SECONDS)
+                execution = await session.run("check", arguments, timeout=CHECK_TIMEOUT_SECONDS)
             try:
                 answers = [_Answer.model_validate(part) for part in execution.report[:10]]
             except ValidationError:

@@ -30,7 +30,7 @@ INTERVAL_SECONDS = 0.5
 QUIET_SECONDS = 10.0
 """Without output, until a note says that it goes on: some clients wait longer for that."""
 
-CHARACTERS = 2_000
+MAX_NOTE_CHARACTERS = 2_000
 """Of output in one note; of more, the end."""
 
 
@@ -68,7 +68,7 @@ class _Notes:
         self._arrived = anyio.Event()
 
     async def add(self, stream: Stream) -> None:
-        self._text = (self._text + stream.text)[-CHARACTERS - 1 :]
+        self._text = (self._text + stream.text)[-MAX_NOTE_CHARACTERS - 1 :]
         self._arrived.set()
 
     async def send(self) -> None:
@@ -79,8 +79,8 @@ class _Notes:
                         await self._arrived.wait()
                     self._arrived = anyio.Event()
                     text, self._text = as_shown(self._text).rstrip("\n"), ""
-                    if len(text) > CHARACTERS:
-                        text = f"…{text[-CHARACTERS:]}"
+                    if len(text) > MAX_NOTE_CHARACTERS:
+                        text = f"…{text[-MAX_NOTE_CHARACTERS:]}"
                     gone = round(time.monotonic() - self._started, 3)
                     await self._ctx.report_progress(gone, self._total, text or None)
                     await anyio.sleep(INTERVAL_SECONDS)

@@ -19,7 +19,7 @@ MIN_REPEATS = 5
 MIN_REPEATED_CHARACTERS = 300
 """Lines that came again are counted if these would be left out, at least."""
 
-MAX_PERIOD = 4
+MAX_PERIOD_LINES = 4
 """Lines of a block that came again as a whole."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -72,7 +72,7 @@ def counted(text: str) -> str:
     lines = text.split("\n")
     # Not rows of numbers: they are what was asked for.
     prose = [any(map(str.isalpha, line)) for line in lines]
-    runs = [_runs(lines, period) for period in range(1, MAX_PERIOD + 1)]
+    runs = [_runs(lines, period) for period in range(1, MAX_PERIOD_LINES + 1)]
     kept: list[str] = []
     at = 0
     while at < len(lines):

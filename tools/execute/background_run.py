@@ -15,7 +15,7 @@ from bellglass.tools.execute.run_text import listed
 from bellglass.tools.progress import progress_to
 from bellglass.tools.sessions.session_resolver import owner_of
 
-STOP_SECONDS = 10
+STOP_TIMEOUT_SECONDS = 10
 """For a run that is stopped to have ended: it is killed after one."""
 
 
@@ -43,7 +43,7 @@ async def background_run(
         run = session.runs.get(run_id)
         if stop:
             await session.look(run_id, "stop")
-            with anyio.move_on_after(STOP_SECONDS):
+            with anyio.move_on_after(STOP_TIMEOUT_SECONDS):
                 await run.outcome(end=True)
         elif wait and run.state == "running":
             await _wait(ctx, session, run, wait)

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.execution import Execution, FileChange
 
-NAMED = 10
+MAX_NAMED_FILES = 10
 """Files in the line for the model, and links."""
 
 
 def changes_line(execution: Execution) -> Iterator[str]:
     """Yield what the call changed, in one line, if it changed any file."""
-    named = [_named(file) for file in execution.files[:NAMED]]
-    more = len(execution.files) - len(execution.files[:NAMED]) + execution.files_left_out
+    named = [_named(file) for file in execution.files[:MAX_NAMED_FILES]]
+    more = len(execution.files) - len(execution.files[:MAX_NAMED_FILES]) + execution.files_left_out
     if named:
         rest = f" and {more:,} more" if more else ""
         yield f"Files: {', '.join(named)}{rest}"
@@ -33,7 +33,7 @@ def changes_line(execution: Execution) -> Iterator[str]:
 def links_to_changed(execution: Execution, session_id: str) -> Iterator[ResourceLink]:
     """Yield links to the first files that are new or changed."""
     readable = [file for file in execution.files if file.readable]
-    for file in readable[:NAMED]:
+    for file in readable[:MAX_NAMED_FILES]:
         yield ResourceLink(
             name=file.path,
             uri=file_uri(session_id, file.path),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 VIEW = "bellglass/displays"
 """Name in `_meta` of what a client may show that has a view for it."""
 
-VIEW_BYTES = 200_000
+MAX_VIEW_BYTES = 200_000
 """Of all of it, as JSON."""
 
 TABLE = "application/vnd.bellglass.table+json"
@@ -73,7 +73,7 @@ def links(execution: Execution, session: Session) -> list[ResourceLink]:
 
 def for_view(execution: Execution, session: Session) -> list[dict[str, Any]]:
     """Return what a client may show better than as text. Pictures are blocks anyway."""
-    room = VIEW_BYTES
+    room = MAX_VIEW_BYTES
     shown = []
     for display in execution.displays:
         if isinstance(display, Picture):

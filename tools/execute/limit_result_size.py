@@ -12,15 +12,15 @@ from bellglass.tools.execute.text_layout import LAYOUT
 if TYPE_CHECKING:
     from mcp.types import ContentBlock
 
-WIRE_BYTES = 880_000
+MAX_RESULT_BYTES = 880_000
 """Of a result as JSON: clients break at 1 MB, and there is the envelope around it."""
 
 CUT = "\n[… {gone:,} characters are left out here: the result would be too large …]\n"
 
-CHARACTER_BYTES = 6
+MAX_BYTES_PER_CHARACTER = 6
 """Of one in JSON at the most."""
 
-SHORTEST = 2_000
+MIN_CUT_CHARACTERS = 2_000
 """Characters to which a text is cut at most."""
 
 
@@ -29,14 +29,14 @@ def fitted(result: CallToolResult) -> CallToolResult:
 
     What is left, pictures and links, is bounded where it is made.
     """
-    if _surely_small(result) or _size(result) <= WIRE_BYTES:
+    if _surely_small(result) or _size(result) <= MAX_RESULT_BYTES:
         return result
     meta = dict(result.meta or {})
     shown: list[dict[str, Any]] = meta.get(VIEW, [])
     meta[VIEW] = [{"type": entry["type"], "omitted": True} for entry in shown]
     meta.pop(LAYOUT, None)  # true of whole texts only
     result = result.model_copy(update={"meta": meta})
-    while (over := _size(result) - WIRE_BYTES) > 0:
+    while (over := _size(result) - MAX_RESULT_BYTES) > 0:
         texts = [block for block in result.content if isinstance(block, TextContent)]
         longest = max(texts, key=lambda block: len(block.model_dump_json()))
         shorter = _shorter(longest, over)
@@ -55,7 +55,10 @@ def _surely_small(result: CallToolResult) -> bool:
         return False
     texts = [block for block in result.content if isinstance(block, TextContent)]
     most = sum(len(block.text) for block in texts)
-    return len(texts) == len(result.content) and most * CHARACTER_BYTES <= WIRE_BYTES // 2
+    return (
+        len(texts) == len(result.content)
+        and most * MAX_BYTES_PER_CHARACTER <= MAX_RESULT_BYTES // 2
+    )
 
 
 def _size(result: CallToolResult) -> int:
@@ -67,7 +70,7 @@ def _shorter(block: TextContent, over: int) -> TextContent:
     length = len(block.text)
     # A character may take one byte, or six.
     per_character = max(1.0, len(block.model_dump_json().encode()) / max(1, length))
-    kept = max(SHORTEST, length - int(over / per_character) - 200)
+    kept = max(MIN_CUT_CHARACTERS, length - int(over / per_character) - 200)
     if kept >= length:
         return block
     half = kept // 2

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.egress.request_log import RequestRecord
 
-SHOWN = 5
+MAX_NAMED_HOSTS = 5
 """Hosts, or files, named in the text; the record has more."""
 
 
@@ -20,8 +20,12 @@ def network_lines(visits: Sequence[RequestRecord]) -> Iterator[str]:
     files = [f"{visit.file} ({_size(visit.size)})" for visit in visits if _came(visit)]
     for what, listed in (("refused", refused), ("no success with", failed), ("fetched", files)):
         if listed:
-            more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
-            yield f"Network: {what} {', '.join(listed[:SHOWN])}{more}"
+            more = (
+                f" and {len(listed) - MAX_NAMED_HOSTS} more"
+                if len(listed) > MAX_NAMED_HOSTS
+                else ""
+            )
+            yield f"Network: {what} {', '.join(listed[:MAX_NAMED_HOSTS])}{more}"
 
 
 def network_record(visits: Sequence[RequestRecord]) -> list[dict[str, Any]]:

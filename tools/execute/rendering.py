@@ -8,7 +8,14 @@ from mcp.types import CallToolResult, TextContent
 
 from bellglass.sandboxes.limits import MIB
 from bellglass.sandboxes.session import REPLACED, RESTARTED
-from bellglass.tools.error_text import TEXT, error_parts, error_record, first_line, place, shortened
+from bellglass.tools.error_text import (
+    MAX_TEXT_CHARACTERS,
+    error_parts,
+    error_record,
+    first_line,
+    place,
+    shortened,
+)
 from bellglass.tools.execute import displays
 from bellglass.tools.execute.changed_files import changed_record, changes_line, links_to_changed
 from bellglass.tools.execute.hints.hints import hint_for
@@ -148,12 +155,12 @@ def _parts(
     if execution.error is not None and execution.status != "exit":
         yield from (Part.shown("failure", part) for part in error_parts(execution.error))
     elif execution.error is not None and execution.error.name == "SystemExit":
-        yield Part.shown("failure", shortened(execution.error.message, TEXT))
+        yield Part.shown("failure", shortened(execution.error.message, MAX_TEXT_CHARACTERS))
     if execution.stdout.text and failed:
         yield Part("heading", "stdout:")
     yield from displays.in_order(execution)
     if execution.value is not None:
-        yield Part.shown("value", shortened(execution.value, TEXT))
+        yield Part.shown("value", shortened(execution.value, MAX_TEXT_CHARACTERS))
     if execution.stderr.text:
         yield Part("heading", "stderr:")
         yield Part.shown("stderr", execution.stderr.text.rstrip("\n"))

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from bellglass.tools.context import ToolContext
 
-VALUES = 100  # the protocol's limit
+MAX_VALUES = 100  # the protocol's limit
 
-SECONDS = 2
+COMPLETION_TIMEOUT_SECONDS = 2
 """A person is typing."""
 
 
@@ -46,7 +46,7 @@ async def _paths(ctx: Context[ToolContext], session_id: str, root: str, given: s
         session = context.sessions.get(session_id, owner_of(ctx))
         if session.busy:
             return Completion(values=[])  # code runs: its end is not waited for
-        with anyio.move_on_after(SECONDS):
+        with anyio.move_on_after(COMPLETION_TIMEOUT_SECONDS):
             part = await read_part(session, root + top or ".", folders=True, prefix=prefix)
             return _of([top + name for name, _ in part.entries or []], part.size)
     except SandboxError:
@@ -56,4 +56,4 @@ async def _paths(ctx: Context[ToolContext], session_id: str, root: str, given: s
 
 def _of(values: list[str], total: int | None = None) -> Completion:
     total = len(values) if total is None else total
-    return Completion(values=values[:VALUES], total=total, has_more=total > VALUES)
+    return Completion(values=values[:MAX_VALUES], total=total, has_more=total > MAX_VALUES)

@@ -15,15 +15,15 @@ from bellglass.tools.files.addresses import file_uri
 from bellglass.tools.files.session_files import FILE, reads_links, text_of
 from bellglass.tools.sessions.session_resolver import known_session_for
 
-TEXT_BYTES = 100_000
+MAX_TEXT_BYTES = 100_000
 """Of a part at most, where an operator wants longer outputs than most."""
 
-BASE64_BYTES = 450_000
+MAX_BASE64_BYTES = 450_000
 """Of a part in base64."""
 
-LIST_CHARACTERS = 20_000
+MAX_LIST_CHARACTERS = 20_000
 
-IMAGE_BYTES = 600_000
+MAX_IMAGE_BYTES = 600_000
 """Of a picture that is shown: in base64 below what clients take."""
 
 PICTURES = {
@@ -45,10 +45,10 @@ async def read_file(
 ) -> CallToolResult:
     """Read a file in /work: text in parts, a picture as an image, a folder as a list."""
     context = ctx.request_context.lifespan_context
-    most = BASE64_BYTES if base64 else min(context.limits.output_bytes, TEXT_BYTES)
+    most = MAX_BASE64_BYTES if base64 else min(context.limits.output_bytes, MAX_TEXT_BYTES)
     with reported_to_model():
         session = await known_session_for(ctx, session_id)
-        wanted = IMAGE_BYTES if offset == 0 else most
+        wanted = MAX_IMAGE_BYTES if offset == 0 else most
         part = await read_part(session, path, offset, wanted, folders=True)
     if part.entries is not None:
         blocks, read = _listing(path, part)
@@ -128,7 +128,7 @@ def _why_not_shown(path: str, part: Part) -> str:
 
 def _listing(path: str, part: Part) -> tuple[list[ContentBlock], int]:
     lines: list[str] = []
-    room = LIST_CHARACTERS
+    room = MAX_LIST_CHARACTERS
     for name, size in part.entries or []:
         line = shown(name, 255) if name.endswith("/") else f"{shown(name, 255)}  {size_of(size)}"
         room -= len(line)

@@ -30,7 +30,7 @@ FIRST_VERSION_WITH_LINKS = "2025-06-18"
 PART_BYTES = 600_000
 """Of one answer: in base64 still below the 900 kB that clients take."""
 
-TEXT_BYTES = 850_000
+MAX_TEXT_JSON_BYTES = 850_000
 """Of a text as JSON; a part that needs more, with every character escaped, travels in base64."""
 
 PART = "bellglass/part"
@@ -144,7 +144,7 @@ def text_of(data: bytes, *, last: bool) -> str | None:
             text = data[: len(data) - cut].decode()
         except UnicodeDecodeError:
             continue
-        if "\0" in text or len(json.dumps(text, ensure_ascii=False).encode()) > TEXT_BYTES:
+        if "\0" in text or len(json.dumps(text, ensure_ascii=False).encode()) > MAX_TEXT_JSON_BYTES:
             return None
         return text
     return None

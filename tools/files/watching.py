@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("bellglass")
 
-WATCHED = 1_000
+MAX_WATCHED_FILES = 1_000
 """Files that one legacy connection may watch."""
 
 _STATE = "bellglass.watched"
@@ -52,8 +52,10 @@ async def watch(
         watched = connection.state[_STATE] = {}
         connection.exit_stack.callback(_end_all, watched)
     if params.uri not in watched:
-        if len(watched) >= WATCHED:
-            raise MCPError(INVALID_PARAMS, f"A connection may watch {WATCHED:,} files at a time.")
+        if len(watched) >= MAX_WATCHED_FILES:
+            raise MCPError(
+                INVALID_PARAMS, f"A connection may watch {MAX_WATCHED_FILES:,} files at a time."
+            )
         context = ctx.lifespan_context
         notify = _notifier(ctx, params.uri, file_uri(*address), context.tasks)
         watched[params.uri] = context.updates.subscribe(notify)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MALFORMED = "The test process sent a malformed report."
 
-MOST_TESTS = 10_000
+MAX_TESTS = 10_000
 
 _Text = CleanStr | None
 
@@ -89,7 +89,7 @@ class Report:
                 self.problem = MALFORMED
 
     def _take(self, event: _Event) -> None:
-        new = event.collected[: MOST_TESTS - len(self._tests)]
+        new = event.collected[: MAX_TESTS - len(self._tests)]
         self._tests += new
         self._isolated += [event.isolated] * len(new)
         self.started = self.started if event.started is None else event.started

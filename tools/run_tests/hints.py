@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
     from bellglass.tools.results import TestRun
 
-MOST_NAMES = 8
-MOST_KNOWN = 500
+MAX_TOLD_NAMES = 8
+MAX_COMPARED_NAMES = 500
 """Names of the code that a missing one is compared with."""
-MOST_MESSAGES = 20
-MOST_MESSAGE = 4_000
-MOST_LINES = 5_000
-MOST_CHARACTERS = 100_000
+MAX_MESSAGES = 20
+MAX_MESSAGE_CHARACTERS = 4_000
+MAX_CODE_LINES = 5_000
+MAX_CODE_CHARACTERS = 100_000
 """Of the code, and of its tests, that are looked at."""
 
 # With bounds: the texts are of any length, and hostile.
@@ -60,10 +60,10 @@ def hints_on(run: TestRun, code: str, tests: str) -> list[str]:
     said = [test.message or "" for test in run.tests if test.outcome in ("failed", "error")]
     if not said:
         return []
-    defined = _DEFINED.findall(code[:MOST_CHARACTERS])
-    names = list(dict.fromkeys(first or second for first, second in defined))[:MOST_KNOWN]
-    tests = tests[:MOST_CHARACTERS]
-    texts = dict.fromkeys(text[:MOST_MESSAGE] for text in said[:MOST_MESSAGES])
+    defined = _DEFINED.findall(code[:MAX_CODE_CHARACTERS])
+    names = list(dict.fromkeys(first or second for first, second in defined))[:MAX_COMPARED_NAMES]
+    tests = tests[:MAX_CODE_CHARACTERS]
+    texts = dict.fromkeys(text[:MAX_MESSAGE_CHARACTERS] for text in said[:MAX_MESSAGES])
     hints = (hint for text in texts for hint in _hints(text, names, tests))
     return list(dict.fromkeys(hints))[:5]
 
@@ -73,7 +73,7 @@ def without_tests(source: str) -> str | None:
 
     It reads lines and parses nothing: in the server, a parser could be made to take long.
     """
-    lines = source[:MOST_CHARACTERS].split("\n")[:MOST_LINES]
+    lines = source[:MAX_CODE_CHARACTERS].split("\n")[:MAX_CODE_LINES]
     program = ProgramText(lines, "python")
     own, uncalled, block = 0, [], ""
     for number, line in enumerate(lines):
@@ -91,7 +91,7 @@ def without_tests(source: str) -> str | None:
             own += 1
     if own:
         return RAN.format(count="one assert" if own == 1 else f"{own} asserts")
-    names = ", ".join(list(dict.fromkeys(uncalled))[:MOST_NAMES])
+    names = ", ".join(list(dict.fromkeys(uncalled))[:MAX_TOLD_NAMES])
     return UNCALLED.format(names=names) if uncalled else None
 
 
@@ -117,5 +117,5 @@ def _instead(wanted: str, names: list[str]) -> str:
     near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.6)
     if near:
         return f"the code has no {wanted}: did you mean {near[0]}?"
-    listed = ", ".join(list(dict.fromkeys(names))[:MOST_NAMES]) or "nothing that has a name"
+    listed = ", ".join(list(dict.fromkeys(names))[:MAX_TOLD_NAMES]) or "nothing that has a name"
     return f"the code has no {wanted}; it has {listed}."

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.execution import Execution
 
-RECORD_BYTES = 600_000
+MAX_RECORD_BYTES = 600_000
 """Of the structured half. Clients break at 1 MB, of both halves and their wrapping."""
 
 NO_TESTS = (
@@ -124,11 +124,11 @@ def _fitted(run: TestRun) -> TestRun:
     """Return `run` with as much detail as its size allows, all verdicts kept if possible."""
     for limit in (8_000, 2_000, 500, 100):
         tests = [_cut(outcome, limit) for outcome in run.tests]
-        if _size(tests) <= RECORD_BYTES:
+        if _size(tests) <= MAX_RECORD_BYTES:
             break
     else:
         tests.sort(key=lambda outcome: outcome.outcome == "passed")
-    while _size(tests) > RECORD_BYTES:
+    while _size(tests) > MAX_RECORD_BYTES:
         tests = tests[: len(tests) * 7 // 8]
     notes = list(run.notes)
     if unlisted := len(run.tests) - len(tests):

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from bellglass.tools.results import TestOutcome, TestRun
 
-FAILURE_CHARACTERS = 3_000
-FAILURES_CHARACTERS = 30_000
-LIST_CHARACTERS = 3_000
+MAX_FAILURE_CHARACTERS = 3_000
+MAX_FAILURES_CHARACTERS = 30_000
+MAX_LIST_CHARACTERS = 3_000
 
 
 def run_text(run: TestRun, timeout: float) -> str:
@@ -28,7 +28,7 @@ def _parts(run: TestRun, timeout: float) -> Iterator[str]:
     if run.timed_out:
         yield f"Timed out after {timeout:g} s; what had finished is reported."
     if run.error is not None:
-        yield shortened(run.error, FAILURE_CHARACTERS)
+        yield shortened(run.error, MAX_FAILURE_CHARACTERS)
     yield from _failures([test for test in run.tests if test.outcome in ("failed", "error")])
     for word, outcome in (("Not run", "not_run"), ("Skipped", "skipped"), ("Passed", "passed")):
         names = [
@@ -37,7 +37,7 @@ def _parts(run: TestRun, timeout: float) -> Iterator[str]:
             if test.outcome == outcome
         ]
         if names:
-            yield shortened(f"{word}: {', '.join(names)}", LIST_CHARACTERS)
+            yield shortened(f"{word}: {', '.join(names)}", MAX_LIST_CHARACTERS)
     for covered in run.coverage or ():
         lines, missing = covered["lines"], covered["missing"]
         text = f"Coverage of {covered['file']}: {lines - len(missing)} of {lines} lines"
@@ -71,13 +71,13 @@ def _failures(failures: list[TestOutcome]) -> Iterator[str]:
     causes: dict[str, list[TestOutcome]] = {}
     for test in failures:
         causes.setdefault(_cause(test), []).append(test)
-    room = FAILURES_CHARACTERS
+    room = MAX_FAILURES_CHARACTERS
     untold: list[str] = []
     for first, *others in causes.values():
         text = _failure(first)
         if others:
             names = ", ".join(test.id for test in others)
-            names = shortened(names, LIST_CHARACTERS)
+            names = shortened(names, MAX_LIST_CHARACTERS)
             text += f"\nFor the same cause {len(others)} more: {names}"
         room -= len(text)
         if room < 0:
@@ -85,7 +85,7 @@ def _failures(failures: list[TestOutcome]) -> Iterator[str]:
         else:
             yield text
     if untold:
-        yield shortened(f"\nFailed as well: {', '.join(untold)}", LIST_CHARACTERS)
+        yield shortened(f"\nFailed as well: {', '.join(untold)}", MAX_LIST_CHARACTERS)
     if failures:
         yield ""
 
@@ -109,7 +109,7 @@ def _cause(test: TestOutcome) -> str:
     """
     if not test.message:
         return f"id {test.id}"
-    message = test.message[:FAILURE_CHARACTERS]
+    message = test.message[:MAX_FAILURE_CHARACTERS]
     places = [found.start() for found in _PLACE.finditer(message)]
     return f"{test.outcome} {_VARYING.sub('#', message[places[-1] if places else 0 :])}"
 
@@ -117,13 +117,13 @@ def _cause(test: TestOutcome) -> str:
 def _failure(test: TestOutcome) -> str:
     lines = [f"\n{test.outcome.upper()} {test.id}"]
     if test.expected is not None:
-        lines.append(f"expected: {shortened(test.expected, FAILURE_CHARACTERS // 2)}")
+        lines.append(f"expected: {shortened(test.expected, MAX_FAILURE_CHARACTERS // 2)}")
     if test.actual is not None:
-        lines.append(f"actual:   {shortened(test.actual, FAILURE_CHARACTERS // 2)}")
+        lines.append(f"actual:   {shortened(test.actual, MAX_FAILURE_CHARACTERS // 2)}")
     if test.message:
-        lines.append(shortened(test.message.strip("\n"), FAILURE_CHARACTERS))
+        lines.append(shortened(test.message.strip("\n"), MAX_FAILURE_CHARACTERS))
     if test.stdout:
-        lines.append(f"stdout:\n{shortened(test.stdout.rstrip(), FAILURE_CHARACTERS // 2)}")
+        lines.append(f"stdout:\n{shortened(test.stdout.rstrip(), MAX_FAILURE_CHARACTERS // 2)}")
     return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.execution import Execution
 
-TEXT_CHARACTERS = 40_000
+MAX_TEXT_CHARACTERS = 40_000
 
 
 class _Part(BaseModel):
@@ -76,7 +76,7 @@ def _died(execution: Execution, seconds: float) -> str:
 
 def validation_text(validation: Validation) -> str:
     """Return the validation in words."""
-    return shortened("\n".join(_lines(validation)), TEXT_CHARACTERS)
+    return shortened("\n".join(_lines(validation)), MAX_TEXT_CHARACTERS)
 
 
 def _lines(validation: Validation) -> Iterator[str]:

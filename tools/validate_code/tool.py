@@ -13,7 +13,7 @@ from bellglass.tools.results import Finding, Language, Validation, result_of
 from bellglass.tools.sessions.session_resolver import owner_of
 from bellglass.tools.validate_code.report import validation_of, validation_text
 
-SECONDS = 10
+CHECK_TIMEOUT_SECONDS = 10
 """A program of 500 lines takes 50 ms."""
 
 _TOO_LARGE = (
@@ -48,8 +48,8 @@ async def validate_code(
         sessions = ctx.request_context.lifespan_context.sessions
         arguments = {"code": code, "language": language}
         async with sessions.checking.lent(current_caller(), owner_of(ctx)) as session:
-            execution = await session.run("check", arguments, timeout=SECONDS)
-        validation = validation_of(execution, language, SECONDS, note)
+            execution = await session.run("check", arguments, timeout=CHECK_TIMEOUT_SECONDS)
+        validation = validation_of(execution, language, CHECK_TIMEOUT_SECONDS, note)
         if sessions.checks_elsewhere:  # other packages are installed there
             notes = [*validation.notes, _ELSEWHERE]
             validation = validation.model_copy(update={"missing": [], "notes": notes})

@@ -51,7 +51,7 @@ _RULES = (
 )
 """What bash or a program says, and what to do."""
 
-_KILLED = 137
+_SIGKILL_EXIT_CODE = 137
 """The exit code of what SIGKILL ended, as shells tell it."""
 
 _NO_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([\w.]{1,80})'", re.MULTILINE)
@@ -76,6 +76,6 @@ def advice(exit_code: int | None, said: str, near: list[str], network: str) -> s
         return NO_TERMINAL
     if missing := _NO_MODULE.findall(said):  # of a Python that the command ran
         return missing_module(missing[-1], [], network)
-    if exit_code == _KILLED:
+    if exit_code == _SIGKILL_EXIT_CODE:
         return "exit code 137: it was killed, perhaps for want of memory."
     return None

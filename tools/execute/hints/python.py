@@ -14,7 +14,7 @@ from bellglass.tools.execute.hints.syntax import advice_on
 if TYPE_CHECKING:
     from bellglass.sandboxes.execution import ExecutionError
 
-THERE = 8
+MAX_AVAILABLE_NAMES = 8
 """Names of what is there that a hint tells."""
 
 NEW_SESSION = (
@@ -100,7 +100,9 @@ def _near(error: ExecutionError) -> str | None:
 
 
 def _list(there: list[str]) -> str:
-    return ", ".join(there[:THERE]) + (", …" if len(there) > THERE else "")
+    return ", ".join(there[:MAX_AVAILABLE_NAMES]) + (
+        ", …" if len(there) > MAX_AVAILABLE_NAMES else ""
+    )
 
 
 def quoted(message: str) -> str:

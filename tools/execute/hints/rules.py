@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 MAX_CHARACTERS = 4_000
 MAX_LINES = 60
-MAX_WIDTH = 300
+MAX_LINE_CHARACTERS = 300
 """Of a text that is looked at, from its end on: it is of any length, and may be hostile."""
 
 WRITABLE = "only the working directory and /tmp can be written to."
@@ -91,7 +91,7 @@ RULES = (
 def tail(text: str) -> str:
     """Return the end of `text`, as much as is looked at, in lines that are not long."""
     lines = text[-MAX_CHARACTERS:].split("\n")[-MAX_LINES:]
-    return "\n".join(line[:MAX_WIDTH] for line in lines)
+    return "\n".join(line[:MAX_LINE_CHARACTERS] for line in lines)
 
 
 def offline(said: str) -> bool:

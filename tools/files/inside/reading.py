@@ -11,16 +11,16 @@ from typing import Any
 from bellglass.sandboxes.common.jobs import Job
 from bellglass.tools.files.inside import safe_path
 
-PART_BYTES = 600_000
+DEFAULT_PART_BYTES = 600_000
 """Of one answer, if no more is asked for: in base64 still below the 900 kB that clients take."""
 
-MOST_BYTES = 2_500_000
+MAX_PART_BYTES = 2_500_000
 """Of one answer at all: in base64 below what `call.REPORT_BYTES` lets pass."""
 
-LISTED = 500
+MAX_LISTED_NAMES = 500
 """Names of one answer."""
 
-ENTRIES = 50_000
+MAX_ENTRIES = 50_000
 """Looked at for a list; a session has no more files."""
 
 Message = dict[str, Any]
@@ -43,10 +43,10 @@ def read(arguments: Message, send: Send) -> None:
             send(_listing(fd, max(0, arguments["offset"]), prefix))
             return
         safe_path.regular(about)
-        offset, most = arguments["offset"], arguments.get("bytes", PART_BYTES)
+        offset, most = arguments["offset"], arguments.get("bytes", DEFAULT_PART_BYTES)
         if offset < 0:  # and not what is added to it meanwhile
             offset, most = max(0, about.st_size + offset), min(most, -offset)
-        data = os.pread(fd, min(most, MOST_BYTES), offset)
+        data = os.pread(fd, min(most, MAX_PART_BYTES), offset)
     except safe_path.Refused as exc:
         send({"refusal": str(exc)})
     except FileNotFoundError as exc:
@@ -68,7 +68,7 @@ def _listing(fd: int, start: int, prefix: str) -> Message:
     found: list[tuple[str, int]] = []
     with os.scandir(fd) as entries:
         for number, entry in enumerate(entries):
-            if number >= ENTRIES:
+            if number >= MAX_ENTRIES:
                 break
             if not entry.name.startswith(prefix):
                 continue
@@ -81,7 +81,7 @@ def _listing(fd: int, start: int, prefix: str) -> Message:
             else:
                 found.append((entry.name, about.st_size))
     found.sort()
-    return {"entries": found[start : start + LISTED], "size": len(found), "offset": start}
+    return {"entries": found[start : start + MAX_LISTED_NAMES], "size": len(found), "offset": start}
 
 
 JOB = Job(read)

@@ -15,9 +15,9 @@ import stat
 SCRATCH = "/tmp"
 """The other folder that a path may lie in: the whole of a cut output is there."""
 
-LINKS = 40  # as Linux has it, path_resolution(7)
+MAX_LINKS = 40  # as Linux has it, path_resolution(7)
 
-DEPTH = 200
+MAX_DEPTH = 200
 """Folders within folders; each is a descriptor that is held open."""
 
 FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -76,7 +76,7 @@ def follow(path: str, *, make: bool = False) -> DirEntryAt:
             target = _link(name, folders[-1])
             if target is not None:
                 links += 1
-                if links > LINKS:
+                if links > MAX_LINKS:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
                 if target.startswith("/"):
                     top, target = _rooted(target)
@@ -85,8 +85,8 @@ def follow(path: str, *, make: bool = False) -> DirEntryAt:
                     folders = folders[-1:]
                 steps += target.split("/")[::-1]
             elif any(step not in ("", ".") for step in steps):
-                if len(folders) > DEPTH:
-                    raise Refused(f"it has more than {DEPTH} folders")
+                if len(folders) > MAX_DEPTH:
+                    raise Refused(f"it has more than {MAX_DEPTH} folders")
                 folders.append(_folder(name, folders[-1], make))
             else:
                 return DirEntryAt(os.dup(folders[-1]), name)

@@ -17,9 +17,9 @@ from bellglass.sandboxes.common.jobs import Job
 from bellglass.tools.files.inside import safe_path
 from bellglass.tools.files.inside.safe_path import DirEntryAt, Refused
 
-PIECE = 1 << 20
+WRITE_BYTES = 1 << 20
 
-SUMMED = 2 * 1024**3
+MAX_SUMMED_BYTES = 2 * 1024**3
 """Bytes of a file whose checksum is told: it takes two seconds."""
 
 Message = dict[str, Any]
@@ -132,7 +132,7 @@ def _upload(
 def _write(fd: int, data: bytes, offset: int) -> None:
     left = memoryview(data)
     while left:
-        written = os.pwrite(fd, left[:PIECE], offset)
+        written = os.pwrite(fd, left[:WRITE_BYTES], offset)
         left, offset = left[written:], offset + written
 
 
@@ -146,9 +146,9 @@ def _unlink(spot: DirEntryAt) -> None:
 def _sum(spot: DirEntryAt) -> str | None:
     fd = spot.open(os.O_RDONLY)
     size = os.fstat(fd).st_size
-    if size > SUMMED:
+    if size > MAX_SUMMED_BYTES:
         return None
-    return _digest(os.pread(fd, PIECE, at) for at in range(0, size, PIECE))
+    return _digest(os.pread(fd, WRITE_BYTES, at) for at in range(0, size, WRITE_BYTES))
 
 
 def _digest(pieces: Any) -> str:

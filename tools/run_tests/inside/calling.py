@@ -18,10 +18,10 @@ from bellglass.tools.run_tests.inside.failures import explained, shortened, text
 from bellglass.tools.run_tests.inside.lines import Lines, sender
 from bellglass.tools.run_tests.inside.measuring import Measure
 
-SHOWN = 2_000
+MAX_VALUE_CHARACTERS = 2_000
 """Characters of a value."""
 
-MOST_NAMES = 20
+MAX_EXCEPTION_NAMES = 20
 """Classes that an exception derives from."""
 
 
@@ -65,16 +65,16 @@ def _outcome(call: str, names: dict[str, Any]) -> dict[str, Any]:
         if hasattr(type(value), "__next__"):
             value = list(islice(value, MOST_LISTED))
     except BaseException as exc:  # SystemExit fails a case like any other exception
-        kinds = [kind for kind in type(exc).__mro__ if kind is not object][:MOST_NAMES]
+        kinds = [kind for kind in type(exc).__mro__ if kind is not object][:MAX_EXCEPTION_NAMES]
         names_of_it = [kind.__name__ for kind in kinds]
         names_of_it += [f"{kind.__module__}.{kind.__qualname__}" for kind in kinds]
         shown = f"raises {type(exc).__name__}: {text_of(str, exc)}"
         return {
             "raised": names_of_it,
-            "shown": shortened(shown, SHOWN),
+            "shown": shortened(shown, MAX_VALUE_CHARACTERS),
             "message": explained(exc),
         }
-    shown = shortened(text_of(repr, value), SHOWN)
+    shown = shortened(text_of(repr, value), MAX_VALUE_CHARACTERS)
     try:
         return {"value": encode(value), "shown": shown}
     except TooMuch as exc:

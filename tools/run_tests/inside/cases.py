@@ -24,15 +24,15 @@ from bellglass.tools.run_tests.inside.failures import shortened
 from bellglass.tools.run_tests.inside.lines import Lines, Message
 from bellglass.tools.run_tests.inside.record import Event, Record
 
-OUTPUT = 4_000
+MAX_OUTPUT_BYTES = 4_000
 """Bytes kept of what a case prints."""
 
-SHOWN = 2_000
+MAX_VALUE_CHARACTERS = 2_000
 """Characters of a value."""
 
-ANSWER_BYTES = 4 * 1024**2
+MAX_ANSWER_BYTES = 4 * 1024**2
 
-MOST_RAISED = 41
+MAX_RAISED_NAMES = 41
 """Names of an exception and of what it derives from: who claims them all has raised none."""
 
 NO_VALUE = (
@@ -84,7 +84,7 @@ class _Calls:
     def outcome(self, case: dict[str, Any]) -> Event:
         wanted = case.get("raises")
         expected = f"raises {wanted}" if wanted else repr(case.get("expected"))
-        event: Event = {"outcome": "failed", "expected": shortened(expected, SHOWN)}
+        event: Event = {"outcome": "failed", "expected": shortened(expected, MAX_VALUE_CHARACTERS)}
         try:
             compile(case["call"], "<call>", "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as exc:
@@ -128,7 +128,7 @@ class _Calls:
         if self._child is None:
             token = secrets.token_hex(16)
             self._child = start_ours(self._shell, "calling", {**self._settings, "token": token})
-            self._lines = Lines(token, ANSWER_BYTES)
+            self._lines = Lines(token, MAX_ANSWER_BYTES)
         child = self._child
         deadline = None if self._seconds is None else time.monotonic() + self._seconds
         try:
@@ -165,12 +165,12 @@ class _Calls:
             for fd in ready:
                 data = _read(fd)
                 self._keep(data)
-                if not data or self._total > 64 * ANSWER_BYTES:
+                if not data or self._total > 64 * MAX_ANSWER_BYTES:
                     fds.remove(fd)
 
     def _keep(self, data: bytes) -> None:
         self._total += len(data)
-        self._printed += data[: max(0, OUTPUT - len(self._printed))]
+        self._printed += data[: max(0, MAX_OUTPUT_BYTES - len(self._printed))]
 
     def _text(self) -> str:
         kept = self._printed.decode("utf-8", "replace")
@@ -188,13 +188,16 @@ def _read(fd: int) -> bytes:
 def _judged(case: dict[str, Any], answer: Message) -> Event:
     """Return what a call returned or raised, and whether that was expected."""
     if "broken" in answer:
-        text = shortened(str(answer["broken"]), 2 * SHOWN)
+        text = shortened(str(answer["broken"]), 2 * MAX_VALUE_CHARACTERS)
         return {"outcome": "error", "message": f"The code could not be imported:\n{text}"}
     wanted = case.get("raises")
-    event: Event = {"outcome": "failed", "actual": shortened(str(answer.get("shown")), SHOWN)}
+    event: Event = {
+        "outcome": "failed",
+        "actual": shortened(str(answer.get("shown")), MAX_VALUE_CHARACTERS),
+    }
     raised = answer.get("raised")
     if isinstance(raised, list):
-        passed = wanted in raised[:MOST_RAISED]
+        passed = wanted in raised[:MAX_RAISED_NAMES]
         if not passed and "\n" in (message := str(answer.get("message"))):  # with a line of code
             event["message"] = message
     elif "not_carried" in answer:

@@ -8,13 +8,18 @@ from typing import Any
 
 import pytest
 
-from bellglass.tools.run_tests.inside.failures import MESSAGE, cleaned, explained, shortened
+from bellglass.tools.run_tests.inside.failures import (
+    MAX_MESSAGE_CHARACTERS,
+    cleaned,
+    explained,
+    shortened,
+)
 from bellglass.tools.run_tests.inside.lines import Message
 
-OUTPUT = 2_000
+MAX_OUTPUT_CHARACTERS = 2_000
 """Characters of what a test prints."""
 
-NAMES = 200
+NAMES_PER_MESSAGE = 200
 """Names in one message."""
 
 EXITED = (
@@ -82,8 +87,8 @@ class Events:
     def pytest_collection_finish(self, session: Any) -> None:
         names = [item.nodeid for item in session.items]
         if self._wanted is None:
-            for start in range(0, len(names), NAMES):
-                self._send({"collected": names[start : start + NAMES]})
+            for start in range(0, len(names), NAMES_PER_MESSAGE):
+                self._send({"collected": names[start : start + NAMES_PER_MESSAGE]})
 
     # --- running
 
@@ -110,7 +115,7 @@ class Events:
         printed = (report.capstdout, report.capstderr, report.caplog)
         text = "\n".join(text for text in printed if text)
         if text and not (sub and report.passed):
-            test["stdout"] = shortened(text, OUTPUT)
+            test["stdout"] = shortened(text, MAX_OUTPUT_CHARACTERS)
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
@@ -170,7 +175,9 @@ class Interrupts:
 
 def _add(test: dict[str, Any], message: str) -> None:
     before = test.get("message")
-    test["message"] = shortened(f"{before}\n{message}" if before else message, 2 * MESSAGE)
+    test["message"] = shortened(
+        f"{before}\n{message}" if before else message, 2 * MAX_MESSAGE_CHARACTERS
+    )
 
 
 def _reason(report: Any) -> str:

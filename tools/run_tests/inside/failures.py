@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-MESSAGE = 4_000
+MAX_MESSAGE_CHARACTERS = 4_000
 """Characters of one explanation."""
 
 
@@ -34,10 +34,12 @@ def _is_own(file: str) -> bool:
 
 def cleaned(text: str) -> str:
     """Return `text` with file names as the caller knows them, and cut to size."""
-    text = shortened(text, 50 * MESSAGE).replace(f'File "{os.getcwd()}{os.sep}', 'File "')
+    text = shortened(text, 50 * MAX_MESSAGE_CHARACTERS).replace(
+        f'File "{os.getcwd()}{os.sep}', 'File "'
+    )
     lines = [line.rstrip() for line in text.split("\n") if not _ADVICE.search(line)]
     lines = [line for line in lines if line != "E"]
-    return shortened("\n".join(lines).strip("\n"), MESSAGE)
+    return shortened("\n".join(lines).strip("\n"), MAX_MESSAGE_CHARACTERS)
 
 
 # What pytest says to someone who can pass it options.

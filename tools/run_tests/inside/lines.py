@@ -12,8 +12,8 @@ from fcntl import F_DUPFD_CLOEXEC, fcntl
 from resource import RLIMIT_NOFILE, getrlimit
 from typing import Any
 
-HIGHEST = 4096
-RESERVED = 16
+MAX_DESCRIPTOR = 4096
+RESERVED_DESCRIPTORS = 16
 
 Message = dict[str, Any]
 
@@ -24,7 +24,9 @@ def sender(fd: int, token: str) -> Any:
     Each line begins with `token`: what a process writes to all of its descriptors is no message.
     A child that a test forks sends nothing.
     """
-    high = fcntl(fd, F_DUPFD_CLOEXEC, min(getrlimit(RLIMIT_NOFILE)[0], HIGHEST) - RESERVED)
+    high = fcntl(
+        fd, F_DUPFD_CLOEXEC, min(getrlimit(RLIMIT_NOFILE)[0], MAX_DESCRIPTOR) - RESERVED_DESCRIPTORS
+    )
     os.close(fd)
     write, getpid, here = os.write, os.getpid, os.getpid()
     encode = json.JSONEncoder(separators=(",", ":")).encode

@@ -13,7 +13,7 @@ from typing import Any
 
 from bellglass.tools.run_tests.inside.lines import sender
 
-MOST_FILES = 50
+MAX_FILES = 50
 
 OMITTED = ("*/.venv/*", "*/test_*.py", "*_test.py", "*/conftest.py")
 
@@ -60,7 +60,7 @@ def main(fd: int, settings: dict[str, Any], forget: Callable[[], None]) -> None:
         measured.combine()
     except no_data:  # nothing was measured
         pass
-    for file in sorted(measured.get_data().measured_files())[:MOST_FILES]:
+    for file in sorted(measured.get_data().measured_files())[:MAX_FILES]:
         try:
             _, statements, _, missing, _ = measured.analysis2(file)
         except no_data:  # a file that is gone, or no Python

@@ -13,12 +13,12 @@ from bellglass.tools.run_tests.inside.child import PYTHON, Child, told
 from bellglass.tools.run_tests.inside.failures import own_frames, shortened
 from bellglass.tools.run_tests.inside.measuring import OMITTED
 
-MOST_PRINTED = 1024**2
+MAX_COMPARED_BYTES = 1024**2
 """Bytes compared of what a program prints."""
 
-SHOWN = 2_000
+MAX_VALUE_CHARACTERS = 2_000
 
-WAIT_SECONDS = 300.0
+EXIT_TIMEOUT_SECONDS = 300.0
 """For a program to end that has closed its output: what bounds all tests comes before it."""
 
 MEASURED = ("-m", "coverage", "run", "--parallel-mode", "--rcfile=/dev/null")
@@ -47,19 +47,19 @@ class Programs:
         try:
             printed, errors, in_time = _read(child, self._seconds)
             if in_time:
-                child.ended(WAIT_SECONDS if self._seconds is None else self._seconds)
+                child.ended(EXIT_TIMEOUT_SECONDS if self._seconds is None else self._seconds)
         finally:
             code = child.status
             how = told(child)
             child.end()
         event: dict[str, Any] = {
-            "expected": shortened(case["stdout"], SHOWN),
-            "actual": shortened(printed, SHOWN),
+            "expected": shortened(case["stdout"], MAX_VALUE_CHARACTERS),
+            "actual": shortened(printed, MAX_VALUE_CHARACTERS),
             "seconds": round(time.perf_counter() - started, 6),
             "outcome": "failed",
         }
         if code is None:
-            seconds = WAIT_SECONDS if self._seconds is None else self._seconds
+            seconds = EXIT_TIMEOUT_SECONDS if self._seconds is None else self._seconds
             return {**event, "cause": "timeout", "message": f"not finished after {seconds:g} s"}
         if code < 0:
             event["cause"] = "crashed"
@@ -109,8 +109,8 @@ def _read(child: Child, seconds: float | None) -> tuple[str, str, bool]:
             data = os.read(fd, 1 << 16)
             if not data:
                 open_fds.discard(fd)
-            kept[fd] += data[: MOST_PRINTED - len(kept[fd])]
+            kept[fd] += data[: MAX_COMPARED_BYTES - len(kept[fd])]
     if child.err in open_fds and select.select([child.err], [], [], 0)[0]:
         kept[child.err] += os.read(child.err, 1 << 16)
     printed, errors = (bytes(kept[fd]).decode("utf-8", "replace") for fd in (child.out, child.err))
-    return printed, shortened(own_frames(errors, os.getcwd()), SHOWN), in_time
+    return printed, shortened(own_frames(errors, os.getcwd()), MAX_VALUE_CHARACTERS), in_time

@@ -24,23 +24,23 @@ from bellglass.tools.run_tests.inside.record import Event, Record
 INTERRUPT = signal.SIGRTMAX - 3
 """Asks a test to end that takes too long. Tests use SIGALRM and SIGUSR1 themselves."""
 
-GRACE_SECONDS = 1.0
+INTERRUPT_GRACE_SECONDS = 1.0
 """For a test to heed it; then its process is killed."""
 
-MESSAGE_BYTES = 1024**2
+MAX_MESSAGE_BYTES = 1024**2
 
-KEPT_OUTPUT = 4_000
+MAX_KEPT_OUTPUT_BYTES = 4_000
 """Bytes of what a crash prints, or pytest where it cannot begin."""
 
-TICK_SECONDS = 0.1
+TICK_INTERVAL_SECONDS = 0.1
 
-GATHER_SECONDS = 0.01
+GATHER_INTERVAL_SECONDS = 0.01
 """Between two looks at what the tests send: being woken by each of many costs them time."""
 
-CLOSED_SECONDS = 1.0
+CLOSED_TIMEOUT_SECONDS = 1.0
 """For a process to end that has closed the socket to us; one that lives on has closed it itself."""
 
-LINGER_SECONDS = 5.0
+EXIT_TIMEOUT_SECONDS = 5.0
 """For the process to end by itself after pytest has: its threads and its exit functions."""
 
 
@@ -76,7 +76,7 @@ class PytestRun:
             settings = {**self._settings, "token": token, "wanted": self._wanted}
             child = start_ours(self._shell, "plain_pytest", {**settings, "interrupt": INTERRUPT})
             try:
-                self._follow(child, Lines(token, MESSAGE_BYTES))
+                self._follow(child, Lines(token, MAX_MESSAGE_BYTES))
                 late = self._deadline is not None and time.monotonic() >= self._deadline
                 ended = told(child)
             finally:
@@ -103,7 +103,7 @@ class PytestRun:
         open_fds = [sock, child.out, child.err]
         ended = False
         while self._in_time(child) and not self.missing:
-            ready = select.select(open_fds, [], [], 0 if ended else TICK_SECONDS)[0]
+            ready = select.select(open_fds, [], [], 0 if ended else TICK_INTERVAL_SECONDS)[0]
             if not ready:
                 self._record.flush()
                 if ended:
@@ -117,13 +117,13 @@ class PytestRun:
                         self._take(message)
                     self._record.flush()
                     if self._running is not None:
-                        time.sleep(GATHER_SECONDS)
+                        time.sleep(GATHER_INTERVAL_SECONDS)
                 elif fd == child.err:
                     self._output += data
-                    del self._output[:-KEPT_OUTPUT]
+                    del self._output[:-MAX_KEPT_OUTPUT_BYTES]
             # Not the end of the socket alone: what the tests have forked may hold it open.
             if sock not in open_fds or not ready:
-                ended = child.ended(0.0 if sock in open_fds else CLOSED_SECONDS)
+                ended = child.ended(0.0 if sock in open_fds else CLOSED_TIMEOUT_SECONDS)
                 if not ended and sock not in open_fds:
                     return
 
@@ -134,7 +134,7 @@ class PytestRun:
         if self._interrupted or self._finished is not None:
             return False
         self._interrupted = True
-        self._deadline = time.monotonic() + GRACE_SECONDS
+        self._deadline = time.monotonic() + INTERRUPT_GRACE_SECONDS
         child.interrupt(INTERRUPT)
         return True
 
@@ -173,7 +173,7 @@ class PytestRun:
             self.uncovered = True
         elif kind == "finished":
             self._finished = value
-            self._deadline = time.monotonic() + LINGER_SECONDS
+            self._deadline = time.monotonic() + EXIT_TIMEOUT_SECONDS
         elif kind == "warnings":
             self.warnings = value
 

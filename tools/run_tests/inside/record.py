@@ -13,18 +13,18 @@ from bellglass.tools.run_tests.inside.failures import shortened
 Event = dict[str, Any]
 Send = Callable[[Event], None]
 
-MOST_TESTS = 4_000
+MAX_TESTS = 4_000
 """Each is one message at most, and the runner takes 10,000 of 4 MiB in all."""
 
-ID = 300
+MAX_NAME_CHARACTERS = 300
 """Characters of a test's name."""
 
 LIMITS = {"message": 8_000, "stdout": 2_000, "expected": 4_000, "actual": 4_000}
 
-ROOM = 2 * 1024**2
+MAX_TEXTS_BYTES = 2 * 1024**2
 """Bytes of texts in the report: half of what the runner takes, for the rest is names and times."""
 
-PROGRESS_SECONDS = 0.2
+PROGRESS_INTERVAL_SECONDS = 0.2
 
 
 class Record:
@@ -33,7 +33,7 @@ class Record:
     def __init__(self, send: Send, progress: int) -> None:
         """`progress` is the descriptor that a line goes to now and then."""
         self._send = send
-        self._room = ROOM
+        self._room = MAX_TEXTS_BYTES
         self._progress = progress
         self._names: list[str] = []
         self._waiting: dict[str, list[int]] = {}
@@ -56,14 +56,14 @@ class Record:
         `isolated`: they are judged here, and not in the process of the code.
         """
         names = list(names)
-        if len(self._names) + len(names) > MOST_TESTS:
-            self.problem(f"There are more than {MOST_TESTS:,} tests. Run them in parts.")
+        if len(self._names) + len(names) > MAX_TESTS:
+            self.problem(f"There are more than {MAX_TESTS:,} tests. Run them in parts.")
             return False
         for name in names:
             self._waiting.setdefault(name, []).append(len(self._names))
             self._names.append(name)
         for start in range(0, len(names), 500):
-            part = [name[:ID] for name in names[start : start + 500]]
+            part = [name[:MAX_NAME_CHARACTERS] for name in names[start : start + 500]]
             self._send({"collected": part, **({"isolated": True} if isolated else {})})
         return True
 
@@ -94,7 +94,7 @@ class Record:
     def uncollected(self, name: str, test: Event) -> None:
         """Report what could not even be collected."""
         self._failed += test["outcome"] == "error"
-        self._unsent.append({**self._cut(test), "id": name[:ID]})
+        self._unsent.append({**self._cut(test), "id": name[:MAX_NAME_CHARACTERS]})
 
     def problem(self, text: str) -> None:
         self._send({"problem": shortened(text, 8_000)})
@@ -119,7 +119,7 @@ class Record:
 
     def _tell(self) -> None:
         now = time.monotonic()
-        if now - self._said < PROGRESS_SECONDS and self._done < len(self._names):
+        if now - self._said < PROGRESS_INTERVAL_SECONDS and self._done < len(self._names):
             return
         self._said = now
         failed = f", {self._failed} failed" if self._failed else ""

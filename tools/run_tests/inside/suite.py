@@ -30,7 +30,7 @@ from bellglass.tools.run_tests.inside.record import Record, Send
 TEMPORARY = "pytest-of-*/pytest-*"
 """Where pytest makes the folders of its tests, and keeps those of the last three runs."""
 
-COVERAGE_BYTES = 1024**2
+MAX_COVERAGE_BYTES = 1024**2
 
 
 def run(arguments: dict[str, Any], send: Send, shell: JobShell) -> None:
@@ -129,7 +129,7 @@ class _Run:
     def _send_coverage(self) -> None:
         token = secrets.token_hex(16)
         child = start_ours(self._shell, "measuring", {**self._settings, "token": token})
-        lines, found = Lines(token, COVERAGE_BYTES), []
+        lines, found = Lines(token, MAX_COVERAGE_BYTES), []
         try:
             while data := child.socket.recv(1 << 16):
                 found += lines.take(data)

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 from bellglass.tools.validate_code.inside.programs import HOW, Checker
 
-SECONDS = 5.0
-TREE_BYTES = 40 * 1024**2
+SHFMT_TIMEOUT_SECONDS = 5.0
+MAX_TREE_BYTES = 40 * 1024**2
 """Of a syntax tree that is looked at: a script of 500 lines has 3 MB."""
 
-LONG = 5_000
+MIN_HALVED_CHARACTERS = 5_000
 """Characters from which on a script is read in halves: shfmt takes 70 ms to write 3 MB."""
 
 PUT_IN = "$_"
@@ -72,10 +72,10 @@ class Reader:
         Raises:
             Unread: There is no syntax tree.
         """
-        texts = [checker.read(SECONDS, TREE_BYTES) for checker in self._checkers]
+        texts = [checker.read(SHFMT_TIMEOUT_SECONDS, MAX_TREE_BYTES) for checker in self._checkers]
         if len(texts) > 1 and not all(texts):  # it must not be cut there
             self._checkers = [_shfmt(self._code)]
-            texts = [self._checkers[0].read(SECONDS, TREE_BYTES)]
+            texts = [self._checkers[0].read(SHFMT_TIMEOUT_SECONDS, MAX_TREE_BYTES)]
         if not all(checker.installed for checker in self._checkers):
             raise Unread(f"shfmt is not installed in the sandbox: {HOW}")
         if not all(checker.finished for checker in self._checkers):
@@ -94,7 +94,11 @@ def _shfmt(code: str) -> Checker:
 
 def _halves(code: str) -> list[str]:
     """Cut a long script at the empty line next to its middle; lines keep their numbers."""
-    cuts = [found.end() for found in _PARAGRAPH.finditer(code)] if len(code) > LONG else []
+    cuts = (
+        [found.end() for found in _PARAGRAPH.finditer(code)]
+        if len(code) > MIN_HALVED_CHARACTERS
+        else []
+    )
     if not cuts:
         return [code]
     at = min(cuts, key=lambda cut: abs(2 * cut - len(code)))

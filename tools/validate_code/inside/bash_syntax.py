@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from bellglass.tools.validate_code.inside.places import Source
 
-SECONDS = 5
+BASH_TIMEOUT_SECONDS = 5
 """For bash to read a script: it needs milliseconds, but for the worst of them."""
 
-MOST_ERRORS = 10
-SECONDS_FOR_MORE = 1.0
+MAX_ERRORS = 10
+MORE_ERRORS_TIMEOUT_SECONDS = 1.0
 """For reading again after an error; a reading takes 3 ms."""
 
 TOO_DEEP = "Nested too deeply for bash to parse."
@@ -51,7 +51,7 @@ def read(code: str, source: Source) -> Reading:
     lines = list(source.lines)
     opened = closed = False
     started = time.monotonic()
-    while len(errors) < MOST_ERRORS and time.monotonic() - started < SECONDS_FOR_MORE:
+    while len(errors) < MAX_ERRORS and time.monotonic() - started < MORE_ERRORS_TIMEOUT_SECONDS:
         number = found[0]["line"] if found else None
         if number is None or not lines[number - 1] or _END in found[0]["message"]:
             break
@@ -80,7 +80,7 @@ def _parse(code: str) -> tuple[int, str]:
                 stderr=subprocess.PIPE,
                 # No BASH_ENV: bash would run that file.
                 env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
-                timeout=SECONDS,
+                timeout=BASH_TIMEOUT_SECONDS,
             )
         except subprocess.TimeoutExpired:
             return -signal.SIGKILL, ""

@@ -8,7 +8,7 @@ from typing import Any
 from bellglass.sandboxes.common.jobs import Job
 from bellglass.tools.validate_code.inside import bash_check, python_check, refusals
 
-MOST = 200
+MAX_FINDINGS = 200
 """Findings of one list that are sent."""
 
 _CHECKS = {"python": python_check.findings, "bash": bash_check.findings}
@@ -33,9 +33,9 @@ def run(arguments: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> No
         if policy is not None:
             lists.setdefault(name, []).extend(items)
         elif name not in _INNER and (items or name == "errors"):
-            send({name: items[:MOST]})
-            if len(items) > MOST:
-                send({"notes": [f"{len(items) - MOST} more {name} are not listed."]})
+            send({name: items[:MAX_FINDINGS]})
+            if len(items) > MAX_FINDINGS:
+                send({"notes": [f"{len(items) - MAX_FINDINGS} more {name} are not listed."]})
     if policy is not None:
         send({"refused": refusals.find(policy, lists)})
     send({"finished": True})

@@ -14,7 +14,7 @@ from bellglass.sandboxes.common.distributions import DISTRIBUTIONS
 from bellglass.tools.validate_code.inside.names import IMPORTS, Names
 from bellglass.tools.validate_code.inside.scopes import Reading, Scope
 
-MAX_MISSING = 100
+MAX_MISSING_MODULES = 100
 """Modules that are looked for: one of a similar name takes a millisecond."""
 
 UNKNOWN = "*"
@@ -78,7 +78,7 @@ def missing(imported: list[Imported]) -> list[dict[str, Any]]:
     """
     found: dict[str, dict[str, Any]] = {}
     for name, node, optional in imported:
-        if len(found) == MAX_MISSING:
+        if len(found) == MAX_MISSING_MODULES:
             break
         top = name.split(".")[0]
         if optional or top in found or top in _BROUGHT or _is_here(top):

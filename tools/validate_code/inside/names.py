@@ -16,13 +16,13 @@ from bellglass.tools.validate_code.inside.scopes import Scope
 
 NOTHING: frozenset[str] = frozenset()
 
-DEPTH = 40
+MAX_DEPTH = 40
 """Steps from a use to its origin: programs that need more are not written by hand."""
 
-MEANINGS = 8
+MAX_MEANINGS = 8
 """Meanings followed of one expression."""
 
-LENGTH = 200
+MAX_NAME_CHARACTERS = 200
 """Of a name in full."""
 
 IMPORTS = (
@@ -59,7 +59,9 @@ class Names:
     def __init__(self) -> None:
         self._known: dict[int, frozenset[str]] = {}
 
-    def meanings(self, node: ast.AST | None, scope: Scope, depth: int = DEPTH) -> frozenset[str]:
+    def meanings(
+        self, node: ast.AST | None, scope: Scope, depth: int = MAX_DEPTH
+    ) -> frozenset[str]:
         """Return the full names that `node` may stand for.
 
         Asking for inner expressions before the outer ones keeps this from nesting deeply.
@@ -73,7 +75,7 @@ class Names:
         self._known[id(node)] = NOTHING
         found: set[str] = set()
         for name in self._meanings(node, scope, depth - 1):
-            if len(name) < LENGTH and len(found) < MEANINGS:
+            if len(name) < MAX_NAME_CHARACTERS and len(found) < MAX_MEANINGS:
                 found.add(_CANONICAL.get(name, name))
         self._known[id(node)] = frozenset(found)
         return self._known[id(node)]
@@ -133,7 +135,7 @@ class Names:
             yield from self.meanings(node.body, scope, depth)
             yield from self.meanings(node.orelse, scope, depth)
         elif isinstance(node, ast.BoolOp):
-            for side in node.values[:MEANINGS]:
+            for side in node.values[:MAX_MEANINGS]:
                 yield from self.meanings(side, scope, depth)
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
             for name in self.meanings(node.left, scope, depth):
@@ -144,10 +146,10 @@ class Names:
         bindings = scope.find(name)
         if bindings is None:
             yield f"builtins.{name}"
-            for module in scope.stars[:MEANINGS]:
+            for module in scope.stars[:MAX_MEANINGS]:
                 yield f"{module}.{name}"
             return
-        for binding in bindings[-MEANINGS:]:
+        for binding in bindings[-MAX_MEANINGS:]:
             if binding.full is not None:
                 yield binding.full
             for full in self.meanings(binding.expression, binding.scope, depth):

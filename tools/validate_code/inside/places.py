@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-WINDOW = 160
+MAX_LINE_CHARACTERS = 160
 """Characters shown of a line."""
 
-MESSAGE = 1_000
+MAX_MESSAGE_CHARACTERS = 1_000
 
 
 class Source:
@@ -28,7 +28,10 @@ class Source:
         fix: str | None = None,
     ) -> dict[str, Any]:
         """Return `message` with its place, the source line with a caret under it, and the fix."""
-        said: dict[str, Any] = {"message": message[:MESSAGE], "fix": fix and fix[:MESSAGE]}
+        said: dict[str, Any] = {
+            "message": message[:MAX_MESSAGE_CHARACTERS],
+            "fix": fix and fix[:MAX_MESSAGE_CHARACTERS],
+        }
         if line is None or not 1 <= line <= len(self.lines):
             return {"line": None, "column": None, "source": None, **said}
         text = self.lines[line - 1]
@@ -66,14 +69,15 @@ class Source:
 
 def _shown(text: str, column: int | None, width: int) -> str:
     start = 0
-    if column is not None and column > WINDOW * 3 // 4:
-        start = column - WINDOW // 2
-    shown = text[start : start + WINDOW]
+    if column is not None and column > MAX_LINE_CHARACTERS * 3 // 4:
+        start = column - MAX_LINE_CHARACTERS // 2
+    shown = text[start : start + MAX_LINE_CHARACTERS]
     if column is not None:
         before = re.sub("[^\t]", " ", text[start : column - 1])
         caret = "^" * max(1, min(width, len(shown) - len(before)))
         if start:
             before = " " * 2 + before
-        shown = f"{'… ' if start else ''}{shown}{' …' if start + WINDOW < len(text) else ''}"
+        more = start + MAX_LINE_CHARACTERS < len(text)
+        shown = f"{'… ' if start else ''}{shown}{' …' if more else ''}"
         return f"{shown}\n{before}{caret}"
-    return shown + (" …" if len(text) > WINDOW else "")
+    return shown + (" …" if len(text) > MAX_LINE_CHARACTERS else "")

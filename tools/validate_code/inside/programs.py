@@ -11,7 +11,7 @@ import tempfile
 import time
 from typing import Any
 
-OUTPUT_BYTES = 2 * 1024**2
+MAX_OUTPUT_BYTES = 2 * 1024**2
 """Read of one checker, which says more of a program that is wrong in every line."""
 
 FOLDERS = tuple(
@@ -75,7 +75,7 @@ class Checker:
                 continue
         return values
 
-    def read(self, seconds: float, most_bytes: int = OUTPUT_BYTES) -> bytes:
+    def read(self, seconds: float, most_bytes: int = MAX_OUTPUT_BYTES) -> bytes:
         """Wait for its end, for so long at most; return what it wrote, of the size at most."""
         if self._process is None:
             return b""

@@ -8,7 +8,7 @@ from typing import Any
 
 from bellglass.tools.validate_code.inside.imports import UNKNOWN
 
-MOST = 5
+MAX_REASONS = 5
 """Reasons that are given."""
 
 _INNER = {"posix": "os", "nt": "os", "_socket": "socket", "_pickle": "pickle", "_ctypes": "ctypes"}
@@ -28,7 +28,7 @@ def find(policy: dict[str, Any], lists: dict[str, list[Any]]) -> list[str]:
         return [f"it cannot be looked through. {' '.join(lists.get('notes', []))}"]
     if lists.get("unread"):
         return [f"it cannot be looked through: {lists['unread'][0]}"]
-    return list(dict.fromkeys(_reasons(policy, lists)))[:MOST]
+    return list(dict.fromkeys(_reasons(policy, lists)))[:MAX_REASONS]
 
 
 def program(code: Any) -> str:

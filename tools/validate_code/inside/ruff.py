@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from bellglass.tools.validate_code.inside import risk_rules
 from bellglass.tools.validate_code.inside.programs import Checker
 
-SECONDS = 3.0
+RUFF_TIMEOUT_SECONDS = 3.0
 """For ruff to finish: it takes 20 ms, and seconds only where every line is wrong."""
 
 MAX_REPORTS = 500
@@ -90,7 +90,7 @@ def start(code: str) -> Checker:
 def reports(checker: Checker) -> list[Report]:
     """Return what `checker` found, line by line."""
     found = []
-    for value in checker.lines(SECONDS):
+    for value in checker.lines(RUFF_TIMEOUT_SECONDS):
         try:
             found.append(_report(value))
         except (KeyError, TypeError, AttributeError):

@@ -13,7 +13,7 @@ MAX_LINES = 300
 MAX_CHARACTERS = 30_000
 """A single line can be long as well."""
 
-SECONDS = 3.0
+SHELLCHECK_TIMEOUT_SECONDS = 3.0
 
 # https://www.shellcheck.net/wiki/
 _LEFT_OUT = (
@@ -50,7 +50,7 @@ class Reading:
 
     def warnings(self, source: Source) -> list[dict[str, Any]]:
         """Return what it found, by line."""
-        answers = self._checker.lines(SECONDS) if self._checker else []
+        answers = self._checker.lines(SHELLCHECK_TIMEOUT_SECONDS) if self._checker else []
         comments = [comment for answer in answers for comment in answer["comments"]]
         found = [finding for comment in comments if (finding := _finding(comment, source))]
         return sorted(found, key=lambda finding: finding["line"] or 0)
