@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Tell = Callable[[str], None]
 
-MOST_LIKE_THE_LAST = 2
+MAX_UNCHANGED_ANSWERS = 2
 """Answers in a row that change nothing: more of them are not worth their price."""
 
 _VERSION = "import platform, importlib.util as u\n" + (
@@ -164,7 +164,7 @@ class _Solving:
                 reply.proof,
             )
             alike = alike + 1 if same else 0
-            if alike >= MOST_LIKE_THE_LAST:
+            if alike >= MAX_UNCHANGED_ANSWERS:
                 return "The model gave the same code three times, and it does not hold."
             await self._try(reply, turn)
             if not self._verdict.complaint:

@@ -11,7 +11,7 @@ from bellglass.tools import markdown
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-MOST_LINES = 20_000
+MAX_LINES = 20_000
 
 _ONE_LINE = re.compile(r"[ \t]*```(?:(?:python3?|py|bash|sh) )?([^`\n]+)```[ \t]*")
 
@@ -37,7 +37,7 @@ class Block(NamedTuple):
 
 def blocks_of(text: str) -> list[Block]:
     """Return the code in an answer, in its order; the whole if it is nothing but code."""
-    lines = text.replace("\r\n", "\n").split("\n")[:MOST_LINES]
+    lines = text.replace("\r\n", "\n").split("\n")[:MAX_LINES]
     blocks = _fenced(lines)
     if not blocks:
         blocks = [Block(match[1]) for match in map(_ONE_LINE.fullmatch, lines) if match]
@@ -46,7 +46,7 @@ def blocks_of(text: str) -> list[Block]:
 
 def prose_of(text: str) -> str:
     """Return what an answer says around its code."""
-    lines = text.split("\n")[:MOST_LINES]
+    lines = text.split("\n")[:MAX_LINES]
     kept: list[str] = []
     after = 0
     for block in markdown.blocks_of(lines, markdown.fences_of(lines)):

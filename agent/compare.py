@@ -10,8 +10,8 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any
 
-MOST_DEPTH = 60
-MOST_DIGITS = 100_000
+MAX_DEPTH = 60
+MAX_DIGITS = 100_000
 _NUMBERS = ("int", "float", "Fraction", "Decimal")
 
 
@@ -28,7 +28,7 @@ def agree(
     one: Any, other: Any, *, relative: float = 0.0, loose: bool = False, depth: int = 0
 ) -> bool:
     """Compare two shapes; floats to `relative`. `loose` lets kinds of numbers and rows be alike."""
-    if depth > MOST_DEPTH:
+    if depth > MAX_DEPTH:
         return False
     if isinstance(one, dict) and isinstance(other, dict):
         if "too large" in one or "too large" in other or len(one) != len(other):
@@ -87,7 +87,7 @@ def _equal(one: Any, other: Any, relative: float) -> bool:
 
 
 def _number(text: Any) -> Fraction | None:
-    if not isinstance(text, str) or len(text) > MOST_DIGITS:
+    if not isinstance(text, str) or len(text) > MAX_DIGITS:
         return None
     try:
         if text.startswith(("0x", "-0x")):
@@ -96,7 +96,7 @@ def _number(text: Any) -> Fraction | None:
             return Fraction(text)
         value = Decimal(text)
         # An exponent as large as it likes would make a number of that many digits.
-        if not value.is_finite() or abs(value.adjusted()) > MOST_DIGITS:
+        if not value.is_finite() or abs(value.adjusted()) > MAX_DIGITS:
             return None
         return Fraction(value)
     except (ValueError, InvalidOperation, ZeroDivisionError):

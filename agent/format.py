@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-MOST_DEPTH = 6
-MOST_ITEMS = 30
+MAX_DEPTH = 6
+MAX_ITEMS = 30
 
 
 def plain(shape: Any, depth: int = 0) -> str:
     """Return a shape nearly as Python would write the value; long parts are cut."""
-    if depth > MOST_DEPTH:
+    if depth > MAX_DEPTH:
         return "..."
     match shape:
         case {"int": text} | {"float": text} | {"Fraction": text} | {"Decimal": text}:
@@ -34,14 +34,14 @@ def plain(shape: Any, depth: int = 0) -> str:
 
 
 def _listed(items: list[Any], depth: int) -> str:
-    more = ", ..." if len(items) > MOST_ITEMS else ""
-    return ", ".join(plain(item, depth + 1) for item in items[:MOST_ITEMS]) + more
+    more = ", ..." if len(items) > MAX_ITEMS else ""
+    return ", ".join(plain(item, depth + 1) for item in items[:MAX_ITEMS]) + more
 
 
 def _paired(pairs: list[Any], depth: int) -> str:
     shown = [
         f"{plain(pair[0], depth + 1)}: {plain(pair[1], depth + 1)}"
-        for pair in pairs[:MOST_ITEMS]
+        for pair in pairs[:MAX_ITEMS]
         if isinstance(pair, list) and len(pair) == 2
     ]
-    return ", ".join(shown) + (", ..." if len(pairs) > MOST_ITEMS else "")
+    return ", ".join(shown) + (", ..." if len(pairs) > MAX_ITEMS else "")

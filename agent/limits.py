@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 CHARACTERS_PER_TOKEN = 3
 """Fewer than the usual four: code has short words. It only has to be of the right size."""
 
-SMALLEST_ANSWER = 300
+MIN_ANSWER_TOKENS = 300
 """Tokens below which no program is worth asking for."""
 
 
@@ -61,7 +61,7 @@ class Spent:
         """Return how many tokens an answer to `messages` may have; 0 if none fits."""
         asked = sum(len(message.text) for message in messages) // CHARACTERS_PER_TOKEN
         left = self.limits.tokens - self.input_tokens - self.output_tokens - asked
-        return min(left, self.limits.answer_tokens) if left >= SMALLEST_ANSWER else 0
+        return min(left, self.limits.answer_tokens) if left >= MIN_ANSWER_TOKENS else 0
 
     def exhausted(self, messages: tuple[Message, ...]) -> str:
         """Say which limit forbids another turn; empty if none does."""

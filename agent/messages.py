@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-MOST_CHARACTERS = 400_000
+MAX_ANSWER_CHARACTERS = 400_000
 """Of one answer; a model that goes on is cut off."""
 
 
@@ -24,7 +24,7 @@ class Turn(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    text: str = Field(max_length=MOST_CHARACTERS)
+    text: str = Field(max_length=MAX_ANSWER_CHARACTERS)
     input_tokens: int = Field(default=0, ge=0)
     output_tokens: int = Field(default=0, ge=0)
     dollars: float | None = Field(default=None, ge=0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from bellglass.agent.errors import ModelFailed, ModelUnavailable
-from bellglass.agent.messages import MOST_CHARACTERS, Message, Turn
+from bellglass.agent.messages import MAX_ANSWER_CHARACTERS, Message, Turn
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponse
@@ -20,13 +20,13 @@ EXTRA = (
     "pip install 'pydantic-ai-slim[anthropic,google,openai]>=2.60,<3'. "
     "--replay FILE answers from a recording without it."
 )
-TRIES = 4
+MAX_TRIES = 4
 """For one answer, where the fault may pass."""
-FIRST_WAIT = 1.0
-LONGEST_WAIT = 60.0
-SILENCE_SECONDS = 120
+FIRST_RETRY_DELAY_SECONDS = 1.0
+MAX_RETRY_DELAY_SECONDS = 60.0
+SILENCE_TIMEOUT_SECONDS = 120
 """Without a word of the answer, after which the provider is taken for dead."""
-MOST_ERROR = 300
+MAX_ERROR_CHARACTERS = 300
 PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 
 
@@ -90,7 +90,7 @@ class ProvidedModel:
         deadline = anyio.current_time() + seconds
         failure: Exception | None = None
         caught: tuple[type[Exception], ...] = (ModelAPIError, UserError, *_broken())
-        for number in range(TRIES):
+        for number in range(MAX_TRIES):
             if failure is not None and not await _waited(failure, number, deadline):
                 break
             left = deadline - anyio.current_time()
@@ -118,23 +118,27 @@ class ProvidedModel:
         async with model_request_stream(
             self._model,
             _messages(messages),
-            model_settings={"max_tokens": tokens, "timeout": SILENCE_SECONDS, "max_retries": 0},
+            model_settings={
+                "max_tokens": tokens,
+                "timeout": SILENCE_TIMEOUT_SECONDS,
+                "max_retries": 0,
+            },
         ) as stream:
             async for event in stream:
                 size += len(getattr(getattr(event, "delta", None), "content_delta", None) or "")
-                if size > MOST_CHARACTERS:
+                if size > MAX_ANSWER_CHARACTERS:
                     break
             response = stream.get()
         parts = [part.content for part in response.parts if part.part_kind == "text"]
         text = "".join(parts)
-        if size <= MOST_CHARACTERS and _broke_off(response):
+        if size <= MAX_ANSWER_CHARACTERS and _broke_off(response):
             raise Silent("The answer broke off.")
         return Turn(
-            text=text[:MOST_CHARACTERS],
+            text=text[:MAX_ANSWER_CHARACTERS],
             input_tokens=max(0, response.usage.input_tokens),
             output_tokens=max(0, response.usage.output_tokens),
             dollars=_price(response),
-            cut=response.finish_reason == "length" or size > MOST_CHARACTERS,
+            cut=response.finish_reason == "length" or size > MAX_ANSWER_CHARACTERS,
         )
 
 
@@ -182,8 +186,12 @@ def _passes(failure: Exception) -> bool:
 async def _waited(failure: Exception, number: int, deadline: float) -> bool:
     """Wait as long as the provider wants, or longer each time; return False if that is too long."""
     asked = _retry_after(failure)
-    wait = asked if asked is not None else FIRST_WAIT * 2 ** (number - 1) * random.uniform(0.8, 1.2)
-    if wait > LONGEST_WAIT or anyio.current_time() + wait >= deadline:
+    wait = (
+        asked
+        if asked is not None
+        else FIRST_RETRY_DELAY_SECONDS * 2 ** (number - 1) * random.uniform(0.8, 1.2)
+    )
+    if wait > MAX_RETRY_DELAY_SECONDS or anyio.current_time() + wait >= deadline:
         return False
     await anyio.sleep(wait)
     return True
@@ -221,7 +229,7 @@ def _told(name: str, failure: Exception) -> ModelFailed:
 
 
 def _first_line(failure: Exception) -> str:
-    text = str(failure).strip().partition("\n")[0][:MOST_ERROR] or type(failure).__name__
+    text = str(failure).strip().partition("\n")[0][:MAX_ERROR_CHARACTERS] or type(failure).__name__
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 

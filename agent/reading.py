@@ -40,7 +40,7 @@ _ASIDE = re.compile(
 _NAMES = re.compile(r"^(?:async def|def|class) (\w+)", re.MULTILINE)
 _PROMPT = re.compile(r"^(?:>>>|\.\.\.) ?", re.MULTILINE)
 
-MOST_EXPLANATION = 4_000
+MAX_EXPLANATION_CHARACTERS = 4_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,7 +74,7 @@ def read(text: str, proof: Proof, *, bash: bool = False) -> Reply:
         program=_merged(_without_asides(programs)),
         language=language,
         proof=_merged(proofs),
-        explanation=prose_of(text)[:MOST_EXPLANATION] if blocks else "",
+        explanation=prose_of(text)[:MAX_EXPLANATION_CHARACTERS] if blocks else "",
         unfinished=bool(blocks) and not blocks[-1].closed,
     )
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-MOST_BYTES = 20_000_000
+MAX_RECORDING_BYTES = 20_000_000
 
 
 class RecordedTurn(BaseModel):
@@ -53,8 +53,10 @@ class Recording(BaseModel):
             SolvingError: There is none.
         """
         try:
-            if path.stat().st_size > MOST_BYTES:
-                raise SolvingError(f"{path} is larger than {MOST_BYTES:,} bytes: no recording.")
+            if path.stat().st_size > MAX_RECORDING_BYTES:
+                raise SolvingError(
+                    f"{path} is larger than {MAX_RECORDING_BYTES:,} bytes: no recording."
+                )
             return cls.model_validate_json(path.read_bytes())
         except OSError as exc:
             raise SolvingError(f"The recording {path} cannot be read: {exc.strerror}.") from exc

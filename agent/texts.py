@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MOST_FEEDBACK = 8_000
+MAX_FEEDBACK_CHARACTERS = 8_000
 """Characters of what the sandbox said: the cause stands at the beginning, and the end helps."""
 
 IMPOSSIBLE = "IMPOSSIBLE:"
@@ -64,7 +64,7 @@ CUT = (
 NO_PROOF = "There was no {proof} block in the answer. Reply with both blocks, each whole."
 
 
-def bounded(text: str, most: int = MOST_FEEDBACK) -> str:
+def bounded(text: str, most: int = MAX_FEEDBACK_CHARACTERS) -> str:
     """Return `text`, or its beginning and end if it is long."""
     if len(text) <= most:
         return text

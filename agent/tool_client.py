@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from mcp import Client
     from mcp.types import CallToolResult
 
-CHUNK = 2_000_000
+UPLOAD_PART_BYTES = 2_000_000
 """Bytes of a file in one call: what write_file takes, as base64."""
 
-MOST_FILE_BYTES = 200_000_000
-MOST_FIGURES = 8
-MOST_FIGURE_BYTES = 5_000_000
-GRACE_SECONDS = 30
+MAX_FILE_BYTES = 200_000_000
+MAX_FIGURES = 8
+MAX_FIGURE_BYTES = 5_000_000
+CALL_GRACE_SECONDS = 30
 """For the way there and back, beyond what the code itself may take."""
-CLOSE_SECONDS = 5
+CLOSE_TIMEOUT_SECONDS = 5
 
 REPORT = ".bellglass-report.json"
 
@@ -75,7 +75,7 @@ class ToolClient:
         try:
             yield session_id
         finally:
-            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+            with anyio.move_on_after(CLOSE_TIMEOUT_SECONDS, shield=True):
                 await self._call("close_session", {"session_id": session_id}, 0)
 
     async def run(
@@ -108,8 +108,8 @@ class ToolClient:
         Raises:
             DataRefused: It has no room there.
         """
-        for start in range(0, max(len(data), 1), CHUNK):
-            part = base64.b64encode(data[start : start + CHUNK]).decode()
+        for start in range(0, max(len(data), 1), UPLOAD_PART_BYTES):
+            part = base64.b64encode(data[start : start + UPLOAD_PART_BYTES]).decode()
             arguments = {"path": path, "base64": part, "offset": start, "session_id": session_id}
             result = await self._call("write_file", arguments, self.call_seconds)
             if result.is_error:
@@ -164,10 +164,10 @@ class ToolClient:
         from mcp.shared.exceptions import MCPError
 
         try:
-            with anyio.fail_after(seconds + GRACE_SECONDS):
+            with anyio.fail_after(seconds + CALL_GRACE_SECONDS):
                 result = await self._client.call_tool(tool, arguments)
         except TimeoutError as exc:
-            text = f"The server did not answer {tool} in {seconds + GRACE_SECONDS:g} s."
+            text = f"The server did not answer {tool} in {seconds + CALL_GRACE_SECONDS:g} s."
             raise ServerUnavailable(text) from exc
         except (MCPError, anyio.BrokenResourceError, anyio.ClosedResourceError) as exc:
             raise ServerUnavailable(f"The server failed at {tool}: {exc}") from exc
@@ -195,8 +195,8 @@ def contents(file: Path) -> bytes:
         if not file.is_file():
             what = "a folder: name its files" if file.is_dir() else "not there"
             raise DataRefused(f"{file} is {what}.")
-        if (size := file.stat().st_size) > MOST_FILE_BYTES:
-            most = MOST_FILE_BYTES // 1_000_000
+        if (size := file.stat().st_size) > MAX_FILE_BYTES:
+            most = MAX_FILE_BYTES // 1_000_000
             raise DataRefused(
                 f"{file} has {size // 1_000_000:,} MB; at most {most} MB can be sent."
             )
@@ -211,8 +211,8 @@ def run_of(result: CallToolResult) -> Run:
     pictures = [block.data for block in result.content if isinstance(block, ImageContent)]
     figures = [
         base64.b64decode(data)
-        for data in pictures[:MOST_FIGURES]
-        if len(data) <= MOST_FIGURE_BYTES * 4 // 3
+        for data in pictures[:MAX_FIGURES]
+        if len(data) <= MAX_FIGURE_BYTES * 4 // 3
     ]
     status = _status(result)
     structured = result.structured_content if isinstance(result.structured_content, dict) else {}

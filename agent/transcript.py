@@ -12,8 +12,8 @@ from bellglass.agent.texts import bounded
 if TYPE_CHECKING:
     from pathlib import Path
 
-MOST_PART = 40_000
-MOST_WHOLE = 2_000_000
+MAX_PART_CHARACTERS = 40_000
+MAX_TRANSCRIPT_CHARACTERS = 2_000_000
 """Characters; what comes after is left out, and said to be."""
 
 
@@ -41,7 +41,7 @@ class Transcript:
 
     def quote(self, title: str, text: str) -> None:
         """Add a text of somebody's, fenced so that it cannot end its own fence."""
-        shown = bounded(text, MOST_PART)
+        shown = bounded(text, MAX_PART_CHARACTERS)
         fence = "```"
         while fence in shown:
             fence += "`"
@@ -52,10 +52,10 @@ class Transcript:
             self._add("\n" + "".join(f"- {line}\n" for line in lines))
 
     def _add(self, text: str) -> None:
-        if self._size > MOST_WHOLE:
+        if self._size > MAX_TRANSCRIPT_CHARACTERS:
             return
         self._size += len(text)
-        if self._size > MOST_WHOLE:
+        if self._size > MAX_TRANSCRIPT_CHARACTERS:
             text = "\n[The rest is left out: the transcript is too long.]\n"
         self._parts.append(text)
         if self.path is not None:

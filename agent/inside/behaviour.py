@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bellglass.agent.inside.shapes import Shaper
 
-MOST_INPUTS = 2_000
-MOST_OUTPUT = 20_000
-PROGRAM_SECONDS = 10
+MAX_INPUTS = 2_000
+MAX_OUTPUT_CHARACTERS = 20_000
+PROGRAM_TIMEOUT_SECONDS = 10
 EMPTY_HANDED = ("NameError", "SyntaxError", "IndentationError")
 """What an input raises that is wrong itself."""
 
@@ -36,8 +36,8 @@ def main(path: str, inputs: str, mode: str) -> dict[str, Any]:
         return {"refusal": "The block of inputs sets no list INPUTS."}
     except Exception as exc:
         return {"refusal": "The block of inputs failed: %s: %s" % (type(exc).__name__, exc)}
-    if len(given) > MOST_INPUTS:
-        return {"refusal": "INPUTS has %d items; at most %d are taken." % (len(given), MOST_INPUTS)}
+    if len(given) > MAX_INPUTS:
+        return {"refusal": "INPUTS has %d items; at most %d are taken." % (len(given), MAX_INPUTS)}
     for item in given:
         if not isinstance(item, (str, dict)):
             return {
@@ -98,7 +98,7 @@ def _call(path: str, expression: str) -> tuple[dict[str, Any], float]:
             outcome["message"] = _words(exc)
         seconds = time.perf_counter() - started
     if output.getvalue():
-        outcome["stdout"] = output.getvalue()[:MOST_OUTPUT]
+        outcome["stdout"] = output.getvalue()[:MAX_OUTPUT_CHARACTERS]
     outcome["void"] = outcome.get("raises") in EMPTY_HANDED
     return outcome, seconds
 
@@ -126,14 +126,14 @@ def _run(path: str, item: dict[str, Any]) -> tuple[dict[str, Any], float]:
                 input=str(stdin).encode(),
                 capture_output=True,
                 cwd=folder,
-                timeout=PROGRAM_SECONDS,
+                timeout=PROGRAM_TIMEOUT_SECONDS,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return {"raises": "time-out", "void": False}, float(PROGRAM_SECONDS)
+            return {"raises": "time-out", "void": False}, float(PROGRAM_TIMEOUT_SECONDS)
         seconds = time.perf_counter() - started
     return {
-        "stdout": done.stdout.decode("utf-8", "replace")[:MOST_OUTPUT],
+        "stdout": done.stdout.decode("utf-8", "replace")[:MAX_OUTPUT_CHARACTERS],
         "exit_code": done.returncode,
         "stderr": done.stderr.decode("utf-8", "replace")[-300:],
         "void": False,

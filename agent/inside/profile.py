@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from bellglass.agent.inside.tables import Table, table_of
     from bellglass.agent.inside.workbook import sheets_of
 
-MOST_TEXT = 6_000
+MAX_TEXT_CHARACTERS = 6_000
 """Characters on one file."""
-MOST_VALUE = 60
-MOST_JSON = 100_000_000
-MOST_SECONDS = 20
+MAX_VALUE_CHARACTERS = 60
+MAX_JSON_BYTES = 100_000_000
+FILE_TIMEOUT_SECONDS = 20
 """For one file; what was not looked at by then is told."""
 
 
@@ -33,7 +33,7 @@ def main(names: list[str]) -> list[dict[str, Any]]:
 
 
 def _bounded(text: str) -> str:
-    return text if len(text) <= MOST_TEXT else text[:MOST_TEXT] + "\n[cut here]"
+    return text if len(text) <= MAX_TEXT_CHARACTERS else text[:MAX_TEXT_CHARACTERS] + "\n[cut here]"
 
 
 def _profile(name: str) -> str:
@@ -97,7 +97,7 @@ def _text_file(name: str, start: bytes) -> str:
         parsed = _json(name, start, encoding, lines, low)
         if parsed:
             return about + parsed
-    table = table_of(lines, sample.decode(encoding, "replace"), low, MOST_SECONDS)
+    table = table_of(lines, sample.decode(encoding, "replace"), low, FILE_TIMEOUT_SECONDS)
     if table is not None:
         return about + ", a table\n" + table.told()
     return about + "\n" + _lines(lines())
@@ -131,12 +131,12 @@ def _json(name: str, start: bytes, encoding: str, lines: Any, low: str) -> str:
     except ValueError:
         records = []
     if len(records) == 2 and all(isinstance(record, dict) for record in records):
-        table = Table(MOST_SECONDS)
+        table = Table(FILE_TIMEOUT_SECONDS)
         table.add_records(json.loads(line) for line in lines() if line.strip())
         return ", a JSON object a line\n" + table.told()
     with _opened(name, start) as file:
-        data = file.read(MOST_JSON + 1)
-    if len(data) > MOST_JSON:
+        data = file.read(MAX_JSON_BYTES + 1)
+    if len(data) > MAX_JSON_BYTES:
         return ", JSON, too large to be looked through whole; it begins:\n" + first[0][:500]
     try:
         value = json.loads(data.decode(encoding))
@@ -158,26 +158,32 @@ def _walk(value: Any, path: str, found: list[str], tables: list[str], depth: int
     if isinstance(value, dict):
         found.append("%s: object of %d keys" % (path, len(value)))
         for key in list(value)[:30]:
-            _walk(value[key], "%s.%s" % (path, str(key)[:MOST_VALUE]), found, tables, depth + 1)
+            _walk(
+                value[key],
+                "%s.%s" % (path, str(key)[:MAX_VALUE_CHARACTERS]),
+                found,
+                tables,
+                depth + 1,
+            )
         if len(value) > 30:
             found.append("%s: and %d more keys" % (path, len(value) - 30))
     elif isinstance(value, list):
         found.append("%s: array of %d" % (path, len(value)))
         if value and all(isinstance(item, dict) for item in value):
-            table = Table(MOST_SECONDS)
+            table = Table(FILE_TIMEOUT_SECONDS)
             table.add_records(iter(value))
             tables.append("The objects of %s, as a table:\n%s" % (path, table.told()))
         elif value:
             _walk(value[0], path + "[0]", found, tables, depth + 1)
     else:
-        shown = json.dumps(value, ensure_ascii=False)[:MOST_VALUE]
+        shown = json.dumps(value, ensure_ascii=False)[:MAX_VALUE_CHARACTERS]
         found.append("%s: %s, %s" % (path, type(value).__name__, shown))
 
 
 def _sqlite(name: str) -> str:
     told: list[str] = []
     with sqlite3.connect("file:%s?mode=ro" % os.path.abspath(name), uri=True) as db:
-        db.set_progress_handler(_Deadline(MOST_SECONDS), 100_000)
+        db.set_progress_handler(_Deadline(FILE_TIMEOUT_SECONDS), 100_000)
         names = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') LIMIT 40"
         for (table,) in db.execute(names).fetchall():
             quoted = '"%s"' % table.replace('"', '""')
@@ -186,7 +192,10 @@ def _sqlite(name: str) -> str:
             (count,) = db.execute("SELECT count(*) FROM %s" % quoted).fetchone()
             told.append("Table %s, %s rows: %s" % (table, "{:,}".format(count), kinds))
             rows = db.execute("SELECT * FROM %s LIMIT 3" % quoted)
-            told += ["  " + ", ".join(repr(value)[:MOST_VALUE] for value in row) for row in rows]
+            told += [
+                "  " + ", ".join(repr(value)[:MAX_VALUE_CHARACTERS] for value in row)
+                for row in rows
+            ]
     return "\n".join(told) or "without tables"
 
 
@@ -216,7 +225,7 @@ def _workbook(name: str) -> str:
             with open(path, encoding="utf-8", newline="") as file:
                 yield from file
 
-        table = table_of(lines, sample, path, MOST_SECONDS)
+        table = table_of(lines, sample, path, FILE_TIMEOUT_SECONDS)
         if table is not None:
             told.append(table.told())
     return "\n".join(told)

@@ -5,21 +5,21 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-MOST_PARTS = 20_000
-MOST_DEPTH = 40
-MOST_TEXT = 20_000
-MOST_ITEMS_OF_A_GENERATOR = 10_000
+MAX_PARTS = 20_000
+MAX_DEPTH = 40
+MAX_TEXT_CHARACTERS = 20_000
+MAX_GENERATOR_ITEMS = 10_000
 
 
 class Shaper:
-    """Makes shapes, of not more than MOST_PARTS parts in all; what is beyond is only counted."""
+    """Makes shapes, of not more than MAX_PARTS parts in all; what is beyond is only counted."""
 
     def __init__(self) -> None:
         self.parts = 0
 
     def shape(self, value: Any, depth: int = 0) -> Any:
         self.parts += 1
-        if self.parts > MOST_PARTS or depth > MOST_DEPTH:
+        if self.parts > MAX_PARTS or depth > MAX_DEPTH:
             return {"too large": type(value).__name__}
         kind = type(value)
         if value is None or kind is bool:
@@ -29,7 +29,11 @@ class Shaper:
         if kind is float:
             return {"float": repr(value)}
         if kind is str:
-            return value if len(value) <= MOST_TEXT else {"long text": _digest(value.encode())}
+            return (
+                value
+                if len(value) <= MAX_TEXT_CHARACTERS
+                else {"long text": _digest(value.encode())}
+            )
         if kind in (bytes, bytearray):
             return {"bytes": _digest(bytes(value)) if len(value) > 200 else bytes(value).hex()}
         return self._compound(value, kind, depth)
@@ -58,7 +62,7 @@ class Shaper:
             taken = []
             for item in value:
                 taken.append(self.shape(item, depth + 1))
-                if len(taken) >= MOST_ITEMS_OF_A_GENERATOR:
+                if len(taken) >= MAX_GENERATOR_ITEMS:
                     break
             return {"iterator": taken}
         if isinstance(value, BaseException):
@@ -77,7 +81,7 @@ class Shaper:
                     continue
                 if type(plain) is not type(value):
                     return self.shape(plain, depth + 1)
-        return {type(value).__name__: str(value)[:MOST_TEXT]}
+        return {type(value).__name__: str(value)[:MAX_TEXT_CHARACTERS]}
 
     def _object(self, value: Any, kind: type, depth: int) -> Any:
         state = getattr(value, "__dict__", None)

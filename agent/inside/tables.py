@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-MOST_COLUMNS = 60
-MOST_ROWS = 5_000_000
-MOST_DISTINCT = 1_000
-MOST_REMEMBERED = 1_000_000
+MAX_COLUMNS = 60
+MAX_ROWS = 5_000_000
+MAX_DISTINCT_VALUES = 1_000
+MAX_REMEMBERED_ROWS = 1_000_000
 SAMPLE_ROWS = 3
-SHOWN_VALUE = 40
+MAX_VALUE_CHARACTERS = 40
 MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "-", "?"))
 
 _DATE = re.compile(
@@ -56,9 +56,9 @@ class Column:
             self.last_text = text if self.last_text is None else max(self.last_text, text)
             self.longest = max(self.longest, len(text))
         if self.values is not None:
-            key = text[:SHOWN_VALUE]
+            key = text[:MAX_VALUE_CHARACTERS]
             self.values[key] = self.values.get(key, 0) + 1
-            if len(self.values) > MOST_DISTINCT:
+            if len(self.values) > MAX_DISTINCT_VALUES:
                 self.values = None
 
     def told(self) -> str:
@@ -77,14 +77,14 @@ class Column:
         if self.kinds.get("date"):
             parts.append("from %s to %s" % (_short(self.first_text), _short(self.last_text)))
         if self.values is None:
-            parts.append("more than %d different" % MOST_DISTINCT)
+            parts.append("more than %d different" % MAX_DISTINCT_VALUES)
         elif self.values:
             parts.append("%d different" % len(self.values))
             if self.kinds.get("text") or len(self.values) <= 6:
                 common = sorted(self.values.items(), key=lambda pair: -pair[1])[:6]
                 shown = ", ".join("%r %d times" % pair for pair in common if pair[1] > 1)
                 parts.append(shown or "such as " + ", ".join(repr(key) for key, _ in common[:3]))
-        if self.longest > SHOWN_VALUE:
+        if self.longest > MAX_VALUE_CHARACTERS:
             parts.append("up to {:,} characters".format(self.longest))
         parts.append("%d missing" % self.missing if self.missing else "none missing")
         return "; ".join(parts)
@@ -125,7 +125,7 @@ class Table:
             self._add(dict(zip(head, row)))
 
     def _room(self) -> bool:
-        if self.rows < MOST_ROWS and (self.rows % 1_000 or time.monotonic() < self._end):
+        if self.rows < MAX_ROWS and (self.rows % 1_000 or time.monotonic() < self._end):
             return True
         self.whole = False
         return False
@@ -134,7 +134,7 @@ class Table:
         self.rows += 1
         self._remember(record)
         for name in record:
-            if name not in self.columns and len(self.columns) < 10 * MOST_COLUMNS:
+            if name not in self.columns and len(self.columns) < 10 * MAX_COLUMNS:
                 self.columns[name] = Column()
                 self.columns[name].missing = self.rows - 1
         for name, column in self.columns.items():
@@ -152,7 +152,7 @@ class Table:
         mark = hash(repr(record))
         self.repeated += mark in self._seen
         self._seen.add(mark)
-        if len(self._seen) > MOST_REMEMBERED:
+        if len(self._seen) > MAX_REMEMBERED_ROWS:
             self._seen = None
 
     def told(self) -> str:
@@ -162,17 +162,17 @@ class Table:
         lines = ["%s, %d columns%s" % (rows, len(self.columns), self.delimiter)]
         if not self.whole:
             lines[0] += " (of the first {:,} rows:)".format(self.rows)
-        shown = list(self.columns.items())[:MOST_COLUMNS]
+        shown = list(self.columns.items())[:MAX_COLUMNS]
         lines += ["- %s: %s" % (name[:80], column.told()) for name, column in shown]
-        if len(self.columns) > MOST_COLUMNS:
-            lines.append("- and %d more columns" % (len(self.columns) - MOST_COLUMNS))
+        if len(self.columns) > MAX_COLUMNS:
+            lines.append("- and %d more columns" % (len(self.columns) - MAX_COLUMNS))
         if self.ragged:
             lines.append("%d rows have another number of fields" % self.ragged)
         if self.repeated:
             lines.append("%d rows repeat an earlier one" % self.repeated)
         lines.append("Rows of it:")
         for record in self.sample:
-            pairs = list(record.items())[:MOST_COLUMNS]
+            pairs = list(record.items())[:MAX_COLUMNS]
             lines.append(
                 "  " + ", ".join("%s=%s" % (name[:40], _short(value)) for name, value in pairs)
             )
@@ -264,4 +264,4 @@ def _number(value: float) -> str:
 
 def _short(value: Any) -> str:
     text = value if isinstance(value, str) else "" if value is None else str(value)
-    return text if len(text) <= SHOWN_VALUE else text[:SHOWN_VALUE] + "..."
+    return text if len(text) <= MAX_VALUE_CHARACTERS else text[:MAX_VALUE_CHARACTERS] + "..."

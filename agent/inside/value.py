@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bellglass.agent.inside.shapes import Shaper
 
-SHOWN = 3_000
+MAX_SHOWN_CHARACTERS = 3_000
 
 
 def main(name: str) -> dict[str, Any]:
@@ -28,6 +28,6 @@ def _shown(value: Any) -> str:
         text = str(value)
     except ValueError:  # an int of very many digits
         text = hex(value)
-    if len(text) <= SHOWN:
+    if len(text) <= MAX_SHOWN_CHARACTERS:
         return text
-    return "%s ... %s (%d characters)" % (text[:SHOWN], text[-40:], len(text))
+    return "%s ... %s (%d characters)" % (text[:MAX_SHOWN_CHARACTERS], text[-40:], len(text))

@@ -8,7 +8,7 @@ import zipfile
 from typing import Any
 from xml.etree import ElementTree
 
-MOST_ROWS = 1_000_000
+MAX_ROWS = 1_000_000
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _LINKS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _DATES = frozenset((*range(14, 23), *range(45, 48)))
@@ -73,7 +73,7 @@ def _rows(book: zipfile.ZipFile, part: str, texts: list[str], dated: list[bool])
                 row.append(_value(cell, texts, dated))
             rows.append(row)
             element.clear()
-            if len(rows) >= MOST_ROWS:
+            if len(rows) >= MAX_ROWS:
                 break
     width = max(map(len, rows), default=0)
     return [row + [""] * (width - len(row)) for row in rows]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bellglass.agent.answer import ModeName
     from bellglass.agent.tool_client import Run, ToolClient
 
-MOST_PROFILE = 20_000
+MAX_PROFILE_CHARACTERS = 20_000
 """Characters, of all files together."""
 
 _RULES = """The files are in the working directory under the names that are told to you, whole; \
@@ -62,7 +62,7 @@ class Analyse(Compute):
             except NoReport as exc:
                 raise DataRefused(f"The data could not be looked at. {str(exc)[:500]}") from exc
         texts_of = [str(part.get("text", "")) for part in told if isinstance(part, dict)]
-        return texts.bounded("\n\n".join(texts_of), MOST_PROFILE)
+        return texts.bounded("\n\n".join(texts_of), MAX_PROFILE_CHARACTERS)
 
     @asynccontextmanager
     async def session(self, tools: ToolClient) -> AsyncGenerator[str]:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from bellglass.agent.reading import Language, Reply
     from bellglass.agent.tool_client import ToolClient
 
-MOST_CODE = 60_000
-FEWEST_INPUTS = 5
-RELATIVE = 1e-9
-SHOWN_DIFFERENCES = 5
+MAX_CODE_CHARACTERS = 60_000
+MIN_INPUTS = 5
+RELATIVE_TOLERANCE = 1e-9
+MAX_SHOWN_DIFFERENCES = 5
 
 _RULES = """The program is the changed code, whole. It replaces the old code, so everything that \
 others may use of it keeps its name, its arguments, its results and its exceptions. If the task is \
@@ -76,8 +76,10 @@ class Transform(Mode):
                 "There is no code to transform. Name its file, --data FILE, or fence it in the "
                 "task."
             )
-        if len(self._old) > MOST_CODE:
-            size = f"{len(self._old):,} characters, of which {MOST_CODE:,} can be worked on"
+        if len(self._old) > MAX_CODE_CHARACTERS:
+            size = (
+                f"{len(self._old):,} characters, of which {MAX_CODE_CHARACTERS:,} can be worked on"
+            )
             raise DataRefused(f"The code has {size}. Give a part of it.")
         check = await tools.check(self._old, language=self._language)
         if not check.structured.get("valid"):
@@ -127,10 +129,10 @@ class Transform(Mode):
         total, same = len(old), len(old) - len(different)
         values = {one.get("input") for one in old if not one.get("void")}
         text = f"Old and new behave the same on {same} of {total} inputs."
-        enough = len(values) >= FEWEST_INPUTS
+        enough = len(values) >= MIN_INPUTS
         verdict.note("same behaviour", not different and enough, text, same, total)
         if different:
-            shown = "\n".join(_difference(*pair) for pair in different[:SHOWN_DIFFERENCES])
+            shown = "\n".join(_difference(*pair) for pair in different[:MAX_SHOWN_DIFFERENCES])
             verdict.against(
                 f"Old and new differ on {len(different)} of {total} inputs. The old code is "
                 f"right.\n{shown}"
@@ -138,7 +140,7 @@ class Transform(Mode):
         elif not enough:
             verdict.against(
                 f"Only {len(values)} different inputs do anything with the old code (NameError and "
-                f"SyntaxError are faults of an input). At least {FEWEST_INPUTS} must."
+                f"SyntaxError are faults of an input). At least {MIN_INPUTS} must."
             )
 
     async def _ask_for_lines(self, tools: ToolClient, reply: Reply, verdict: Verdict) -> None:
@@ -175,7 +177,7 @@ def _alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
     plain = ("raises", "exit_code", "stdout")
     if any(one.get(name) != other.get(name) for name in plain):
         return False
-    return agree(one.get("value"), other.get("value"), relative=RELATIVE)
+    return agree(one.get("value"), other.get("value"), relative=RELATIVE_TOLERANCE)
 
 
 def _difference(one: dict[str, Any], other: dict[str, Any]) -> str:
