@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from bellglass.sandboxes import trace
 from bellglass.sandboxes.errors import SessionLost
 from bellglass.sandboxes.frames import Frames
 from bellglass.sandboxes.protocol import Net, Note, Ready, Reply, Stream, Tick, new_nonce
@@ -200,6 +201,8 @@ class Connection:
             self._runs[number, nonce] = run
         self._watchdog.stir()
         frame = {**arguments, "op": op, "id": number, "nonce": nonce, "timeout": timeout}
+        if trace.wants_supervisor():
+            frame["trace"] = True
         self._waiting, answers = anyio.create_memory_object_stream[Stream | Reply](math.inf)
         with self._waiting, answers:
             sent = False
@@ -213,6 +216,7 @@ class Connection:
                     async for answer in answers:
                         if isinstance(answer, Reply):
                             self._settle_run(run, answer)
+                            trace.call(number, op, answer.execution)
                             return self._with_visits(answer.execution)
                         if on_stream is not None:
                             await on_stream(answer)

@@ -49,6 +49,7 @@ def _cleaned_text(value: object) -> object:
 
 # Before: to pydantic a text with a lone surrogate is no text at all.
 CleanStr = Annotated[str, BeforeValidator(_cleaned_text)]
+Milliseconds = Annotated[float, Field(ge=0, le=1e9)]
 ShortStr = Annotated[CleanStr, Field(max_length=1_000)]
 Seconds = Annotated[float, Field(ge=0, le=1e9)]
 CleanJson = Annotated[JsonValue, BeforeValidator(cleaned)]
@@ -229,5 +230,7 @@ class Execution(_Report):
     """What its programs asked for outside. From our own journal: nobody inside has a say in it."""
     report: list[CleanJson] = Field(default=[], max_length=20_000)
     """What a one-shot operation (check, test) sent, in order."""
+    timeline: list[tuple[ShortStr, Milliseconds]] = Field(default=[], max_length=100)
+    """What the supervisor did, and after how many milliseconds, where that is traced."""
     runs: list[RunState] = Field(default=[], max_length=100)
     """The background runs that this is about."""

@@ -5,6 +5,7 @@ The runner's side is `bellglass.sandboxes.wire.framing`.
 
 from __future__ import annotations
 
+import itertools
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import anyio.lowlevel
 from anyio.streams.buffered import BufferedByteReceiveStream
 from pydantic import ValidationError
 
+from bellglass.sandboxes import trace
 from bellglass.sandboxes.backend import PatientStream
 from bellglass.sandboxes.errors import SessionLost
 from bellglass.sandboxes.protocol import MAX_FRAME, AnyFrame, FromRunner, encode
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from anyio.abc import ByteStream
 
 
+_numbers = itertools.count(1)
+
+
 class Frames:
     """Both ways of one stream."""
 
@@ -34,6 +39,7 @@ class Frames:
         self._incoming = BufferedByteReceiveStream(stream)
         self._sending = anyio.Lock(fast_acquire=True)
         self._on_torn = on_torn
+        self._number = next(_numbers)
 
     def answer_due(self) -> AbstractContextManager[None]:
         """Return a context during which the far end owes an answer."""
@@ -52,8 +58,9 @@ class Frames:
             if size > MAX_FRAME:
                 raise SessionLost("The sandbox sent an oversized reply.")
             # The far end ran untrusted code: what it says is input, not truth.
-            frame = loads(await self._incoming.receive_exactly(size))
-            return FromRunner.validate_python(frame)
+            frame = FromRunner.validate_python(loads(await self._incoming.receive_exactly(size)))
+            trace.frame(self._number, "<-", frame.type, getattr(frame, "id", None), size)
+            return frame
         except anyio.BrokenResourceError as exc:
             raise SessionLost(str(exc) or "The sandbox died while running the code.") from exc
         except (anyio.EndOfStream, anyio.IncompleteRead) as exc:
@@ -71,6 +78,7 @@ class Frames:
             TimeoutError: The far end does not take it.
         """
         data = encode(frame)
+        trace.frame(self._number, "->", frame.get("op"), frame.get("id"), len(data) - 4)
         try:
             # One at a time: a frame may go out in parts.
             async with self._sending:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.backend import Backend
 
-logger = logging.getLogger("bellglass")
+logger = logging.getLogger(__name__)
 
 START_SECONDS = 60.0
 """For a place to be ready: a container on a busy machine takes seconds, a virtual machine tens."""

@@ -10,7 +10,7 @@ from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.server import e2b
 from bellglass.server.settings import Settings
 
-log = logging.getLogger("bellglass")
+log = logging.getLogger(__name__)
 
 MAX_POOL_WAIT_SECONDS = 86_400.0
 """That a container may be older than the oldest session: it can wait for one before it is used."""

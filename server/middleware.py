@@ -47,7 +47,7 @@ from bellglass.tools.files.addresses import TEMPLATES
 from bellglass.tools.files.completions import complete
 from bellglass.tools.sessions.session_resolver import FIRST_MODERN_VERSION, legacy_connection
 
-log = logging.getLogger("bellglass")
+log = logging.getLogger(__name__)
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

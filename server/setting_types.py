@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
@@ -50,8 +50,17 @@ def _web_address(given: str) -> str:
     return given
 
 
+def _readable_levels(given: str) -> str:
+    if not re.fullmatch(rf"{_LEVEL}(,(server|tools|sandboxes)[a-z0-9_.]*={_LEVEL})*", given):
+        hint = "be debug, info, warning or error; for packages add such as ,sandboxes.egress=debug"
+        raise PydanticCustomError("levels", "{hint}", {"hint": hint})
+    return given
+
+
+_LEVEL = "(debug|info|warning|error)"
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Hosts = Annotated[Names, AfterValidator(_readable_hosts)]
 RiskKinds = Annotated[Names, AfterValidator(_known_kinds)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
-LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
+LogLevels = Annotated[str, BeforeValidator(_lower), AfterValidator(_readable_levels)]

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from bellglass.sandboxes.backends.docker.image import IMAGE
 from bellglass.sandboxes.limits import MIB, Limits
-from bellglass.server.setting_types import Hosts, LogLevel, Names, RiskKinds, WebAddress
+from bellglass.server.setting_types import Hosts, LogLevels, Names, RiskKinds, WebAddress
 
 PREFIX = "BELLGLASS_"
 
@@ -209,7 +209,16 @@ class Settings(BaseModel):
     e2b_per_second: float = Field(
         5, gt=0, allow_inf_nan=False, description="Sandboxes made in a second."
     )
-    log_level: LogLevel = Field("info", description="How much to log on stderr.")
+    log_level: LogLevels = Field(
+        "info",
+        description="How much to log on stderr: `debug`, `info`, `warning` or `error`; levels for "
+        "parts of bellglass follow, as in `info,sandboxes.egress=debug`.",
+    )
+    trace: Names = Field(
+        (),
+        description="What to log for debugging, comma-separated: `frames` to and from sandboxes, "
+        "and what their `supervisor` does and when. Sizes, ids and times; never code or output.",
+    )
 
     @classmethod
     def from_environ(

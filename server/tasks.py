@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     Call = ServerRequestContext[Any, Any]
 
-log = logging.getLogger("bellglass")
+log = logging.getLogger(__name__)
 
 VERSIONS = frozenset({"2026-07-28"})
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.protocol import Net
 
-logger = logging.getLogger("bellglass")
+logger = logging.getLogger(__name__)
 
 
 class Multiplexer:

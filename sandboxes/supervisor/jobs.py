@@ -31,4 +31,5 @@ def load_all() -> None:
 
 def arguments_of(request: Message) -> Message:
     """Return what a request says to the job itself."""
-    return {name: value for name, value in request.items() if name not in ("nonce", "id", "op")}
+    ours = ("nonce", "id", "op", "trace")
+    return {name: value for name, value in request.items() if name not in ours}

@@ -124,7 +124,7 @@ def _set_arguments(session: LocalSession, arguments: list[str]) -> None:
 def prepare(settings: Settings) -> None:
     """Log warnings only, unless the level is set; end in order at a signal."""
     chosen = "log_level" in settings.model_fields_set
-    logs.configure(settings.log_level if chosen else "warning")
+    logs.configure(settings.log_level if chosen else "warning", settings.trace)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda received, _: sys.exit(128 + received))
 

@@ -37,7 +37,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     from bellglass.server.shutdown import Stop
     from bellglass.tools.listing import ToolUnavailable
 
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.trace)
     _allow_descriptors()
     stop = Stop()
     try:

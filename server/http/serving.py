@@ -27,7 +27,7 @@ MAX_BODY_BYTES = 8 * 1024**2
 """The longest argument takes 6 MB when each of its characters is sent as an escape."""
 
 SHUTDOWN_TIMEOUT_SECONDS = 2
-log = logging.getLogger("bellglass")
+log = logging.getLogger(__name__)
 
 
 async def serve_http(mcp: BellglassServer, settings: Settings, stop: Stop) -> None:

@@ -5,7 +5,7 @@ import os
 
 from bellglass.server.settings import Settings, SettingsError
 
-log = logging.getLogger("bellglass")
+log = logging.getLogger(__name__)
 
 MIN_TOKEN_CHARACTERS = 22
 """128 bits in base64."""

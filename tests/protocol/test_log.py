@@ -1,10 +1,11 @@
 """What is logged of a call: enough to watch, nothing to steal."""
 
 import re
+import subprocess
 
 import pytest
 from mcp.client.streamable_http import streamable_http_client
-from protocol.support import Wire, connected, http_server, record_of
+from protocol.support import COMMAND, Wire, connected, environment, http_server, record_of
 
 SECRET = "a-secret-in-the-code"
 
@@ -46,3 +47,46 @@ async def test_http_log_names_no_session(era: str) -> None:
     assert session_id not in log
     assert SECRET not in log
     assert not re.search(r"\b[0-9a-f]{32}\b", log)
+
+
+def traced(**settings: str) -> str:
+    done = subprocess.run(
+        [COMMAND, "run", "-"],
+        input=f"secret = '{SECRET}'; print(secret)",
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == f"{SECRET}\n"
+    return done.stderr
+
+
+def test_trace_tells_sizes_and_times_and_no_code() -> None:
+    log = traced(BELLGLASS_TRACE="frames,supervisor")
+
+    assert re.search(
+        r" DEBUG bellglass\.trace\.frames: sandbox 1 -> python \d+, \d+ bytes$", log, re.M
+    )
+    assert re.search(
+        r" DEBUG bellglass\.trace\.frames: sandbox 1 <- reply \d+, \d+ bytes$", log, re.M
+    )
+    assert re.search(
+        r" DEBUG bellglass\.trace\.supervisor: python \d+: ready to run [\d.]+ ms, ended ", log
+    )
+    assert SECRET not in log
+    assert "secret" not in log
+
+
+def test_trace_is_off_by_itself_and_an_unknown_one_is_told() -> None:
+    log = traced(BELLGLASS_TRACE="frame", BELLGLASS_LOG_LEVEL="debug")
+
+    assert "BELLGLASS_TRACE: nothing is called 'frame'. There are: frames, supervisor." in log
+    assert "bellglass.trace" not in log
+
+
+def test_packages_have_levels_of_their_own() -> None:
+    log = traced(BELLGLASS_LOG_LEVEL="error,server.middleware=info")
+
+    assert [line.split()[3] for line in log.splitlines()] == ["bellglass.server.middleware:"] * 2

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.backends.docker.engine import Engine
 
-log = logging.getLogger("bellglass")
+log = logging.getLogger(__name__)
 
 LAUNCH_SECONDS = 45.0
 """To create, attach and start one: 0.2 s, on a machine under load some seconds."""

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.stream import CommandStream
     from bellglass.sandboxes.limits import Limits
 
-logger = logging.getLogger("bellglass")
+logger = logging.getLogger(__name__)
 
 _NAME = "e2b"
 

@@ -14,7 +14,7 @@ from bellglass.sandboxes.errors import SandboxUnavailable
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.endpoint import Endpoint
 
-logger = logging.getLogger("bellglass")
+logger = logging.getLogger(__name__)
 
 
 class Client:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.backends.e2b.machine import Machine
 
-logger = logging.getLogger("bellglass")
+logger = logging.getLogger(__name__)
 
 DISCONNECT_SECONDS = 1.0
 

@@ -14,7 +14,7 @@ from bellglass.sandboxes.backends.e2b.patience import ATTEMPT_SECONDS
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.machine import Machine
 
-logger = logging.getLogger("bellglass")
+logger = logging.getLogger(__name__)
 
 
 class Lease:

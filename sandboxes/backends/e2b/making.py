@@ -15,7 +15,7 @@ from bellglass.sandboxes.backends.e2b.patience import GONE_LOOKS, LOOK_PAUSE_SEC
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.endpoint import Endpoint
 
-logger = logging.getLogger("bellglass")
+logger = logging.getLogger(__name__)
 
 UNSURE: frozenset[Kind] = frozenset(
     {"timeout", "unreachable", "busy", "changing", "foreign", "unknown"}

@@ -22,7 +22,7 @@ from bellglass.sandboxes.backends.e2b.owner import Owner
 if TYPE_CHECKING:
     from pathlib import Path
 
-logger = logging.getLogger("bellglass")
+logger = logging.getLogger(__name__)
 
 MOST = 1000
 """Records in the folder. Beyond, the oldest of a dead server makes room, or none is written."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.lines import Lines
     from bellglass.sandboxes.backends.e2b.machine import Machine
 
-logger = logging.getLogger("bellglass")
+logger = logging.getLogger(__name__)
 
 START_SECONDS = 45.0
 """For a Python to start and to ask for our program. A tenth of a second is usual; with many that

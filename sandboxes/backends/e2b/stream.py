@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.lease import Lease
     from bellglass.sandboxes.backends.e2b.machine import Machine
 
-logger = logging.getLogger("bellglass")
+logger = logging.getLogger(__name__)
 
 
 class CommandStream(PatientStream):

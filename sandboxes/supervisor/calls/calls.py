@@ -21,6 +21,7 @@ from bellglass.sandboxes.supervisor.fd_poller import FdPoller
 from bellglass.sandboxes.supervisor.job import Job, start
 from bellglass.sandboxes.supervisor.relay.relay import Relay
 from bellglass.sandboxes.supervisor.shell import Shell
+from bellglass.sandboxes.supervisor.timeline import Timeline
 from bellglass.sandboxes.supervisor.worker_process import WorkerProcess
 from bellglass.sandboxes.supervisor.workspace_changes import Changes
 from bellglass.sandboxes.wire.framing import Message, Stream, failure
@@ -75,8 +76,12 @@ class Calls:
 
     def execute(self, request: Message) -> Message:
         """Return the execution that answers `request`, whatever becomes of it."""
+        timeline = Timeline()
         try:
-            return self._execute(request)
+            execution = self._execute(request, timeline)
+            if request.get("trace"):
+                execution["timeline"] = timeline.events
+            return execution
         except Exception as exc:  # process 1 goes on, whatever one request does to it
             reason = f"{type(exc).__name__}: {exc}"
             if isinstance(exc, BlockingIOError):
@@ -85,8 +90,9 @@ class Calls:
             state, self._abandoned = self._abandoned, "kept"
             return {**failure(reason), "state": state}
 
-    def _execute(self, request: Message) -> Message:
+    def _execute(self, request: Message, timeline: Timeline) -> Message:
         notices = self._python.wake(self._wakeup)
+        timeline.mark("ready to run")
         background = self._python.drop_background()
         op = request["op"]
         if request.get("background") and op in ("python", "bash"):
@@ -96,16 +102,20 @@ class Calls:
         if kind is None:
             self._changes.expect()
         call = self._run(request, kind)
+        timeline.mark("ended")
         self._reaper.sweep(call.wall_seconds())
+        timeline.mark("processes swept")
         call.output.drain()
         if kind is not None and kind.clean_up is not None:
             kind.clean_up()
         execution = self._report(call)
+        timeline.mark("output reported")
         execution["killed_processes"] = len(self._reaper.killed)
         execution["background_bytes"] += background
         execution["notices"][:0] = notices
         answer = call.output.answer
         execution["state"] = self._python.after(answer, asked=call.persistent)
+        timeline.mark("checkpoint settled")
         if not call.shell_kept and execution["state"] == "kept":
             execution["state"] = "restored"
         self.changed = execution["state"] != "kept" or (
@@ -118,6 +128,7 @@ class Calls:
                 self._changes.forget()
         elif (answer or {}).get("changed") is not False:
             execution.update(self._changes.report())
+        timeline.mark("files compared")
         return execution
 
     # --- by operation

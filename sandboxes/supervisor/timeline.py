@@ -1,0 +1,16 @@
+"""What the supervisor did in a call, and when: told where a server traces it."""
+
+from __future__ import annotations
+
+import time
+
+
+class Timeline:
+    """Events since the request was taken, in milliseconds."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, float]] = []
+        self._started = time.monotonic()
+
+    def mark(self, event: str) -> None:
+        self.events.append((event, round((time.monotonic() - self._started) * 1000, 3)))
