@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.limits import Limits
     from bellglass.sandboxes.program import SupervisorProgram, supervisor_program
     from bellglass.sandboxes.self_check import PROTECTIONS, Protection, SelfCheck
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
 
 _MODULES = {
     "backend": ("Backend", "Finding", "PatientStream"),
@@ -25,7 +25,7 @@ _MODULES = {
     "lifecycle": ("Lifecycle",),
     "limits": ("Limits",),
     "self_check": ("PROTECTIONS", "Protection", "SelfCheck"),
-    "session": ("Session",),
+    "sessions.session": ("Session",),
     "program": ("SupervisorProgram", "supervisor_program"),
 }
 

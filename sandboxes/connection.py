@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.egress.multiplexer import Multiplexer
     from bellglass.sandboxes.egress.network import Network
     from bellglass.sandboxes.execution import Execution
-    from bellglass.sandboxes.runs import Run
+    from bellglass.sandboxes.sessions.runs import Run
 
 SLACK_SECONDS = 10.0
 """Beyond the time limit, for the runner to interrupt, kill, sweep and report. It takes tenths,

@@ -12,7 +12,7 @@ from bellglass.sandboxes.execution import CleanStr, ShortStr
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.execution import Execution
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
 
 PART_BYTES = 2_500_000
 """The most that is read or written at a time."""

@@ -20,9 +20,9 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.execution import Execution, ExecutionError
 from bellglass.sandboxes.limits import Limits
-from bellglass.sandboxes.memory_stream import pair
 from bellglass.sandboxes.protocol import encode
 from bellglass.sandboxes.self_check import SelfCheck
+from bellglass.sandboxes.streams.memory_stream import pair
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

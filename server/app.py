@@ -15,7 +15,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 
 from bellglass.sandboxes.backend import Backend
-from bellglass.sandboxes.sessions import Sessions
+from bellglass.sandboxes.sessions.sessions import Sessions
 from bellglass.server.middleware import BellglassServer
 from bellglass.server.settings import Settings
 from bellglass.server.tasks import Tasks

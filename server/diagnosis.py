@@ -14,7 +14,7 @@ from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.execution import Execution
 from bellglass.sandboxes.limits import MIB
-from bellglass.sandboxes.sessions import Sessions
+from bellglass.sandboxes.sessions.sessions import Sessions
 from bellglass.server.backend_selection import candidates, create
 from bellglass.server.failures import innermost
 from bellglass.server.settings import Settings

@@ -34,8 +34,8 @@ from mcp.types import (
 from pydantic import ValidationError
 from starlette.requests import HTTPConnection
 
-from bellglass.sandboxes.callers import Caller
 from bellglass.sandboxes.execution import clean, cleaned
+from bellglass.sandboxes.sessions.callers import Caller
 from bellglass.server.logs import short_hash
 from bellglass.tools.callers import caller_of_request, calling
 from bellglass.tools.context import ToolContext

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.execution import Execution
     from bellglass.sandboxes.protocol import Stream
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
 
 FOR_LONG = "import time\nprint('it runs', flush=True)\ntime.sleep(600)"
 

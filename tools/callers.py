@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mcp.server.mcpserver import authenticated_principal
 
-from bellglass.sandboxes.callers import Caller
+from bellglass.sandboxes.sessions.callers import Caller
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.execution import Execution
     from bellglass.sandboxes.limits import Limits
     from bellglass.sandboxes.protocol import Stream
-    from bellglass.sandboxes.sessions import Sessions
+    from bellglass.sandboxes.sessions.sessions import Sessions
     from bellglass.tools.files.updates import Updates
     from bellglass.tools.policy import Policy
 

@@ -17,7 +17,7 @@ from bellglass.tools.callers import current_caller, owner_of_request
 from bellglass.tools.errors import reported_to_model
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.sessions import Sessions
+    from bellglass.sandboxes.sessions.sessions import Sessions
     from bellglass.tools.results import Language
 
 CHECK_TIMEOUT_SECONDS = 10

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bellglass.sandboxes.backend import Backend
     from bellglass.sandboxes.execution import Execution
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
 
 Check = Callable[["Backend"], Awaitable[None]]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from bellglass.sandboxes.conformance.check import bash, check, python
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backend import Backend

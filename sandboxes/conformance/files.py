@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.conformance.check import bash, check, python
 from bellglass.sandboxes.files import PART_BYTES, FileRefused, read_part, write_part
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

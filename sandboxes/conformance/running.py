@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.conformance.check import bash, check, python
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backend import Backend

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.conformance.check import bash, check, python
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backend import Backend

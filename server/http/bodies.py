@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from bellglass.sandboxes.callers import is_elsewhere, share_of_one
+from bellglass.sandboxes.sessions.callers import is_elsewhere, share_of_one
 
 MAX_BODIES_BYTES = 64 * 1024**2
 UNCOUNTED_BODY_BYTES = 64 * 1024

@@ -15,7 +15,7 @@ from typing import Any
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bellglass.sandboxes.callers import is_elsewhere, share_of_one
+from bellglass.sandboxes.sessions.callers import is_elsewhere, share_of_one
 
 MAX_CONNECTIONS = 1_000
 HEADER_TIMEOUT_SECONDS = (

@@ -13,7 +13,7 @@ from starlette.types import Receive, Send
 
 from bellglass.sandboxes.errors import SandboxError
 from bellglass.sandboxes.files import PART_BYTES, Part, read_part
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 from bellglass.server.http.replies import WrongRequest, error
 
 HARMLESS = {

@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bellglass.sandboxes.callers import is_elsewhere, share_of_one
+from bellglass.sandboxes.sessions.callers import is_elsewhere, share_of_one
 from bellglass.server.http.messages import MCP
 from bellglass.tools.sessions.session_resolver import FIRST_MODERN_VERSION
 

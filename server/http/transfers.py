@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from bellglass.sandboxes.callers import Caller, share_of_one
+from bellglass.sandboxes.sessions.callers import Caller, share_of_one
 
 MAX_TRANSFERS = 32
 MAX_TRANSFERS_PER_SESSION = 8  # a browser opens 6 connections to a host

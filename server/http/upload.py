@@ -12,7 +12,7 @@ from starlette.types import Send
 
 from bellglass.sandboxes.errors import SandboxError
 from bellglass.sandboxes.files import PART_BYTES, FileRefused, Written, write_part
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 from bellglass.server.http.guard import FILES
 from bellglass.server.http.replies import WrongRequest
 from bellglass.tools.context import ToolContext

@@ -24,7 +24,7 @@ from bellglass.tools.run_tests.report import run_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
     from bellglass.tools.results import TestRun
 
 CHUNK = 20

@@ -8,7 +8,7 @@ import pytest
 from corpora.support import chunks, plainly, tasks, verdict
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
 
 CHUNKS = pytest.mark.parametrize("part", chunks(164))
 

@@ -9,7 +9,7 @@ import pytest
 from bellglass.sandboxes.conformance import CHECKS, Check, background, limits
 from bellglass.sandboxes.conformance.check import python
 from bellglass.sandboxes.conformance.hostile import the_runner_cannot_be_read_or_killed
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.docker import DockerBackend

@@ -13,7 +13,7 @@ from bellglass.sandboxes.backends.docker.image import IMAGE
 from bellglass.sandboxes.backends.docker.options import UIDS
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.protocol import Ready
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

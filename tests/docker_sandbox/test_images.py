@@ -14,7 +14,7 @@ from docker_sandbox.watching import python
 from bellglass.sandboxes.backends.docker import DockerBackend, images
 from bellglass.sandboxes.backends.docker.image import IMAGE
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

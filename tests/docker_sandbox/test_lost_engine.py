@@ -24,7 +24,7 @@ from bellglass.sandboxes.backends.docker import DockerBackend, container
 from bellglass.sandboxes.backends.docker.image import IMAGE
 from bellglass.sandboxes.backends.docker.image.client import connect
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator

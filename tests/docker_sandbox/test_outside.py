@@ -18,7 +18,7 @@ from bellglass.sandboxes import connection
 from bellglass.sandboxes.backends.docker import DockerBackend
 from bellglass.sandboxes.backends.docker.image import IMAGE
 from bellglass.sandboxes.backends.docker.owner import OWNER, Owner, process_name
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ SERVER = """
 import anyio
 from bellglass.sandboxes.limits import Limits
 from bellglass.sandboxes.backends.docker import DockerBackend
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 async def main():
     async with Session.open(DockerBackend(Limits())) as session:

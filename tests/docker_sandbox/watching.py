@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
     from bellglass.sandboxes.execution import Execution
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
 
 
 def containers(engine: APIClient, label: str) -> list[dict[str, Any]]:

@@ -14,11 +14,11 @@ from e2b_sandbox.support import LIMITS, python, settled
 
 from bellglass.sandboxes.backends.e2b import E2BBackend
 from bellglass.sandboxes.protocol import encode
-from bellglass.sandboxes.sessions import Sessions
+from bellglass.sandboxes.sessions.sessions import Sessions
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.protocol import Stream
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
 
 TALK = "while True:\n    x = 41\n    print('x' * 5000)"
 

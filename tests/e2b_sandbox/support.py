@@ -13,7 +13,7 @@ from e2b_double import KEY
 from bellglass.sandboxes.backends.e2b import E2BBackend
 from bellglass.sandboxes.backends.embedded.python import find_python
 from bellglass.sandboxes.limits import Limits
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

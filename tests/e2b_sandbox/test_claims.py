@@ -23,7 +23,7 @@ from bellglass.sandboxes.backends.e2b.owner import Owner
 from bellglass.sandboxes.backends.e2b.records import MOST_BYTES, Record, Records, caller
 from bellglass.sandboxes.errors import SessionNotFound
 from bellglass.sandboxes.files import write_part
-from bellglass.sandboxes.sessions import Sessions
+from bellglass.sandboxes.sessions.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -15,13 +15,13 @@ from meanwhile import while_running
 
 from bellglass.sandboxes.backends.e2b import patience, starting, stream
 from bellglass.sandboxes.errors import SandboxUnavailable, SessionUnreachable
-from bellglass.sandboxes.session import REACHED_AGAIN, STATES
+from bellglass.sandboxes.sessions.session import REACHED_AGAIN, STATES
 
 if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
 
 LATE = 30.0
 """Seconds beyond what is waited for, on a busy machine."""

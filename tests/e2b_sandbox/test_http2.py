@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from e2b_double import Double
 
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
 
     Hiccup = Callable[[Double, Wire], Awaitable[None]]
 

@@ -10,7 +10,7 @@ from e2b_double import Double, Fault
 from e2b_sandbox.support import on, python, session_on, until
 
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 CREATE = "POST /v2/sandboxes"
 CONNECT = "POST /v2/sandboxes/*/connect"

@@ -11,7 +11,7 @@ from e2b_sandbox.support import on, python
 
 from bellglass.sandboxes.backends.e2b.admission import Admission
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from e2b_double import Double

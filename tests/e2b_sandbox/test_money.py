@@ -14,7 +14,7 @@ from mcp.client.stdio import StdioServerParameters
 from protocol.support import COMMAND, connected, text_of
 
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from e2b_double import Double

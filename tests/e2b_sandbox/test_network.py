@@ -11,7 +11,7 @@ from network.conftest import host, opened
 from network.support import bash, network, publish, python, web, wheel
 from network.test_attacks import silent
 
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ from protocol.support import Wire
 from bellglass.sandboxes.backends.e2b import orphans
 from bellglass.sandboxes.backends.e2b.listing import metadata
 from bellglass.sandboxes.backends.e2b.owner import Owner
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from e2b_double import Double

@@ -9,7 +9,7 @@ import anyio
 from e2b_double import Fault
 from e2b_sandbox.support import on, python, settled, until
 
-from bellglass.sandboxes.sessions import Sessions
+from bellglass.sandboxes.sessions.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

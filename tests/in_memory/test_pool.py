@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from bellglass.sandboxes import Backend, Execution, pool
+from bellglass.sandboxes import Backend, Execution
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.sessions import Sessions
+from bellglass.sandboxes.sessions import pool
+from bellglass.sandboxes.sessions.sessions import Sessions
 from bellglass.sandboxes.testing import InMemoryBackend
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteStream
 
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
 
 
 class Counted(InMemoryBackend):

@@ -14,7 +14,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from protocol.support import INITIALIZE, connected, http_server, record_of, text_of
 
-from bellglass.sandboxes.check_sessions import MAX_WAITING
+from bellglass.sandboxes.sessions.check_sessions import MAX_WAITING
 
 ERAS = pytest.mark.parametrize("era", ["legacy", "modern"])
 

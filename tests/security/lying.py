@@ -11,9 +11,9 @@ import anyio
 
 from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.limits import Limits
-from bellglass.sandboxes.memory_stream import pair
 from bellglass.sandboxes.protocol import encode
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
+from bellglass.sandboxes.streams.memory_stream import pair
 from bellglass.sandboxes.testing import CONFINED
 
 if TYPE_CHECKING:

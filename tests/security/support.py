@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.execution import Execution
     from bellglass.sandboxes.limits import Limits
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
 
 PRELUDE = """
 import ctypes, errno, os, signal, socket, struct, subprocess, sys, threading, time

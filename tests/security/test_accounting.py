@@ -10,7 +10,7 @@ from conftest import LIMITS
 from security.support import PRELUDE, Target
 
 from bellglass.sandboxes.backends.embedded import EmbeddedBackend
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from typing import Literal

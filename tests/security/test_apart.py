@@ -10,7 +10,7 @@ import anyio
 import pytest
 from security.support import Target
 
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -10,7 +10,7 @@ from conftest import LIMITS
 from security.support import Target, ticks_of, until
 
 from bellglass.sandboxes.backends.embedded import EmbeddedBackend
-from bellglass.sandboxes.sessions import Sessions
+from bellglass.sandboxes.sessions.sessions import Sessions
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.execution import Execution

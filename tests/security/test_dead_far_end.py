@@ -18,7 +18,7 @@ from security.lying import (
 from bellglass.sandboxes import connection
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.protocol import encode
-from bellglass.sandboxes.session import RESTARTED, Session
+from bellglass.sandboxes.sessions.session import RESTARTED, Session
 
 
 async def test_a_fault_of_the_backend_costs_one_call_and_not_the_server() -> None:

@@ -20,7 +20,7 @@ from bellglass.sandboxes.backends.embedded.zygote import Zygote
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.limits import MIB, Limits
 from bellglass.sandboxes.protocol import Ready
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

@@ -8,7 +8,7 @@ import pytest
 from security.forging import ATTACKS
 
 from bellglass.sandboxes.common.case_names import names_of
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 from bellglass.tools.run_tests.report import run_of
 
 if TYPE_CHECKING:

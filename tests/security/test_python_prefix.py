@@ -16,7 +16,7 @@ from bellglass.sandboxes.backends.embedded.inside.interpreter import refuse_if_p
 from bellglass.sandboxes.confinement.failure import Failure
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.limits import MIB, Limits
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -12,7 +12,7 @@ from security.support import until
 
 from bellglass.sandboxes.backends.restricted import RestrictedBackend
 from bellglass.sandboxes.limits import Limits
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -12,7 +12,7 @@ import pytest
 from security.support import Target
 
 from bellglass.sandboxes.backends.embedded import EmbeddedBackend
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator

@@ -18,7 +18,7 @@ from bellglass.sandboxes.backends.embedded import EmbeddedBackend, cgroups
 from bellglass.sandboxes.backends.embedded.inside.plan import MASKED
 from bellglass.sandboxes.backends.embedded.uids import UIDS
 from bellglass.sandboxes.limits import MIB, Limits
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

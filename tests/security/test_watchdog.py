@@ -8,7 +8,7 @@ import anyio
 from security.lying import READY, Far, LyingBackend
 
 from bellglass.sandboxes.protocol import encode
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from security.support import Target

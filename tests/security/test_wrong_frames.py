@@ -9,10 +9,10 @@ import anyio
 import pytest
 from security.lying import READY, Far, LyingBackend, after_request, frame, lost_and_restarted
 
-from bellglass.sandboxes import holding
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.protocol import MAX_FRAME, encode
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions import holding
+from bellglass.sandboxes.sessions.session import Session
 
 MALFORMED = {
     "no json": frame(b"hello"),

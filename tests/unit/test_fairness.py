@@ -5,10 +5,10 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from bellglass.sandboxes.callers import Caller, FairTurns
 from bellglass.sandboxes.errors import CallerLimit, SessionLimit, TooManyWaiting
-from bellglass.sandboxes.room import Tenancy, to_make_room
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.callers import Caller, FairTurns
+from bellglass.sandboxes.sessions.room import Tenancy, to_make_room
+from bellglass.sandboxes.sessions.session import Session
 from bellglass.sandboxes.testing import InMemoryBackend
 
 GREEDY, OTHER, THIRD = (Caller(name, "127.0.0.1") for name in ("greedy", "other", "third"))

@@ -5,8 +5,8 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 
-from bellglass.sandboxes.runs import Run
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.runs import Run
+from bellglass.sandboxes.sessions.session import Session
 from bellglass.tools.arguments import MAX_TIMEOUT_SECONDS
 from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mcp.types import ContentBlock, ResourceLink
 
     from bellglass.sandboxes.execution import Execution, Rich
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
 
 VIEW = "bellglass/displays"
 """Name in `_meta` of what a client may show that has a view for it."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mcp.types import CallToolResult, TextContent
 
 from bellglass.sandboxes.limits import MIB
-from bellglass.sandboxes.session import REPLACED, RESTARTED
+from bellglass.sandboxes.sessions.session import REPLACED, RESTARTED
 from bellglass.tools.error_text import (
     MAX_TEXT_CHARACTERS,
     error_parts,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mcp.types import ImageContent
 
     from bellglass.sandboxes.execution import Execution, Output
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
     from bellglass.tools.context import ToolContext
 
 RECORD = "bellglass/execution"

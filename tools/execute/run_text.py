@@ -10,7 +10,7 @@ from bellglass.tools.durations import duration
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.execution import Execution, RunState
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
     from bellglass.tools.context import ToolContext
 
 

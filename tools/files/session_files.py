@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
 
     from bellglass.sandboxes.execution import Output
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
     from bellglass.tools.context import ToolContext
 
 FIRST_VERSION_WITH_LINKS = "2025-06-18"

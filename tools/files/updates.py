@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mcp.shared.subscriptions import ServerEvent
 
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
 
 
 class Updates(InMemorySubscriptionBus):

@@ -3,7 +3,7 @@ import time
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
 
-from bellglass.sandboxes.session import Session
+from bellglass.sandboxes.sessions.session import Session
 from bellglass.tools.context import ToolContext
 from bellglass.tools.durations import duration
 from bellglass.tools.sessions.session_resolver import is_anonymous, sessions_of

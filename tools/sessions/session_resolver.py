@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
     from mcp.server.mcpserver import Context
 
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
     from bellglass.tools.context import ToolContext
 
 FIRST_MODERN_VERSION = "2026-07-28"

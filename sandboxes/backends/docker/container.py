@@ -16,7 +16,7 @@ import anyio
 from bellglass.sandboxes.backends.docker.options import UIDS
 from bellglass.sandboxes.backends.docker.stream import AttachedStream
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.sockets import SocketStream
+from bellglass.sandboxes.streams.sockets import SocketStream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable

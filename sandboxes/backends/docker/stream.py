@@ -15,7 +15,7 @@ from bellglass.sandboxes.execution import clean
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from bellglass.sandboxes.sockets import SocketStream
+    from bellglass.sandboxes.streams.sockets import SocketStream
 
 _READ_BYTES = 65536
 _DRAIN_SECONDS = 1.0

@@ -7,7 +7,7 @@ import struct
 
 from anyio import EndOfStream
 
-from bellglass.sandboxes.sockets import SocketStream
+from bellglass.sandboxes.streams.sockets import SocketStream
 
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 CREDENTIALS_SPACE = socket.CMSG_SPACE(_CREDENTIALS.size)

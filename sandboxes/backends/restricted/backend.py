@@ -11,7 +11,7 @@ import anyio
 from bellglass.sandboxes.backend import Backend, Finding
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.limits import MIB, Limits
-from bellglass.sandboxes.memory_stream import pair
+from bellglass.sandboxes.streams.memory_stream import pair
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Self
 
 import anyio
 
-from bellglass.sandboxes.check_sessions import CheckSessions
 from bellglass.sandboxes.errors import SessionNotFound
 from bellglass.sandboxes.lifecycle import lifecycle_of
-from bellglass.sandboxes.pool import Pool
-from bellglass.sandboxes.room import Tenancy, to_make_room
-from bellglass.sandboxes.session import ID_BYTES, Session
+from bellglass.sandboxes.sessions.check_sessions import CheckSessions
+from bellglass.sandboxes.sessions.pool import Pool
+from bellglass.sandboxes.sessions.room import Tenancy, to_make_room
+from bellglass.sandboxes.sessions.session import ID_BYTES, Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from bellglass.sandboxes.backend import Backend
-    from bellglass.sandboxes.callers import Caller
+    from bellglass.sandboxes.sessions.callers import Caller
 
 
 PAID_IDLE_SECONDS = 30.0

@@ -10,7 +10,7 @@ import anyio
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
 
 PAUSE_SECONDS = 0.5
 """Without a new session, before the next place is made: those who wait for one come first."""

@@ -16,9 +16,9 @@ from bellglass.sandboxes.errors import (
     SessionUnreachable,
 )
 from bellglass.sandboxes.execution import Execution
-from bellglass.sandboxes.holding import Holder
 from bellglass.sandboxes.lifecycle import lifecycle_of
-from bellglass.sandboxes.runs import Run, Runs
+from bellglass.sandboxes.sessions.holding import Holder
+from bellglass.sandboxes.sessions.runs import Run, Runs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable

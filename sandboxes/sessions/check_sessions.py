@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.callers import Caller, FairTurns
+from bellglass.sandboxes.sessions.callers import Caller, FairTurns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.session import Session
 
 MAX_SESSIONS = 2  # so that one caller, who has one at a time, never has them all
 MAX_WAITING = 64  # checks of one caller; each takes milliseconds, and at most ten seconds

@@ -6,14 +6,14 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.callers import share_of_one
 from bellglass.sandboxes.errors import CallerLimit, SessionLimit
+from bellglass.sandboxes.sessions.callers import share_of_one
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bellglass.sandboxes.callers import Caller
-    from bellglass.sandboxes.session import Session
+    from bellglass.sandboxes.sessions.callers import Caller
+    from bellglass.sandboxes.sessions.session import Session
 
 
 CONTINUED_SECONDS = 600.0
