@@ -60,6 +60,30 @@ worker._checkpoint = lie
     assert (after.value, after.state, after.notices) == ("'here'", "kept", [])
 
 
+@pytest.mark.parametrize("number", ["10 ** 30", "-(10 ** 30)"])
+async def test_a_checkpoint_of_a_wrong_number_with_a_socket_is_none(
+    target: Target, number: str
+) -> None:
+    await target.python("open('kept', 'w').close()")
+    await target.python(
+        OWN_WORKER
+        + f"""
+import json
+def lie(nonce, *_):
+    del worker._checkpoint
+    message = json.dumps({{"nonce": nonce, "idle": True, "checkpoint": {number}}})
+    packet, pair = b"." + os.urandom(8) + message.encode(), socket.socketpair()
+    attempt(socket.send_fds, worker._control.socket, [packet], [pair[0].fileno()])
+worker = own_worker()
+worker._checkpoint = lie
+"""
+    )
+    after = await target.session.run("python", {"code": "import os; os.listdir()"}, timeout=20)
+
+    # The variables may be gone, as of any worker that says too much; the sandbox is the same.
+    assert (after.status, after.value) == ("ok", "['kept']")
+
+
 async def test_a_run_that_sends_a_slow_close_is_ended_in_time(target: Target) -> None:
     started = await target.session.begin(
         "python",
