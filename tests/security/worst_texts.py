@@ -1,5 +1,6 @@
-"""A client that sends the worst text of every kind, or plain text of the same size, until it is
-ended: `worst_texts.py URL worst|plain`. It says when it has sent each of them once.
+"""A client that sends the worst text of every kind until it is ended: `worst_texts.py URL`.
+
+It says when it has sent each of them once.
 """
 
 import sys
@@ -40,12 +41,10 @@ TESTS = {
 CASES = [{"call": f"f({number})", "expected": "a." * 100} for number in range(500)]
 
 
-def calls(kind: str) -> list[tuple[str, dict[str, Any]]]:
+def calls() -> list[tuple[str, dict[str, Any]]]:
     """Return every call of one round."""
-    worst = kind == "worst"
     found: list[tuple[str, dict[str, Any]]] = []
-    for text in TEXTS.values():
-        code = text if worst else "# " + "x" * (len(text) - 2)
+    for code in TEXTS.values():
         found += [
             ("execute_bash", {"command": code}),
             ("execute_python", {"code": code}),
@@ -53,18 +52,16 @@ def calls(kind: str) -> list[tuple[str, dict[str, Any]]]:
             ("run_tests", {"code": code, "tests": code}),
         ]
     for code in FAILURES.values():
-        found.append(("execute_python", {"code": code if worst else f"print({'x' * 99!r})"}))
-    plain = TESTS["tests"].replace("== 'a.' * 500", "== n")
-    found.append(("run_tests", TESTS if worst else {**TESTS, "tests": plain}))
-    cases = CASES if worst else [{"call": "f(1)", "expected": 1}] * len(CASES)
-    found.append(("run_tests", {"code": TESTS["code"], "cases": cases}))
+        found.append(("execute_python", {"code": code}))
+    found.append(("run_tests", {**TESTS}))
+    found.append(("run_tests", {"code": TESTS["code"], "cases": CASES}))
     return found
 
 
-async def main(url: str, kind: str) -> None:
+async def main(url: str) -> None:
     async with Client(streamable_http_client(url), mode="legacy") as client:
         while True:
-            for tool, arguments in calls(kind):
+            for tool, arguments in calls():
                 timeout = {} if tool == "validate_code" else {"timeout": 5}
                 await client.call_tool(tool, {**arguments, **timeout})
             sys.stdout.write("round\n")
@@ -72,4 +69,4 @@ async def main(url: str, kind: str) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main, sys.argv[1], sys.argv[2])
+    anyio.run(main, sys.argv[1])
