@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FOLDERS := $(shell find server tools sandboxes agent -type d ! -name __pycache__)
 
-.PHONY: help demo setup test fast test-clients lint corpora bench bundle wheel doctor clean
+.PHONY: help demo setup test fast test-clients lint corpora bench bundle wheel release doctor clean
 
 demo: setup ## a short conversation with the server, through a real client
 	@$(BIN)/bellglass demo
@@ -67,6 +67,18 @@ bundle: setup ## dist/bellglass.mcpb for Claude Desktop, by npx
 WHEELS ?= dist
 wheel: setup ## a wheel in dist/
 	@rm -rf build/lib && $(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $(WHEELS) .
+
+# As far as it goes without an account: at the end it says what remains.
+release: setup $(VENV)/.release ## check that this commit can be released, build sdist, wheel and bundle, check them
+	@$(BIN)/python bundle/release.py check
+	@rm -rf build/lib dist && $(BIN)/python -m build --outdir dist .
+	@$(MAKE) --silent bundle
+	@$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+	@$(BIN)/python bundle/release.py remaining
+
+$(VENV)/.release: $(VENV)/.installed
+	@$(BIN)/python -m pip install --quiet --group release
+	@touch $@
 
 bench: setup $(VENV)/.dev ## the figures of docs/figures.md; wants a quiet machine
 	$(BIN)/python -m tests.benchmarks

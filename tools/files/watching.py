@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from bellglass.tools.context import ToolContext
 
-log = logging.getLogger("bellglass")
+log = logging.getLogger(__name__)
 
 MAX_WATCHED_FILES = 1_000
 """Files that one legacy connection may watch."""
