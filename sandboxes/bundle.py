@@ -27,7 +27,7 @@ PROGRAM = tuple(
 JOB_TABLE = "bellglass.sandboxes.supervisor.job_table"
 
 CONFINEMENT = "bellglass.sandboxes.confinement"
-"""What those ship besides that put a place on a kernel which others use too."""
+"""What those ship besides that put a sandbox on a kernel which others use too."""
 
 LOADER = """
 import importlib.machinery, importlib.util, marshal, sys
@@ -54,7 +54,7 @@ class Bundle:
     def exec_module(self, module):
         exec(self.get_code(module.__name__), module.__dict__)
 
-# First, so that nothing on the path can shadow the runner.
+# First, so that nothing on the path can shadow the supervisor.
 sys.meta_path.insert(0, Bundle(data))
 """
 """Program text that makes the modules of a bundle in `data` importable.

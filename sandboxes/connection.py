@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.sessions.runs import Run
 
 SLACK_SECONDS = 10.0
-"""Beyond the time limit, for the runner to interrupt, kill, sweep and report. It takes tenths,
+"""Beyond the time limit, for the supervisor to interrupt, kill, sweep and report. It takes tenths,
 on a machine that a fork bomb keeps busy seconds: who waits no longer loses the variables."""
 
 START_SECONDS = 10.0
 """For a background run to begin: a fork of a large process takes a while."""
 
 CANCEL_SECONDS = SLACK_SECONDS
-"""For a cancelled call to be wound up; after that the place is given up instead."""
+"""For a cancelled call to be wound up; after that the sandbox is given up instead."""
 
 NET_SECONDS = 30.0
-"""For process 1 of a place to take a frame; a place that does not is given up."""
+"""For process 1 of a sandbox to take a frame; a sandbox that does not is given up."""
 
 STREAM_FRAMES = 16
 """Output that waits for a slow reader; what comes beyond is in the reply anyway."""
@@ -45,7 +45,7 @@ ASIDE_SECONDS = 30.0
 
 
 class Connection:
-    """Requests to a runner. `listen` must be running in a task of its own."""
+    """Requests to a supervisor. `listen` must be running in a task of its own."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Connection:
         self._expected: tuple[int, str] | None = None
         self._waiting: MemoryObjectSendStream[Stream | Reply] | None = None
         self._runs: dict[tuple[int, str], Run] = {}
-        """Background runs, by the marks of what the runner tells of them."""
+        """Background runs, by the marks of what the supervisor tells of them."""
         self._asides: dict[tuple[int, str], Callable[[Execution | None], None]] = {}
         self._scope = anyio.CancelScope()
         self._reason = "The sandbox died while running the code."
@@ -74,7 +74,7 @@ class Connection:
         self._watchdog = Watchdog(silence_seconds, lambda: self._active, self._end_silent)
 
     async def ready(self) -> Ready:
-        """Return the first frame, what the runner sees of its confinement.
+        """Return the first frame, what the supervisor sees of its confinement.
 
         Raises:
             SessionLost: It is not there, or not that.
@@ -87,7 +87,7 @@ class Connection:
         return frame
 
     async def open_network(self) -> None:
-        """Tell the runner of the way out, if there is one; before the first request.
+        """Tell the supervisor of the way out, if there is one; before the first request.
 
         Raises:
             SessionLost: It is gone.
@@ -96,7 +96,7 @@ class Connection:
             await self._frames.send(self._network.opening(), NET_SECONDS)
 
     async def listen(self) -> None:
-        """Hand on what the runner sends, until the stream ends or the place is given up."""
+        """Hand on what the supervisor sends, until the stream ends or the sandbox is given up."""
         try:
             with self._scope:
                 async with anyio.create_task_group() as tasks:
@@ -149,7 +149,7 @@ class Connection:
         self.give_up()
 
     async def hang_up(self) -> None:
-        """End what the programs of the place have open outside."""
+        """End what the programs of the sandbox have open outside."""
         if self._multiplexer is not None:
             await self._multiplexer.hang_up()
 
@@ -190,7 +190,7 @@ class Connection:
         `run` is the background run that it begins, if it does.
 
         A call that is cancelled before it was sent has no effect. One that was sent is stopped
-        inside before this returns; a place that will not stop is given up.
+        inside before this returns; a sandbox that will not stop is given up.
 
         Raises:
             SessionLost: There was no answer, or no valid one.
@@ -292,7 +292,7 @@ class Connection:
         return self._scope.cancel_called
 
     def give_up(self) -> None:
-        """End `listen`: the place is dead, or cannot be trusted to be in step."""
+        """End `listen`: the sandbox is dead, or cannot be trusted to be in step."""
         self._scope.cancel()
 
     def _with_visits(self, execution: Execution) -> Execution:

@@ -1,4 +1,4 @@
-"""What one run did, as the runner reports it. The far end ran untrusted code: this is input."""
+"""What one run did, as the supervisor reports it. The far end ran untrusted code: this is input."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class ExecutionError(_Report):
     where: CleanStr = Field(default="", max_length=1_000)
     """Where in the user's code it was raised, in words: line, file, function."""
     code: CleanStr = Field(default="", max_length=2_000)
-    """The lines around that place, numbered."""
+    """The lines around that position, numbered."""
     values: dict[ShortStr, ShortStr] = Field(default={}, max_length=20)
     """What the names on that line stood for."""
     missing: ShortStr = ""
@@ -181,7 +181,7 @@ Display = Annotated[Picture | Rich | Table, Field(discriminator="kind")]
 
 
 class RunState(_Report):
-    """A background run, as the runner sees it."""
+    """A background run, as the supervisor sees it."""
 
     id: str = Field(pattern="^r[0-9]{1,9}$")
     op: Literal["python", "bash"]

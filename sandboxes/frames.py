@@ -1,6 +1,6 @@
-"""Frames on the byte stream to a runner: sent whole, one at a time, and read as input.
+"""Frames on the byte stream to a supervisor: sent whole, one at a time, and read as input.
 
-The runner's side is `bellglass.sandboxes.wire.framing`.
+The supervisor's side is `bellglass.sandboxes.wire.framing`.
 """
 
 from __future__ import annotations

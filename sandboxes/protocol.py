@@ -1,10 +1,10 @@
-"""Frames between the server and a runner. No I/O here.
+"""Frames between the server and a supervisor. No I/O here.
 
 A frame is a 4-byte big-endian length and that many bytes of JSON. The server sends requests; the
 runner sends one `ready`, then for each request any number of `stream` and exactly one `reply`,
 each with the request's id and nonce. A background run goes on after its reply: its `note` and
 `stream` frames come with the id and nonce that began it, and requests about runs are answered
-whatever else is running. While something goes on, `tick` frames say that the runner is awake.
+whatever else is running. While something goes on, `tick` frames say that the supervisor is awake.
 The nonce is random and never shown to the code that runs: whatever that code writes, wherever it
 writes it, cannot be taken for an answer.
 """
@@ -22,7 +22,7 @@ from bellglass.sandboxes.execution import CleanStr, Execution
 from bellglass.sandboxes.self_check import SelfCheck
 
 MAX_FRAME = 16 * 1024**2
-"""Bytes of one frame from the runner: its own caps add up to less than half of this."""
+"""Bytes of one frame from the supervisor: its own caps add up to less than half of this."""
 
 
 def _decoded(data: object) -> object:
@@ -76,7 +76,7 @@ class Note(_Frame):
 
 
 class Tick(_Frame):
-    """The runner is awake; sent while a call or a background run goes on."""
+    """The supervisor is awake; sent while a call or a background run goes on."""
 
     type: Literal["tick"]
 

@@ -1,4 +1,4 @@
-"""What ends a place whose supervisor has fallen silent."""
+"""What ends a sandbox whose supervisor has fallen silent."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOOK_SECONDS = 1.0
 
 
 class Watchdog:
-    """Watches a place while something goes on in it; costs nothing while nothing does.
+    """Watches a sandbox while something goes on in it; costs nothing while nothing does.
 
     Code may have found a way to put process 1 to sleep, and with it every limit that the kernel
     does not keep.

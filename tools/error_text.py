@@ -13,15 +13,15 @@ MAX_FIRST_LINE_CHARACTERS = 500
 """Characters of a message in the first line."""
 
 MAX_TEXT_CHARACTERS = 9_000
-"""Of a message or a traceback. The runner cuts them shorter, and says by how much: cut again here,
-they would lose those words."""
+"""Of a message or a traceback. They come cut shorter, with a note of how much is left out: cut
+again here, they would lose that note."""
 
 MAX_RECORD_TEXT_CHARACTERS = 4_000
 """Characters of a text in the record."""
 
 
 def first_line(error: ExecutionError) -> str:
-    """Return name, message and place, as far as they go into one line."""
+    """Return name, message and position, as far as they go into one line."""
     head = error.message.partition("\n")[0]
     if len(head) > MAX_FIRST_LINE_CHARACTERS:
         head = f"{head[:MAX_FIRST_LINE_CHARACTERS]} …"
@@ -43,7 +43,7 @@ def error_parts(error: ExecutionError) -> Iterator[str]:
         yield error.code
     yield from (f"{name} = {value}" for name, value in error.values.items())
     way = shortened(error.traceback.strip("\n"), MAX_TEXT_CHARACTERS).split("\n")
-    # The place itself stands in the first line already.
+    # The position itself stands in the first line already.
     lines = [f"  {line}" for line in way if line and line != error.where]
     if lines:
         yield "\n".join(["Traceback:", *lines])

@@ -1,4 +1,4 @@
-"""The place of a session: opened when a call wants one, and another after it has died."""
+"""The sandbox of a session: opened when a call wants one, and another after it has died."""
 
 from __future__ import annotations
 
@@ -20,47 +20,47 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 START_SECONDS = 60.0
-"""For a place to be ready: a container on a busy machine takes seconds, a virtual machine tens."""
+"""For a sandbox to be ready: a busy machine takes seconds for a container, tens for a machine."""
 
 
 class Holder:
-    """Holds one place at a time. `hold` must be running in a task of its own."""
+    """Holds one sandbox at a time. `hold` must be running in a task of its own."""
 
     def __init__(self, backend: Backend, session_id: str, on_death: Callable[[], None]) -> None:
-        """`on_death` is called when a place that was there is no more."""
+        """`on_death` is called when a sandbox that was there is no more."""
         self.connection: Connection | None = None
         self.reattached_state: str | None = None
-        """In which state the variables were, if the place was another server's before."""
+        """In which state the variables were, if the sandbox was another server's before."""
         self.closed = False
-        """No place will come any more."""
+        """No sandbox will come any more."""
         self._backend = backend
         self._session_id = session_id
         self._on_death = on_death
         self._failure: SandboxUnavailable | None = None
         self._wanted = anyio.Event()
-        """Somebody waits for a place."""
+        """Somebody waits for a sandbox."""
         self._settled = anyio.Event()
-        """The place is there, or it is known why not."""
+        """The sandbox is there, or it is known why not."""
         self._gone = anyio.Event()
-        """The place that was there is destroyed."""
+        """The sandbox that was there is destroyed."""
 
-    # --- those who want a place
+    # --- those who want a sandbox
 
     async def prepare(self) -> None:
-        """Have a place made, if there is none; `failed` tells if there is none then."""
+        """Have a sandbox made, if there is none; `failed` tells if there is none then."""
         if self.connection is None and not self.closed:
             self._wanted.set()
             await self._settled.wait()
 
     @property
     def failed(self) -> bool:
-        """Whether the place could not be had, or has died."""
+        """Whether the sandbox could not be had, or has died."""
         if self.connection is not None:
             return self.connection.given_up
         return self.closed or not self._wanted.is_set()
 
     async def connected(self) -> Connection:
-        """Return the place, made now if there is none.
+        """Return the sandbox, made now if there is none.
 
         Raises:
             SandboxUnavailable: None can be had.
@@ -80,26 +80,26 @@ class Holder:
         return self.connection
 
     async def gone(self) -> None:
-        """Wait until the place that was there is destroyed."""
+        """Wait until the sandbox that was there is destroyed."""
         await self._gone.wait()
 
     # --- the task that holds it
 
     async def hold(self) -> None:
-        """Open a place when one is wanted, and another when it has died, until cancelled."""
+        """Open a sandbox when one is wanted, and another when it has died, until cancelled."""
         try:
             while True:
                 await self._wanted.wait()
                 self._failure = None
                 await self._hold_connection()
         finally:
-            # Calls that still wait for a place would wait for ever.
+            # Calls that still wait for a sandbox would wait for ever.
             self.closed = True
             self._settled.set()
             self._gone.set()
 
     async def _hold_connection(self) -> None:
-        """Hold one place until it has died, or cannot be had."""
+        """Hold one sandbox until it has died, or cannot be had."""
         try:
             async with self._backend.connect(self._session_id) as stream:
                 try:
@@ -118,7 +118,7 @@ class Holder:
         except SandboxUnavailable as exc:
             self._failure = exc
         except Exception as exc:
-            # Of one place: the others, and the server, go on.
+            # Of one sandbox: the others, and the server, go on.
             logger.exception("A sandbox of the %s backend failed", self._backend.name)
             self._failure = self._unavailable(f"{type(exc).__name__} in the server.")
         finally:

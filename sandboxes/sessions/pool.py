@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.sessions.session import Session
 
 PAUSE_SECONDS = 0.5
-"""Without a new session, before the next place is made: those who wait for one come first."""
+"""Without a new session, before the next sandbox is made: those who wait for one come first."""
 
 STALE_SECONDS = 3600.0
-"""A place that nobody wanted for so long is given up: an idle server holds nothing, and what was
+"""A sandbox that nobody wanted for so long is given up: an idle server holds nothing, and what was
 installed or built meanwhile is used."""
 
 LOOK_SECONDS = 30.0
-"""Between two looks for places that have died, or are stale."""
+"""Between two looks for sandboxes that have died, or are stale."""
 
 
 class Pool:
@@ -37,7 +37,7 @@ class Pool:
         self._make = make
         self._drop = drop
         self._warm: list[Session] = []
-        """The first is the oldest; the last may still be waiting for its place."""
+        """The first is the oldest; the last may still be waiting for its sandbox."""
         self._needed = anyio.Event()
 
     def take(self) -> Session | None:

@@ -1,4 +1,4 @@
-"""Background runs as the server knows them: by what the runner tells, which it can tell late."""
+"""Background runs as the server knows them: the supervisor tells of them, and may tell late."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 State = Literal["running", "returned", "ended", "lost"]
 
 KNOWN = 24
-"""Runs of a session that can be asked for: those that the runner has, at most."""
+"""Runs of a session that can be asked for: those that the supervisor has, at most."""
 
 FRAMES = 64
 """Frames of output that wait for somebody who is slow to take them."""
@@ -34,7 +34,7 @@ class Run:
         """For so long it may go on."""
         self.state: State = "running"
         self.begun = False
-        """The runner has said that it is there."""
+        """The supervisor has said that it is there."""
         self.on_outcome: Callable[[Run], None] = lambda run: None
         self._listeners: list[list[Stream]] = []
         self._heard = anyio.Event()
@@ -49,7 +49,7 @@ class Run:
         return self.started_at + self.seconds if self.lives else 0.0
 
     def hear(self, frame: Stream | Note) -> None:
-        """Take in what the runner tells of it."""
+        """Take in what the supervisor tells of it."""
         if frame.type == "note":
             self.become(frame.state)
         else:
@@ -133,6 +133,6 @@ class Runs:
         return max((run.over_at for run in self), default=0.0)
 
     def lose(self) -> None:
-        """The place they were in is gone."""
+        """The sandbox they were in is gone."""
         for run in self.live:
             run.become("lost")

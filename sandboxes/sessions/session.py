@@ -1,4 +1,4 @@
-"""One conversation's hold on one sandboxed place: requests in, executions out, one at a time."""
+"""One conversation's hold on one sandbox: requests in, executions out, one at a time."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ ID_BYTES = 16
 
 
 class Session:
-    """A place under a name, and the turn to use it.
+    """A session that clients know: an id, the sandbox behind it, a lock for one call at a time.
 
-    When the place dies, the session goes on under the same id: the next run starts a fresh place
+    When the sandbox dies, the session goes on under the same id: the next run starts a fresh one
     and says so. `hold` must be running in a task of its own.
     """
 
@@ -72,7 +72,7 @@ class Session:
         self.calls = 0
         self.cpu_seconds = 0.0
         self.resting = False
-        """Its place sleeps, and costs next to nothing."""
+        """Its sandbox sleeps, and costs next to nothing."""
         self.on_abandoned: Callable[[], None] | None = None
         """Called when the only call that could have told of the session is cancelled."""
         self.runs = Runs()
@@ -83,9 +83,9 @@ class Session:
         self._waiting = 0
         self._holder = Holder(backend, session_id, self._note_death)
         self._restarted = False
-        """Nobody has been told yet that the place before this one died."""
+        """Nobody has been told yet that the sandbox before this one died."""
         self._reattaches = False
-        """Nobody has been told yet what became of the place that another server left."""
+        """Nobody has been told yet what became of the sandbox that another server left."""
         self._replaces = False
         """Nobody has been told yet that this took the place of a session that had ended."""
 
@@ -112,7 +112,7 @@ class Session:
 
     @property
     def is_paid(self) -> bool:
-        """Whether its place costs money as long as it lives."""
+        """Whether its sandbox costs money as long as it lives."""
         return self._backend.is_paid
 
     @property
@@ -125,7 +125,7 @@ class Session:
         return self._waiting > 0
 
     async def hold(self) -> None:
-        """Hold a place from the time that one is wanted, and another when it has died."""
+        """Hold a sandbox from the time that one is wanted, and another when it has died."""
         await self._holder.hold()
 
     def _note_death(self) -> None:
@@ -133,30 +133,30 @@ class Session:
         self.runs.lose()
 
     async def prepare(self) -> None:
-        """Have its place made before the first run; `failed` tells if there is none."""
+        """Have its sandbox made before the first run; `failed` tells if there is none."""
         await self._holder.prepare()
 
     @property
     def failed(self) -> bool:
-        """Whether its place could not be had, or has died."""
+        """Whether its sandbox could not be had, or has died."""
         return self._holder.failed
 
     @property
     def used_seconds(self) -> float | None:
-        """For how long its places have cost money, where they do."""
+        """For how long its sandboxes have cost money, where they do."""
         return self._lifecycle.used_seconds(self.id)
 
     async def pause(self) -> bool:
-        """Let its place sleep until somebody wants something of it; tell if it does.
+        """Let its sandbox sleep until somebody wants something of it; tell if it does.
 
-        A place in which something goes on, a call or a background run, is left awake.
+        A sandbox in which something goes on, a call or a background run, is left awake.
         """
         if self.busy or self.runs.live:
             return False
         async with self._turn:  # who comes meanwhile wakes it, and does not fall asleep with it
             connection = self._holder.connection
             if connection is not None:
-                await connection.hang_up()  # a word to a sleeping place would wake it
+                await connection.hang_up()  # a word to a sleeping sandbox would wake it
             self.resting = await self._lifecycle.pause(self.id)
             return self.resting
 
@@ -170,12 +170,12 @@ class Session:
     ) -> Execution:
         """Run one operation in the place; calls wait for their turn in the order they came.
 
-        What the code does is data: a place that died under it gives status "lost".
+        What the code does is data: a sandbox that died under it gives status "lost".
 
         Raises:
-            SandboxUnavailable: No place can be had.
+            SandboxUnavailable: No sandbox can be had.
             SessionNotFound: The session was closed meanwhile.
-            SessionUnreachable: The place could not be reached, and may live.
+            SessionUnreachable: The sandbox could not be reached, and may live.
         """
         async with self._called():
             self.used_at = time.time()
@@ -230,7 +230,7 @@ class Session:
         run = self.runs.get(run_id)
         self.used_at = time.time()
         if not self.busy:
-            async with self._turn:  # unless its place is just falling asleep
+            async with self._turn:  # unless its sandbox is just falling asleep
                 self.resting = False
         self._waiting += 1
         try:
@@ -298,7 +298,7 @@ class Session:
         return execution
 
     def _reattached(self, execution: Execution, words: str = TAKEN_UP) -> Execution:
-        """Add to the first execution what became of the place that was left."""
+        """Add to the first execution what became of the sandbox that was left."""
         state = self._holder.reattached_state
         if state is None:
             self._restarted = False

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 PAID_IDLE_SECONDS = 30.0
-"""After the last check, before a session for checks ends whose place costs money."""
+"""After the last check, before a session for checks ends whose sandbox costs money."""
 
 _ID = re.compile(f"[0-9a-f]{{{2 * ID_BYTES}}}")
 
@@ -78,7 +78,7 @@ class Sessions:
         pool: int | None = None,
         choose_for_checks: Callable[[], Awaitable[Backend | None]] | None = None,
     ) -> AsyncGenerator[Self]:
-        """Serve sessions until the context is left; then every place is destroyed.
+        """Serve sessions until the context is left; then every sandbox is destroyed.
 
         `pool`: sessions that are kept ready; None for what the sandbox thinks right.
         `choose_for_checks` makes another sandbox for checks of code, or returns None.
@@ -101,7 +101,7 @@ class Sessions:
                 finally:
                     tasks.cancel_scope.cancel()
         finally:
-            # When no place is left; also when it was an error that ended them.
+            # When no sandbox is left; also when it was an error that ended them.
             if sessions is not None:
                 with anyio.CancelScope(shield=True):
                     await sessions._close_sandboxes()
@@ -121,7 +121,7 @@ class Sessions:
         for_upload: bool = False,
         of_one_call: bool = False,
     ) -> Session:
-        """Start a session for `owner`. Its place is made by the first run.
+        """Start a session for `owner`. Its sandbox is made by the first run.
 
         At the limit an unused session makes room, one of the caller's own if there is one: a client
         that never names a session would otherwise lock itself out. `room` says which.
@@ -217,7 +217,7 @@ class Sessions:
         return [session for session in sessions if session.owner == owner]
 
     async def close(self, session_id: str, owner: str | None = None) -> None:
-        """End the session and destroy its place.
+        """End the session and destroy its sandbox.
 
         Raises:
             SessionNotFound: As `get`.

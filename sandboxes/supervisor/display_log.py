@@ -1,4 +1,4 @@
-"""What a call has shown so far, as the runner keeps it: whole also when the code is ended."""
+"""What a call has shown so far, as the supervisor keeps it: whole also when the code is ended."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def start(
 ) -> Job:
     """Fork a child that runs `main` with fresh pipes and a control socket, and then ends.
 
-    The child shares nothing with us but what it inherits of the place's confinement, and `keep`.
+    The child shares nothing with us but what it inherits of the sandbox's confinement, and `keep`.
     One that `is_ours` runs no foreign code, and is closed to inspection from its first moment on.
 
     Raises:

@@ -1,4 +1,4 @@
-"""PID 1 of a place: serves requests, supervises the processes that run foreign code.
+"""PID 1 of a sandbox: serves requests, supervises the processes that run foreign code.
 
 It never runs foreign code itself, it alone holds the stream to the server, and it is closed to
 inspection (not dumpable), so that what happens inside cannot read or write that stream.
@@ -128,7 +128,7 @@ class Supervisor:
 
     def _serve_some(self) -> None:
         if not self._stream.read():
-            os._exit(0)  # as PID 1: the kernel ends the whole place
+            os._exit(0)  # as PID 1: the kernel ends the whole sandbox
         while (message := self._stream.take()) is not None:
             try:
                 self._obey(message)

@@ -1,4 +1,4 @@
-"""The processes of the place, seen from its PID 1: counting, measuring, ending."""
+"""The processes of the sandbox, seen from its PID 1: counting, measuring, ending."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 
 def pids() -> Iterator[int]:
-    """Every process of the place but ourselves."""
+    """Every process of the sandbox but ourselves."""
     me = os.getpid()
     for name in os.listdir("/proc"):
         if name.isdigit() and int(name) != me:

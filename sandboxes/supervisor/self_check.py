@@ -1,4 +1,4 @@
-"""What a place looks like from inside, for the server to refuse if it is not as promised."""
+"""What a sandbox looks like from inside, for the server to refuse if it is not as promised."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST = 100
 
 
 def ready() -> dict[str, Any]:
-    """Return the runner's first frame."""
+    """Return the supervisor's first frame."""
     status: dict[str, str] = {}
     with open("/proc/self/status") as file:
         for line in file:

@@ -15,7 +15,7 @@ END = b"\n# end of state\n"
 """A state without it was cut off, and is not taken."""
 
 # First of all it offers itself to the kernel's killer, as `job` does for Python: what it inherits
-# from the runner is lower, and the interpreter would be ended in its place.
+# from the supervisor is lower, and the interpreter would be ended in its place.
 # The command is read before the state: after `set -a` it would go into the environment.
 _BEGIN = rf"""
 {{ echo 1000 >/proc/self/oom_score_adj; }} 2>/dev/null;

@@ -102,7 +102,7 @@ class Stream:
         return self._whole.popleft() if self._whole else None
 
     def tick(self, now: float) -> None:
-        """Tell the server now and then that we are awake: it ends a place that is not."""
+        """Tell the server now and then that we are awake: it ends a sandbox that is not."""
         if now >= self._tick_at and self.writable():
             self._tick_at = now + TICK_SECONDS
             self.send({"type": "tick"})

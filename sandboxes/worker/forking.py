@@ -14,7 +14,7 @@ LIBC = ctypes.PyDLL(None, use_errno=True)
 
 
 def collect(pids: list[int]) -> None:
-    """Wait for children that the runner has killed: unwaited they count against the limit.
+    """Wait for children that the supervisor has killed: unwaited they count against the limit.
 
     Those that a Popen stands for are waited for through it, so that it knows how they ended.
     """

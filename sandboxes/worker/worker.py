@@ -35,7 +35,7 @@ PREFAULT = "<rehearsal>"
 
 
 class Worker:
-    """Reads requests from the runner, runs them in one namespace, answers each once."""
+    """Reads requests from the supervisor, runs them in one namespace, answers each once."""
 
     def __init__(
         self, control: Packets, limits: dict[str, int], environment: dict[str, str] | None = None
@@ -92,7 +92,7 @@ class Worker:
                 self._checkpoint(request["nonce"], self._spares[request["checkpoint"]])
 
     def _answer(self, request: dict[str, Any]) -> None:
-        # Without this the runner cannot tell a slow call from a request that a thread of the
+        # Without this the supervisor cannot tell a slow call from a request that a thread of the
         # foreign code took from the socket. From then on it may interrupt the call.
         self._interrupted = False
         signal.signal(signal.SIGINT, self._note_interrupt)
@@ -204,7 +204,7 @@ class Worker:
         LIBC.fflush(None)  # what C code printed
 
     def _checkpoint(self, nonce: str, spare: int) -> None:
-        """Fork a sleeping copy and tell the runner; in the copy, return when it is needed.
+        """Fork a sleeping copy and tell the supervisor; in the copy, return when it is needed.
 
         `spare` is the socket that it will be spoken to through.
         """
@@ -235,7 +235,7 @@ class Worker:
         linecache.cache.pop(PREFAULT, None)
 
     def _branch(self, request: dict[str, Any], descriptors: list[int]) -> None:
-        """Fork a background run of the code in `request`; tell the runner its number."""
+        """Fork a background run of the code in `request`; tell the supervisor its number."""
         try:
             pid = fork_twice()
         except OSError:

@@ -28,7 +28,7 @@ TEMPLATES = (
 
 FILES, OUTPUT = (UriTemplate.parse(template.uri_template) for template in TEMPLATES)
 
-OUTPUT_FOLDER = "/tmp"  # of the sandbox; the runner keeps cut output there
+OUTPUT_FOLDER = "/tmp"  # of the sandbox; the supervisor keeps cut output there
 
 
 def file_uri(session_id: str, path: str) -> str:

@@ -105,7 +105,7 @@ _PLACE = re.compile(
 def _cause(test: TestOutcome) -> str:
     """Return a text that is equal for failures of one cause; of what has none, its name.
 
-    Of an exception that is the place that raised it and what it says: the ways there may differ.
+    Of an exception that is the line that raised it and what it says: the ways there may differ.
     """
     if not test.message:
         return f"id {test.id}"

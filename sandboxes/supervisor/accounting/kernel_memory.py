@@ -40,7 +40,7 @@ class KernelMemory:
     """Looks at what the session holds, as often as it can have grown."""
 
     def __init__(self, limits: dict[str, int], locks: int | None = None) -> None:
-        """`locks` is a descriptor of /proc/locks, for a place that does not show it.
+        """`locks` is a descriptor of /proc/locks, for a sandbox that does not show it.
 
         `counted_by_group` in `limits`: a control group counts the rest; without a word of it, the
         machine is the session's own (E2B).
@@ -77,7 +77,7 @@ class KernelMemory:
         if self._locks is None:
             return False
         try:
-            # The kernel finds the place in one pass: a long list is not read, only found to be one.
+            # The kernel finds the position in one pass: a long list is only found to be one.
             if not os.pread(self._locks, 1, LOCK_LIST_BYTES):
                 return False
             return self._count_locks() > MAX_LOCKS

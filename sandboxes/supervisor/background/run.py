@@ -134,7 +134,7 @@ class Run:
             self.job.control.offer({"nonce": self._nonce, "shown": number, "kept": kept})
 
     def displays(self) -> list[Message]:
-        """Return what it has shown since the last time; before `out` is read, for the places."""
+        """Return what it has shown since the last time; before `out` is read, for the positions."""
         shown, self._shown = self._shown, DisplayLog(self._mark["id"])
         self._files += shown.files
         return shown.report(self.out)

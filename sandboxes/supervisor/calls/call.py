@@ -130,7 +130,7 @@ class Call:
 
     def _from_server(self, _: int) -> None:
         if not self._stream.read():
-            os._exit(0)  # as PID 1: the kernel ends the whole place
+            os._exit(0)  # as PID 1: the kernel ends the whole sandbox
         self._obey()
 
     def _obey(self) -> None:

@@ -1,1 +1,1 @@
-"""The way out of a place that has no network: connections carried over the stream to the server."""
+"""The way out of a sandbox without a network: connections carried over the stream to the server."""

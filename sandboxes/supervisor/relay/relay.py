@@ -1,6 +1,6 @@
-"""Connections of the place's programs, carried to the server as frames on the one stream.
+"""Connections of the sandbox's programs, carried to the server as frames on the one stream.
 
-The place has no network but its own loopback. A program connects to a port there, on which
+The sandbox has no network but its own loopback. A program connects to a port there, on which
 process 1 listens, and the server decides what becomes of the connection: nothing in here does.
 
     to the server    open; data, eof, close, credit

@@ -1,4 +1,4 @@
-"""The way of a display from the code to the runner, in step with what the code prints."""
+"""The way of a display from the code to the supervisor, in step with what the code prints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bellglass.sandboxes.common import display_bounds
 from bellglass.sandboxes.wire.packets import Packets
 
 PATIENCE = 2.0
-"""Seconds to wait for the runner to say that it has a display: it takes microseconds."""
+"""Seconds to wait for the supervisor to say that it has a display: it takes microseconds."""
 
 _getpid, _now = os.getpid, time.monotonic
 
@@ -69,7 +69,7 @@ class DisplayChannel:
         return self._owner == _getpid() and self._heard()
 
     def show(self, entry: dict[str, Any]) -> int:
-        """Send `entry` and wait for the runner's answer; return its number, 0 if it is not kept."""
+        """Send `entry`, wait for the supervisor's answer; return its number, 0 if not kept."""
         with self._lock:
             if self.full:
                 return 0
@@ -82,7 +82,7 @@ class DisplayChannel:
             return self._is_call() and self._send({"display": entry, "in_place_of": number})
 
     def clear(self) -> None:
-        """Have the runner drop all that the call has printed and shown so far."""
+        """Have the supervisor drop all that the call has printed and shown so far."""
         with self._lock:
             if self._is_call() and not self.lasting and self._send({"clear": True}):
                 self._shown = 0

@@ -1,1 +1,1 @@
-"""Running tests and cases in a process of their own: what `run_tests` asks the runner for."""
+"""Running tests and cases in a process of their own: what `run_tests` asks the supervisor for."""

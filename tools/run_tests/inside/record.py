@@ -14,7 +14,7 @@ Event = dict[str, Any]
 Send = Callable[[Event], None]
 
 MAX_TESTS = 4_000
-"""Each is one message at most, and the runner takes 10,000 of 4 MiB in all."""
+"""Each is one message at most, and the supervisor takes 10,000 of 4 MiB in all."""
 
 MAX_NAME_CHARACTERS = 300
 """Characters of a test's name."""
@@ -22,7 +22,7 @@ MAX_NAME_CHARACTERS = 300
 LIMITS = {"message": 8_000, "stdout": 2_000, "expected": 4_000, "actual": 4_000}
 
 MAX_TEXTS_BYTES = 2 * 1024**2
-"""Bytes of texts in the report: half of what the runner takes, for the rest is names and times."""
+"""Bytes of texts in the report: half of what the supervisor takes, the rest is names and times."""
 
 PROGRESS_INTERVAL_SECONDS = 0.2
 
@@ -37,7 +37,7 @@ class Record:
         self._progress = progress
         self._names: list[str] = []
         self._waiting: dict[str, list[int]] = {}
-        """The places in `_names` of those without a result: names can be equal."""
+        """The positions in `_names` of those without a result: names can be equal."""
         self._running: int | None = None
         """The test that was begun, until that is sent."""
         self._unsent: list[Event] = []

@@ -5,7 +5,7 @@ the code is in. It alone can report, and is closed to inspection, like every job
 foreign code.
 
 The messages: `collected` with the names of cases and tests; `tests` that have finished, by their
-places in that list, and the one that `started`; `problem` if the run as a whole went wrong;
+positions in that list, and the one that `started`; `problem` if the run as a whole went wrong;
 `coverage`, `warnings`; `finished` with the exit status of pytest. Who reads them gives the verdict.
 """
 

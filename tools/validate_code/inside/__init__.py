@@ -1,1 +1,1 @@
-"""Reading code without running any of it: what `validate_code` asks the runner for."""
+"""Reading code without running any of it: what `validate_code` asks the supervisor for."""

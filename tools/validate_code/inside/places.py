@@ -27,7 +27,7 @@ class Source:
         *,
         fix: str | None = None,
     ) -> dict[str, Any]:
-        """Return `message` with its place, the source line with a caret under it, and the fix."""
+        """Return `message` with its line, the source line with a caret under it, and the fix."""
         said: dict[str, Any] = {
             "message": message[:MAX_MESSAGE_CHARACTERS],
             "fix": fix and fix[:MAX_MESSAGE_CHARACTERS],
