@@ -17,6 +17,7 @@ from bellglass.sandboxes.errors import (
 )
 from bellglass.sandboxes.execution import Execution
 from bellglass.sandboxes.lifecycle import lifecycle_of
+from bellglass.sandboxes.sessions import notices
 from bellglass.sandboxes.sessions.holding import Holder
 from bellglass.sandboxes.sessions.runs import Run, Runs
 
@@ -26,33 +27,8 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.backend import Backend
     from bellglass.sandboxes.protocol import Stream
 
-RESTARTED = "The session was restarted before this call: its variables and files are lost."
-
-TAKEN_UP = (
-    "The server was started anew since the last call. The session was taken up again: {state}. "
-    "A call or a background run that was going on was stopped."
-)
-
-REACHED_AGAIN = (
-    "The sandbox could not be reached for a while. The session goes on: {state}. A call or a "
-    "background run that was going on was stopped."
-)
-
-STATES = {
-    "kept": "its variables and files are kept",
-    "restored": "its files are kept, and its variables as they were before the last call",
-    "lost": "its files are kept, its variables are lost",
-}
-
-RUN_LOST = "The sandbox that the run was in has died, and the run with it."
-
 UNSEEN = ("read",)
 """Operations whose result no model sees: what was lost is left for the next one to tell."""
-
-REPLACED = (
-    "The session of this connection had ended: it was idle for too long, too old, closed, or made "
-    "room for another. This is a new one, so variables and files are gone."
-)
 
 ID_BYTES = 16
 """128 bits: an id is a name, but where there is no authentication it is also the key."""
@@ -250,7 +226,7 @@ class Session:
                     self.runs.remove(run.id)
                     raise RunNotFound(run.id, [known.id for known in self.runs])
                 return execution
-        return Execution(status="lost", notices=[RUN_LOST])
+        return Execution(status="lost", notices=[notices.RUN_LOST])
 
     def _note_outcome(self, run: Run) -> None:
         # Whoever waits for it has as long to come for the result as after a call.
@@ -288,23 +264,23 @@ class Session:
             self._reattaches = False
             return self._reattached(execution)
         if (self._restarted or self._replaces) and op not in (*UNSEEN, "write"):
-            text = REPLACED if self._replaces else RESTARTED
+            text = notices.REPLACED if self._replaces else notices.RESTARTED
             self._restarted = self._replaces = False
             if self._holder.reattached_state is not None:
-                return self._reattached(execution, REACHED_AGAIN)
+                return self._reattached(execution, notices.REACHED_AGAIN)
             execution = execution.model_copy(
                 update={"state": "lost", "notices": [text, *execution.notices]}
             )
         return execution
 
-    def _reattached(self, execution: Execution, words: str = TAKEN_UP) -> Execution:
+    def _reattached(self, execution: Execution, words: str = notices.REATTACHED) -> Execution:
         """Add to the first execution what became of the sandbox that was left."""
         state = self._holder.reattached_state
         if state is None:
             self._restarted = False
-            text = RESTARTED
+            text = notices.RESTARTED
         else:
-            text = words.format(state=STATES[state])
+            text = words.format(state=notices.STATES[state])
         update: dict[str, Any] = {"notices": [text, *execution.notices]}
         if state in (None, "lost"):
             update["state"] = "lost"

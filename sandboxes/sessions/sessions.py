@@ -13,6 +13,7 @@ import anyio
 
 from bellglass.sandboxes.errors import SessionNotFound
 from bellglass.sandboxes.lifecycle import lifecycle_of
+from bellglass.sandboxes.sessions.backends import Backends
 from bellglass.sandboxes.sessions.check_sessions import CheckSessions
 from bellglass.sandboxes.sessions.pool import Pool
 from bellglass.sandboxes.sessions.room import Tenancy, to_make_room
@@ -51,12 +52,8 @@ class Sessions:
         self.idle_seconds = idle_seconds
         self.age_seconds = age_seconds
         self._tasks = tasks
-        self._choose = choose
-        self._choosing = anyio.Lock()
-        self._choose_for_checks = choose_for_checks
-        self._checker: Backend | None = None
+        self._backends = Backends(tasks, choose, choose_for_checks, self._keep_warm)
         self._reattaching = anyio.Lock()
-        self._backend: Backend | None = None
         self._max_sessions = max_sessions
         self._pool_size = pool
         self._pool: Pool | None = None
@@ -104,14 +101,7 @@ class Sessions:
             # When no sandbox is left; also when it was an error that ended them.
             if sessions is not None:
                 with anyio.CancelScope(shield=True):
-                    await sessions._close_sandboxes()
-
-    async def _close_sandboxes(self) -> None:
-        for backend in (self._backend, self._checker):
-            if backend is not None:
-                await backend.aclose()
-                if backend.network is not None:
-                    await backend.network.aclose()
+                    await sessions._backends.aclose()
 
     async def open(
         self,
@@ -233,34 +223,22 @@ class Sessions:
             return max(0.0, age)
         return max(0.0, min(idle, age))
 
-    async def _made_for_checks(self) -> Session:
-        async with self._choosing:
-            if self._choose_for_checks is not None:
-                self._checker = await self._choose_for_checks()
-                self._choose_for_checks = None
-                if self._checker is not None:
-                    self._tasks.start_soon(lifecycle_of(self._checker).maintain)
-        if self._checker is not None:
-            return self._made(self._checker)
-        return self._taken(await self.backend())
-
     @property
     def checks_elsewhere(self) -> bool:
         """Whether code is checked in another sandbox than it runs in, with other packages."""
-        return self._checker is not None
+        return self._backends.checker is not None
+
+    async def _made_for_checks(self) -> Session:
+        checker = await self._backends.for_checks()
+        return self._taken(await self.backend()) if checker is None else self._made(checker)
 
     async def backend(self) -> Backend:
-        """Return the sandbox, chosen at the first call.
+        """Return the backend, chosen at the first call.
 
         Raises:
             SandboxUnavailable: None can run here. The next call tries again.
         """
-        async with self._choosing:
-            if self._backend is None:
-                self._backend = await self._choose()
-                self._tasks.start_soon(lifecycle_of(self._backend).maintain)
-                self._keep_warm(self._backend)
-            return self._backend
+        return await self._backends.chosen()
 
     def _keep_warm(self, backend: Backend) -> None:
         size = backend.default_pool_size if self._pool_size is None else self._pool_size

@@ -15,7 +15,7 @@ from meanwhile import while_running
 
 from bellglass.sandboxes.backends.e2b import patience, starting, stream
 from bellglass.sandboxes.errors import SandboxUnavailable, SessionUnreachable
-from bellglass.sandboxes.sessions.session import REACHED_AGAIN, STATES
+from bellglass.sandboxes.sessions.notices import REACHED_AGAIN, STATES
 
 if TYPE_CHECKING:
     from collections.abc import Generator

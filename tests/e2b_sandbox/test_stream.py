@@ -10,7 +10,7 @@ from e2b_double import Fault
 from e2b_sandbox.support import python, session_on, until
 from meanwhile import while_running
 
-from bellglass.sandboxes.sessions.session import RESTARTED
+from bellglass.sandboxes.sessions.notices import RESTARTED
 
 if TYPE_CHECKING:
     from e2b_double import Double

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mcp.types import CallToolResult, TextContent
 
 from bellglass.sandboxes.limits import MIB
-from bellglass.sandboxes.sessions.session import REPLACED, RESTARTED
+from bellglass.sandboxes.sessions.notices import REPLACED, RESTARTED
 from bellglass.tools.error_text import (
     MAX_TEXT_CHARACTERS,
     error_parts,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.sessions.session import REPLACED, RESTARTED
+from bellglass.sandboxes.sessions.notices import REPLACED, RESTARTED
 from bellglass.tools.error_text import shortened
 from bellglass.tools.results import TestOutcome, TestRun, records_of
 from bellglass.tools.run_tests.events import Report
