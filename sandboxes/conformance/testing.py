@@ -71,6 +71,11 @@ def test_output(capsys, tmp_path):
     print(tmp_path.name)
     assert 'test_output' in capsys.readouterr().out
 async def test_async(): assert False
+def test_command_line():
+    import sys
+    assert sys.argv[0].endswith('pytest/__main__.py')
+    assert sys.orig_argv[1:3] == ['-m', 'pytest']
+    assert sys.modules['__main__'].__spec__.name == 'pytest.__main__'
 """
 
 PLAIN = """

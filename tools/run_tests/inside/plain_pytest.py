@@ -56,3 +56,5 @@ def _be_main(name: str, arguments: list[str]) -> None:
         __spec__=spec, __file__=file, __package__=name.rpartition(".")[0]
     )
     sys.argv[:] = [file, *arguments]
+    if hasattr(sys, "orig_argv"):  # from Python 3.10 on
+        sys.orig_argv[1:] = ["-m", "pytest", *arguments]
