@@ -2,32 +2,35 @@
 
 from __future__ import annotations
 
-MOST = 32
+MAX_DISPLAYS = 32
 """Displays of one call. What comes after them is told in the output, as text."""
 
-PICTURE_BYTES = 300_000
+MAX_PICTURE_BYTES = 300_000
 """Of one picture, as PNG or JPEG."""
 
-PICTURES_BYTES = 450_000
+MAX_PICTURES_BYTES = 450_000
 """Of all pictures of a call: in base64 a third more, and a result has to stay below 900 kB."""
 
-EDGE = 1568
+MAX_EDGE_PIXELS = 1568
 """Pixels of the longer side: what is larger, interfaces to models scale down, or refuse."""
 
-TEXT = 8_000
+MAX_TEXT_CHARACTERS = 8_000
 """Characters that a model reads of one display."""
 
-DATA = 60_000
+MAX_DATA_CHARACTERS = 60_000
 """Characters of the HTML, JSON or the like of one display, for a client that can show it."""
 
-TEXTS = 400_000
+MAX_TEXTS_CHARACTERS = 400_000
 """Characters of all texts and data of a call."""
 
-COLUMNS = 100
+MAX_COLUMNS = 100
 """Of a table, for a client that can show it."""
 
-ROWS = 200
-"""Of a table, the same; as far as DATA allows."""
+MAX_ROWS = 200
+"""Of a table, the same; as far as MAX_DATA_CHARACTERS allows."""
+
+MAX_FILES = 64
+"""Files of one call that hold what a display had to cut."""
 
 KINDS = ("picture", "rich", "table")
 

@@ -10,11 +10,11 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-RELATIVE = 1e-9
-ABSOLUTE = 1e-12
+RELATIVE_TOLERANCE = 1e-9
+ABSOLUTE_TOLERANCE = 1e-12
 """How far floats may be apart, as in pytest.approx: sums in another order differ."""
 
-MOST_PAIRS = 200
+MAX_PAIRED_ITEMS = 200
 """Items of sets that are compared each with each, where their order does not tell."""
 
 
@@ -53,7 +53,7 @@ def _close(expected: Any, number: Any) -> bool:
     expected, number = float(expected), float(number)
     if math.isnan(expected):
         return math.isnan(number)
-    return math.isclose(expected, number, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
+    return math.isclose(expected, number, rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE)
 
 
 def _number(expected: Any, text: str, number: Any) -> bool:
@@ -77,7 +77,7 @@ def _set(expected: Any, items: list[Any]) -> bool:
         return False
     if _items(sorted(expected, key=_rank), sorted(items, key=_rank)):
         return True
-    if len(items) > MOST_PAIRS:
+    if len(items) > MAX_PAIRED_ITEMS:
         return False
     left = list(items)
     for wanted in expected:

@@ -17,7 +17,7 @@ KEPT = 3
 """Where the descriptors that a child is given lie above its control socket. The two between are
 the child's own: see `worker`."""
 
-SPARES = 2
+SPARE_SOCKETS = 2
 """Sockets for checkpoints, beside the control socket. They are used in turn, and the checkpoint
 before is still there when the next is made."""
 

@@ -8,26 +8,30 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-CANDIDATES = 2_000
+MAX_COMPARED_NAMES = 2_000
 """Names that are compared."""
 
-NEAR = 3
-THERE = 12
+MAX_SIMILAR_NAMES = 3
+MAX_TOLD_NAMES = 12
 """Of near names, and of all there are, as many are told."""
 
-NAME = 80
+MAX_NAME_CHARACTERS = 80
 
 _scandir = os.scandir
 _close = difflib.get_close_matches
 
 
 def like(wanted: str, names: Iterable[Any]) -> list[str]:
-    texts = [name for name in islice(names, CANDIDATES) if type(name) is str and len(name) <= NAME]
+    texts = [
+        name
+        for name in islice(names, MAX_COMPARED_NAMES)
+        if type(name) is str and len(name) <= MAX_NAME_CHARACTERS
+    ]
     by_folded: dict[str, str] = {}
     for text in texts:
         by_folded.setdefault(text.lower(), text)
-    folded = wanted.lower()[:NAME]
-    close = _close(folded, list(by_folded), n=NEAR, cutoff=0.7)
+    folded = wanted.lower()[:MAX_NAME_CHARACTERS]
+    close = _close(folded, list(by_folded), n=MAX_SIMILAR_NAMES, cutoff=0.7)
     return [by_folded[text] for text in close if by_folded[text] != wanted]
 
 
@@ -35,6 +39,6 @@ def listing(directory: str) -> list[str]:
     """Return the names in a directory, as many as are compared."""
     try:
         with _scandir(directory) as entries:
-            return [entry.name for entry in islice(entries, CANDIDATES)]
+            return [entry.name for entry in islice(entries, MAX_COMPARED_NAMES)]
     except (OSError, ValueError):
         return []

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-TEXT = 8_000
+MAX_TEXT_CHARACTERS = 8_000
 """Characters kept of a value, a message or a traceback; twice that stays under one packet."""
 
 
-def shortened(text: str, most: int = TEXT) -> str:
+def shortened(text: str, most: int = MAX_TEXT_CHARACTERS) -> str:
     """Return `text`, or its head and tail with a note of how much is left out between."""
     if len(text) <= most:
         return text

@@ -13,15 +13,15 @@ from typing import Any
 
 Coded = Any
 
-SMALL = 1 << 63
+MIN_LARGE_INT = 1 << 63
 
-MOST_ITEMS = 100_000
+MAX_ITEMS = 100_000
 """Values in all of one."""
 
-MOST_LISTED = 10_000
+MAX_ITERATOR_ITEMS = 10_000
 """Of an iterator."""
 
-MOST_DEEP = 100
+MAX_DEPTH = 100
 
 
 class TooMuch(Exception):
@@ -40,19 +40,19 @@ def encode(value: Any) -> Coded:
 
 class _Encoder:
     def __init__(self) -> None:
-        self._left = MOST_ITEMS
+        self._left = MAX_ITEMS
 
     def encode(self, value: Any, depth: int) -> Coded:
         self._left -= 1
         if self._left < 0:
-            raise TooMuch(f"a value with more than {MOST_ITEMS:,} parts")
-        if depth > MOST_DEEP:
-            raise TooMuch(f"a value that is nested more than {MOST_DEEP} levels deep")
+            raise TooMuch(f"a value with more than {MAX_ITEMS:,} parts")
+        if depth > MAX_DEPTH:
+            raise TooMuch(f"a value that is nested more than {MAX_DEPTH} levels deep")
         kind = type(value)
         if value is None or kind is bool or kind is str:
             return value
         if kind is int:
-            return value if -SMALL < value < SMALL else ["int", "int", hex(value)]
+            return value if -MIN_LARGE_INT < value < MIN_LARGE_INT else ["int", "int", hex(value)]
         if kind is float:
             return value if value - value == 0 else ["float", "float", repr(value)]
         for encode in (self._library, self._scalar, self._container):
@@ -107,7 +107,7 @@ class _Encoder:
         if kind in _SEQUENCES or (kind.__module__, name) in _NAMED_SEQUENCES:
             return ["list", name, self._all(value, depth)]
         if hasattr(kind, "__next__"):
-            return ["list", name, self._all(islice(value, MOST_LISTED), depth)]
+            return ["list", name, self._all(islice(value, MAX_ITERATOR_ITEMS), depth)]
         return None
 
     def _all(self, items: Iterable[Any], depth: int) -> list[Coded]:

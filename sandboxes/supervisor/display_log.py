@@ -9,8 +9,6 @@ from bellglass.sandboxes.common import display_bounds
 from bellglass.sandboxes.supervisor.untrusted import display
 from bellglass.sandboxes.wire.framing import Message
 
-MAX_FILES = 64  # of one call; as many as `display/whole.py` writes
-
 
 class Placed(Protocol):
     def place(self, offset: int) -> int: ...
@@ -36,8 +34,8 @@ class DisplayLog:
     def clear(self) -> None:
         """Drop what was shown."""
         self._kept: dict[int, _Kept] = {}
-        self._pictures = display_bounds.PICTURES_BYTES * 4 // 3 + 100
-        self._texts = display_bounds.TEXTS
+        self._pictures = display_bounds.MAX_PICTURES_BYTES * 4 // 3 + 100
+        self._texts = display_bounds.MAX_TEXTS_CHARACTERS
 
     def put(self, message: Message, offset: int) -> bool:
         """Keep the display in `message`, if it holds; tell if it does.
@@ -49,7 +47,7 @@ class DisplayLog:
         if entry is None or type(number) is not int:
             return False
         before = self._kept.get(number)
-        if before is None and len(self._kept) >= display_bounds.MOST:
+        if before is None and len(self._kept) >= display_bounds.MAX_DISPLAYS:
             return False
         data = entry.get("data") or ""
         picture = len(data) if entry["kind"] == "picture" else 0
@@ -60,7 +58,7 @@ class DisplayLog:
             return False
         self._pictures, self._texts = pictures_left, texts_left
         self._kept[number] = _Kept(before.offset if before else offset, entry, picture, texts)
-        if entry["file"] and len(self._files) < MAX_FILES:
+        if entry["file"] and len(self._files) < display_bounds.MAX_FILES:
             self._files.append(entry["file"])
         return True
 

@@ -36,7 +36,10 @@ def display(claim: Any, call: int) -> Message | None:
     """A display of the call of that number, as `display/` makes them."""
     if not isinstance(claim, dict) or not isinstance(claim.get("text"), str):
         return None
-    kept: Message = {"kind": claim.get("kind"), "text": claim["text"][: display_bounds.TEXT + NAME]}
+    kept: Message = {
+        "kind": claim.get("kind"),
+        "text": claim["text"][: display_bounds.MAX_TEXT_CHARACTERS + NAME],
+    }
     make = _DISPLAYS.get(str(kept["kind"]))
     part = make(claim) if make is not None else None
     if part is None:
@@ -56,7 +59,7 @@ def _picture(claim: Message) -> Message | None:
         return None
     if data is None:
         return {"type": kind, "data": None}
-    if not isinstance(data, str) or len(data) > display_bounds.PICTURE_BYTES * 4 // 3 + 100:
+    if not isinstance(data, str) or len(data) > display_bounds.MAX_PICTURE_BYTES * 4 // 3 + 100:
         return None
     whole = len(data) % 4 == 0 and PICTURE[kind].fullmatch(data)
     return {"type": kind, "data": data} if whole else None
@@ -68,7 +71,9 @@ def _rich(claim: Message) -> Message | None:
         return None
     return {
         "type": kind,
-        "data": data if data is not None and len(data) <= display_bounds.DATA else None,
+        "data": data
+        if data is not None and len(data) <= display_bounds.MAX_DATA_CHARACTERS
+        else None,
     }
 
 
@@ -78,15 +83,15 @@ def _table(claim: Message) -> Message | None:
         return None
     named = [
         {"name": _name(column.get("name")), "dtype": _name(column.get("dtype"))}
-        for column in columns[: display_bounds.COLUMNS]
+        for column in columns[: display_bounds.MAX_COLUMNS]
         if isinstance(column, dict)
     ]
     try:
-        fits = len(json.dumps(rows)) <= display_bounds.DATA + NAME
+        fits = len(json.dumps(rows)) <= display_bounds.MAX_DATA_CHARACTERS + NAME
     except RecursionError:
         fits = False
     cells = all(isinstance(row, list) and all(map(_is_cell, row)) for row in rows)
-    kept = rows[: display_bounds.ROWS] if fits and cells else []
+    kept = rows[: display_bounds.MAX_ROWS] if fits and cells else []
     return {"columns": named, "rows": kept, "total_rows": count(claim.get("total_rows"))}
 
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bellglass.sandboxes.common.process import SPARES
+from bellglass.sandboxes.common.process import SPARE_SOCKETS
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.capture import drain
 from bellglass.sandboxes.supervisor.job import PATIENCE, Job, start
@@ -75,7 +75,7 @@ class WorkerProcess:
 
     def _new_worker(self) -> Job:
         main, limits, environment = self._main, self._limits, self._environment
-        pairs = [Packets.pair() for _ in range(SPARES)]
+        pairs = [Packets.pair() for _ in range(SPARE_SOCKETS)]
         try:
             worker = start(
                 lambda control: main(control, limits, environment),

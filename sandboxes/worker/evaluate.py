@@ -20,7 +20,7 @@ for _name in __future__.all_feature_names:
 _CO_COROUTINE = 0x80
 """`inspect.CO_COROUTINE`: the import of `inspect` takes a tenth of a session's start."""
 
-SOURCES = 200
+MAX_KEPT_SOURCES = 200
 """Calls whose source is kept, for the tracebacks of functions that they defined."""
 
 
@@ -238,7 +238,7 @@ class Namespace:
         lines = (code + "\n").splitlines(keepends=True)
         linecache.cache[file] = (len(code), None, lines, file)
         self._files.append(file)
-        if len(self._files) > SOURCES:
+        if len(self._files) > MAX_KEPT_SOURCES:
             linecache.cache.pop(self._files.pop(0), None)
 
 

@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-MAX_CHARACTERS = 1_000_000
+MAX_CODE_CHARACTERS = 1_000_000
 """Of code that is read for it."""
 
 _DEFINITIONS = (
@@ -119,7 +119,7 @@ def _source() -> str:
 
 
 def _statements() -> Iterator[ast.stmt]:
-    left = MAX_CHARACTERS
+    left = MAX_CODE_CHARACTERS
     for file, entry in list(linecache.cache.items()):
         if file.startswith("<call ") and len(entry) == 4:
             code = "".join(entry[2])

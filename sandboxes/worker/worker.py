@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import Any
 
 from bellglass.sandboxes.common import packages
-from bellglass.sandboxes.common.process import KEPT, SPARES, resident_bytes, set_oom_score
+from bellglass.sandboxes.common.process import KEPT, SPARE_SOCKETS, resident_bytes, set_oom_score
 from bellglass.sandboxes.wire.packets import Packets, discard_waiting
 from bellglass.sandboxes.worker import background_child
 from bellglass.sandboxes.worker.display import library_hooks
@@ -56,7 +56,7 @@ class Worker:
         """This is a background run: its threads may go on, and are heard."""
         # Copies out of reach of a loop that closes the first thousand descriptors.
         top = control.socket.fileno()
-        self._spares = [top + KEPT + number for number in range(SPARES)]
+        self._spares = [top + KEPT + number for number in range(SPARE_SOCKETS)]
         self._out = os.dup2(STDOUT, top + 1, inheritable=False)
         self._err = os.dup2(STDERR, top + 2, inheritable=False)
         self._stdout, self._stderr = open_stream(STDOUT), open_stream(STDERR)

@@ -21,7 +21,7 @@ _AROUND_PYTHON = re.compile(
 MAX_MAGICS = 500
 """Of one cell, as in IPython."""
 
-MAX_WORK = 500_000
+MAX_MAGICS_TIMES_CHARACTERS = 500_000
 """Magics times characters of a cell that IPython reads as a whole, which it does for each magic
 again: this much takes a second. A larger one is read by lines."""
 
@@ -66,7 +66,7 @@ def _by_ipython(cell: str, count: int) -> str:
     from bellglass.sandboxes.common.notebook.in_place import InPlace
 
     manager = InPlace()
-    if cell.lstrip().startswith("%%") or count * len(cell) <= MAX_WORK:
+    if cell.lstrip().startswith("%%") or count * len(cell) <= MAX_MAGICS_TIMES_CHARACTERS:
         return str(manager.transform_cell(cell))
     return "".join(map(partial(_line_by_ipython, manager), cell.splitlines(keepends=True)))
 

@@ -11,7 +11,7 @@ from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining.guard import guarded
 from bellglass.sandboxes.worker.explaining.values import class_name
 
-SECONDS = 10.0
+METHOD_TIMEOUT_SECONDS = 10.0
 """For one method: drawing can take long, and one may never return."""
 
 METHODS = {
@@ -86,7 +86,7 @@ def _call(
     def fault(exc: BaseException) -> None:
         asked.faults.append(f"{name} of {class_name(value)} failed: {_told(exc)}")
 
-    return guarded(lambda: call(getattr(value, name)), fault, SECONDS)
+    return guarded(lambda: call(getattr(value, name)), fault, METHOD_TIMEOUT_SECONDS)
 
 
 def _told(exc: BaseException) -> str:

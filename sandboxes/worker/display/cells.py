@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-CELL = 60
+MAX_CELL_CHARACTERS = 60
 """Characters of one cell."""
 
-FLOAT = 12
+MAX_FLOAT_CHARACTERS = 12
 """Characters of a number that is shown as it is; a longer one keeps 8 digits."""
 
 
@@ -19,7 +19,7 @@ def text_of(value: Any) -> str:
         if value != value:
             return "NaN"
         text = repr(value)
-        return text if len(text) <= FLOAT else f"{value:.8g}"
+        return text if len(text) <= MAX_FLOAT_CHARACTERS else f"{value:.8g}"
     if value is None:
         return "None"
     text = value if kind is str else str(value)
@@ -29,7 +29,7 @@ def text_of(value: Any) -> str:
     return text[:-9] if kind is not str and text.endswith(" 00:00:00") else text
 
 
-def short(text: str, most: int = CELL) -> str:
+def short(text: str, most: int = MAX_CELL_CHARACTERS) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 

@@ -10,7 +10,7 @@ from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining.guard import guarded
 from bellglass.sandboxes.worker.explaining.values import class_name
 
-SECONDS = 20.0
+DRAW_TIMEOUT_SECONDS = 20.0
 """For drawing one: kaleido starts a browser."""
 
 MAKERS = {"plotly": "kaleido", "altair": "vl_convert"}
@@ -38,7 +38,7 @@ def drawn(value: Any, library: str) -> tuple[bytes, str]:
         return b"", f"to see it as a picture: {_remedy(library)}"
     if maker not in _FAILED:
         draw = _plotly if library == "plotly" else _altair
-        data = guarded(lambda: draw(value), lambda exc: _note(maker, exc), SECONDS)
+        data = guarded(lambda: draw(value), lambda exc: _note(maker, exc), DRAW_TIMEOUT_SECONDS)
         if data:
             return data, ""
     return b"", f"it could not be drawn as a picture: {_FAILED[maker]}"

@@ -13,14 +13,14 @@ from typing import Any
 
 from bellglass.sandboxes.common import display_bounds as bounds
 from bellglass.sandboxes.worker.display import tables
-from bellglass.sandboxes.worker.display.cells import CELL, short, text_of
+from bellglass.sandboxes.worker.display.cells import MAX_CELL_CHARACTERS, short, text_of
 from bellglass.sandboxes.worker.display.overflow_files import Write
 from bellglass.sandboxes.worker.display.tables import Column
 
-CHUNK = 20_000
+CELLS_PER_WRITE = 20_000
 """Cells that are written as CSV at a time."""
 
-SECONDS = 1.5
+WRITE_TIMEOUT_SECONDS = 1.5
 """For writing all of a table. A million numbers take one."""
 
 MAX_ROWS, MAX_COLUMNS, MAX_CELLS = 1_000, 200, 20_000
@@ -115,7 +115,7 @@ def _of_pandas(value: Any, write: Write) -> dict[str, Any]:
     columns = tables.part(frame.shape[1], most, most)
     half = columns.shown - columns.shown // 2
     numbers = [*range(half), *range(frame.shape[1] - columns.shown + half, frame.shape[1])]
-    head = frame.iloc[: max(rows.shown, bounds.ROWS), numbers]
+    head = frame.iloc[: max(rows.shown, bounds.MAX_ROWS), numbers]
     half_rows = rows.shown - rows.shown // 2
     last = range(rows.total - rows.shown + half_rows, rows.total)
     ends = frame.iloc[[*range(half_rows), *last], numbers]
@@ -162,8 +162,8 @@ def _label(name: Any) -> str:
 
 
 def _pandas_csv(frame: Any) -> Iterator[bytes]:
-    deadline = time.monotonic() + SECONDS
-    rows = max(1, CHUNK // max(1, frame.shape[1]))
+    deadline = time.monotonic() + WRITE_TIMEOUT_SECONDS
+    rows = max(1, CELLS_PER_WRITE // max(1, frame.shape[1]))
     for start in range(0, max(1, len(frame)), rows):
         if time.monotonic() > deadline:
             raise OSError("took too long")
@@ -176,7 +176,7 @@ def _pandas_csv(frame: Any) -> Iterator[bytes]:
 
 POLARS: dict[str, tuple[str, Any]] = {
     "POLARS_FMT_MAX_COLS": ("tbl_cols", 20),
-    "POLARS_FMT_STR_LEN": ("fmt_str_lengths", CELL),
+    "POLARS_FMT_STR_LEN": ("fmt_str_lengths", MAX_CELL_CHARACTERS),
     "POLARS_FMT_TABLE_FORMATTING": ("tbl_formatting", "NOTHING"),
     "POLARS_FMT_TABLE_HIDE_DATAFRAME_SHAPE_INFORMATION": ("tbl_hide_dataframe_shape", True),
     "POLARS_TABLE_WIDTH": ("tbl_width_chars", 240),
@@ -198,7 +198,7 @@ def _of_polars(value: Any, write: Write) -> dict[str, Any]:
     shown = tables.part(frame.width, columns, columns)
     with polars.Config(**{**ours, "tbl_rows": rows.shown, "tbl_cols": shown.shown}):
         text = str(frame)
-    head = frame.head(bounds.ROWS)
+    head = frame.head(bounds.MAX_ROWS)
     ends = frame.head(rows.shown // 2).iter_rows(), frame.tail(rows.shown // 2).iter_rows()
     texts = (cell for end in ends for row in end for cell in row if type(cell) is str)
     return tables.entry(
@@ -209,7 +209,7 @@ def _of_polars(value: Any, write: Write) -> dict[str, Any]:
             Column(name, str(dtype), head.get_column(name).to_list())
             for name, dtype in zip(frame.columns[:MAX_COLUMNS], frame.dtypes)
         ],
-        long_cells=_is_long(texts, int(state.get("POLARS_FMT_STR_LEN") or CELL)),
+        long_cells=_is_long(texts, int(state.get("POLARS_FMT_STR_LEN") or MAX_CELL_CHARACTERS)),
         whole=_polars_csv(frame),
         by_hand="df.write_csv('name.csv')",
         write=write,
@@ -217,8 +217,8 @@ def _of_polars(value: Any, write: Write) -> dict[str, Any]:
 
 
 def _polars_csv(frame: Any) -> Iterator[bytes]:
-    deadline = time.monotonic() + SECONDS
-    rows = max(1, CHUNK // max(1, frame.width))
+    deadline = time.monotonic() + WRITE_TIMEOUT_SECONDS
+    rows = max(1, CELLS_PER_WRITE // max(1, frame.width))
     for start in range(0, max(1, frame.height), rows):
         if time.monotonic() > deadline:
             raise OSError("took too long")

@@ -12,7 +12,7 @@ from typing import Any
 from bellglass.sandboxes.common import display_bounds
 from bellglass.sandboxes.wire.packets import Packets
 
-PATIENCE = 2.0
+ANSWER_TIMEOUT_SECONDS = 2.0
 """Seconds to wait for the supervisor to say that it has a display: it takes microseconds."""
 
 _getpid, _now = os.getpid, time.monotonic
@@ -55,7 +55,7 @@ class DisplayChannel:
     def end(self) -> None:
         """End the call. A thread that is waiting for an answer gets it: the next is a request."""
         lock = self._lock
-        held = lock.acquire(timeout=2 * PATIENCE)
+        held = lock.acquire(timeout=2 * ANSWER_TIMEOUT_SECONDS)
         self._owner = 0
         if held:
             lock.release()
@@ -63,7 +63,7 @@ class DisplayChannel:
     @property
     def full(self) -> bool:
         """Whether the call has shown all that it may, or this process may show nothing."""
-        return self._shown >= display_bounds.MOST or not self._is_call()
+        return self._shown >= display_bounds.MAX_DISPLAYS or not self._is_call()
 
     def _is_call(self) -> bool:
         return self._owner == _getpid() and self._heard()
@@ -97,7 +97,7 @@ class DisplayChannel:
             return False
 
     def _answer_to(self, number: int) -> bool:
-        deadline = _now() + PATIENCE
+        deadline = _now() + ANSWER_TIMEOUT_SECONDS
         poll = select.poll()
         poll.register(self._control.socket.fileno(), select.POLLIN)
         # Another display may have been sent meanwhile, by a handler of a signal.

@@ -10,7 +10,7 @@ from bellglass.sandboxes.worker.display import fonts, pictures
 from bellglass.sandboxes.worker.display.overflow_files import Write
 from bellglass.sandboxes.worker.display.pictures import Room
 
-DPI = 100
+DOTS_PER_INCH = 100
 
 
 def is_figure(value: Any) -> bool:
@@ -28,7 +28,7 @@ def entry(figure: Any, room: Room, write: Write, *, of: int = 1) -> tuple[dict[s
     def draw() -> None:
         buffer.seek(0)
         buffer.truncate()
-        figure.savefig(buffer, format="png", dpi=DPI, bbox_inches="tight")
+        figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight")
 
     # Of layouts that are tight and the like nothing is said: who looks at it sees that.
     lacking = fonts.missing(fonts.drawn(figure, draw))

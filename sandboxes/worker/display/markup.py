@@ -19,13 +19,13 @@ NAMES = {
 }
 """What a kind is called, and how its files end."""
 
-READ = 2_000
+MAX_MARKUP_CHARACTERS = 2_000
 """Characters that a model reads of markup itself, where there are no better words for it."""
 
 READABLE = ("text/markdown", "text/latex", "text/plain")
 """Kinds that are read as they are; of them, up to bounds.TEXT."""
 
-PART = 1 << 20
+PART_CHARACTERS = 1 << 20
 
 _DATA = re.compile(r"(data:[\w/+.-]+;base64,)([A-Za-z0-9+/=\s]{200,})")
 """Sounds and pictures within markup, which nobody can read."""
@@ -34,26 +34,30 @@ _DATA = re.compile(r"(data:[\w/+.-]+;base64,)([A-Za-z0-9+/=\s]{200,})")
 def entry(kind: str, source: str, said: str | None, write: Write) -> dict[str, Any]:
     """Return the display of `source`; `said` is what the object is as plain text, if that helps."""
     name, ending = NAMES[kind]
-    most = display_bounds.TEXT if kind in READABLE else READ
+    most = display_bounds.MAX_TEXT_CHARACTERS if kind in READABLE else MAX_MARKUP_CHARACTERS
     about: dict[str, Any] = {"file": None, "file_bytes": 0}
-    text = said if said is not None else _DATA.sub(_told, source[: display_bounds.DATA])[:most]
+    text = (
+        said
+        if said is not None
+        else _DATA.sub(_told, source[: display_bounds.MAX_DATA_CHARACTERS])[:most]
+    )
     where = ""
-    if len(source) > (display_bounds.DATA if said is not None else most):
+    if len(source) > (display_bounds.MAX_DATA_CHARACTERS if said is not None else most):
         path, written, whole = write("shown", ending, _parts(source))
         about = {"file": path or None, "file_bytes": written}
         where = f", in {path}{'' if whole else ' as far as there was room'}" if path else ""
     if said is not None:
-        text = f"{said[: display_bounds.TEXT]}\n[shown as {name}{where}]"
+        text = f"{said[: display_bounds.MAX_TEXT_CHARACTERS]}\n[shown as {name}{where}]"
     elif len(source) > most:
         text += f"\n[{name} of {len(source):,} characters, cut here{where}]"
     elif kind not in READABLE:
         text = f"[{name}]\n{text}"
-    data = source if len(source) <= display_bounds.DATA else None
+    data = source if len(source) <= display_bounds.MAX_DATA_CHARACTERS else None
     return {
         "kind": "rich",
         "type": kind,
         "data": data,
-        "text": text[: display_bounds.TEXT + 500],
+        "text": text[: display_bounds.MAX_TEXT_CHARACTERS + 500],
         **about,
     }
 
@@ -63,5 +67,5 @@ def _told(found: re.Match[str]) -> str:
 
 
 def _parts(source: str) -> Iterator[bytes]:
-    for at in range(0, len(source), PART):
-        yield source[at : at + PART].encode("utf-8", "replace")
+    for at in range(0, len(source), PART_CHARACTERS):
+        yield source[at : at + PART_CHARACTERS].encode("utf-8", "replace")

@@ -9,9 +9,6 @@ from bellglass.sandboxes.common import display_bounds
 
 FOLDER = "/tmp"
 
-MOST = 64
-"""Files of one call."""
-
 
 class OverflowFiles:
     """The files of one call. Together they hold at most `room` bytes, as those of its output do."""
@@ -27,7 +24,7 @@ class OverflowFiles:
         Returns its path, which is empty if there is no file, its bytes, and whether it is whole.
         """
         assert kind in display_bounds.FILE_KINDS
-        if self._count >= MOST or self._room <= 0:
+        if self._count >= display_bounds.MAX_FILES or self._room <= 0:
             return "", 0, False
         self._count += 1
         path = f"{FOLDER}/{kind}-{self._call}-{self._count}.{ending}"

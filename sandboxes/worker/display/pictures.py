@@ -16,13 +16,13 @@ PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 SCALES = (1.0, 0.75, 0.5, 0.35, 0.25)
 """Tried in turn until a picture is small enough."""
 
-MANY = 2_000_000
+MIN_FAST_PNG_PIXELS = 2_000_000
 """Pixels from which on a PNG is made quickly rather than small."""
 
-QUALITY = 85
+JPEG_QUALITY = 85
 """Of JPEG: next to no difference is seen."""
 
-SHARE = 0.6
+MAX_SHARE_OF_ROOM = 0.6
 """Of the room that is left, for one picture: so there is always some for the next."""
 
 
@@ -30,12 +30,15 @@ class Room:
     """The bytes that the pictures of a call may still take."""
 
     def __init__(self) -> None:
-        self._left = display_bounds.PICTURES_BYTES
+        self._left = display_bounds.MAX_PICTURES_BYTES
 
     def share(self, of: int = 1) -> int:
         """Return what the next one may take, when `of` are known to come."""
         return int(
-            min(display_bounds.PICTURE_BYTES, self._left * SHARE if of == 1 else self._left / of)
+            min(
+                display_bounds.MAX_PICTURE_BYTES,
+                self._left * MAX_SHARE_OF_ROOM if of == 1 else self._left / of,
+            )
         )
 
     def take(self, size: int) -> None:
@@ -53,7 +56,7 @@ def entry(data: bytes, room: Room, write: Write, *, of: int = 1) -> dict[str, An
         ValueError: It is neither.
     """
     size = _size(data)
-    if max(size) <= display_bounds.EDGE and len(data) <= room.share(of):
+    if max(size) <= display_bounds.MAX_EDGE_PIXELS and len(data) <= room.share(of):
         return _shown(data, size, size, room)
     ending = "png" if data.startswith(PNG) else "jpg"
     smaller = _smaller(data, room.share(of))
@@ -125,7 +128,7 @@ def _smaller(data: bytes, most: int) -> bytes:
     except ImportError:
         return b""
     with pil.open(io.BytesIO(data)) as image:
-        fits = min(1.0, display_bounds.EDGE / max(image.size))
+        fits = min(1.0, display_bounds.MAX_EDGE_PIXELS / max(image.size))
         for scale in SCALES:
             size = [max(1, round(side * fits * scale)) for side in image.size]
             scaled = image if size == list(image.size) else image.resize(size)
@@ -141,7 +144,7 @@ def _encoded(image: Any, form: str) -> bytes:
     if form == "PNG":
         if image.mode not in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"):
             image = image.convert("RGB" if image.mode not in ("F", "I") else "L")
-        level = 1 if image.width * image.height > MANY else 6
+        level = 1 if image.width * image.height > MIN_FAST_PNG_PIXELS else 6
         image.save(buffer, format="PNG", compress_level=level)
     else:
         if image.mode in ("RGBA", "LA", "P"):
@@ -151,7 +154,7 @@ def _encoded(image: Any, form: str) -> bytes:
             paper.paste((255, 255, 255, 255), (0, 0, *image.size))
             paper.alpha_composite(image)
             image = paper
-        image.convert("RGB").save(buffer, format="JPEG", quality=QUALITY)
+        image.convert("RGB").save(buffer, format="JPEG", quality=JPEG_QUALITY)
     return buffer.getvalue()
 
 

@@ -54,9 +54,9 @@ def entry(
         said.append(f"{names} in the middle {'are' if gone > 1 else 'is'} left out")
     if long_cells:
         said.append("long cells are cut")
-    if len(text) > bounds.TEXT:
+    if len(text) > bounds.MAX_TEXT_CHARACTERS:
         # Before the note, which says where all of it is.
-        text = text[: bounds.TEXT]
+        text = text[: bounds.MAX_TEXT_CHARACTERS]
         said.append("lines are cut")
     about: dict[str, Any] = {"file": None, "file_bytes": 0}
     if said:
@@ -84,9 +84,11 @@ def _where(path: str, complete: bool, by_hand: str) -> str:
 def _rows(columns: Sequence[Column]) -> list[list[Any]]:
     """Return the first rows for the view, as many as there is room for."""
     rows: list[list[Any]] = []
-    room = bounds.DATA
-    columns = columns[: bounds.COLUMNS]
-    for at in range(min(bounds.ROWS, max((len(column.cells) for column in columns), default=0))):
+    room = bounds.MAX_DATA_CHARACTERS
+    columns = columns[: bounds.MAX_COLUMNS]
+    for at in range(
+        min(bounds.MAX_ROWS, max((len(column.cells) for column in columns), default=0))
+    ):
         row = [json_of(column.cells[at]) for column in columns]
         room -= len(json.dumps(row))
         if room < 0:

@@ -10,13 +10,13 @@ from bellglass.sandboxes.worker.explaining.guard import TookTooLong, guarded
 from bellglass.sandboxes.worker.explaining.steps import Step, frames_of, place, step_of
 from bellglass.sandboxes.worker.explaining.values import class_name
 
-CHAIN = 5
+MAX_EXCEPTIONS = 5
 """Exceptions of a chain that are told, and of a group."""
 
-DEPTH = 3
+MAX_GROUP_DEPTH = 3
 """Of groups in groups."""
 
-MESSAGE = 300
+MAX_MESSAGE_CHARACTERS = 300
 """Characters of the message of one that is not the last."""
 
 
@@ -33,16 +33,16 @@ def text_of(value: object) -> str:
 def chained(exc: BaseException, file: str) -> Iterator[str]:
     """Tell the notes of `exc`, the members of a group, and what came before, each in a line."""
     yield from _notes(exc)
-    yield from _members(exc, file, "", DEPTH)
+    yield from _members(exc, file, "", MAX_GROUP_DEPTH)
     seen = {id(exc)}
-    for _ in range(CHAIN):
+    for _ in range(MAX_EXCEPTIONS):
         link, before = _before(exc)
         if before is None or id(before) in seen:
             return
         seen.add(id(before))
         if (class_name(before), before.args) != (class_name(exc), exc.args):
             yield f"{link} {_in_a_line(before, file)}"
-        yield from _members(before, file, "", DEPTH)
+        yield from _members(before, file, "", MAX_GROUP_DEPTH)
         exc = before
     if _before(exc)[1] is not None:
         yield "[and more before that]"
@@ -58,7 +58,7 @@ def _before(exc: BaseException) -> tuple[str, BaseException | None]:
 
 def _notes(exc: BaseException) -> Iterator[str]:
     notes = getattr(exc, "__notes__", None)
-    for note in notes[:CHAIN] if type(notes) is list else ():
+    for note in notes[:MAX_EXCEPTIONS] if type(notes) is list else ():
         if type(note) is str:
             yield f"Note: {shortened(note, 1_000)}"
 
@@ -68,16 +68,16 @@ def _members(exc: BaseException, file: str, indent: str, depth: int) -> Iterator
     members: Any = getattr(exc, "exceptions", None)
     if type(members) is not tuple or depth == 0:
         return
-    for number, member in enumerate(members[:CHAIN], 1):
+    for number, member in enumerate(members[:MAX_EXCEPTIONS], 1):
         if isinstance(member, BaseException):
             yield f"{indent}  {number}. {_in_a_line(member, file)}"
             yield from _members(member, file, indent + "   ", depth - 1)
-    if len(members) > CHAIN:
-        yield f"{indent}  [{len(members) - CHAIN} more]"
+    if len(members) > MAX_EXCEPTIONS:
+        yield f"{indent}  [{len(members) - MAX_EXCEPTIONS} more]"
 
 
 def _in_a_line(exc: BaseException, file: str) -> str:
-    message = short(" ".join(text_of(exc).split()), MESSAGE)
+    message = short(" ".join(text_of(exc).split()), MAX_MESSAGE_CHARACTERS)
     steps = [step_of(entry) for entry in frames_of(exc, file)]
     own: list[Step] = [step for step in steps if step.own]
     where = f" ({place(own[-1], file)})" if own else ""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
-SECONDS = 1.0
+EXPLAIN_TIMEOUT_SECONDS = 1.0
 
 _setitimer, _signal, _now = signal.setitimer, signal.signal, time.monotonic
 
@@ -21,7 +21,7 @@ class TookTooLong(BaseException):
 def guarded(
     function: Callable[[], Result],
     otherwise: Callable[[BaseException], Result],
-    seconds: float = SECONDS,
+    seconds: float = EXPLAIN_TIMEOUT_SECONDS,
 ) -> Result:
     """Return `function()`; or `otherwise` of what it raised, be it SystemExit, or of its time.
 
@@ -34,7 +34,7 @@ def guarded(
     left = (0.0, 0.0)
     started = _now()
     try:
-        left = _setitimer(signal.ITIMER_REAL, seconds, SECONDS)
+        left = _setitimer(signal.ITIMER_REAL, seconds, EXPLAIN_TIMEOUT_SECONDS)
         return _caught(function, otherwise)
     except TookTooLong as exc:  # between the last line of the function and the end of the alarm
         return otherwise(exc)

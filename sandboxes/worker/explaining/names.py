@@ -17,10 +17,10 @@ from bellglass.sandboxes.worker.explaining.values import (
     shown,
 )
 
-NAMES = 6
+MAX_NAMES = 6
 """Names that are shown."""
 
-EXPRESSION = 60
+MAX_EXPRESSION_CHARACTERS = 60
 """Characters of an expression that is shown with its value."""
 
 BUILTINS = dict(vars(builtins))
@@ -101,7 +101,7 @@ def values_on(scope: Scope, nodes: Iterable[ast.AST], message: str) -> dict[str,
             text = ast.unparse(node)
         except RecursionError:
             continue
-        if text in found or len(text) > EXPRESSION:
+        if text in found or len(text) > MAX_EXPRESSION_CHARACTERS:
             continue
         value = scope.value(node)
         if value is MISSING or _is_no_news(node, value, message):
@@ -110,7 +110,7 @@ def values_on(scope: Scope, nodes: Iterable[ast.AST], message: str) -> dict[str,
         if isinstance(node, ast.Attribute) and re.fullmatch(r"<\w+>", told):
             continue  # np.linalg.inv: of some class, which says nothing
         found[text] = told
-        if len(found) >= NAMES:
+        if len(found) >= MAX_NAMES:
             break
     return found
 

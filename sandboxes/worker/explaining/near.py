@@ -9,7 +9,13 @@ import types
 from itertools import islice
 from typing import Any
 
-from bellglass.sandboxes.common.similar import CANDIDATES, NAME, NEAR, THERE, like
+from bellglass.sandboxes.common.similar import (
+    MAX_COMPARED_NAMES,
+    MAX_NAME_CHARACTERS,
+    MAX_SIMILAR_NAMES,
+    MAX_TOLD_NAMES,
+    like,
+)
 from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining import on_disk, tables
 from bellglass.sandboxes.worker.explaining.names import BUILTINS, MISSING, Scope
@@ -66,21 +72,27 @@ def _attributes(exc: Any) -> Finding:
     near = like(wanted, [name for name in names if wanted[:1] == "_" or name[:1] != "_"])
     columns = tables.labels(owner) if tables.is_table(owner) else None
     if columns is not None:
-        there = [shown(column) for column in columns[:THERE]]
-        near = (like(wanted, columns) + near)[:NEAR]
+        there = [shown(column) for column in columns[:MAX_TOLD_NAMES]]
+        near = (like(wanted, columns) + near)[:MAX_SIMILAR_NAMES]
         return {"target": "DataFrame", "missing": wanted, "suggestions": near, "available": there}
     finding: Finding = {
         "target": class_name(owner),
-        "missing": short(wanted, NAME),
+        "missing": short(wanted, MAX_NAME_CHARACTERS),
         "suggestions": near,
     }
     if type(owner) is types.ModuleType:
-        finding["target"] = f"module {short(str(attributes(owner).get('__name__')), NAME)}"
+        finding["target"] = (
+            f"module {short(str(attributes(owner).get('__name__')), MAX_NAME_CHARACTERS)}"
+        )
         file = attributes(owner).get("__file__")
         if type(file) is str and os.path.dirname(file) == os.getcwd():
-            finding["available"] = [short(file, NAME)]  # a file of the user's that may hide another
+            finding["available"] = [
+                short(file, MAX_NAME_CHARACTERS)
+            ]  # a file of the user's that may hide another
     elif isinstance_of(owner, type):
-        finding["target"] = f"class {short(type.__dict__['__name__'].__get__(owner), NAME)}"
+        finding["target"] = (
+            f"class {short(type.__dict__['__name__'].__get__(owner), MAX_NAME_CHARACTERS)}"
+        )
     return finding
 
 
@@ -98,8 +110,8 @@ def _keys(exc: BaseException, scope: Scope, nodes: list[ast.AST]) -> Finding:
         keys = _keys_of(scope.value(owner_node))
         if keys is None or wanted in keys:
             continue
-        subject = short(ast.unparse(owner_node), NAME)
-        there = [shown(key) for key in keys[:THERE]]
+        subject = short(ast.unparse(owner_node), MAX_NAME_CHARACTERS)
+        there = [shown(key) for key in keys[:MAX_TOLD_NAMES]]
         texts = {str(key): key for key in keys if type(key) in (str, int)}
         if type(wanted) is str:
             near: list[Any] = [texts[text] for text in like(wanted, texts)]
@@ -118,7 +130,7 @@ def _keys(exc: BaseException, scope: Scope, nodes: list[ast.AST]) -> Finding:
 
 def _keys_of(owner: Any) -> list[Any] | None:
     if owner is not MISSING and isinstance_of(owner, dict):
-        return list(islice(dict.keys(owner), CANDIDATES))
+        return list(islice(dict.keys(owner), MAX_COMPARED_NAMES))
     return tables.labels(owner)
 
 
@@ -139,6 +151,10 @@ def _parameters(message: str, scope: Scope, nodes: list[ast.AST]) -> Finding:
             function = class_attributes(function).get("__init__")
         if type(function) is types.FunctionType and wrong[1].endswith(function.__name__):
             near = like(wrong[2], parameters(function))
-            subject = short(ast.unparse(node.func), NAME)
-            return {"target": subject, "missing": short(wrong[2], NAME), "suggestions": near}
+            subject = short(ast.unparse(node.func), MAX_NAME_CHARACTERS)
+            return {
+                "target": subject,
+                "missing": short(wrong[2], MAX_NAME_CHARACTERS),
+                "suggestions": near,
+            }
     return {}

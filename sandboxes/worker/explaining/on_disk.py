@@ -9,7 +9,14 @@ import types
 from itertools import islice
 from typing import Any
 
-from bellglass.sandboxes.common.similar import CANDIDATES, NAME, NEAR, THERE, like, listing
+from bellglass.sandboxes.common.similar import (
+    MAX_COMPARED_NAMES,
+    MAX_NAME_CHARACTERS,
+    MAX_SIMILAR_NAMES,
+    MAX_TOLD_NAMES,
+    like,
+    listing,
+)
 from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining.names import LOCALS
 from bellglass.sandboxes.worker.explaining.values import isinstance_of
@@ -17,7 +24,7 @@ from bellglass.sandboxes.worker.explaining.values import isinstance_of
 PROGRAMS = "PATH"
 """The subject where a program was looked for."""
 
-FOLDERS = 100
+MAX_FOLDERS = 100
 """Folders of the working directory in which a file is looked for."""
 
 Finding = dict[str, Any]
@@ -33,11 +40,14 @@ def modules(exc: Any) -> Finding:
     if isinstance_of(exc, ModuleNotFoundError):
         top, _, rest = module.partition(".")
         if rest and top in sys.modules:
-            return {"missing": short(module, NAME)}
+            return {"missing": short(module, MAX_NAME_CHARACTERS)}
         builtin = {*getattr(sys, "stdlib_module_names", ()), *sys.builtin_module_names}
         others = [name for name in _beside(sys.path) if name not in builtin]
         near = [*like(top, others), *like(top, builtin)]  # rather numpy than runpy
-        return {"missing": short(module, NAME), "suggestions": near[:NEAR]}
+        return {
+            "missing": short(module, MAX_NAME_CHARACTERS),
+            "suggestions": near[:MAX_SIMILAR_NAMES],
+        }
     if wanted is None:  # before Python 3.12
         found = re.match(r"cannot import name '(\w+)'", str(exc.msg))
         wanted = found[1] if found else None
@@ -45,7 +55,11 @@ def modules(exc: Any) -> Finding:
     if type(wanted) is not str or type(owner) is not types.ModuleType:
         return {}
     near = like(wanted, vars(owner))
-    return {"target": short(module, NAME), "missing": short(wanted, NAME), "suggestions": near}
+    return {
+        "target": short(module, MAX_NAME_CHARACTERS),
+        "missing": short(wanted, MAX_NAME_CHARACTERS),
+        "suggestions": near,
+    }
 
 
 def _beside(path: list[str]) -> list[str]:
@@ -88,7 +102,7 @@ def files(exc: Any) -> Finding:
         "missing": short(path, 200),
         "target": short(os.getcwd() if parent == "." else parent, 200),
         "suggestions": elsewhere + like(name, names),
-        "available": [short(name, NAME) for name in visible[:THERE]],
+        "available": [short(name, MAX_NAME_CHARACTERS) for name in visible[:MAX_TOLD_NAMES]],
     }
 
 
@@ -96,9 +110,11 @@ def _below(name: str) -> list[str]:
     """Return where a file of that name is in the folders of the working directory."""
     try:
         with _scandir(".") as entries:
-            folders = [entry.name for entry in islice(entries, CANDIDATES) if entry.is_dir()]
-        places = (os.path.join(folder, name) for folder in sorted(folders)[:FOLDERS])
-        return [short(place, 200) for place in places if os.path.isfile(place)][:NEAR]
+            folders = [
+                entry.name for entry in islice(entries, MAX_COMPARED_NAMES) if entry.is_dir()
+            ]
+        places = (os.path.join(folder, name) for folder in sorted(folders)[:MAX_FOLDERS])
+        return [short(place, 200) for place in places if os.path.isfile(place)][:MAX_SIMILAR_NAMES]
     except (OSError, ValueError):
         return []
 

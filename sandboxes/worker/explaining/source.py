@@ -8,13 +8,13 @@ import os
 import stat
 from itertools import islice
 
-SOURCE = 400_000
+MAX_SOURCE_BYTES = 400_000
 """Bytes of a file that is read, and of a text that is parsed."""
 
-NODES = 400
+MAX_NODES = 400
 """Parts of the syntax of one line that are looked at."""
 
-WIDTH = 160
+MAX_LINE_CHARACTERS = 160
 """Characters shown of a line."""
 
 Span = tuple[int, int, int, int]
@@ -49,9 +49,9 @@ def lines_of(file: str) -> list[str]:
         return []
     try:
         found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > SOURCE:
+        if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_SOURCE_BYTES:
             return []
-        return os.read(fd, SOURCE).decode("utf-8", "replace").splitlines(keepends=True)
+        return os.read(fd, MAX_SOURCE_BYTES).decode("utf-8", "replace").splitlines(keepends=True)
     except OSError:
         return []
     finally:
@@ -84,7 +84,7 @@ def _mark(text: str, span: Span | None) -> str:
     first, last, start, end = span
     stop = end if last == first else len(text.rstrip())
     body = text.strip()
-    if text[start:stop].strip() in ("", body) or stop > WIDTH:
+    if text[start:stop].strip() in ("", body) or stop > MAX_LINE_CHARACTERS:
         return ""
     before = len(text[:start].expandtabs(4))
     return " " * before + "^" * (len(text[:stop].expandtabs(4)) - before)
@@ -95,7 +95,7 @@ def _expanded(text: str) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= WIDTH else f"{text[:WIDTH]} …"
+    return text if len(text) <= MAX_LINE_CHARACTERS else f"{text[:MAX_LINE_CHARACTERS]} …"
 
 
 def span_in(lines: list[str], positions: tuple[int | None, ...]) -> Span | None:
@@ -114,7 +114,7 @@ def _characters(line: str, at: int) -> int:
 
 def nodes_at(lines: list[str], line: int, span: Span | None) -> list[ast.AST]:
     """Return the syntax of one line and of what failed on it: what failed first, then the rest."""
-    if sum(map(len, lines)) > SOURCE:
+    if sum(map(len, lines)) > MAX_SOURCE_BYTES:
         return []
     try:
         tree = _parse("".join(lines), mode="exec")
@@ -122,7 +122,7 @@ def nodes_at(lines: list[str], line: int, span: Span | None) -> list[ast.AST]:
         return []
     last = max(line, min(span[1], line + 5) if span else line)
     found = (node for node in ast.walk(tree) if line <= getattr(node, "lineno", 0) <= last)
-    on_line = list(islice(found, NODES))
+    on_line = list(islice(found, MAX_NODES))
     if span is None:
         return on_line
     # Sorting keeps the order of those that are equal.

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining.source import STDLIB, Span, is_own, lines_of, span_in
 
-FRAMES = 100_000
+MAX_FRAMES = 100_000
 """Frames that are looked at: a recursion limit can be set higher."""
 
-STEPS = 12
+MAX_STEPS = 12
 """Lines of a way that are told."""
 
-LINE = 100
+MAX_LINE_CHARACTERS = 100
 """Characters of a line of code in a way."""
 
 
@@ -34,7 +34,7 @@ def frames_of(exc: BaseException, file: str) -> list[types.TracebackType]:
     """Return the frames of `exc` from the first of the given code on: what comes before is ours."""
     frames: list[types.TracebackType] = []
     entry = exc.__traceback__
-    while entry is not None and len(frames) < FRAMES:
+    while entry is not None and len(frames) < MAX_FRAMES:
         frames.append(entry)
         entry = entry.tb_next
     for at, entry in enumerate(frames):
@@ -99,8 +99,8 @@ def told(steps: list[Step], file: str, shown: Step | None = None) -> list[str]:
             times = f" [{len(same):,} times]" if len(same) > 1 else ""
             source = "" if step == shown else _source(step)
             lines.append(f"{place(step, file)}{times}{': ' if source else ''}{source}")
-    if len(lines) > STEPS:
-        half = STEPS // 2
+    if len(lines) > MAX_STEPS:
+        half = MAX_STEPS // 2
         lines[half:-half] = [f"[{len(lines) - 2 * half} more]"]
     return lines
 
@@ -124,4 +124,8 @@ def _library(file: str) -> str:
 
 def _source(step: Step) -> str:
     lines = lines_of(step.file)
-    return short(lines[step.line - 1].strip(), LINE) if 1 <= step.line <= len(lines) else ""
+    return (
+        short(lines[step.line - 1].strip(), MAX_LINE_CHARACTERS)
+        if 1 <= step.line <= len(lines)
+        else ""
+    )

@@ -9,7 +9,11 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from bellglass.sandboxes.common.similar import CANDIDATES, NAME, THERE
+from bellglass.sandboxes.common.similar import (
+    MAX_COMPARED_NAMES,
+    MAX_NAME_CHARACTERS,
+    MAX_TOLD_NAMES,
+)
 from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining.names import MISSING, Scope
 from bellglass.sandboxes.worker.explaining.values import shown
@@ -47,7 +51,9 @@ def missing(wanted: Any, scope: Scope, nodes: list[ast.AST]) -> dict[str, Any]:
             if node.value.attr in _ROWS and (is_table(owner) or _is(owner, "Series")):
                 rows = _first(owner.index)
                 if wanted not in rows:
-                    name = f"the index of {short(ast.unparse(node.value.value), NAME)}"
+                    name = (
+                        f"the index of {short(ast.unparse(node.value.value), MAX_NAME_CHARACTERS)}"
+                    )
                     return {"target": name, "missing": shown(wanted), "available": _told(rows)}
     for name, table in _tables(scope, nodes):
         columns = _first(table.columns)
@@ -61,7 +67,7 @@ def _tables(scope: Scope, nodes: list[ast.AST]) -> Iterator[tuple[str, Any]]:
         if isinstance(node, (ast.Name, ast.Attribute)):
             value = scope.value(node)
             if value is not MISSING and is_table(value):
-                yield short(ast.unparse(node), NAME), value
+                yield short(ast.unparse(node), MAX_NAME_CHARACTERS), value
 
 
 def _is(value: Any, name: str) -> bool:
@@ -71,9 +77,9 @@ def _is(value: Any, name: str) -> bool:
 
 
 def _first(index: Any) -> list[Any]:
-    first: list[Any] = index[:CANDIDATES].tolist()
+    first: list[Any] = index[:MAX_COMPARED_NAMES].tolist()
     return first
 
 
 def _told(found: list[Any]) -> list[str]:
-    return [shown(label) for label in islice(found, THERE)]
+    return [shown(label) for label in islice(found, MAX_TOLD_NAMES)]

@@ -12,18 +12,18 @@ from typing import Any
 from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining.source import is_own
 
-TEXT = 80
+MAX_STRING_CHARACTERS = 80
 """Characters shown of a string."""
 
-ITEMS = 6
+MAX_ITEMS = 6
 """Items shown of a collection, or attributes of an object."""
 
-DEPTH = 3
+MAX_DEPTH = 3
 
-SHOWN = 200
+MAX_VALUE_CHARACTERS = 200
 """Characters of one value."""
 
-INT_BITS = 200
+MAX_INT_BITS = 200
 
 _name_of = type.__dict__["__name__"].__get__
 _mro_of = type.__dict__["__mro__"].__get__
@@ -37,10 +37,10 @@ FUNCTIONS = (
 )
 
 
-def shown(value: Any, depth: int = DEPTH) -> str:
-    """Return `value` as text of at most SHOWN characters."""
+def shown(value: Any, depth: int = MAX_DEPTH) -> str:
+    """Return `value` as text of at most MAX_VALUE_CHARACTERS."""
     text = _shown(value, depth)
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 2]} …"
+    return text if len(text) <= MAX_VALUE_CHARACTERS else f"{text[: MAX_VALUE_CHARACTERS - 2]} …"
 
 
 def class_name(value: Any) -> str:
@@ -54,7 +54,7 @@ def _shown(value: Any, depth: int) -> str:
         return repr(value)
     if isinstance_of(value, int):
         number = int.__index__(value)
-        big = number.bit_length() > INT_BITS
+        big = number.bit_length() > MAX_INT_BITS
         text = f"<integer of {number.bit_length():,} bits>" if big else int.__repr__(number)
         return _labelled(value, int, text)
     if isinstance_of(value, (str, bytes, bytearray)):
@@ -83,8 +83,8 @@ def _labelled(value: Any, base: type, text: str) -> str:
 def _string(value: Any) -> str:
     base = next(base for base in (str, bytes, bytearray) if isinstance_of(value, base))
     length = base.__len__(value)
-    text = repr(base.__getitem__(value, slice(0, TEXT)))
-    if length > TEXT:
+    text = repr(base.__getitem__(value, slice(0, MAX_STRING_CHARACTERS)))
+    if length > MAX_STRING_CHARACTERS:
         text += f" … {length:,} in all"
     return _labelled(value, base, text)
 
@@ -98,10 +98,10 @@ def _collection(value: Any, depth: int) -> str:
     if depth <= 0:
         return f"{opening}…{closing}"
     if base is dict:
-        pairs = islice(dict.items(value), ITEMS)
+        pairs = islice(dict.items(value), MAX_ITEMS)
         parts = [f"{_shown(key, depth - 1)}: {_shown(item, depth - 1)}" for key, item in pairs]
     else:
-        parts = [_shown(item, depth - 1) for item in islice(base.__iter__(value), ITEMS)]
+        parts = [_shown(item, depth - 1) for item in islice(base.__iter__(value), MAX_ITEMS)]
     if length > len(parts):
         parts.append(f"… {length:,} in all")
     if not parts and base in (set, frozenset):
@@ -142,7 +142,7 @@ def array(value: Any) -> str:
     kind = type(value)
     try:
         if numpy is not None and kind is vars(numpy).get("ndarray"):
-            numbers = value.size <= ITEMS and value.dtype.kind in "biufc"
+            numbers = value.size <= MAX_ITEMS and value.dtype.kind in "biufc"
             text = f"array of {value.dtype}, shape {value.shape}"
             return f"{text}: {value.tolist()}" if numbers else text
         if numpy is not None and issubclass(kind, vars(numpy)["generic"]):
@@ -159,7 +159,7 @@ def array(value: Any) -> str:
 
 
 def _names(index: Any) -> str:
-    return shown(index[: ITEMS + 1].tolist(), 1)
+    return shown(index[: MAX_ITEMS + 1].tolist(), 1)
 
 
 def attributes(value: Any) -> dict[str, Any]:
@@ -203,7 +203,9 @@ def _object(value: Any, depth: int) -> str:
     public: Iterable[tuple[str, Any]] = (
         (key, item) for key, item in held.items() if not key.startswith("__")
     )
-    if not held or depth < DEPTH - 1 or not _is_of_the_user(type(value)):
+    if not held or depth < MAX_DEPTH - 1 or not _is_of_the_user(type(value)):
         return f"<{name}>"
-    parts = [f"{short(key, 40)}={_shown(item, depth - 1)}" for key, item in islice(public, ITEMS)]
+    parts = [
+        f"{short(key, 40)}={_shown(item, depth - 1)}" for key, item in islice(public, MAX_ITEMS)
+    ]
     return f"{name}({', '.join(parts)}{', …' if len(held) > len(parts) else ''})"

@@ -16,7 +16,7 @@ from bellglass.sandboxes.common.packages import SCRATCH
 
 MAX_COMMAND_BYTES = 100_000  # of one argument; the kernel takes 128 KiB
 
-KILL_AFTER_SECONDS = 0.1
+KILL_DELAY_SECONDS = 0.1
 """After an interrupt, which the command has received as well."""
 
 _PIP = re.compile(r"(^|&&|;|\|\|)(\s*)(?:pip3?|python3? -m pip)(?=\s)")
@@ -92,7 +92,7 @@ def _finished(argv: list[str]) -> int:
     except KeyboardInterrupt:
         # The same interrupt has reached it, too.
         try:
-            process.wait(KILL_AFTER_SECONDS)
+            process.wait(KILL_DELAY_SECONDS)
         except subprocess.TimeoutExpired:
             os.kill(process.pid, signal.SIGKILL)
         raise

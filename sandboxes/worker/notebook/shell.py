@@ -36,7 +36,7 @@ _REPORTS = ("showtraceback", "showsyntaxerror", "showindentationerror")
 _RUNS = ("run_code", "run_ast_nodes", "run_cell_async", "_run_cell")
 """Methods of IPython that report an error, and those that report the error of a cell."""
 
-_CANCEL_SECONDS = 2.0
+_CANCEL_TIMEOUT_SECONDS = 2.0
 
 _UNDERSCORES = ("_", "__", "___")
 
@@ -150,7 +150,7 @@ class Shell(InteractiveShell):
         scripts = self.magics_manager.registry.get("ScriptMagics")
         if scripts is not None and scripts.event_loop is not None:
             ended = asyncio.run_coroutine_threadsafe(_cancel_all(), scripts.event_loop)
-            ended.result(_CANCEL_SECONDS)
+            ended.result(_CANCEL_TIMEOUT_SECONDS)
             if hasattr(scripts, "stop_event_loop"):
                 scripts.stop_event_loop()
             else:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
-from bellglass.sandboxes.common.values import MOST_LISTED, TooMuch, encode
+from bellglass.sandboxes.common.values import MAX_ITERATOR_ITEMS, TooMuch, encode
 from bellglass.tools.run_tests.inside.failures import explained, shortened, text_of
 from bellglass.tools.run_tests.inside.lines import Lines, sender
 from bellglass.tools.run_tests.inside.measuring import Measure
@@ -63,7 +63,7 @@ def _outcome(call: str, names: dict[str, Any]) -> dict[str, Any]:
     try:
         value = _evaluated(call, names)
         if hasattr(type(value), "__next__"):
-            value = list(islice(value, MOST_LISTED))
+            value = list(islice(value, MAX_ITERATOR_ITEMS))
     except BaseException as exc:  # SystemExit fails a case like any other exception
         kinds = [kind for kind in type(exc).__mro__ if kind is not object][:MAX_EXCEPTION_NAMES]
         names_of_it = [kind.__name__ for kind in kinds]
