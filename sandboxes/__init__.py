@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backend import Backend, Finding, PatientStream
+    from bellglass.sandboxes.backend_settings import BackendSettings, Names
     from bellglass.sandboxes.conformance import CHECKS, Check
     from bellglass.sandboxes.errors import SandboxError, SandboxUnavailable
     from bellglass.sandboxes.execution import Execution, ExecutionError, Output
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "backend": ("Backend", "Finding", "PatientStream"),
+    "backend_settings": ("BackendSettings", "Names"),
     "conformance": ("CHECKS", "Check"),
     "errors": ("SandboxError", "SandboxUnavailable"),
     "execution": ("Execution", "ExecutionError", "Output"),
@@ -33,12 +35,14 @@ __all__ = [
     "CHECKS",
     "PROTECTIONS",
     "Backend",
+    "BackendSettings",
     "Check",
     "Execution",
     "ExecutionError",
     "Finding",
     "Lifecycle",
     "Limits",
+    "Names",
     "Output",
     "PatientStream",
     "Protection",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from anyio.abc import ByteStream
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
+    from bellglass.sandboxes.backend_settings import BackendSettings
     from bellglass.sandboxes.egress.network import Network
     from bellglass.sandboxes.limits import Limits
     from bellglass.sandboxes.self_check import Protection, SelfCheck
@@ -80,6 +81,27 @@ class Backend(ABC):
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+
+    @classmethod
+    def from_settings(
+        cls,
+        limits: Limits,
+        settings: BackendSettings | None,
+        *,
+        session_max_seconds: float,
+        environ: Mapping[str, str],
+    ) -> Self:
+        """Make the backend as an operator wants it.
+
+        The server calls it once. `settings` is what the entry point of the group
+        `bellglass.settings` declares, None where there is none; this method hands each field to the
+        constructor, by its name. No session gets older than `session_max_seconds`; `environ` is for
+        variables that are not ours, such as the key of an account.
+
+        Raises:
+            SandboxUnavailable: With these settings no sandbox can be made.
+        """
+        return cls(limits, **dict(settings or ()))
 
     @property
     def name(self) -> str:

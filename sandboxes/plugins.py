@@ -6,6 +6,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 BACKENDS = "bellglass.sandboxes"
+SETTINGS = "bellglass.settings"
 TOOLS = "bellglass.tools"
 JOBS = "bellglass.jobs"
 

@@ -9,10 +9,7 @@ from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.errors import SandboxUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from importlib.metadata import EntryPoint
-
-    from bellglass.sandboxes.limits import Limits
 
 STRONG = ("embedded", "docker", "e2b")
 """What "auto" tries, in this order. A weaker backend is used only when it is named."""
@@ -23,8 +20,8 @@ def installed() -> dict[str, EntryPoint]:
     return plugins.installed(plugins.BACKENDS)
 
 
-def create(name: str, limits: Limits, options: Mapping[str, object] | None = None) -> Backend:
-    """Make the backend of that name.
+def load(name: str) -> type[Backend]:
+    """Return the class of the backend of that name.
 
     Raises:
         SandboxUnavailable: There is none, or it cannot be imported.
@@ -34,9 +31,9 @@ def create(name: str, limits: Limits, options: Mapping[str, object] | None = Non
         known = ", ".join(sorted(backends)) or "none"
         raise SandboxUnavailable(name, f"no such backend is installed; installed: {known}.")
     try:
-        make = backends[name].load()
+        backend = backends[name].load()
     except ImportError as exc:
         raise SandboxUnavailable(name, f"it cannot be imported ({exc}).") from exc
-    backend = make(limits, **(options or {}))
-    assert isinstance(backend, Backend), f"{name} is no Backend"
+    if not (isinstance(backend, type) and issubclass(backend, Backend)):
+        raise SandboxUnavailable(name, "its entry point does not lead to a Backend.")
     return backend

@@ -1,19 +1,16 @@
 """Select the backend: the one that is named, or the first strong one that runs here."""
 
 import logging
+import os
 
 import anyio
 
 from bellglass.sandboxes import registry
 from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.server import e2b
 from bellglass.server.settings import Settings
 
 log = logging.getLogger(__name__)
-
-MAX_POOL_WAIT_SECONDS = 86_400.0
-"""That a container may be older than the oldest session: it can wait for one before it is used."""
 
 
 def candidates(settings: Settings) -> list[str]:
@@ -45,24 +42,12 @@ def create(name: str, settings: Settings) -> Backend:
     Raises:
         SandboxUnavailable: It is not installed, or cannot be used here.
     """
-    options: dict[str, object] = {}
-    if name == "embedded":
-        options = {
-            "launcher": settings.launcher,
-            "python": settings.python,
-            "preload": settings.preload,
-        }
-    elif name == "docker":
-        options = {
-            "image": settings.docker_image,
-            "host": settings.docker_host,
-            "runtime": settings.docker_runtime,
-            "cpus": settings.docker_cpus,
-            "lifetime_seconds": settings.age_seconds + MAX_POOL_WAIT_SECONDS,
-        }
-    elif name == "e2b":
-        options = e2b.options(settings)
-    backend = registry.create(name, settings.limits(), options)
+    backend = registry.load(name).from_settings(
+        settings.limits(),
+        settings.of_backend(name),
+        session_max_seconds=settings.age_seconds,
+        environ=os.environ,
+    )
     if settings.network != "none":
         from bellglass.server.networking import network
 

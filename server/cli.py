@@ -47,15 +47,14 @@ def _run(arguments: Sequence[str] | None) -> int:
     # its descriptor becomes another file's.
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
-    from bellglass.server.settings import NOT_FLAGS, Settings
+    from bellglass.server.settings import Settings, known_settings
 
     options = _parser().parse_args(arguments)
-    given = {
+    options.flags = {
         name: value
-        for name in Settings.model_fields.keys() - NOT_FLAGS
-        if (value := getattr(options, name)) is not None
+        for name in known_settings()
+        if (value := getattr(options, name, None)) is not None
     }
-    options.flags = {name: given[name] for name in Settings.model_fields if name in given}
     settings = Settings.from_environ(os.environ, options.flags)
     code: int = _module(options.command or "serve").run(options, settings)
     return code
@@ -79,7 +78,7 @@ class _CommandParser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    from bellglass.server.settings import NOT_FLAGS, PREFIX, Settings
+    from bellglass.server.settings import known_settings
 
     parser = argparse.ArgumentParser(
         prog="bellglass",
@@ -94,12 +93,12 @@ def _parser() -> argparse.ArgumentParser:
             name, command=name, help=told, description=f"{told[0].upper()}{told[1:]}."
         )
     _add_debug(parser)
-    for name, field in Settings.model_fields.items():
-        if name not in NOT_FLAGS:
+    for setting in known_settings().values():
+        if not setting.is_secret:
             parser.add_argument(
-                f"--{name.replace('_', '-')}",
-                metavar="HOST:PORT" if name == "http" else "VALUE",
-                help=f"{field.description} [{PREFIX}{name.upper()}]".replace("%", "%%"),
+                f"--{setting.name.replace('_', '-')}",
+                metavar="HOST:PORT" if setting.name == "http" else "VALUE",
+                help=f"{setting.info.description} [{setting.variable}]".replace("%", "%%"),
             )
     return parser
 

@@ -14,6 +14,7 @@ from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.execution import Execution
 from bellglass.sandboxes.limits import MIB
+from bellglass.sandboxes.self_check import PROTECTIONS
 from bellglass.sandboxes.sessions.sessions import Sessions
 from bellglass.server.backend_selection import candidates, create
 from bellglass.server.failures import innermost
@@ -71,6 +72,10 @@ class BackendReport(_Report):
     packages: dict[Text, Text | None] = Field({}, description="Versions; null if it is missing.")
     completed_by: str | None = Field(None, description="The command that brings what is missing.")
     findings: list[FindingReport] = []
+    waivers: dict[str, Text] = Field(
+        {}, description="Protections that it does without, and what bounds the code instead."
+    )
+    settings: dict[str, Text] = Field({}, description="What was set of it, by variable.")
 
 
 class LimitsReport(_Report):
@@ -137,7 +142,7 @@ async def _examine_backend(name: str, settings: Settings) -> BackendReport:
     try:
         backend = create(name, settings)
         try:
-            return await _try(backend, name)
+            return await _try(backend, name, settings.given_to(name))
         finally:
             with anyio.CancelScope(shield=True):
                 await backend.aclose()
@@ -147,17 +152,18 @@ async def _examine_backend(name: str, settings: Settings) -> BackendReport:
                 reason = cause.reason
             case cause:
                 reason = f"{type(cause).__name__}: {cause}"
-        return BackendReport(name=name, works=False, reason=reason)
+        given = settings.given_to(name)
+        return BackendReport(name=name, works=False, reason=reason, settings=given)
 
 
-async def _try(backend: Backend, name: str) -> BackendReport:
+async def _try(backend: Backend, name: str, given: dict[str, str]) -> BackendReport:
     """Run code in a sandbox of the backend, and ask the backend about itself."""
     started = time.monotonic()
     execution = await _first_run(backend)
     first_run_ms = round((time.monotonic() - started) * 1000)
     if execution.status != "ok":
         reason = f"its first run ended with {execution.status!r}"
-        return BackendReport(name=name, works=False, reason=reason)
+        return BackendReport(name=name, works=False, reason=reason, settings=given)
     python, packages = _inventory(execution.stdout.text)
     missing = None in packages.values()
     return BackendReport(
@@ -171,6 +177,8 @@ async def _try(backend: Backend, name: str) -> BackendReport:
             FindingReport(what=finding.what, holds=finding.holds, detail=finding.detail)
             for finding in (await backend.diagnose())[:MAX_FINDINGS]
         ],
+        waivers={PROTECTIONS[each]: why for each, why in backend.waivers.items()},
+        settings=given,
     )
 
 

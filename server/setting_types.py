@@ -7,13 +7,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from bellglass.sandboxes.backend_settings import Names
 from bellglass.sandboxes.common.risk_kinds import KINDS
-
-
-def _split(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(item.strip() for item in value.split(",") if item.strip())
-    return value
 
 
 def _lower(value: object) -> object:
@@ -59,7 +54,6 @@ def _readable_levels(given: str) -> str:
 
 _LEVEL = "(debug|info|warning|error)"
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 Hosts = Annotated[Names, AfterValidator(_readable_hosts)]
 RiskKinds = Annotated[Names, AfterValidator(_known_kinds)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]

@@ -2,19 +2,25 @@
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from functools import cache
+from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
-from bellglass.sandboxes.backends.docker.image import IMAGE
+from bellglass.sandboxes.backend_settings import BackendSettings, Names
 from bellglass.sandboxes.limits import MIB, Limits
-from bellglass.server.setting_types import Hosts, LogLevels, Names, RiskKinds, WebAddress
+from bellglass.server.backend_settings import declared, may_be_secret
+from bellglass.server.setting_types import Hosts, LogLevels, RiskKinds, WebAddress
 
 PREFIX = "BELLGLASS_"
 
-NOT_FLAGS = frozenset({"http_token", "e2b_headers", "package_index"})
-"""Settings that have no flag: other users of the machine can read a command line."""
+Model = TypeVar("Model", bound=BaseModel)
+
+_MAY_HOLD_A_PASSWORD = ("package_index",)
 
 
 class SettingsError(Exception):
@@ -30,38 +36,6 @@ class Settings(BaseModel):
         "auto",
         description="How code is isolated: `auto`, `embedded`, `docker`, `e2b`, `restricted`, or a "
         "plug-in.",
-    )
-    launcher: Literal["auto", "zygote", "bubblewrap"] = Field(
-        "auto",
-        description="What starts sandboxes of `embedded`: `zygote`, `bubblewrap`, or `auto`, the "
-        "first that works.",
-    )
-    python: str | None = Field(
-        None, description="Interpreter for the code inside. Default: what `bellglass setup` made."
-    )
-    preload: Names = Field(
-        ("pytest",),
-        description="Modules, comma-separated, that the embedded sandbox imports once for all "
-        "sessions: `numpy,pandas` saves half a second in each and costs 10 ms at its start.",
-    )
-    docker_image: str = Field(
-        IMAGE,
-        description="Image of the docker sandbox: any with Python 3.9 or newer, and Bash. One that "
-        "you name is pulled if it is not there; the default is made by `bellglass image build`.",
-    )
-    docker_host: str | None = Field(
-        None,
-        description="Where the Docker engine is, as `DOCKER_HOST`. Default: what the `docker` "
-        "command uses.",
-    )
-    docker_runtime: str | None = Field(
-        None, description="Runtime of the containers, such as `runsc`. Default: the engine's."
-    )
-    docker_cpus: float = Field(
-        2,
-        ge=0.1,
-        allow_inf_nan=False,
-        description="Processors that a container may use, at most those there are.",
     )
     sessions: Literal["connection", "explicit"] = Field(
         "connection",
@@ -173,42 +147,6 @@ class Settings(BaseModel):
     http_origins: Names = Field(
         (), description="Origins of web pages, comma-separated, that may call over HTTP."
     )
-    e2b_key_file: str | None = Field(
-        None, description="A file with the key of the E2B account. Default: `E2B_API_KEY`."
-    )
-    e2b_domain: str | None = Field(
-        None, description="Domain of the engine. Default: `E2B_DOMAIN`, else E2B's cloud."
-    )
-    e2b_api_url: str | None = Field(
-        None,
-        description="URL of its control plane. Default: `E2B_API_URL`, else `api.` at the domain.",
-    )
-    e2b_sandbox_url: str | None = Field(
-        None,
-        description="One URL for all its sandboxes. Default: `E2B_SANDBOX_URL`, else one each, "
-        "below the domain.",
-    )
-    e2b_template: str | None = Field(
-        None, description="What sessions start from; it needs a Python. Default: E2B's own."
-    )
-    e2b_headers: SecretStr | None = Field(
-        None, description="More headers for the control plane: `NAME: VALUE, NAME: VALUE`."
-    )
-    e2b_pause: bool = Field(
-        False, description="Pause the sandbox of an idle session instead of ending the session."
-    )
-    e2b_lease_seconds: int = Field(
-        300,
-        ge=15,
-        le=3600,
-        description="A sandbox whose server was killed ends after this time.",
-    )
-    e2b_sandboxes: int = Field(
-        64, ge=1, description="Sandboxes at one time. What the plan allows is a good value."
-    )
-    e2b_per_second: float = Field(
-        5, gt=0, allow_inf_nan=False, description="Sandboxes made in a second."
-    )
     log_level: LogLevels = Field(
         "info",
         description="How much to log on stderr: `debug`, `info`, `warning` or `error`; levels for "
@@ -220,6 +158,9 @@ class Settings(BaseModel):
         "and what their `supervisor` does and when. Sizes, ids and times; never code or output.",
     )
 
+    backends: Mapping[str, BackendSettings] = {}
+    """What was set of each backend, by its name; no variable of its own."""
+
     @classmethod
     def from_environ(
         cls, environ: Mapping[str, str] = os.environ, flags: Mapping[str, str] | None = None
@@ -229,23 +170,44 @@ class Settings(BaseModel):
         Raises:
             SettingsError: A value is wrong, or a BELLGLASS_ variable is misspelt.
         """
-        values: dict[str, Any] = {}
+        known = known_settings()
+        given: dict[str, str] = {}
         for variable, value in environ.items():
             if variable.startswith(PREFIX):
                 name = variable.removeprefix(PREFIX).lower()
-                if name not in cls.model_fields or variable != variable.upper():
+                if name not in known or variable != variable.upper():
                     raise SettingsError(_unknown(variable))
                 if value != "":
-                    values[name] = value
-        values |= flags or {}
-        try:
-            return cls(**values)
-        except ValidationError as exc:
-            error = exc.errors(include_url=False)[0]
-            name = str(error["loc"][0])
-            given = "" if name in NOT_FLAGS else f"={str(error['input'])[:60]!r}"
-            reason = error["msg"].removeprefix("Input ").removeprefix("should ")
-            raise SettingsError(f"{PREFIX}{name.upper()}{given} should {reason}.") from exc
+                    given[name] = value
+        values: dict[str | None, dict[str, Any]] = {None: {}}
+        for name, value in {**given, **(flags or {})}.items():
+            values.setdefault(known[name].backend, {})[known[name].field] = value
+        ours = _validated(cls, values.pop(None))
+        _refuse_broken(ours.sandbox)
+        backends = {
+            name: _validated(model, of_backend, declared()[name].prefix)
+            for name, of_backend in values.items()
+            if name is not None and (model := declared()[name].model) is not None
+        }
+        return ours.model_copy(update={"backends": backends})
+
+    def of_backend(self, name: str) -> BackendSettings | None:
+        """Return the settings of the backend `name`; None if it declares none."""
+        model = declared()[name].model if name in declared() else None
+        return self.backends.get(name) or (model() if model is not None else None)
+
+    def given_to(self, backend: str) -> dict[str, str]:
+        """Return what was set of the backend, by variable, without secrets."""
+        model = self.backends.get(backend)
+        return {
+            setting.variable: "(secret)"
+            if setting.is_secret
+            else str(getattr(model, setting.field))
+            for setting in known_settings().values()
+            if setting.backend == backend
+            and model is not None
+            and setting.field in model.model_fields_set
+        }
 
     def limits(self) -> Limits:
         """Return what one session may use."""
@@ -259,15 +221,86 @@ class Settings(BaseModel):
         )
 
 
-def variables() -> dict[str, str]:
-    """Return every variable with its description, in order."""
-    return {
-        PREFIX + name.upper(): field.description or ""
-        for name, field in Settings.model_fields.items()
+class Setting(NamedTuple):
+    """One variable, and one flag unless it may hold a secret."""
+
+    name: str
+    """`docker_image` is BELLGLASS_DOCKER_IMAGE and --docker-image."""
+    info: FieldInfo
+    backend: str | None
+    """Whose it is; None for those of the server."""
+    field: str
+    """Its name in the model of the backend."""
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.name.upper()
+
+    @property
+    def is_secret(self) -> bool:
+        """Other users of the machine can read a command line, so it has no flag."""
+        return self.name in _MAY_HOLD_A_PASSWORD or may_be_secret(self.info)
+
+
+@cache
+def known_settings() -> dict[str, Setting]:
+    """Return every setting by name: the server's, then those of the installed backends.
+
+    Raises:
+        SettingsError: A backend declares one that there is already.
+    """
+    known = {
+        name: Setting(name, info, None, name)
+        for name, info in Settings.model_fields.items()
+        if name != "backends"
     }
+    for backend, (prefix, model, _) in declared().items():
+        for field, info in model.model_fields.items() if model is not None else ():
+            setting = Setting(prefix + field, info, backend, field)
+            if setting.name in known:
+                raise SettingsError(
+                    f"The backend {backend} declares the setting {setting.variable}, which there "
+                    "is already. Remove it, or get a version of it that has another name for it."
+                )
+            known[setting.name] = setting
+    return known
+
+
+def _validated(model: type[Model], values: dict[str, Any], prefix: str = "") -> Model:
+    try:
+        return model(**values)
+    except ValidationError as exc:
+        error = exc.errors(include_url=False)[0]
+        if not error["loc"]:  # of all fields together
+            raise SettingsError(f"{PREFIX}{prefix.upper()}*{_objection(error)}") from exc
+        setting = known_settings()[f"{prefix}{error['loc'][0]}"]
+        given = "" if setting.is_secret else f"={str(error['input'])[:60]!r}"
+        raise SettingsError(f"{setting.variable}{given}{_objection(error)}") from exc
+
+
+def _objection(error: ErrorDetails) -> str:
+    if error["type"] in ("value_error", "assertion_error"):  # in the words of a validator
+        return f": {error['msg'].partition(', ')[2].rstrip('.')}."
+    return f" should {re.sub('^[A-Z][a-z]+ should ', '', error['msg']).rstrip('.')}."
+
+
+def _refuse_broken(chosen: str) -> None:
+    """Refuse to start with a backend whose settings cannot be imported."""
+    if chosen in declared() and (problem := declared()[chosen].problem):
+        raise SettingsError(
+            f"The settings of the backend {chosen} cannot be imported ({problem}). Install its "
+            "distribution anew, or set BELLGLASS_SANDBOX to another backend."
+        )
 
 
 def _unknown(variable: str) -> str:
-    near = difflib.get_close_matches(variable.upper(), variables(), n=1)
+    for name, (prefix, _, problem) in declared().items():
+        if problem and variable.upper().startswith(PREFIX + prefix.upper()):
+            return (
+                f"{variable} cannot be read: the settings of the backend {name} cannot be "
+                f"imported ({problem}). Install its distribution anew, or unset the variable."
+            )
+    names = [setting.variable for setting in known_settings().values()]
+    near = difflib.get_close_matches(variable.upper(), names, n=1)
     hint = f" Did you mean {near[0]}?" if near else " `bellglass --help` lists the settings."
     return f"{variable} is not a setting.{hint}"

@@ -41,6 +41,7 @@ def _show_versions(of: dict[str, str]) -> None:
 def _show_backend(backend: BackendReport) -> None:
     if not backend.works:
         say(f"{paint('red', 'no ')} {backend.name}: {printable(backend.reason or '')}")
+        _show_settings(backend)
         return
     found = [f"Python {backend.python}"]
     for name, version in backend.packages.items():
@@ -52,6 +53,14 @@ def _show_backend(backend: BackendReport) -> None:
     for finding in backend.findings:
         mark = paint("green", "yes") if finding.holds else paint("yellow", "-  ")
         say(f"    {mark} {printable(finding.what)}: {printable(finding.detail)}")
+    for protection, why in backend.waivers.items():
+        say(f"    {paint('yellow', '-  ')} no proof of {protection}: {printable(why)}")
+    _show_settings(backend)
+
+
+def _show_settings(backend: BackendReport) -> None:
+    for variable, value in backend.settings.items():
+        say(f"    {variable}={printable(value)}")
 
 
 def _show_rest(report: Report) -> None:

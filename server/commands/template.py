@@ -1,8 +1,8 @@
 """`bellglass template build`: a template of E2B with our packages and our program inside."""
 
 import argparse
+import os
 from functools import partial
-from typing import Any
 
 import anyio
 
@@ -28,17 +28,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Build the template and show how; return the exit code."""
-    from bellglass.sandboxes import registry
     from bellglass.sandboxes.backends.e2b import template, versions
+    from bellglass.sandboxes.backends.e2b.backend import E2BBackend
     from bellglass.sandboxes.backends.e2b.errors import E2BError
-    from bellglass.server import e2b
 
     name = options.name
     try:
-        given = e2b.options(settings)
-        if options.base:
-            given["template"] = options.base
-        backend: Any = registry.create("e2b", settings.limits(), given)
+        given = settings.of_backend("e2b")
+        if given is not None and options.base:
+            given = given.model_copy(update={"template": options.base})
+        backend = E2BBackend.from_settings(
+            settings.limits(),
+            given,
+            session_max_seconds=settings.age_seconds,
+            environ=os.environ,
+        )
         if objection := versions.objection():
             raise SandboxUnavailable("e2b", objection)
         endpoint = backend.endpoint

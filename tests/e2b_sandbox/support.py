@@ -77,6 +77,6 @@ def settings_for(double: Double) -> dict[str, str]:
         "BELLGLASS_SANDBOX": "e2b",
         "BELLGLASS_E2B_API_URL": double.url,
         "BELLGLASS_E2B_SANDBOX_URL": double.url,
-        "BELLGLASS_E2B_PER_SECOND": "100",
+        "BELLGLASS_E2B_MAX_CREATES_PER_SECOND": "100",
         "E2B_API_KEY": KEY,
     }

@@ -124,7 +124,7 @@ def test_example_uses_public_names_alone() -> None:
     imports = [line for line in lines if line.startswith(("from bellglass", "import bellglass"))]
 
     assert imports == [
-        "from bellglass.sandboxes import Backend, SandboxUnavailable, supervisor_program"
+        "from bellglass.sandboxes import Backend, Limits, SandboxUnavailable, supervisor_program"
     ]
 
 
@@ -134,7 +134,7 @@ def test_exactly_these_names_are_public() -> None:
 
 
 PUBLIC = {
-    *("Backend", "Lifecycle", "Limits", "Finding", "PatientStream"),
+    *("Backend", "BackendSettings", "Names", "Lifecycle", "Limits", "Finding", "PatientStream"),
     *("PROTECTIONS", "Protection", "SelfCheck"),
     *("SupervisorProgram", "supervisor_program"),
     *("SandboxError", "SandboxUnavailable"),

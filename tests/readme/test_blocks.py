@@ -50,6 +50,8 @@ TESTED_HERE = {
     "backend",
     "entry-point",
     "in-memory",
+    "backend-settings",
+    "settings-entry-point",
     "tool",
     "job",
     "tool-entry-points",

@@ -15,7 +15,7 @@ from readme.blocks import README, first_cells, names, page, section
 
 from bellglass.sandboxes import registry
 from bellglass.sandboxes.execution import Status
-from bellglass.server.settings import PREFIX, Settings
+from bellglass.server.settings import Settings, known_settings
 from bellglass.tools.arguments import MAX_CHECKED_BYTES, MAX_CODE, MAX_TIMEOUT_SECONDS
 from bellglass.tools.listing import TOOLS
 from bellglass.tools.run_tests.tool import MAX_CASES, run_tests
@@ -81,13 +81,13 @@ def test_settings_are_those_of_the_code() -> None:
 
 def settings_table() -> str:
     rows = ["| variable | default | |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default: Any = field.default
+    for setting in known_settings().values():
+        default: Any = setting.info.default
         assert default is not PydanticUndefined
         if isinstance(default, tuple):
             default = ",".join(default)
         shown = "" if default in (None, "") else f"`{str(default).lower()}`"
-        rows.append(f"| `{PREFIX}{name.upper()}` | {shown} | {field.description} |")
+        rows.append(f"| `{setting.variable}` | {shown} | {setting.info.description} |")
     return "\n".join(rows) + "\n"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
@@ -19,17 +19,21 @@ from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.program import supervisor_program
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
     from anyio.abc import ByteStream
     from docker import APIClient
 
+    from bellglass.sandboxes.backend_settings import BackendSettings
     from bellglass.sandboxes.backends.docker.stream import AttachedStream
     from bellglass.sandboxes.limits import Limits
     from bellglass.sandboxes.self_check import SelfCheck
 
 BOOT_SECONDS = 30.0
 """From the start of a container to the first word of the runner: a tenth of a second, or more."""
+
+MAX_POOL_WAIT_SECONDS = 86_400.0
+"""That a container may be older than the oldest session: it can wait for one before it is used."""
 
 _INFO_SECONDS = 15.0
 _SWEEP_SECONDS = 20.0
@@ -72,6 +76,18 @@ class DockerBackend(Backend):
         self._info: dict[str, Any] = {}
         self._starting = anyio.Lock()
         self._started = False
+
+    @classmethod
+    def from_settings(
+        cls,
+        limits: Limits,
+        settings: BackendSettings | None,
+        *,
+        session_max_seconds: float,
+        environ: Mapping[str, str],
+    ) -> Self:
+        lifetime_seconds = session_max_seconds + MAX_POOL_WAIT_SECONDS
+        return cls(limits, **dict(settings or ()), lifetime_seconds=lifetime_seconds)
 
     async def start(self) -> None:
         """Reach the engine, find the image, and remove what dead servers left."""

@@ -35,7 +35,7 @@ class Admission:
         if self._held >= self._most:
             raise SandboxUnavailable(
                 "e2b",
-                f"all {self._most} sandboxes of BELLGLASS_E2B_SANDBOXES are in use. Close a "
+                f"all {self._most} sandboxes of BELLGLASS_E2B_MAX_SANDBOXES are in use. Close a "
                 "session, or call with the session_id of one.",
             )
         self._held += 1

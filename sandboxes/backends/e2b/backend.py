@@ -7,12 +7,12 @@ import logging
 import secrets
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import anyio
 
 from bellglass.sandboxes.backend import Backend, Finding
-from bellglass.sandboxes.backends.e2b import orphans
+from bellglass.sandboxes.backends.e2b import configuring, orphans
 from bellglass.sandboxes.backends.e2b.admission import Admission
 from bellglass.sandboxes.backends.e2b.claims import Claims
 from bellglass.sandboxes.backends.e2b.client import Client
@@ -26,17 +26,19 @@ from bellglass.sandboxes.backends.e2b.making import found_again, made
 from bellglass.sandboxes.backends.e2b.owner import Owner
 from bellglass.sandboxes.backends.e2b.patience import PATIENCE_SECONDS
 from bellglass.sandboxes.backends.e2b.seconds import Seconds
+from bellglass.sandboxes.backends.e2b.settings import E2BSettings
 from bellglass.sandboxes.backends.e2b.started import started
 from bellglass.sandboxes.backends.embedded.waivers import WAIVERS
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.lifecycle import Lifecycle
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from anyio.abc import ByteStream
 
+    from bellglass.sandboxes.backend_settings import BackendSettings
     from bellglass.sandboxes.backends.e2b.records import Record
     from bellglass.sandboxes.backends.e2b.stream import CommandStream
     from bellglass.sandboxes.limits import Limits
@@ -121,6 +123,20 @@ class E2BBackend(Backend, Lifecycle):
         self._seconds = Seconds()
         self._doubt = anyio.Event()
         """Something may be left over that should be ended."""
+
+    @classmethod
+    def from_settings(
+        cls,
+        limits: Limits,
+        settings: BackendSettings | None,
+        *,
+        session_max_seconds: float,
+        environ: Mapping[str, str],
+    ) -> Self:
+        """Make the backend, with the key from a file or from the vendor's own variable."""
+        assert isinstance(settings, E2BSettings)
+        given = configuring.arguments(settings, environ)
+        return cls(limits, **given, age_seconds=session_max_seconds)
 
     async def start(self) -> None:
         """Ask the engine for its list: that it is there, and takes the key. Makes nothing."""

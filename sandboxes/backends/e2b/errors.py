@@ -42,9 +42,9 @@ ADVICE: dict[Kind, str] = {
     "unreachable": "The engine cannot be reached. Check BELLGLASS_E2B_DOMAIN, _API_URL and "
     "_SANDBOX_URL, and the network of this machine.",
     "quota": "The account has as many sandboxes as it may. Close sessions, or set "
-    "BELLGLASS_E2B_SANDBOXES below the limit of the plan.",
-    "rate": "The engine wants fewer requests. Try again in a minute; BELLGLASS_E2B_PER_SECOND "
-    "slows the making of sandboxes down.",
+    "BELLGLASS_E2B_MAX_SANDBOXES below the limit of the plan.",
+    "rate": "The engine wants fewer requests. Try again in a minute; "
+    "BELLGLASS_E2B_MAX_CREATES_PER_SECOND slows the making of sandboxes down.",
     "busy": "The engine has no room at the moment. Try again in a minute.",
     "full": "The machine has no room for our program: it is out of processes, files or memory. A "
     "template may leave too little.",
