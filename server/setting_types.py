@@ -5,7 +5,7 @@ import re
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
-from pydantic_core import PydanticCustomError
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bellglass.sandboxes.backend_settings import Names
 from bellglass.sandboxes.common.risk_kinds import KINDS
@@ -50,6 +50,13 @@ def _readable_levels(given: str) -> str:
         hint = "be debug, info, warning or error; for packages add such as ,sandboxes.egress=debug"
         raise PydanticCustomError("levels", "{hint}", {"hint": hint})
     return given
+
+
+def objection(error: ErrorDetails) -> str:
+    """Return what is wrong with a value, to stand after the name of its variable."""
+    if error["type"] in ("value_error", "assertion_error"):  # in the words of a validator
+        return f": {error['msg'].partition(', ')[2].rstrip('.')}."
+    return f" should {re.sub('^[A-Z][a-z]+ should ', '', error['msg']).rstrip('.')}."
 
 
 _LEVEL = "(debug|info|warning|error)"

@@ -2,19 +2,17 @@
 
 import difflib
 import os
-import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 
 from bellglass.sandboxes.backend_settings import BackendSettings, Names
 from bellglass.sandboxes.limits import MIB, Limits
 from bellglass.server.backend_settings import declared, may_be_secret
-from bellglass.server.setting_types import Hosts, LogLevels, RiskKinds, WebAddress
+from bellglass.server.setting_types import Hosts, LogLevels, RiskKinds, WebAddress, objection
 
 PREFIX = "BELLGLASS_"
 
@@ -272,16 +270,10 @@ def _validated(model: type[Model], values: dict[str, Any], prefix: str = "") -> 
     except ValidationError as exc:
         error = exc.errors(include_url=False)[0]
         if not error["loc"]:  # of all fields together
-            raise SettingsError(f"{PREFIX}{prefix.upper()}*{_objection(error)}") from exc
+            raise SettingsError(f"{PREFIX}{prefix.upper()}*{objection(error)}") from exc
         setting = known_settings()[f"{prefix}{error['loc'][0]}"]
         given = "" if setting.is_secret else f"={str(error['input'])[:60]!r}"
-        raise SettingsError(f"{setting.variable}{given}{_objection(error)}") from exc
-
-
-def _objection(error: ErrorDetails) -> str:
-    if error["type"] in ("value_error", "assertion_error"):  # in the words of a validator
-        return f": {error['msg'].partition(', ')[2].rstrip('.')}."
-    return f" should {re.sub('^[A-Z][a-z]+ should ', '', error['msg']).rstrip('.')}."
+        raise SettingsError(f"{setting.variable}{given}{objection(error)}") from exc
 
 
 def _refuse_broken(chosen: str) -> None:
