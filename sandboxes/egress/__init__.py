@@ -1,5 +1,5 @@
-"""What a session may reach, when the operator allows anything: asked and answered out here.
+"""Network access of sessions, where the operator allows any: every request is decided here.
 
-A place has no network. Its programs speak to a relay (`supervisor/relay`), which carries each
-connection to the server over the one stream; here it is decided what becomes of it.
+A sandbox has no network. Its programs connect to a relay (`supervisor/relay`), which carries each
+connection to the server over the one stream. The server checks it against the operator's rules.
 """

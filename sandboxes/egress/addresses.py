@@ -1,4 +1,4 @@
-"""Which addresses are the public internet's, and which are somebody's own."""
+"""Tell addresses of the public internet from special-purpose and private ones."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from bellglass.sandboxes.egress.special_addresses import (
 if TYPE_CHECKING:
     from bellglass.sandboxes.egress.names import Address
 
-_SPECIAL = (*METADATA_SERVICES, *IANA_IPV4, *IANA_IPV6)  # the first that matches says what it is
+_SPECIAL = (*METADATA_SERVICES, *IANA_IPV4, *IANA_IPV6)  # the first match decides
 
 _MAPPED = IPv6Network("::ffff:0:0/96")  # RFC 4291, 2.5.5.2
-_COMPATIBLE = IPv6Network("::/96")  # RFC 4291, 2.5.5.1, of old
+_COMPATIBLE = IPv6Network("::/96")  # RFC 4291, 2.5.5.1, deprecated
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 _NAT64_LOCAL = IPv6Network("64:ff9b:1::/48")  # RFC 8215
 _6TO4 = IPv6Network("2002::/16")  # RFC 3056
@@ -33,7 +33,7 @@ _ISATAP = (0x0000_5EFE, 0x0200_5EFE)  # RFC 5214, 6.1: the first half of an inte
 
 
 def why_not_public(address: Address) -> str | None:
-    """Return what is against connecting to `address` for anybody's sake, or None."""
+    """Return why no session may connect to `address` unless the operator names it, or None."""
     for meant in _meanings(address):
         if kind := _kind(meant):
             return kind
@@ -43,9 +43,9 @@ def why_not_public(address: Address) -> str | None:
 
 
 def why_never(address: Address) -> str | None:
-    """Return why no name may lead there, though the operator trusts the name, or None.
+    """Return why no name may resolve to `address`, even one that the operator allows, or None.
 
-    The metadata of cloud machines holds their keys.
+    Metadata services of clouds hand out credentials of the machine.
     """
     for meant in _meanings(address):
         kind = _kind(meant)
@@ -58,8 +58,8 @@ def why_never(address: Address) -> str | None:
 def _meanings(address: Address) -> list[Address]:
     """Return the addresses that a connection to `address` may lead to.
 
-    Of some addresses of IPv6 that is only the address of IPv4 that they hold, as a gateway or the
-    kernel takes it out; of others either, by the network it comes through.
+    Some IPv6 addresses embed an IPv4 address, and a gateway or the kernel connects to that one. For
+    others it depends on the network whether the IPv6 or the embedded address is reached.
     """
     if isinstance(address, IPv4Address):
         return [address]
@@ -71,11 +71,11 @@ def _meanings(address: Address) -> list[Address]:
     held: list[int] = []
     if address in _COMPATIBLE and value > 0xFFFF:
         held = [value & _IPV4]
-    elif address in _TEREDO:  # its server, and its client in disguise
+    elif address in _TEREDO:  # the address of the server, and the inverted one of the client
         held = [value >> 64 & _IPV4, ~value & _IPV4]
     elif address in _NAT64_LOCAL:  # RFC 6052, 2.2: for prefixes of 48, 56, 64 and 96 bits
         low = value & (1 << 80) - 1
-        without_u = (low >> 64 << 56) | (low & (1 << 56) - 1)  # bits 64 to 71 hold none of it
+        without_u = (low >> 64 << 56) | (low & (1 << 56) - 1)  # bits 64 to 71 are reserved
         held = [without_u >> shift & _IPV4 for shift in (40, 32, 24, 0)]
     elif value >> 32 & _IPV4 in _ISATAP:
         held = [value & _IPV4]
@@ -83,7 +83,7 @@ def _meanings(address: Address) -> list[Address]:
 
 
 def _kind(address: Address) -> str | None:
-    """Return what `address` is besides public, by the table, or None."""
+    """Return the kind of special address that `address` is, or None if it is public."""
     for special in _SPECIAL:
         if address in special.network:
             return special.kind
@@ -92,12 +92,12 @@ def _kind(address: Address) -> str | None:
 
 
 def _is_own(address: Address) -> bool:
-    """Whether the address is one of this machine's interfaces. Nothing is sent."""
+    """Whether the address belongs to an interface of this machine. Nothing is sent."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            # The kernel takes the destination itself as the source only where it is its own.
+            # The kernel chooses the destination as the source only if it is an address of its own.
             probe.connect((str(address), 9))
             return str(probe.getsockname()[0]) == str(address)
     except OSError:
-        return False  # no way there: then none for a session either
+        return False  # there is no route, so a session cannot reach it either

@@ -1,7 +1,7 @@
-"""Package files on the host's disk, by what they hold: shared by all sessions, written by none.
+"""A content-addressed cache of package files on the host's disk, which no session can write to.
 
-A file is named by its SHA-256, and is checked against it each time before it is handed out. So a
-file that was changed, cut off or planted is thrown away, and not believed.
+A file is named by its SHA-256, and its content is checked each time before it is served. A file
+that was changed, truncated or planted is deleted.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 _READ = 1024**2
 _UNFINISHED = ".part"
 _UNFINISHED_SECONDS = 86_400.0
-"""After which an unfinished file is nobody's any more."""
+"""After this long an unfinished file is assumed to be abandoned."""
 
 
 class Cache:
-    """A folder of files; several servers may share it."""
+    """A directory of files; several servers may share it."""
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
-        """`most_bytes`: of all files together; the longest unused go first."""
+        """`most_bytes`: total size of all files; the least recently used are removed first."""
         self.folder = folder
         self.most_bytes = most_bytes
 
     async def open(self, sha256: str) -> BinaryIO | None:
-        """Return the file with that content, to read from its start, if it is there and right."""
+        """Return the file with that hash, open at its start, if it is present and intact."""
         return await to_thread.run_sync(self._open, sha256)
 
     def _open(self, sha256: str) -> BinaryIO | None:
         path = self._path(sha256)
         try:
-            # Without waiting, should it be something else than a file.
+            # O_NONBLOCK: if a FIFO was planted here, opening it must not block.
             file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
         except OSError:
             return None
@@ -56,7 +56,7 @@ class Cache:
         return None
 
     async def new(self, sha256: str) -> Writing:
-        """Begin to write the file that has that content."""
+        """Begin to write the file with that hash."""
         writing = Writing(self, self._path(sha256))
         await to_thread.run_sync(writing.begin)
         return writing
@@ -67,7 +67,7 @@ class Cache:
         return self.folder / sha256[:2] / sha256
 
     def trim(self) -> None:
-        """Remove what has been unused the longest, until the rest is small enough."""
+        """Remove the least recently used files until the rest fits."""
         found = sorted(self._files())
         total = sum(size for _, size, _ in found)
         for changed, size, path in found:
@@ -84,12 +84,12 @@ class Cache:
                 try:
                     found = entry.stat(follow_symlinks=False)
                 except OSError:
-                    continue  # another server was quicker
+                    continue  # another server removed it first
                 yield found.st_mtime, found.st_size, entry.path
 
 
 class Writing:
-    """A file that is not there yet, and will be whole when it is. A full disk costs no more."""
+    """A file that appears in the cache when it is complete. If the disk is full, none appears."""
 
     def __init__(self, cache: Cache, path: Path) -> None:
         self._cache = cache
@@ -120,7 +120,7 @@ class Writing:
             self._drop()
 
     async def keep(self) -> None:
-        """Let the file be there: the caller has found its content right."""
+        """Add the file to the cache; the caller has verified its hash."""
         await to_thread.run_sync(self._keep)
 
     def _keep(self) -> None:
@@ -135,7 +135,7 @@ class Writing:
             _unlink(self._part)
 
     async def drop(self) -> None:
-        """Leave nothing, if it was not kept."""
+        """Delete the file, unless it was kept."""
         if self._file is not None:
             await to_thread.run_sync(self._drop)
 

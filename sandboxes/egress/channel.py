@@ -1,6 +1,6 @@
-"""The server's end of one connection from a place: a byte stream that is never flooded.
+"""The server's end of one connection from a sandbox: a byte stream with flow control.
 
-`sandboxes/supervisor/relay` is the other end, and process 1 of the place is who writes its frames.
+`sandboxes/supervisor/relay` is the other end; the supervisor of the sandbox writes its frames.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 
 class Channel(ByteStream):
-    """What one program in the place and one of our tasks say to each other."""
+    """A connection between one program in the sandbox and the server's task that serves it."""
 
     def __init__(self, number: int, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
         self.number = number
         self.scope = anyio.CancelScope()
-        """Of the task that serves it."""
+        """Scope of the task that serves the connection."""
         self._send = send
         self._arrived = bytearray()
         self._ended = False
         self._closed = False
         self._used = 0
-        """Bytes that the far end may send anew, and has not been told of."""
+        """Bytes that were read here and not yet granted to the far end again."""
         self._room = WINDOW
         self._changed = anyio.Event()
 
     def take(self, frame: Net) -> bool:
-        """Take what came, without waiting; False if it is more than was granted."""
+        """Accept a frame without waiting; return False if it exceeds the granted window."""
         if frame.event == "data":
             if len(self._arrived) + self._used + len(frame.data) > WINDOW or self._ended:
                 return False
@@ -47,7 +47,7 @@ class Channel(ByteStream):
             self._ended = True
         elif frame.event == "credit":
             self._room += frame.size
-        else:  # the program has closed it: nobody is left to serve
+        else:  # the program has closed the connection
             self._closed = True
             self.scope.cancel()
         self._changed.set()

@@ -1,4 +1,4 @@
-"""Connections to addresses that were judged, and nowhere else."""
+"""Connect to addresses that the rules have allowed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.egress.names import Address
 
 CONNECT_SECONDS = 10.0
-"""For one address to answer."""
+"""Timeout for one address to answer."""
 
 
 class Unreachable(Exception):
@@ -22,10 +22,10 @@ class Unreachable(Exception):
 
 
 async def dial(addresses: Sequence[Address], port: int) -> SocketStream:
-    """Connect to the first that answers.
+    """Connect to the first address that answers.
 
     Raises:
-        Unreachable: None does.
+        Unreachable: None of them answers.
     """
     for address in addresses:
         try:

@@ -1,4 +1,4 @@
-"""What the server itself asks of a package index: pages and files, from judged addresses only."""
+"""Fetch pages and files of a package index, from addresses that the rules allow."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ TIMEOUTS = {"connect": 15.0, "read": 60.0, "write": 60.0, "pool": 60.0}
 PORTS = {"http": 80, "https": 443}
 
 MAX_PAGE_CONNECTIONS = 16  # to all hosts, for all sessions together
-MAX_FILE_CONNECTIONS = 64  # apart: a file waits for the program that reads it, a page for nobody
+MAX_FILE_CONNECTIONS = 64  # separate: a file waits for the program that reads it
 
 
 class Failed(Exception):
-    """The index, or a host that it names, did not give what was asked for."""
+    """The index, or a host that it names, did not deliver what was requested."""
 
     def __init__(self, reason: str, *, missing: bool = False) -> None:
-        """`missing`: there is no such thing, and nothing else went wrong."""
+        """`missing`: the project or file does not exist; nothing else went wrong."""
         super().__init__(reason)
         self.missing = missing
 
 
 class Fetcher:
-    """Gets URLs. Of the operator's own index all addresses will do; of others, public ones."""
+    """Fetches URLs. The operator's index may have any address; other hosts only public ones."""
 
     def __init__(self, rules: Rules, index: str, *others: str) -> None:
-        """`index`: URL of it; what that has of a user and password is sent there and nowhere else.
+        """`index`: its URL; a user and password in it are sent to that host and nowhere else.
 
-        `others`: URLs of more hosts that the operator's choice of an index includes.
+        `others`: URLs of further hosts that this index serves its files from.
         """
         parts = urlsplit(index)
         self._rules = rules
@@ -59,13 +59,13 @@ class Fetcher:
     async def get(
         self, url: str, accept: str, max_connections: int
     ) -> AsyncGenerator[tuple[str, httpcore2.Response]]:
-        """Yield the URL that answered in the end, and the response, which is a success.
+        """Yield the final URL after redirects, and its successful response.
 
-        `max_connections`: of its kind, which share a pool.
+        `max_connections`: size of the pool; requests with the same number share a pool.
 
         Raises:
-            Failed: There is none.
-            Refused: It may not be asked.
+            Failed: There is no successful response.
+            Refused: The rules do not allow the host.
         """
         for _ in range(REDIRECTS):
             target = self._target(url)
@@ -93,7 +93,7 @@ class Fetcher:
         raise Failed("there are too many redirects")
 
     def target(self, url: str) -> Target:
-        """Return where a URL leads, for the journal."""
+        """Return the host and port of a URL, for the request log."""
         return target_of(url)
 
     def _target(self, url: str) -> Target:
@@ -103,7 +103,7 @@ class Fetcher:
         return target
 
     async def allowed_addresses(self, target: Target) -> list[Address]:
-        """Return where to connect to."""
+        """Return the addresses to connect to."""
         if target in self._trusted:
             return await self._rules.resolve(target)
         return await self._rules.addresses(target, self._rules.entry(target))
@@ -114,7 +114,7 @@ class Fetcher:
                 ssl_context=ssl.create_default_context(),
                 max_connections=max_connections,
                 keepalive_expiry=30,
-                network_backend=_Judged(self),
+                network_backend=_CheckedBackend(self),
             )
         return self._pools[max_connections]
 
@@ -123,8 +123,8 @@ class Fetcher:
             await pool.aclose()
 
 
-class _Judged(httpcore2.AnyIOBackend):
-    """Connects to addresses that were judged; the name is what TLS then asks for."""
+class _CheckedBackend(httpcore2.AnyIOBackend):
+    """Connects to addresses that the rules allow; TLS then verifies the name."""
 
     def __init__(self, fetcher: Fetcher) -> None:
         self._fetcher = fetcher
@@ -152,7 +152,7 @@ def target_of(url: str) -> Target:
     """Return the host and port of a URL.
 
     Raises:
-        Failed: It is none that can be fetched.
+        Failed: It is not an http or https URL.
     """
     try:
         parts = urlsplit(url)

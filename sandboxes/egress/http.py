@@ -1,4 +1,4 @@
-"""One side of an HTTP connection: h11's state, a stream, and nothing that is unbounded in time."""
+"""One side of an HTTP/1.1 connection: h11's state on a stream, with bounded waits."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from anyio.abc import ByteStream
 
 HEAD_BYTES = 64 * 1024
-"""Of a request or response before its body."""
+"""Maximum size of a request or response before its body."""
 
 IDLE_SECONDS = 300.0
-"""Without a byte, until a connection is given up."""
+"""A connection is closed after this long without a byte."""
 
 _READ_BYTES = 32 * 1024
 
-# RFC 9110, 7.6.1, and what proxies have been sent besides.
+# RFC 9110, 7.6.1, and headers that clients send to proxies besides.
 _HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-connection te trailer transfer-encoding upgrade expect "
     b"proxy-authenticate proxy-authorization proxy-authentication-info".split()
@@ -30,7 +30,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class HttpPeer:
-    """Speaks HTTP/1.1 as client or server on a stream."""
+    """A client or server of HTTP/1.1 on a stream."""
 
     def __init__(self, stream: ByteStream, role: Any) -> None:
         self.stream = stream
@@ -41,7 +41,7 @@ class HttpPeer:
 
         Raises:
             h11.RemoteProtocolError: The other side does not speak HTTP.
-            TimeoutError: It says nothing.
+            TimeoutError: The other side sent nothing in time.
         """
         while (event := self.state.next_event()) is h11.NEED_DATA:
             try:
@@ -59,7 +59,7 @@ class HttpPeer:
                 await self.stream.send(data)
 
     async def respond(self, status: int, reason: str, headers: Iterable[tuple[str, str]]) -> None:
-        """Begin a response after which the connection is closed."""
+        """Send the head of a response; the connection is closed after it."""
         await self.send(
             h11.Response(
                 status_code=status,
@@ -70,7 +70,7 @@ class HttpPeer:
 
 
 def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Return the headers that are not of one connection alone; of its framing, only the length."""
+    """Return the end-to-end headers; of those that frame the body, only Content-Length."""
     given = list(headers)
     listed = [value for name, value in given if name == b"connection"]
     dropped = {part.strip().lower() for value in listed for part in value.split(b",")}

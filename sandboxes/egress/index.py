@@ -1,4 +1,4 @@
-"""The package index that sessions see: pages of ours, and files that are what their page says."""
+"""The package index that sessions see: it serves its own pages, and files with verified hashes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.egress.sources import Source
 
 MOST_BYTES = 4 * 1024**3
-"""Of one file."""
+"""Maximum size of one file."""
 
 _CHUNK = 256 * 1024
 _METADATA = ".metadata"
@@ -35,7 +35,7 @@ _BINARY = "application/octet-stream"
 
 @dataclass(slots=True)
 class Answer:
-    """A response: what it is, and its body, of which nothing need be there yet."""
+    """A response with a body that is produced as it is read."""
 
     status: int
     reason: str
@@ -48,7 +48,7 @@ class Index:
     """Answers `/simple/PROJECT/` and `/files/PROJECT/FILE`."""
 
     def __init__(self, source: Source, cache: Cache | None = None) -> None:
-        """`cache`: where files stay for the next session; None where they are at hand anyway."""
+        """`cache`: keeps files for later sessions; None if the source is a local directory."""
         self.source = source
         self._cache = cache
 
@@ -58,8 +58,9 @@ class Index:
     ) -> AsyncGenerator[Answer]:
         """Yield the answer to a GET of `path`.
 
-        Its parts raise Failed if, at the end, they are not what the index promised. The last one is
-        held back until that is known, so that nobody has a whole file that is wrong.
+        Reading the body raises Failed if its hash is not the one that the index promised. The
+        last part is held back until the hash is verified, so no client gets a complete file with
+        a wrong hash.
         """
         async with AsyncExitStack() as stack:
             try:
@@ -103,7 +104,7 @@ class Index:
                 writing = await self._cache.new(wanted.sha256) if self._cache is not None else None
                 try:
                     checked = _checked(content, wanted.sha256, writing, record)
-                    # The first is awaited: most failures can still be answered as such.
+                    # Wait for the first part: most failures can still get an error status.
                     first = await anext(checked, b"")
                     yield Answer(200, "OK", _BINARY, _chained(first, checked), wanted.size)
                 finally:
@@ -135,7 +136,7 @@ class Index:
 
 
 def _found(files: list[simple.File], name: str) -> simple.File:
-    """Return the file of that name, or the one with the metadata of it."""
+    """Return the file of that name, or the file whose metadata has that name."""
     for file in files:
         if file.name == name:
             return file
@@ -147,7 +148,7 @@ def _found(files: list[simple.File], name: str) -> simple.File:
 async def _checked(
     content: AsyncIterator[bytes], sha256: str, writing: Writing | None, record: RequestRecord
 ) -> AsyncIterator[bytes]:
-    """Hand on all parts but the last; that one too if the whole has the right hash."""
+    """Yield all parts but the last at once, and the last one after the hash is verified."""
     digest, held, total = hashlib.sha256(), b"", 0
     async for part in content:
         digest.update(part)

@@ -1,4 +1,4 @@
-"""The connections of one place: opened from inside, each served by a task of ours."""
+"""The connections of one sandbox: opened from inside, each served by its own task."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class Multiplexer:
-    """Hands frames to their connections. Nothing that comes can make `take` wait."""
+    """Dispatches frames to their connections. `take` never waits, whatever frame arrives."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Multiplexer:
         self._send = send
         self._channels: dict[int, Channel] = {}
         self._ended = anyio.Event()
-        """A connection has."""
+        """Set when a connection has ended."""
         self._last = 0
 
     @classmethod
@@ -49,15 +49,15 @@ class Multiplexer:
         serve: Callable[[Channel, RequestLog, Quota], Awaitable[None]],
         send: Callable[[dict[str, Any]], Awaitable[None]],
     ) -> AsyncGenerator[Self]:
-        """Serve connections until the context is left; then all of them are cut."""
+        """Serve connections until the context is left; then close all of them."""
         async with anyio.create_task_group() as tasks:
             yield cls(tasks, serve, send)
             tasks.cancel_scope.cancel()
 
     def take(self, frame: Net) -> bool:
-        """Do what a frame says; False if no runner of ours would have sent it."""
+        """Process a frame; return False if it violates the protocol."""
         if frame.event == "open":
-            # Numbers only grow: one that was used cannot be taken for another connection.
+            # Numbers only grow, so a late frame cannot be taken for one of another connection.
             if frame.id <= self._last or len(self._channels) >= MAX_CONNECTIONS:
                 return False
             self._last = frame.id
@@ -66,7 +66,7 @@ class Multiplexer:
             return True
         known = self._channels.get(frame.id)
         if known is None:
-            return frame.id <= self._last  # closed by us while this was on its way
+            return frame.id <= self._last  # we closed it while this frame was on its way
         if frame.event == "close":
             del self._channels[frame.id]
         return known.take(frame)
@@ -83,9 +83,9 @@ class Multiplexer:
             with channel.scope:
                 await self._serve(channel, self.request_log, self._quota)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream):
-            pass  # one of both sides is gone
+            pass  # one of the two sides has gone
         except Exception:
-            # Of one connection: the place goes on.
+            # Only this connection ends; the sandbox goes on.
             logger.exception("A connection of a session failed")
         finally:
             self._channels.pop(channel.number, None)

@@ -1,4 +1,4 @@
-"""Hosts as they are written, and what they are: one spelling each, before one is judged."""
+"""Parse and normalize host names and addresses, so that the rules see one spelling of each."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _MOST = 253
 
 
 class InvalidHost(ValueError):
-    """No host that anybody should connect to; the text says why."""
+    """The text does not name a host; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a connection is to go."""
+    """The host and port that a connection is requested to."""
 
     host: str
-    """A name in lower case and ASCII, or an address as its family writes it."""
+    """A name in lower-case ASCII, or an address in the canonical form of its family."""
     port: int
 
     def __str__(self) -> str:
@@ -41,16 +41,16 @@ class Target:
 
 
 def parsed(authority: str, default_port: int | None = None) -> Target:
-    """Return what `host`, `host:port` or `[address]:port` means.
+    """Parse `host`, `host:port` or `[address]:port`.
 
     Raises:
-        Malformed: Nothing, or not the same to everybody.
+        InvalidHost: It cannot be parsed, or parsers would disagree about it.
     """
     host, port = authority, ""
     if authority.startswith("["):
         host, bracket, rest = authority[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")) or ":" not in host:
-            raise InvalidHost("brackets are for an address of IPv6")
+            raise InvalidHost("brackets are for IPv6 addresses only")
         port = rest[1:]
         if rest == ":":
             raise InvalidHost("the port is missing")
@@ -60,7 +60,7 @@ def parsed(authority: str, default_port: int | None = None) -> Target:
             raise InvalidHost("the port is missing")
     if port:
         if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65_536):
-            raise InvalidHost("the port is no number from 1 to 65535")
+            raise InvalidHost("the port is not a number from 1 to 65535")
         return Target(normalized(host), int(port))
     if default_port is None:
         raise InvalidHost("the port is missing")
@@ -68,10 +68,10 @@ def parsed(authority: str, default_port: int | None = None) -> Target:
 
 
 def normalized(host: str) -> str:
-    """Return the one spelling of a name or address.
+    """Return the canonical spelling of a name or address.
 
     Raises:
-        Malformed: It is neither.
+        InvalidHost: It is neither.
     """
     if not host or len(host) > _MOST + 1:
         raise InvalidHost("the host is missing or too long")
@@ -79,34 +79,34 @@ def normalized(host: str) -> str:
         try:
             return str(IPv6Address(host)) if "%" not in host else _no_zone()
         except ValueError:
-            raise InvalidHost("this is no address of IPv6") from None
+            raise InvalidHost("this is not an IPv6 address") from None
     if not host.isascii():
         host = _ascii(host)
     host = host.lower().removesuffix(".")
     labels = host.split(".")
     if _NUMBER.fullmatch(labels[-1]):
-        # As the C library reads them: 127.1, 0x7f.1, 2130706433, 0177.0.0.1.
+        # The C library accepts these forms too: 127.1, 0x7f.1, 2130706433, 0177.0.0.1.
         if len(labels) > 4 or not all(_NUMBER.fullmatch(label) for label in labels):
             raise InvalidHost("this is neither a name nor an address")
         try:
             return str(IPv4Address(socket.inet_aton(host)))
         except OSError:
-            raise InvalidHost("this is no address of IPv4") from None
+            raise InvalidHost("this is not an IPv4 address") from None
     if len(host) > _MOST or not all(_LABEL.fullmatch(label) for label in labels):
-        raise InvalidHost("this is no host name")
+        raise InvalidHost("this is not a host name")
     return host
 
 
 def _no_zone() -> str:
-    raise InvalidHost("an address here has no zone")
+    raise InvalidHost("an IPv6 zone is not allowed here")
 
 
 def _ascii(host: str) -> str:
     import idna
 
     try:
-        # First as the eye reads it: fullwidth digits and dots are an address in disguise.
+        # NFKC first: fullwidth digits and dots would hide an address.
         plain = unicodedata.normalize("NFKC", host).replace("\u3002", ".")
         return plain if plain.isascii() else idna.encode(plain, uts46=True).decode()
     except (idna.IDNAError, UnicodeError):
-        raise InvalidHost("this is no international host name") from None
+        raise InvalidHost("this is not an internationalized host name") from None

@@ -1,4 +1,4 @@
-"""What an operator allows the sessions of a server to reach, as one object."""
+"""The network access that an operator allows the sessions of a server, as one object."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.egress.rules import Rules
 
 PORT = 3128
-"""On the loopback of each place, where its programs find the proxy and the index."""
+"""Port on the loopback of each sandbox where its programs find the proxy and the index."""
 
 _LOCAL = "localhost,127.0.0.1,::1"
 
 
 class Network:
-    """Serves the connections of all places by the same rules."""
+    """Serves the connections of all sandboxes by the same rules."""
 
     def __init__(self, rules: Rules, index: Index | None = None) -> None:
-        """`index`: packages that sessions may install; None where they may not."""
+        """`index`: the packages that sessions may install; None if they may install none."""
         self.rules = rules
         self.index = index
         self._proxy = Proxy(rules, PORT, index)
 
     def opening(self) -> dict[str, Any]:
-        """Return the frame after which a place has a way to us."""
+        """Return the frame that makes the supervisor open its relay."""
         return {"op": "network", "port": PORT, "environment": self._environment()}
 
     def serving(
         self, send: Callable[[dict[str, Any]], Awaitable[None]]
     ) -> AbstractAsyncContextManager[Multiplexer]:
-        """Serve one place, as long as the context is open; `send` takes frames for it."""
+        """Serve one sandbox while the context is open; `send` sends frames to it."""
         return Multiplexer.open(self._proxy.serve, send)
 
     def _environment(self) -> dict[str, str]:
-        """Return what makes programs use the proxy, and pip and uv the index."""
+        """Return variables that make programs use the proxy, and pip and uv the index."""
         proxy = f"http://127.0.0.1:{PORT}"
         both = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "NO_PROXY": _LOCAL}
         variables = {**both, **{name.lower(): value for name, value in both.items()}}
@@ -51,7 +51,7 @@ class Network:
             **variables,
             "PIP_INDEX_URL": f"{proxy}/simple/",
             "UV_DEFAULT_INDEX": f"{proxy}/simple/",
-            # What was fetched once is in our cache, and the session's disk is small.
+            # The server caches what was fetched, and the session's disk is small.
             "PIP_NO_CACHE_DIR": "1",
             "UV_NO_CACHE": "1",
             "UV_LINK_MODE": "copy",
@@ -63,6 +63,6 @@ class Network:
         }
 
     async def aclose(self) -> None:
-        """Close what is open to the index."""
+        """Close the connections to the index."""
         if self.index is not None:
             await self.index.aclose()

@@ -1,7 +1,7 @@
-"""An HTTP proxy for the programs of a place: every request is judged, wherever it came from.
+"""An HTTP proxy for the programs of a sandbox, which checks every request against the rules.
 
-One connection is one request, so that nothing that follows can be taken for a part of what was
-judged. `CONNECT` opens a tunnel to the judged address; what goes through it is the program's own.
+A connection carries one request, so that nothing after it can pass for a part of the request that
+was checked. `CONNECT` opens a tunnel to an allowed address; its content is not inspected.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.egress.rules import Rules
 
 REQUEST_SECONDS = 60.0
-"""From the opening of a connection to the end of the head of its request."""
+"""Time from the opening of a connection to the end of the head of its request."""
 
 TAKE_SECONDS = 30.0
-"""For a program to take a part of a package file, or of a page."""
+"""Time for a program to read one part of a package file or of a page."""
 
 _HTTP_PORT = 80
 _CHUNK = 32 * 1024
 
 
 class Answer(Exception):
-    """What the program gets instead of what it asked for."""
+    """An error response to the program, in place of what it requested."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -49,17 +49,17 @@ class Answer(Exception):
 
 
 class Proxy:
-    """Serves connections of places, one request each."""
+    """Serves connections of sandboxes, one request each."""
 
     def __init__(self, rules: Rules, port: int, index: Index | None = None) -> None:
-        """`port`: of the relay inside, where a program finds us; `index`: what we serve there."""
+        """`port`: of the relay, as programs inside address it; `index`: what is served there."""
         self._rules = rules
         self._index = index
         self._outside = Outside()
         self._own = (Target("127.0.0.1", port), Target("localhost", port))
 
     async def serve(self, channel: Channel, request_log: RequestLog, quota: Quota) -> None:
-        """Answer the request that comes over `channel`."""
+        """Answer the request that arrives on `channel`."""
         client = HttpPeer(channel, h11.SERVER)
         try:
             with anyio.fail_after(REQUEST_SECONDS):
@@ -69,9 +69,9 @@ class Proxy:
         except Answer as exc:
             await _say(client, exc.status, str(exc))
         except h11.RemoteProtocolError as exc:
-            await _say(client, exc.error_status_hint, "this is no request that a proxy can take")
+            await _say(client, exc.error_status_hint, "this is not a valid HTTP request to a proxy")
         except (TimeoutError, Failed, h11.LocalProtocolError):
-            pass  # what was begun cannot be ended well: the connection is closed in its midst
+            pass  # the response has begun, so the only way to report a failure is to cut it off
 
     async def _answer(
         self, client: HttpPeer, request: h11.Request, request_log: RequestLog, quota: Quota
@@ -99,7 +99,7 @@ class Proxy:
     ) -> None:
         _check_host(request, target)
         async with self._connected(target, request_log, quota) as (remote, record):
-            await client.receive()  # the end of the request, which has no body
+            await client.receive()  # the end of the request: CONNECT has no body
             await client.send(
                 h11.Response(status_code=200, headers=[], reason=b"Connection established")
             )
@@ -162,7 +162,7 @@ class Proxy:
             await client.respond(answer.status, answer.reason, headers)
             if request.method == b"GET":
                 async for part in answer.parts:
-                    # While it takes nothing, it keeps a connection to the index from others.
+                    # A client that does not read would keep a connection to the index from others.
                     with anyio.fail_after(TAKE_SECONDS):
                         await client.send(h11.Data(data=part))
             await client.send(h11.EndOfMessage())
@@ -171,7 +171,7 @@ class Proxy:
     async def _connected(
         self, target: Target, request_log: RequestLog, quota: Quota
     ) -> AsyncGenerator[tuple[SocketStream, RequestRecord]]:
-        """Judge, and connect to what was judged."""
+        """Check the target against the rules, and connect to an allowed address."""
         try:
             addresses = await self._rules.allowed_addresses(target)
         except Refused as exc:
@@ -198,18 +198,18 @@ def _host(request: h11.Request, default_port: int) -> Target | None:
 
 
 def _check_host(request: h11.Request, target: Target) -> None:
-    """Two readers must not see two hosts."""
+    """Refuse a Host that differs from the target: another parser would see another host."""
     if _host(request, target.port) not in (None, target):
         raise Answer(400, "Host is not what the request asks for")
 
 
 async def _say(client: HttpPeer, status: int, text: str) -> None:
-    """Answer with one line, if nothing was answered yet."""
+    """Answer with one line of text, if no response has begun."""
     if client.state.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
         return
     body = f"bellglass: {text}\n".encode("ascii", "replace")
     headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))]
-    # In the reason too: of a tunnel that was refused, many programs show nothing else.
+    # In the reason phrase too: for a refused tunnel many programs show nothing else.
     await client.respond(status, text[:200], headers)
     await client.send(h11.Data(data=body))
     await client.send(h11.EndOfMessage())
@@ -250,7 +250,7 @@ async def _pass_response(remote: HttpPeer, client: HttpPeer, record: RequestReco
 
 
 async def _joined(near: ByteStream, far: ByteStream, record: RequestRecord) -> None:
-    """Pass bytes both ways until both have ended, or nothing has come for a while."""
+    """Relay bytes both ways until both sides have ended, or nothing has arrived for a while."""
     with anyio.CancelScope(deadline=anyio.current_time() + IDLE_SECONDS) as scope:
 
         async def move(source: ByteStream, sink: ByteStream, counted: int) -> None:

@@ -1,4 +1,4 @@
-"""How much one place may have at a time of what all of them share, so that others get theirs."""
+"""Shares of one sandbox in connections that all sandboxes use, so that each gets some."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 MAX_FILES = 4  # as pip and uv are told to fetch
 MAX_PAGES = 8
 
-MAX_OUTSIDE = 512  # connections to other hosts, of all places together
-FEW_OUTSIDE = 8  # of one place, for which the last quarter of them is kept
+MAX_OUTSIDE = 512  # connections to other hosts, of all sandboxes together
+FEW_OUTSIDE = 8  # a sandbox with fewer than these may also use the last quarter
 
 
 class Quota:
-    """Turns of one place. A program that asks for more waits for its own."""
+    """Semaphores of one sandbox. A program that exceeds them waits for others of its sandbox."""
 
     def __init__(self) -> None:
         self.files = anyio.Semaphore(MAX_FILES)
@@ -28,14 +28,14 @@ class Quota:
 
 
 class NoneLeft(Exception):
-    """As many connections are open outside as may be."""
+    """The maximum number of outside connections is open."""
 
 
 class Outside:
-    """Counts the connections to other hosts, of all places together."""
+    """Counts the connections to other hosts, of all sandboxes together."""
 
     def __init__(self, most: int | None = None) -> None:
-        # A quarter of the descriptors: sessions and callers need some too.
+        # A quarter of the descriptors: sessions and clients need some too.
         descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         bound = MAX_OUTSIDE if descriptors < 0 else min(MAX_OUTSIDE, descriptors // 4)
         self._most = most or bound
@@ -43,10 +43,10 @@ class Outside:
 
     @contextmanager
     def one(self, quota: Quota) -> Generator[None]:
-        """Count a connection of a place for as long as the context is open.
+        """Count a connection of a sandbox for as long as the context is open.
 
         Raises:
-            NoneLeft: There may be no other.
+            NoneLeft: No further connection is allowed.
         """
         left = self._most - self._open
         if left <= 0 or (left <= self._most // 4 and quota.outside >= FEW_OUTSIDE):

@@ -1,4 +1,4 @@
-"""The one judge of where a session may connect to: by name, and then by every address of it."""
+"""Decide where a session may connect to, first by name, then by every address of that name."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from bellglass.sandboxes.egress.special_addresses import METADATA_HOSTS
 Mode = Literal["none", "packages", "allow-list", "open"]
 
 Resolve = Callable[[str], Awaitable[Sequence[str]]]
-"""Addresses of a name, as text."""
+"""Resolves a name to addresses, as text."""
 
 USUAL_PORTS = (80, 443)
-"""What an entry without a port allows."""
+"""Ports that an entry without a port allows."""
 
 RESOLVE_SECONDS = 10.0
 _MOST_ADDRESSES = 16
 
 
 class Refused(Exception):
-    """A session may not connect there; the text is the reason, for the model and the operator."""
+    """A session may not connect there; the message tells the model and the operator why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry of the operator's list."""
+    """One entry of the operator's allow-list."""
 
     host: str
     port: int | None
     below: bool
-    """`*.example.org`: every name below it, and not itself."""
+    """`*.example.org`: matches every name below example.org, and not that name itself."""
 
     @classmethod
     def parsed(cls, text: str) -> Entry:
-        """Read `name`, `*.name`, an address, or one of them with `:port`.
+        """Parse `name`, `*.name`, an address, or one of them with `:port`.
 
         Raises:
-            Malformed: It is none of them.
+            InvalidHost: It is none of them.
         """
         below = text.startswith("*.")
         rest = text[2:] if below else text
@@ -64,7 +64,7 @@ class Entry:
 
     @property
     def private(self) -> bool:
-        """Whether addresses that are not public are meant too: it names an address, or a port."""
+        """Whether the entry also allows private addresses: it names an address, or a port."""
         return self.address is not None or (self.port is not None and not self.below)
 
     def matches(self, target: Target) -> bool:
@@ -91,29 +91,29 @@ async def resolved(name: str) -> Sequence[str]:
 
 
 class Rules:
-    """Judges by the operator's setting."""
+    """The operator's settings for network access."""
 
     def __init__(
         self, mode: Mode, hosts: Sequence[str] = (), *, resolve: Resolve = resolved
     ) -> None:
-        """`hosts`: entries of the allow-list; with `open`, those that are allowed besides.
+        """`hosts`: the allow-list. In mode `open` it adds private hosts to the public internet.
 
         Raises:
-            Malformed: One of them cannot be read.
+            InvalidHost: An entry cannot be parsed.
         """
         self.mode = mode
         self.entries = [Entry.parsed(host) for host in hosts]
         self._resolve = resolve
 
     def entry(self, target: Target) -> Entry | None:
-        """Return the entry of the operator's list that means `target`."""
+        """Return the entry of the allow-list that matches `target`."""
         return next((entry for entry in self.entries if entry.matches(target)), None)
 
     async def allowed_addresses(self, target: Target) -> list[Address]:
-        """Return the addresses to connect to, in order; nothing else may be connected to.
+        """Return the addresses to connect to, in order; no other address may be used.
 
         Raises:
-            Refused: There is none that is allowed.
+            Refused: The target is not allowed.
         """
         entry = self.entry(target)
         if self.mode in ("none", "packages"):
@@ -123,7 +123,7 @@ class Rules:
         return await self.addresses(target, entry)
 
     async def addresses(self, target: Target, entry: Entry | None = None) -> list[Address]:
-        """Resolve once, and judge every address: of several, one that is refused is enough."""
+        """Resolve once, and check every address: one refused address refuses the target."""
         if entry is None and target.host.rpartition(".")[2] == "localhost":
             raise Refused("a name of this machine")
         if target.host in METADATA_HOSTS:
@@ -140,10 +140,10 @@ class Rules:
         return found
 
     async def resolve(self, target: Target) -> list[Address]:
-        """Return all addresses of a target, not judged.
+        """Return all addresses of a target, unchecked.
 
         Raises:
-            Refused: There are none.
+            Refused: There is no such host.
         """
         if target.address is not None:
             return [target.address]

@@ -1,4 +1,4 @@
-"""Pages of a simple package index (PEP 503, 691, 658): read from one, written as our own."""
+"""Read and write pages of a simple package index (PEP 503, 691, 658)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HTML = "text/html"
 ACCEPTED = f"{JSON}, {HTML};q=0.1"
 
 MOST_FILES = 50_000
-"""Of one project: the largest have some ten thousand."""
+"""Files of one project that are read: the largest projects have some ten thousand."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -32,21 +32,21 @@ class File:
     sha256: str
     requires_python: str = ""
     yanked: str | None = None
-    """Why it should not be chosen any more, if so."""
+    """The reason if the file was yanked, else None."""
     metadata_sha256: str = ""
-    """Of the file beside it that has its metadata alone, if there is one."""
+    """Hash of the separate metadata file (PEP 658), if there is one."""
     size: int | None = None
 
 
 def normalized(project: str) -> str | None:
-    """Return the one spelling of a project's name, or None if it is none."""
+    """Return the normalized name of a project, or None if it is not a valid name."""
     if len(project) > 200 or not _NAME.fullmatch(project):
         return None
     return re.sub(r"[-_.]+", "-", project).lower()
 
 
 def is_file_name(name: str) -> bool:
-    """Whether a file of a package can be called so."""
+    """Whether this can be the name of a package file."""
     return _FILE_NAME.fullmatch(name) is not None and name.endswith(PACKAGE_ENDINGS)
 
 
@@ -54,10 +54,10 @@ def is_file_name(name: str) -> bool:
 
 
 def read(body: bytes, content_type: str, url: str) -> list[File]:
-    """Return the files of a page that can be verified: those with a SHA-256.
+    """Return the files of a page that have a SHA-256; the others cannot be verified.
 
     Raises:
-        ValueError: It is no such page.
+        ValueError: It is not a page of an index.
     """
     if "json" in content_type:
         entries = json.loads(body)["files"]
@@ -121,7 +121,7 @@ class _Links(HTMLParser):
 
 
 def written(project: str, files: list[File], accepted: str) -> tuple[str, bytes]:
-    """Return a page of ours in a form that is accepted: its type, and itself."""
+    """Return the content type and body of a page, in a format that `accepted` allows."""
     if JSON in accepted:
         page = {"meta": {"api-version": "1.0"}, "name": project}
         return JSON, json.dumps({**page, "files": [_as_json(project, f) for f in files]}).encode()

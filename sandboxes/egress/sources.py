@@ -1,4 +1,4 @@
-"""Where package files come from: an index that the server asks, or a folder of the operator's."""
+"""Sources of package files: an index on the network, or a directory of the operator."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGE_BYTES = 64 * 1024**2
-"""Of one page: the largest have some twenty million."""
+"""Maximum size of one page: the largest have some twenty million bytes."""
 
 PAGE_SECONDS = 300.0
-"""For which a page is not asked for again."""
+"""Time for which a page is cached."""
 
 PAGES = 100
 
@@ -40,17 +40,17 @@ _CHUNK = 256 * 1024
 
 
 class Source(Protocol):
-    """Has pages of projects, and the content of their files."""
+    """A source of pages of projects and of the content of their files."""
 
     def target(self, url: str) -> Target:
-        """Return where a file or page of that URL comes from, for the journal."""
+        """Return the host and port of that URL, for the request log."""
         ...
 
     async def page(self, project: str) -> list[simple.File]:
         """Return the files of a project.
 
         Raises:
-            Failed, Refused: There is none to be had.
+            Failed, Refused: The page is not available.
         """
         ...
 
@@ -84,10 +84,10 @@ class Remote:
                 if len(body) > PAGE_BYTES:
                     raise Failed("its page in the index is too long")
         try:
-            # In a thread: of a large project it takes a second.
+            # In a thread: parsing the page of a large project takes a second.
             files = await to_thread.run_sync(simple.read, bytes(body), kind, url)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
-            raise Failed("the index answered with something else than a page") from exc
+            raise Failed("the index answered with something that is not a package page") from exc
         self._pages[project] = (time.monotonic() + PAGE_SECONDS, files)
         self._pages.move_to_end(project)
         if len(self._pages) > PAGES:
@@ -104,7 +104,7 @@ class Remote:
 
 
 class Folder:
-    """Wheels in a folder. Nothing outside is asked."""
+    """Wheels in a local directory. Nothing is requested from the network."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -124,9 +124,9 @@ class Folder:
         mine = [name for name in names if simple.is_file_name(name) and _is_of(name, project)]
         if not mine:
             raise Failed("it is not in the operator's folder of packages", missing=True)
-        return [file for name in mine if (file := self._described(name)) is not None]
+        return [file for name in mine if (file := self._file(name)) is not None]
 
-    def _described(self, name: str) -> simple.File | None:
+    def _file(self, name: str) -> simple.File | None:
         path = self.path / name
         try:
             found = path.stat()
@@ -161,7 +161,7 @@ class Folder:
 
 
 def _is_of(name: str, project: str) -> bool:
-    """Whether a file is of the project: the name of a wheel has no hyphen in its first part."""
+    """Whether a file belongs to the project: the project part of a wheel's name has no hyphen."""
     if name.endswith(".whl"):
         return simple.normalized(name.partition("-")[0]) == project
     stem = name
