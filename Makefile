@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FOLDERS := $(shell find server tools sandboxes agent -type d ! -name __pycache__)
 
-.PHONY: help demo setup test fast test-clients lint corpora bench bundle wheel release doctor clean
+.PHONY: help demo setup test fast coverage test-clients lint corpora bench bundle wheel release doctor clean
 
 demo: setup ## a short conversation with the server, through a real client
 	@$(BIN)/bellglass demo
@@ -32,6 +32,14 @@ FAST := tests/in_memory tests/unit tests/readme/test_backend.py tests/readme/tes
 fast: $(VENV)/.dev ## the tests that need no sandbox, in less than a minute
 	@top=$$(mktemp -d) && trap 'rm -rf "$$top"' EXIT && \
 		$(BIN)/pytest -q --basetemp="$$top/t" -n auto --dist worksteal -m "not slow" $(FAST)
+
+# With the tests of `make fast`: tracing all tests would take far longer, and what runs in sandboxes
+# cannot be traced at all.
+coverage: $(VENV)/.dev ## which lines the tests of `make fast` reach
+	@rm -rf build/coverage && mkdir -p build/coverage
+	@top=$$(mktemp -d) && trap 'rm -rf "$$top"' EXIT && \
+		$(BIN)/coverage run -m pytest -q --basetemp="$$top/t" -n auto --dist worksteal -m "not slow" $(FAST)
+	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
 lint: $(VENV)/.dev ## ruff, mypy and import contracts
 	$(BIN)/ruff check
