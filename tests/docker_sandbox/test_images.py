@@ -57,7 +57,7 @@ OLD_PYTHON = r"""RUN printf '%s\n' '#!/bin/sh' 'shift 3; code=$1; shift' \
     ("lines", "said"),
     [
         ("ENV PATH=/nowhere", "has no python3 on its PATH"),
-        ("RUN rm -f /bin/bash /usr/bin/bash", "the image has no bash"),
+        ("RUN rm -f /bin/bash /usr/bin/bash", "there is no bash"),
         (OLD_PYTHON, "its python3 is 3.8"),
         ("VOLUME /data", "declares volumes (/data)"),
     ],

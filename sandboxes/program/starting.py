@@ -26,7 +26,7 @@ data = read(int(sys.argv[1]))
 if sys.version_info < (3, 9):
     sys.exit("its python3 is %d.%d, and 3.9 is the oldest that will do" % sys.version_info[:2])
 {LOADER}
-from bellglass.sandboxes.backends.docker.inside import start
+from bellglass.sandboxes.program.inside import start
 start.main(json.loads(sys.argv[2]))
 """
 
@@ -50,7 +50,7 @@ def supervisor_program(limits: Limits, *, workspace: str = "/work") -> Superviso
     do is the backend's part: the user, the network, the files, and limits for all processes
     together. Where it fails it says why in one line on stderr, and ends.
     """
-    source = bundle(CONFINEMENT, "bellglass.sandboxes.backends.docker.inside")
+    source = bundle(CONFINEMENT, "bellglass.sandboxes.program.inside")
     config = {"limits": {**asdict(limits), "counted_by_group": 1}, "workspace": workspace}
     boot = ("python3", "-I", "-u", "-c", _BOOT, str(len(source)), json.dumps(config))
     return SupervisorProgram(boot, source)

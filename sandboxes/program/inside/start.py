@@ -1,4 +1,4 @@
-"""The first process of a container: takes from itself what the engine leaves it, and serves."""
+"""The first process of a sandbox: takes from itself what the backend leaves it, and serves."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def main(config: dict[str, Any]) -> NoReturn:
     The server shows what is said on stderr to the operator.
     """
     if shutil.which("bash") is None:
-        sys.exit("the image has no bash")
+        sys.exit("there is no bash")
     path = os.environ.get("PATH", os.defpath)
     venv = sys.prefix if sys.prefix != sys.base_prefix else None
     try:

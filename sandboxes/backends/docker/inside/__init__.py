@@ -1,1 +1,0 @@
-"""What runs in a container before the runner. Standard library only; shipped as text."""
