@@ -71,6 +71,7 @@ def test_output(capsys, tmp_path):
     print(tmp_path.name)
     assert 'test_output' in capsys.readouterr().out
 async def test_async(): assert False
+def test_options(pytestconfig): assert pytestconfig.option.tbstyle == 'auto'
 def test_command_line():
     import sys
     assert sys.argv[0].endswith('pytest/__main__.py')

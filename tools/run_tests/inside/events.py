@@ -51,10 +51,6 @@ class Events:
         self._uncollected = False
         self._ended: Message = {}
 
-    def pytest_configure(self, config: Any) -> None:
-        if config.option.tbstyle == "auto":
-            config.option.tbstyle = "short"
-
     # --- collecting
 
     def pytest_exception_interact(self, call: Any, report: Any) -> None:
@@ -96,6 +92,17 @@ class Events:
         # In one message with the end of the test before: there are many.
         self._send({**self._ended, "begun": nodeid})
         self._ended = {}
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item: Any) -> Iterator[None]:
+        """Have errors shown in short, and the tests see the options that pytest was given."""
+        option = item.config.option
+        style = option.tbstyle
+        option.tbstyle = "short" if style == "auto" else style
+        try:
+            yield
+        finally:
+            option.tbstyle = style
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
