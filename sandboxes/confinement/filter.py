@@ -1,4 +1,4 @@
-"""The system-call filter: a classic BPF program, assembled here, so that nothing is installed.
+"""The system-call filter: a classic BPF program of our own, so that nothing is installed.
 
 Denied is what a namespace does not cover, what only an escape needs, and memory that no limit
 counts; docs/security.md has the reasons for what is allowed. The kernel's own filter cache makes
@@ -8,9 +8,18 @@ the calls that are always allowed free (Linux 5.11).
 from __future__ import annotations
 
 import ctypes
-import struct
 
 from bellglass.sandboxes.confinement import libc
+from bellglass.sandboxes.confinement.assembler import (
+    AND,
+    ANY_BIT,
+    AT_LEAST,
+    EQUAL,
+    JUMP,
+    LOAD,
+    RETURN,
+    Assembler,
+)
 from bellglass.sandboxes.confinement.syscalls import number
 
 # include/uapi/linux/audit.h: AUDIT_ARCH_X86_64 and AUDIT_ARCH_AARCH64
@@ -52,12 +61,13 @@ DENIED = (
 ABSENT = (
     "clone3", "statmount", "listmount",
     "io_setup", "io_submit", "io_cancel", "io_getevents", "io_pgetevents", "io_destroy",
-    "inotify_init", "inotify_init1",
+    "inotify_init", "inotify_init1", "cachestat",
 )
 # fmt: on
 
-# Say that they worked and do nothing: they would write out the disks of the host.
-PRETENDED = ("sync", "syncfs")
+# Say that they worked and do nothing: they would write out the disks of the host, of a file of the
+# view too. What code can write to is in memory.
+PRETENDED = ("sync", "syncfs", "fsync", "fdatasync")
 
 _NAMESPACE_FLAGS = 0x7E020000  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}
 _X32_BIT = 0x40000000  # __X32_SYSCALL_BIT
@@ -67,10 +77,16 @@ _SOCK_STREAM, _SOCK_DGRAM = 1, 2
 _IPPROTO_TCP, _IPPROTO_UDP = 6, 17
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C  # asm-generic/ioctls.h: type into a terminal
 _PR_SET_SECCOMP = 22
+_PR_SCHED_CORE = 62  # would keep the other half of a processor idle
+_PR_SET_MEMORY_MERGE, _MADV_MERGEABLE = 67, 12  # the kernel shares equal pages with any process
+_MAP_HUGETLB = 0x40000  # asm-generic/mman.h: of a pool that the whole machine has one of
 
 # include/uapi/linux/fcntl.h. A lease on a file of the view makes its writer on the host wait, and
 # a notification is inotify's forerunner. What is newer than delegations is not known to us.
 _F_SETLEASE, _F_NOTIFY, _F_GETDELEG = 1024, 1026, 1039
+_F_OFD_SETLK, _F_OFD_SETLKW = 37, 38
+"""Locks without an owner, of which the kernel's list does not say whose they are: nothing could
+bound them."""
 
 _MSG_OOB = 1  # include/linux/socket.h
 _SOL_SOCKET = 1  # asm-generic/socket.h, as the following
@@ -79,6 +95,7 @@ _SO_LINGER = 13
 _SO_ATTACH_FILTER, _SO_ATTACH_BPF = 26, 50
 _SO_ATTACH_REUSEPORT_CBPF, _SO_ATTACH_REUSEPORT_EBPF = 51, 52
 _IPPROTO_IP, _IPPROTO_IPV6 = 0, 41
+_IPV6_FLOWLABEL_MGR = 32  # include/uapi/linux/in6.h: the machine has 4,096 labels
 _TCP_ULP = 31  # include/uapi/linux/tcp.h
 _SENDING = {
     "sendto": 3, "sendmsg": 2, "sendmmsg": 3, "recvfrom": 3, "recvmsg": 2, "recvmmsg": 3
@@ -98,15 +115,6 @@ KILL = 0x80000000
 _ERRNO = 0x00050000
 ALLOW = 0x7FFF0000
 
-# include/uapi/linux/bpf_common.h: class | size or operation | mode or source
-_LOAD = 0x20  # BPF_LD | BPF_W | BPF_ABS
-_AND = 0x54  # BPF_ALU | BPF_AND | BPF_K
-_JUMP = 0x05  # BPF_JMP | BPF_JA
-_EQUAL = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
-_AT_LEAST = 0x35  # BPF_JMP | BPF_JGE | BPF_K
-_ANY_BIT = 0x45  # BPF_JMP | BPF_JSET | BPF_K
-_RETURN = 0x06  # BPF_RET | BPF_K
-
 # struct seccomp_data; both machines are little-endian, so an argument's low half comes first
 _NUMBER_AT = 0
 _ARCHITECTURE_AT = 4
@@ -114,39 +122,6 @@ _ARCHITECTURE_AT = 4
 
 def _argument_at(index: int) -> int:
     return 16 + 8 * index
-
-
-class Assembler:
-    """Turns instructions with labels into a program with counted jumps."""
-
-    def __init__(self) -> None:
-        self._lines: list[tuple[int, int, str, str]] = []
-        self._labels: dict[str, int] = {}
-
-    def label(self, name: str) -> None:
-        assert name not in self._labels
-        self._labels[name] = len(self._lines)
-
-    def emit(self, code: int, value: int, then: str = "", otherwise: str = "") -> None:
-        """Add an instruction; an empty label means the next one."""
-        self._lines.append((code, value, then, otherwise))
-
-    def _distance(self, line: int, label: str) -> int:
-        if not label:
-            return 0
-        distance = self._labels[label] - line - 1
-        assert distance >= 0  # a filter cannot jump back
-        return distance
-
-    def program(self) -> bytes:
-        packed = []
-        for line, (code, value, then, otherwise) in enumerate(self._lines):
-            if code == _JUMP:
-                packed.append(struct.pack("<HBBI", code, 0, 0, self._distance(line, then)))
-            else:
-                jumps = self._distance(line, then), self._distance(line, otherwise)
-                packed.append(struct.pack("<HBBI", code, *jumps, value))
-        return b"".join(packed)
 
 
 def build(machine: str, *, counted: bool = True) -> bytes:
@@ -160,16 +135,18 @@ def build(machine: str, *, counted: bool = True) -> bytes:
     def on(name: str, label: str) -> None:
         found = number(name, machine)
         if found is not None:
-            emit(_EQUAL, found, label)
+            emit(EQUAL, found, label)
 
-    emit(_LOAD, _ARCHITECTURE_AT)
-    emit(_EQUAL, AUDIT_ARCHITECTURES[machine], "", "kill")
-    emit(_LOAD, _NUMBER_AT)
+    emit(LOAD, _ARCHITECTURE_AT)
+    emit(EQUAL, AUDIT_ARCHITECTURES[machine], "", "kill")
+    emit(LOAD, _NUMBER_AT)
     if machine == "x86_64":
-        emit(_AT_LEAST, _X32_BIT, "absent")
-    for name in ("fcntl", "setsockopt", "ioctl", "prctl", "clone", "socket", "socketpair"):
+        emit(AT_LEAST, _X32_BIT, "absent")
+    for name in (
+        *("fcntl", "setsockopt", "ioctl", "prctl", "clone", "socket", "socketpair"),
+        *("prlimit64", "mmap", "madvise"),
+    ):
         on(name, name)
-    on("prlimit64", "prlimit64")
     for name, argument in _SENDING.items():
         on(name, f"flags {argument}")
     for name in _SCHEDULING:
@@ -183,93 +160,108 @@ def build(machine: str, *, counted: bool = True) -> bytes:
     for name in PRETENDED:
         on(name, "pretended")
     asm.label("allowed")
-    emit(_RETURN, ALLOW)
+    emit(RETURN, ALLOW)
 
     asm.label("ioctl")
-    emit(_LOAD, _argument_at(1))
-    emit(_EQUAL, _TIOCSTI, "denied")
-    emit(_EQUAL, _TIOCLINUX, "denied", "fine")
+    emit(LOAD, _argument_at(1))
+    emit(EQUAL, _TIOCSTI, "denied")
+    emit(EQUAL, _TIOCLINUX, "denied", "fine")
 
     asm.label("fcntl")
-    emit(_LOAD, _argument_at(1))
-    emit(_EQUAL, _F_SETLEASE, "denied")
-    emit(_EQUAL, _F_NOTIFY, "denied")
-    emit(_AT_LEAST, _F_GETDELEG, "no command", "fine")
+    emit(LOAD, _argument_at(1))
+    emit(EQUAL, _F_SETLEASE, "denied")
+    emit(EQUAL, _F_NOTIFY, "denied")
+    emit(EQUAL, _F_OFD_SETLK, "no command")
+    emit(EQUAL, _F_OFD_SETLKW, "no command")
+    emit(AT_LEAST, _F_GETDELEG, "no command", "fine")
 
     for argument in sorted(set(_SENDING.values())):
         asm.label(f"flags {argument}")
-        emit(_LOAD, _argument_at(argument))
-        emit(_ANY_BIT, _MSG_OOB, "not supported", "fine")
+        emit(LOAD, _argument_at(argument))
+        emit(ANY_BIT, _MSG_OOB, "not supported", "fine")
 
     asm.label("setsockopt")
-    emit(_LOAD, _argument_at(1))
-    emit(_EQUAL, _SOL_SOCKET, "option of sockets")
-    emit(_EQUAL, _IPPROTO_TCP, "option of TCP")
-    emit(_EQUAL, _IPPROTO_IP, "fine")
-    emit(_EQUAL, _IPPROTO_IPV6, "fine", "no option")
+    emit(LOAD, _argument_at(1))
+    emit(EQUAL, _SOL_SOCKET, "option of sockets")
+    emit(EQUAL, _IPPROTO_TCP, "option of TCP")
+    emit(EQUAL, _IPPROTO_IP, "fine")
+    emit(EQUAL, _IPPROTO_IPV6, "option of IPv6", "no option")
+    asm.label("option of IPv6")
+    emit(LOAD, _argument_at(2))
+    emit(EQUAL, _IPV6_FLOWLABEL_MGR, "no option", "fine")
     asm.label("option of TCP")
-    emit(_LOAD, _argument_at(2))
-    emit(_EQUAL, _TCP_ULP, "no option", "fine")
+    emit(LOAD, _argument_at(2))
+    emit(EQUAL, _TCP_ULP, "no option", "fine")
     asm.label("option of sockets")
-    emit(_LOAD, _argument_at(2))
+    emit(LOAD, _argument_at(2))
     # Whoever closed such a socket last would sleep: our process 1, if it was sent there.
-    emit(_EQUAL, _SO_LINGER, "pretended")
+    emit(EQUAL, _SO_LINGER, "pretended")
     for option in (
         _SO_ATTACH_FILTER,
         _SO_ATTACH_BPF,
         _SO_ATTACH_REUSEPORT_CBPF,
         _SO_ATTACH_REUSEPORT_EBPF,
     ):  # the machine has one pool of memory for such programs, and for filters like this
-        emit(_EQUAL, option, "denied")
+        emit(EQUAL, option, "denied")
     if not counted:
-        emit(_EQUAL, _SO_SNDBUF, "pretended")
-        emit(_EQUAL, _SO_RCVBUF, "pretended")
-    emit(_JUMP, 0, "fine")
+        emit(EQUAL, _SO_SNDBUF, "pretended")
+        emit(EQUAL, _SO_RCVBUF, "pretended")
+    emit(JUMP, 0, "fine")
 
     asm.label("prctl")
-    emit(_LOAD, _argument_at(0))
-    emit(_EQUAL, _PR_SET_SECCOMP, "denied", "fine")
+    emit(LOAD, _argument_at(0))
+    emit(EQUAL, _PR_SET_SECCOMP, "denied")
+    emit(EQUAL, _PR_SCHED_CORE, "no command")
+    emit(EQUAL, _PR_SET_MEMORY_MERGE, "no command", "fine")
+
+    asm.label("mmap")
+    emit(LOAD, _argument_at(3))
+    emit(ANY_BIT, _MAP_HUGETLB, "no memory", "fine")
+
+    asm.label("madvise")
+    emit(LOAD, _argument_at(2))
+    emit(EQUAL, _MADV_MERGEABLE, "no command", "fine")
 
     asm.label("clone")
-    emit(_LOAD, _argument_at(0))
-    emit(_ANY_BIT, _NAMESPACE_FLAGS, "denied", "fine")
+    emit(LOAD, _argument_at(0))
+    emit(ANY_BIT, _NAMESPACE_FLAGS, "denied", "fine")
 
     asm.label("prlimit64")  # the runner has the same uid: its limits could be set to nothing
-    emit(_LOAD, _argument_at(0))
-    emit(_EQUAL, 0, "fine", "denied")
+    emit(LOAD, _argument_at(0))
+    emit(EQUAL, 0, "fine", "denied")
 
     asm.label("of process")
-    emit(_LOAD, _argument_at(0))
-    emit(_EQUAL, _SUPERVISOR, "denied", "fine")
+    emit(LOAD, _argument_at(0))
+    emit(EQUAL, _SUPERVISOR, "denied", "fine")
     for name, user in _OF_SEVERAL.items():
         asm.label(name)
-        emit(_LOAD, _argument_at(0))
-        emit(_EQUAL, user, "denied")
-        emit(_LOAD, _argument_at(1))
-        emit(_EQUAL, _SUPERVISOR, "denied", "fine")
+        emit(LOAD, _argument_at(0))
+        emit(EQUAL, user, "denied")
+        emit(LOAD, _argument_at(1))
+        emit(EQUAL, _SUPERVISOR, "denied", "fine")
 
     asm.label("socketpair")  # other families than this one have pairs: TIPC
-    emit(_LOAD, _argument_at(0))
-    emit(_EQUAL, _AF_UNIX, "fine", "no family")
+    emit(LOAD, _argument_at(0))
+    emit(EQUAL, _AF_UNIX, "fine", "no family")
 
     asm.label("socket")
-    emit(_LOAD, _argument_at(0))
-    emit(_EQUAL, _AF_UNIX, "fine")
-    emit(_EQUAL, _AF_INET, "internet")
-    emit(_EQUAL, _AF_INET6, "internet", "no family")
+    emit(LOAD, _argument_at(0))
+    emit(EQUAL, _AF_UNIX, "fine")
+    emit(EQUAL, _AF_INET, "internet")
+    emit(EQUAL, _AF_INET6, "internet", "no family")
     asm.label("internet")
-    emit(_LOAD, _argument_at(1))
-    emit(_AND, _SOCK_TYPE_MASK)  # without SOCK_NONBLOCK and SOCK_CLOEXEC
-    emit(_EQUAL, _SOCK_STREAM, "stream")
-    emit(_EQUAL, _SOCK_DGRAM, "datagram", "denied")
+    emit(LOAD, _argument_at(1))
+    emit(AND, _SOCK_TYPE_MASK)  # without SOCK_NONBLOCK and SOCK_CLOEXEC
+    emit(EQUAL, _SOCK_STREAM, "stream")
+    emit(EQUAL, _SOCK_DGRAM, "datagram", "denied")
     asm.label("stream")
-    emit(_LOAD, _argument_at(2))
-    emit(_EQUAL, 0, "fine")
-    emit(_EQUAL, _IPPROTO_TCP, "fine", "no protocol")
+    emit(LOAD, _argument_at(2))
+    emit(EQUAL, 0, "fine")
+    emit(EQUAL, _IPPROTO_TCP, "fine", "no protocol")
     asm.label("datagram")
-    emit(_LOAD, _argument_at(2))
-    emit(_EQUAL, 0, "fine")
-    emit(_EQUAL, _IPPROTO_UDP, "fine", "no protocol")
+    emit(LOAD, _argument_at(2))
+    emit(EQUAL, 0, "fine")
+    emit(EQUAL, _IPPROTO_UDP, "fine", "no protocol")
 
     for label, verdict in (
         ("fine", ALLOW),
@@ -281,10 +273,11 @@ def build(machine: str, *, counted: bool = True) -> bytes:
         ("no option", _ERRNO | 92),  # ENOPROTOOPT
         ("not supported", _ERRNO | 95),  # EOPNOTSUPP
         ("no command", _ERRNO | 22),  # EINVAL
+        ("no memory", _ERRNO | 12),  # ENOMEM
         ("kill", KILL),  # SECCOMP_RET_KILL_PROCESS
     ):
         asm.label(label)
-        emit(_RETURN, verdict)
+        emit(RETURN, verdict)
     return asm.program()
 
 

@@ -230,6 +230,24 @@ async def test_the_disks_of_the_host_are_not_written_out(lasting: Target, tmp_pa
     assert _dirty_kib() > before - 16 * 1024
 
 
+@pytest.mark.alone
+async def test_no_disk_of_the_host_is_flushed(lasting: Target) -> None:
+    before = _flushes()
+
+    outcome = await lasting.value(
+        "file = os.open('/usr/bin/env', os.O_RDONLY)\n[os.fsync(file) for _ in range(300)][0]"
+    )
+
+    assert outcome is None
+    assert _flushes() < before + 150
+
+
+def _flushes() -> int:
+    # The 16th of the figures behind the name: Documentation/admin-guide/iostats.rst
+    disks = Path("/proc/diskstats").read_text().splitlines()
+    return sum(int(figures[15]) for disk in disks if len(figures := disk.split()[3:]) > 15)
+
+
 def _number_in(name: str) -> int:
     return int(Path("/proc/sys/fs", name).read_text())
 

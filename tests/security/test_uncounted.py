@@ -185,6 +185,23 @@ time.sleep(5)
     assert execution.status == "oom"
 
 
+async def test_a_session_has_so_many_sockets_and_no_more(target: Target) -> None:
+    execution = await target.python(
+        """
+for _ in range(6):
+    if os.fork() == 0:
+        kept = []
+        while attempt(lambda: kept.append(socket.socketpair())) == "OK" and len(kept) < 400:
+            pass
+        time.sleep(60)
+time.sleep(60)
+"""
+    )
+
+    assert execution.status == "killed"
+    assert " sockets." in execution.notices[0]
+
+
 async def test_buffers_of_sockets_are_bounded_by_their_number_and_size(ungrouped: Target) -> None:
     size = await ungrouped.value(
         """

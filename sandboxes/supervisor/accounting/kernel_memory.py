@@ -1,7 +1,7 @@
 """What a session may hold of the kernel's memory that no limit of the kernel counts.
 
 Above the bounds here all processes of the session are ended. File locks are counted by nothing at
-all; sockets and shared memory that nobody has resident, only by a control group.
+all; the buffers of sockets and shared memory that nobody has resident, only by a control group.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ LOCK_LIST_BYTES = 256 * 1024
 
 MAX_LOCKS = 4000
 
-MAX_SOCKETS = 512
+MAX_SOCKETS = 4096
+"""The machine has one bound for connections that were closed before all was sent (tcp_max_orphans),
+4,096 on a small one. Above it those of all its programs are broken off."""
+
+MAX_UNCOUNTED_SOCKETS = 512
 """Each holds up to 256 KiB in its buffers, as long as code cannot enlarge them (see the filter)."""
 
 MIN_MAPPING_BYTES = 64 * 1024**2
@@ -65,11 +69,10 @@ class KernelMemory:
         self._unseen_seconds = 0.0
         for pid in processes.pids():
             processes.offer_to_oom_killer(pid)
-        if self._counted:
-            return None
-        if _sockets() > MAX_SOCKETS:
-            return "killed", f"more than {MAX_SOCKETS} sockets"
-        if self._shared_bytes() > self._memory_bytes:
+        most = MAX_SOCKETS if self._counted else MAX_UNCOUNTED_SOCKETS
+        if _sockets() > most:
+            return "killed", f"more than {most:,} sockets"
+        if not self._counted and self._shared_bytes() > self._memory_bytes:
             return "oom", f"more than {self._memory_bytes >> 20} MiB of shared memory"
         return None
 
