@@ -14,6 +14,7 @@ import anyio
 from .calls import start, warm_calls
 from .checks import checks
 from .docker import docker
+from .e2b import e2b
 from .machine import Quiet, description
 from .rows import Row, Run
 from .sessions import first_results, many_at_once, memory_of_sessions, much_output
@@ -27,6 +28,7 @@ MEASURES = {
     "output": much_output,
     "many": many_at_once,
     "docker": docker,
+    "e2b": e2b,
 }
 
 
