@@ -49,7 +49,12 @@ def test_what_is_not_ours_is_bounded_and_escaped() -> None:
 
 
 def test_a_plug_in_that_breaks_costs_the_others_nothing(tmp_path: Path) -> None:
-    (tmp_path / "broken.py").write_text("class Broken:\n    def __init__(self, limits): 1 / 0\n")
+    (tmp_path / "broken.py").write_text(
+        "from bellglass.sandboxes.backend import Backend\n"
+        "class Broken(Backend):\n"
+        "    def __init__(self, limits, *given, **named): 1 / 0\n"
+        "    def connect(self, session_id): raise NotImplementedError\n"
+    )
     about = tmp_path / "broken-1.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1\n")
