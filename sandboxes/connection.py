@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
 from bellglass.sandboxes import trace
 from bellglass.sandboxes.errors import SessionLost
 from bellglass.sandboxes.frames import Frames
-from bellglass.sandboxes.protocol import Net, Note, Ready, Reply, Stream, Tick, new_nonce
+from bellglass.sandboxes.protocol import (
+    Net,
+    Note,
+    Ready,
+    Reply,
+    Stream,
+    Tick,
+    call_of,
+    new_nonce,
+)
 from bellglass.sandboxes.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.egress.network import Network
     from bellglass.sandboxes.execution import Execution
     from bellglass.sandboxes.sessions.runs import Run
+    from bellglass.sandboxes.wire.schema import AskRuns, NetRequest
 
 SLACK_SECONDS = 10.0
 """Beyond the time limit, for the supervisor to interrupt, kill, sweep and report. It takes tenths,
@@ -200,9 +210,10 @@ class Connection:
         if run is not None:
             self._runs[number, nonce] = run
         self._watchdog.stir()
-        frame = {**arguments, "op": op, "id": number, "nonce": nonce, "timeout": timeout}
+        run_id = None if run is None else run.id
+        call = call_of(op, arguments, {"id": number, "nonce": nonce}, timeout, run_id)
         if trace.wants_supervisor():
-            frame["trace"] = True
+            call["trace"] = True
         self._waiting, answers = anyio.create_memory_object_stream[Stream | Reply](math.inf)
         with self._waiting, answers:
             sent = False
@@ -211,7 +222,7 @@ class Connection:
             patience += SLACK_SECONDS + self._patience_seconds
             try:
                 with self._frames.answer_due(), anyio.fail_after(patience):
-                    await self._frames.send(frame, patience)
+                    await self._frames.send(call, patience)
                     sent = True
                     async for answer in answers:
                         if isinstance(answer, Reply):
@@ -233,8 +244,10 @@ class Connection:
                 if run is not None and not run.begun:
                     self._runs.pop((number, nonce), None)
 
-    async def aside(self, arguments: dict[str, Any]) -> Execution:
-        """Ask about background runs; answered also while a request runs.
+    async def ask_run(
+        self, run_id: str, do: Literal["read", "stop", "watch"], seconds: float | None = None
+    ) -> Execution:
+        """Ask about a background run; answered also while a request runs.
 
         Raises:
             SessionLost: There was no answer, or no valid one.
@@ -250,10 +263,18 @@ class Connection:
 
         self._asides[mark] = answered
         try:
-            frame = {**arguments, "op": "runs", "id": number, "nonce": nonce}
+            question: AskRuns = {
+                "op": "runs",
+                "id": number,
+                "nonce": nonce,
+                "do": do,
+                "run": run_id,
+            }
+            if seconds is not None:
+                question["seconds"] = seconds
             patience = ASIDE_SECONDS + self._patience_seconds
             with self._frames.answer_due(), anyio.fail_after(patience):
-                await self._frames.send(frame, patience)
+                await self._frames.send(question, patience)
                 await done.wait()
         except TimeoutError as exc:
             self.give_up()
@@ -299,7 +320,7 @@ class Connection:
         records = self._multiplexer.request_log.take() if self._multiplexer is not None else []
         return execution.model_copy(update={"network": records}) if records else execution
 
-    async def _send_net(self, frame: dict[str, Any]) -> None:
+    async def _send_net(self, frame: NetRequest) -> None:
         """Send a frame whole, though the task of the connection is cancelled meanwhile."""
         if self._ending:
             return

@@ -1,13 +1,13 @@
-"""Frames on the byte stream to a supervisor: sent whole, one at a time, and read as input.
+"""The server's end of the stream to a supervisor: frames in, requests out, one at a time.
 
-The supervisor's side is `bellglass.sandboxes.wire.framing`.
+The other end is `bellglass.sandboxes.supervisor.server_stream`.
 """
 
 from __future__ import annotations
 
 import itertools
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
@@ -17,14 +17,23 @@ from pydantic import ValidationError
 from bellglass.sandboxes import trace
 from bellglass.sandboxes.backend import PatientStream
 from bellglass.sandboxes.errors import SessionLost
-from bellglass.sandboxes.protocol import MAX_FRAME, AnyFrame, FromRunner, encode
-from bellglass.sandboxes.wire.framing import loads
+from bellglass.sandboxes.protocol import AnyFrame, FromSupervisor
+from bellglass.sandboxes.wire.framing import (
+    HEADER_BYTES,
+    MAX_FRAME_BYTES,
+    Oversized,
+    body_bytes,
+    encode,
+    loads,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from anyio.abc import ByteStream
+
+    from bellglass.sandboxes.wire.schema import Request
 
 
 _numbers = itertools.count(1)
@@ -54,31 +63,34 @@ class Frames:
             SessionLost: There is none, or none that is valid.
         """
         try:
-            size = int.from_bytes(await self._incoming.receive_exactly(4), "big")
-            if size > MAX_FRAME:
-                raise SessionLost("The sandbox sent an oversized reply.")
+            header = await self._incoming.receive_exactly(HEADER_BYTES)
+            size = body_bytes(header, MAX_FRAME_BYTES)
             # The far end ran untrusted code: what it says is input, not truth.
-            frame = FromRunner.validate_python(loads(await self._incoming.receive_exactly(size)))
+            body = loads(await self._incoming.receive_exactly(size))
+            frame = FromSupervisor.validate_python(body)
             trace.frame(self._number, "<-", frame.type, getattr(frame, "id", None), size)
             return frame
         except anyio.BrokenResourceError as exc:
             raise SessionLost(str(exc) or "The sandbox died while running the code.") from exc
         except (anyio.EndOfStream, anyio.IncompleteRead) as exc:
             raise SessionLost("The sandbox died while running the code.") from exc
+        except Oversized as exc:
+            raise SessionLost("The sandbox sent an oversized reply.") from exc
         except (ValueError, RecursionError, ValidationError) as exc:
             raise SessionLost("The sandbox sent a malformed reply.") from exc
 
-    async def send(self, frame: dict[str, Any], seconds: float) -> None:
-        """Send a frame, after those that are on their way, within so many seconds.
+    async def send(self, request: Request, seconds: float) -> None:
+        """Send a request, after those that are on their way, within so many seconds.
 
-        A cancelled task has sent nothing of the frame if this raises, and all of it if it returns.
+        A cancelled task has sent nothing of it if this raises, and all of it if it returns.
 
         Raises:
             SessionLost: It cannot be sent.
             TimeoutError: The far end does not take it.
         """
-        data = encode(frame)
-        trace.frame(self._number, "->", frame.get("op"), frame.get("id"), len(data) - 4)
+        data = encode(request)
+        size = len(data) - HEADER_BYTES
+        trace.frame(self._number, "->", request["op"], request.get("id"), size)
         try:
             # One at a time: a frame may go out in parts.
             async with self._sending:

@@ -1,28 +1,28 @@
-"""Frames between the server and a supervisor. No I/O here.
+"""Frames of a supervisor as the server takes them in, validated. No I/O here.
 
-A frame is a 4-byte big-endian length and that many bytes of JSON. The server sends requests; the
-runner sends one `ready`, then for each request any number of `stream` and exactly one `reply`,
-each with the request's id and nonce. A background run goes on after its reply: its `note` and
-`stream` frames come with the id and nonce that began it, and requests about runs are answered
+The supervisor sends one `ready`, then for each request any number of `stream` and exactly one
+`reply`, each with the request's id and nonce. A background run goes on after its reply: its `note`
+and `stream` frames come with the id and nonce that began it, and questions about runs are answered
 whatever else is running. While something goes on, `tick` frames say that the supervisor is awake.
 The nonce is random and never shown to the code that runs: whatever that code writes, wherever it
 writes it, cannot be taken for an answer.
+
+What the supervisor itself says of these frames is in `wire/schema.py`.
 """
 
 from __future__ import annotations
 
 import base64
-import json
 import secrets
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from bellglass.sandboxes.execution import CleanStr, Execution
 from bellglass.sandboxes.self_check import SelfCheck
 
-MAX_FRAME = 16 * 1024**2
-"""Bytes of one frame from the supervisor: its own caps add up to less than half of this."""
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import Call, CallOptions, Mark
 
 
 def _decoded(data: object) -> object:
@@ -42,6 +42,8 @@ class Ready(SelfCheck):
     type: Literal["ready"]
     ticks: bool = False
     """It sends a `tick` now and then while something goes on."""
+    nonce: str = Field(default="", max_length=100)
+    """What a server that takes over knows its own greeting by."""
     state: Literal["kept", "restored", "lost"] | None = None
     """Of the variables, where the sandbox was another server's before; None where it is new."""
 
@@ -67,12 +69,12 @@ class Net(_Frame):
 
 
 class Note(_Frame):
-    """What became of a background run; its id and nonce are those of the request that began it."""
+    """What became of a background run; its id and nonce are those of the call that began it."""
 
     type: Literal["note"]
     id: int
     nonce: str
-    state: Literal["running", "returned", "ended"]
+    state: Literal["returned", "ended"]
 
 
 class Tick(_Frame):
@@ -92,13 +94,25 @@ class Reply(_Frame):
 
 AnyFrame = Ready | Stream | Note | Net | Tick | Reply
 
-FromRunner = TypeAdapter[AnyFrame](Annotated[AnyFrame, Field(discriminator="type")])
+FromSupervisor = TypeAdapter[AnyFrame](Annotated[AnyFrame, Field(discriminator="type")])
 
 
-def encode(frame: dict[str, Any]) -> bytes:
-    """Return `frame` as bytes to send."""
-    body = json.dumps(frame, separators=(",", ":")).encode()
-    return len(body).to_bytes(4, "big") + body
+def call_of(
+    op: str, arguments: dict[str, Any], mark: Mark, timeout: float, run: str | None = None
+) -> Call:
+    """Return the request for one operation: Python, Bash, or the job of a tool.
+
+    `run` names the background run that it begins.
+    """
+    options: CallOptions = {} if run is None else {"run": run}
+    if op == "python":
+        code: str = arguments["code"]
+        return {"op": "python", **mark, **options, "timeout": timeout, "code": code}
+    if op == "bash":
+        command: str = arguments["command"]
+        return {"op": "bash", **mark, **options, "timeout": timeout, "command": command}
+    given = {**arguments}
+    return {"op": "job", **mark, **options, "timeout": timeout, "job": op, "arguments": given}
 
 
 def new_nonce() -> str:

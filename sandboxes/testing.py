@@ -12,7 +12,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import anyio
 from anyio.streams.buffered import BufferedByteReceiveStream
@@ -20,14 +20,22 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.execution import Execution, ExecutionError
 from bellglass.sandboxes.limits import Limits
-from bellglass.sandboxes.protocol import encode
 from bellglass.sandboxes.self_check import SelfCheck
 from bellglass.sandboxes.streams.memory_stream import pair
+from bellglass.sandboxes.wire.framing import (
+    HEADER_BYTES,
+    MAX_REQUEST_BYTES,
+    body_bytes,
+    encode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from anyio.abc import ByteStream, TaskGroup
+
+    from bellglass.sandboxes.wire.schema import AskRuns, Call, Frame, Mark
+    from bellglass.sandboxes.wire.schema import Request as RequestFrame
 
 CONFINED = SelfCheck(
     python="3.13.0",
@@ -41,8 +49,6 @@ CONFINED = SelfCheck(
     processes=Limits().processes,
 )
 """What the supervisor of a sandbox reports that has every protection."""
-
-_ENVELOPE = ("op", "id", "nonce", "timeout")
 
 
 class SandboxDied(Exception):
@@ -148,31 +154,32 @@ class _Supervisor:
         self._calls: dict[int, anyio.CancelScope] = {}
 
     async def serve(self, tasks: TaskGroup) -> None:
-        await self._send({"type": "ready", **self._backend.report.model_dump()})
+        await self._send(cast("Frame", {"type": "ready", **self._backend.report.model_dump()}))
         frames = BufferedByteReceiveStream(self._stream)
         while True:
             try:
-                size = int.from_bytes(await frames.receive_exactly(4), "big")
-                frame = json.loads(await frames.receive_exactly(size))
+                size = body_bytes(await frames.receive_exactly(HEADER_BYTES), MAX_REQUEST_BYTES)
+                frame: RequestFrame = json.loads(await frames.receive_exactly(size))
             except (anyio.IncompleteRead, anyio.EndOfStream, anyio.ClosedResourceError):
                 return
             if frame["op"] == "cancel":
                 if frame["id"] in self._calls:
                     self._calls[frame["id"]].cancel()
-            elif "nonce" in frame:
+            elif frame["op"] in ("python", "bash", "job", "runs"):
                 scope = self._calls[frame["id"]] = anyio.CancelScope()
                 tasks.start_soon(self._call, frame, scope)
 
-    async def _call(self, frame: dict[str, Any], scope: anyio.CancelScope) -> None:
-        marks = {"id": frame["id"], "nonce": frame["nonce"]}
+    async def _call(self, frame: Call | AskRuns, scope: anyio.CancelScope) -> None:
+        mark: Mark = {"id": frame["id"], "nonce": frame["nonce"]}
 
         async def write(text: str, name: Literal["stdout", "stderr"] = "stdout") -> None:
-            await self._send({"type": "stream", **marks, "name": name, "text": text})
+            await self._send({"type": "stream", **mark, "name": name, "text": text})
 
+        op, arguments = _asked(frame)
         request = Request(
-            op=frame["op"],
-            arguments={name: value for name, value in frame.items() if name not in _ENVELOPE},
-            timeout=frame.get("timeout", 0),
+            op=op,
+            arguments=arguments,
+            timeout=0 if frame["op"] == "runs" else frame["timeout"],
             session_id=self._session_id,
             sandbox=self._sandbox,
             write=write,
@@ -189,10 +196,23 @@ class _Supervisor:
             del self._calls[frame["id"]]
         if scope.cancelled_caught:
             execution = Execution(status="cancelled")
-        await self._send({"type": "reply", **marks, "execution": _on_the_wire(execution)})
+        await self._send({"type": "reply", **mark, "execution": _on_the_wire(execution)})
 
-    async def _send(self, frame: dict[str, Any]) -> None:
+    async def _send(self, frame: Frame) -> None:
         await self._stream.send(encode(frame))
+
+
+def _asked(frame: Call | AskRuns) -> tuple[str, dict[str, Any]]:
+    """Return what is to be done, and with what."""
+    match frame["op"]:
+        case "python":
+            return "python", {"code": frame["code"]}
+        case "bash":
+            return "bash", {"command": frame["command"]}
+        case "job":
+            return frame["job"], frame["arguments"]
+        case "runs":
+            return "runs", {"do": frame["do"], "run": frame["run"]}
 
 
 def _looked_up(answers: Mapping[str, Execution] | None) -> Answer:

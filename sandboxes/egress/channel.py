@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import anyio
 import anyio.lowlevel
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from bellglass.sandboxes.protocol import Net
+    from bellglass.sandboxes.wire.schema import NetRequest
 
 
 class Channel(ByteStream):
     """A connection between one program in the sandbox and the server's task that serves it."""
 
-    def __init__(self, number: int, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
+    def __init__(self, number: int, send: Callable[[NetRequest], Awaitable[None]]) -> None:
         self.number = number
         self.scope = anyio.CancelScope()
         """Scope of the task that serves the connection."""
@@ -69,7 +70,7 @@ class Channel(ByteStream):
         self._used += len(data)
         if self._used >= WINDOW // 4 and not self._ended:
             granted, self._used = self._used, 0
-            await self._tell("credit", size=granted)
+            await self._send({"op": "net", "id": self.number, "event": "credit", "size": granted})
         return data
 
     async def send(self, item: bytes) -> None:
@@ -82,7 +83,8 @@ class Channel(ByteStream):
                 raise BrokenResourceError
             part = view[: min(CHUNK, self._room)]
             self._room -= len(part)
-            await self._tell("data", data=base64.b64encode(part).decode())
+            text = base64.b64encode(part).decode()
+            await self._send({"op": "net", "id": self.number, "event": "data", "data": text})
             view = view[len(part) :]
 
     async def send_eof(self) -> None:
@@ -95,5 +97,5 @@ class Channel(ByteStream):
             await self._tell("close")
         await anyio.lowlevel.checkpoint()
 
-    async def _tell(self, event: str, **more: Any) -> None:
-        await self._send({"op": "net", "id": self.number, "event": event, **more})
+    async def _tell(self, event: Literal["eof", "close"]) -> None:
+        await self._send({"op": "net", "id": self.number, "event": event})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import anyio
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from bellglass.sandboxes.protocol import Net
+    from bellglass.sandboxes.wire.schema import NetRequest
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ class Multiplexer:
         self,
         tasks: TaskGroup,
         serve: Callable[[Channel, RequestLog, Quota], Awaitable[None]],
-        send: Callable[[dict[str, Any]], Awaitable[None]],
+        send: Callable[[NetRequest], Awaitable[None]],
     ) -> None:
         self.request_log = RequestLog()
         self._quota = Quota()
@@ -47,7 +48,7 @@ class Multiplexer:
     async def open(
         cls,
         serve: Callable[[Channel, RequestLog, Quota], Awaitable[None]],
-        send: Callable[[dict[str, Any]], Awaitable[None]],
+        send: Callable[[NetRequest], Awaitable[None]],
     ) -> AsyncGenerator[Self]:
         """Serve connections until the context is left; then close all of them."""
         async with anyio.create_task_group() as tasks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.egress.multiplexer import Multiplexer
 from bellglass.sandboxes.egress.proxy import Proxy
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.egress.index import Index
     from bellglass.sandboxes.egress.rules import Rules
+    from bellglass.sandboxes.wire.schema import NetRequest, OpenNetwork
 
 PORT = 3128
 """Port on the loopback of each sandbox where its programs find the proxy and the index."""
@@ -30,12 +31,12 @@ class Network:
         self.index = index
         self._proxy = Proxy(rules, PORT, index)
 
-    def opening(self) -> dict[str, Any]:
+    def opening(self) -> OpenNetwork:
         """Return the frame that makes the supervisor open its relay."""
         return {"op": "network", "port": PORT, "environment": self._environment()}
 
     def serving(
-        self, send: Callable[[dict[str, Any]], Awaitable[None]]
+        self, send: Callable[[NetRequest], Awaitable[None]]
     ) -> AbstractAsyncContextManager[Multiplexer]:
         """Serve one sandbox while the context is open; `send` sends frames to it."""
         return Multiplexer.open(self._proxy.serve, send)

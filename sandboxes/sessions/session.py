@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import anyio
 
@@ -189,14 +189,20 @@ class Session:
         self.runs.add(run)
         try:
             async with self._called():
-                given = {**arguments, "background": True, "run": run.id}
-                return await self._run(op, given, timeout, None, run)
+                return await self._run(op, arguments, timeout, None, run)
         finally:
             if not run.begun:
                 self.runs.remove(run.id)
 
-    async def look(self, run_id: str, do: str = "read", **arguments: Any) -> Execution:
-        """Read a background run (new output, and how it ended), or stop or watch it.
+    async def look(
+        self,
+        run_id: str,
+        do: Literal["read", "stop", "watch"] = "read",
+        seconds: float | None = None,
+    ) -> Execution:
+        """Read a background run (new output, and how it ended), or stop it, or watch it.
+
+        To watch is to have its output come as it is printed, for so many seconds.
 
         Not in turn with calls: it is answered at once, also while one runs.
 
@@ -210,15 +216,17 @@ class Session:
                 self.resting = False
         self._waiting += 1
         try:
-            return await self._look(run, do, arguments)
+            return await self._look(run, do, seconds)
         finally:
             self._waiting -= 1
 
-    async def _look(self, run: Run, do: str, arguments: dict[str, Any]) -> Execution:
+    async def _look(
+        self, run: Run, do: Literal["read", "stop", "watch"], seconds: float | None
+    ) -> Execution:
         connection = self._holder.connection
         if run.state != "lost" and connection is not None:
             try:
-                execution = await connection.aside({"do": do, "run": run.id, **arguments})
+                execution = await connection.ask_run(run.id, do, seconds)
             except SessionLost:
                 run.become("lost")
             else:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import Output
 
 CHUNK = 1 << 18
 
@@ -45,8 +48,8 @@ class Window:
     def held(self) -> bytes:
         return bytes(self._head) + b"".join(self._tail)
 
-    def report(self, file: OutputFile) -> dict[str, Any]:
-        """Return the stream as `execution.Output` wants it; `file` has what is left out."""
+    def report(self, file: OutputFile) -> Output:
+        """Return the stream as it is told; `file` has what is left out."""
         head, tail = self._ends()
         cut = self.total - len(head) - len(tail)
         return {
@@ -198,8 +201,8 @@ class Capture:
         """Drop what has arrived. A file that was needed for it keeps all."""
         self._window = Window(self._kept)
 
-    def report(self) -> dict[str, Any]:
-        """Return the stream as `execution.Output` wants it."""
+    def report(self) -> Output:
+        """Return the stream as it is told."""
         self.file.close()
         return self._window.report(self.file)
 

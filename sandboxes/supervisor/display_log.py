@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from bellglass.sandboxes.common import display_bounds
 from bellglass.sandboxes.supervisor.untrusted import display
-from bellglass.sandboxes.wire.framing import Message
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import Claim, Display, Displayed, Shown
+
+
+def displayed(nonce: str, number: int, *, kept: bool) -> Displayed:
+    """Return the answer to the display of that number."""
+    return {"type": "displayed", "nonce": nonce, "number": number, "kept": kept}
 
 
 class Placed(Protocol):
@@ -17,7 +24,7 @@ class Placed(Protocol):
 class _Kept(NamedTuple):
     offset: int
     """Bytes of stdout that came before it."""
-    entry: Message
+    entry: Shown
     picture: int
     texts: int
     """Characters of its picture, and of all else."""
@@ -37,20 +44,19 @@ class DisplayLog:
         self._pictures = display_bounds.MAX_PICTURES_BYTES * 4 // 3 + 100
         self._texts = display_bounds.MAX_TEXTS_CHARACTERS
 
-    def put(self, message: Message, offset: int) -> bool:
+    def put(self, message: Claim, offset: int) -> bool:
         """Keep the display in `message`, if it holds; tell if it does.
 
         It stands `offset` bytes into stdout, or in the place of the one that it names.
         """
-        entry = display(message["display"], self._call)
+        entry = display(message.get("display"), self._call)
         number = message.get("in_place_of", message.get("number"))
         if entry is None or type(number) is not int:
             return False
         before = self._kept.get(number)
         if before is None and len(self._kept) >= display_bounds.MAX_DISPLAYS:
             return False
-        data = entry.get("data") or ""
-        picture = len(data) if entry["kind"] == "picture" else 0
+        picture = len(entry["data"] or "") if entry["kind"] == "picture" else 0
         texts = len(json.dumps(entry)) - picture
         pictures_left = self._pictures + (before.picture if before else 0) - picture
         texts_left = self._texts + (before.texts if before else 0) - texts
@@ -62,9 +68,12 @@ class DisplayLog:
             self._files.append(entry["file"])
         return True
 
-    def report(self, stdout: Placed) -> list[Message]:
-        """Return the displays as `execution.Display` wants them."""
-        return [{**kept.entry, "at": stdout.place(kept.offset)} for kept in self._kept.values()]
+    def report(self, stdout: Placed) -> list[Display]:
+        """Return the displays, each with its place in stdout."""
+        return [
+            cast("Display", {**kept.entry, "at": stdout.place(kept.offset)})
+            for kept in self._kept.values()
+        ]
 
     @property
     def files(self) -> list[str]:

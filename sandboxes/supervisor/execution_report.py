@@ -1,43 +1,56 @@
-"""What is told of a call or a background run, in the shape of `execution.Execution`."""
+"""What is told of a call or a background run."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.supervisor import untrusted
 from bellglass.sandboxes.supervisor.missing_command import missing_command
-from bellglass.sandboxes.wire.framing import Message
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import Answered, Display, Execution, Outcome, Output
+
+MAX_REASON_CHARACTERS = 1_000
 
 
 def execution_report(
     *,
     op: str,
-    outcome: Message,
-    answer: Message | None,
-    displays: list[Message],
-    outputs: tuple[Message, Message],
+    outcome: Outcome,
+    answer: Answered | None,
+    displays: list[Display],
+    outputs: tuple[Output, Output],
     exit_code: int | None,
     wall_seconds: float,
     cpu_seconds: float,
     peak: int,
     notices: list[str],
-) -> dict[str, Any]:
+) -> Execution:
     """Return what is known of it: our own verdict and measures, and what its process claims."""
     out, err = outputs
-    answer = answer or {}
-    error = answer.get("error")
+    error = answer["error"] if answer is not None else None
     if op == "bash" and exit_code == 127:  # as POSIX has it
         error = missing_command(err["text"])
     return {
-        **outcome,
+        "status": outcome["status"],
+        "exit_code": outcome["exit_code"],
+        "signal": outcome["signal"],
         "stdout": out,
         "stderr": err,
-        "value": untrusted.text(answer.get("value")),
-        "error": untrusted.error(error),
+        "value": answer["value"] if answer is not None else None,
+        "error": error,
         "displays": displays,
         "wall_seconds": round(wall_seconds, 6),
         "cpu_seconds": round(cpu_seconds, 6),
         "peak_memory_bytes": peak,
-        "background_bytes": untrusted.count(answer.get("background_bytes")),
+        "background_bytes": answer["background_bytes"] if answer is not None else 0,
         "notices": notices,
+    }
+
+
+def failure(reason: str) -> Execution:
+    """Return the execution that says what we could not do, and why."""
+    reason = reason[:MAX_REASON_CHARACTERS]
+    return {
+        "status": "error",
+        "error": {"name": "RunnerError", "message": reason, "traceback": reason},
     }

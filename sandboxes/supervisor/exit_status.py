@@ -1,16 +1,17 @@
-"""How a call ended, in the words of `execution.Status`: our verdict first, then its process."""
+"""How a call ended: by our own verdict, or else by what its process says and how it ended."""
 
 from __future__ import annotations
 
 import os
 import signal
-from typing import Any
+from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.wire.framing import Message
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import Answered, Outcome, Status
 
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 
-ONE_SHOT = {0: "ok", 70: "error"}
+ONE_SHOT: dict[int, Status] = {0: "ok", 70: "error"}
 """Exit codes of `job.start`."""
 
 
@@ -20,8 +21,8 @@ def ended_by(status: int | None) -> int:
 
 
 def outcome(
-    op: str, verdict: str | None, answer: Message | None, status: int | None
-) -> dict[str, Any]:
+    op: str, verdict: Status | None, answer: Answered | None, status: int | None
+) -> Outcome:
     """Return status, exit code and signal.
 
     `answer` is what the worker says of itself, `status` the wait status of a process that ended.
@@ -30,12 +31,12 @@ def outcome(
     code = os.WEXITSTATUS(status) if status is not None and os.WIFEXITED(status) else None
     if number and verdict in (None, "oom"):
         code = 128 + number  # as a shell tells it
+    name: Status
     if verdict is not None:
         name = verdict
     elif answer is not None:
-        claimed = answer.get("status")
-        name = claimed if claimed in ("ok", "error", "exit") else "error"
-        code = answer.get("exit_code")
+        name = answer["status"]
+        code = answer["exit_code"]
     elif number:
         name = "crashed" if number in CRASHES else "killed"
     elif op == "python":
@@ -46,7 +47,7 @@ def outcome(
         name = ONE_SHOT.get(code or 0, "crashed")
     return {
         "status": name,
-        "exit_code": code if isinstance(code, int) and abs(code) < 1 << 31 else None,
+        "exit_code": code,
         "signal": _name(number) if number else None,
     }
 

@@ -10,7 +10,6 @@ from importlib import import_module
 
 from bellglass.sandboxes.common.jobs import Job
 from bellglass.sandboxes.supervisor.job_table import JOBS
-from bellglass.sandboxes.wire.framing import Message
 
 
 def find(operation: str) -> Job | None:
@@ -27,9 +26,3 @@ def load_all() -> None:
     """Import what all of them need."""
     for operation in JOBS:
         find(operation)
-
-
-def arguments_of(request: Message) -> Message:
-    """Return what a request says to the job itself."""
-    ours = ("nonce", "id", "op", "trace")
-    return {name: value for name, value in request.items() if name not in ours}

@@ -10,7 +10,7 @@ import ctypes
 import os
 import signal
 import time
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from bellglass.sandboxes.common import packages
 from bellglass.sandboxes.supervisor import processes, self_check
@@ -22,8 +22,11 @@ from bellglass.sandboxes.supervisor.calls.process_reaper import ProcessReaper
 from bellglass.sandboxes.supervisor.fd_poller import FdPoller
 from bellglass.sandboxes.supervisor.job import PR_SET_DUMPABLE
 from bellglass.sandboxes.supervisor.relay.relay import Relay
+from bellglass.sandboxes.supervisor.server_stream import ServerStream
 from bellglass.sandboxes.supervisor.worker_process import WorkerMain, WorkerProcess
-from bellglass.sandboxes.wire.framing import Message, Stream
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import Call, OpenNetwork, Ready, Request, VariableState
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -37,7 +40,7 @@ FAULT_SECONDS = 0.05
 class Supervisor:
     """The loop between calls: takes requests, one at a time; looks after what goes on meanwhile."""
 
-    def __init__(self, stream: Stream, config: dict[str, Any], worker: WorkerMain) -> None:
+    def __init__(self, stream: ServerStream, config: dict[str, Any], worker: WorkerMain) -> None:
         limits: dict[str, int] = config["limits"]
         group = GroupCounters(config.get("memory_events_fd"), config.get("cpu_time_fd"))
         self._stream = stream
@@ -48,7 +51,7 @@ class Supervisor:
         self._faults: list[str] = []
         """Errors of our own that nobody has been told of yet."""
         self._relay = Relay(stream.send, self._poller)
-        self._state = "kept"
+        self._state: VariableState = "kept"
         """Of the variables, after the last call."""
         self._python = WorkerProcess(worker, limits, lambda ended: self._reaper.note_ended(ended))
         kernel_memory = KernelMemory(limits, config.get("locks_fd"))
@@ -129,42 +132,45 @@ class Supervisor:
     def _serve_some(self) -> None:
         if not self._stream.read():
             os._exit(0)  # as PID 1: the kernel ends the whole sandbox
-        while (message := self._stream.take()) is not None:
+        while (request := self._stream.take()) is not None:
             try:
-                self._obey(message)
+                self._obey(request)
             except Exception as exc:
                 self._note_fault(exc)
         if self._stream.handover_nonce is not None:
             self._resume(self._stream.handover_nonce)
 
-    def _obey(self, message: Message) -> None:
-        if message.get("op") == "network":
-            self._open_network(message)
-        elif message.get("op") == "runs":
-            self._runs.answer(message)
-        elif message.get("op") == "resume":
-            self._stream.handover_nonce = message["nonce"]
-        elif not self._relay.take(message) and message.get("op") != "cancel":
-            self._answer(message)
+    def _obey(self, request: Request) -> None:
+        if request["op"] == "network":
+            self._open_network(request)
+        elif request["op"] == "runs":
+            self._runs.answer(request)
+        elif request["op"] == "resume":
+            self._stream.handover_nonce = request["nonce"]
+        elif request["op"] == "net":
+            self._relay.take(request)
+        elif request["op"] != "cancel":  # of a call that had ended by then
+            self._answer(request)
 
     def _resume(self, nonce: str) -> None:
         """Greet another server as the first was greeted, and tell what it takes over."""
         self._stream.handover_nonce = None
         self._runs.part_with_all()
-        ready = {**self_check.ready(), "state": self._state}
         # Its beginning is what that server looks for among what it has not asked for.
-        self._stream.send({"type": "ready", "nonce": nonce, **ready})
+        beginning = {"type": "ready", "nonce": nonce}
+        ready = {**beginning, **self_check.ready(), "state": self._state}
+        self._stream.send(cast("Ready", ready))
 
-    def _open_network(self, message: Message) -> None:
+    def _open_network(self, request: OpenNetwork) -> None:
         """Before the first request: let programs reach the server, which lets some of it out."""
-        self._relay.listen(message["port"])
-        self._calls.adopt({**packages.make(), **message["environment"]})
+        self._relay.listen(request["port"])
+        self._calls.adopt({**packages.make(), **request["environment"]})
 
-    def _answer(self, request: Message) -> None:
+    def _answer(self, request: Call) -> None:
         began = time.monotonic()
         execution = self._calls.execute(request)
         ran_seconds = time.monotonic() - began
-        execution.setdefault("notices", []).extend(self._faults)
+        execution["notices"] = [*execution.get("notices", []), *self._faults]
         self._faults = []
         self._state = execution.get("state", "kept")
         self._stream.reply(request, execution)
@@ -217,7 +223,7 @@ def serve(read_fd: int, write_fd: int, config: dict[str, Any], worker: WorkerMai
         signal.signal(number, signal.SIG_IGN)
     os.set_inheritable(read_fd, False)
     os.set_inheritable(write_fd, False)
-    stream = Stream(read_fd, write_fd)
+    stream = ServerStream(read_fd, write_fd)
     # First, so that the server asks while Python is being started.
     stream.send(self_check.ready())
     Supervisor(stream, config, worker).serve()

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.common.similar import like, listing
 from bellglass.sandboxes.common.text import short
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import ExecutionError
 
 MISSING = re.compile(r"^(?:bash: )?line (\d+): ([^\s:]+): command not found$", re.MULTILINE)
 
 BUILTINS = "alias cd declare echo eval exec exit export local printf pwd read set shift source test"
 
 
-def missing_command(said: str) -> dict[str, Any] | None:
-    """Return the last command that bash did not find, as `describe` does an exception."""
+def missing_command(said: str) -> ExecutionError | None:
+    """Return the last command that bash did not find, told as an exception is."""
     found = MISSING.findall(said)
     if not found:
         return None

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import Ready
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_GET_NO_NEW_PRIVS = 39  # include/uapi/linux/prctl.h
@@ -13,21 +16,16 @@ _PR_GET_NO_NEW_PRIVS = 39  # include/uapi/linux/prctl.h
 _IN_MEMORY = ("tmpfs", "devtmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2")
 """File systems that hold nothing on a disk."""
 
-_GROUPS = {
-    # Version 2 of control groups, and version 1, as a container sees its own.
-    "memory_bytes": (
-        "/sys/fs/cgroup/memory.max",
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-    ),
-    "processes": ("/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max"),
-}
+# Version 2 of control groups, and version 1, as a container sees its own.
+_MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_PROCESS_LIMITS = ("/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max")
 
 MOST = 100
 """Mounts and interfaces that are told: one more than expected is one too many."""
 
 
-def ready() -> dict[str, Any]:
-    """Return the supervisor's first frame."""
+def ready() -> Ready:
+    """Return the first frame of the supervisor."""
     status: dict[str, str] = {}
     with open("/proc/self/status") as file:
         for line in file:
@@ -47,7 +45,8 @@ def ready() -> dict[str, Any]:
         "seccomp": int(status.get("Seccomp", "0")),
         "interfaces": interfaces[:MOST],
         "writable_disks": _writable_disks()[:MOST],
-        **{name: _first_number(paths) for name, paths in _GROUPS.items()},
+        "memory_bytes": _first_number(_MEMORY_LIMITS),
+        "processes": _first_number(_PROCESS_LIMITS),
     }
 
 

@@ -7,10 +7,23 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.common import display_bounds
-from bellglass.sandboxes.wire.framing import Message
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import (
+        Answered,
+        Claim,
+        ClaimedStatus,
+        Column,
+        ExecutionError,
+        Shown,
+        ShownPicture,
+        ShownRich,
+        ShownTable,
+        ShownText,
+    )
 
 TEXT = 50_000
 """Characters of one text; our own code sends less."""
@@ -32,56 +45,95 @@ def text(claim: object) -> str | None:
     return claim[:TEXT] if isinstance(claim, str) else None
 
 
-def display(claim: Any, call: int) -> Message | None:
+def count(claim: object) -> int:
+    return claim if isinstance(claim, int) and 0 <= claim < 1 << 48 else 0
+
+
+def answer(claim: Claim) -> Answered:
+    """What a worker says of the code that it has run."""
+    status, code = claim.get("status"), claim.get("exit_code")
+    known: tuple[ClaimedStatus, ...] = ("ok", "error", "exit")
+    return {
+        "status": next((name for name in known if name == status), "error"),
+        "exit_code": code if isinstance(code, int) and abs(code) < 1 << 31 else None,
+        "value": text(claim.get("value")),
+        "error": error(claim.get("error")),
+        "changed": claim.get("changed") is not False,
+        "background_bytes": count(claim.get("background_bytes")),
+    }
+
+
+def error(claim: Any) -> ExecutionError | None:
+    """An exception, as `explaining.describe` has it."""
+    texts = ("name", "message", "traceback")
+    if not isinstance(claim, dict) or not all(isinstance(claim.get(key), str) for key in texts):
+        return None
+    values = claim.get("values")
+    entries = list(values.items())[:ENTRIES] if isinstance(values, dict) else []
+    return {
+        "name": _name(claim["name"]),
+        "message": claim["message"][:TEXT],
+        "traceback": claim["traceback"][:TEXT],
+        "line": count(claim.get("line")) or None,
+        "where": _name(claim.get("where")),
+        "code": _name(claim.get("code")),
+        "values": {_name(name): _name(value) for name, value in entries},
+        "missing": _name(claim.get("missing")),
+        "target": _name(claim.get("target")),
+        "suggestions": _names(claim.get("suggestions")),
+        "available": _names(claim.get("available")),
+    }
+
+
+def display(claim: Any, call: int) -> Shown | None:
     """A display of the call of that number, as `display/` makes them."""
     if not isinstance(claim, dict) or not isinstance(claim.get("text"), str):
         return None
-    kept: Message = {
-        "kind": claim.get("kind"),
+    shown: ShownText = {
         "text": claim["text"][: display_bounds.MAX_TEXT_CHARACTERS + NAME],
+        "file": _file(claim.get("file"), call),
+        "file_bytes": count(claim.get("file_bytes")),
     }
-    make = _DISPLAYS.get(str(kept["kind"]))
-    part = make(claim) if make is not None else None
-    if part is None:
-        return None
-    kept.update(part)
-    kept["file"], kept["file_bytes"] = None, count(claim.get("file_bytes"))
+    kind = claim.get("kind")
+    if kind == "picture":
+        return _picture(claim, shown)
+    if kind == "rich":
+        return _rich(claim, shown)
+    return _table(claim, shown) if kind == "table" else None
+
+
+def _file(claim: object, call: int) -> str | None:
     kinds = "|".join(display_bounds.FILE_KINDS)
-    name = claim.get("file")
-    if isinstance(name, str) and re.fullmatch(rf"/tmp/({kinds})-{call}-\d{{1,3}}\.\w{{1,5}}", name):
-        kept["file"] = name
-    return kept
+    pattern = rf"/tmp/({kinds})-{call}-\d{{1,3}}\.\w{{1,5}}"
+    return claim if isinstance(claim, str) and re.fullmatch(pattern, claim) else None
 
 
-def _picture(claim: Message) -> Message | None:
+def _picture(claim: Claim, shown: ShownText) -> ShownPicture | None:
     kind, data = claim.get("type"), claim.get("data")
     if kind not in display_bounds.PICTURES:
         return None
-    if data is None:
-        return {"type": kind, "data": None}
-    if not isinstance(data, str) or len(data) > display_bounds.MAX_PICTURE_BYTES * 4 // 3 + 100:
-        return None
-    whole = len(data) % 4 == 0 and PICTURE[kind].fullmatch(data)
-    return {"type": kind, "data": data} if whole else None
+    if data is not None:
+        if not isinstance(data, str) or len(data) > display_bounds.MAX_PICTURE_BYTES * 4 // 3 + 100:
+            return None
+        if len(data) % 4 or not PICTURE[kind].fullmatch(data):
+            return None
+    return {**shown, "kind": "picture", "type": kind, "data": data}
 
 
-def _rich(claim: Message) -> Message | None:
+def _rich(claim: Claim, shown: ShownText) -> ShownRich | None:
     kind, data = claim.get("type"), claim.get("data")
     if kind not in display_bounds.MARKUP or not isinstance(data, (str, type(None))):
         return None
-    return {
-        "type": kind,
-        "data": data
-        if data is not None and len(data) <= display_bounds.MAX_DATA_CHARACTERS
-        else None,
-    }
+    if data is not None and len(data) > display_bounds.MAX_DATA_CHARACTERS:
+        data = None
+    return {**shown, "kind": "rich", "type": kind, "data": data}
 
 
-def _table(claim: Message) -> Message | None:
+def _table(claim: Claim, shown: ShownText) -> ShownTable | None:
     columns, rows = claim.get("columns"), claim.get("rows")
     if not isinstance(columns, list) or not isinstance(rows, list):
         return None
-    named = [
+    named: list[Column] = [
         {"name": _name(column.get("name")), "dtype": _name(column.get("dtype"))}
         for column in columns[: display_bounds.MAX_COLUMNS]
         if isinstance(column, dict)
@@ -91,8 +143,13 @@ def _table(claim: Message) -> Message | None:
     except RecursionError:
         fits = False
     cells = all(isinstance(row, list) and all(map(_is_cell, row)) for row in rows)
-    kept = rows[: display_bounds.MAX_ROWS] if fits and cells else []
-    return {"columns": named, "rows": kept, "total_rows": count(claim.get("total_rows"))}
+    return {
+        **shown,
+        "kind": "table",
+        "columns": named,
+        "rows": rows[: display_bounds.MAX_ROWS] if fits and cells else [],
+        "total_rows": count(claim.get("total_rows")),
+    }
 
 
 def _is_cell(claim: object) -> bool:
@@ -103,31 +160,8 @@ def _is_cell(claim: object) -> bool:
     return claim is None or (isinstance(claim, str) and len(claim) <= NAME)
 
 
-_DISPLAYS = {"picture": _picture, "rich": _rich, "table": _table}
-
-
-def count(claim: object) -> int:
-    return claim if isinstance(claim, int) and 0 <= claim < 1 << 48 else 0
-
-
-def error(claim: Any) -> Message | None:
-    """An exception, as `explaining.describe` has it."""
-    texts = ("name", "message", "traceback")
-    if not isinstance(claim, dict) or not all(isinstance(claim.get(key), str) for key in texts):
-        return None
-    kept: Message = {key: claim[key][:TEXT] for key in texts}
-    kept["name"] = kept["name"][:NAME]
-    kept["line"] = count(claim.get("line")) or None
-    for key in ("where", "target", "missing"):
-        kept[key] = _name(claim.get(key))
-    kept["code"] = (text(claim.get("code")) or "")[:NAME]
-    for key in ("suggestions", "available"):
-        names = claim.get(key)
-        kept[key] = [_name(name) for name in names[:ENTRIES]] if isinstance(names, list) else []
-    values = claim.get("values")
-    entries = list(values.items())[:ENTRIES] if isinstance(values, dict) else []
-    kept["values"] = {_name(name): _name(value) for name, value in entries}
-    return kept
+def _names(claim: object) -> list[str]:
+    return [_name(name) for name in claim[:ENTRIES]] if isinstance(claim, list) else []
 
 
 def _name(claim: object) -> str:

@@ -12,15 +12,23 @@ import select
 import signal
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.common.process import SPARE_SOCKETS
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.capture import drain
 from bellglass.sandboxes.supervisor.job import PATIENCE, Job, start
 from bellglass.sandboxes.supervisor.worker_socket import Smuggled, WorkerSocket
-from bellglass.sandboxes.wire.framing import Message
 from bellglass.sandboxes.wire.packets import Packets
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import (
+        Answered,
+        BeginRun,
+        RunCode,
+        TakeCheckpoint,
+        VariableState,
+    )
 
 RESTORES = 10
 """Times in a row that a copy takes over. The code may have broken what both of them need."""
@@ -117,12 +125,13 @@ class WorkerProcess:
 
     def ask(self, nonce: str, number: int, code: str) -> None:
         """Send a request; that it was not taken shows in the call."""
+        packet: RunCode = {"type": "code", "nonce": nonce, "number": number, "code": code}
         try:
-            self.worker.control.send({"nonce": nonce, "number": number, "code": code})
+            self.worker.control.send(packet)
         except OSError:
             pass
 
-    def branch(self, asked: Message, descriptors: tuple[int, ...]) -> int:
+    def branch(self, asked: BeginRun, descriptors: tuple[int, ...]) -> int:
         """Have the worker fork a process that runs code on these descriptors; return its number.
 
         Raises:
@@ -147,10 +156,10 @@ class WorkerProcess:
                 raise TimeoutError from None
             if (
                 message is not None
+                and message.get("type") == "run_begun"
                 and message.get("nonce") == asked["nonce"]
-                and "branched" in message
             ):
-                pid: Any = message["branched"]
+                pid: Any = message.get("pid")
                 if not self._is_new(pid):
                     raise BlockingIOError  # none could be made, or another than ours is named
                 return int(pid)
@@ -194,7 +203,7 @@ class WorkerProcess:
 
     # --- after a call
 
-    def after(self, answer: Message | None, *, asked: bool) -> str:
+    def after(self, answer: Answered | None, *, asked: bool) -> VariableState:
         """Put another worker in the place of one that is gone; say what became of the state."""
         if asked and answer is None:
             self.end()
@@ -214,7 +223,7 @@ class WorkerProcess:
             if not self.worker.ended:
                 time.sleep(0.0005)
 
-    def restore(self) -> str:
+    def restore(self) -> VariableState:
         """Go on with the copy, or with nothing."""
         checkpoint = self.checkpoint
         self._restores += 1
@@ -232,7 +241,7 @@ class WorkerProcess:
         for spare in self._spares:
             spare.close()
         self.worker = self._new_worker()
-        state = "lost" if self._calls else "restored"
+        state: VariableState = "lost" if self._calls else "restored"
         self._calls = self._restores = 0
         return state
 
@@ -250,9 +259,14 @@ class WorkerProcess:
         self._resting = False
         self._rest_by = time.monotonic() + self.patience
         self._nonce = os.urandom(16).hex()
+        packet: TakeCheckpoint = {
+            "type": "checkpoint",
+            "nonce": self._nonce,
+            "slot": self._free_slot,
+            "killed": killed,
+        }
         try:
-            message = {"nonce": self._nonce, "checkpoint": self._free_slot, "killed": killed}
-            self.worker.control.send(message)
+            self.worker.control.send(packet)
         except OSError:
             self._resting = True
 
@@ -262,7 +276,9 @@ class WorkerProcess:
             message = self.worker.control.next()
         except (EOFError, OSError):
             return False
-        if message is not None and not self._resting and message.get("nonce") == self._nonce:
+        if self._resting or message is None or message.get("type") != "rested":
+            return True
+        if message.get("nonce") == self._nonce:
             self._resting = True
             slot = self._free_slot
             self._drop_checkpoint()

@@ -10,9 +10,13 @@ from __future__ import annotations
 import os
 import select
 import socket
+from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.wire.framing import Message, loads
+from bellglass.sandboxes.wire.framing import loads
 from bellglass.sandboxes.wire.packets import HEAD, PACKET, Packets
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import Claim
 
 SO_PASSRIGHTS = 83  # include/uapi/asm-generic/socket.h, from Linux 6.16 on
 
@@ -38,7 +42,7 @@ class WorkerSocket(Packets):
         self.smuggled = False
         """A descriptor waits in the socket, which is neither to be read nor closed by us."""
 
-    def next(self) -> Message | None:
+    def next(self) -> Claim | None:
         """Take the next packet; return the message that it completes, if it does.
 
         Raises:

@@ -9,7 +9,12 @@ from __future__ import annotations
 import os
 import stat
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import FileChanges
+
+Change = Literal["new", "changed", "deleted"]
 
 ENTRIES = 20_000
 """Looked at in one look; 32,768 files are allowed in a session."""
@@ -40,8 +45,6 @@ CLOSED = frozenset({".git", ".local", ".venv", "venv", "node_modules", "site-pac
 """Folders with thousands of files that programs made: told of as one."""
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-
-Message = dict[str, Any]
 
 
 class WorkspaceSnapshot:
@@ -138,8 +141,8 @@ class Changes:
         """Something other than a call changed files: look again before the next."""
         self._before = None
 
-    def report(self) -> Message:
-        """Return what changed since `expect`, as `execution.Execution` has it."""
+    def report(self) -> FileChanges:
+        """Return what changed since `expect`."""
         before, after = self._before, WorkspaceSnapshot(self._workspace)
         self._before = after
         if before is None:
@@ -162,7 +165,7 @@ class Changes:
         }
 
 
-def _bounded(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def _bounded(found: list[tuple[str, Change]]) -> list[tuple[str, Change]]:
     room, kept = LISTED_CHARACTERS, []
     for path, change in found[:LISTED]:
         room -= len(path)
@@ -183,7 +186,7 @@ def _is_text(path: str) -> bool:
 
 def _appeared(
     before: WorkspaceSnapshot, after: WorkspaceSnapshot, since: int
-) -> list[tuple[str, str]]:
+) -> list[tuple[str, Change]]:
     new: list[str] = []
     changed: list[str] = []
     for path, mark in after.marks.items():
@@ -203,7 +206,7 @@ def _appeared(
     ]
 
 
-def _deleted(before: WorkspaceSnapshot, after: WorkspaceSnapshot) -> list[tuple[str, str]]:
+def _deleted(before: WorkspaceSnapshot, after: WorkspaceSnapshot) -> list[tuple[str, Change]]:
     if after.cut:
         return []
     gone = before.marks.keys() - after.marks.keys()

@@ -8,10 +8,11 @@ import os
 import select
 import socket
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from bellglass.sandboxes.wire.framing import Message
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import Claim
 
 MAX_MESSAGE = 8 * 1024**2
 """Bytes of all packets that wait for the last one of their message."""
@@ -51,7 +52,7 @@ class Packets:
     def pair() -> tuple[socket.socket, socket.socket]:
         return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
-    def send(self, message: Message, descriptors: tuple[int, ...] = ()) -> None:
+    def send(self, message: Mapping[str, object], descriptors: tuple[int, ...] = ()) -> None:
         """Send `message`, in as many packets as it takes.
 
         Raises:
@@ -70,7 +71,9 @@ class Packets:
             self._send_packet(b"+" + tag + part, (), until)
         self._send_packet(b"." + tag + parts[-1], descriptors, until)
 
-    def hand_over(self, message: Message, descriptors: tuple[int, ...], seconds: float) -> None:
+    def hand_over(
+        self, message: Mapping[str, object], descriptors: tuple[int, ...], seconds: float
+    ) -> None:
         """Send with descriptors, when there is room for them.
 
         The kernel counts those that are on their way over all processes of one user, and so over
@@ -88,7 +91,7 @@ class Packets:
                     raise
             self._sleep(0.02)
 
-    def offer(self, message: Message) -> None:
+    def offer(self, message: Mapping[str, object]) -> None:
         """Send a short message if the other end has room for it; it may be one that never reads."""
         body = self._dumps(message, separators=(",", ":")).encode()
         try:
@@ -113,7 +116,7 @@ class Packets:
             except BlockingIOError:
                 self._wait(select.POLLOUT, until)
 
-    def receive(self) -> tuple[Message | None, list[int]]:
+    def receive(self) -> tuple[Claim | None, list[int]]:
         """Wait for one packet; return the message it completes, if any, and its descriptors.
 
         Raises:
@@ -130,7 +133,7 @@ class Packets:
             os.set_inheritable(fd, False)  # as they come, any program that is started has them
         return self._completed(packet), descriptors
 
-    def _completed(self, packet: bytes) -> Message | None:
+    def _completed(self, packet: bytes) -> Claim | None:
         """Return the message that the packet completes, if it does."""
         if not packet:
             raise EOFError

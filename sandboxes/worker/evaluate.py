@@ -7,11 +7,14 @@ import ast
 import linecache
 import types
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.common.text import shortened
 from bellglass.sandboxes.worker.explaining.chain import text_of
 from bellglass.sandboxes.worker.explaining.describe import described, line_of
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import ClaimedStatus, ExecutionError
 
 FUTURES = 0
 for _name in __future__.all_feature_names:
@@ -35,24 +38,15 @@ LOOKING = (
 
 
 class Evaluation:
-    """What became of one piece of code, ready to be sent."""
+    """What became of one piece of code."""
 
     def __init__(self) -> None:
-        self.status = "ok"
+        self.status: ClaimedStatus = "ok"
         self.exit_code: int | None = None
         self.value: str | None = None
-        self.error: dict[str, Any] | None = None
+        self.error: ExecutionError | None = None
         self.changed = True
         """Something may be different from before; false only where the code is a mere look."""
-
-    def message(self) -> dict[str, Any]:
-        return {
-            "status": self.status,
-            "exit_code": self.exit_code,
-            "value": self.value,
-            "error": self.error,
-            "changed": self.changed,
-        }
 
 
 class Namespace:

@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bellglass.sandboxes.common import packages
 from bellglass.sandboxes.common.process import KEPT, SPARE_SOCKETS, resident_bytes, set_oom_score
@@ -27,6 +27,17 @@ from bellglass.sandboxes.worker.evaluate import Evaluation, Namespace
 from bellglass.sandboxes.worker.forking import collect, fork_sibling, fork_twice
 from bellglass.sandboxes.worker.spawning import end_helpers
 from bellglass.sandboxes.worker.streams import CallStream, heard, open_stream, usable
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import (
+        Answer,
+        BeginRun,
+        Rested,
+        RunBegun,
+        RunCode,
+        Started,
+        ToWorker,
+    )
 
 LIBC = ctypes.PyDLL(None, use_errno=True)
 STDIN, STDOUT, STDERR = 0, 1, 2
@@ -52,7 +63,7 @@ class Worker:
         self._is_checkpoint = False
         self._interrupted = False
         """Before the code of the call was begun."""
-        self._branched = False
+        self._is_run = False
         """This is a background run: its threads may go on, and are heard."""
         # Copies out of reach of a loop that closes the first thousand descriptors.
         top = control.socket.fileno()
@@ -74,29 +85,31 @@ class Worker:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         while True:
             try:
-                request, descriptors = self._control.receive()
+                packet, descriptors = self._control.receive()
             except EOFError:
                 return
-            if request is not None and "branch" in request and len(descriptors) == 3:
-                self._branch(request, descriptors)
+            request = cast("ToWorker | None", packet)
+            if request is not None and request["type"] == "begin_run" and len(descriptors) == 3:
+                self._begin_run(request, descriptors)
                 descriptors = []
             for fd in descriptors:
                 os.close(fd)
             if request is None:
                 continue
-            if "code" in request:
+            if request["type"] == "code":
                 self._answer(request)
-            elif "checkpoint" in request:
+            elif request["type"] == "checkpoint":
                 if request["killed"]:
                     collect(request["killed"])
-                self._checkpoint(request["nonce"], self._spares[request["checkpoint"]])
+                self._checkpoint(request["nonce"], self._spares[request["slot"]])
 
-    def _answer(self, request: dict[str, Any]) -> None:
+    def _answer(self, request: RunCode | BeginRun) -> None:
         # Without this the supervisor cannot tell a slow call from a request that a thread of the
         # foreign code took from the socket. From then on it may interrupt the call.
         self._interrupted = False
         signal.signal(signal.SIGINT, self._note_interrupt)
-        self._control.send({"nonce": request["nonce"], "started": True})
+        started: Started = {"type": "started", "nonce": request["nonce"]}
+        self._control.send(started)
         if self._is_checkpoint:
             self._is_checkpoint = False
             set_oom_score(1000)
@@ -104,15 +117,22 @@ class Worker:
         result = self._run(request)
         if os.getpid() != pid:
             os._exit(0)  # a child of the foreign code that fell through to here
-        message = result.message()
-        message["nonce"] = request["nonce"]
-        message["background_bytes"] = CallStream.dropped
-        self._control.send(message)
+        answer: Answer = {
+            "type": "answer",
+            "nonce": request["nonce"],
+            "status": result.status,
+            "exit_code": result.exit_code,
+            "value": result.value,
+            "error": result.error,
+            "changed": result.changed,
+            "background_bytes": CallStream.dropped,
+        }
+        self._control.send(answer)
 
     def _note_interrupt(self, *_: Any) -> None:
         self._interrupted = True
 
-    def _run(self, request: dict[str, Any]) -> Evaluation:
+    def _run(self, request: RunCode | BeginRun) -> Evaluation:
         self._calls += 1
         CallStream.dropped = 0
         self._restore()
@@ -128,7 +148,7 @@ class Worker:
                 if self._interrupted:
                     raise KeyboardInterrupt
                 result = self._namespace.evaluate(request["code"], file)
-                if (result.error or {}).get("name") != "KeyboardInterrupt":
+                if result.error is None or result.error["name"] != "KeyboardInterrupt":
                     # Else there is no time: figures stay open.
                     self._show_figures()
                 self._flush()
@@ -138,12 +158,12 @@ class Worker:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             result.status = "error"
         self._channel.end()
-        if not self._branched:
+        if not self._is_run:
             end_helpers()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        if not self._branched:
+        if not self._is_run:
             CallStream.leftover = set(threading.enumerate()) - {threading.main_thread()}
         return result
 
@@ -208,10 +228,10 @@ class Worker:
 
         `spare` is the socket that it will be spoken to through.
         """
-        message: dict[str, Any] = {"nonce": nonce, "idle": True, "checkpoint": 0}
+        rested: Rested = {"type": "rested", "nonce": nonce, "checkpoint": 0}
         # The copy shares its pages until they are written to; two full ones must fit.
         if resident_bytes() * 2 > self._memory_bytes:
-            self._control.send(message)
+            self._control.send(rested)
             return
         discard_waiting(spare)  # which was said to another, now dead
         try:
@@ -222,7 +242,8 @@ class Worker:
             self._become_checkpoint(spare)
             return
         self._prefault_pages()
-        self._control.send({**message, "checkpoint": max(0, pid)})
+        rested["checkpoint"] = max(0, pid)
+        self._control.send(rested)
 
     def _prefault_pages(self) -> None:
         """Run next to nothing, as a call would be run.
@@ -234,14 +255,14 @@ class Worker:
         Namespace(repr).evaluate("0", PREFAULT)
         linecache.cache.pop(PREFAULT, None)
 
-    def _branch(self, request: dict[str, Any], descriptors: list[int]) -> None:
+    def _begin_run(self, request: BeginRun, descriptors: list[int]) -> None:
         """Fork a background run of the code in `request`; tell the supervisor its number."""
         try:
             pid = fork_twice()
         except OSError:
             pid = -1
         if pid == 0:
-            self._branched = True
+            self._is_run = True
             self._is_checkpoint = False
             CallStream.leftover = set()
             self._namespace.leave_loop()
@@ -251,12 +272,13 @@ class Worker:
             background_child.take_over(
                 descriptors, self._control.socket.fileno(), (self._out, self._err)
             )
-            self._answer({**request, "code": request["branch"]})
+            self._answer(request)
             background_child.wait_for_descendants()
             os._exit(0)
         for fd in descriptors:
             os.close(fd)
-        self._control.send({"nonce": request["nonce"], "branched": pid})
+        begun: RunBegun = {"type": "run_begun", "nonce": request["nonce"], "pid": pid}
+        self._control.send(begun)
 
     def _become_checkpoint(self, spare: int) -> None:
         """Be the checkpoint: let the spare socket and the control socket change places."""

@@ -13,8 +13,8 @@ from e2b_double import KEY
 from e2b_sandbox.support import LIMITS, python, settled
 
 from bellglass.sandboxes.backends.e2b import E2BBackend
-from bellglass.sandboxes.protocol import encode
 from bellglass.sandboxes.sessions.sessions import Sessions
+from bellglass.sandboxes.wire.framing import encode
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.protocol import Stream

@@ -12,8 +12,8 @@ from security.lying import READY, Far, LyingBackend
 
 from bellglass.sandboxes.egress.network import Network
 from bellglass.sandboxes.egress.rules import Rules
-from bellglass.sandboxes.protocol import encode
 from bellglass.sandboxes.sessions.session import Session
+from bellglass.sandboxes.wire.framing import encode
 from bellglass.sandboxes.wire.relay import CHUNK, MAX_CONNECTIONS, WINDOW
 
 if TYPE_CHECKING:

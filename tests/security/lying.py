@@ -11,10 +11,10 @@ import anyio
 
 from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.limits import Limits
-from bellglass.sandboxes.protocol import encode
 from bellglass.sandboxes.sessions.session import Session
 from bellglass.sandboxes.streams.memory_stream import pair
 from bellglass.sandboxes.testing import CONFINED
+from bellglass.sandboxes.wire.framing import encode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable

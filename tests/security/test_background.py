@@ -80,7 +80,7 @@ for fd in range(3, 1200):
         try: os.write(fd, b'{}')
         except OSError: pass
 for name in ("r1", "r2", "0" * 32, nonce):
-    control.send({"nonce": name, "run": "r1", "status": "ok", "value": "FORGED", "id": 1})
+    control.send({"type": "answer", "nonce": name, "status": "ok", "value": "FORGED"})
 print("lied", flush=True)
 time.sleep(60)
 """

@@ -19,7 +19,7 @@ async def test_an_answer_from_the_right_frames_leaves_nothing_running(target: Ta
     execution = await target.python(
         """
 be_marked()
-own_control().send({"nonce": own_nonce(), "status": "ok", "value": "FORGED"})
+own_control().send({"type": "answer", "nonce": own_nonce(), "status": "ok", "value": "FORGED"})
 while True: pass
 """
     )
@@ -44,7 +44,7 @@ while True: pass
 async def test_claims_of_any_shape_get_one_valid_reply(lasting: Target, claims: str) -> None:
     execution = await lasting.python(
         f"""
-own_control().send({{"nonce": own_nonce(), "status": "ok", **{claims}}})
+own_control().send({{"type": "answer", "nonce": own_nonce(), "status": "ok", **{claims}}})
 os._exit(0)
 """
     )

@@ -17,9 +17,9 @@ from security.lying import (
 
 from bellglass.sandboxes import connection
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.protocol import encode
 from bellglass.sandboxes.sessions.notices import RESTARTED
 from bellglass.sandboxes.sessions.session import Session
+from bellglass.sandboxes.wire.framing import encode
 
 
 async def test_a_fault_of_the_backend_costs_one_call_and_not_the_server() -> None:

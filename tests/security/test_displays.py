@@ -19,8 +19,8 @@ numbers = itertools.count(7)
 def forge(data=None, text="forged", type="image/png", more={}, **changes):
     encoded = data if data is None or isinstance(data, str) else base64.b64encode(data).decode()
     entry = {"kind": "picture", "type": type, "data": encoded, "text": text, **changes}
-    message = {"nonce": own_nonce(), "display": entry, "number": next(numbers), **more}
-    own_control().send(message)
+    about = {"type": "display", "nonce": own_nonce(), "number": next(numbers), **more}
+    own_control().send({**about, "display": entry})
 """
 
 PICTURES = {

@@ -49,9 +49,9 @@ async def test_frames_on_the_outputs_are_output(lasting: Target) -> None:
 async def test_an_answer_with_a_wrong_nonce_is_dropped(lasting: Target) -> None:
     execution = await lasting.python(
         """
-own_control().send({"nonce": "0" * 32, "status": "ok", "value": "FORGED"})
-own_control().send({"nonce": None, "status": "ok", "value": "FORGED"})
-own_control().send({"status": "ok", "value": "FORGED"})
+own_control().send({"type": "answer", "nonce": "0" * 32, "status": "ok", "value": "FORGED"})
+own_control().send({"type": "answer", "nonce": None, "status": "ok", "value": "FORGED"})
+own_control().send({"type": "answer", "status": "ok", "value": "FORGED"})
 'real'
 """
     )

@@ -50,7 +50,7 @@ async def test_a_checkpoint_of_a_wrong_number_is_none(lasting: Target, number: s
         + f"""
 def lie(nonce, spare):
     del worker._checkpoint
-    worker._control.send({{"nonce": nonce, "idle": True, "checkpoint": {number}}})
+    worker._control.send({{"type": "rested", "nonce": nonce, "checkpoint": {number}}})
 worker = own_worker()
 worker._checkpoint = lie
 """
@@ -154,12 +154,14 @@ async def test_claims_of_any_shape_cost_at_most_the_call(target: Target) -> None
 control, nonce = own_control(), own_nonce()
 shapes = [None, 0, -1, 10**300, 1e999, float("nan"), "", "x" * 70_000, [], {}, [[]], {"a": {}}]
 for shape in shapes:
-    for name in ("display", "started", "number", "background_bytes"):
-        control.send({"nonce": nonce, name: shape})
+    control.send({"type": shape, "nonce": nonce})
+    for name in ("display", "number", "in_place_of", "type"):
+        for kind in ("display", "clear", "started", "rested", "run_begun"):
+            control.send({"type": kind, "nonce": nonce, name: shape})
     for name in ("kind", "text", "type", "data", "columns", "rows", "total_rows", "file"):
         for kind in ("picture", "rich", "table"):
             claim = {"kind": kind, "text": "", name: shape}
-            control.send({"nonce": nonce, "display": claim, "number": shape})
+            control.send({"type": "display", "nonce": nonce, "display": claim, "number": shape})
 control.socket.send(b"." + b"t" * 8 + b"[" * 50_000)
 control.socket.send(b"." + b"t" * 8 + b'{"nonce": ' + b"9" * 50_000 + b"}")
 """
@@ -197,9 +199,9 @@ def _descriptors_of_process_1(mark: str) -> list[str]:
 
 SMUGGLING = f"""
 import os, socket, struct
-from bellglass.sandboxes.supervisor.worker_socket import Smuggled, SupervisorEnd
-ours, theirs = SupervisorEnd.pair()
-end = SupervisorEnd(ours, 2, ask_kernel=False)
+from bellglass.sandboxes.supervisor.worker_socket import Smuggled, WorkerSocket
+ours, theirs = WorkerSocket.pair()
+end = WorkerSocket(ours, 2, ask_kernel=False)
 theirs.send(b".12345678{{}}")
 {LINGERING}
 socket.send_fds(theirs, [b".12345678{{}}"], [one.fileno()])

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import anyio
 from security.lying import READY, Far, LyingBackend
 
-from bellglass.sandboxes.protocol import encode
 from bellglass.sandboxes.sessions.session import Session
+from bellglass.sandboxes.wire.framing import encode
 
 if TYPE_CHECKING:
     from security.support import Target

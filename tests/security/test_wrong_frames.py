@@ -10,9 +10,9 @@ import pytest
 from security.lying import READY, Far, LyingBackend, after_request, frame, lost_and_restarted
 
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.protocol import MAX_FRAME, encode
 from bellglass.sandboxes.sessions import holding
 from bellglass.sandboxes.sessions.session import Session
+from bellglass.sandboxes.wire.framing import MAX_FRAME_BYTES, encode
 
 MALFORMED = {
     "no json": frame(b"hello"),
@@ -42,7 +42,7 @@ async def test_garbage_ends_the_place() -> None:
 
 
 async def test_an_oversized_frame_ends_the_place_before_it_is_read() -> None:
-    header = (MAX_FRAME + 1).to_bytes(4, "big")
+    header = (MAX_FRAME_BYTES + 1).to_bytes(4, "big")
 
     await lost_and_restarted(after_request(header), "oversized")
 

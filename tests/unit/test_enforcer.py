@@ -17,6 +17,8 @@ from bellglass.sandboxes.supervisor.calls.limit_enforcer import CHANCE, GRACE, L
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bellglass.sandboxes.wire.schema import Status
+
 HEARS = """
 import signal
 def hear(*_): print('interrupted', flush=True)
@@ -113,7 +115,7 @@ def test_who_had_a_chance_to_heed_the_interrupt_is_killed() -> None:
 
 
 @pytest.mark.parametrize("verdict", ["oom", "killed"])
-def test_the_deadline_holds_for_what_has_a_verdict_already(verdict: str) -> None:
+def test_the_deadline_holds_for_what_has_a_verdict_already(verdict: Status) -> None:
     with running(WAITS) as (process, enforcer, deadline):
         enforcer.verdict = verdict  # of what it has started
         enforcer.enforce(deadline, begun=True)

@@ -9,10 +9,12 @@ import anyio
 from anyio import BrokenResourceError, EndOfStream
 
 from bellglass.sandboxes.backends.e2b.errors import E2BError
-from bellglass.sandboxes.protocol import encode, new_nonce
+from bellglass.sandboxes.protocol import new_nonce
+from bellglass.sandboxes.wire.framing import HEADER_BYTES, encode
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.stream import CommandStream
+    from bellglass.sandboxes.wire.schema import Resume
 
 TAKE_OVER_SECONDS = 30.0
 """For the runner to stop the call that goes on and to greet us."""
@@ -20,7 +22,6 @@ TAKE_OVER_SECONDS = 30.0
 TAKE_OVER_READS = 2048
 """Of some ten kilobytes each, of what was meant for the server before us."""
 
-_LENGTH_BYTES = 4
 """Before each frame."""
 
 
@@ -40,15 +41,16 @@ async def take_over(stream: CommandStream) -> None:
     try:
         with stream.answer_due(), anyio.fail_after(TAKE_OVER_SECONDS):
             await stream.joined.wait()
-            await stream.send(encode({"op": "resume", "nonce": nonce}))
+            request: Resume = {"op": "resume", "nonce": nonce}
+            await stream.send(encode(request))
             heard = b""
             for _ in range(TAKE_OVER_READS):
                 heard += await stream.receive()
                 at = heard.find(mark)
-                if at >= _LENGTH_BYTES:
-                    stream.unread(heard[at - _LENGTH_BYTES :])
+                if at >= HEADER_BYTES:
+                    stream.unread(heard[at - HEADER_BYTES :])
                     return
-                heard = heard[-len(mark) - _LENGTH_BYTES :]
+                heard = heard[-len(mark) - HEADER_BYTES :]
     except (TimeoutError, EndOfStream, BrokenResourceError) as exc:
         reason = str(exc) or "it does not answer"
         raise E2BError("gone", "take over the runner", reason) from None

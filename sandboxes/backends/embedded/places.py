@@ -17,7 +17,7 @@ from bellglass.sandboxes.backends.embedded.inside import namespaces
 from bellglass.sandboxes.backends.embedded.process import end_process
 from bellglass.sandboxes.backends.embedded.stream import SignedStream, pair
 from bellglass.sandboxes.confinement.limits import offer_to_oom_killer
-from bellglass.sandboxes.protocol import encode
+from bellglass.sandboxes.wire.framing import HEADER_BYTES, body_bytes, encode
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -150,8 +150,7 @@ class _Place:
 
 async def receive_frame(stream: SignedStream, start: bytes = b"") -> dict[str, object]:
     """Receive a frame from before any code of a session ran; `start` was received already."""
-    header = start + await stream.receive_exactly(4 - len(start))
-    length = min(int.from_bytes(header, "big"), _MAX_FRAME)
-    frame = json.loads(await stream.receive_exactly(length))
+    header = start + await stream.receive_exactly(HEADER_BYTES - len(start))
+    frame = json.loads(await stream.receive_exactly(body_bytes(header, _MAX_FRAME)))
     assert isinstance(frame, dict)
     return frame

@@ -1,9 +1,9 @@
-"""What Monty says of a failure, in the form of `execution.ExecutionError`."""
+"""What Monty says of a failure, in the words that a client is told."""
 
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.common.text import short, shortened
 from bellglass.sandboxes.worker.explaining.source import around
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pydantic_monty import Frame, MontyRuntimeError, MontySyntaxError
 
     from bellglass.sandboxes.backends.restricted.source import Source
+    from bellglass.sandboxes.wire.schema import ExecutionError
 
 MODULES = (
     "asyncio, base64, bisect, binascii, collections, copy, csv, dataclasses, datetime, decimal, "
@@ -32,7 +33,7 @@ NO_PYTEST = (
 STEPS = 12
 
 
-def refusal(text: str) -> dict[str, Any]:
+def refusal(text: str) -> ExecutionError:
     return {"name": "NotAvailable", "message": text, "traceback": ""}
 
 
@@ -44,12 +45,12 @@ def named(exc: MontyRuntimeError | MontySyntaxError) -> tuple[str, str]:
 
 def described(
     exc: MontyRuntimeError | MontySyntaxError, code: str, source: Source
-) -> dict[str, Any]:
+) -> ExecutionError:
     """Return `exc`, which came of `code`, fed as `source`."""
     name, message = named(exc)
     if name == "PermissionError" and message.startswith("Permission denied: "):  # of any file
         message = f"{NO_FILES['refusal']}. {message}"
-    error: dict[str, Any] = {"name": name, "message": message, "traceback": ""}
+    error: ExecutionError = {"name": name, "message": message, "traceback": ""}
     frames = exc.traceback()
     if name == "ModuleNotFoundError":
         error["available"] = [MODULES]

@@ -14,6 +14,8 @@ from pydantic_monty import AsyncMonty, AsyncMontySession, MontyError, ResourceLi
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bellglass.sandboxes.wire.schema import VariableState
+
 STATE_BYTES = 8 * 1024**2
 """Of a state that the server keeps: some 200,000 objects."""
 
@@ -82,7 +84,7 @@ class Interpreter:
         self._state = state if len(state) <= STATE_BYTES else None
         return True
 
-    async def restore(self) -> str:
+    async def restore(self) -> VariableState:
         """Go on in another process; say what became of the state."""
         with anyio.CancelScope(shield=True):
             await self._end()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import Output
 
 
 class Printed:
@@ -26,8 +29,8 @@ class Printed:
             del self._tail[: -self._room]
         self.unsent = (self.unsent + text)[-2_000:]
 
-    def report(self) -> dict[str, Any]:
-        """Return the stream as `execution.Output` wants it."""
+    def report(self) -> Output:
+        """Return the stream as it is told."""
         # Whole characters went in: "ignore" takes off the parts of one at a cut.
         head = self._head.decode("utf-8", "ignore")
         tail = self._tail[-self._room :].decode("utf-8", "ignore")

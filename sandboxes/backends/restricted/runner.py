@@ -9,7 +9,7 @@ import json
 import sys
 import time
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import anyio
 from anyio.streams.buffered import BufferedByteReceiveStream
@@ -18,7 +18,12 @@ from pydantic_monty import MontyCrashedError, MontyError, MontyRuntimeError, Mon
 from bellglass.sandboxes.backends.restricted import cases, errors
 from bellglass.sandboxes.backends.restricted.output import Printed
 from bellglass.sandboxes.backends.restricted.source import SHOW, VALUE_CHARACTERS, Source, fed
-from bellglass.sandboxes.protocol import encode
+from bellglass.sandboxes.wire.framing import (
+    HEADER_BYTES,
+    MAX_REQUEST_BYTES,
+    body_bytes,
+    encode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +32,19 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.backends.restricted.interpreter import Interpreter
     from bellglass.sandboxes.limits import Limits
+    from bellglass.sandboxes.wire.schema import (
+        Call,
+        Execution,
+        Frame,
+        JobCall,
+        Mark,
+        PythonCall,
+        Ready,
+        Request,
+        Status,
+    )
 
-Message = dict[str, Any]
+StreamName = Literal["stdout", "stderr"]
 
 FULL = "The variables took more memory than a copy of them leaves room for."
 
@@ -59,91 +75,113 @@ class Supervisor:
 
     async def serve(self) -> None:
         """Answer requests until the stream ends."""
-        await self._stream.send(encode(self._ready()))
-        send, requests = anyio.create_memory_object_stream[Message](1)
+        await self._send(self._ready())
+        send, requests = anyio.create_memory_object_stream["Call"](1)
         async with anyio.create_task_group() as tasks, send, requests:
             tasks.start_soon(self._listen, send)
             async for request in requests:
                 await self._answer(request)
 
-    async def _listen(self, requests: anyio.abc.ObjectSendStream[Message]) -> None:
+    async def _listen(self, requests: anyio.abc.ObjectSendStream[Call]) -> None:
         async with requests:
             while True:
                 try:
-                    size = int.from_bytes(await self._frames.receive_exactly(4), "big")
-                    request = json.loads(await self._frames.receive_exactly(size))
+                    header = await self._frames.receive_exactly(HEADER_BYTES)
+                    size = body_bytes(header, MAX_REQUEST_BYTES)
+                    request: Request = json.loads(await self._frames.receive_exactly(size))
                 except (anyio.IncompleteRead, anyio.EndOfStream, anyio.ClosedResourceError):
                     return
-                if request["op"] != "cancel":
-                    await requests.send(request)
-                    continue
-                self._taken_back = request["id"]
-                if self._taken_back == self._running:
-                    self._cancelled = True
-                    self._scope.cancel()
+                match request["op"]:
+                    case "cancel":
+                        self._taken_back = request["id"]
+                        if self._taken_back == self._running:
+                            self._cancelled = True
+                            self._scope.cancel()
+                    case "python" | "bash" | "job":
+                        await requests.send(request)
 
-    def _ready(self) -> Message:
+    async def _send(self, frame: Frame) -> None:
+        await self._stream.send(encode(frame))
+
+    def _ready(self) -> Ready:
         return {
             "type": "ready",
             "python": f"monty {version('pydantic-monty-client')}",
             # Of all these the code has none, so there is nothing to be kept from it.
-            **{"uid": -1, "capabilities": 0, "no_new_privs": False, "seccomp": 0},
-            **{"interfaces": [], "writable_disks": [], "processes": 0},
+            "uid": -1,
+            "capabilities": 0,
+            "no_new_privs": False,
+            "seccomp": 0,
+            "interfaces": [],
+            "writable_disks": [],
+            "processes": 0,
             "memory_bytes": self._limits.memory_bytes,
         }
 
-    async def _answer(self, request: Message) -> None:
+    async def _answer(self, request: Call) -> None:
         started = time.monotonic()
         self._running = request["id"]
         self._scope, self._cancelled = anyio.CancelScope(), self._taken_back == self._running
         if self._cancelled:
             self._scope.cancel()
-        self._scope.deadline = anyio.current_time() + float(request["timeout"])
+        self._scope.deadline = anyio.current_time() + request["timeout"]
         execution = await self._execute(request)
         self._running = 0
         execution["wall_seconds"] = round(time.monotonic() - started, 6)
-        marks = {"type": "reply", "id": request["id"], "nonce": request["nonce"]}
-        await self._stream.send(encode({**marks, "execution": execution}))
+        mark: Mark = {"id": request["id"], "nonce": request["nonce"]}
+        await self._send({"type": "reply", **mark, "execution": execution})
 
-    async def _execute(self, request: Message) -> Message:
+    async def _execute(self, request: Call) -> Execution:
         match request["op"]:
-            case "python" if request.get("background"):
+            case "python" if "run" in request:
                 return {"status": "error", "error": errors.refusal(errors.NO_BACKGROUND)}
             case "python":
                 return await self._python(request)
             case "bash":
                 return {"status": "error", "error": errors.refusal(errors.NO_BASH)}
+            case "job":
+                return await self._job(request)
+
+    async def _job(self, request: JobCall) -> Execution:
+        match request["job"]:
             case "test":
-                return await self._test(request)
+                return await self._test(request["arguments"])
             case "check":
-                return await self._check(request)
+                return await self._check(request["arguments"])
             case "read" | "write":
                 return {"status": "ok", "report": [errors.NO_FILES]}
-            case op:
-                return {"status": "error", "error": errors.refusal(f"{errors.HERE}: no {op}.")}
+            case job:
+                return {"status": "error", "error": errors.refusal(f"{errors.HERE}: no {job}.")}
 
     # --- Python
 
-    async def _python(self, request: Message) -> Message:
-        printed = {name: Printed(self._limits.output_bytes) for name in ("stdout", "stderr")}
-        ended: Message = {}
+    async def _python(self, request: PythonCall) -> Execution:
+        most = self._limits.output_bytes
+        printed: dict[StreamName, Printed] = {"stdout": Printed(most), "stderr": Printed(most)}
+        ended: Execution = {"status": "running"}
         with self._scope:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._tell, request, printed)
                 ended = await self._evaluated(request["code"], printed)
                 tasks.cancel_scope.cancel()
-        if not ended:
-            status = "cancelled" if self._cancelled else "timeout"
-            ended = {"status": status, "state": await self._interpreter.restore()}
+        if ended["status"] == "running":
+            ended["status"] = "cancelled" if self._cancelled else "timeout"
+            ended["state"] = await self._interpreter.restore()
         elif ended["status"] in ("ok", "error") and not await self._interpreter.keep():
             ended["state"] = await self._interpreter.restore()
             ended["notices"] = [FULL]
-        return {**ended, **{name: stream.report() for name, stream in printed.items()}}
+        return {
+            **ended,
+            "stdout": printed["stdout"].report(),
+            "stderr": printed["stderr"].report(),
+        }
 
-    async def _evaluated(self, code: str, printed: dict[str, Printed]) -> Message:
+    async def _evaluated(self, code: str, printed: dict[StreamName, Printed]) -> Execution:
         source = fed(code)
         try:
-            await self._fed(source, code, lambda name, text: printed[name].add(text))
+            await self._fed(
+                source, code, lambda name, text: printed[cast("StreamName", name)].add(text)
+            )
             value = None
             if source.shows:
                 value = await self._interpreter.feed(SHOW, lambda name, text: None)
@@ -165,25 +203,25 @@ class Supervisor:
             # An open bracket would be an error in the line of ours at the end: without it, then.
             await self._interpreter.feed(code, note)
 
-    async def _tell(self, request: Message, printed: dict[str, Printed]) -> None:
+    async def _tell(self, request: PythonCall, printed: dict[StreamName, Printed]) -> None:
         """Send what is printed, while the code runs."""
-        marks = {"type": "stream", "id": request["id"], "nonce": request["nonce"]}
+        mark: Mark = {"id": request["id"], "nonce": request["nonce"]}
         while True:
             await anyio.sleep(STREAM_SECONDS)
             for name, stream in printed.items():
                 text, stream.unsent = stream.unsent, ""
                 if text:
-                    await self._stream.send(encode({**marks, "name": name, "text": text}))
+                    await self._send({"type": "stream", **mark, "name": name, "text": text})
 
     # --- the other operations
 
-    async def _test(self, request: Message) -> Message:
-        report: list[Message] = []
-        status = "timeout"
+    async def _test(self, arguments: dict[str, Any]) -> Execution:
+        report: list[dict[str, Any]] = []
+        status: Status = "timeout"
         with self._scope:
             try:
                 async with self._interpreter.fresh() as interpreter:
-                    await cases.run(request, interpreter, report.append)
+                    await cases.run(arguments, interpreter, report.append)
                 status = "ok"
             except MontyCrashedError:
                 status = "crashed"
@@ -191,13 +229,12 @@ class Supervisor:
             status = "cancelled"
         return {"status": status, "report": report}
 
-    async def _check(self, request: Message) -> Message:
-        marks = ("op", "id", "nonce", "timeout")
-        given = {name: value for name, value in request.items() if name not in marks}
-        arguments = json.dumps(given).encode()
+    async def _check(self, arguments: dict[str, Any]) -> Execution:
         with self._scope:
             process = await anyio.run_process(
-                [sys.executable, "-I", "-c", CHECK], input=arguments, check=False
+                [sys.executable, "-I", "-c", CHECK],
+                input=json.dumps(arguments).encode(),
+                check=False,
             )
             report = [json.loads(line) for line in process.stdout.splitlines()]
             return {"status": "crashed" if process.returncode else "ok", "report": report}

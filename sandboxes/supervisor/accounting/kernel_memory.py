@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.supervisor import processes
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import Status
 
 LOOK_SECONDS = 0.1
 """Running time between two looks, locks apart."""
@@ -36,7 +40,7 @@ MIN_MAPPING_BYTES = 64 * 1024**2
 _SHARED_ANONYMOUS = b"/dev/zero (deleted)"  # as mm/shmem.c, shmem_zero_setup, names it
 _PART = 4096  # the kernel gives no more of such a file at once
 
-Verdict = tuple[str, str]
+Verdict = tuple["Status", str]
 """As in a result: a status, and what there was too much of."""
 
 

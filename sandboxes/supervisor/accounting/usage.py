@@ -12,6 +12,7 @@ from bellglass.sandboxes.supervisor.accounting.group_counters import GroupCounte
 from bellglass.sandboxes.supervisor.accounting.shared_memory import CLOSE, SharedMemory
 
 if TYPE_CHECKING:
+    from bellglass.sandboxes.supervisor.accounting.kernel_memory import Verdict
     from bellglass.sandboxes.supervisor.background.runs import Runs
 
 
@@ -59,7 +60,7 @@ class Usage:
         self.peak = max(self.peak, seen)
         return total
 
-    def exceeded(self) -> tuple[str, str] | None:
+    def exceeded(self) -> Verdict | None:
         """Return the verdict and what there is too much of, memory apart."""
         most_cpu, most_files = self._limits["cpu_seconds"], self._limits["files"]
         if self.cpu_seconds() > most_cpu:

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.supervisor.background.run import Run
 from bellglass.sandboxes.supervisor.execution_report import execution_report
-from bellglass.sandboxes.wire.framing import Message
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import AskRuns, Execution
 
 
-def answered(runs: Mapping[str, Run], request: Message) -> Message:
-    """Do what `request` asks of one of `runs`, or of all; return the execution that answers it."""
-    run = runs.get(str(request.get("run")))
-    execution: dict[str, Any] = {"status": "ok"}
-    if run is not None:
-        run.refresh()
-        if request["do"] == "stop":
-            run.stop("cancelled")
-        elif request["do"] == "watch":
-            run.poller(float(request["seconds"]))
-        elif request["do"] == "read":
-            execution = _read(run)
-        execution["runs"] = [run.facts()]
-    elif request["do"] == "list":
-        for known in runs.values():
-            known.refresh()
-        execution["runs"] = [known.facts() for known in runs.values()]
-    return execution
+def answered(runs: Mapping[str, Run], request: AskRuns) -> Execution:
+    """Do what `request` asks of one of `runs`; return the execution that answers it."""
+    run = runs.get(request["run"])
+    if run is None:
+        return {"status": "ok", "runs": []}
+    run.refresh()
+    if request["do"] == "read":
+        told = _read(run)
+        return {**told, "runs": [run.facts()]}
+    if request["do"] == "stop":
+        run.stop("cancelled")
+    else:
+        run.watch(request["seconds"])
+    return {"status": "ok", "runs": [run.facts()]}
 
 
-def _read(run: Run) -> Message:
+def _read(run: Run) -> Execution:
     displays = run.displays()
     return execution_report(
         op=run.op,

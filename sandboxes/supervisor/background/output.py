@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.supervisor.capture import OutputFile, Unsent, Window, drain
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import Output as OutputReport
 
 TURN_BYTES = 4 * 1024**2
 """Taken in one tick: a flood may not cost a processor of ours, and waits in its pipe instead."""
@@ -49,8 +52,8 @@ class Output:
         """Return where in what `read` returns the byte at `offset` is."""
         return self._unread.place(offset, self.file)
 
-    def read(self) -> dict[str, Any]:
-        """Return what came since the last read, as `execution.Output` wants it.
+    def read(self) -> OutputReport:
+        """Return what came since the last read.
 
         The beginning of a character waits for the rest of it, unless nothing more will come.
         """

@@ -5,17 +5,32 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
-from bellglass.sandboxes.supervisor import processes
+from bellglass.sandboxes.supervisor import processes, untrusted
 from bellglass.sandboxes.supervisor.accounting.cpu_time import CpuMeter
 from bellglass.sandboxes.supervisor.background import process_tree
 from bellglass.sandboxes.supervisor.background.output import Output
-from bellglass.sandboxes.supervisor.display_log import DisplayLog
+from bellglass.sandboxes.supervisor.display_log import DisplayLog, displayed
 from bellglass.sandboxes.supervisor.exit_status import outcome
 from bellglass.sandboxes.supervisor.job import Job
 from bellglass.sandboxes.supervisor.worker_socket import SMUGGLED, Smuggled
-from bellglass.sandboxes.wire.framing import Message
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import (
+        Answered,
+        BashCall,
+        Claim,
+        Display,
+        Mark,
+        Note,
+        Outcome,
+        PythonCall,
+        RunState,
+        RunStatus,
+        Status,
+        Stream,
+    )
 
 GRACE = 1.0
 """Seconds between the interrupt and the kill."""
@@ -41,33 +56,35 @@ PACKETS = 200
 class Run:
     """A job that goes on when its call has returned."""
 
-    def __init__(self, request: Message, job: Job, nonce: str, limits: dict[str, int]) -> None:
+    def __init__(
+        self, request: PythonCall | BashCall, job: Job, nonce: str, limits: dict[str, int]
+    ) -> None:
         """`nonce` is the one that the job answers with; the request's is only the server's."""
-        self.name: str = request["run"]
-        self.op: str = request["op"]
+        self.name = request["run"]
+        self.op = request["op"]
         self.job = job
-        self.answer: Message | None = None
-        self.verdict: str | None = None
+        self.answer: Answered | None = None
+        self.verdict: Status | None = None
         self.notices: list[str] = []
         self.finished = False
         """Nothing of it is left."""
-        self.state = "running"
+        self.state: RunStatus = "running"
         """As `refresh` found it."""
-        self.told = ""
+        self.told: RunStatus | None = None
         """The last state that the server was told."""
         self.held = False
         """Its processes are held, while tests run."""
         self.peak = 0
         self.known: list[tuple[int, int]] = []
         """Its processes when last looked at, each with its start."""
-        self._mark = {"id": request["id"], "nonce": request["nonce"]}
+        self._mark: Mark = {"id": request["id"], "nonce": request["nonce"]}
         self._nonce = nonce
         self._shown = DisplayLog(request["id"])
         self._files: list[str] = []
         self._started = time.monotonic()
         self.ended_at = 0.0
         """By the monotonic clock."""
-        self._seconds = float(request["timeout"])
+        self._seconds = request["timeout"]
         self._kill_at: float | None = None
         self._returned: float | None = None
         """When its code came to its own end, if it did."""
@@ -90,15 +107,20 @@ class Run:
 
         A reply or a note goes by one look.
         """
+        self.state = "returned" if self.told == "returned" else "running"
         if self.finished:
-            dying = self.told if self.told == "returned" else "running"
-            self.state = dying if self._dying() else "ended"
-        elif self._returned is not None and self.verdict is None:
-            # Most end with their code, a moment later: that is one thing to tell, not two.
-            lingers = time.monotonic() - self._returned > ENDING_SECONDS
-            self.state = "returned" if lingers else "running"
-        else:
-            self.state = "running"
+            if not self._dying():
+                self.state = "ended"
+        elif self.verdict is None and self._lingers():
+            self.state = "returned"
+
+    def _lingers(self) -> bool:
+        """Tell if it goes on though its code has ended.
+
+        Most end a moment later: that is one thing to tell, not two.
+        """
+        returned = self._returned
+        return returned is not None and time.monotonic() - returned > ENDING_SECONDS
 
     def _dying(self) -> bool:
         """Tell if something of it, though killed, is still there: only then has it ended."""
@@ -117,23 +139,24 @@ class Run:
             return False
         except (EOFError, OSError):
             return False
-        known = message is not None and message.get("nonce") == self._nonce
-        if message is not None and known and "display" in message:
+        if message is None or message.get("nonce") != self._nonce:
+            return True
+        if message.get("type") == "display":
             self._show(message)
-        if message is not None and known and "status" in message and self.answer is None:
-            self.answer = message
+        elif message.get("type") == "answer" and self.answer is None:
+            self.answer = untrusted.answer(message)
             self._returned = time.monotonic() if self.verdict is None else None
         return True
 
-    def _show(self, message: Message) -> None:
+    def _show(self, message: Claim) -> None:
         """Keep a display, after all that was printed before it, and say so."""
         self.out.take(self.job.out)
         kept = self._shown.put(message, self.out.unread)
         number = message.get("number")
         if isinstance(number, int):
-            self.job.control.offer({"nonce": self._nonce, "shown": number, "kept": kept})
+            self.job.control.offer(displayed(self._nonce, number, kept=kept))
 
-    def displays(self) -> list[Message]:
+    def displays(self) -> list[Display]:
         """Return what it has shown since the last time; before `out` is read, for the positions."""
         shown, self._shown = self._shown, DisplayLog(self._mark["id"])
         self._files += shown.files
@@ -149,29 +172,31 @@ class Run:
         self.out.next_tick()
         self.err.next_tick()
 
-    def poller(self, seconds: float) -> None:
+    def watch(self, seconds: float) -> None:
         """Stream the output for so long."""
         self._watched_until = max(self._watched_until, time.monotonic() + seconds)
         for output in (self.out, self.err):
             output.unsent.take()
 
-    def frames(self, now: float) -> list[Message]:
+    def frames(self, now: float) -> list[Stream | Note]:
         """Return what the server is to be told: new output if it wants it, and a new state."""
-        frames = []
+        frames: list[Stream | Note] = []
         if now < self._watched_until and (now >= self._next_stream or self.finished):
             self._next_stream = now + STREAM_SECONDS
-            for name, output in (("stdout", self.out), ("stderr", self.err)):
+            outputs: dict[Literal["stdout", "stderr"], Output]
+            outputs = {"stdout": self.out, "stderr": self.err}
+            for name, output in outputs.items():
                 if text := output.unsent.take():
-                    frames.append({"type": "stream", "name": name, "text": text, **self._mark})
+                    frames.append({"type": "stream", **self._mark, "name": name, "text": text})
         self.refresh()
-        if self.state != self.told:
+        if self.state != self.told and self.state != "running":
             self.told = self.state
-            frames.append({"type": "note", "state": self.state, **self._mark})
+            frames.append({"type": "note", **self._mark, "state": self.state})
         return frames
 
     # --- what is enforced
 
-    def stop(self, verdict: str, notice: str = "") -> None:
+    def stop(self, verdict: Status, notice: str = "") -> None:
         """Interrupt it; it is killed if it is still there after the grace."""
         if self.held:
             self.kill(verdict, notice)  # an interrupt would have it go on
@@ -188,7 +213,7 @@ class Run:
         """Allow it more time: it was held for so long."""
         self._seconds += seconds
 
-    def kill(self, verdict: str, notice: str = "") -> None:
+    def kill(self, verdict: Status, notice: str = "") -> None:
         if self.verdict is None and notice:
             self.notices.append(notice)
         self.verdict = self.verdict or verdict
@@ -240,8 +265,8 @@ class Run:
 
     # --- what is told of it
 
-    def facts(self) -> Message:
-        """Return it as `execution.RunState` wants it."""
+    def facts(self) -> RunState:
+        """Return what may be told of it at any time."""
         until = self.ended_at if self.finished else time.monotonic()
         return {
             "id": self.name,
@@ -253,7 +278,7 @@ class Run:
             "files": [output.file.path for output in (self.out, self.err) if output.file.there],
         }
 
-    def outcome(self) -> dict[str, Any]:
+    def outcome(self) -> Outcome:
         if self.state == "running":
             return {"status": "running", "exit_code": None, "signal": None}
         returned = self._returned is not None and self.verdict in ("cancelled", "timeout")

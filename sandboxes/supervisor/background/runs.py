@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.common.process import KEPT
 from bellglass.sandboxes.supervisor import processes
@@ -19,11 +19,15 @@ from bellglass.sandboxes.supervisor.background import process_tree
 from bellglass.sandboxes.supervisor.background.answers import answered
 from bellglass.sandboxes.supervisor.background.run import Run
 from bellglass.sandboxes.supervisor.background.standstill import Standstill
+from bellglass.sandboxes.supervisor.execution_report import failure
 from bellglass.sandboxes.supervisor.fd_poller import FdPoller
 from bellglass.sandboxes.supervisor.job import Job, born, start
+from bellglass.sandboxes.supervisor.server_stream import ServerStream
 from bellglass.sandboxes.supervisor.shell import Shell
 from bellglass.sandboxes.supervisor.worker_process import WorkerProcess
-from bellglass.sandboxes.wire.framing import Message, Stream, failure
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import AskRuns, BashCall, BeginRun, Execution, PythonCall
 
 ALIVE = 8
 """Runs at one time."""
@@ -50,7 +54,7 @@ class Runs:
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ServerStream,
         poller: FdPoller,
         limits: dict[str, int],
         kept: Callable[[], Iterable[int]],
@@ -228,7 +232,9 @@ class Runs:
 
     # --- what the server asks
 
-    def begin(self, request: Message, python: WorkerProcess, shell: Shell) -> Message:
+    def begin(
+        self, request: PythonCall | BashCall, python: WorkerProcess, shell: Shell
+    ) -> Execution:
         """Begin a run, and return the execution that says so.
 
         Raises:
@@ -248,7 +254,9 @@ class Runs:
             self._arm(fd, run, what)
         return {"status": "running", "runs": [run.facts()]}
 
-    def _born(self, request: Message, nonce: str, python: WorkerProcess, shell: Shell) -> Job:
+    def _born(
+        self, request: PythonCall | BashCall, nonce: str, python: WorkerProcess, shell: Shell
+    ) -> Job:
         if request["op"] == "bash":
             return start(
                 lambda control: shell.become(request["command"], control.socket.fileno() + KEPT),
@@ -257,7 +265,12 @@ class Runs:
         taken = self.roots()
 
         def fork(out: int, err: int, control: Any) -> int:
-            asked = {"nonce": nonce, "number": request["id"], "branch": request["code"]}
+            asked: BeginRun = {
+                "type": "begin_run",
+                "nonce": nonce,
+                "number": request["id"],
+                "code": request["code"],
+            }
             return python.branch(asked, (out, err, control.fileno()))
 
         job = born(fork)
@@ -274,7 +287,7 @@ class Runs:
             run.name = f"parted {self._parted}"
         self._runs = {run.name: run for run in self._runs.values()}
 
-    def answer(self, request: Message) -> None:
+    def answer(self, request: AskRuns) -> None:
         """Answer what is asked aside from calls, and sooner than they end."""
         try:
             execution = answered(self._runs, request)

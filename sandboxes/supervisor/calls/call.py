@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.accounting.usage import Usage
@@ -21,8 +21,12 @@ from bellglass.sandboxes.supervisor.exit_status import outcome
 from bellglass.sandboxes.supervisor.fd_poller import FdPoller
 from bellglass.sandboxes.supervisor.job import Job
 from bellglass.sandboxes.supervisor.relay.relay import Relay
+from bellglass.sandboxes.supervisor.server_stream import ServerStream
 from bellglass.sandboxes.supervisor.worker_socket import SMUGGLED
-from bellglass.sandboxes.wire.framing import Message, Stream
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import Call as CallRequest
+    from bellglass.sandboxes.wire.schema import Outcome, Stream
 
 TICK = 0.1
 """Seconds between two looks at memory and CPU time. A process can fill about 200 MB in one."""
@@ -36,13 +40,14 @@ class Call:
 
     def __init__(
         self,
-        request: Message,
+        request: CallRequest,
         job: Job,
         *,
+        nonce: str,
         persistent: bool,
         limits: dict[str, int],
         usage: Usage,
-        stream: Stream,
+        stream: ServerStream,
         relay: Relay,
         poller: FdPoller,
         wakeup: int,
@@ -50,7 +55,7 @@ class Call:
         runs: Runs,
         unheard_seconds: float,
     ) -> None:
-        """`persistent`: the job is the worker, which answers and goes on.
+        """`persistent`: the job is the worker, which answers and goes on; it knows `nonce`.
 
         It has `unheard_seconds` to say that it has begun, which takes microseconds.
         """
@@ -63,13 +68,13 @@ class Call:
         """The worker has not begun, and will not."""
         self.shell_kept = True
         """What a command changed in the shell will be found by the next one."""
-        self.output = JobOutput(request, job, limits, persistent=persistent)
+        self.output = JobOutput(request["id"], nonce, job, limits, persistent=persistent)
         self._started = time.monotonic()
         self._enforcer = LimitEnforcer(
             job,
             usage,
             limits,
-            self._started + float(request["timeout"]),
+            self._started + request["timeout"],
             persistent=persistent,
             runs=runs,
             on_ended=on_ended,
@@ -134,16 +139,16 @@ class Call:
         self._obey()
 
     def _obey(self) -> None:
-        while (message := self._stream.take()) is not None:
-            if self._relay.take(message):
-                continue
-            if message.get("op") == "cancel" and message.get("id") == self.request["id"]:
+        while (request := self._stream.take()) is not None:
+            if request["op"] == "net":
+                self._relay.take(request)
+            elif request["op"] == "cancel" and request["id"] == self.request["id"]:
                 self._enforcer.stop("cancelled")
-            elif message.get("op") == "runs":
-                self._runs.answer(message)
-            elif message.get("op") == "resume":
+            elif request["op"] == "runs":
+                self._runs.answer(request)
+            elif request["op"] == "resume":
                 # Who waited for this call is no more.
-                self._stream.handover_nonce = message["nonce"]
+                self._stream.handover_nonce = request["nonce"]
                 self._enforcer.stop("cancelled")
 
     def _reap(self, _: int) -> None:
@@ -157,12 +162,19 @@ class Call:
         if now < self._next_stream:
             return
         self._next_stream = now + FIRST_STREAM
-        for name, capture in zip(("stdout", "stderr"), self.output.captures):
+        names: tuple[Literal["stdout", "stderr"], ...] = ("stdout", "stderr")
+        for name, capture in zip(names, self.output.captures):
             text = capture.unsent.take()
             # A server that does not read must not hold up the deadline.
             if text and self._stream.writable():
-                frame = {"type": "stream", "id": self.request["id"], "name": name, "text": text}
-                self._stream.send({**frame, "nonce": self.request["nonce"]})
+                frame: Stream = {
+                    "type": "stream",
+                    "id": self.request["id"],
+                    "nonce": self.request["nonce"],
+                    "name": name,
+                    "text": text,
+                }
+                self._stream.send(frame)
 
     # --- what is known of it
 
@@ -174,6 +186,6 @@ class Call:
     def wall_seconds(self) -> float:
         return time.monotonic() - self._started
 
-    def outcome(self) -> dict[str, Any]:
+    def outcome(self) -> Outcome:
         verdict, answer = self._enforcer.verdict, self.output.answer
         return outcome(self.request["op"], verdict, answer, self.job.status)

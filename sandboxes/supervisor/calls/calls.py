@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.common.jobs import Job as JobKind
 from bellglass.sandboxes.common.process import KEPT
@@ -16,16 +17,27 @@ from bellglass.sandboxes.supervisor.background.runs import Runs
 from bellglass.sandboxes.supervisor.calls.call import Call
 from bellglass.sandboxes.supervisor.calls.process_reaper import ProcessReaper
 from bellglass.sandboxes.supervisor.capture import KeptFiles
-from bellglass.sandboxes.supervisor.execution_report import execution_report
+from bellglass.sandboxes.supervisor.execution_report import execution_report, failure
 from bellglass.sandboxes.supervisor.fd_poller import FdPoller
 from bellglass.sandboxes.supervisor.job import Job, start
 from bellglass.sandboxes.supervisor.relay.relay import Relay
+from bellglass.sandboxes.supervisor.server_stream import ServerStream
 from bellglass.sandboxes.supervisor.shell import Shell
 from bellglass.sandboxes.supervisor.timeline import Timeline
 from bellglass.sandboxes.supervisor.worker_process import WorkerProcess
 from bellglass.sandboxes.supervisor.workspace_changes import Changes
-from bellglass.sandboxes.wire.framing import Message, Stream, failure
 from bellglass.sandboxes.wire.packets import Packets
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import (
+        BashCall,
+        Execution,
+        FileChanges,
+        JobCall,
+        PythonCall,
+        VariableState,
+    )
+    from bellglass.sandboxes.wire.schema import Call as CallRequest
 
 HELD = (
     "Background runs of the session stood still while the tests ran, so that they could change "
@@ -39,7 +51,7 @@ class Calls:
 
     def __init__(
         self,
-        stream: Stream,
+        stream: ServerStream,
         limits: dict[str, int],
         group: GroupCounters,
         *,
@@ -65,7 +77,7 @@ class Calls:
         self._reaper = reaper
         self._output = KeptFiles()
         self._changes = Changes(os.getcwd())
-        self._abandoned = "kept"
+        self._abandoned: VariableState = "kept"
         """What became of the variables, where a call was abandoned."""
 
     def adopt(self, environment: dict[str, str]) -> None:
@@ -74,7 +86,7 @@ class Calls:
         self._python.adopt(environment)
         self._reaper.start_anew()
 
-    def execute(self, request: Message) -> Message:
+    def execute(self, request: CallRequest) -> Execution:
         """Return the execution that answers `request`, whatever becomes of it."""
         timeline = Timeline()
         try:
@@ -90,15 +102,14 @@ class Calls:
             state, self._abandoned = self._abandoned, "kept"
             return {**failure(reason), "state": state}
 
-    def _execute(self, request: Message, timeline: Timeline) -> Message:
+    def _execute(self, request: CallRequest, timeline: Timeline) -> Execution:
         notices = self._python.wake(self._wakeup)
         timeline.mark("ready to run")
         background = self._python.drop_background()
-        op = request["op"]
-        if request.get("background") and op in ("python", "bash"):
+        if request["op"] != "job" and "run" in request:
             self.changed = False
             return {**self._begin(request), "notices": notices}
-        kind = jobs.find(op)
+        kind = jobs.find(request["job"]) if request["op"] == "job" else None
         if kind is None:
             self._changes.expect()
         call = self._run(request, kind)
@@ -108,32 +119,36 @@ class Calls:
         call.output.drain()
         if kind is not None and kind.clean_up is not None:
             kind.clean_up()
-        execution = self._report(call)
+        told = self._report(call)
         timeline.mark("output reported")
-        execution["killed_processes"] = len(self._reaper.killed)
-        execution["background_bytes"] += background
-        execution["notices"][:0] = notices
         answer = call.output.answer
-        execution["state"] = self._python.after(answer, asked=call.persistent)
+        state = self._python.after(answer, asked=call.persistent)
         timeline.mark("checkpoint settled")
-        if not call.shell_kept and execution["state"] == "kept":
-            execution["state"] = "restored"
-        self.changed = execution["state"] != "kept" or (
-            call.persistent and (answer or {}).get("changed") is not False
-        )
+        if not call.shell_kept and state == "kept":
+            state = "restored"
+        changed = answer is None or answer["changed"]
+        self.changed = state != "kept" or (call.persistent and changed)
         if not call.persistent:
             call.job.close()
-        if kind is not None:
-            if kind.writes:
-                self._changes.forget()
-        elif (answer or {}).get("changed") is not False:
-            execution.update(self._changes.report())
+        changes: FileChanges = {}
+        if kind is None and changed:
+            changes = self._changes.report()
+        elif kind is not None and kind.writes:
+            self._changes.forget()
         timeline.mark("files compared")
-        return execution
+        return {
+            **told,
+            **changes,
+            "notices": [*notices, *told["notices"]],
+            "background_bytes": background + told["background_bytes"],
+            "killed_processes": len(self._reaper.killed),
+            "state": state,
+            "report": call.output.report,
+        }
 
     # --- by operation
 
-    def _begin(self, request: Message) -> Message:
+    def _begin(self, request: PythonCall | BashCall) -> Execution:
         try:
             return self._runs.begin(request, self._python, self._shell)
         except (TimeoutError, ConnectionError):
@@ -142,20 +157,19 @@ class Calls:
             self._python.restore()
             return self._runs.begin(request, self._python, self._shell)
 
-    def _run(self, request: Message, kind: JobKind | None) -> Call:
-        if kind is not None:
-            return self._run_kind(request, kind)
-        op = request["op"]
-        if op == "python":
+    def _run(self, request: CallRequest, kind: JobKind | None) -> Call:
+        if request["op"] == "python":
             return self._run_python(request)
-        if op == "bash":
+        if request["op"] == "bash":
             call = self._supervise(request, self._shell.start(request["command"]))
             call.shell_kept = self._shell.finish()
             return call
-        raise ValueError(f"unknown operation {op!r}")
+        if kind is None:
+            raise ValueError(f"there is no job {request['job']!r}")
+        return self._run_kind(request, kind)
 
-    def _run_kind(self, request: Message, kind: JobKind) -> Call:
-        arguments = jobs.arguments_of(request)
+    def _run_kind(self, request: JobCall, kind: JobKind) -> Call:
+        arguments = request["arguments"]
         if not kind.in_shell:
             return self._run_job(request, lambda control: kind.run(arguments, control.send))
 
@@ -170,7 +184,7 @@ class Calls:
         return call
 
     def _run_job(
-        self, request: Message, main: Callable[[Packets], None], keep: Sequence[int] = ()
+        self, request: JobCall, main: Callable[[Packets], None], keep: Sequence[int] = ()
     ) -> Call:
         return self._supervise(request, start(main, keep, is_ours=True))
 
@@ -187,7 +201,7 @@ class Calls:
         finally:
             self._python.go_on()
 
-    def _run_python(self, request: Message) -> Call:
+    def _run_python(self, request: PythonCall) -> Call:
         call = self._ask(request)
         if call.unheard:
             # A thread of the foreign code took the request, or holds the interpreter: the copy
@@ -199,17 +213,21 @@ class Calls:
             call.notices.append(f"{text} {state}.")
         return call
 
-    def _ask(self, request: Message) -> Call:
-        request["inner_nonce"] = os.urandom(16).hex()
-        self._python.ask(request["inner_nonce"], request["id"], request["code"])
-        return self._supervise(request, self._python.worker, persistent=True)
+    def _ask(self, request: PythonCall) -> Call:
+        nonce = os.urandom(16).hex()
+        self._python.ask(nonce, request["id"], request["code"])
+        return self._supervise(request, self._python.worker, nonce, persistent=True)
 
-    def _supervise(self, request: Message, job: Job, persistent: bool = False) -> Call:
+    def _supervise(
+        self, request: CallRequest, job: Job, nonce: str = "", *, persistent: bool = False
+    ) -> Call:
+        """`nonce` is what a worker, which is `persistent`, has to know of the call."""
         checkpoint = self._python.checkpoint
         self._reaper.job = job
         call = Call(
             request,
             job,
+            nonce=nonce,
             persistent=persistent,
             limits=self._limits,
             usage=Usage(
@@ -245,11 +263,11 @@ class Calls:
 
     # --- its result
 
-    def _report(self, call: Call) -> Message:
+    def _report(self, call: Call) -> Execution:
         output = call.output
         out, err = (capture.report() for capture in output.captures)
         self._output.keep(output.captures, output.shown.files)
-        told = execution_report(
+        return execution_report(
             op=call.request["op"],
             outcome=call.outcome(),
             answer=output.answer,
@@ -261,4 +279,3 @@ class Calls:
             peak=call.usage.peak,
             notices=call.notices,
         )
-        return {**told, "report": output.report}

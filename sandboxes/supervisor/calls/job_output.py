@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import select
+from typing import TYPE_CHECKING
 
+from bellglass.sandboxes.supervisor import untrusted
 from bellglass.sandboxes.supervisor.capture import Capture, drain
-from bellglass.sandboxes.supervisor.display_log import DisplayLog
+from bellglass.sandboxes.supervisor.display_log import DisplayLog, displayed
 from bellglass.sandboxes.supervisor.job import Job
 from bellglass.sandboxes.supervisor.worker_socket import Smuggled
-from bellglass.sandboxes.wire.framing import Message
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import Answered, Claim
 
 REPORT_BYTES = 4 * 1024**2
 """Of all that a one-shot job reports, as it is sent."""
@@ -24,25 +28,27 @@ class JobOutput:
     """All that has come from one job so far."""
 
     def __init__(
-        self, request: Message, job: Job, limits: dict[str, int], *, persistent: bool
+        self, number: int, nonce: str, job: Job, limits: dict[str, int], *, persistent: bool
     ) -> None:
-        """`persistent`: the job is the worker, which answers and goes on."""
+        """`number` is the call's; `nonce` is what a worker has to know of it.
+
+        `persistent`: the job is the worker, which answers and goes on.
+        """
         self.begun = not persistent
         """A worker has to say that it has begun."""
-        self.answer: Message | None = None
+        self.answer: Answered | None = None
         """What a worker says of the call, when it is over."""
         self.smuggled = False
         """It has sent a descriptor that nobody asked for."""
-        self.report: list[Message] = []
+        self.report: list[Claim] = []
         """What a one-shot job has sent."""
         kept, file_bytes = limits["output_bytes"], limits["output_file_bytes"]
         self.captures = [
-            Capture(f"/tmp/{name}-{request['id']}.txt", kept, file_bytes)
-            for name in ("stdout", "stderr")
+            Capture(f"/tmp/{name}-{number}.txt", kept, file_bytes) for name in ("stdout", "stderr")
         ]
-        self.shown = DisplayLog(request["id"])
+        self.shown = DisplayLog(number)
         self._report_room = REPORT_BYTES
-        self._request = request
+        self._nonce = nonce
         self._job = job
         self._control = job.control.socket.fileno()
         self._persistent = persistent
@@ -88,11 +94,11 @@ class JobOutput:
         if message is None:
             return True
         if self._persistent:
-            if message.get("nonce") == self._request["inner_nonce"]:
+            if message.get("nonce") == self._nonce:
                 self.begun = True
-                if "status" in message:
-                    self.answer = message
-                elif "display" in message or "clear" in message:
+                if message.get("type") == "answer":
+                    self.answer = untrusted.answer(message)
+                elif message.get("type") in ("display", "clear"):
                     self._show(message)
         elif len(self.report) < REPORT_MESSAGES:
             self._report_room -= self._job.control.received
@@ -102,11 +108,11 @@ class JobOutput:
                 self.report.append(message)
         return True
 
-    def _show(self, message: Message) -> None:
+    def _show(self, message: Claim) -> None:
         """Keep a display, after all that was printed before it, or drop all of it; say so."""
         for fd in (self._job.out, self._job.err):
             self._output(fd)
-        if "display" in message:
+        if message["type"] == "display":
             kept = self.shown.put(message, self.captures[0].total)
         else:
             kept = True
@@ -115,11 +121,10 @@ class JobOutput:
                 capture.clear()
         number = message.get("number")
         if isinstance(number, int):
-            answer = {"nonce": self._request["inner_nonce"], "shown": number, "kept": kept}
-            self._job.control.offer(answer)
+            self._job.control.offer(displayed(self._nonce, number, kept=kept))
 
 
-def _can_be_sent(message: Message) -> bool:
+def _can_be_sent(message: Claim) -> bool:
     """Tell if a message that was read is not too deep to be written."""
     if any(isinstance(value, (dict, list)) for value in message.values()):
         try:

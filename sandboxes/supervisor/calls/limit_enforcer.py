@@ -8,12 +8,16 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.accounting.usage import Usage
 from bellglass.sandboxes.supervisor.background.runs import Runs
 from bellglass.sandboxes.supervisor.exit_status import ended_by
 from bellglass.sandboxes.supervisor.job import Job
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import Status
 
 GRACE = 0.4
 """Seconds between the interrupt and the kill: a call with a limit of 1 s ends within 2, where the
@@ -41,7 +45,7 @@ class LimitEnforcer:
         on_ended: Callable[[processes.Ended], None],
     ) -> None:
         """`deadline` is by the monotonic clock."""
-        self.verdict: str | None = None
+        self.verdict: Status | None = None
         """Why the call was ended, if it was."""
         self.notices: list[str] = []
         self._job = job
@@ -57,7 +61,7 @@ class LimitEnforcer:
         self._runs = runs
         self._on_ended = on_ended
 
-    def stop(self, verdict: str) -> None:
+    def stop(self, verdict: Status) -> None:
         """Have `enforce` interrupt the job; it is killed if it is still there after the grace."""
         self.verdict = self.verdict or verdict
         if self._kill_at is None:

@@ -16,11 +16,14 @@ import select
 import socket
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.supervisor.fd_poller import FdPoller
 from bellglass.sandboxes.supervisor.relay.connection import Connection
-from bellglass.sandboxes.wire.framing import Message
 from bellglass.sandboxes.wire.relay import MAX_CONNECTIONS, WINDOW
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import Net, NetRequest
 
 _IN, _OUT = select.POLLIN, select.POLLOUT
 _GONE = select.POLLHUP | select.POLLERR
@@ -29,7 +32,7 @@ _GONE = select.POLLHUP | select.POLLERR
 class Relay:
     """All of them, from `listen` on."""
 
-    def __init__(self, send: Callable[[Message], None], poller: FdPoller) -> None:
+    def __init__(self, send: Callable[[Net], None], poller: FdPoller) -> None:
         self._send_frame = send
         self._watcher = poller
         self._listener: socket.socket | None = None
@@ -45,25 +48,22 @@ class Relay:
         self._listener.setblocking(False)
         self._accept_more()
 
-    def take(self, message: Message) -> bool:
-        """Take a message of the server; False if it is not for us."""
-        if message.get("op") != "net":
-            return False
-        connection = self._by_number.get(message["id"])
+    def take(self, request: NetRequest) -> None:
+        """Take a step of the server's."""
+        connection = self._by_number.get(request["id"])
         if connection is None:
-            return True  # it was closed from inside meanwhile
+            return  # it was closed from inside meanwhile
         try:
-            self._heed(connection, message)
+            self._heed(connection, request)
         except Exception:  # of one connection: the others go on
             self._drop(connection)
-        return True
 
-    def _heed(self, connection: Connection, message: Message) -> None:
-        event = message["event"]
+    def _heed(self, connection: Connection, request: NetRequest) -> None:
+        event = request["event"]
         if event == "data":
-            connection.waiting += base64.b64decode(message["data"])
+            connection.waiting += base64.b64decode(request["data"])
         elif event == "credit":
-            connection.room = min(WINDOW, connection.room + message["size"])
+            connection.room = min(WINDOW, connection.room + request["size"])
         elif event == "eof":
             connection.ending = True
         elif event == "close":
@@ -94,7 +94,7 @@ class Relay:
         self._made += 1
         connection = Connection(self._made, end)
         self._by_number[connection.number] = connection
-        self._send(connection, "open")
+        self._send_frame({"type": "net", "id": connection.number, "event": "open"})
         self._poller(connection)
         self._accept_more()
 
@@ -106,16 +106,20 @@ class Relay:
         except OSError:
             return self._drop(connection)
         if data:
-            self._send(connection, "data", data=base64.b64encode(data).decode())
+            text = base64.b64encode(data).decode()
+            step: Net = {"type": "net", "id": connection.number, "event": "data", "data": text}
+            self._send_frame(step)
         elif data is not None:
-            self._send(connection, "eof")
+            self._send_frame({"type": "net", "id": connection.number, "event": "eof"})
         return self._settle(connection)
 
     def _write(self, connection: Connection) -> None:
         try:
             granted = connection.write()
             if granted:
-                self._send(connection, "credit", size=granted)
+                number = connection.number
+                step: Net = {"type": "net", "id": number, "event": "credit", "size": granted}
+                self._send_frame(step)
         except OSError:
             return self._drop(connection)
         return self._settle(connection)
@@ -127,12 +131,9 @@ class Relay:
             return
         del self._by_number[connection.number]
         self._watcher.remove(connection.fd)
-        self._send(connection, "close")
+        self._send_frame({"type": "net", "id": connection.number, "event": "close"})
         connection.close()
         self._accept_more()
-
-    def _send(self, connection: Connection, event: str, **more: object) -> None:
-        self._send_frame({"type": "net", "id": connection.number, "event": event, **more})
 
     # --- what is watched
 

@@ -7,10 +7,13 @@ import select
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bellglass.sandboxes.common import display_bounds
 from bellglass.sandboxes.wire.packets import Packets
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import Clear, Show, Shown
 
 ANSWER_TIMEOUT_SECONDS = 2.0
 """Seconds to wait for the supervisor to say that it has a display: it takes microseconds."""
@@ -74,25 +77,38 @@ class DisplayChannel:
             if self.full:
                 return 0
             self._shown += 1
-            return self._number if self._send({"display": entry}) else 0
+            display = self._display(entry)
+            return display["number"] if self._send(display) else 0
 
     def replace(self, number: int, entry: dict[str, Any]) -> bool:
         """Send `entry` in place of the display of that number; tell if it is kept."""
         with self._lock:
-            return self._is_call() and self._send({"display": entry, "in_place_of": number})
+            if not self._is_call():
+                return False
+            return self._send({**self._display(entry), "in_place_of": number})
 
     def clear(self) -> None:
         """Have the supervisor drop all that the call has printed and shown so far."""
         with self._lock:
-            if self._is_call() and not self.lasting and self._send({"clear": True}):
+            if not self._is_call() or self.lasting:
+                return
+            number = self._next_number()
+            if self._send({"type": "clear", "nonce": self._nonce, "number": number}):
                 self._shown = 0
 
-    def _send(self, message: dict[str, Any]) -> bool:
-        self._number = number = self._number + 1
+    def _display(self, entry: dict[str, Any]) -> Show:
+        number, shown = self._next_number(), cast("Shown", entry)
+        return {"type": "display", "nonce": self._nonce, "number": number, "display": shown}
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _send(self, message: Show | Clear) -> bool:
         self._flush()
         try:
-            self._control.send({"nonce": self._nonce, "number": number, **message})
-            return self._answer_to(number)
+            self._control.send(message)
+            return self._answer_to(message["number"])
         except (OSError, EOFError):
             return False
 
@@ -106,6 +122,6 @@ class DisplayChannel:
                 return False
             message, _ = self._control.receive()
             if message is not None and message.get("nonce") == self._nonce:
-                self._answered = int(message.get("shown", 0))
+                self._answered = int(message.get("number", 0))
                 self._kept[self._answered] = message.get("kept") is True
         return self._kept.pop(number, False)

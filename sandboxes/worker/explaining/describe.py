@@ -1,9 +1,9 @@
-"""An exception as `execution.ExecutionError` wants it."""
+"""An exception in the words that a client is told."""
 
 from __future__ import annotations
 
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bellglass.sandboxes.common.text import shortened
 from bellglass.sandboxes.worker.explaining.chain import chained, text_of
@@ -21,31 +21,38 @@ from bellglass.sandboxes.worker.explaining.steps import (
 )
 from bellglass.sandboxes.worker.explaining.values import class_name, isinstance_of
 
-Description = dict[str, Any]
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import ExecutionError
+
+Details = dict[str, Any]
+"""Some of the fields of an `ExecutionError`."""
 
 
-def described(exc: BaseException, file: str) -> Description:
+def described(exc: BaseException, file: str) -> ExecutionError:
     """Return what there is to say of `exc`, which the code of `file` raised.
 
     Whatever its class does, and however little is left of the interpreter, there is a name.
     """
     frames = frames_of(exc, file)
-    error: Description = {
+    error: ExecutionError = {
         "name": class_name(exc),
         "message": text_of(exc),
         "traceback": "",
         "line": line_of(exc, file),
     }
-    return guarded(lambda: {**error, **_details(exc, frames, file)}, lambda failure: error)
+    return guarded(
+        lambda: cast("ExecutionError", {**error, **_details(exc, frames, file)}),
+        lambda failure: error,
+    )
 
 
-def _details(exc: BaseException, frames: list[types.TracebackType], file: str) -> Description:
+def _details(exc: BaseException, frames: list[types.TracebackType], file: str) -> Details:
     steps = [step_of(entry) for entry in frames]
     if isinstance_of(exc, SyntaxError) and _is_text(exc):
         return _of_text(exc, steps, file)
     own = [at for at, step in enumerate(steps) if step.own]
     way = [*told(steps, file, steps[own[-1]] if own else None), *chained(exc, file)]
-    details: Description = {"traceback": shortened("\n".join(way))}
+    details: Details = {"traceback": shortened("\n".join(way))}
     if not own:
         return {**details, **near_misses(exc, None, [])}
     entry, step = frames[own[-1]], steps[own[-1]]
@@ -74,7 +81,7 @@ def _is_text(exc: Any) -> bool:
     return type(exc.filename) is str and type(exc.lineno) is int and type(exc.msg) is str
 
 
-def _of_text(exc: Any, steps: list[Step], file: str) -> Description:
+def _of_text(exc: Any, steps: list[Step], file: str) -> Details:
     """Return the details of an error in a text that was never run."""
     if exc.filename == file:
         steps = []  # those of ours

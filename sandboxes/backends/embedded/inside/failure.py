@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import struct
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.confinement.failure import Failure
+from bellglass.sandboxes.wire.framing import (
+    HEADER_BYTES,
+    MAX_REQUEST_BYTES,
+    body_bytes,
+    encode,
+)
 
 if TYPE_CHECKING:
     import socket
@@ -23,14 +28,13 @@ def as_frame(exc: BaseException) -> dict[str, object]:
 
 
 def send_frame(stream: socket.socket, frame: dict[str, object]) -> None:
-    """Send a frame as sandboxes/protocol.py frames them."""
-    body = json.dumps(frame).encode()
-    stream.sendall(struct.pack(">I", len(body)) + body)
+    """Send a frame to the server."""
+    stream.sendall(encode(frame))
 
 
 def receive_frame(stream: socket.socket) -> dict[str, object]:
     """Receive a frame from the server, which is trusted."""
-    (length,) = struct.unpack(">I", _receive(stream, 4))
+    length = body_bytes(_receive(stream, HEADER_BYTES), MAX_REQUEST_BYTES)
     frame = json.loads(_receive(stream, length))
     assert isinstance(frame, dict)
     return frame

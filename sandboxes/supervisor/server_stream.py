@@ -1,0 +1,96 @@
+"""The supervisor's end of the stream to the server: requests in, frames out."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+from collections import deque
+from typing import TYPE_CHECKING
+
+from bellglass.sandboxes.supervisor.execution_report import failure
+from bellglass.sandboxes.wire.framing import (
+    HEADER_BYTES,
+    MAX_REQUEST_BYTES,
+    Oversized,
+    body_bytes,
+    encode,
+)
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema import Execution, Frame, Mark, Reply, Request, Tick
+
+TICK_SECONDS = 1.0
+
+
+class ServerStream:
+    """Frames on two descriptors, which may be the same."""
+
+    def __init__(self, read_fd: int, write_fd: int) -> None:
+        self.read_fd = read_fd
+        self._write_fd = write_fd
+        self._pending = bytearray()
+        self._requests: deque[Request] = deque()
+        self.handover_nonce: str | None = None
+        """Another server has taken over, and waits for a greeting with this mark of its own."""
+        self._tick_at = 0.0
+        os.set_blocking(read_fd, True)
+
+    def read(self) -> bool:
+        """Read once, for `take`; False at the end of the stream."""
+        try:
+            data = os.read(self.read_fd, 1 << 18)
+            if not data:
+                return False
+            self._pending += data
+            while len(self._pending) >= HEADER_BYTES:
+                size = body_bytes(self._pending[:HEADER_BYTES], MAX_REQUEST_BYTES)
+                if len(self._pending) < HEADER_BYTES + size:
+                    break
+                body = bytes(self._pending[HEADER_BYTES : HEADER_BYTES + size])
+                self._requests.append(json.loads(body))
+                del self._pending[: HEADER_BYTES + size]
+        except (OSError, Oversized):
+            return False
+        return True
+
+    def take(self) -> Request | None:
+        """Return the next request that was read, if there is one.
+
+        Whoever acts on a request leaves those behind it here: one read may bring a request and,
+        right after it, the word that takes the request back.
+        """
+        return self._requests.popleft() if self._requests else None
+
+    def tick(self, now: float) -> None:
+        """Tell the server now and then that we are awake: it ends a sandbox that is not."""
+        if now >= self._tick_at and self.writable():
+            self._tick_at = now + TICK_SECONDS
+            tick: Tick = {"type": "tick"}
+            self.send(tick)
+
+    def send(self, frame: Frame) -> None:
+        """Send a frame, whole.
+
+        Raises:
+            TypeError, ValueError, RecursionError: It cannot be written, and nothing was sent.
+        """
+        data = memoryview(encode(frame))
+        while data:
+            try:
+                data = data[os.write(self._write_fd, data) :]
+            except BlockingIOError:
+                select.select([], [self._write_fd], [])
+
+    def reply(self, request: Mark, execution: Execution) -> None:
+        """Send the end of a request, or an error where `execution` cannot be written."""
+        mark: Mark = {"id": request["id"], "nonce": request["nonce"]}
+        reply: Reply = {"type": "reply", **mark, "execution": execution}
+        try:
+            self.send(reply)
+        except (TypeError, ValueError, RecursionError) as exc:
+            self.send({**reply, "execution": failure(f"{type(exc).__name__}: {exc}")})
+
+    def writable(self) -> bool:
+        """Tell if a frame can be sent without waiting for the server to read."""
+        return bool(select.select([], [self._write_fd], [], 0)[1])
