@@ -91,7 +91,8 @@ async def test_all_that_can_be_written_to_is_bounded(inspected: dict[str, Any]) 
         for path, options in inspected["HostConfig"]["Tmpfs"].items()
     }
 
-    assert set(tmpfs) == {"/work", "/tmp", "/dev/shm"}
+    assert set(tmpfs) == {"/work", "/tmp", "/dev/shm", "/dev/pts"}
+    assert "ro" in tmpfs["/dev/pts"]
     assert tmpfs["/work"]["size"] == str(LIMITS.disk_bytes)
     assert tmpfs["/work"]["nr_inodes"] == str(LIMITS.files)
     assert tmpfs["/tmp"]["size"] == tmpfs["/dev/shm"]["size"] == str(LIMITS.scratch_bytes)

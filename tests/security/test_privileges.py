@@ -73,6 +73,10 @@ async def test_a_terminal_is_at_most_one_of_its_own(lasting: Target) -> None:
     assert opened in ("ENOENT", "ENXIO")
 
 
+async def test_no_terminal_is_taken_of_those_of_the_machine(lasting: Target) -> None:
+    assert await lasting.value("attempt(os.openpty)") == "ENOENT"
+
+
 async def test_nothing_can_be_typed_into_a_terminal(lasting: Target) -> None:
     outcome = await lasting.value(
         """
