@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import tempfile
 from contextlib import aclosing
@@ -91,13 +92,13 @@ def test_a_directory_of_its_own_below_a_home_is_fine() -> None:
 
 
 async def test_preloaded_libraries_draw_other_numbers_in_each_session() -> None:
-    backend = EmbeddedBackend(LIMITS, launcher="zygote", preload=["numpy"])
-    code = "import numpy, random; [numpy.random.random(), random.random()]"
-    drawn = []
+    backend = EmbeddedBackend(LIMITS, launcher="zygote", preload=["numpy.random"])
+    code = "import numpy, random; [float(numpy.random.random()), random.random()]"
+    drawn: list[list[float]] = []
     async with aclosing(backend):
         for _ in range(2):
             async with Session.open(backend) as session:
-                drawn.append((await session.run("python", {"code": code}, timeout=20)).value)
+                execution = await session.run("python", {"code": code}, timeout=20)
+                drawn.append(ast.literal_eval(execution.value or ""))
 
-    assert drawn[0] is not None
-    assert drawn[0] != drawn[1]
+    assert all(one != other for one, other in zip(*drawn, strict=True))
