@@ -1,17 +1,18 @@
-"""The contract of a backend as a list of checks: run on ours, and by the author of another.
+"""The contract of a backend as a list of checks, for our backends and for those of plug-ins.
 
-Each check takes a sandbox, looks at effects through the door that a caller uses, and raises
-AssertionError when the promise in its name is broken. No test framework is needed:
-`bellglass check NAME` runs them all. A file is a theme, and importing it adds its checks.
+Each check takes a backend, observes effects through the interface that the tools use, and raises
+AssertionError if the promise in its name is broken. It needs no test framework:
+`bellglass check NAME` runs all of them. Each module holds one theme; importing it registers its
+checks.
 """
 
-# In the order in which they run: what every other check needs comes first.
+# The checks run in this order: what every other check relies on comes first.
 # isort: off
 from bellglass.sandboxes.conformance import (
     running,
     showing,
     files,
-    apart,
+    isolation,
     endings,
     background,
     testing,
@@ -23,11 +24,11 @@ from bellglass.sandboxes.conformance.check import CHECKS, Check
 __all__ = [
     "CHECKS",
     "Check",
-    "apart",
     "background",
     "endings",
     "files",
     "hostile",
+    "isolation",
     "limits",
     "running",
     "showing",

@@ -1,4 +1,4 @@
-"""What runs in the background: it outlives its call, and nothing else does."""
+"""Checks of background runs: they outlive their call, and nothing else does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SLEEPERS = "grep -l sleep /proc/[0-9]*/comm | wc -l"
 
 
 async def begun(session: Session, op: str, code: str, timeout: float = 60) -> str:
-    """Begin a run and return its name."""
+    """Start a background run and return its id."""
     arguments = {"code" if op == "python" else "command": code}
     execution = await session.begin(op, arguments, timeout=timeout)
     assert execution.status == "running", execution
@@ -26,7 +26,7 @@ async def begun(session: Session, op: str, code: str, timeout: float = 60) -> st
 
 
 async def outcome(session: Session, run: str, *, end: bool = False) -> Execution:
-    """Wait until its code has returned, or all of it has ended, and read it."""
+    """Wait until its code has returned, or with `end` all its processes have ended; read it."""
     with anyio.fail_after(60):
         await session.runs.get(run).outcome(end=end)
     return await session.look(run)
@@ -136,7 +136,7 @@ async def a_memory_bomb_in_the_background_costs_only_its_run(backend: Backend) -
         ended = await outcome(session, run, end=True)
         after = await python(session, "x")
         other = await session.look(quiet)
-    # Python may come to its own limit first, and then says so itself.
+    # Python may reach its own limit first, and then raises MemoryError.
     memory_error = ended.error is not None and ended.error.name == "MemoryError"
     assert ended.status == "oom" or memory_error, ended
     assert (after.value, after.state) == ("1", "kept")
@@ -145,7 +145,7 @@ async def a_memory_bomb_in_the_background_costs_only_its_run(backend: Backend) -
 
 @check
 async def background_runs_are_asked_about_while_a_call_runs(backend: Backend) -> None:
-    # The call goes on as long as the run: it ends in time only if that is stopped during it.
+    # The call lasts as long as the run does: it ends in time only if the run is stopped during it.
     command = f"echo on; while [ $({SLEEPERS}) != 0 ]; do :; done; echo over"
     runs = anyio.Event()
     executions: list[Execution] = []

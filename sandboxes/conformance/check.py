@@ -1,4 +1,4 @@
-"""What a check is, and the two ways of running code that checks use."""
+"""The type of a check, its registry, and the two ways of running code that checks use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHECKS: list[Check] = []
 
 
 def check(function: Check) -> Check:
-    """Make a function part of the contract."""
+    """Register a function as a check of the contract."""
     CHECKS.append(function)
     return function
 

@@ -1,4 +1,4 @@
-"""How calls and sessions end: nothing runs on, and no more is lost than must be."""
+"""Checks of how calls and sessions end: no process is left, and no more is lost than must be."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def a_time_limit_keeps_the_variables(backend: Backend) -> None:
         after = await python(session, "x")
     assert execution.status == "timeout"
     assert execution.state == "kept"
-    assert execution.wall_seconds < 9  # 1 s, and what a very busy machine adds
+    assert execution.wall_seconds < 9  # 1 s, and time for a very busy machine
     assert after.value == "1"
 
 

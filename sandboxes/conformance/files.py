@@ -1,4 +1,4 @@
-"""Files: what a call changed, and how they are read and written from outside."""
+"""Checks of files: what a call changed, and how files are read and written from outside."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def changes(execution: Execution) -> dict[str, tuple[str, int]]:
 
 
 async def refusal(attempt: Awaitable[object]) -> FileRefused:
-    """Return how a file was refused.
+    """Return the error with which a file was refused.
 
     Raises:
-        AssertionError: It was not.
+        AssertionError: It was not refused.
     """
     try:
         await attempt

@@ -1,4 +1,4 @@
-"""What code sends or touches to fool the server changes nothing."""
+"""Checks of attacks: forged frames, signals to the supervisor and arbitrary bytes are harmless."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ raise RuntimeError('real')
 
 
 @check
-async def the_runner_cannot_be_read_or_killed(backend: Backend) -> None:
+async def the_supervisor_cannot_be_read_or_killed(backend: Backend) -> None:
     code = """
 import os
 def attempt(f, *a):

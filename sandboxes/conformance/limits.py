@@ -1,4 +1,4 @@
-"""Memory, processes, disk and output have a limit, and the session outlives reaching it."""
+"""Checks of limits on memory, processes, disk and output, which the session outlives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a call does, and what lasts until the next one."""
+"""Checks of what a call does, and of what persists until the next one."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ async def bash_keeps_its_state_however_a_command_ends(backend: Backend) -> None:
         after = await bash(session, "false; echo $- $unset")
     assert (ended.exit_code, ended.stdout.text) == (3, "ended\n")
     assert execution.stdout.text == "1 0027 v 2000000 outer\nhello\ntold\n@(no)\n"
-    assert traced.stderr.text.lstrip("+") == " true\n"  # and no command of ours
-    assert (after.status, after.stderr.text) == ("ok", "")  # of one command, not of the session
+    assert traced.stderr.text.lstrip("+") == " true\n"  # and none of our own commands
+    assert (after.status, after.stderr.text) == ("ok", "")  # `set -eux` ended with its call
 
 
 @check

@@ -1,4 +1,4 @@
-"""What code shows beside its output: pictures, tables and markup, in order with what it prints."""
+"""Checks of displays: pictures, tables and markup come in order with the printed output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verdicts: of tests they are pytest's own, of cases they are made where the code does not run."""
+"""Checks of `run_tests`: tests end as under pytest, and cases are compared outside the code."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ async def tests_end_as_under_plain_pytest(backend: Backend) -> None:
     async with Session.open(backend) as session:
         report = await _tested(session, code=CODE, tests=TESTS)
         if any(message.get("missing") for message in report):
-            return  # this sandbox has no pytest, and says so
+            return  # this sandbox reports that it has no pytest
         await _write(session, {"solution.py": CODE, "test_solution.py": TESTS})
         wanted = await plain_outcomes(session, "test_solution.py")
         project = await _tested(session, paths=["test_solution.py"])
@@ -163,7 +163,7 @@ async def _write(session: Session, files: dict[str, str]) -> None:
 
 
 async def plain_outcomes(session: Session, path: str) -> dict[str, str]:
-    """Return the outcomes of tests by name, as plain pytest has them."""
+    """Return the outcomes of tests by name, as plain pytest reports them."""
     await bash(session, f"python3 -m pytest --junitxml=/tmp/plain.xml {path}", timeout=60)
     plain = await python(session, PLAIN)
     assert plain.value is not None, plain
@@ -171,7 +171,7 @@ async def plain_outcomes(session: Session, path: str) -> dict[str, str]:
 
 
 def outcomes(report: list[Any]) -> dict[str, str]:
-    """Return the outcomes of tests by name, out of a report of `run_tests`."""
+    """Return the outcomes of tests by name, from a report of `run_tests`."""
     names = [name for message in report for name in message.get("collected", [])]
     tests = [test for message in report for test in message.get("tests", [])]
     return {names[test["index"]].rpartition("::")[2]: test["outcome"] for test in tests}

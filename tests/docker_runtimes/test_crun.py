@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bellglass.sandboxes.conformance import Check, apart, limits
+from bellglass.sandboxes.conformance import Check, isolation, limits
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.docker import DockerBackend
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize(
     "check",
     [
-        apart.the_code_has_no_privileges,
-        apart.there_is_no_network_but_loopback,
+        isolation.the_code_has_no_privileges,
+        isolation.there_is_no_network_but_loopback,
         limits.memory_is_limited_for_all_processes_together,
         limits.processes_are_limited,
         limits.disk_is_limited_everywhere,

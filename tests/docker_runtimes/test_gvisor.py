@@ -8,7 +8,7 @@ import pytest
 
 from bellglass.sandboxes.conformance import CHECKS, Check, background, limits
 from bellglass.sandboxes.conformance.check import python
-from bellglass.sandboxes.conformance.hostile import the_runner_cannot_be_read_or_killed
+from bellglass.sandboxes.conformance.hostile import the_supervisor_cannot_be_read_or_killed
 from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 OTHERWISE = {
     limits.processes_are_limited,
-    the_runner_cannot_be_read_or_killed,
+    the_supervisor_cannot_be_read_or_killed,
     # Its kernel gives the orphans of a run to process 1: they pass for a call's, and are ended.
     background.a_sweep_spares_background_runs_and_nothing_else,
 }

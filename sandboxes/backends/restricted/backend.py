@@ -1,4 +1,4 @@
-"""A process of Monty for each session, and a runner for it in the server."""
+"""The restricted backend: a process of Monty per session, supervised by a task in the server."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.self_check import Protection
 
 MEMORY_BYTES = 64 * MIB
-"""The most a session may use: what one has is also held by the server, to restore it from."""
+"""Maximum memory of a session: the server also holds its state, in order to restore it."""
 
 PROCESSES = 256
-"""More than there are sessions, and those that tests run in."""
+"""Processes in the pool: more than there are sessions and runs of tests."""
 
 START_SECONDS = 20.0
 
 NEEDS = "pydantic-monty>=1.4,<2"
-"""As in pyproject.toml. bellglass itself is on no index that an extra of it could come from."""
+"""As in pyproject.toml. It is named because bellglass, with its extras, is on no package index."""
 
 LACKS = {
     "there is no Bash": (
@@ -50,7 +50,7 @@ LACKS = {
         "disk_is_limited_everywhere",
         "output_is_cut_and_the_rest_can_be_read",
     ),
-    "there is nothing but text to show": (
+    "there are no displays other than text": (
         "figures_come_back_as_pictures_in_order",
         "a_table_is_text_cut_with_a_note_and_whole_in_a_file",
         "an_object_is_shown_in_its_own_words",
@@ -64,7 +64,7 @@ LACKS = {
         "memory_is_limited_for_all_processes_together",
         "processes_are_limited",
         "frames_written_to_every_descriptor_forge_nothing",
-        "the_runner_cannot_be_read_or_killed",
+        "the_supervisor_cannot_be_read_or_killed",
         "any_bytes_may_be_printed",
     ),
     "there is no IPython, and no command that a line of a notebook could run": (
@@ -86,21 +86,21 @@ LACKS = {
         "a_memory_bomb_in_the_background_costs_only_its_run",
         "background_runs_are_asked_about_while_a_call_runs",
     ),
-    "there is no environment, network or user to be looked at": (
+    "there is no environment, network or user to inspect": (
         "nothing_of_the_server_is_in_the_environment",
         "there_is_no_network_but_loopback",
         "the_code_has_no_privileges",
     ),
     "there is no sys.exit and no input": ("an_exit_code_is_told", "standard_input_is_empty"),
-    "a call that is stopped turns variables back to what they were before it": (
+    "stopping a call restores the variables to their values before it": (
         "a_time_limit_keeps_the_variables",
     ),
 }
-"""Why, and which checks of the contract."""
+"""Checks of the contract that do not apply, by the reason."""
 
 
 class RestrictedBackend(Backend):
-    """Evaluates a subset of Python, with nothing in it that reaches outside."""
+    """Evaluates a subset of Python that cannot reach anything outside the interpreter."""
 
     waivers: Mapping[Protection, str] = dict.fromkeys(
         ("no_new_privs", "system_call_filter", "no_network"),

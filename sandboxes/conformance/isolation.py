@@ -1,4 +1,4 @@
-"""What code cannot reach: other sessions, the server, a network, a privilege."""
+"""Checks of isolation: code reaches no other session, no server, no network and no privilege."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def nothing_of_the_server_is_in_the_environment(backend: Backend) -> None:
 @check
 async def there_is_no_network_but_loopback(backend: Backend) -> None:
     async with Session.open(backend) as session:
-        # Where there is a route nothing is sent: the check fails before a socket is connected.
+        # If there is a route, the check fails before it connects a socket, so nothing is sent.
         routes = await python(session, "open('/proc/net/route').read().splitlines()[1:]")
         names = await bash(session, "grep -o '^ *[^ :]*:' /proc/net/dev | tr -d ' :'")
         local = await python(
