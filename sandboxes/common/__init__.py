@@ -1,1 +1,1 @@
-"""Constants and helpers of both sides of the trust line. Standard library only."""
+"""Constants and helpers of the server and of code inside a sandbox. Standard library only."""

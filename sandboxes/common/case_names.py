@@ -1,4 +1,4 @@
-"""What cases are called."""
+"""Names of the cases of `run_tests`."""
 
 from __future__ import annotations
 

@@ -1,18 +1,18 @@
-"""How much one call may show. The worker keeps to it; the runner makes sure."""
+"""Limits on what one call may display. The worker observes them; the supervisor enforces them."""
 
 from __future__ import annotations
 
 MAX_DISPLAYS = 32
-"""Displays of one call. What comes after them is told in the output, as text."""
+"""Displays of one call. Those beyond it are mentioned in the output, as text."""
 
 MAX_PICTURE_BYTES = 300_000
-"""Of one picture, as PNG or JPEG."""
+"""Bytes of one picture, as PNG or JPEG."""
 
 MAX_PICTURES_BYTES = 450_000
-"""Of all pictures of a call: in base64 a third more, and a result has to stay below 900 kB."""
+"""Bytes of all pictures of a call. Base64 adds a third; a result must stay below 900 kB."""
 
 MAX_EDGE_PIXELS = 1568
-"""Pixels of the longer side: what is larger, interfaces to models scale down, or refuse."""
+"""Pixels of the longer side: APIs of models scale larger pictures down, or refuse them."""
 
 MAX_TEXT_CHARACTERS = 8_000
 """Characters that a model reads of one display."""
@@ -24,10 +24,10 @@ MAX_TEXTS_CHARACTERS = 400_000
 """Characters of all texts and data of a call."""
 
 MAX_COLUMNS = 100
-"""Of a table, for a client that can show it."""
+"""Columns of a table, for a client that can show it."""
 
 MAX_ROWS = 200
-"""Of a table, the same; as far as MAX_DATA_CHARACTERS allows."""
+"""Rows of a table, for a client that can show it; fewer if MAX_DATA_CHARACTERS is reached."""
 
 MAX_FILES = 64
 """Files of one call that hold what a display had to cut."""
@@ -38,9 +38,9 @@ PICTURES = ("image/png", "image/jpeg")
 
 MARKUP = (
     *("text/html", "image/svg+xml", "text/latex", "text/markdown", "application/json"),
-    "text/plain",  # of what has a name, and so can be replaced
+    "text/plain",  # only of displays with an id, which can be updated
 )
-"""Kinds of rich text."""
+"""MIME types of rich text."""
 
 FILE_KINDS = ("table", "picture", "shown")
-"""First part of the names of files that hold what a result had to cut."""
+"""Prefixes of the names of files that hold what a result had to cut."""

@@ -1,7 +1,7 @@
-"""Which distribution of PyPI brings a module, for modules that programs import.
+"""A map from modules that programs import to the distributions on PyPI that provide them.
 
-A name that is not here is not guessed at: somebody may have put a harmful package under a name
-that models invent.
+A distribution is never guessed from the name of a module: somebody may have registered a harmful
+package under a name that models invent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""When a value is what a case expects. The expectation is JSON, the value is `values.encode`d.
+"""Compare a value with what a case expects. The expectation is JSON, the value `values.encode`d.
 
-The value comes from the process of the code, which may send anything: what has not the agreed form
-is not equal to anything, and no comparison takes longer than its size allows.
+The value comes from the process that runs foreign code, which may send anything: a malformed value
+is equal to nothing, and the time of a comparison is bounded by its size.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Any
 
 RELATIVE_TOLERANCE = 1e-9
 ABSOLUTE_TOLERANCE = 1e-12
-"""How far floats may be apart, as in pytest.approx: sums in another order differ."""
+"""Tolerances for floats, as in pytest.approx: the order of a sum changes its last digits."""
 
 MAX_PAIRED_ITEMS = 200
-"""Items of sets that are compared each with each, where their order does not tell."""
+"""Items of sets that are compared pairwise if sorting them does not align them."""
 
 
 def same(expected: Any, coded: Any) -> bool:
-    """Tell if what was encoded is `expected`, as far as JSON can say it.
+    """Tell whether the encoded value equals `expected`, as far as JSON can express it.
 
-    A list stands for any sequence, for a set (in any order) and for an array; an object for a
-    mapping with keys that JSON would write so, and for the fields of a dataclass or a named tuple;
-    a text for a date, a path or a decimal that is written so. True is not 1.
+    A list matches any sequence, a set (in any order) and an array. An object matches a mapping
+    whose keys json.dumps would write the same, and the fields of a dataclass or named tuple. A
+    string matches a date, path or decimal that is written the same. True does not match 1.
     """
     try:
         return _same(expected, coded)
@@ -89,7 +89,7 @@ def _set(expected: Any, items: list[Any]) -> bool:
 
 
 def _rank(item: Any) -> tuple[int, float, str]:
-    """Order what JSON says and what was encoded alike, where they are scalars."""
+    """Return a sort key that is the same for a scalar in JSON and for the encoded scalar."""
     if _is_number(item):
         return (0, float(item), "")
     return (1, 0.0, item) if isinstance(item, str) else (2, 0.0, repr(item))
@@ -105,7 +105,7 @@ def _map(expected: Any, entries: list[Any]) -> bool:
 
 
 def _as_json(coded: Any) -> str:
-    """Return a key as json.dumps would write it, or as its customary text."""
+    """Return a key as json.dumps would write it, or as its usual text form."""
     if isinstance(coded, str):
         return coded
     if isinstance(coded, bool):
@@ -144,7 +144,7 @@ def _series(expected: Any, index: list[Any], values: list[Any]) -> bool:
 
 
 def _cell(expected: Any, coded: Any) -> bool:
-    """Compare one cell of a table: there null stands for a missing value."""
+    """Compare one cell of a table; null matches a missing value."""
     return _same(expected, coded) or (expected is None and _same(math.nan, coded))
 
 

@@ -1,4 +1,4 @@
-"""Where names come from that code uses without importing them."""
+"""The imports of well-known names, for code that uses them without importing them."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ ORIGINS = {
     "time": "perf_counter sleep",
     "typing": "Any Dict List Literal NamedTuple Optional Protocol Tuple TypeVar TypedDict Union",
 }
-"""Names that code uses without importing them, by the module that they are of."""
+"""Names that code often uses without importing them, by the module that defines them."""
 
 
 def import_of(name: str) -> str | None:
-    """Return the import that makes a well-known name known, or None."""
+    """Return the import statement that defines a well-known name, or None."""
     if name in ALIASES:
         return ALIASES[name]
     for module, names in ORIGINS.items():

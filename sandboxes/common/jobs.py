@@ -1,4 +1,4 @@
-"""What a tool says of a job that it runs inside a sandbox, and what the job is given."""
+"""The declaration of a job, which a tool runs inside a sandbox, and the shell that it is given."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 OLD_STATE_FD = 58
-"""Where a program that the session's shell starts finds what the shell knew. Out of the way of
-`exec 3>file`, as all descriptors of ours in a shell are."""
+"""Descriptor from which a bash that a job starts reads the saved state of the session's shell. It
+is high, so that `exec 3>file` does not collide with it."""
 
 
 class Job(NamedTuple):
     """One kind of job. It runs in a process of its own, which runs no foreign code itself."""
 
     run: Callable[..., None]
-    """Called with the arguments of the request, a function that sends a message to the server and,
-    if the job is `in_shell`, the session's shell."""
+    """Called with the arguments of the request, a function that sends a message to the server, and
+    the session's shell if the job is `in_shell`."""
 
     writes: bool = False
-    """The job may leave other files than it found. They are not told as changes of a call."""
+    """The job may change files. They are not reported as changes of a call."""
 
     in_shell: bool = False
-    """The job starts programs as the session's shell would. The other processes of the session
-    stand still meanwhile."""
+    """The job starts programs as the session's shell would. The other processes of the session are
+    stopped meanwhile."""
 
     clean_up: Callable[[], None] | None = None
-    """What process 1 calls after the job, which may have been killed. It must not wait."""
+    """The supervisor calls it after the job, which may have been killed. It must not block."""
 
 
 class JobShell(NamedTuple):
     """The shell of a session, for a job that starts programs in it."""
 
     state: int
-    """The descriptor of what the shell knew after its last call."""
+    """A descriptor of the state that the shell had after its last call."""
     command: list[str]
     environment: dict[str, str]
 
     def program(self, argv: list[str], directory: str) -> tuple[list[str], dict[str, str]]:
-        """Return how to start `argv` in `directory`: the arguments of a bash, its environment.
+        """Return the command and the environment with which a bash starts `argv` in `directory`.
 
         That bash reads `state` from OLD_STATE_FD.
         """

@@ -1,7 +1,7 @@
-"""Where a session installs packages: a virtual environment of its own, over the sandbox's.
+"""The virtual environment in which a session installs packages, on top of the sandbox's Python.
 
-The sandbox's Python cannot be written to. The environment here sees all that is installed there,
-so pip fetches only what is missing, and removes or replaces only what is the session's.
+The sandbox's Python is read-only. This environment sees all that is installed there, so pip
+fetches only what is missing, and removes or replaces only what the session installed.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import os
 import sys
 
 OWN = "/work/.venv"
-"""In the workspace: it counts as the session's files, and tools know what a .venv is."""
+"""It is in the workspace, so it counts as files of the session, and tools know a .venv."""
 
 SCRATCH = f"{OWN}/tmp"
-"""Where pip unpacks: /tmp is too small for a large package."""
+"""Directory where pip unpacks: /tmp is too small for a large package."""
 
 _SITES = ("site-packages", "dist-packages")
 LIBRARY = f"{OWN}/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
-"""Where it has its modules; there is nothing there unless the operator allows packages."""
+"""Directory of installed modules; it is missing unless the operator allows packages."""
 
 _AUTHORITIES = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -36,7 +36,7 @@ sys.exit(main())
 
 
 def make() -> dict[str, str]:
-    """Make the environment, before anything foreign runs; return what programs need to use it."""
+    """Create it before any foreign code runs; return the variables that programs need to use it."""
     base = getattr(sys, "_base_executable", sys.executable)
     os.makedirs(f"{OWN}/bin")
     os.makedirs(LIBRARY)
@@ -55,7 +55,7 @@ def make() -> dict[str, str]:
         for name in ("pip", "pip3"):
             _write(f"{OWN}/bin/{name}", _PIP, 0o755)
     environment = {"VIRTUAL_ENV": OWN, "PATH": f"{OWN}/bin:{os.environ.get('PATH', os.defpath)}"}
-    # Pythons look for them where they were built to, which may not be in the view.
+    # Where an interpreter was built to look for certificates may not exist in the sandbox.
     found = [path for path in _AUTHORITIES if os.path.isfile(path)]
     if found:
         names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
@@ -70,7 +70,7 @@ def _write(path: str, text: str, mode: int = 0o644) -> None:
 
 
 def use(environment: dict[str, str]) -> None:
-    """Make this process, which is to run foreign code, one of the environment; never process 1."""
+    """Make this process, which will run foreign code, use the environment. Never the supervisor."""
     os.environ.update(environment)
     sys.executable = f"{OWN}/bin/{os.path.basename(sys.executable)}"
     if not os.path.exists(sys.executable):
@@ -83,7 +83,7 @@ _seen = 0
 
 
 def find() -> None:
-    """Let what is installed there be imported, before what the sandbox has of the same name."""
+    """Make installed modules importable, before modules of the sandbox with the same name."""
     global _seen
     if os.path.isdir(LIBRARY) and LIBRARY not in sys.path:
         at = [n for n, path in enumerate(sys.path) if os.path.basename(path) in _SITES]

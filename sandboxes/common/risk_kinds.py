@@ -1,4 +1,4 @@
-"""Every kind of risk, in the words that results and policies name it by."""
+"""The kinds of risk, as results and policies name them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that are like another, and names that are there."""
+"""Find names that are similar to a missing one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from itertools import islice
 from typing import Any
 
 MAX_COMPARED_NAMES = 2_000
-"""Names that are compared."""
+"""Maximum number of names that are compared."""
 
 MAX_SIMILAR_NAMES = 3
 MAX_TOLD_NAMES = 12
-"""Of near names, and of all there are, as many are told."""
+"""Maximum number of similar names, and of available names, that are reported."""
 
 MAX_NAME_CHARACTERS = 80
 
@@ -36,7 +36,7 @@ def like(wanted: str, names: Iterable[Any]) -> list[str]:
 
 
 def listing(directory: str) -> list[str]:
-    """Return the names in a directory, as many as are compared."""
+    """Return the names in a directory, at most as many as are compared."""
     try:
         with _scandir(directory) as entries:
             return [entry.name for entry in islice(entries, MAX_COMPARED_NAMES)]

@@ -1,7 +1,7 @@
-"""Values as plain data: what a call returned, as JSON that says of which kind it was.
+"""Encode the values that calls returned as JSON that keeps their types.
 
-A scalar of JSON stands for itself. All else is a list: a tag, the name of the type, and what it
-holds. Nothing of the code runs where this is read: never a pickle, never a class of the code.
+A JSON scalar encodes itself. Everything else is a list: a tag, the name of the type, and the
+content. Decoding runs no foreign code: there is no pickle and no class of the code.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ MAX_DEPTH = 100
 
 
 class TooMuch(Exception):
-    """The value is larger or deeper than can be handed over."""
+    """The value is too large or too deeply nested to be encoded."""
 
 
 def encode(value: Any) -> Coded:
-    """Return `value` as JSON; what is no plain data is there by the name of its type alone.
+    """Return `value` as JSON; a part that is not plain data is encoded as the name of its type.
 
     Raises:
         TooMuch: It has more parts, or is nested more deeply, than can be compared.
-        Exception: What code of the value raises when its parts are asked for.
+        Exception: Whatever methods of the value raise.
     """
     return _Encoder().encode(value, 0)
 
@@ -68,7 +68,7 @@ class _Encoder:
             return ["enum", name, str(value.name), self.encode(value.value, depth)]
         for base in (int, float, str):
             if issubclass(kind, base):
-                # What the base keeps: a method of the code could say otherwise.
+                # Called on the base class: the code may have overridden the method.
                 own: Any = getattr(base, f"__{base.__name__}__")(value)
                 return ["as", name, self.encode(own, depth)]
         if kind is complex:
@@ -123,7 +123,7 @@ class _Encoder:
         return ["map", name, [[self.encode(k, depth), self.encode(v, depth)] for k, v in items]]
 
     def _library(self, value: Any, kind: type, depth: int) -> Coded | None:
-        """Encode what is of numpy or pandas, where these are in use at all."""
+        """Encode a value of numpy or pandas, if the code has imported them."""
         name = _name(kind)
         numpy, pandas = (sys.modules.get(module) for module in ("numpy", "pandas"))
         if pandas is not None:
@@ -140,7 +140,7 @@ class _Encoder:
                 return ["list", name, self._all(list(value), depth)]
         if numpy is not None:
             if isinstance(value, numpy.ndarray):
-                self._left -= value.size  # before it is listed
+                self._left -= value.size  # counted before the list is made
                 if self._left < 0:
                     raise TooMuch(f"an array with {value.size:,} items")
                 if value.ndim == 0:
@@ -166,7 +166,7 @@ _TEXTS = {
     "pandas._libs.tslibs.timedeltas": ("Timedelta",),
     "pandas._libs.tslibs.period": ("Period",),
 }
-"""Types whose values have one customary text, by module."""
+"""Types whose values are encoded as text, by module."""
 
 _BASES: dict[Any, str] = {list: "list", tuple: "list", set: "set", frozenset: "set"}
 _SEQUENCES: tuple[type, ...] = (range, type({}.keys()), type({}.values()), type({}.items()))
@@ -179,7 +179,7 @@ def _name(kind: type) -> str:
 
 
 def without_value(coded: Coded) -> str | None:
-    """Return the type of a part that was not handed over, or None if all was."""
+    """Return the type of a part that could not be encoded, or None if all could."""
     if not isinstance(coded, list):
         return None
     if coded and coded[0] == "none":

@@ -1,5 +1,5 @@
-"""What a process takes from itself before foreign code runs, in whatever a backend put it.
+"""Restrictions that a process puts on itself before it runs foreign code, whatever the backend.
 
-Every backend that has a kernel of the host under it ships this. Standard library only, Python 3.9
-or newer, and shipped as text.
+Every backend whose sandboxes share the host's kernel ships this code as text. It uses the standard
+library only, and Python 3.9 or newer.
 """

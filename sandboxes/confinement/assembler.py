@@ -15,7 +15,7 @@ RETURN = 0x06  # BPF_RET | BPF_K
 
 
 class Assembler:
-    """Turns instructions with labels into a program with counted jumps."""
+    """Turns instructions with labels into a program with relative jumps."""
 
     def __init__(self) -> None:
         self._lines: list[tuple[int, int, str, str]] = []

@@ -1,4 +1,4 @@
-"""The last steps before the runner: what a process can give up by itself."""
+"""Apply the last restrictions before the supervisor runs: those a process can put on itself."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from bellglass.sandboxes.confinement.failure import Failure, step
 
 
 def program(machine: str, *, counted: bool) -> bytes:
-    """Return the system call filter for a machine; `counted` as for `filter.build`.
+    """Return the system call filter for an architecture; `counted` as for `filter.build`.
 
     Raises:
-        Failure: We have none for it.
+        Failure: There is no filter for it.
     """
     if machine not in filter.AUDIT_ARCHITECTURES:
         raise Failure("system call filter", 0, f"there is no filter for {machine}")
@@ -26,9 +26,9 @@ def confine(
     *,
     count_processes: bool,
 ) -> int:
-    """Give up all that can be given up; the filter is last, as it denies some of these steps.
+    """Apply all restrictions; the filter comes last, because it denies some of the other steps.
 
-    `count_processes`: the user is this session's alone, so that the kernel's count of his processes
+    `count_processes`: no other session has this uid, so the kernel's count of processes of this uid
     is the session's. Returns the version of Landlock.
     """
     with step("resource limits"):

@@ -1,10 +1,10 @@
-"""The environment of the code: of our making, whatever the process was started with."""
+"""The environment variables of foreign code; none is inherited."""
 
 from __future__ import annotations
 
 
 def environment(path: str, venv: str | None) -> dict[str, str]:
-    """Return all of it. `path` is the search path of programs; `venv` the environment of Python."""
+    """Return all variables. `path` becomes PATH; `venv` is the virtual environment of Python."""
     variables = {
         "PATH": path,
         "HOME": "/work",
@@ -13,14 +13,14 @@ def environment(path: str, venv: str | None) -> dict[str, str]:
         "TMPDIR": "/tmp",
         "PYTHONDONTWRITEBYTECODE": "1",
         "MPLBACKEND": "Agg",
-        "MPLCONFIGDIR": "/tmp/.matplotlib",  # else its caches are in the workspace
-        # Each would start a thread for every processor of the host, at import.
+        "MPLCONFIGDIR": "/tmp/.matplotlib",  # else its cache would be in the workspace
+        # Without these, each library starts a thread for every processor of the host at import.
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
-        # There is no network: pip need not wait and try again five times to say so.
+        # There is no network, so retries would only delay the error.
         "PIP_RETRIES": "0",
         "npm_config_fetch_retries": "0",
-        # Nobody can type: what would wait for it ends instead. Batch work (vim -es, -c) goes on.
+        # There is no terminal: prompts fail and do not wait. Batch use (vim -es, -c) still works.
         "GIT_TERMINAL_PROMPT": "0",
         "VIMINIT": "set viminfo= | "
         "if len(filter(copy(v:argv[1:]), 'v:val =~# \"^[-+]\"')) == 0 | cquit | endif",

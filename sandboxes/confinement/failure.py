@@ -1,4 +1,4 @@
-"""Which step of the set-up failed, and why."""
+"""The error of a step of the set-up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Failure(Exception):
-    """A step of the set-up failed. There is no sandbox, and nothing must run."""
+    """A step of the set-up failed. No sandbox was made, and no code must run."""
 
     def __init__(self, step: str, errno: int, text: str) -> None:
         super().__init__(f"{step}: {text}")
@@ -21,7 +21,7 @@ class Failure(Exception):
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """Name the step in which an OSError happens."""
+    """Turn an OSError into a Failure that names the step."""
     try:
         yield
     except OSError as exc:

@@ -1,8 +1,8 @@
-"""The system-call filter: a classic BPF program of our own, so that nothing is installed.
+"""The system call filter: a classic BPF program that we assemble, so it needs no library.
 
-Denied is what a namespace does not cover, what only an escape needs, and memory that no limit
-counts; docs/security.md has the reasons for what is allowed. The kernel's own filter cache makes
-the calls that are always allowed free (Linux 5.11).
+It denies calls whose effects no namespace contains, calls that only an escape needs, and memory
+that no limit counts; docs/security.md gives the reasons for what is allowed. Calls that are always
+allowed cost nothing, because the kernel caches these decisions (Linux 5.11).
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ DENIED = (
     "migrate_pages", "move_pages", "mbind", "set_mempolicy", "set_mempolicy_home_node",
     # old and unused
     "lookup_dcookie", "nfsservctl", "uselib", "_sysctl",
-    # files by other ways than their paths
+    # access to files other than by path
     "name_to_handle_at", "open_by_handle_at", "fanotify_init", "fanotify_mark",
-    # memory that belongs to no process: a watcher that adds up processes does not see it
+    # memory that belongs to no process: a watcher that sums up processes does not see it
     "memfd_create", "memfd_secret", "mq_open", "shmget", "shmat", "shmctl",
     "msgget", "msgsnd", "msgrcv", "msgctl", "semget", "semop", "semctl", "semtimedop",
 )
 # fmt: on
 
-# "Not there" makes libraries take another way. Of clone3, because its flags are in memory, out of
-# a filter's sight: the older call can be filtered. Asynchronous I/O is counted for the whole
-# machine, and one place could take all of it. A watch of inotify on a file of the view would tell
-# what other sessions and the host do with that file: without it watchers look now and then.
+# ENOSYS makes libraries fall back to another call. The flags of clone3 are in memory, which a
+# filter cannot read; the older call can be filtered. The limit of asynchronous I/O is one for the
+# whole machine, and one sandbox could use it up. inotify on a shared read-only file would reveal
+# what other sessions and the host do with it; without inotify, libraries poll.
 # fmt: off
 ABSENT = (
     "clone3", "statmount", "listmount",
@@ -65,8 +65,8 @@ ABSENT = (
 )
 # fmt: on
 
-# Say that they worked and do nothing: they would write out the disks of the host, of a file of the
-# view too. What code can write to is in memory.
+# These report success and do nothing: they would flush the disks of the host, also for a shared
+# read-only file. The files that code can write to are in memory.
 PRETENDED = ("sync", "syncfs", "fsync", "fdatasync")
 
 _NAMESPACE_FLAGS = 0x7E020000  # CLONE_NEW{NS,CGROUP,UTS,IPC,USER,PID,NET}
@@ -75,21 +75,20 @@ _AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
 _SOCK_TYPE_MASK = 0xF  # include/linux/net.h
 _SOCK_STREAM, _SOCK_DGRAM = 1, 2
 _IPPROTO_TCP, _IPPROTO_UDP = 6, 17
-_TIOCSTI, _TIOCLINUX = 0x5412, 0x541C  # asm-generic/ioctls.h: type into a terminal
+_TIOCSTI, _TIOCLINUX = 0x5412, 0x541C  # asm-generic/ioctls.h: input into a terminal
 _PR_SET_SECCOMP = 22
-_PR_SCHED_CORE = 62  # would keep the other half of a processor idle
-_PR_SET_MEMORY_MERGE, _MADV_MERGEABLE = 67, 12  # the kernel shares equal pages with any process
-_MAP_HUGETLB = 0x40000  # asm-generic/mman.h: of a pool that the whole machine has one of
+_PR_SCHED_CORE = 62  # would keep the sibling of a processor core idle
+_PR_SET_MEMORY_MERGE, _MADV_MERGEABLE = 67, 12  # shares equal pages with any process
+_MAP_HUGETLB = 0x40000  # asm-generic/mman.h: the pool belongs to the whole machine
 
-# include/uapi/linux/fcntl.h. A lease on a file of the view makes its writer on the host wait, and
-# a notification is inotify's forerunner. What is newer than delegations is not known to us.
+# include/uapi/linux/fcntl.h. A lease on a shared file makes a writer on the host wait, and F_NOTIFY
+# is the predecessor of inotify. Commands newer than delegations are denied, as unknown.
 _F_SETLEASE, _F_NOTIFY, _F_GETDELEG = 1024, 1026, 1039
 _F_OFD_SETLK, _F_OFD_SETLKW = 37, 38
-"""Locks without an owner, of which the kernel's list does not say whose they are: nothing could
-bound them."""
+"""Locks that the kernel lists without an owner, so nothing could count them per sandbox."""
 
 _MSG_OOB = 1  # include/linux/socket.h
-_SOL_SOCKET = 1  # asm-generic/socket.h, as the following
+_SOL_SOCKET = 1  # asm-generic/socket.h, as those below
 _SO_SNDBUF, _SO_RCVBUF = 7, 8
 _SO_LINGER = 13
 _SO_ATTACH_FILTER, _SO_ATTACH_BPF = 26, 50
@@ -100,22 +99,22 @@ _TCP_ULP = 31  # include/uapi/linux/tcp.h
 _SENDING = {
     "sendto": 3, "sendmsg": 2, "sendmmsg": 3, "recvfrom": 3, "recvmsg": 2, "recvmmsg": 3
 }  # fmt: skip
-"""Calls with flags of messages, and which argument those are."""
+"""Calls that take message flags, and the index of that argument."""
 
-# Code has the uid of process 1, and could have it run last, or on a processor that is busy.
+# Code has the uid of process 1, so it could lower its priority or pin it to a busy processor.
 _SUPERVISOR = 1
 _SCHEDULING = ("sched_setscheduler", "sched_setparam", "sched_setattr", "sched_setaffinity")
-"""Calls whose first argument is a process."""
+"""Calls whose first argument is a process id."""
 _OF_SEVERAL = {"setpriority": 2, "ioprio_set": 3}
-"""Calls whose first argument says of what the second is the number, and what that is of a user:
-PRIO_USER and IOPRIO_WHO_USER."""
+"""Calls whose first argument says what the second one identifies, and the value that means a
+user: PRIO_USER and IOPRIO_WHO_USER."""
 
 # include/uapi/linux/seccomp.h
 KILL = 0x80000000
 _ERRNO = 0x00050000
 ALLOW = 0x7FFF0000
 
-# struct seccomp_data; both machines are little-endian, so an argument's low half comes first
+# struct seccomp_data; both architectures are little-endian: the low half of an argument is first
 _NUMBER_AT = 0
 _ARCHITECTURE_AT = 4
 
@@ -125,9 +124,9 @@ def _argument_at(index: int) -> int:
 
 
 def build(machine: str, *, counted: bool = True) -> bytes:
-    """Return the program for a machine, as an array of struct sock_filter.
+    """Return the program for an architecture, as an array of struct sock_filter.
 
-    `counted`: a control group counts the buffers of sockets; else they keep their first size.
+    `counted`: a control group counts the buffers of sockets; else they keep their initial size.
     """
     asm = Assembler()
     emit = asm.emit
@@ -194,14 +193,14 @@ def build(machine: str, *, counted: bool = True) -> bytes:
     emit(EQUAL, _TCP_ULP, "no option", "fine")
     asm.label("option of sockets")
     emit(LOAD, _argument_at(2))
-    # Whoever closed such a socket last would sleep: our process 1, if it was sent there.
+    # The last process that closes a lingering socket sleeps, and that could be process 1.
     emit(EQUAL, _SO_LINGER, "pretended")
     for option in (
         _SO_ATTACH_FILTER,
         _SO_ATTACH_BPF,
         _SO_ATTACH_REUSEPORT_CBPF,
         _SO_ATTACH_REUSEPORT_EBPF,
-    ):  # the machine has one pool of memory for such programs, and for filters like this
+    ):  # such programs and seccomp filters share one pool of memory of the machine
         emit(EQUAL, option, "denied")
     if not counted:
         emit(EQUAL, _SO_SNDBUF, "pretended")
@@ -226,7 +225,7 @@ def build(machine: str, *, counted: bool = True) -> bytes:
     emit(LOAD, _argument_at(0))
     emit(ANY_BIT, _NAMESPACE_FLAGS, "denied", "fine")
 
-    asm.label("prlimit64")  # the runner has the same uid: its limits could be set to nothing
+    asm.label("prlimit64")  # the supervisor has the same uid: code could lower its limits
     emit(LOAD, _argument_at(0))
     emit(EQUAL, 0, "fine", "denied")
 
@@ -240,7 +239,7 @@ def build(machine: str, *, counted: bool = True) -> bytes:
         emit(LOAD, _argument_at(1))
         emit(EQUAL, _SUPERVISOR, "denied", "fine")
 
-    asm.label("socketpair")  # other families than this one have pairs: TIPC
+    asm.label("socketpair")  # TIPC has socket pairs too
     emit(LOAD, _argument_at(0))
     emit(EQUAL, _AF_UNIX, "fine", "no family")
 
@@ -286,6 +285,6 @@ class _Program(ctypes.Structure):
 
 
 def install(program: bytes) -> None:
-    """Put this process and all it will start under the filter. Needs no_new_privs."""
+    """Install the filter for this process and its descendants. Needs no_new_privs."""
     argument = _Program(len(program) // 8, program)
     libc.prctl(libc.PR_SET_SECCOMP, 2, ctypes.byref(argument))  # SECCOMP_MODE_FILTER

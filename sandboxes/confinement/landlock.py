@@ -1,7 +1,7 @@
-"""Landlock scopes: no signal and no abstract socket reaches out of the place.
+"""Landlock scopes: no signal and no connection to an abstract socket leaves the sandbox.
 
-Namespaces do this already; the scopes hold if one of them is ever shared by mistake. Rules on
-paths are not used: the view has nothing that would have to be hidden.
+Namespaces ensure this already; the scopes hold even if a namespace is shared by mistake. Path
+rules are not used: the root directory holds nothing that would have to be hidden.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _CREATE_RULESET_VERSION = 1
 _SCOPE_ABSTRACT_UNIX_SOCKET = 1
 _SCOPE_SIGNAL = 2
 _SCOPES_SINCE = 6
-"""The ABI that brought both scopes, with Linux 6.12."""
+"""The first ABI with both scopes, of Linux 6.12."""
 
 
 class _Ruleset(ctypes.Structure):
@@ -28,7 +28,7 @@ class _Ruleset(ctypes.Structure):
 
 
 def abi() -> int:
-    """Return the version of Landlock, 0 where the kernel has none or does not enable it."""
+    """Return the ABI version of Landlock, or 0 if the kernel lacks it or has it disabled."""
     try:
         return libc.syscall("landlock_create_ruleset", None, 0, _CREATE_RULESET_VERSION)
     except OSError:
@@ -36,7 +36,7 @@ def abi() -> int:
 
 
 def restrict() -> int:
-    """Apply the scopes, where the kernel has them, and return the ABI. Needs no_new_privs."""
+    """Apply the scopes if the kernel supports them, and return the ABI. Needs no_new_privs."""
     version = abi()
     if version >= _SCOPES_SINCE:
         ruleset = _Ruleset(0, 0, _SCOPE_ABSTRACT_UNIX_SOCKET | _SCOPE_SIGNAL)

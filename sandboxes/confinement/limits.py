@@ -1,4 +1,4 @@
-"""Resource limits of the processes of a place. All are hard: nothing inside can raise them."""
+"""Resource limits of the processes of a sandbox. All are hard: nothing inside can raise them."""
 
 from __future__ import annotations
 
@@ -16,31 +16,32 @@ _RLIMIT_NICE = 13
 _RLIMIT_RTPRIO = 14
 
 _UNKNOWN_TO_GVISOR = {_RLIMIT_SIGPENDING, _RLIMIT_MSGQUEUE, _RLIMIT_NICE, _RLIMIT_RTPRIO}
-"""It refuses to set them, and what they bound is in its own memory, not in the host's kernel
+"""gVisor refuses to set these. What they limit is in its own memory, not in the host's kernel
 (pkg/sentry/syscalls/linux/sys_rlimit.go, setableLimits)."""
 
 _THREAD_ADDRESS_SPACE = 160 * MIB
-"""Of one thread: 8 MiB of stack, and what malloc reserves for its arena (128 MiB, see
-glibc's HEAP_MAX_SIZE; a first try to align takes twice 64 MiB)."""
+"""Address space of one thread: 8 MiB of stack, and what malloc reserves for its arena (128 MiB:
+twice glibc's HEAP_MAX_SIZE of 64 MiB, in order to align it)."""
 
 _SET_ASIDE = 64 * 1024 * MIB
-"""Addresses that V8 reserves and never fills (measured of vl_convert, which draws altair's charts).
-Granted where a control group counts what is touched; elsewhere a watcher does, ten times a second,
-and what a process can touch in between has to be bounded."""
+"""Address space that V8 reserves and never fills (measured with vl_convert, which renders charts of
+altair). It is granted where a control group counts the memory in use. Elsewhere a watcher counts
+it, ten times a second, and what a process can allocate in between has to be limited."""
 
 OOM_SCORE = 990
-"""Our own processes go before the host's when memory ends; workers set 1000 and go first. They may
-go back to this value, if root set it first: so near that it saves them nothing."""
+"""When memory runs out, the kernel kills our processes before the host's. Workers set 1000 and are
+killed first. They may return to this value if root set it; it is so near 1000 that it does not
+protect them."""
 
 _UNCOUNTED_OPEN_FILES = 256
-"""Descriptors of a process where nothing counts the buffers of sockets."""
+"""Limit of open files per process where no control group counts the buffers of sockets."""
 
 
 def table(limits: dict[str, int], *, count_processes: bool) -> dict[int, int]:
-    """Return what is set: the limits of the session, and what no program here needs.
+    """Return the values of all resource limits: those of the session, and fixed ones.
 
-    `counted_by_group` in `limits`: a control group bounds the memory of the whole session; without
-    a word of it, the machine is the session's own.
+    `counted_by_group` in `limits`: a control group limits the memory of the whole session. If it is
+    absent, the session has the machine to itself.
     """
     memory = limits["memory_bytes"]
     counted = {_RLIMIT_NPROC: limits["processes"]} if count_processes else {}
@@ -52,10 +53,10 @@ def table(limits: dict[str, int], *, count_processes: bool) -> dict[int, int]:
         addresses += _SET_ASIDE
     return {
         **counted,
-        # Private writable memory of one process. Not RLIMIT_AS, which counts what threads only
-        # reserve: with 1 GiB of it, 21 threads were the end; with this, 126.
+        # Private writable memory of one process. RLIMIT_AS would also count what threads only
+        # reserve: 1 GiB of it allowed 21 threads; 1 GiB of this allows 126.
         resource.RLIMIT_DATA: memory,
-        # A backstop for what RLIMIT_DATA does not see, such as shared mappings.
+        # A backstop for what RLIMIT_DATA does not count, such as shared mappings.
         resource.RLIMIT_AS: addresses,
         resource.RLIMIT_FSIZE: limits["file_bytes"],
         resource.RLIMIT_NOFILE: open_files,
@@ -69,7 +70,7 @@ def table(limits: dict[str, int], *, count_processes: bool) -> dict[int, int]:
 
 
 def apply(limits: dict[str, int], *, count_processes: bool) -> None:
-    """Set the limits. Where the server has a lower one, that one stays."""
+    """Set the limits. If the server itself has a lower one, that is kept."""
     for name, wanted in table(limits, count_processes=count_processes).items():
         _, hard = resource.getrlimit(name)
         value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
@@ -81,5 +82,5 @@ def apply(limits: dict[str, int], *, count_processes: bool) -> None:
 
 
 def offer_to_oom_killer(process: int | str = "self") -> None:
-    """Set our score. Done by root from outside, code inside cannot set a lower one (proc(5))."""
+    """Set the OOM score. If root sets it from outside, code inside cannot lower it (proc(5))."""
     libc.write_setting(f"/proc/{process}/oom_score_adj", str(OOM_SCORE))

@@ -1,8 +1,8 @@
-"""Numbers of the system calls that we make or deny, for the two machines we know.
+"""Numbers of the system calls that we make or deny, for the two supported architectures.
 
 Each pair is (x86_64, aarch64). Sources: Linux `arch/x86/entry/syscalls/syscall_64.tbl` and, for
-aarch64, `include/uapi/asm-generic/unistd.h` (`scripts/syscall.tbl` since 6.11). None: the machine
-does not have the call. A test compares this table with the kernel headers where there are any.
+aarch64, `include/uapi/asm-generic/unistd.h` (`scripts/syscall.tbl` since 6.11). None means that
+the architecture lacks the call. A test compares this table with the kernel headers, if installed.
 """
 
 from __future__ import annotations
@@ -142,13 +142,13 @@ NUMBERS = {
 
 
 def number(name: str, machine: str) -> int | None:
-    """Return the number of a call on a machine, or None where it does not exist."""
+    """Return the number of a call on an architecture, or None if it does not exist there."""
     return NUMBERS[name][MACHINES.index(machine)]
 
 
 @cache
 def number_here(name: str) -> int:
-    """Return the number of a call on this machine; it has to exist."""
+    """Return the number of a call on this machine; it must exist."""
     machine = os.uname().machine
     if machine not in MACHINES:
         raise OSError(38, f"no system call table for {machine}")  # 38: ENOSYS

@@ -1,4 +1,4 @@
-"""What a backend runs in a fresh sandbox that has a Python and Bash, and nothing of ours."""
+"""The program that a backend runs in a fresh sandbox that has only Python and Bash."""
 
 from bellglass.sandboxes.program.starting import SupervisorProgram, supervisor_program
 

@@ -1,4 +1,4 @@
-"""The program that starts the supervisor where there is nothing of ours but a stream."""
+"""Build the program that starts the supervisor in a sandbox, and is sent over its stdin."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bellglass.sandboxes.bundle import CONFINEMENT, LOADER, bundle
 if TYPE_CHECKING:
     from bellglass.sandboxes.limits import Limits
 
-# Any Python can read the first lines, and all of ours comes over stdin: no image needs it.
+# The first lines work in any Python. All of our code comes over stdin, so no image needs it.
 _BOOT = f"""\
 import json, os, sys
 def read(size):
@@ -45,10 +45,9 @@ class SupervisorProgram:
 def supervisor_program(limits: Limits, *, workspace: str = "/work") -> SupervisorProgram:
     """Return the program for a sandbox with these limits.
 
-    Before foreign code can run it takes from itself what a backend may have left it: it sets
-    `no_new_privs`, resource limits for each process, and our filter of system calls. What it cannot
-    do is the backend's part: the user, the network, the files, and limits for all processes
-    together. Where it fails it says why in one line on stderr, and ends.
+    Before foreign code can run, it sets `no_new_privs`, resource limits for each process, and our
+    system call filter. The backend has to provide what it cannot: the user, the network, the files,
+    and limits for all processes together. If it fails, it writes one line to stderr and exits.
     """
     source = bundle(CONFINEMENT, "bellglass.sandboxes.program.inside")
     config = {"limits": {**asdict(limits), "counted_by_group": 1}, "workspace": workspace}

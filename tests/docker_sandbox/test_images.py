@@ -92,4 +92,4 @@ async def test_the_own_image_is_never_pulled(
 
 async def test_a_named_image_that_cannot_be_pulled_is_told(engine: APIClient) -> None:
     # Port 9 of the loopback, where nothing listens: no other machine is asked.
-    assert "is not there and cannot be pulled" in await refusal("127.0.0.1:9/none:latest")
+    assert ", and it cannot be pulled" in await refusal("127.0.0.1:9/none:latest")

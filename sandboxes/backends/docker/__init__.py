@@ -1,4 +1,4 @@
-"""The docker sandbox: a container per session, on any engine that speaks Docker's API."""
+"""The docker backend: a container per session, on any engine that speaks Docker's API."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The docker sandbox: a container per session."""
+"""The docker backend: it checks the engine, makes containers, and removes abandoned ones."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.self_check import SelfCheck
 
 BOOT_SECONDS = 30.0
-"""From the start of a container to the first word of the runner: a tenth of a second, or more."""
+"""Timeout from the start of a container to the supervisor's first byte; usually 0.1 s."""
 
 MAX_POOL_WAIT_SECONDS = 86_400.0
 """That a container may be older than the oldest session: it can wait for one before it is used."""
@@ -42,8 +42,8 @@ _SWEEP_SECONDS = 20.0
 class DockerBackend(Backend):
     """A container per session: no network, no capability, no writable disk, no swap.
 
-    The runner is process 1, and speaks over the connection that the engine attached to it. Before
-    foreign code runs it puts itself under our own filter of system calls, inside the engine's.
+    The supervisor is process 1, and communicates over the connection that the engine attached to
+    it. Before foreign code runs, it installs our own system call filter, besides the engine's.
     """
 
     default_pool_size = 1
@@ -58,10 +58,11 @@ class DockerBackend(Backend):
         cpus: float = 2.0,
         lifetime_seconds: float = 2 * 86_400,
     ) -> None:
-        """Nothing is started, and no engine asked, before the first need.
+        """Store the options; the engine is contacted at the first need.
 
-        `host`: as DOCKER_HOST; else what the docker command would use. `lifetime_seconds`: no
-        session lives longer; what is left of a dead server is removed after it at the latest.
+        `host`: as DOCKER_HOST; by default what the docker command would use. `lifetime_seconds`:
+        maximum age of a session. Containers that a dead server left are removed after it at the
+        latest.
         """
         super().__init__(limits)
         self._image = image
@@ -90,7 +91,7 @@ class DockerBackend(Backend):
         return cls(limits, **dict(settings or ()), lifetime_seconds=lifetime_seconds)
 
     async def start(self) -> None:
-        """Reach the engine, find the image, and remove what dead servers left."""
+        """Connect to the engine, find the image, and remove containers that dead servers left."""
         async with self._starting:
             if self._started and self._engine.connected:
                 return
@@ -108,9 +109,9 @@ class DockerBackend(Backend):
             found = [
                 Found(each["Id"], each["Names"][0].strip("/"), each["State"], each["Labels"])
                 for each in client.containers(all=True, filters=filters)
-                if each["Names"]  # one that the engine is just removing has none any more
+                if each["Names"]  # a container that the engine is removing has none
             ]
-            live = {place.name for place in self._live}
+            live = {made.name for made in self._live}
             left = [each.id for each in found if self._owner.has_left(each, live)]
             container.sweep(client, left)
 
@@ -118,9 +119,9 @@ class DockerBackend(Backend):
 
     @asynccontextmanager
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
-        """Start a container: see `Backend.connect`."""
+        """Start a container; see `Backend.connect`."""
         await self.start()
-        place = container.Container(self._engine)
+        made = container.Container(self._engine)
         program = supervisor_program(self.limits)
 
         def arguments(client: APIClient, name: str, uid: int) -> dict[str, Any]:
@@ -137,14 +138,14 @@ class DockerBackend(Backend):
                 own_kernel=self._own_kernel(),
             )
 
-        self._live.add(place)
+        self._live.add(made)
         try:
-            async with place.attached(arguments, partial(self._boot, program.source)) as stream:
+            async with made.attached(arguments, partial(self._boot, program.source)) as stream:
                 yield stream
         finally:
-            self._live.discard(place)
-            if not place.removed:
-                self._started = False  # and so sweeps again
+            self._live.discard(made)
+            if not made.removed:
+                self._started = False  # so that the next start removes it
 
     async def _boot(self, code: bytes, stream: AttachedStream) -> None:
         try:
@@ -152,7 +153,7 @@ class DockerBackend(Backend):
                 await stream.send(code)
                 await stream.wait_started()
         except (TimeoutError, EndOfStream, BrokenResourceError, ClosedResourceError) as exc:
-            # What it says on stderr is still to be read if it was the sending that failed.
+            # If sending failed, the container's stderr has not been read yet.
             await stream.drain()
             said = stream.errors.splitlines()[-1:] or ["it does not say why"]
             after = f" within {BOOT_SECONDS:.0f} s" if isinstance(exc, TimeoutError) else ""
@@ -160,7 +161,7 @@ class DockerBackend(Backend):
             raise SandboxUnavailable(NAME, reason) from exc
 
     def verify(self, report: SelfCheck) -> None:
-        """Refuse a container that lacks a part of its confinement, or has not its own user."""
+        """Refuse a container that lacks a protection, or that does not run as its own user."""
         super().verify(report)
         if report.uid not in options.UIDS:
             raise SandboxUnavailable(
@@ -186,7 +187,7 @@ class DockerBackend(Backend):
         ]
 
     def _own_kernel(self) -> bool:
-        """Whether the runtime of sessions puts a kernel between them and the host's."""
+        """Whether the runtime gives each session a kernel of its own."""
         runtime = self._runtime or str(self._info.get("DefaultRuntime", ""))
         return own_kernel(runtime, runtimes(self._info).get(runtime, {})) is not None
 

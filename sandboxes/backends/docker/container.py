@@ -1,4 +1,4 @@
-"""One container, from its creation to its removal."""
+"""The life of one container, from its creation to its removal."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LAUNCH_SECONDS = 45.0
-"""To create, attach and start one: 0.2 s, on a machine under load some seconds."""
+"""Timeout to create, attach and start one: usually 0.2 s, on a loaded machine some seconds."""
 
 REMOVE_SECONDS = 10.0
 
 VERDICT_SECONDS = 2.0
-"""For the engine to tell what ended a container."""
+"""Time to wait until the engine reports why a container ended."""
 
 OUT_OF_MEMORY = (
     "The sandbox was ended: it used more memory than it may. "
@@ -43,32 +43,32 @@ KILLED = (
     "The sandbox was killed, most likely for the memory it used. "
     "Use less at once: smaller data, fewer processes, or parts of a file."
 )
-_KILLED_CODE = "137"  # as a shell has it: 128 and SIGKILL
+_KILLED_CODE = "137"  # 128 + SIGKILL, as a shell reports it
 
 _ATTACH = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
 
 
 Options = Callable[["APIClient", str, int], dict[str, Any]]
-"""Makes the arguments of a container's creation, of its name and its uid."""
+"""Returns the arguments for creating a container, given its name and uid."""
 
 
 class Container:
     """A container with a uid of its own.
 
-    The uid is its name: an engine has no two containers of one name, so whichever server has the
-    name has the uid, until the engine has removed the container.
+    The uid is part of its name. Names are unique in an engine, so no other server can use the uid
+    until the engine has removed the container.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.name = ""
         self.removed = True
-        """Nothing is left of it, as far as we know."""
+        """As far as we know, the engine has no such container."""
         self._engine = engine
         self._lock = threading.Lock()
         self._abandoned = False
         self._id = ""
         self._attached: Any = None
-        """The connection that the engine attached, as the SDK gives it."""
+        """The connection that the engine attached, as the SDK returns it."""
 
     @asynccontextmanager
     async def attached(
@@ -76,19 +76,19 @@ class Container:
         options: Options,
         boot: Callable[[AttachedStream], Awaitable[None]],
     ) -> AsyncGenerator[AttachedStream]:
-        """Create and start it, and yield the stream to its first process; then remove it.
+        """Create and start it, yield the stream to its first process, and remove it on exit.
 
-        `boot` brings the process to the point where it speaks.
+        `boot` starts the supervisor in that process.
 
         Raises:
-            SandboxUnavailable: The engine did not do so.
+            SandboxUnavailable: The engine could not start it.
         """
         stream: AttachedStream | None = None
         try:
             async with self._engine.starting:
                 launch = partial(self._launch, options)
                 await self._engine.run(launch, LAUNCH_SECONDS)
-                # Over TLS it is the socket itself, else a file made of it.
+                # Over TLS the SDK returns the socket itself, otherwise a file object around it.
                 connection = getattr(self._attached, "_sock", self._attached)
                 stream = AttachedStream(SocketStream(connection))
                 await boot(stream)
@@ -102,9 +102,9 @@ class Container:
                 await self._remove()
 
     def _launch(self, options: Options, client: APIClient) -> None:
-        """Create, attach, start: in a thread, which may be abandoned at any time.
+        """Create, attach and start, in a thread that may be abandoned at any time.
 
-        Then it is left to itself, and what it makes from there on, it removes.
+        An abandoned thread removes the container that it creates.
         """
         with self._lock:
             if self._abandoned:
@@ -114,7 +114,7 @@ class Container:
         attached: Any = None
         try:
             attached = client.attach_socket(self._id, _ATTACH)
-            # Before the start, so that nothing is missed.
+            # Attached before the start, so that no output is missed.
             client.start(self._id)
         finally:
             with self._lock:
@@ -125,10 +125,10 @@ class Container:
                 client.remove_container(self._id, v=True, force=True)
 
     def _create(self, options: Options, client: APIClient) -> str:
-        """Create it with the first uid that no other container has; return the engine's id."""
+        """Create it with a uid that no other container has; return the engine's id."""
         from bellglass.sandboxes.backends.docker import reasons
 
-        # In any order: servers that began with the same one would all have to pass over it.
+        # In random order: servers that all began with the same uid would collide on each.
         for uid in random.sample(UIDS, len(UIDS)):
             self.name = f"bellglass-{uid}"
             try:
@@ -138,24 +138,25 @@ class Container:
                     raise
             else:
                 return str(created["Id"])
-        reason = f"the engine has {len(UIDS)} sandboxes of bellglass, which is all there can be."
+        reason = f"the engine has {len(UIDS)} containers of bellglass, which is the maximum."
         raise SandboxUnavailable("docker", reason)
 
     async def _why_ended(self) -> str:
-        """Tell if it was for memory: a container with a kernel of its own is ended whole for it.
+        """Tell whether it ended for lack of memory; return "" for any other reason.
 
-        A shared kernel ends single processes, and the runner tells of them.
+        A container with a kernel of its own ends as a whole. A shared kernel kills single
+        processes, which the supervisor reports.
         """
         with suppress(SandboxUnavailable), anyio.move_on_after(2 * VERDICT_SECONDS):
             return await self._engine.run(self._verdict, 2 * VERDICT_SECONDS)
         return ""
 
     def _verdict(self, client: APIClient) -> str:
-        """Ask the engine's memory of events: the container itself may be removed by now."""
+        """Read the engine's past events, because the container itself may be removed by now."""
         filters = {"container": self._id, "event": ["oom", "die", "destroy"]}
         until = int(time.time() + VERDICT_SECONDS)
         code = None
-        # The kernel tells of memory, and the engine of the end, apart: either may come first.
+        # The "oom" event comes from the kernel and "die" from the engine, in either order.
         events = client.events(since=1, until=until, filters=filters, decode=True)
         try:
             for event in events:
@@ -164,10 +165,10 @@ class Container:
                     return OUT_OF_MEMORY
                 if action == "die":
                     code = event.get("Actor", {}).get("Attributes", {}).get("exitCode")
-                elif code != _KILLED_CODE:  # of one that was killed the kernel may yet tell
+                elif code != _KILLED_CODE:  # after a kill, an "oom" event may still follow
                     break
         finally:
-            _close(events)  # it may not have come to its end
+            _close(events)  # we may not have read it to its end
         return KILLED if code == _KILLED_CODE else ""
 
     async def _remove(self) -> None:
@@ -177,10 +178,10 @@ class Container:
         if self.removed:
             return
         if not self._id:
-            # It was not created, or nobody has heard of it: then it goes with the next sweep.
+            # It was not created, or we did not get its id: then the next sweep removes it.
             return
         why = "it takes too long"
-        # Around it all, because the engine may have to be reached again first.
+        # A timeout around all of it, because the engine may have to be reconnected first.
         with anyio.move_on_after(REMOVE_SECONDS):
             try:
                 await self._engine.run(self._removed, REMOVE_SECONDS)
@@ -188,7 +189,7 @@ class Container:
             except SandboxUnavailable as exc:
                 why = exc.reason
         if not self.removed:
-            log.warning("A container could not be removed, and will be later: %s", why)
+            log.warning("A container could not be removed; the next start tries again: %s", why)
 
     def _removed(self, client: APIClient) -> None:
         from bellglass.sandboxes.backends.docker import reasons
@@ -201,16 +202,16 @@ class Container:
 
 
 def _close(connection: Any) -> None:
-    """Close what the SDK gave us: while one of its layers is open, so is the descriptor."""
+    """Close all layers of a connection of the SDK: an open layer keeps the descriptor open."""
     for layer in (getattr(connection, "_response", None), connection):
         if layer is not None:
-            # A layer may find that the one below it was closed first.
+            # Closing a layer fails if the one below it was closed first.
             with suppress(OSError, ValueError):
                 layer.close()
 
 
 def sweep(client: APIClient, names: list[str]) -> None:
-    """Remove containers that nobody has any more."""
+    """Remove abandoned containers."""
     from bellglass.sandboxes.backends.docker import reasons
 
     for name in names:

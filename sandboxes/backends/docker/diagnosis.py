@@ -1,6 +1,7 @@
-"""What an engine protects with, and what it could: for `bellglass doctor`.
+"""Findings on an engine's protections, for `bellglass doctor`.
 
-It is what the engine says of itself. What holds in a session is seen from inside (`Ready`).
+They are what the engine reports of itself. What holds in a session is checked from inside
+(`SelfCheck`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _LIMITS = {
 def findings(info: Answer, *, runtime: str | None) -> list[Finding]:
     """Return what an engine's answer to `docker info` means for sessions.
 
-    `runtime`: the one that sessions are to use, or None for the engine's default.
+    `runtime`: the configured one, or None for the engine's default.
     """
     security = _security(info)
     return [
@@ -46,10 +47,10 @@ def _engine(info: Answer) -> Finding:
 
 
 def _runtime(info: Answer, wanted: str | None) -> Finding:
-    """Say whether sessions share the host's kernel, and which runtimes there are."""
+    """Tell whether sessions share the host's kernel, and which runtimes would avoid that."""
     known = runtimes(info)
     used = wanted or str(info.get("DefaultRuntime") or "runc")
-    if used not in known and "." not in used:  # a dot: the name of a containerd shim
+    if used not in known and "." not in used:  # a name with a dot is a containerd shim
         detail = f"the engine has no runtime {used}; it has {', '.join(known)}"
         return Finding(what="kernel of its own", holds=False, detail=detail)
     kernel = own_kernel(used, known.get(used, {}))
@@ -65,13 +66,13 @@ def _runtime(info: Answer, wanted: str | None) -> Finding:
 
 
 def runtimes(info: Answer) -> dict[str, Mapping[str, Any]]:
-    """Return the runtimes that have a name of their own, with how each is called."""
+    """Return the runtimes by name, without aliases that the engine adds."""
     listed: dict[str, Mapping[str, Any]] = info.get("Runtimes") or {}
     return {name: entry or {} for name, entry in sorted(listed.items()) if "." not in name}
 
 
 def own_kernel(name: str, entry: Mapping[str, Any]) -> str | None:
-    """Return what stands between code and the host's kernel with a runtime, if anything does."""
+    """Return the name of the kernel that a runtime puts between code and the host, or None."""
     program = PurePosixPath(str(entry.get("path") or "")).name
     kind = str(entry.get("runtimeType") or "")
     for sign, kernel in _OWN_KERNEL.items():
@@ -81,7 +82,7 @@ def own_kernel(name: str, entry: Mapping[str, Any]) -> str | None:
 
 
 def _users(security: Mapping[str, str]) -> Finding:
-    what = "users apart from the host's"
+    what = "users separate from the host's"
     if "rootless" in security:
         return Finding(what=what, holds=True, detail="the engine is rootless")
     if "userns" in security:
@@ -95,9 +96,9 @@ def _seccomp(security: Mapping[str, str]) -> Finding:
     others = [name for name in ("apparmor", "selinux") if name in security]
     also = f"; {' and '.join(others)} too" if others else ""
     if profile is None or "unconfined" in profile:
-        detail = f"the engine has no filter; that of the runner holds all the same{also}"
+        detail = f"the engine has no filter; bellglass's own still applies{also}"
         return Finding(what="engine's system call filter", holds=False, detail=detail)
-    detail = f"profile {profile or 'default'}, and in it that of the runner{also}"
+    detail = f"profile {profile or 'default'}, and bellglass's own{also}"
     return Finding(what="engine's system call filter", holds=True, detail=detail)
 
 

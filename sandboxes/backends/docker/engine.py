@@ -1,4 +1,4 @@
-"""Calls of Docker's SDK: they block, so each has a thread, and a bound of ours."""
+"""Calls of Docker's SDK. They block, so each runs in a thread, with a timeout."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 from anyio import CapacityLimiter, to_thread
 
-from bellglass.sandboxes.backends.docker.image.client import connect, surroundings, why_unreached
+from bellglass.sandboxes.backends.docker.image.client import connect, environment_for, why_unreached
 from bellglass.sandboxes.errors import SandboxUnavailable
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ NAME = "docker"
 CONNECT_SECONDS = 15.0
 
 AT_ONCE = 8
-"""Containers that start at the same time: more make each other slow and the engine deaf."""
+"""Containers that start at the same time: more would overload the engine."""
 
 
 class Engine:
-    """A connection to an engine, made at the first need, and again after it failed."""
+    """A connection to an engine, made at the first need, and made again after it failed."""
 
     def __init__(self, host: str | None, image: str) -> None:
         self._wanted = host
@@ -35,16 +35,16 @@ class Engine:
         self._client: APIClient | None = None
         self._connecting = anyio.Lock()
         self.starting = CapacityLimiter(AT_ONCE)
-        """To be held while a container starts."""
+        """Must be held while a container starts."""
         self._calling = CapacityLimiter(2 * AT_ONCE)
 
     async def run(self, call: Callable[[APIClient], T], seconds: float) -> T:
-        """Return what `call` does with a client of the engine, in a thread.
+        """Run `call` with a client of the engine in a thread, and return its result.
 
-        The thread is left to itself when the time is over, or when we are cancelled.
+        The thread is abandoned at the timeout, or when the task is cancelled.
 
         Raises:
-            SandboxUnavailable: The engine is not there, refused, or took too long.
+            SandboxUnavailable: The engine is not reachable, refused, or took too long.
         """
         return await self._in_thread(partial(call, await self._connected()), seconds)
 
@@ -77,7 +77,7 @@ class Engine:
         return self._client is not None
 
     def _drop(self) -> None:
-        """Forget the client: calls that use it go on, the next makes another."""
+        """Forget the client: calls that use it go on; the next call makes another."""
         client, self._client = self._client, None
         if client is not None:
             client.close()
@@ -87,7 +87,7 @@ class Engine:
 
 
 class BrokenEngine(Exception):
-    """The connection to the engine failed, and not a single request."""
+    """The connection to the engine failed, rather than a single request."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -95,9 +95,9 @@ class BrokenEngine(Exception):
 
 
 def _judged(call: Callable[[], T], host: str | None, image: str) -> T:
-    """Call, with the SDK's exceptions made ours.
+    """Make the call, and convert the SDK's exceptions.
 
-    In the thread, because the SDK is imported only there: that takes a third of a second.
+    This runs in the thread, because the SDK is imported only there: that takes a third of a second.
     """
     from bellglass.sandboxes.backends.docker import reasons
 
@@ -106,7 +106,7 @@ def _judged(call: Callable[[], T], host: str | None, image: str) -> T:
     except reasons.FAILURES as exc:
         if reasons.is_answer(exc):
             raise SandboxUnavailable(NAME, reasons.refusal(exc, image)) from exc
-        raise BrokenEngine(why_unreached(exc, surroundings(host))) from exc
+        raise BrokenEngine(why_unreached(exc, environment_for(host))) from exc
 
 
 def _connect(host: str | None) -> APIClient:

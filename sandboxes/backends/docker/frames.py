@@ -1,7 +1,7 @@
-"""What an engine sends on an attached stream, taken apart. No I/O here.
+"""Parser of the stream that an engine attaches to a container. It does no I/O.
 
-Each piece of output comes behind 8 bytes: which stream it is of, three zeros, and its length as a
-big-endian number of 32 bits (Docker Engine API, "Attach to a container", stream format).
+Each piece of output follows a header of 8 bytes: the number of its stream, three zeros, and its
+length as a big-endian number of 32 bits (Docker Engine API, "Attach to a container").
 """
 
 from __future__ import annotations
@@ -12,34 +12,34 @@ _HEADER = struct.Struct(">BxxxI")
 _STDOUT, _STDERR = 1, 2
 
 ERROR_BYTES = 4096
-"""Of stderr that is kept, its end: the runner writes there only when it cannot start."""
+"""Bytes kept of the end of stderr: the supervisor writes there only when it cannot start."""
 
 
 class DockerStreamError(Exception):
-    """It is no stream of an engine."""
+    """The data does not have the format of an engine's stream."""
 
 
 class Frames:
-    """Bytes in as they arrive, however they are cut; the bytes of stdout out."""
+    """Takes bytes in any chunks, and returns the bytes of stdout."""
 
     def __init__(self) -> None:
         self.errors = b""
-        """The end of what came on stderr."""
+        """The end of stderr."""
         self._pending = b""
-        """What has arrived and was not looked at."""
+        """Bytes that have arrived and were not parsed yet."""
         self._kind = 0
         self._left = 0
-        """Bytes that are to come of the piece at hand."""
+        """Bytes of the current piece that have not been returned yet."""
 
     def feed(self, data: bytes) -> None:
-        """Add what arrived. Only when `take` has nothing left: so no more is held than one read."""
+        """Add bytes. Called only when `take` has nothing left, so at most one read is held."""
         self._pending += data
 
     def take(self, most: int) -> bytes:
-        """Return bytes of stdout, `most` at most; none if more has to arrive first.
+        """Return at most `most` bytes of stdout; return none if more data has to arrive first.
 
         Raises:
-            Malformed: What arrived has no such form.
+            DockerStreamError: The data is malformed.
         """
         while self._pending:
             if self._left == 0:

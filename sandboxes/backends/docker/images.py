@@ -1,4 +1,4 @@
-"""The image that sessions run in: there, or pulled, and fit to be used."""
+"""Ensure that the engine has the image of sessions, and that it can be used."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.backends.docker.engine import Engine
 
 PULL_SECONDS = 50.0
-"""So long a call waits. A pull that takes longer goes on, and the next call finds more of it."""
+"""A call waits this long for a pull. A longer pull goes on, and the next call waits again."""
 
 _INSPECT_SECONDS = 10.0
 
 
 async def require(engine: Engine, image: str) -> None:
-    """See to it that the engine has the image. Only one that an operator named is pulled.
+    """Ensure that the engine has the image. An image is pulled only if an operator named it.
 
     Raises:
-        SandboxUnavailable: It has not, or it is none for us.
+        SandboxUnavailable: The image is missing, or it cannot be used.
     """
     if await engine.run(lambda client: _checked(client, image), _INSPECT_SECONDS):
         return
     if image == IMAGE:
-        # Never pulled: the name is ours here, and anybody's on a registry.
-        reason = f"the image {image} is not there: run `bellglass image build` once."
+        # Never pulled: on a registry, anybody may have registered this name.
+        reason = f"the engine has no image {image}: run `bellglass image build` once."
         raise SandboxUnavailable(NAME, reason)
     try:
         await engine.run(lambda client: _pull(client, image), PULL_SECONDS)
     except SandboxUnavailable as exc:
-        text = f"the image {image} is not there"
+        text = f"the engine has no image {image}"
         if isinstance(exc.__cause__, TimeoutError):
-            text += ", and is still being pulled. Call again in a minute."
+            text += "; it is being pulled. Call again in a minute."
         else:
-            text += f" and cannot be pulled: {exc.reason} Name one that is there with "
-            text += "BELLGLASS_DOCKER_IMAGE, or leave that out and run `bellglass image build`."
+            text += f", and it cannot be pulled: {exc.reason} Name one that it has with "
+            text += "BELLGLASS_DOCKER_IMAGE, or unset it and run `bellglass image build`."
         raise SandboxUnavailable(NAME, text) from exc
     await engine.run(lambda client: _checked(client, image), _INSPECT_SECONDS)
 
@@ -52,10 +52,10 @@ def _pull(client: APIClient, image: str) -> None:
 
 
 def _checked(client: APIClient, image: str) -> bool:
-    """Return whether the image is there.
+    """Return whether the engine has the image.
 
     Raises:
-        SandboxUnavailable: It is, but a session of it would not be confined.
+        SandboxUnavailable: It has, but a session in it would not be confined.
     """
     from docker.errors import ImageNotFound
 

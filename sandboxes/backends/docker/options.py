@@ -1,7 +1,7 @@
-"""How a container is confined: every option that the engine is given, and nothing else.
+"""The options that confine a container.
 
-What the engine makes of it is not believed: the runner says what it sees (`Ready`), and
-`DockerBackend.accept` refuses what is less.
+The engine is not trusted to apply them: the supervisor reports what it sees from inside
+(`SelfCheck`), and `DockerBackend.verify` refuses a container that lacks a protection.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.limits import Limits
 
 UIDS = range(60_945, 61_184)
-"""The uid and gid of the code: of each container its own, because the kernel counts some things by
-user. No package and no person has them: the second half of a range whose first half the embedded
-sandbox has (see embedded.uids). In the image each has a name."""
+"""Uids (and gids) of containers. Each container has its own, because the kernel counts some
+resources by uid. No package and no person has them: they are the second half of a range whose first
+half the embedded backend uses (see embedded.uids). In the image each has a name."""
 
 KERNEL_THREADS = 448
-"""What gVisor itself may start, for 64 processes of a session: with less it dies when they start,
-and the session with it. A process inside is three or four of the engine's machine."""
+"""Threads that gVisor itself needs for 64 processes of a session. A process inside takes three or
+four threads outside; with a lower limit gVisor dies, and the session with it."""
 
 _SCRATCH_INODES = 8192
-_PERIOD = 1_000_000_000  # nano CPUs of one processor
+_PERIOD = 1_000_000_000  # nano-CPUs of one processor
 
 
 def create(
@@ -43,24 +43,24 @@ def create(
 ) -> dict[str, Any]:
     """Return the arguments for `APIClient.create_container`.
 
-    `own_kernel`: the runtime starts one, in processes that the limits are counted for too.
+    `own_kernel`: the runtime runs a kernel of its own, whose threads count towards the limits.
     """
     return {
         "image": image,
         "name": name,
         "labels": labels,
-        # In place of what the image would run; our runner has to be process 1.
+        # Overrides the image's own entrypoint: the supervisor has to be process 1.
         "entrypoint": command,
         "command": [],
         "user": f"{uid}:{uid}",
         "working_dir": "/work",
         "hostname": "sandbox",
-        # No interface but a loopback, as network_mode "none" has it, in half the time.
+        # No interface but the loopback, as with network_mode "none", in half the time.
         "network_disabled": True,
-        "stdin_open": True,  # and with it StdinOnce: when our connection ends, stdin does
+        "stdin_open": True,  # implies StdinOnce: stdin ends when our connection does
         "tty": False,
-        "stop_signal": "SIGKILL",  # the runner ignores others, and an engine that ends would wait
-        # An image's own would start processes in the session, for ever.
+        "stop_signal": "SIGKILL",  # the supervisor ignores others; a stopping engine would wait
+        # A health check of the image would keep starting processes in the session.
         "healthcheck": {"test": ["NONE"]},
         "host_config": _host_config(client, limits, uid, cpus, runtime, own_kernel),
     }
@@ -74,12 +74,12 @@ def _host_config(
     config = client.create_host_config(
         auto_remove=True,
         cap_drop=["ALL"],
-        security_opt=["no-new-privileges"],  # seccomp unnamed: the engine's own profile
+        security_opt=["no-new-privileges"],  # no seccomp option: the engine's own profile applies
         read_only=True,
         tmpfs=_tmpfs(limits, uid),
         pids_limit=limits.processes + (KERNEL_THREADS if own_kernel else 0),
         mem_limit=limits.all_bytes,
-        memswap_limit=limits.all_bytes,  # of both together: no swap
+        memswap_limit=limits.all_bytes,  # memory plus swap, so there is no swap
         nano_cpus=int(cpus * _PERIOD),
         ulimits=[
             Ulimit(name=name, soft=value, hard=value)
@@ -87,13 +87,13 @@ def _host_config(
                 ("nofile", limits.open_files),
                 ("core", 0),
                 ("fsize", limits.file_bytes),
-                # Not nproc: it counts a user, and the host may know this one.
+                # Not nproc: it counts all processes of a uid, also those on the host.
             )
         ],
         ipc_mode="private",
         cgroupns="private",
         oom_score_adj=OOM_SCORE,
-        init=False,  # the engine may be set to put one before us
+        init=False,  # an engine can be configured to run its own init as process 1
         log_config=LogConfig(type=LogConfig.types.NONE),
         runtime=runtime,
     )
@@ -102,7 +102,7 @@ def _host_config(
 
 
 def _tmpfs(limits: Limits, uid: int) -> dict[str, str]:
-    """Return all that can be written to, bounded in size and in number of files."""
+    """Return the writable directories, limited in size and number of files."""
 
     def options(size: int, files: int, rest: str) -> str:
         return f"rw,nosuid,nodev,size={size},nr_inodes={files},{rest}"
@@ -110,7 +110,7 @@ def _tmpfs(limits: Limits, uid: int) -> dict[str, str]:
     owner = f"uid={uid},gid={uid}"
     scratch = limits.scratch_bytes
     return {
-        # Without "exec" the engine forbids it: what a session compiles would not run.
+        # Without "exec" the engine mounts noexec, and compiled programs would not run.
         "/work": options(limits.disk_bytes, limits.files, f"exec,mode=0700,{owner}"),
         "/tmp": options(scratch, _SCRATCH_INODES, "exec,mode=1777"),
         "/dev/shm": options(scratch, _SCRATCH_INODES, "noexec,mode=1777"),

@@ -1,7 +1,7 @@
-"""Whose a container is: labels that tell, after a server was killed, what it left behind.
+"""Labels of containers that identify their server, in order to find those of killed servers.
 
-A container ends with the connection of its server. What can be left is one that was created and
-not started, or one that somebody paused.
+A running container ends with the connection of its server. A killed server can leave containers
+that were created and not started, or that somebody paused.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _EXPIRES = _PREFIX + "expires"
 _VERSION = _PREFIX + "version"
 
 UNSTARTED_SECONDS = 600.0
-"""A container that is created is started at once: after so long, who created it is dead."""
+"""A container is started right after its creation: after this long its server must be dead."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A container with our labels, as an engine lists it."""
+    """A container with labels of bellglass, as an engine lists it."""
 
     id: str
     name: str
@@ -41,15 +41,15 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Owner:
-    """This sandbox, as its labels name it."""
+    """The server process that owns containers, as their labels name it."""
 
     lifetime_seconds: float
-    """Nothing of ours lives longer: what is older is nobody's, on whatever host its owner was."""
+    """Maximum age of a container. Older ones are abandoned, whatever host their owner runs on."""
 
     id: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def labels(self, session_id: str) -> dict[str, str]:
-        """Return the labels of a container that is created now."""
+        """Return the labels for a new container."""
         now = time.time()
         return {
             OWNER: self.id,
@@ -61,7 +61,7 @@ class Owner:
         }
 
     def has_left(self, found: Found, live: Set[str]) -> bool:
-        """Whether nobody will ever use or remove it; `live` are the names of ours in use."""
+        """Whether the container is abandoned; `live` are names of containers that we use."""
         labels = found.labels
         if labels.get(OWNER) == self.id:
             return found.name not in live
@@ -76,10 +76,10 @@ class Owner:
 
 
 def process_name(pid: int) -> str:
-    """Return what names a process on this host for ever, or "" where that cannot be told.
+    """Return a permanently unique name of a process on this host, or "" if there is none.
 
-    The boot, the pid namespace, and in it the id with its time of start: an id is used again, and
-    in the namespace of another container the same one is another process.
+    It has the boot id, the pid namespace, the pid and the start time: pids are reused, and in
+    another pid namespace the same pid is another process.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
@@ -97,7 +97,7 @@ def _space() -> str:
 
 
 def _number(label: str | None) -> float:
-    """Labels are anybody's to write: one that says nothing of use is from long ago."""
+    """Parse a label. Anybody can write labels, so an invalid one counts as expired."""
     try:
         return float(label or 0)
     except ValueError:

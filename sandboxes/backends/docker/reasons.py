@@ -1,4 +1,4 @@
-"""What an engine refused, and what to do: the SDK's exceptions as one sentence."""
+"""Turn the SDK's exceptions into sentences that say what the engine refused, and what to do."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import requests
 from bellglass.sandboxes.execution import clean
 
 _TEXT = 300
-"""Characters of an engine's own words in a message."""
+"""Characters of an engine's own message that are quoted."""
 
 _ADVICE = (
     (
         r"no space left on device",
-        "the engine's disk is full: make room (`docker system df` says what is on it).",
+        "the engine's disk is full: free some space (`docker system df` shows what uses it).",
     ),
     (
         r"(unknown or invalid|unknown|no such) runtime",
         "the engine does not know the runtime that BELLGLASS_DOCKER_RUNTIME names; "
-        "`docker info` lists those it has.",
+        "`docker info` lists those that it has.",
     ),
     (
         r"python3.*(executable file not found|no such file)",
@@ -28,7 +28,7 @@ _ADVICE = (
     ),
     (
         r"no such image",
-        "the image {image} is not there any more.",
+        "the engine no longer has the image {image}.",
     ),
 )
 
@@ -37,16 +37,16 @@ FAILURES: tuple[type[Exception], ...] = (
     requests.exceptions.RequestException,
     OSError,
 )
-"""What the SDK raises when the engine does not do what it should."""
+"""Exceptions of the SDK and of the libraries that it uses."""
 
 
 def is_answer(exc: BaseException) -> bool:
-    """Whether the engine answered, if not as it was wanted to."""
+    """Whether the engine answered, with an error."""
     return isinstance(exc, docker.errors.APIError)
 
 
 def refusal(exc: BaseException, image: str) -> str:
-    """Return what an engine answered, and what to do about it."""
+    """Return the engine's error, and what to do about it."""
     text = clean(str(getattr(exc, "explanation", None) or exc))
     for pattern, advice in _ADVICE:
         if re.search(pattern, text, re.IGNORECASE | re.DOTALL):
@@ -60,5 +60,5 @@ def is_name_taken(exc: BaseException) -> bool:
 
 
 def is_gone(exc: BaseException) -> bool:
-    """Whether the engine says that a container is not there, or is being removed already."""
+    """Whether the engine says that a container does not exist or is being removed."""
     return isinstance(exc, docker.errors.APIError) and exc.status_code in (404, 409)

@@ -1,4 +1,4 @@
-"""The stream to the runner in a container: the connection that the engine attached to it."""
+"""The stream to the supervisor in a container: the connection that the engine attached."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _DRAIN_SECONDS = 1.0
 
 
 class AttachedStream(ByteStream):
-    """Stdin and stdout of a container; what it says on stderr is kept for a diagnosis.
+    """Stdin and stdout of a container; the end of its stderr is kept for a diagnosis.
 
-    Nothing is read before somebody wants it, so a container that writes faster than we read waits.
+    Data is read only on demand, so a container that writes faster than we read has to wait.
     """
 
     def __init__(self, connection: SocketStream) -> None:
@@ -32,7 +32,7 @@ class AttachedStream(ByteStream):
         self._frames = Frames()
         self._first = b""
         self.why_ended: Callable[[], Awaitable[str]] | None = None
-        """Asked when the container has ended, unless nobody cares: words, or "" for no reason."""
+        """Called when the container has ended: returns the reason for users, or "" if unknown."""
 
     async def receive(self, max_bytes: int = _READ_BYTES) -> bytes:
         if self._first:
@@ -60,21 +60,21 @@ class AttachedStream(ByteStream):
         await self._connection.aclose()
 
     async def wait_started(self) -> None:
-        """Wait for the first byte of the runner, which `receive` still returns.
+        """Wait for the first byte of the supervisor, which `receive` still returns.
 
         Raises:
-            EndOfStream: The container ended before.
-            BrokenResourceError: The connection to the engine did.
+            EndOfStream: The container ended before that.
+            BrokenResourceError: The connection to the engine broke.
         """
         self._first = await self.receive()
 
     async def drain(self) -> None:
-        """Read what is still to come, of a container that is ending, for `errors`."""
+        """Read the rest of the output of a container that is ending, for `errors`."""
         with anyio.move_on_after(_DRAIN_SECONDS), suppress(EndOfStream, BrokenResourceError):
             while True:
                 await self.receive()
 
     @property
     def errors(self) -> str:
-        """The end of what the container wrote to stderr."""
+        """The end of the container's stderr."""
         return clean(self._frames.errors.decode(errors="replace")).strip()

@@ -1,8 +1,8 @@
-"""A subset of Python in an interpreter that has no way out, for where nothing else can be had.
+"""The restricted backend: an interpreter for a subset of Python, for where nothing else works.
 
-Monty is written in Rust and knows no file, process or socket: what is not built into it cannot be
-asked for. It runs in a process of its own, which is all the isolation that there is: no namespace,
-no filter. So this backend is used only when it is named.
+Monty is written in Rust and has no files, processes or sockets: code cannot use what is not built
+into it. It runs in a process of its own, without a namespace or a filter, so this is the only
+isolation. The backend is therefore used only when an operator names it.
 """
 
 from bellglass.sandboxes.backends.restricted.backend import RestrictedBackend

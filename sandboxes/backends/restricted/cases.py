@@ -1,4 +1,4 @@
-"""The short form of tests: the value of each call is compared in the server, out of reach."""
+"""Run cases of `run_tests`: the server compares the values, out of reach of the code."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.backends.restricted.interpreter import Interpreter
 
 STDOUT = 4_000
-"""Characters kept of what a case prints."""
+"""Characters kept of the output of a case."""
 
 NOTHING_COLLECTED = 5
-"""As pytest says it."""
+"""pytest's exit code if no test was collected."""
 
 Event = dict[str, Any]
 
@@ -31,7 +31,7 @@ Event = dict[str, Any]
 async def run(
     arguments: dict[str, Any], interpreter: Interpreter, send: Callable[[Event], None]
 ) -> None:
-    """Run code and cases in a fresh interpreter; send what `runner.testing.suite` would."""
+    """Run code and cases in a fresh interpreter; send the messages of run_tests's `suite`."""
     cases = arguments.get("cases") or []
     others = [arguments.get(name) for name in ("tests", "paths", "coverage")]
     if not cases or any(others) or not all("call" in case for case in cases):
@@ -53,7 +53,7 @@ async def run(
 
 
 async def _broken(code: str, interpreter: Interpreter) -> str | None:
-    """Run the code that is tested; return why it cannot be."""
+    """Run the code under test; return why that failed, or None."""
     try:
         await interpreter.feed(f"{code}\nNone", lambda stream, text: None)
     except MontyCrashedError:
@@ -67,7 +67,7 @@ async def _broken(code: str, interpreter: Interpreter) -> str | None:
 
 
 async def _timed(case: dict[str, Any], interpreter: Interpreter, limit: float | None) -> Event:
-    """Return what became of a case; after its time limit the others go on with the code anew."""
+    """Return the outcome of a case. After a timeout the code is run again for the other cases."""
     with anyio.move_on_after(limit) as scope:
         outcome = await _outcome(case, interpreter)
     if not scope.cancelled_caught:

@@ -1,6 +1,7 @@
-"""Code as it is fed: the value of its last expression stays inside, and is asked for as text.
+"""Rewrite code so that the value of its last expression stays in the interpreter.
 
-Handed over as it is, a value would be made anew in the server, at whatever size the code likes.
+The value is then requested as text. Monty would otherwise rebuild the value in the server, at
+whatever size the code likes.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import ast
 from dataclasses import dataclass
 
 PARSED = 20_000
-"""Characters of code whose last expression is looked for. The server parses it itself, in 20 ms."""
+"""Code of at most so many characters is rewritten. The server parses it itself, in 20 ms."""
 
 VALUE_CHARACTERS = 8_000
 
@@ -18,35 +19,35 @@ NAME = "_"
 
 OPENING = f"{NAME} = ("
 
-# A conversion and a format, which code cannot redefine as it can `repr` and `str`.
+# A conversion and a format: code can redefine `repr` and `str`, but not these.
 SHOW = f'None if {NAME} is None else f"{{{NAME}!r:.{VALUE_CHARACTERS + 1}}}"'
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What is fed for a piece of code, and what of it was put in by us."""
+    """Rewritten code, and where we inserted text."""
 
     text: str
     shows: bool = False
-    """Its last expression has a value to be asked for."""
+    """Whether its last expression has a value to request."""
     line: int = 0
     column: int = 0
-    """Where OPENING was put in, the column counted in characters from 1 on."""
+    """Position at which OPENING was inserted; columns count characters from 1."""
 
     def column_of(self, line: int, column: int) -> int:
-        """Return where in the code as given a place of `text` is."""
+        """Return the column in the original code of a position in `text`."""
         return column - len(OPENING) if line == self.line and column > self.column else column
 
 
 def fed(code: str) -> Source:
-    """Return `code` so that it hands over nothing."""
+    """Return `code`, rewritten so that it returns no value."""
     plain = Source(f"{code}\nNone")
     if len(code) > PARSED or code.rstrip().endswith(";"):
         return plain
     try:
         body = ast.parse(code).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return plain  # Monty says what is wrong, and may know syntax that this Python does not
+        return plain  # Monty reports the error, or knows syntax that this Python does not
     if not body or not isinstance(last := body[-1], ast.Expr):
         return plain
     lines = code.encode().splitlines(keepends=True)

@@ -1,1 +1,1 @@
-"""Code with notebook lines (`%magic`, `!command`, `name?`) as Python."""
+"""Translation of code with notebook lines (`%magic`, `!command`, `name?`) into Python."""

@@ -1,4 +1,4 @@
-"""Code of a notebook as the Python that would run."""
+"""Translate code of a notebook into the Python that would run."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ _AROUND_PYTHON = re.compile(
     r"^([ \t]*)%{1,2}(?:time|timeit|prun)\b[ \t]*(?:-[a-z]+[ \t]*(?:\d+[ \t]*)?)*|%%capture\b.*",
     re.MULTILINE,
 )
-"""Magics around Python, of a line or of a whole cell: what is left without them is what runs."""
+"""Magics that run the Python after them, of a line or of a whole cell."""
 
 MAX_MAGICS = 500
-"""Of one cell, as in IPython."""
+"""Magics of one cell, as in IPython."""
 
 MAX_MAGICS_TIMES_CHARACTERS = 500_000
-"""Magics times characters of a cell that IPython reads as a whole, which it does for each magic
-again: this much takes a second. A larger one is read by lines."""
+"""Magics times characters of a cell that IPython transforms as a whole. It reads the cell again for
+each magic, so this much takes a second. A larger cell is transformed line by line."""
 
 
 _CALL = re.compile(r"^(.*?)get_ipython\(\)\.(\w+)(\(.*\))$", re.MULTILINE)
 
 
 def as_python(code: str) -> str:
-    """Return the Python that would run, with every line in its place; other code as it is.
+    """Return the Python that would run, with the same line numbers; return plain Python unchanged.
 
-    Commands and magics become calls of `get_ipython()`, by IPython's own hand. Where IPython is not
-    installed, those become so that work without it.
+    IPython turns commands and magics into calls of `get_ipython()`. Where IPython is not installed,
+    the lines that work without it are turned into the same calls here.
     """
     count = sum(1 for _ in CANDIDATE.finditer(code))
     if not 0 < count <= MAX_MAGICS or syntax_error(code) is None:
@@ -43,12 +43,12 @@ def as_python(code: str) -> str:
         return _by_ipython(code, count)
     except ImportError:
         return as_ipython_would(code)
-    except Exception:  # whatever it makes of what is no Python
+    except Exception:  # IPython may raise anything for text that is not Python
         return code
 
 
 def as_module(code: str) -> str:
-    """Return a module for code of a notebook: commands run, and its other lines do nothing."""
+    """Return a module for code of a notebook: commands run; other notebook lines do nothing."""
     text = as_python(code)
 
     def plain(found: re.Match[str]) -> str:
@@ -62,7 +62,7 @@ def as_module(code: str) -> str:
 
 
 def _by_ipython(cell: str, count: int) -> str:
-    # Not before it is needed: it imports IPython.
+    # Imported only when needed, because it imports IPython.
     from bellglass.sandboxes.common.notebook.in_place import InPlace
 
     manager = InPlace()

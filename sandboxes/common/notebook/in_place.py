@@ -1,4 +1,4 @@
-"""IPython's own transformer of cells, kept from moving lines."""
+"""A subclass of IPython's cell transformer that keeps line numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 
 class InPlace(TransformerManager):
-    """Fill up with empty lines where IPython makes one line of several, or drops some."""
+    """Insert empty lines where IPython joins lines or drops some."""
 
     def do_one_token_transform(self, lines: list[str]) -> tuple[bool, list[str]]:
         changed, new = super().do_one_token_transform(lines)

@@ -1,4 +1,4 @@
-"""Turn notebook lines into Python, with every line in its place: errors name lines of the call."""
+"""Turn notebook lines into Python, without IPython and without changing line numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 CANDIDATE = re.compile(
     r"^[ \t]*(?:[!%?,;/]|>>>|In \[)|\?[ \t]*(?:;[ \t]*)?(?:#.*)?$|=[ \t]*[!%]", re.MULTILINE
 )
-"""Code that does not compile and has this may have a notebook line in it."""
+"""Matches code that may have a notebook line in it if it does not compile."""
 
 _COMMAND = re.compile(r"([ \t]*)(?:(\w+)[ \t]*=[ \t]*)?(?:!!?|%(?=pip\b))(.+)")
 _COMMANDS = "__import__('bellglass.sandboxes.worker.notebook.commands', fromlist=['run'])"
@@ -25,19 +25,19 @@ _READ = {
     "system": "get_ipython().system({0!r})",
     "getoutput": "get_ipython().getoutput({0!r})",
 }
-"""Calls in place of what is no Python: those that run it, and those of IPython."""
+"""Python for each kind of notebook line: calls that run it, and calls that IPython would make."""
 
 
 def without_ipython(code: str) -> str:
-    """Return Python for code with `!command`, `%pip` and `%%bash`, which need no IPython.
+    """Return Python for code with `!command`, `%pip` and `%%bash`, which do not need IPython.
 
     Raises:
-        ModuleNotFoundError: Another notebook line needs it.
+        ModuleNotFoundError: Another notebook line needs IPython.
     """
     if (script := _script(code, _RUN)) is not None:
         return script
     lines = code.split("\n")
-    # Each round, the compiler finds a line that is no Python.
+    # In each round the compiler finds a line that is not Python.
     for _ in range(len(lines)):
         error = syntax_error("\n".join(lines))
         if error is None:
@@ -56,7 +56,7 @@ def without_ipython(code: str) -> str:
 
 
 def as_ipython_would(code: str) -> str:
-    """Return the same code as IPython would put it: to be read, not to be run."""
+    """Return the code that IPython would make of it, for analysis: it is not run."""
     if (script := _script(code, _READ)) is not None:
         return script
     lines = [(line, _COMMAND.fullmatch(line)) for line in code.split("\n")]
@@ -64,7 +64,7 @@ def as_ipython_would(code: str) -> str:
 
 
 def _script(code: str, calls: dict[str, str]) -> str | None:
-    """Return Python for a cell that is a script, None for another cell."""
+    """Return Python for a cell that is a script, or None for any other cell."""
     body = code.lstrip("\n")
     first, _, script = body.partition("\n")
     if not re.fullmatch(r"%%(?:bash|sh)\s*", first):

@@ -1,1 +1,1 @@
-"""What runs in the sandbox: see `starting`."""
+"""Code that runs in the sandbox before the supervisor. Standard library only; shipped as text."""

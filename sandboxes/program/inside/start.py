@@ -1,4 +1,4 @@
-"""The first process of a sandbox: takes from itself what the backend leaves it, and serves."""
+"""The first process of a sandbox: it completes the confinement and becomes the supervisor."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _COUNTERS = {
     "memory_events_fd": ("memory.events", "memory/memory.oom_control"),
     "cpu_time_fd": ("cpu.stat", "cpuacct/cpuacct.usage"),
 }
-"""What a container sees of its own control group, in version 2 and version 1: what was killed for
-want of memory, and the CPU time of all processes."""
+"""Files of the container's own control group, for version 2 and version 1: how many processes were
+killed for lack of memory, and the CPU time of all processes."""
 
 
 def main(config: dict[str, Any]) -> NoReturn:
-    """Finish the confinement, and become the runner. Whatever fails, nothing runs.
+    """Complete the confinement, and become the supervisor. If a step fails, no code runs.
 
-    The server shows what is said on stderr to the operator.
+    The server shows the operator what this process writes to stderr.
     """
     if shutil.which("bash") is None:
         sys.exit("there is no bash")
     path = os.environ.get("PATH", os.defpath)
     venv = sys.prefix if sys.prefix != sys.base_prefix else None
     try:
-        # Not the count of processes: the host may have a user of this number.
+        # No limit on processes by uid: the host may have a user with this uid.
         confine(
             config["limits"],
             program(platform.machine(), counted=True),

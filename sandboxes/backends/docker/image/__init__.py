@@ -1,13 +1,13 @@
-"""The image that Docker sessions run in: its name, and what it is built from."""
+"""The image of Docker sessions: its name, its base and its labels."""
 
 IMAGE = "bellglass/sandbox:latest"
-"""What `bellglass image build` makes and the docker sandbox uses, unless told another."""
+"""The image that `bellglass image build` makes and the docker backend uses by default."""
 
 BASE = "python:3.13-slim"
-"""What the Dockerfile starts from, unless told another: Debian with CPython and Bash."""
+"""The default base of the Dockerfile: Debian with CPython and Bash."""
 
 RECIPE_LABEL = "bellglass.recipe"
-"""Label of an image that we built: a digest of what it was made by."""
+"""Label of an image that we built: a digest of the Dockerfile and the list of packages."""
 
 BASE_LABEL = "bellglass.base"
-"""Label of an image that we built: the image that it was made from."""
+"""Label of an image that we built: its base image."""

@@ -1,4 +1,4 @@
-"""Building the image with the engine's own builder: no program but the engine is needed."""
+"""Build the image with the engine's own builder, which needs no other program."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 TAIL_LINES = 15
-"""Of the output of a failed step that its message shows."""
+"""Lines of a failed step's output that the error message shows."""
 
 LINE_CHARACTERS = 500
-"""Of a line of the builder; what a build prints is not ours."""
+"""Characters of one line of build output, which is untrusted."""
 
 TIDY_SECONDS = 300
-"""For the engine to remove layers of half a gigabyte, on a busy disk."""
+"""Timeout for the engine to remove layers of half a gigabyte, on a busy disk."""
 
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -37,7 +37,7 @@ _UNREACHED = ("name resolution", "no matching distribution", "network is unreach
 
 
 class BuildFailed(Exception):
-    """No image was made; the text says why, and what to do."""
+    """No image was made; the message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,12 @@ class Step:
 
 
 def build(recipe: Recipe, engine: DockerClient) -> Iterator[Step | str]:
-    """Build the image; yield steps, and in between lines of their output.
+    """Build the image; yield each step, and the lines of its output.
 
-    To stop reading stops the build: the engine ends it when the connection closes.
+    If the caller stops reading, the connection closes, and the engine stops the build.
 
     Raises:
-        BuildFailed: The base cannot be had, a step failed, or the engine went away.
+        BuildFailed: The base is not available, a step failed, or the connection was lost.
     """
     step = Step(0, 0, "")
     tail: deque[str] = deque(maxlen=TAIL_LINES)
@@ -73,7 +73,7 @@ def build(recipe: Recipe, engine: DockerClient) -> Iterator[Step | str]:
         yield from _tidied(engine)
     except errors.APIError as exc:
         raise BuildFailed(_explained(exc.explanation or str(exc), step, tail, recipe)) from exc
-    except errors.DockerException as exc:  # before anything was sent: a tag that is none
+    except errors.DockerException as exc:  # before anything was sent: the tag is invalid
         raise BuildFailed(f"The builder refused this: {exc}.") from exc
     except requests.RequestException as exc:
         reason = f"The engine went away during the build ({exc})."
@@ -88,7 +88,7 @@ def _events(recipe: Recipe, engine: DockerClient) -> Iterator[dict[str, Any]]:
             tag=recipe.tag,
             buildargs={"BASE": recipe.base},
             labels={RECIPE_LABEL: recipe_digest(), BASE_LABEL: recipe.base},
-            # Of wheels, nothing may come from elsewhere.
+            # With wheels given, nothing may be downloaded.
             network_mode="none" if recipe.wheels else None,
             rm=True,
             forcerm=True,
@@ -97,20 +97,20 @@ def _events(recipe: Recipe, engine: DockerClient) -> Iterator[dict[str, Any]]:
 
 
 def _tidied(engine: DockerClient) -> Iterator[str]:
-    """Remove the layers of this build that the image does not have, and the image it replaces.
+    """Remove layers of the build stage, and the image that was replaced.
 
-    The image is there by now, so what goes wrong with that is only told.
+    The new image exists by now, so a failure here is only reported.
     """
     engine.api.timeout = TIDY_SECONDS
     try:
         for label in (_STAGE, RECIPE_LABEL):
             engine.images.prune({"dangling": True, "label": label})
     except (errors.DockerException, requests.RequestException) as exc:
-        yield f"Layers that nothing uses are left; `docker image prune` removes them ({exc})."
+        yield f"Unused layers are left ({exc}). `docker image prune` removes them."
 
 
 def _shown(event: dict[str, Any]) -> Iterator[Step | str]:
-    """Yield what there is to say of an event, which may be of several lines or none."""
+    """Yield the steps and lines that an event of the builder reports."""
     if match := _STEP.match(str(event.get("stream", ""))):
         instruction = " ".join(match[3].split())
         yield Step(int(match[1]), int(match[2]), instruction[:LINE_CHARACTERS])
@@ -124,7 +124,7 @@ def _shown(event: dict[str, Any]) -> Iterator[Step | str]:
 
 
 def _explained(error: str, step: Step, tail: deque[str], recipe: Recipe) -> str:
-    """Say what failed and what to do, with the end of what the step printed."""
+    """Return what failed and what to do, with the end of the step's output."""
     said = "\n".join(f"    {line}" for line in tail)
     lower = f"{error}\n{said}".lower()
     if _FULL in lower:
@@ -134,8 +134,8 @@ def _explained(error: str, step: Step, tail: deque[str], recipe: Recipe) -> str:
         )
     if step.instruction.startswith("FROM") or step.number == 0:
         return (
-            f"The base image {recipe.base} cannot be had: {_without_code(error)}. "
-            "`docker images` lists those that are there; --base names another."
+            f"The base image {recipe.base} is not available: {_without_code(error)}. "
+            "`docker images` lists the local ones; --base names another."
         )
     advice = ""
     if any(sign in lower for sign in _UNREACHED):
@@ -151,7 +151,7 @@ def _explained(error: str, step: Step, tail: deque[str], recipe: Recipe) -> str:
 
 
 def _without_code(error: str) -> str:
-    """Return the error without the text of the instruction, in which it would be lost."""
+    """Return the error without the long text of the instruction."""
     returned = re.search(r"returned a non-zero code: (\d+)", error)
     if returned:
         return f"exit code {returned[1]}"

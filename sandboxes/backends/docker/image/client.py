@@ -1,4 +1,4 @@
-"""The Docker engine: how it is reached, and in what words it is not."""
+"""Connect to a Docker engine, and explain connection failures."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 ANSWER_SECONDS = 30
-"""For one answer of the engine. A loaded one takes seconds; one that hangs is not waited for."""
+"""Timeout for one answer of the engine. A loaded engine takes seconds."""
 
 _SOCKET = "/var/run/docker.sock"
 
 
 def connect(host: str | None = None, *, connections: int = 10) -> DockerClient:
-    """Return a client of the engine at `host`, or that DOCKER_HOST or the current context names.
+    """Return a client of the engine at `host`, else of that in DOCKER_HOST or the current context.
 
     Raises:
-        SandboxUnavailable: No engine answers there; the text says why, and what to do.
+        SandboxUnavailable: No engine answers there; the message says why, and what to do.
     """
     try:
         import docker
@@ -32,7 +32,7 @@ def connect(host: str | None = None, *, connections: int = 10) -> DockerClient:
         raise SandboxUnavailable(
             "docker", "its Python package is not installed: `pip install docker`."
         ) from exc
-    environ = surroundings(host)
+    environ = environment_for(host)
     try:
         _knock(environ.get("DOCKER_HOST") or f"unix://{_SOCKET}")
         return docker.from_env(
@@ -43,10 +43,10 @@ def connect(host: str | None = None, *, connections: int = 10) -> DockerClient:
 
 
 def _knock(host: str) -> None:
-    """Connect to a local engine and hang up: the SDK leaves a socket open that is refused.
+    """Test the connection to a local engine: the SDK would leak a socket if it is refused.
 
     Raises:
-        OSError: Nobody listens there.
+        OSError: Nothing listens there.
     """
     scheme, _, path = host.partition("://")
     if scheme == "unix" and sys.platform != "win32":
@@ -55,13 +55,13 @@ def _knock(host: str) -> None:
             end.connect("/" + path.lstrip("/"))
 
 
-def surroundings(host: str | None) -> dict[str, str]:
-    """Return our environment, with `host` as the engine that it names."""
+def environment_for(host: str | None) -> dict[str, str]:
+    """Return our environment, with `host` as DOCKER_HOST."""
     return {**os.environ, **({"DOCKER_HOST": host} if host else {})}
 
 
 def why_unreached(error: BaseException, environ: Mapping[str, str] = os.environ) -> str:
-    """Say why no engine was reached, in a sentence, and in another what to do."""
+    """Return one sentence on why no engine was reached, and one on what to do."""
     host = environ.get("DOCKER_HOST", "")
     named = "DOCKER_HOST" if host == os.environ.get("DOCKER_HOST") else "BELLGLASS_DOCKER_HOST"
     where = f"at {host}, which {named} names" if host else f"at {_SOCKET}"
@@ -89,7 +89,7 @@ def _install() -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error and what it came from: the libraries wrap one another."""
+    """Yield the error and its causes: the libraries wrap one another's exceptions."""
     cause: BaseException | None = error
     while cause is not None:
         yield cause

@@ -1,4 +1,4 @@
-"""What the engine's builder is sent: the Dockerfile, the list of packages, and wheels."""
+"""The build context: the Dockerfile, the list of packages, and wheels."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _SENT = ("Dockerfile", "requirements.txt")
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What is built, and from what."""
+    """The parameters of a build."""
 
     tag: str = IMAGE
     base: str = BASE
     wheels: Path | None = None
-    """A folder of wheels for the Python of the base; with it, nothing is downloaded."""
+    """A directory of wheels for the Python of the base; if given, nothing is downloaded."""
 
     def context(self) -> IO[bytes]:
-        """Return an archive with all that the builder needs, to be read from its start."""
+        """Return an archive of the build context, positioned at its start."""
         archive = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
         with tarfile.open(fileobj=archive, mode="w") as tar:
             for name in _SENT:
@@ -43,7 +43,7 @@ class Recipe:
 
 
 def recipe_digest() -> str:
-    """Return what tells one version of the Dockerfile and its packages from another."""
+    """Return a digest of the Dockerfile and the list of packages."""
     digest = hashlib.sha256()
     for name in _SENT:
         digest.update(_read(name))
@@ -51,7 +51,7 @@ def recipe_digest() -> str:
 
 
 def packages() -> list[str]:
-    """Return the names of the packages that sessions find installed."""
+    """Return the names of the packages that the image has."""
     lines = _read("requirements.txt").decode().splitlines()
     return [line for line in lines if line and not line.startswith("#")]
 

@@ -1,4 +1,4 @@
-"""Which session images an engine has."""
+"""The session images of an engine."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class SessionImage:
-    """An image of the engine that sessions can be run in."""
+    """An image in which sessions can run."""
 
     names: list[str]
     size_bytes: int
     created: str
-    """As the engine writes it: RFC 3339."""
+    """The time of its creation, in RFC 3339."""
     base: str | None
-    """What it was built from, if we built it."""
+    """Its base image, if we built it."""
     current: bool
-    """Whether it was made by the Dockerfile of this version of bellglass."""
+    """Whether it was built from the Dockerfile of this version of bellglass."""
 
 
 def built(engine: DockerClient) -> list[SessionImage]:
-    """Return the images that `bellglass image build` made, the newest first."""
+    """Return the images that `bellglass image build` made, newest first."""
     images = engine.images.list(filters={"label": RECIPE_LABEL})
     found = [described(image.attrs) for image in images if image.tags]
     return sorted(found, key=lambda image: image.created, reverse=True)
 
 
 def find(engine: DockerClient, name: str) -> SessionImage | None:
-    """Return the image of that name, whoever built it."""
+    """Return the image of that name, also if it was built elsewhere."""
     try:
         return described(engine.images.get(name).attrs)
     except errors.ImageNotFound:
@@ -44,7 +44,7 @@ def find(engine: DockerClient, name: str) -> SessionImage | None:
 
 
 def described(attributes: dict[str, object]) -> SessionImage:
-    """Return what an inspection of an image says of it."""
+    """Return a SessionImage from the result of an image inspection."""
     config = attributes.get("Config")
     labels = (config.get("Labels") if isinstance(config, dict) else None) or {}
     names = attributes.get("RepoTags")
