@@ -1,4 +1,4 @@
-"""An assembler for programs of classic BPF."""
+"""An assembler for programs of classic BPF, that judge system calls."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ EQUAL = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
 AT_LEAST = 0x35  # BPF_JMP | BPF_JGE | BPF_K
 ANY_BIT = 0x45  # BPF_JMP | BPF_JSET | BPF_K
 RETURN = 0x06  # BPF_RET | BPF_K
+
+# struct seccomp_data; both machines are little-endian, so an argument's low half comes first
+NUMBER_AT = 0
+ARCHITECTURE_AT = 4
+
+
+def argument_at(index: int) -> int:
+    return 16 + 8 * index
 
 
 class Assembler:

@@ -13,12 +13,15 @@ from bellglass.sandboxes.confinement import libc
 from bellglass.sandboxes.confinement.assembler import (
     AND,
     ANY_BIT,
+    ARCHITECTURE_AT,
     AT_LEAST,
     EQUAL,
     JUMP,
     LOAD,
+    NUMBER_AT,
     RETURN,
     Assembler,
+    argument_at,
 )
 from bellglass.sandboxes.confinement.syscalls import number
 
@@ -79,6 +82,7 @@ _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C  # asm-generic/ioctls.h: input into a term
 _PR_SET_SECCOMP = 22
 _PR_SCHED_CORE = 62  # would keep the sibling of a processor core idle
 _PR_SET_MEMORY_MERGE, _MADV_MERGEABLE = 67, 12  # shares equal pages with any process
+_FADV_DONTNEED = 4  # include/uapi/linux/fadvise.h: others would read the file from the disk
 _MAP_HUGETLB = 0x40000  # asm-generic/mman.h: the pool belongs to the whole machine
 
 # include/uapi/linux/fcntl.h. A lease on a shared file makes a writer on the host wait, and F_NOTIFY
@@ -94,8 +98,14 @@ _SO_LINGER = 13
 _SO_ATTACH_FILTER, _SO_ATTACH_BPF = 26, 50
 _SO_ATTACH_REUSEPORT_CBPF, _SO_ATTACH_REUSEPORT_EBPF = 51, 52
 _IPPROTO_IP, _IPPROTO_IPV6 = 0, 41
-_IPV6_FLOWLABEL_MGR = 32  # include/uapi/linux/in6.h: the machine has 4,096 labels
-_TCP_ULP = 31  # include/uapi/linux/tcp.h
+# Options that do not exist here. The machine has one stock of flow labels; keys and groups take
+# 128 KiB for each socket that no control group counts. include/uapi/linux/tcp.h, in6.h, in.h
+_NO_OPTIONS = {
+    # TCP_MD5SIG, TCP_ULP (TLS in the kernel), TCP_MD5SIG_EXT, TCP_AO_ADD_KEY
+    "option of TCP": (14, 31, 32, 38),
+    # IPV6_ADD_MEMBERSHIP, IPV6_FLOWLABEL_MGR, MCAST_JOIN_GROUP, .._JOIN_SOURCE_GROUP, .._MSFILTER
+    "option of IPv6": (20, 32, 42, 46, 48),
+}
 _SENDING = {
     "sendto": 3, "sendmsg": 2, "sendmmsg": 3, "recvfrom": 3, "recvmsg": 2, "recvmmsg": 3
 }  # fmt: skip
@@ -114,14 +124,6 @@ KILL = 0x80000000
 _ERRNO = 0x00050000
 ALLOW = 0x7FFF0000
 
-# struct seccomp_data; both architectures are little-endian: the low half of an argument is first
-_NUMBER_AT = 0
-_ARCHITECTURE_AT = 4
-
-
-def _argument_at(index: int) -> int:
-    return 16 + 8 * index
-
 
 def build(machine: str, *, counted: bool = True) -> bytes:
     """Return the program for an architecture, as an array of struct sock_filter.
@@ -136,14 +138,14 @@ def build(machine: str, *, counted: bool = True) -> bytes:
         if found is not None:
             emit(EQUAL, found, label)
 
-    emit(LOAD, _ARCHITECTURE_AT)
+    emit(LOAD, ARCHITECTURE_AT)
     emit(EQUAL, AUDIT_ARCHITECTURES[machine], "", "kill")
-    emit(LOAD, _NUMBER_AT)
+    emit(LOAD, NUMBER_AT)
     if machine == "x86_64":
         emit(AT_LEAST, _X32_BIT, "absent")
     for name in (
         *("fcntl", "setsockopt", "ioctl", "prctl", "clone", "socket", "socketpair"),
-        *("prlimit64", "mmap", "madvise"),
+        *("prlimit64", "mmap", "madvise", "fadvise64"),
     ):
         on(name, name)
     for name, argument in _SENDING.items():
@@ -162,12 +164,12 @@ def build(machine: str, *, counted: bool = True) -> bytes:
     emit(RETURN, ALLOW)
 
     asm.label("ioctl")
-    emit(LOAD, _argument_at(1))
+    emit(LOAD, argument_at(1))
     emit(EQUAL, _TIOCSTI, "denied")
     emit(EQUAL, _TIOCLINUX, "denied", "fine")
 
     asm.label("fcntl")
-    emit(LOAD, _argument_at(1))
+    emit(LOAD, argument_at(1))
     emit(EQUAL, _F_SETLEASE, "denied")
     emit(EQUAL, _F_NOTIFY, "denied")
     emit(EQUAL, _F_OFD_SETLK, "no command")
@@ -176,23 +178,23 @@ def build(machine: str, *, counted: bool = True) -> bytes:
 
     for argument in sorted(set(_SENDING.values())):
         asm.label(f"flags {argument}")
-        emit(LOAD, _argument_at(argument))
+        emit(LOAD, argument_at(argument))
         emit(ANY_BIT, _MSG_OOB, "not supported", "fine")
 
     asm.label("setsockopt")
-    emit(LOAD, _argument_at(1))
+    emit(LOAD, argument_at(1))
     emit(EQUAL, _SOL_SOCKET, "option of sockets")
     emit(EQUAL, _IPPROTO_TCP, "option of TCP")
     emit(EQUAL, _IPPROTO_IP, "fine")
     emit(EQUAL, _IPPROTO_IPV6, "option of IPv6", "no option")
-    asm.label("option of IPv6")
-    emit(LOAD, _argument_at(2))
-    emit(EQUAL, _IPV6_FLOWLABEL_MGR, "no option", "fine")
-    asm.label("option of TCP")
-    emit(LOAD, _argument_at(2))
-    emit(EQUAL, _TCP_ULP, "no option", "fine")
+    for label, options in _NO_OPTIONS.items():
+        asm.label(label)
+        emit(LOAD, argument_at(2))
+        for option in options:
+            emit(EQUAL, option, "no option")
+        emit(JUMP, 0, "fine")
     asm.label("option of sockets")
-    emit(LOAD, _argument_at(2))
+    emit(LOAD, argument_at(2))
     # The last process that closes a lingering socket sleeps, and that could be process 1.
     emit(EQUAL, _SO_LINGER, "pretended")
     for option in (
@@ -208,57 +210,61 @@ def build(machine: str, *, counted: bool = True) -> bytes:
     emit(JUMP, 0, "fine")
 
     asm.label("prctl")
-    emit(LOAD, _argument_at(0))
+    emit(LOAD, argument_at(0))
     emit(EQUAL, _PR_SET_SECCOMP, "denied")
     emit(EQUAL, _PR_SCHED_CORE, "no command")
     emit(EQUAL, _PR_SET_MEMORY_MERGE, "no command", "fine")
 
     asm.label("mmap")
-    emit(LOAD, _argument_at(3))
+    emit(LOAD, argument_at(3))
     emit(ANY_BIT, _MAP_HUGETLB, "no memory", "fine")
 
+    asm.label("fadvise64")
+    emit(LOAD, argument_at(3))
+    emit(EQUAL, _FADV_DONTNEED, "pretended", "fine")
+
     asm.label("madvise")
-    emit(LOAD, _argument_at(2))
+    emit(LOAD, argument_at(2))
     emit(EQUAL, _MADV_MERGEABLE, "no command", "fine")
 
     asm.label("clone")
-    emit(LOAD, _argument_at(0))
+    emit(LOAD, argument_at(0))
     emit(ANY_BIT, _NAMESPACE_FLAGS, "denied", "fine")
 
     asm.label("prlimit64")  # the supervisor has the same uid: code could lower its limits
-    emit(LOAD, _argument_at(0))
+    emit(LOAD, argument_at(0))
     emit(EQUAL, 0, "fine", "denied")
 
     asm.label("of process")
-    emit(LOAD, _argument_at(0))
+    emit(LOAD, argument_at(0))
     emit(EQUAL, _SUPERVISOR, "denied", "fine")
     for name, user in _OF_SEVERAL.items():
         asm.label(name)
-        emit(LOAD, _argument_at(0))
+        emit(LOAD, argument_at(0))
         emit(EQUAL, user, "denied")
-        emit(LOAD, _argument_at(1))
+        emit(LOAD, argument_at(1))
         emit(EQUAL, _SUPERVISOR, "denied", "fine")
 
     asm.label("socketpair")  # TIPC has socket pairs too
-    emit(LOAD, _argument_at(0))
+    emit(LOAD, argument_at(0))
     emit(EQUAL, _AF_UNIX, "fine", "no family")
 
     asm.label("socket")
-    emit(LOAD, _argument_at(0))
+    emit(LOAD, argument_at(0))
     emit(EQUAL, _AF_UNIX, "fine")
     emit(EQUAL, _AF_INET, "internet")
     emit(EQUAL, _AF_INET6, "internet", "no family")
     asm.label("internet")
-    emit(LOAD, _argument_at(1))
+    emit(LOAD, argument_at(1))
     emit(AND, _SOCK_TYPE_MASK)  # without SOCK_NONBLOCK and SOCK_CLOEXEC
     emit(EQUAL, _SOCK_STREAM, "stream")
     emit(EQUAL, _SOCK_DGRAM, "datagram", "denied")
     asm.label("stream")
-    emit(LOAD, _argument_at(2))
+    emit(LOAD, argument_at(2))
     emit(EQUAL, 0, "fine")
     emit(EQUAL, _IPPROTO_TCP, "fine", "no protocol")
     asm.label("datagram")
-    emit(LOAD, _argument_at(2))
+    emit(LOAD, argument_at(2))
     emit(EQUAL, 0, "fine")
     emit(EQUAL, _IPPROTO_UDP, "fine", "no protocol")
 

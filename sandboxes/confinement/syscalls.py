@@ -26,6 +26,7 @@ NUMBERS = {
     "clone3": (435, 435),
     "close_range": (436, 436),
     "delete_module": (176, 106),
+    "fadvise64": (221, 223),
     "fanotify_init": (300, 262),
     "fanotify_mark": (301, 263),
     "fcntl": (72, 25),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import mmap
 import platform
 import secrets
 from pathlib import Path
@@ -240,6 +242,34 @@ async def test_no_disk_of_the_host_is_flushed(lasting: Target) -> None:
 
     assert outcome is None
     assert _flushes() < before + 150
+
+
+async def test_nobody_empties_the_cache_of_others(lasting: Target) -> None:
+    if lasting.session.metadata["name"] == "docker":
+        pytest.skip("the files of an image are not the host's")
+    path = _large_file_of_the_view()
+
+    await lasting.value(f"os.posix_fadvise(os.open({path!r}, os.O_RDONLY), 0, 0, 4)")
+
+    assert _is_in_memory(path)
+
+
+def _large_file_of_the_view() -> str:
+    """Return one that no program has mapped, and that is in memory now."""
+    for path in Path("/usr/share").rglob("*"):
+        if path.is_file() and path.stat().st_size > 200_000 and path.read_bytes():
+            return str(path)
+    pytest.skip("there is no large file below /usr/share")
+
+
+def _is_in_memory(path: str) -> bool:
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, mmap.MAP_PRIVATE) as mapped:
+        pages = ctypes.create_string_buffer(-(-len(mapped) // mmap.PAGESIZE))
+        start = ctypes.c_char.from_buffer(mapped)
+        libc = ctypes.CDLL(None)
+        assert libc.mincore(ctypes.byref(start), ctypes.c_size_t(len(mapped)), pages) == 0
+        del start
+    return sum(page & 1 for page in pages.raw) > len(pages) / 2
 
 
 def _flushes() -> int:

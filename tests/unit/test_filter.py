@@ -195,11 +195,19 @@ def test_no_lock_is_without_an_owner(machine: str, command: int) -> None:
 
 
 def test_nothing_is_taken_of_what_the_machine_has_once(machine: str) -> None:
-    flow_labels = 41, 32
-
     assert call(machine, "mmap", 0, 1 << 21, 3, 0x22 | 0x40000) == "ENOMEM"
     assert call(machine, "mmap", 0, 1 << 21, 3, 0x22) == ALLOW
-    assert call(machine, "setsockopt", 3, *flow_labels) == "ENOPROTOOPT"
+    assert call(machine, "setsockopt", 3, 41, 32) == "ENOPROTOOPT"  # IPV6_FLOWLABEL_MGR
+
+
+@pytest.mark.parametrize("option", [(6, 14), (6, 32), (6, 38), (41, 20), (41, 42), (41, 46)])
+def test_sockets_take_no_memory_that_nothing_counts(machine: str, option: tuple[int, int]) -> None:
+    assert call(machine, "setsockopt", 3, *option) == "ENOPROTOOPT"
+
+
+def test_nobody_empties_the_cache_of_others(machine: str) -> None:
+    assert call(machine, "fadvise64", 3, 0, 0, 4) == "0"  # POSIX_FADV_DONTNEED
+    assert call(machine, "fadvise64", 3, 0, 0, 3) == ALLOW  # POSIX_FADV_WILLNEED
 
 
 def test_pages_and_processors_are_not_tied_to_those_of_others(machine: str) -> None:
