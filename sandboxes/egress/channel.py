@@ -13,7 +13,7 @@ import anyio.lowlevel
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 from anyio.abc import ByteStream
 
-from bellglass.sandboxes.wire.relay import CHUNK, WINDOW
+from bellglass.sandboxes.wire.relay import MAX_DATA_BYTES, WINDOW_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,13 +35,13 @@ class Channel(ByteStream):
         self._closed = False
         self._used = 0
         """Bytes that were read here and not yet granted to the far end again."""
-        self._room = WINDOW
+        self._room = WINDOW_BYTES
         self._changed = anyio.Event()
 
     def take(self, frame: Net) -> bool:
         """Accept a frame without waiting; return False if it exceeds the granted window."""
         if frame.event == "data":
-            if len(self._arrived) + self._used + len(frame.data) > WINDOW or self._ended:
+            if len(self._arrived) + self._used + len(frame.data) > WINDOW_BYTES or self._ended:
                 return False
             self._arrived += frame.data
         elif frame.event == "eof":
@@ -53,11 +53,11 @@ class Channel(ByteStream):
             self.scope.cancel()
         self._changed.set()
         self._changed = anyio.Event()
-        return self._room <= WINDOW
+        return self._room <= WINDOW_BYTES
 
     # --- the stream
 
-    async def receive(self, max_bytes: int = CHUNK) -> bytes:
+    async def receive(self, max_bytes: int = MAX_DATA_BYTES) -> bytes:
         await anyio.lowlevel.checkpoint()
         while not self._arrived:
             if self._closed:
@@ -68,7 +68,7 @@ class Channel(ByteStream):
         data = bytes(self._arrived[:max_bytes])
         del self._arrived[: len(data)]
         self._used += len(data)
-        if self._used >= WINDOW // 4 and not self._ended:
+        if self._used >= WINDOW_BYTES // 4 and not self._ended:
             granted, self._used = self._used, 0
             await self._send({"op": "net", "id": self.number, "event": "credit", "size": granted})
         return data
@@ -81,7 +81,7 @@ class Channel(ByteStream):
                 await self._changed.wait()
             if self._closed:
                 raise BrokenResourceError
-            part = view[: min(CHUNK, self._room)]
+            part = view[: min(MAX_DATA_BYTES, self._room)]
             self._room -= len(part)
             text = base64.b64encode(part).decode()
             await self._send({"op": "net", "id": self.number, "event": "data", "data": text})

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Output
 
-CHUNK = 1 << 18
+READ_BYTES = 1 << 18
 
-FILES_KEPT = 2
+MAX_KEPT_FILES = 2
 """Calls whose cut output stays in a file: more would fill /tmp."""
 
-UNSENT_BYTES = 8192
+MIN_KEPT_BYTES = 8192
 
 
 class Sink(Protocol):
@@ -163,12 +163,12 @@ class Unsent:
         self._data = bytearray()
 
     def add(self, data: bytes) -> None:
-        if len(self._data) < UNSENT_BYTES:
-            self._data += data[: UNSENT_BYTES - len(self._data)]
+        if len(self._data) < MIN_KEPT_BYTES:
+            self._data += data[: MIN_KEPT_BYTES - len(self._data)]
 
     def take(self) -> str:
         data = without_unfinished(bytes(self._data))
-        if len(self._data) < UNSENT_BYTES:
+        if len(self._data) < MIN_KEPT_BYTES:
             del self._data[: len(data)]
         else:
             self._data.clear()  # its other bytes were dropped
@@ -229,7 +229,7 @@ class KeptFiles:
         ]
         if paths:
             self._paths.append(paths)
-        while len(self._paths) > FILES_KEPT:
+        while len(self._paths) > MAX_KEPT_FILES:
             for path in self._paths.pop(0):
                 try:
                     os.unlink(path)
@@ -245,7 +245,7 @@ def drain(fd: int, capture: Sink | None, most: int = 1 << 22) -> int:
     moved = 0
     while moved < most:
         try:
-            data = os.read(fd, CHUNK)
+            data = os.read(fd, READ_BYTES)
         except (BlockingIOError, OSError):
             break
         if not data:

@@ -18,11 +18,11 @@ from bellglass.sandboxes.wire.packets import Packets
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_DUMPABLE = 4  # include/uapi/linux/prctl.h
 
-RESERVED = 16
+RESERVED_DESCRIPTORS = 16
 """Our descriptors in a worker lie in the top few below the limit, out of the way of loops over
 small numbers."""
 
-PATIENCE = 2.0
+MESSAGE_TIMEOUT_SECONDS = 2.0
 """Seconds that PID 1 waits for a process to take a message: it takes microseconds."""
 
 
@@ -126,7 +126,7 @@ def born(birth: Callable[[int, int, socket.socket], int]) -> Job:
         theirs.close()
     for fd in (out_read, err_read):
         os.set_blocking(fd, False)
-    return Job(pid, out_read, err_read, WorkerSocket(ours, PATIENCE))
+    return Job(pid, out_read, err_read, WorkerSocket(ours, MESSAGE_TIMEOUT_SECONDS))
 
 
 def _become(
@@ -171,4 +171,4 @@ def _become(
 
 def _top_descriptor() -> int:
     soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return min(soft, 4096) - RESERVED
+    return min(soft, 4096) - RESERVED_DESCRIPTORS

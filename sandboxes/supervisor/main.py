@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from bellglass.sandboxes.common import packages
 from bellglass.sandboxes.supervisor import processes, self_check
+from bellglass.sandboxes.supervisor.accounting import LOOK_INTERVAL_SECONDS
 from bellglass.sandboxes.supervisor.accounting.group_counters import GroupCounters
 from bellglass.sandboxes.supervisor.accounting.kernel_memory import KernelMemory
-from bellglass.sandboxes.supervisor.background.runs import TICK, Runs
+from bellglass.sandboxes.supervisor.background.runs import Runs
 from bellglass.sandboxes.supervisor.calls.calls import Calls
 from bellglass.sandboxes.supervisor.calls.process_reaper import ProcessReaper
 from bellglass.sandboxes.supervisor.fd_poller import FdPoller
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
-FAULTS = 3
+MAX_TOLD_FAULTS = 3
 """Errors of our own that are told in one reply."""
 
-FAULT_SECONDS = 0.05
+FAULT_DELAY_SECONDS = 0.05
 """Pause after one, so that a lasting cause does not cost a processor."""
 
 
@@ -83,7 +84,7 @@ class Supervisor:
             except Exception as exc:
                 # Nothing that comes from inside may end process 1, and with it the session.
                 self._note_fault(exc)
-                time.sleep(FAULT_SECONDS)
+                time.sleep(FAULT_DELAY_SECONDS)
 
     def _go_on(self) -> None:
         """Wait for what happens next, deal with it, and then with what the server asks."""
@@ -126,7 +127,7 @@ class Supervisor:
 
     def _note_fault(self, exc: Exception) -> None:
         text = f"The supervisor of the sandbox had an error and went on: {exc!r}"[:500]
-        if text not in self._faults and len(self._faults) < FAULTS:
+        if text not in self._faults and len(self._faults) < MAX_TOLD_FAULTS:
             self._faults.append(text)
 
     def _serve_some(self) -> None:
@@ -177,7 +178,8 @@ class Supervisor:
         self._reaper.unsettle()
         self._python.take_checkpoint(changed=self._calls.changed, killed=self._reaper.to_bury())
         self._reaper.settle()
-        self._runs.look(min(ran_seconds, TICK))  # a short call has no tick of its own
+        # A short call has no look of its own.
+        self._runs.look(min(ran_seconds, LOOK_INTERVAL_SECONDS))
 
 
 def _wakeup_fd() -> int:

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 _UNTOLD = itertools.count(1)
 
-_OUTRUN = 3
+_MAX_PATIENT_PASSES = 3
 """Passes after which what is still there starts processes faster than they are ended."""
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MAX_PID = 1 << 22  # PID_MAX_LIMIT of include/linux/threads.h
-TICK = os.sysconf("SC_CLK_TCK")
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def pids() -> Iterator[int]:
@@ -113,7 +113,7 @@ def sweep(spared: Callable[[int], bool], ended: Ended, seconds: float = 2.0) -> 
         ended.update(reap())
         if time.monotonic() > deadline:
             break
-        if frozen is None and passes >= _OUTRUN:
+        if frozen is None and passes >= _MAX_PATIENT_PASSES:
             frozen = _freeze()
         time.sleep(0.001)
     for pid in frozen or ():
@@ -244,8 +244,8 @@ def spent(pid: int) -> Spent | None:
         # The clock of a process by its id: CPUCLOCK_SCHED of clock_getcpuclockid(3).
         own = time.clock_gettime(((~pid) << 3) | 2)
     except OSError:
-        own = sum(ticks[:2]) / TICK
-    return Spent(own, sum(ticks[2:]) / TICK, int(fields[19]))
+        own = sum(ticks[:2]) / TICKS_PER_SECOND
+    return Spent(own, sum(ticks[2:]) / TICKS_PER_SECOND, int(fields[19]))
 
 
 def cpu_seconds(pid: int) -> float:

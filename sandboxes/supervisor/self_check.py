@@ -20,7 +20,7 @@ _IN_MEMORY = ("tmpfs", "devtmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup"
 _MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _PROCESS_LIMITS = ("/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max")
 
-MOST = 100
+MAX_ENTRIES = 100
 """Mounts and interfaces that are told: one more than expected is one too many."""
 
 
@@ -43,8 +43,8 @@ def ready() -> Ready:
         # Asked, not read: gVisor's /proc does not show it.
         "no_new_privs": _LIBC.prctl(_PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
         "seccomp": int(status.get("Seccomp", "0")),
-        "interfaces": interfaces[:MOST],
-        "writable_disks": _writable_disks()[:MOST],
+        "interfaces": interfaces[:MAX_ENTRIES],
+        "writable_disks": _writable_disks()[:MAX_ENTRIES],
         "memory_bytes": _first_number(_MEMORY_LIMITS),
         "processes": _first_number(_PROCESS_LIMITS),
     }

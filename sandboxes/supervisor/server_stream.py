@@ -20,7 +20,7 @@ from bellglass.sandboxes.wire.framing import (
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Execution, Frame, Mark, Reply, Request, Tick
 
-TICK_SECONDS = 1.0
+TICK_INTERVAL_SECONDS = 1.0
 
 
 class ServerStream:
@@ -65,7 +65,7 @@ class ServerStream:
     def tick(self, now: float) -> None:
         """Tell the server now and then that we are awake: it ends a sandbox that is not."""
         if now >= self._tick_at and self.writable():
-            self._tick_at = now + TICK_SECONDS
+            self._tick_at = now + TICK_INTERVAL_SECONDS
             tick: Tick = {"type": "tick"}
             self.send(tick)
 

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
         ShownText,
     )
 
-TEXT = 50_000
+MAX_TEXT_CHARACTERS = 50_000
 """Characters of one text; our own code sends less."""
 
-NAME = 1_000
+MAX_NAME_CHARACTERS = 1_000
 """Characters of a name, and of each of the values of names."""
 
-ENTRIES = 20
+MAX_ENTRIES = 20
 """Entries of a list or a record of an error."""
 
 PICTURE = {
@@ -42,7 +42,7 @@ PICTURE = {
 
 
 def text(claim: object) -> str | None:
-    return claim[:TEXT] if isinstance(claim, str) else None
+    return claim[:MAX_TEXT_CHARACTERS] if isinstance(claim, str) else None
 
 
 def count(claim: object) -> int:
@@ -69,11 +69,11 @@ def error(claim: Any) -> ExecutionError | None:
     if not isinstance(claim, dict) or not all(isinstance(claim.get(key), str) for key in texts):
         return None
     values = claim.get("values")
-    entries = list(values.items())[:ENTRIES] if isinstance(values, dict) else []
+    entries = list(values.items())[:MAX_ENTRIES] if isinstance(values, dict) else []
     return {
         "name": _name(claim["name"]),
-        "message": claim["message"][:TEXT],
-        "traceback": claim["traceback"][:TEXT],
+        "message": claim["message"][:MAX_TEXT_CHARACTERS],
+        "traceback": claim["traceback"][:MAX_TEXT_CHARACTERS],
         "line": count(claim.get("line")) or None,
         "where": _name(claim.get("where")),
         "code": _name(claim.get("code")),
@@ -90,7 +90,7 @@ def display(claim: Any, call: int) -> Shown | None:
     if not isinstance(claim, dict) or not isinstance(claim.get("text"), str):
         return None
     shown: ShownText = {
-        "text": claim["text"][: display_bounds.MAX_TEXT_CHARACTERS + NAME],
+        "text": claim["text"][: display_bounds.MAX_TEXT_CHARACTERS + MAX_NAME_CHARACTERS],
         "file": _file(claim.get("file"), call),
         "file_bytes": count(claim.get("file_bytes")),
     }
@@ -139,7 +139,7 @@ def _table(claim: Claim, shown: ShownText) -> ShownTable | None:
         if isinstance(column, dict)
     ]
     try:
-        fits = len(json.dumps(rows)) <= display_bounds.MAX_DATA_CHARACTERS + NAME
+        fits = len(json.dumps(rows)) <= display_bounds.MAX_DATA_CHARACTERS + MAX_NAME_CHARACTERS
     except RecursionError:
         fits = False
     cells = all(isinstance(row, list) and all(map(_is_cell, row)) for row in rows)
@@ -157,12 +157,12 @@ def _is_cell(claim: object) -> bool:
         return abs(claim) < 1 << 53
     if isinstance(claim, float):
         return claim - claim == 0  # neither infinite nor no number
-    return claim is None or (isinstance(claim, str) and len(claim) <= NAME)
+    return claim is None or (isinstance(claim, str) and len(claim) <= MAX_NAME_CHARACTERS)
 
 
 def _names(claim: object) -> list[str]:
-    return [_name(name) for name in claim[:ENTRIES]] if isinstance(claim, list) else []
+    return [_name(name) for name in claim[:MAX_ENTRIES]] if isinstance(claim, list) else []
 
 
 def _name(claim: object) -> str:
-    return claim[:NAME] if isinstance(claim, str) else ""
+    return claim[:MAX_NAME_CHARACTERS] if isinstance(claim, str) else ""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bellglass.sandboxes.common.process import SPARE_SOCKETS
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.capture import drain
-from bellglass.sandboxes.supervisor.job import PATIENCE, Job, start
+from bellglass.sandboxes.supervisor.job import MESSAGE_TIMEOUT_SECONDS, Job, start
 from bellglass.sandboxes.supervisor.worker_socket import Smuggled, WorkerSocket
 from bellglass.sandboxes.wire.packets import Packets
 
@@ -30,18 +30,19 @@ if TYPE_CHECKING:
         VariableState,
     )
 
-RESTORES = 10
+MAX_RESTORES = 10
 """Times in a row that a copy takes over. The code may have broken what both of them need."""
 
-PATIENCE_WITHOUT_COPY = 8.0
+TIMEOUT_WITHOUT_CHECKPOINT_SECONDS = 8.0
 """Seconds that a worker has to come to rest, or to begin a call, when there is no copy: where many
-want few processors it may wait for one longer than PATIENCE, and ending it would lose its state."""
+want few processors it may wait for one longer than MESSAGE_TIMEOUT_SECONDS, and ending it would
+lose its state."""
 
-HAND_OVER_SECONDS = 5.0
+HAND_OVER_TIMEOUT_SECONDS = 5.0
 """To wait for room, while another session may be holding it: less than a busy call takes. The
 kernel counts descriptors on their way over all processes of one user."""
 
-OWN_FAILURE = 70
+OWN_FAILURE_EXIT_CODE = 70
 """Exit code of a worker whose own code failed, see `job.start`."""
 
 WorkerMain = Callable[[Packets, "dict[str, int]", "dict[str, str]"], None]
@@ -92,7 +93,7 @@ class WorkerProcess:
         finally:
             for _, theirs in pairs:
                 theirs.close()
-        self._spares = [WorkerSocket(ours, PATIENCE) for ours, _ in pairs]
+        self._spares = [WorkerSocket(ours, MESSAGE_TIMEOUT_SECONDS) for ours, _ in pairs]
         return worker
 
     def adopt(self, environment: dict[str, str]) -> None:
@@ -139,13 +140,13 @@ class WorkerProcess:
             TimeoutError: The worker does not answer.
         """
         try:
-            self.worker.control.hand_over(asked, descriptors, HAND_OVER_SECONDS)
+            self.worker.control.hand_over(asked, descriptors, HAND_OVER_TIMEOUT_SECONDS)
         except OSError as exc:
             if exc.errno != errno.ETOOMANYREFS:
                 raise
             reason = "too much is under way on this machine; try again"
             raise OSError(exc.errno, reason) from exc
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + MESSAGE_TIMEOUT_SECONDS
         while True:
             left = deadline - time.monotonic()
             if not select.select([self.control], [], [], max(0.0, left))[0]:
@@ -216,7 +217,7 @@ class WorkerProcess:
 
     def end(self) -> None:
         """Kill the worker and wait for its end."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + MESSAGE_TIMEOUT_SECONDS
         while not self.worker.ended and time.monotonic() < deadline:
             processes.send_signal(self.worker.pid, signal.SIGKILL)
             self._on_ended(processes.reap())
@@ -227,7 +228,7 @@ class WorkerProcess:
         """Go on with the copy, or with nothing."""
         checkpoint = self.checkpoint
         self._restores += 1
-        most = 1 if self.worker.exit_code == OWN_FAILURE else RESTORES
+        most = 1 if self.worker.exit_code == OWN_FAILURE_EXIT_CODE else MAX_RESTORES
         usable = self._restores <= most and not self.worker.control.smuggled
         if checkpoint is not None and not checkpoint.ended and usable:
             # The copy writes into the same pipes. It has put the socket of the worker in the place
@@ -297,7 +298,11 @@ class WorkerProcess:
     @property
     def patience(self) -> float:
         """Seconds that the worker has to react: more where nothing could take its place."""
-        return PATIENCE if self.checkpoint is not None else PATIENCE_WITHOUT_COPY
+        return (
+            MESSAGE_TIMEOUT_SECONDS
+            if self.checkpoint is not None
+            else TIMEOUT_WITHOUT_CHECKPOINT_SECONDS
+        )
 
     @property
     def resting(self) -> bool:

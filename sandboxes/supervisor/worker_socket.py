@@ -13,7 +13,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.wire.framing import loads
-from bellglass.sandboxes.wire.packets import HEAD, PACKET, Packets
+from bellglass.sandboxes.wire.packets import HEADER_BYTES, MAX_PAYLOAD_BYTES, Packets
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Claim
@@ -22,7 +22,7 @@ SO_PASSRIGHTS = 83  # include/uapi/asm-generic/socket.h, from Linux 6.16 on
 
 SMUGGLED = "The process was ended: it sent a descriptor to the supervisor of the sandbox."
 
-UNREAD = 10_000
+MAX_DISCARDED_PACKETS = 10_000
 """Packets that are thrown away when a socket is closed: more than its buffer holds."""
 
 
@@ -66,7 +66,7 @@ class WorkerSocket(Packets):
                 self.smuggled = True
             if self.smuggled:
                 raise Smuggled
-        return self.socket.recv(PACKET + HEAD)
+        return self.socket.recv(MAX_PAYLOAD_BYTES + HEADER_BYTES)
 
     @property
     def waiting(self) -> bool:
@@ -88,7 +88,7 @@ class WorkerSocket(Packets):
         """Empty the socket of what can be closed at once."""
         try:
             self.socket.shutdown(socket.SHUT_RD)  # nothing is added from now on
-            for _ in range(UNREAD):
+            for _ in range(MAX_DISCARDED_PACKETS):
                 if not self._packet():
                     return
         except OSError:

@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 
 Change = Literal["new", "changed", "deleted"]
 
-ENTRIES = 20_000
+MAX_ENTRIES = 20_000
 """Looked at in one look; 32,768 files are allowed in a session."""
 
-DEPTH = 32
+MAX_DEPTH = 32
 """Folders within folders; each is a descriptor that is held open."""
 
-SECONDS = 0.15
+LOOK_CPU_SECONDS = 0.15
 """Of one look, in CPU time: a busy machine must not hide a change. A thousand files take 4 ms."""
 
-CLOCKED = 64
+ENTRIES_PER_CLOCK_LOOK = 64
 """Entries between two looks at the clock."""
 
-LISTED = 100
-LISTED_CHARACTERS = 20_000
+MAX_LISTED_ENTRIES = 100
+MAX_LISTED_CHARACTERS = 20_000
 """Entries of one report, and characters of their paths; the rest is a number."""
 
-CLOCK_NS = 20_000_000
+FILE_CLOCK_LAG_NS = 20_000_000
 """By which the time of a file may lag: the kernel takes it from its last tick, 10 ms at most."""
 
 CACHES = frozenset(
@@ -58,7 +58,7 @@ class WorkspaceSnapshot:
         """Of everything: when the kernel says that it last changed, in ns."""
         self.cut = False
         """There was more than could be looked at."""
-        self._until = time.thread_time() + SECONDS
+        self._until = time.thread_time() + LOOK_CPU_SECONDS
         try:
             top = os.open(workspace, FOLDER)
         except OSError:
@@ -84,7 +84,7 @@ class WorkspaceSnapshot:
         for name in below:
             if self.cut:
                 return
-            if depth == DEPTH:
+            if depth == MAX_DEPTH:
                 self.cut = True
                 return
             try:
@@ -99,7 +99,9 @@ class WorkspaceSnapshot:
 
     def _is_enough(self) -> bool:
         count = len(self.marks)
-        return count >= ENTRIES or (count % CLOCKED == 0 and time.thread_time() > self._until)
+        return count >= MAX_ENTRIES or (
+            count % ENTRIES_PER_CLOCK_LOOK == 0 and time.thread_time() > self._until
+        )
 
     def _note(self, entry: os.DirEntry[str], prefix: str) -> bool:
         """Take one entry in; tell if it is a folder to look into."""
@@ -135,7 +137,7 @@ class Changes:
         """Look, unless nothing can have changed since the last look: a call begins."""
         if self._before is None:
             self._before = WorkspaceSnapshot(self._workspace)
-        self._since = time.time_ns() - CLOCK_NS
+        self._since = time.time_ns() - FILE_CLOCK_LAG_NS
 
     def forget(self) -> None:
         """Something other than a call changed files: look again before the next."""
@@ -166,8 +168,8 @@ class Changes:
 
 
 def _bounded(found: list[tuple[str, Change]]) -> list[tuple[str, Change]]:
-    room, kept = LISTED_CHARACTERS, []
-    for path, change in found[:LISTED]:
+    room, kept = MAX_LISTED_CHARACTERS, []
+    for path, change in found[:MAX_LISTED_ENTRIES]:
         room -= len(path)
         if room < 0:
             break

@@ -18,6 +18,9 @@ MAX_REQUEST_BYTES = 64 * 1024**2
 MAX_FRAME_BYTES = 16 * 1024**2
 """Of one frame from the supervisor: its own bounds add up to less than half of this."""
 
+STREAM_INTERVAL_SECONDS = 0.25
+"""Between two frames of output, and before the first: a short call sends only its reply."""
+
 MAX_DIGITS = 19
 """Of a whole number from outside: every count and every limit of ours has fewer or as many."""
 

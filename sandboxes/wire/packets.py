@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Claim
 
-MAX_MESSAGE = 8 * 1024**2
+MAX_MESSAGE_BYTES = 8 * 1024**2
 """Bytes of all packets that wait for the last one of their message."""
 
-PACKET = 60 * 1024
+MAX_PAYLOAD_BYTES = 60 * 1024
 """Payload of one packet: well under the 208 KiB that a socket buffer holds by default."""
 
-TAG = 8
+TAG_BYTES = 8
 """Random bytes that the packets of one message have in common."""
 
-HEAD = 1 + TAG
+HEADER_BYTES = 1 + TAG_BYTES
 """Bytes of a packet before its payload."""
 
 
@@ -62,10 +62,12 @@ class Packets:
         # As escapes, a program of as many characters as it may have would be too long.
         text = self._dumps(message, separators=(",", ":"), ensure_ascii=False)
         body = text.encode("utf-8", "surrogatepass")
-        if len(body) >= MAX_MESSAGE:
-            raise ValueError(f"{len(body):,} bytes are too long: {MAX_MESSAGE - 1:,} may be sent")
-        tag = self._urandom(TAG)
-        parts = [body[at : at + PACKET] for at in range(0, len(body), PACKET)]
+        if len(body) >= MAX_MESSAGE_BYTES:
+            raise ValueError(
+                f"{len(body):,} bytes are too long: {MAX_MESSAGE_BYTES - 1:,} may be sent"
+            )
+        tag = self._urandom(TAG_BYTES)
+        parts = [body[at : at + MAX_PAYLOAD_BYTES] for at in range(0, len(body), MAX_PAYLOAD_BYTES)]
         until = None if self._patience is None else self._now() + self._patience
         for part in parts[:-1]:
             self._send_packet(b"+" + tag + part, (), until)
@@ -95,7 +97,7 @@ class Packets:
         """Send a short message if the other end has room for it; it may be one that never reads."""
         body = self._dumps(message, separators=(",", ":")).encode()
         try:
-            self.socket.send(b"." + self._urandom(TAG) + body, socket.MSG_DONTWAIT)
+            self.socket.send(b"." + self._urandom(TAG_BYTES) + body, socket.MSG_DONTWAIT)
         except OSError:
             pass
 
@@ -125,7 +127,9 @@ class Packets:
         """
         while True:
             try:
-                packet, descriptors, _, _ = socket.recv_fds(self.socket, PACKET + HEAD, 4)
+                packet, descriptors, _, _ = socket.recv_fds(
+                    self.socket, MAX_PAYLOAD_BYTES + HEADER_BYTES, 4
+                )
                 break
             except BlockingIOError:
                 self._wait(select.POLLIN)
@@ -137,11 +141,11 @@ class Packets:
         """Return the message that the packet completes, if it does."""
         if not packet:
             raise EOFError
-        kind, tag = packet[:1], packet[1:HEAD]
+        kind, tag = packet[:1], packet[1:HEADER_BYTES]
         body = self._parts.pop(tag, None) or bytearray()
-        body += packet[HEAD:]  # in place: a message of megabytes has many packets
+        body += packet[HEADER_BYTES:]  # in place: a message of megabytes has many packets
         if kind != b".":
-            if kind == b"+" and sum(map(len, self._parts.values())) + len(body) < MAX_MESSAGE:
+            if kind == b"+" and sum(map(len, self._parts.values())) + len(body) < MAX_MESSAGE_BYTES:
                 self._parts[tag] = body
             else:
                 self._parts.clear()
@@ -166,7 +170,7 @@ def discard_waiting(fd: int) -> None:
     """Throw away the packets that wait in a socket."""
     with socket.socket(fileno=os.dup(fd)) as end:
         try:
-            while end.recv(PACKET + HEAD, socket.MSG_DONTWAIT):
+            while end.recv(MAX_PAYLOAD_BYTES + HEADER_BYTES, socket.MSG_DONTWAIT):
                 pass
         except BlockingIOError:
             pass

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-WINDOW = 128 * 1024
+WINDOW_BYTES = 128 * 1024
 """Bytes of one direction of a connection that are on their way: the far end grants more when it
 has made use of what came. The ends are `sandboxes/supervisor/relay` and `sandboxes/egress`."""
 
-CHUNK = 32 * 1024
+MAX_DATA_BYTES = 32 * 1024
 """Bytes in one frame."""
 
 MAX_CONNECTIONS = 64

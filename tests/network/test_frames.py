@@ -14,7 +14,7 @@ from bellglass.sandboxes.egress.network import Network
 from bellglass.sandboxes.egress.rules import Rules
 from bellglass.sandboxes.sessions.session import Session
 from bellglass.sandboxes.wire.framing import encode
-from bellglass.sandboxes.wire.relay import CHUNK, MAX_CONNECTIONS, WINDOW
+from bellglass.sandboxes.wire.relay import MAX_CONNECTIONS, MAX_DATA_BYTES, WINDOW_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.execution import Execution
 
 CONNECT = b"CONNECT slow.example:443 HTTP/1.1\r\nHost: slow.example:443\r\n\r\n"
-CHUNK_TEXT = base64.b64encode(b"x" * CHUNK).decode()
+CHUNK_TEXT = base64.b64encode(b"x" * MAX_DATA_BYTES).decode()
 
 
 def net(number: int, event: str, **more: Any) -> bytes:
@@ -109,7 +109,7 @@ BEYOND = {
     "data of a connection that never was": [data(7, b"x")],
     "more connections than there may be": [net(n + 1, "open") for n in range(MAX_CONNECTIONS + 1)],
     "more data than was granted": [net(1, "open"), data(1, CONNECT)]
-    + [net(1, "data", data=CHUNK_TEXT)] * (WINDOW // CHUNK + 1),
+    + [net(1, "data", data=CHUNK_TEXT)] * (WINDOW_BYTES // MAX_DATA_BYTES + 1),
     "credit for what was never sent": [net(1, "open"), net(1, "credit", size=1)],
 }
 

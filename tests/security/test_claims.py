@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from security.support import stands_still
 
-from bellglass.sandboxes.wire.packets import MAX_MESSAGE
+from bellglass.sandboxes.wire.packets import MAX_MESSAGE_BYTES
 from bellglass.tools.arguments import MAX_CODE
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ async def test_a_program_as_long_as_may_be_costs_no_variables(lasting: Target) -
 
 
 async def test_a_program_that_is_longer_is_refused_and_costs_no_variables(target: Target) -> None:
-    execution = await target.python("'" + "x" * MAX_MESSAGE + "'")
+    execution = await target.python("'" + "x" * MAX_MESSAGE_BYTES + "'")
 
     assert execution.error is not None
     assert "too long" in execution.error.message

@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from bellglass.sandboxes.supervisor import processes
-from bellglass.sandboxes.supervisor.calls.limit_enforcer import CHANCE, GRACE, LimitEnforcer
+from bellglass.sandboxes.supervisor.calls.limit_enforcer import (
+    INTERRUPT_GRACE_SECONDS,
+    MIN_CPU_SECONDS,
+    LimitEnforcer,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,9 +85,9 @@ def test_one_interrupt_comes_at_the_deadline_and_then_the_kill() -> None:
         enforcer.enforce(deadline, begun=True)
         assert process.line() == "interrupted"
         process.settle()
-        enforcer.enforce(deadline + GRACE - 0.01, begun=True)
+        enforcer.enforce(deadline + INTERRUPT_GRACE_SECONDS - 0.01, begun=True)
         assert process.popen.poll() is None
-        enforcer.enforce(deadline + GRACE, begun=True)
+        enforcer.enforce(deadline + INTERRUPT_GRACE_SECONDS, begun=True)
 
         assert process.popen.wait(30) == -signal.SIGKILL
         assert process.line() == ""
@@ -107,9 +111,9 @@ def test_who_had_a_chance_to_heed_the_interrupt_is_killed() -> None:
     with running(SPINS) as (process, enforcer, deadline):
         enforcer.enforce(deadline, begun=True)
         before = processes.cpu_seconds(process.pid)
-        while processes.cpu_seconds(process.pid) < before + CHANCE:
+        while processes.cpu_seconds(process.pid) < before + MIN_CPU_SECONDS:
             time.sleep(0.01)
-        enforcer.enforce(deadline + GRACE, begun=True)
+        enforcer.enforce(deadline + INTERRUPT_GRACE_SECONDS, begun=True)
 
         assert process.popen.wait(30) == -signal.SIGKILL
 
@@ -121,7 +125,7 @@ def test_the_deadline_holds_for_what_has_a_verdict_already(verdict: Status) -> N
         enforcer.enforce(deadline, begun=True)
         assert process.line() == "interrupted"
         process.settle()
-        enforcer.enforce(deadline + GRACE, begun=True)
+        enforcer.enforce(deadline + INTERRUPT_GRACE_SECONDS, begun=True)
 
         assert process.popen.wait(30) == -signal.SIGKILL
         assert enforcer.verdict == verdict

@@ -50,7 +50,7 @@ class CallTime:
         self._others = others
         self._meter = CpuMeter()
         self._newest = 0
-        self._began = time.clock_gettime(time.CLOCK_BOOTTIME) * processes.TICK
+        self._began = time.clock_gettime(time.CLOCK_BOOTTIME) * processes.TICKS_PER_SECOND
         self._started_some = False
 
     def seconds(self, reaped: float) -> float:

@@ -6,7 +6,7 @@ import os
 
 WRITABLE = (".", "/tmp", "/dev/shm")
 
-BOUNDED = 10_000
+MIN_CHOSEN_FILES = 10_000
 """A mount for so many files at most was given that limit on purpose."""
 
 
@@ -18,6 +18,6 @@ def count_files(limit: int) -> int:
             stat = os.statvfs(path)
         except OSError:
             continue
-        if stat.f_files > max(limit, BOUNDED):
+        if stat.f_files > max(limit, MIN_CHOSEN_FILES):
             most = max(most, stat.f_files - stat.f_ffree)
     return most

@@ -11,18 +11,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.supervisor import processes
+from bellglass.sandboxes.supervisor.accounting import LOOK_INTERVAL_SECONDS
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Status
 
-LOOK_SECONDS = 0.1
-"""Running time between two looks, locks apart."""
-
-LOCK_SECONDS = 1.0
+LOCK_LOOK_INTERVAL_SECONDS = 1.0
 """Running time between two looks at the locks: some 200,000 of 192 bytes can be taken in it. Each
 look waits for all processors, 10 to 20 ms, so not in every tick."""
 
-LOCK_LIST_BYTES = 256 * 1024
+MAX_LOCK_LIST_BYTES = 256 * 1024
 """Of the kernel's list of locks: 4,000 to 6,000 of them."""
 
 MAX_LOCKS = 4000
@@ -38,7 +36,7 @@ MIN_MAPPING_BYTES = 64 * 1024**2
 """What a shared mapping counts for at least: it may have been larger before we looked."""
 
 _SHARED_ANONYMOUS = b"/dev/zero (deleted)"  # as mm/shmem.c, shmem_zero_setup, names it
-_PART = 4096  # the kernel gives no more of such a file at once
+_READ_BYTES = 4096  # the kernel gives no more of such a file at once
 
 Verdict = tuple["Status", str]
 """As in a result: a status, and what there was too much of."""
@@ -64,11 +62,11 @@ class KernelMemory:
         """Return what there is too much of, if anything, after code ran for so long."""
         self._unseen_seconds += ran_seconds
         self._unseen_lock_seconds += ran_seconds
-        if self._unseen_lock_seconds >= LOCK_SECONDS:
+        if self._unseen_lock_seconds >= LOCK_LOOK_INTERVAL_SECONDS:
             self._unseen_lock_seconds = 0.0
             if self._too_many_locks():
                 return "killed", f"more than {MAX_LOCKS:,} file locks"
-        if self._unseen_seconds < LOOK_SECONDS:
+        if self._unseen_seconds < LOOK_INTERVAL_SECONDS:
             return None
         self._unseen_seconds = 0.0
         for pid in processes.pids():
@@ -85,7 +83,7 @@ class KernelMemory:
             return False
         try:
             # The kernel finds the position in one pass: a long list is only found to be one.
-            if not os.pread(self._locks, 1, LOCK_LIST_BYTES):
+            if not os.pread(self._locks, 1, MAX_LOCK_LIST_BYTES):
                 return False
             return self._count_locks() > MAX_LOCKS
         except OSError:
@@ -94,8 +92,8 @@ class KernelMemory:
     def _count_locks(self) -> int:
         """Count those of this session: of locks on open files the list has everybody's."""
         count = at = 0
-        while count <= MAX_LOCKS and at < 8 * LOCK_LIST_BYTES:
-            part = os.pread(self._locks or 0, _PART, at)
+        while count <= MAX_LOCKS and at < 8 * MAX_LOCK_LIST_BYTES:
+            part = os.pread(self._locks or 0, _READ_BYTES, at)
             if not part:
                 break
             at += len(part)
@@ -127,7 +125,7 @@ def _sockets() -> int:
     """Return the sockets of the network namespace, those that only a buffer refers to included."""
     try:
         with open("/proc/net/sockstat", "rb", buffering=0) as file:
-            return int(file.read(_PART).split()[2])  # sockets: used N
+            return int(file.read(_READ_BYTES).split()[2])  # sockets: used N
     except (OSError, IndexError, ValueError):
         return 0
 

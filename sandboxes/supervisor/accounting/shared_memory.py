@@ -7,23 +7,23 @@ import time
 
 from bellglass.sandboxes.supervisor import processes
 
-FEW = 32
+MAX_PROCESSES = 32
 """With more processes it is no pool but a flood, that is to end while we still get to run."""
 
-CLOSE = 16 * 1024**2
+MIN_GROWTH_BYTES = 16 * 1024**2
 """Bytes that are not worth a look."""
 
-LOOK_SECONDS = 0.25
+LOOK_CPU_SECONDS = 0.25
 """CPU time for one look: enough for 5 GB, such as 16 processes that have 300 MB in common."""
 
-WAIT_SECONDS = 0.3
+LOOK_TIMEOUT_SECONDS = 0.3
 """For one look in all: the kernel has us wait for a process that is just forking, and on a busy
 machine forks take long. Nobody ends a bomb meanwhile."""
 
-JUDGED_SECONDS = 2.0
+LAST_LOOK_TIMEOUT_SECONDS = 2.0
 """The same where a life hangs on it, and all have been told to stop."""
 
-APART = 10
+MIN_PAUSE_IN_LOOKS = 10
 """Times as long as the last look took is the pause after it."""
 
 
@@ -47,7 +47,7 @@ class SharedMemory:
     def counted_once(self, total: int) -> int:
         """Return at most `total`, the sum of what is resident, but rather too much."""
         pids = list(processes.pids())
-        if len(pids) > FEW:
+        if len(pids) > MAX_PROCESSES:
             return total
         self._sum = min(self._sum, total)
         bound = min(total, self.seen + total - self._sum)
@@ -55,29 +55,29 @@ class SharedMemory:
             return bound
         if total > self._limit:
             return self._judged(total, pids)
-        return self._look(total, pids) if total - self._sum > CLOSE else bound
+        return self._look(total, pids) if total - self._sum > MIN_GROWTH_BYTES else bound
 
     def _judged(self, total: int, pids: list[int]) -> int:
         """Look while nothing can grow. If it is too much, who is not the job stays stopped."""
         held = [pid for pid in pids if pid != self._copy and not processes.stopped(pid)]
         for pid in held:
             processes.send_signal(pid, signal.SIGSTOP)
-        once = self._look(total, pids, JUDGED_SECONDS)
+        once = self._look(total, pids, LAST_LOOK_TIMEOUT_SECONDS)
         for pid in held if once <= self._limit else {self._job}.intersection(held):
             processes.send_signal(pid, signal.SIGCONT)
         return once
 
-    def _look(self, total: int, pids: list[int], seconds: float = WAIT_SECONDS) -> int:
+    def _look(self, total: int, pids: list[int], seconds: float = LOOK_TIMEOUT_SECONDS) -> int:
         began, since = time.thread_time(), time.monotonic()
         once = 0
         for pid in pids:
             once += share(pid, alone=pid != self._copy)
             waited = time.monotonic() - since
-            if waited > seconds or time.thread_time() - began > LOOK_SECONDS:
-                self._not_before = time.monotonic() + APART * waited
+            if waited > seconds or time.thread_time() - began > LOOK_CPU_SECONDS:
+                self._not_before = time.monotonic() + MIN_PAUSE_IN_LOOKS * waited
                 return total
         self._sum, self.seen = total, min(once, total)
-        self._not_before = time.monotonic() + APART * (time.thread_time() - began)
+        self._not_before = time.monotonic() + MIN_PAUSE_IN_LOOKS * (time.thread_time() - began)
         return self.seen
 
 

@@ -9,7 +9,7 @@ from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.accounting.cpu_time import CallTime
 from bellglass.sandboxes.supervisor.accounting.files import count_files
 from bellglass.sandboxes.supervisor.accounting.group_counters import GroupCounters
-from bellglass.sandboxes.supervisor.accounting.shared_memory import CLOSE, SharedMemory
+from bellglass.sandboxes.supervisor.accounting.shared_memory import MIN_GROWTH_BYTES, SharedMemory
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.supervisor.accounting.kernel_memory import Verdict
@@ -55,7 +55,7 @@ class Usage:
         The worker's sleeping copy shares its pages, and counting them twice would be unfair.
         """
         total = seen = processes.memory({self._copy})
-        if total - processes.resident(self._job) > CLOSE:
+        if total - processes.resident(self._job) > MIN_GROWTH_BYTES:
             total, seen = self._shared.counted_once(total), self._shared.seen
         self.peak = max(self.peak, seen)
         return total

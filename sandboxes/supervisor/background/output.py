@@ -9,7 +9,7 @@ from bellglass.sandboxes.supervisor.capture import OutputFile, Unsent, Window, d
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Output as OutputReport
 
-TURN_BYTES = 4 * 1024**2
+MAX_BYTES_PER_TICK = 4 * 1024**2
 """Taken in one tick: a flood may not cost a processor of ours, and waits in its pipe instead."""
 
 
@@ -22,7 +22,7 @@ class Output:
         self.unsent = Unsent()
         self._kept = kept
         self._unread = Window(kept)
-        self._room = TURN_BYTES
+        self._room = MAX_BYTES_PER_TICK
 
     def add(self, data: bytes) -> None:
         self.file.write(data)
@@ -41,7 +41,7 @@ class Output:
         return self._room <= 0
 
     def next_tick(self) -> None:
-        self._room = TURN_BYTES
+        self._room = MAX_BYTES_PER_TICK
 
     @property
     def unread(self) -> int:

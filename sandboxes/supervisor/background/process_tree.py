@@ -10,15 +10,15 @@ from collections.abc import Set as AbstractSet
 
 from bellglass.sandboxes.supervisor import processes
 
-TRIES = 20
+MAX_TRIES = 20
 """A parent that ends while it is looked for has left its child to another: look again."""
 
-FREEZE_SECONDS = 0.5
+FREEZE_TIMEOUT_SECONDS = 0.5
 
 
 def root_of(pid: int, roots: AbstractSet[int]) -> int:
     """Return which of `roots` the process is, or is below; 0 for none."""
-    for _ in range(TRIES):
+    for _ in range(MAX_TRIES):
         at = pid
         while at > 1 and at not in roots:
             parent = processes.parent(at)
@@ -48,7 +48,7 @@ def end(root: int) -> None:
     is whole when it is cut down. The root goes last, for until then no child loses its place.
     """
     stopped: set[int] = set()
-    deadline = time.monotonic() + FREEZE_SECONDS
+    deadline = time.monotonic() + FREEZE_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         new = [pid for pid in _below(root) if pid not in stopped]
         if not new:
@@ -65,7 +65,7 @@ def end(root: int) -> None:
 def freeze(roots: AbstractSet[int]) -> list[int]:
     """Stop processes and all below them, until no new one is found; return them."""
     stopped: set[int] = set()
-    deadline = time.monotonic() + FREEZE_SECONDS
+    deadline = time.monotonic() + FREEZE_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         found = [pid for pids in members(roots, frozenset()).values() for pid in pids]
         new = [pid for pid in found if not processes.stopped(pid)]

@@ -7,6 +7,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Literal
 
+from bellglass.sandboxes.common.limits import MAX_CALL_SECONDS
 from bellglass.sandboxes.supervisor import processes, untrusted
 from bellglass.sandboxes.supervisor.accounting.cpu_time import CpuMeter
 from bellglass.sandboxes.supervisor.background import process_tree
@@ -15,6 +16,7 @@ from bellglass.sandboxes.supervisor.display_log import DisplayLog, displayed
 from bellglass.sandboxes.supervisor.exit_status import outcome
 from bellglass.sandboxes.supervisor.job import Job
 from bellglass.sandboxes.supervisor.worker_socket import SMUGGLED, Smuggled
+from bellglass.sandboxes.wire.framing import STREAM_INTERVAL_SECONDS
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import (
@@ -32,24 +34,18 @@ if TYPE_CHECKING:
         Stream,
     )
 
-GRACE = 1.0
+INTERRUPT_GRACE_SECONDS = 1.0
 """Seconds between the interrupt and the kill."""
 
 RETURNED = "The code had returned; what it had started was ended."
 
-CALL_SECONDS = 300
-"""The longest call, see `tools.arguments`."""
-
-ENDING_SECONDS = 0.15
+EXIT_TIMEOUT_SECONDS = 0.15
 """For a process to end when its code has."""
 
-DYING_SECONDS = 2.0
+KILL_TIMEOUT_SECONDS = 2.0
 """For what was killed to be gone, where a machine is busy; one that the kernel holds may stay."""
 
-STREAM_SECONDS = 0.25
-"""Between two frames of output, to a server that wants it as it comes."""
-
-PACKETS = 200
+MAX_PACKETS_PER_TICK = 200
 """Taken from a run's socket in one tick; more wait for the next."""
 
 
@@ -95,7 +91,7 @@ class Run:
         self._cpu = 0.0
         self._meter = CpuMeter()
         # In proportion: what a call may use in its longest time.
-        self._most_cpu = limits["cpu_seconds"] * max(1.0, self._seconds / CALL_SECONDS)
+        self._most_cpu = limits["cpu_seconds"] * max(1.0, self._seconds / MAX_CALL_SECONDS)
         kept, file_bytes = limits["output_bytes"], limits["output_file_bytes"]
         self.out, self.err = (
             Output(f"/tmp/{self.name}-{stream}.txt", kept, file_bytes)
@@ -120,11 +116,11 @@ class Run:
         Most end a moment later: that is one thing to tell, not two.
         """
         returned = self._returned
-        return returned is not None and time.monotonic() - returned > ENDING_SECONDS
+        return returned is not None and time.monotonic() - returned > EXIT_TIMEOUT_SECONDS
 
     def _dying(self) -> bool:
         """Tell if something of it, though killed, is still there: only then has it ended."""
-        young = time.monotonic() - self.ended_at < DYING_SECONDS
+        young = time.monotonic() - self.ended_at < KILL_TIMEOUT_SECONDS
         return young and process_tree.any_alive(self.known)
 
     # --- what arrives
@@ -165,7 +161,7 @@ class Run:
     @property
     def full(self) -> bool:
         """No more is taken from it until the next tick: a flood may not cost PID 1 a processor."""
-        return self._packets >= PACKETS or self.out.full or self.err.full
+        return self._packets >= MAX_PACKETS_PER_TICK or self.out.full or self.err.full
 
     def next_tick(self) -> None:
         self._packets = 0
@@ -182,7 +178,7 @@ class Run:
         """Return what the server is to be told: new output if it wants it, and a new state."""
         frames: list[Stream | Note] = []
         if now < self._watched_until and (now >= self._next_stream or self.finished):
-            self._next_stream = now + STREAM_SECONDS
+            self._next_stream = now + STREAM_INTERVAL_SECONDS
             outputs: dict[Literal["stdout", "stderr"], Output]
             outputs = {"stdout": self.out, "stderr": self.err}
             for name, output in outputs.items():
@@ -202,7 +198,7 @@ class Run:
             self.kill(verdict, notice)  # an interrupt would have it go on
         elif self.verdict is None and not self.finished:
             self.verdict = verdict
-            self._kill_at = time.monotonic() + GRACE
+            self._kill_at = time.monotonic() + INTERRUPT_GRACE_SECONDS
             if notice:
                 self.notices.append(notice)
             if self._returned is not None:
@@ -229,7 +225,7 @@ class Run:
             most = f"{self._most_cpu:.0f} s of CPU time, its limit"
             self.stop("timeout", f"The run was ended: it used more than {most}.")
         if self._kill_at is not None and now >= self._kill_at:
-            self._kill_at = now + GRACE
+            self._kill_at = now + INTERRUPT_GRACE_SECONDS
             self.kill("killed")
 
     # --- the end

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from bellglass.sandboxes.common.limits import MAX_ENDED_RUNS, MAX_RUNS
 from bellglass.sandboxes.common.process import KEPT
 from bellglass.sandboxes.supervisor import processes
+from bellglass.sandboxes.supervisor.accounting import LOOK_INTERVAL_SECONDS
 from bellglass.sandboxes.supervisor.accounting.files import count_files
 from bellglass.sandboxes.supervisor.accounting.kernel_memory import KernelMemory, Verdict
 from bellglass.sandboxes.supervisor.accounting.shared_memory import SharedMemory, share
@@ -29,17 +31,9 @@ from bellglass.sandboxes.supervisor.worker_process import WorkerProcess
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import AskRuns, BashCall, BeginRun, Execution, PythonCall
 
-ALIVE = 8
-"""Runs at one time."""
-
-REMEMBERED = 16
-"""Runs that have ended and can still be asked for."""
-
-TICK = 0.1
-"""Seconds between two looks at what they use, as in a call."""
-
 TOO_MANY = (
-    f"{ALIVE} background runs go on, as many as a session may have. Stop one, or wait for its end."
+    f"{MAX_RUNS} background runs go on, as many as a session may have. "
+    "Stop one, or wait for its end."
 )
 
 OUT_OF_MEMORY = "The run was ended: it used most of the memory of the session, which was at an end."
@@ -136,10 +130,10 @@ class Runs:
         """Enforce what runs may use, if it is time; `alone` when no call does it for all."""
         if now < self._next_tick:
             return
-        self._next_tick = now + TICK
+        self._next_tick = now + LOOK_INTERVAL_SECONDS
         roots = self.roots()
         if roots or not alone:
-            self.look(TICK)
+            self.look(LOOK_INTERVAL_SECONDS)
         if not roots:
             self._tell()
             return
@@ -196,7 +190,7 @@ class Runs:
                 for frame in run.frames(time.monotonic()):
                     self._stream.send(frame)
         told = [run for run in self._runs.values() if run.told == "ended"]
-        for old in sorted(told, key=lambda run: run.ended_at)[:-REMEMBERED]:
+        for old in sorted(told, key=lambda run: run.ended_at)[:-MAX_ENDED_RUNS]:
             old.forget()
             del self._runs[old.name]
 
@@ -240,7 +234,7 @@ class Runs:
         Raises:
             OSError: No process can be made.
         """
-        if len(self.roots()) >= ALIVE:
+        if len(self.roots()) >= MAX_RUNS:
             return failure(TOO_MANY)
         nonce = os.urandom(16).hex()
         run = Run(request, self._born(request, nonce, python, shell), nonce, self._limits)

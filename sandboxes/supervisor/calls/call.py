@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from bellglass.sandboxes.supervisor import processes
+from bellglass.sandboxes.supervisor.accounting import LOOK_INTERVAL_SECONDS
 from bellglass.sandboxes.supervisor.accounting.usage import Usage
 from bellglass.sandboxes.supervisor.background.runs import Runs
 from bellglass.sandboxes.supervisor.calls.job_output import JobOutput
@@ -23,16 +24,11 @@ from bellglass.sandboxes.supervisor.job import Job
 from bellglass.sandboxes.supervisor.relay.relay import Relay
 from bellglass.sandboxes.supervisor.server_stream import ServerStream
 from bellglass.sandboxes.supervisor.worker_socket import SMUGGLED
+from bellglass.sandboxes.wire.framing import STREAM_INTERVAL_SECONDS
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Call as CallRequest
     from bellglass.sandboxes.wire.schema import Outcome, Stream
-
-TICK = 0.1
-"""Seconds between two looks at memory and CPU time. A process can fill about 200 MB in one."""
-
-FIRST_STREAM = 0.25
-"""Seconds before output is streamed: a short call sends only its reply."""
 
 
 class Call:
@@ -79,7 +75,7 @@ class Call:
             runs=runs,
             on_ended=on_ended,
         )
-        self._next_stream = self._started + FIRST_STREAM
+        self._next_stream = self._started + STREAM_INTERVAL_SECONDS
         self._stream = stream
         self._relay = relay
         self._poller = poller
@@ -109,7 +105,7 @@ class Call:
         self._enforcer.finish(answered=self.output.answer is not None)
 
     def _supervise(self) -> None:
-        next_tick = self._started + TICK
+        next_tick = self._started + LOOK_INTERVAL_SECONDS
         while self.output.answer is None and not self.job.ended and not self.unheard:
             wait = min(next_tick, self._enforcer.due) - time.monotonic()
             self._poller.wait(max(0.0, wait * 1000))
@@ -117,7 +113,7 @@ class Call:
             late = not self.output.begun and now - self._started > self._unheard_seconds
             self.unheard = late and self._enforcer.verdict is None
             if now >= next_tick:
-                next_tick = now + TICK
+                next_tick = now + LOOK_INTERVAL_SECONDS
                 self._stream.tick(now)
                 self._runs.tick(now, alone=False)
                 self._enforcer.measure()
@@ -161,7 +157,7 @@ class Call:
     def _send_output(self, now: float) -> None:
         if now < self._next_stream:
             return
-        self._next_stream = now + FIRST_STREAM
+        self._next_stream = now + STREAM_INTERVAL_SECONDS
         names: tuple[Literal["stdout", "stderr"], ...] = ("stdout", "stderr")
         for name, capture in zip(names, self.output.captures):
             text = capture.unsent.take()

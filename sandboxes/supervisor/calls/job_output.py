@@ -9,6 +9,7 @@ import json
 import select
 from typing import TYPE_CHECKING
 
+from bellglass.sandboxes.common.limits import MAX_REPORT_BYTES, MAX_REPORT_MESSAGES
 from bellglass.sandboxes.supervisor import untrusted
 from bellglass.sandboxes.supervisor.capture import Capture, drain
 from bellglass.sandboxes.supervisor.display_log import DisplayLog, displayed
@@ -17,11 +18,6 @@ from bellglass.sandboxes.supervisor.worker_socket import Smuggled
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Answered, Claim
-
-REPORT_BYTES = 4 * 1024**2
-"""Of all that a one-shot job reports, as it is sent."""
-
-REPORT_MESSAGES = 10_000
 
 
 class JobOutput:
@@ -47,7 +43,7 @@ class JobOutput:
             Capture(f"/tmp/{name}-{number}.txt", kept, file_bytes) for name in ("stdout", "stderr")
         ]
         self.shown = DisplayLog(number)
-        self._report_room = REPORT_BYTES
+        self._report_room = MAX_REPORT_BYTES
         self._nonce = nonce
         self._job = job
         self._control = job.control.socket.fileno()
@@ -68,7 +64,7 @@ class JobOutput:
 
     def take_packets(self) -> None:
         """Take the packets that wait; what the job started may be sending more of them."""
-        for _ in range(REPORT_MESSAGES):
+        for _ in range(MAX_REPORT_MESSAGES):
             if not self._job.control.waiting or not self._packet():
                 break
 
@@ -100,7 +96,7 @@ class JobOutput:
                     self.answer = untrusted.answer(message)
                 elif message.get("type") in ("display", "clear"):
                     self._show(message)
-        elif len(self.report) < REPORT_MESSAGES:
+        elif len(self.report) < MAX_REPORT_MESSAGES:
             self._report_room -= self._job.control.received
             if not _can_be_sent(message):
                 return True

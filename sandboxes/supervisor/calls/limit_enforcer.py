@@ -19,14 +19,14 @@ from bellglass.sandboxes.supervisor.job import Job
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Status
 
-GRACE = 0.4
+INTERRUPT_GRACE_SECONDS = 0.4
 """Seconds between the interrupt and the kill: a call with a limit of 1 s ends within 2, where the
 machine lets it run."""
 
-GRACES = 6
+MAX_GRACES = 6
 """How often that is given to a job that wants to run and is not let: a busy machine."""
 
-CHANCE = 0.1
+MIN_CPU_SECONDS = 0.1
 """Seconds of CPU time in which a job that heeds the interrupt has answered."""
 
 
@@ -65,7 +65,7 @@ class LimitEnforcer:
         """Have `enforce` interrupt the job; it is killed if it is still there after the grace."""
         self.verdict = self.verdict or verdict
         if self._kill_at is None:
-            self._kill_at = time.monotonic() + GRACE
+            self._kill_at = time.monotonic() + INTERRUPT_GRACE_SECONDS
             self._cpu_before = processes.cpu_seconds(self._job.pid)
 
     def condemn(self, notice: str) -> None:
@@ -93,11 +93,11 @@ class LimitEnforcer:
             return
         if begun and not self._interrupted:
             self._interrupted = True
-            self._kill_at = now + GRACE
+            self._kill_at = now + INTERRUPT_GRACE_SECONDS
             self._cpu_before = processes.cpu_seconds(self._job.pid)
             processes.interrupt(self._job.pid)
         elif now >= self._kill_at:
-            self._kill_at = now + GRACE
+            self._kill_at = now + INTERRUPT_GRACE_SECONDS
             if self._starved():
                 self._graces += 1
             else:
@@ -107,7 +107,7 @@ class LimitEnforcer:
         """Tell if the job has had no chance yet: to be killed for that would cost the variables."""
         pid = self._job.pid
         used = processes.cpu_seconds(pid) - self._cpu_before
-        return self._graces < GRACES and used < CHANCE and processes.runnable(pid)
+        return self._graces < MAX_GRACES and used < MIN_CPU_SECONDS and processes.runnable(pid)
 
     def _kill(self) -> None:
         for number in (signal.SIGKILL, signal.SIGCONT):

@@ -14,11 +14,11 @@ from bellglass.sandboxes.supervisor.background.runs import Runs
 from bellglass.sandboxes.supervisor.job import Job
 from bellglass.sandboxes.supervisor.worker_process import WorkerProcess
 
-COUNT_SECONDS = 0.02
+MAX_PID_TRUST_SECONDS = 0.02
 """For so long the number of the newest process is trusted to tell if one was started. Given more
 time, code can start processes until the numbers have come round."""
 
-UNBURIED = 8
+MAX_UNREAPED_CHILDREN = 8
 """Ended children that stay for the code of a later call to wait for."""
 
 
@@ -55,7 +55,7 @@ class ProcessReaper:
     def sweep(self, wall_seconds: float) -> None:
         """End what a call that took so long has left behind."""
         self.killed, self._unburied = [], []
-        if wall_seconds <= COUNT_SECONDS and processes.last_pid() == self._newest:
+        if wall_seconds <= MAX_PID_TRUST_SECONDS and processes.last_pid() == self._newest:
             return
         # Stopped, or its threads could start processes as fast as they are ended.
         worker = self._python.worker
@@ -71,7 +71,7 @@ class ProcessReaper:
 
     def to_bury(self) -> list[int]:
         """Return the ended processes that the worker is to wait for."""
-        return self.killed + (self._unburied if len(self._unburied) > UNBURIED else [])
+        return self.killed + (self._unburied if len(self._unburied) > MAX_UNREAPED_CHILDREN else [])
 
     # --- when the worker rests
 
@@ -92,7 +92,7 @@ class ProcessReaper:
         expected = {self._newest}
         if copy is not None:
             expected = {self._newest, self._newest + 1} & {self._newest, copy.pid}
-        if newest not in expected or time.monotonic() - self._rest_since > COUNT_SECONDS:
+        if newest not in expected or time.monotonic() - self._rest_since > MAX_PID_TRUST_SECONDS:
             ended: processes.Ended = {}
             processes.sweep(self._runs.spared, ended)
             self.note_ended(ended)

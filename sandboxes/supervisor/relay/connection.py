@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import socket
 
-from bellglass.sandboxes.wire.relay import CHUNK, WINDOW
+from bellglass.sandboxes.wire.relay import MAX_DATA_BYTES, WINDOW_BYTES
 
-_DISCARDED = 64
+_MAX_DISCARDED_READS = 64
 
 
 class Connection:
@@ -17,7 +17,7 @@ class Connection:
         self.number = number
         self.socket = end
         self.fd = end.fileno()
-        self.room = WINDOW
+        self.room = WINDOW_BYTES
         """Bytes that the server still takes."""
         self.waiting = bytearray()
         """What came from the server and the program has not taken."""
@@ -37,7 +37,7 @@ class Connection:
             OSError: The connection is broken.
         """
         try:
-            data = self.socket.recv(min(CHUNK, self.room))
+            data = self.socket.recv(min(MAX_DATA_BYTES, self.room))
         except BlockingIOError:
             return None
         self.room -= len(data)
@@ -60,7 +60,7 @@ class Connection:
         if (self.ending or self.closing) and not self.waiting and not self._shut:
             self._shut = True
             self.socket.shutdown(socket.SHUT_WR)
-        if self._written < WINDOW // 4:
+        if self._written < WINDOW_BYTES // 4:
             return 0
         granted, self._written = self._written, 0
         return granted
@@ -73,8 +73,8 @@ class Connection:
     def close(self) -> None:
         # What is unread when a socket is closed makes the kernel throw away what is undelivered.
         try:
-            for _ in range(_DISCARDED):
-                if not self.socket.recv(CHUNK):
+            for _ in range(_MAX_DISCARDED_READS):
+                if not self.socket.recv(MAX_DATA_BYTES):
                     break
         except OSError:
             pass

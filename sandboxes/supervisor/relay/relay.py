@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.supervisor.fd_poller import FdPoller
 from bellglass.sandboxes.supervisor.relay.connection import Connection
-from bellglass.sandboxes.wire.relay import MAX_CONNECTIONS, WINDOW
+from bellglass.sandboxes.wire.relay import MAX_CONNECTIONS, WINDOW_BYTES
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Net, NetRequest
@@ -63,7 +63,7 @@ class Relay:
         if event == "data":
             connection.waiting += base64.b64decode(request["data"])
         elif event == "credit":
-            connection.room = min(WINDOW, connection.room + request["size"])
+            connection.room = min(WINDOW_BYTES, connection.room + request["size"])
         elif event == "eof":
             connection.ending = True
         elif event == "close":

@@ -15,7 +15,7 @@ DEFAULT_PART_BYTES = 600_000
 """Of one answer, if no more is asked for: in base64 still below the 900 kB that clients take."""
 
 MAX_PART_BYTES = 2_500_000
-"""Of one answer at all: in base64 below what `call.REPORT_BYTES` lets pass."""
+"""Of one answer at all: in base64 below what `common.limits.MAX_REPORT_BYTES` lets pass."""
 
 MAX_LISTED_NAMES = 500
 """Names of one answer."""

@@ -8,20 +8,21 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from bellglass.sandboxes.common.limits import MAX_REPORT_BYTES
 from bellglass.tools.run_tests.inside.failures import shortened
 
 Event = dict[str, Any]
 Send = Callable[[Event], None]
 
 MAX_TESTS = 4_000
-"""Each is one message at most, and the supervisor takes 10,000 of 4 MiB in all."""
+"""Each is one message at most, of the MAX_REPORT_MESSAGES that the supervisor takes."""
 
 MAX_NAME_CHARACTERS = 300
 """Characters of a test's name."""
 
 LIMITS = {"message": 8_000, "stdout": 2_000, "expected": 4_000, "actual": 4_000}
 
-MAX_TEXTS_BYTES = 2 * 1024**2
+MAX_TEXTS_BYTES = MAX_REPORT_BYTES // 2
 """Bytes of texts in the report: half of what the supervisor takes, the rest is names and times."""
 
 PROGRESS_INTERVAL_SECONDS = 0.2
