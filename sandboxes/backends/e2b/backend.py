@@ -25,9 +25,9 @@ from bellglass.sandboxes.backends.e2b.machine import KILL_SECONDS, Machine
 from bellglass.sandboxes.backends.e2b.making import found_again, made
 from bellglass.sandboxes.backends.e2b.owner import Owner
 from bellglass.sandboxes.backends.e2b.patience import PATIENCE_SECONDS
-from bellglass.sandboxes.backends.e2b.seconds import Seconds
 from bellglass.sandboxes.backends.e2b.settings import E2BSettings
 from bellglass.sandboxes.backends.e2b.started import started
+from bellglass.sandboxes.backends.e2b.usage_meter import UsageMeter
 from bellglass.sandboxes.backends.embedded.waivers import WAIVERS
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.lifecycle import Lifecycle
@@ -120,7 +120,7 @@ class E2BBackend(Backend, Lifecycle):
         self._streams: dict[str, CommandStream] = {}
         self._left: dict[str, _Left] = {}
         """Machines of sessions that could not be reached, until somebody tries once more."""
-        self._seconds = Seconds()
+        self._usage_meter = UsageMeter()
         self._doubt = anyio.Event()
         """Something may be left over that should be ended."""
 
@@ -208,7 +208,7 @@ class E2BBackend(Backend, Lifecycle):
         call tries once more.
         """
         self._live[place] = machine.id
-        self._seconds.begin(session_id, lease)
+        self._usage_meter.begin(session_id, lease)
         left: _Left | None = None
         try:
             async with started(machine, lease, self.limits, pid) as stream:
@@ -265,11 +265,11 @@ class E2BBackend(Backend, Lifecycle):
         lease.stopped()
         if not certain:
             self._doubt.set()
-        self._seconds.end(session_id)
+        self._usage_meter.end(session_id)
         logger.info(
             "E2B: a sandbox ended after %.0f s; its session used %.0f s",
             lease.used_seconds,
-            self._seconds.of(session_id),
+            self._usage_meter.of(session_id),
         )
 
     @property
@@ -302,7 +302,7 @@ class E2BBackend(Backend, Lifecycle):
 
     def used_seconds(self, session_id: str) -> float:
         """Return how long machines of the session have run: they are paid for by the second."""
-        return self._seconds.of(session_id)
+        return self._usage_meter.of(session_id)
 
     async def maintain(self) -> None:
         """Look for what is left over, at once and now and then, until cancelled."""
@@ -331,7 +331,7 @@ class E2BBackend(Backend, Lifecycle):
             if left.lease.is_over:
                 del self._left[session_id]
                 left.lease.stopped()
-                self._seconds.end(session_id)
+                self._usage_meter.end(session_id)
                 self._claims.ended(session_id)
 
     async def diagnose(self) -> list[Finding]:

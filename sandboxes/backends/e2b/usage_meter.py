@@ -12,7 +12,7 @@ _REMEMBERED = 10_000
 """Sessions whose use is remembered after their machines have ended."""
 
 
-class Seconds:
+class UsageMeter:
     """Of all sessions of one server."""
 
     def __init__(self) -> None:
