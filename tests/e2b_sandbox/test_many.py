@@ -9,7 +9,7 @@ import anyio
 import pytest
 from e2b_sandbox.support import on, python
 
-from bellglass.sandboxes.backends.e2b.admission import Admission
+from bellglass.sandboxes.backends.e2b.rate_limiter import RateLimiter
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.sessions.session import Session
 
@@ -66,7 +66,7 @@ async def test_sandboxes_are_asked_for_at_the_given_pace(monkeypatch: pytest.Mon
         nonlocal now
         now += seconds
 
-    admission = Admission(100, per_second=20)
+    admission = RateLimiter(100, per_second=20)
     times = []
     with monkeypatch.context() as clock:
         clock.setattr(anyio, "current_time", lambda: now)

@@ -13,7 +13,6 @@ import anyio
 
 from bellglass.sandboxes.backend import Backend, Finding
 from bellglass.sandboxes.backends.e2b import configuring, orphans
-from bellglass.sandboxes.backends.e2b.admission import Admission
 from bellglass.sandboxes.backends.e2b.claims import Claims
 from bellglass.sandboxes.backends.e2b.client import Client
 from bellglass.sandboxes.backends.e2b.diagnosis import findings
@@ -25,6 +24,7 @@ from bellglass.sandboxes.backends.e2b.machine import KILL_SECONDS, Machine
 from bellglass.sandboxes.backends.e2b.making import found_again, made
 from bellglass.sandboxes.backends.e2b.owner import Owner
 from bellglass.sandboxes.backends.e2b.patience import PATIENCE_SECONDS
+from bellglass.sandboxes.backends.e2b.rate_limiter import RateLimiter
 from bellglass.sandboxes.backends.e2b.settings import E2BSettings
 from bellglass.sandboxes.backends.e2b.started import started
 from bellglass.sandboxes.backends.e2b.usage_meter import UsageMeter
@@ -111,7 +111,7 @@ class E2BBackend(Backend, Lifecycle):
         self._pause = pause
         self._lease_seconds = lease_seconds
         self._age_seconds = age_seconds
-        self._admission = Admission(sandboxes, per_second)
+        self._rate_limiter = RateLimiter(sandboxes, per_second)
         self._owner = Owner.this()
         self._claims = Claims(state, self._owner, self.endpoint, limits, age_seconds)
         self.client = Client(self.endpoint)
@@ -155,7 +155,7 @@ class E2BBackend(Backend, Lifecycle):
         """
         place = secrets.token_hex(16)
         async with AsyncExitStack() as stack:
-            stack.enter_context(self._admission.one())
+            stack.enter_context(self._rate_limiter.one())
             self._live[place] = None
             stack.callback(self._live.pop, place)
             stream: CommandStream | None = None
@@ -231,7 +231,7 @@ class E2BBackend(Backend, Lifecycle):
                     await self._end(session_id, machine, lease)
 
     async def _create(self, session_id: str, place: str) -> Machine:
-        await self._admission.turn()
+        await self._rate_limiter.turn()
         session = hashlib.sha256(session_id.encode()).hexdigest()[:16]
         marks = metadata(self._owner, place, session, time.time() + self._age_seconds)
         try:

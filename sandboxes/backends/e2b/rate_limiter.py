@@ -16,7 +16,7 @@ BURST_SECONDS = 1.0
 """Worth of sandboxes that may be made at once, after a quiet time."""
 
 
-class Admission:
+class RateLimiter:
     """Refuses at once what would be one too many, and spaces out the making of the rest."""
 
     def __init__(self, most: int, per_second: float) -> None:
