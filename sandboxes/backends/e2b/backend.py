@@ -15,13 +15,13 @@ from bellglass.sandboxes.backend import Backend, Finding
 from bellglass.sandboxes.backends.e2b import configuring, orphans
 from bellglass.sandboxes.backends.e2b.claims import Claims
 from bellglass.sandboxes.backends.e2b.client import Client
+from bellglass.sandboxes.backends.e2b.create_machine import create_machine, find_machine
 from bellglass.sandboxes.backends.e2b.diagnosis import findings
 from bellglass.sandboxes.backends.e2b.endpoint import CLOUD, TEMPLATE, Endpoint, parsed_headers
 from bellglass.sandboxes.backends.e2b.errors import E2BError
 from bellglass.sandboxes.backends.e2b.lease import Lease
 from bellglass.sandboxes.backends.e2b.listing import first_page, metadata
 from bellglass.sandboxes.backends.e2b.machine import KILL_SECONDS, Machine
-from bellglass.sandboxes.backends.e2b.making import found_again, made
 from bellglass.sandboxes.backends.e2b.owner import Owner
 from bellglass.sandboxes.backends.e2b.patience import PATIENCE_SECONDS
 from bellglass.sandboxes.backends.e2b.rate_limiter import RateLimiter
@@ -193,7 +193,7 @@ class E2BBackend(Backend, Lifecycle):
             E2BError: It is gone, or cannot be brought into step; then it is ended.
         """
         client = await self.client.get()
-        machine = await found_again(client, self.endpoint, record.sandbox, self._lease_seconds)
+        machine = await find_machine(client, self.endpoint, record.sandbox, self._lease_seconds)
         lease = self._lease(machine)
         async with self._held(session_id, place, machine, lease, record.pid) as stream:
             yield stream
@@ -236,7 +236,7 @@ class E2BBackend(Backend, Lifecycle):
         marks = metadata(self._owner, place, session, time.time() + self._age_seconds)
         try:
             client = await self.client.get()
-            return await made(client, self.endpoint, marks, self._lease_seconds)
+            return await create_machine(client, self.endpoint, marks, self._lease_seconds)
         except E2BError as exc:
             if exc.kind not in ("auth", "old"):
                 self._doubt.set()

@@ -29,7 +29,7 @@ LOOK_SECONDS = 20.0
 """For all looks together: who waits for the place is waiting already."""
 
 
-async def made(
+async def create_machine(
     client: Any, endpoint: Endpoint, marks: dict[str, str], lease_seconds: int
 ) -> Machine:
     """Return a new machine with `marks`, which name its place.
@@ -41,7 +41,7 @@ async def made(
         E2BError: There is none, as far as can be known (see `UNSURE`).
     """
     try:
-        return await _made(client, endpoint, marks, lease_seconds)
+        return await _create(client, endpoint, marks, lease_seconds)
     except anyio.get_cancelled_exc_class():
         # Nobody will use it. It is ended at once, and if that fails the sweep comes by.
         with anyio.move_on_after(KILL_SECONDS, shield=True):
@@ -50,7 +50,7 @@ async def made(
         raise
 
 
-async def found_again(
+async def find_machine(
     client: Any, endpoint: Endpoint, sandbox_id: str, lease_seconds: int
 ) -> Machine:
     """Return the machine of that id, which another server had; one wrong word is not believed.
@@ -67,7 +67,7 @@ async def found_again(
     return await Machine.attach(client, endpoint, sandbox_id, lease_seconds)
 
 
-async def _made(
+async def _create(
     client: Any, endpoint: Endpoint, marks: dict[str, str], lease_seconds: int
 ) -> Machine:
     try:
@@ -75,14 +75,14 @@ async def _made(
     except E2BError as exc:
         if exc.kind not in UNSURE:
             raise
-        machine = await _taken_up(client, endpoint, marks[PLACE], lease_seconds)
+        machine = await _reattach(client, endpoint, marks[PLACE], lease_seconds)
         if machine is None:
             raise
         logger.info("E2B: a sandbox was made whose answer was lost (%s): it is used", exc.kind)
         return machine
 
 
-async def _taken_up(
+async def _reattach(
     client: Any, endpoint: Endpoint, place: str, lease_seconds: int
 ) -> Machine | None:
     """Return the machine that was made for `place`, or None; any that is of no use is ended."""
