@@ -19,6 +19,7 @@ from bellglass.sandboxes.backends.e2b.create_machine import create_machine, find
 from bellglass.sandboxes.backends.e2b.diagnosis import findings
 from bellglass.sandboxes.backends.e2b.endpoint import CLOUD, TEMPLATE, Endpoint, parsed_headers
 from bellglass.sandboxes.backends.e2b.errors import E2BError
+from bellglass.sandboxes.backends.e2b.launch_runner import launch_runner
 from bellglass.sandboxes.backends.e2b.lease import Lease
 from bellglass.sandboxes.backends.e2b.listing import first_page, metadata
 from bellglass.sandboxes.backends.e2b.machine import KILL_SECONDS, Machine
@@ -26,7 +27,6 @@ from bellglass.sandboxes.backends.e2b.owner import Owner
 from bellglass.sandboxes.backends.e2b.patience import PATIENCE_SECONDS
 from bellglass.sandboxes.backends.e2b.rate_limiter import RateLimiter
 from bellglass.sandboxes.backends.e2b.settings import E2BSettings
-from bellglass.sandboxes.backends.e2b.started import started
 from bellglass.sandboxes.backends.e2b.usage_meter import UsageMeter
 from bellglass.sandboxes.backends.embedded.waivers import WAIVERS
 from bellglass.sandboxes.errors import SandboxUnavailable
@@ -211,7 +211,7 @@ class E2BBackend(Backend, Lifecycle):
         self._usage_meter.begin(session_id, lease)
         left: _Left | None = None
         try:
-            async with started(machine, lease, self.limits, pid) as stream:
+            async with launch_runner(machine, lease, self.limits, pid) as stream:
                 if self.network is None:
                     await self._claims.placed(session_id, machine.id, stream.pid)
                 self._streams[session_id] = stream

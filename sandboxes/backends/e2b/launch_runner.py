@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def started(
+async def launch_runner(
     machine: Machine, lease: Lease, limits: Limits, pid: int | None
 ) -> AsyncGenerator[CommandStream]:
     """Start our program, or go on with it as process `pid`, which another server has started.
