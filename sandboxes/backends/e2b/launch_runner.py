@@ -10,9 +10,9 @@ from anyio import to_thread
 
 from bellglass.sandboxes.backends.e2b.command import command
 from bellglass.sandboxes.backends.e2b.errors import E2BError
+from bellglass.sandboxes.backends.e2b.reattach import reattach
 from bellglass.sandboxes.backends.e2b.starting import no_start
 from bellglass.sandboxes.backends.e2b.stream import CommandStream
-from bellglass.sandboxes.backends.e2b.taking_over import take_over
 from bellglass.sandboxes.errors import SandboxUnavailable
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ async def launch_runner(
                 await stream.join(pid)
             tasks.start_soon(stream.listen)
             if pid is not None:
-                await take_over(stream)
+                await reattach(stream)
             yield stream
         except (E2BError, SandboxUnavailable) as exc:
             failure = exc  # not through the task group, which would wrap it

@@ -83,7 +83,7 @@ class CommandStream(PatientStream):
         return self._connection.pid
 
     async def join(self, pid: int) -> None:
-        """Connect to our program, which another server has started; see `taking_over`.
+        """Connect to our program, which another server has started; see `reattach`.
 
         Raises:
             E2BError: It is not there.

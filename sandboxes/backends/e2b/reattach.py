@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.stream import CommandStream
     from bellglass.sandboxes.wire.schema import Resume
 
-TAKE_OVER_SECONDS = 30.0
+REATTACH_SECONDS = 30.0
 """For the runner to stop the call that goes on and to greet us."""
 
-TAKE_OVER_READS = 2048
+REATTACH_READS = 2048
 """Of some ten kilobytes each, of what was meant for the server before us."""
 
 """Before each frame."""
 
 
-async def take_over(stream: CommandStream) -> None:
+async def reattach(stream: CommandStream) -> None:
     """Bring a joined stream into step; what is received next is a greeting.
 
     Its `listen` must be running. What the runner has to say to the server before us is dropped, up
@@ -39,12 +39,12 @@ async def take_over(stream: CommandStream) -> None:
     beginning = json.dumps({"type": "ready", "nonce": nonce}, separators=(",", ":"))[:-1]
     mark = beginning.encode()
     try:
-        with stream.answer_due(), anyio.fail_after(TAKE_OVER_SECONDS):
+        with stream.answer_due(), anyio.fail_after(REATTACH_SECONDS):
             await stream.joined.wait()
             request: Resume = {"op": "resume", "nonce": nonce}
             await stream.send(encode(request))
             heard = b""
-            for _ in range(TAKE_OVER_READS):
+            for _ in range(REATTACH_READS):
                 heard += await stream.receive()
                 at = heard.find(mark)
                 if at >= HEADER_BYTES:
