@@ -13,7 +13,6 @@ import anyio
 
 from bellglass.sandboxes.backend import Backend, Finding
 from bellglass.sandboxes.backends.e2b import configuring, orphans
-from bellglass.sandboxes.backends.e2b.claims import Claims
 from bellglass.sandboxes.backends.e2b.client import Client
 from bellglass.sandboxes.backends.e2b.create_machine import create_machine, find_machine
 from bellglass.sandboxes.backends.e2b.diagnosis import findings
@@ -26,6 +25,7 @@ from bellglass.sandboxes.backends.e2b.machine import KILL_SECONDS, Machine
 from bellglass.sandboxes.backends.e2b.owner import Owner
 from bellglass.sandboxes.backends.e2b.patience import PATIENCE_SECONDS
 from bellglass.sandboxes.backends.e2b.rate_limiter import RateLimiter
+from bellglass.sandboxes.backends.e2b.session_store import SessionStore
 from bellglass.sandboxes.backends.e2b.settings import E2BSettings
 from bellglass.sandboxes.backends.e2b.usage_meter import UsageMeter
 from bellglass.sandboxes.backends.embedded.waivers import WAIVERS
@@ -113,7 +113,7 @@ class E2BBackend(Backend, Lifecycle):
         self._age_seconds = age_seconds
         self._rate_limiter = RateLimiter(sandboxes, per_second)
         self._owner = Owner.this()
-        self._claims = Claims(state, self._owner, self.endpoint, limits, age_seconds)
+        self._session_store = SessionStore(state, self._owner, self.endpoint, limits, age_seconds)
         self.client = Client(self.endpoint)
         self._live: dict[str, str | None] = {}
         """Places that are being made or in use, each with the id of its machine once it has one."""
@@ -176,7 +176,7 @@ class E2BBackend(Backend, Lifecycle):
         """Return how to hold the machine that the session has already, if it has one."""
         if (left := self._left.pop(session_id, None)) is not None:
             return self._held(session_id, place, left.machine, left.lease, left.pid)
-        if (record := self._claims.taken(session_id)) is not None:
+        if (record := self._session_store.taken(session_id)) is not None:
             return self._reattached(session_id, place, record)
         return None
 
@@ -213,7 +213,7 @@ class E2BBackend(Backend, Lifecycle):
         try:
             async with launch_runner(machine, lease, self.limits, pid) as stream:
                 if self.network is None:
-                    await self._claims.placed(session_id, machine.id, stream.pid)
+                    await self._session_store.placed(session_id, machine.id, stream.pid)
                 self._streams[session_id] = stream
                 try:
                     yield stream
@@ -260,7 +260,7 @@ class E2BBackend(Backend, Lifecycle):
         )
 
     async def _end(self, session_id: str, machine: Machine, lease: Lease) -> None:
-        self._claims.ended(session_id)
+        self._session_store.ended(session_id)
         certain = await machine.kill()
         lease.stopped()
         if not certain:
@@ -281,14 +281,14 @@ class E2BBackend(Backend, Lifecycle):
 
     def on_session_start(self, session_id: str, owner: str | None, created_at: float) -> None:
         """Write down whose a session is: see `Lifecycle`."""
-        self._claims.assign(session_id, owner, created_at)
+        self._session_store.assign(session_id, owner, created_at)
 
     async def reattach(self, session_id: str, owner: str | None) -> float | None:
         """Claim what a dead server left of a session: see `Lifecycle`.
 
         With a network, connections to the server are part of a place; none of that is claimed.
         """
-        return await self._claims.claim(session_id, owner) if self.network is None else None
+        return await self._session_store.claim(session_id, owner) if self.network is None else None
 
     async def pause(self, session_id: str) -> bool:
         """Let the machine sleep, where that is wanted: see `Lifecycle`."""
@@ -317,7 +317,7 @@ class E2BBackend(Backend, Lifecycle):
         try:
             client = await self.client.get()
             self._forget_ended()
-            spared = await self._claims.sandboxes()
+            spared = await self._session_store.sandboxes()
             spared |= {left.machine.id for left in self._left.values()}
             ended = await orphans.sweep(client, self.endpoint, self._owner, self._live, spared)
         except E2BError as exc:
@@ -332,7 +332,7 @@ class E2BBackend(Backend, Lifecycle):
                 del self._left[session_id]
                 left.lease.stopped()
                 self._usage_meter.end(session_id)
-                self._claims.ended(session_id)
+                self._session_store.ended(session_id)
 
     async def diagnose(self) -> list[Finding]:
         """Say where sessions would run, and what the engine answers."""

@@ -23,7 +23,7 @@ _REMEMBERED = 10_000
 """Sessions of which it is known whose they are."""
 
 
-class Claims:
+class SessionStore:
     """For one server, `this`, on one engine."""
 
     def __init__(
