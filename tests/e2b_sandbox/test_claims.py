@@ -20,7 +20,12 @@ from mcp.client.streamable_http import streamable_http_client
 from protocol.support import TOKEN, connected, http_server, record_of, text_of
 
 from bellglass.sandboxes.backends.e2b.owner import Owner
-from bellglass.sandboxes.backends.e2b.records import MOST_BYTES, Record, Records, caller
+from bellglass.sandboxes.backends.e2b.session_records import (
+    MOST_BYTES,
+    Record,
+    SessionRecords,
+    caller,
+)
 from bellglass.sandboxes.errors import SessionNotFound
 from bellglass.sandboxes.files import write_part
 from bellglass.sandboxes.sessions.sessions import Sessions
@@ -200,12 +205,12 @@ def record(**other: object) -> Record:
 
 
 def claimed(folder: Path, owner: str | None = "alice", terms: str = "0" * 64) -> bool:
-    return Records(folder).claim(SESSION, owner, terms, Owner.this()) is not None
+    return SessionRecords(folder).claim(SESSION, owner, terms, Owner.this()) is not None
 
 
 def test_a_record_is_claimed_once_by_whom_it_is_for(tmp_path: Path) -> None:
     folder = tmp_path / "e2b"
-    records = Records(folder)
+    records = SessionRecords(folder)
     records.write(SESSION, record())
     assert not claimed(folder, owner=None)
     assert not claimed(folder, owner="mallory")
@@ -225,9 +230,9 @@ def test_a_record_is_claimed_once_by_whom_it_is_for(tmp_path: Path) -> None:
 def test_the_oldest_of_a_dead_server_makes_room_for_one_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bellglass.sandboxes.backends.e2b.records.MOST", 2)
+    monkeypatch.setattr("bellglass.sandboxes.backends.e2b.session_records.MOST", 2)
     folder = tmp_path / "e2b"
-    records = Records(folder)
+    records = SessionRecords(folder)
     mine = {"host": Owner.this().host, "process": Owner.this().process}
     for number, fields in enumerate([{}, mine, {**mine, "sandbox": "i2"}]):
         records.write(f"{number}", record(**fields))
@@ -247,7 +252,7 @@ async def test_nothing_is_written_where_nobody_could_tell_that_we_are_dead(
 
 def test_what_is_no_record_of_ours_is_not_believed(tmp_path: Path) -> None:
     folder = tmp_path / "e2b"
-    records = Records(folder)
+    records = SessionRecords(folder)
     records.write(SESSION, record())
     [path] = folder.iterdir()
     good = path.read_text()

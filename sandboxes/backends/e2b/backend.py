@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from anyio.abc import ByteStream
 
     from bellglass.sandboxes.backend_settings import BackendSettings
-    from bellglass.sandboxes.backends.e2b.records import Record
+    from bellglass.sandboxes.backends.e2b.session_records import Record
     from bellglass.sandboxes.backends.e2b.stream import CommandStream
     from bellglass.sandboxes.limits import Limits
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from anyio import to_thread
 
 from bellglass.sandboxes.backends.e2b.command import edition
-from bellglass.sandboxes.backends.e2b.records import Record, Records, caller
+from bellglass.sandboxes.backends.e2b.session_records import Record, SessionRecords, caller
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.endpoint import Endpoint
@@ -35,7 +35,7 @@ class SessionStore:
         age_seconds: float,
     ) -> None:
         # Where nobody can tell that this server is dead, nobody could claim what it writes.
-        self._records = Records(Path(folder) if folder and this.is_known else None)
+        self._records = SessionRecords(Path(folder) if folder and this.is_known else None)
         self._this = this
         self._endpoint = endpoint
         self._limits = limits

@@ -58,7 +58,7 @@ class Record(BaseModel):
     """When the session ends at the latest, in seconds since 1970."""
 
 
-class Records:
+class SessionRecords:
     """The records in a folder."""
 
     def __init__(self, folder: Path | None) -> None:
