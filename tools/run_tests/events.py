@@ -56,6 +56,8 @@ class _Event(BaseModel):
     """Signs that the code means to pass without being right."""
     said: CleanStr | None = Field(default=None, max_length=20_000)
     """What pytest printed before it ended without a verdict."""
+    distributed: bool = False
+    """The project runs its tests in processes of pytest-xdist, which have no time limit of ours."""
     uncovered: bool = False
     """Coverage was asked for, and there is no library for it in the sandbox."""
     coverage: list[_Covered] | None = Field(default=None, max_length=100)
@@ -75,6 +77,7 @@ class Report:
         """The last test that was begun."""
         self.warnings: list[str] = []
         self.said = ""
+        self.distributed = False
         self.uncovered = False
         self.coverage: list[dict[str, Any]] | None = None
         self._cases = cases
@@ -95,6 +98,7 @@ class Report:
         self.started = self.started if event.started is None else event.started
         self.problem = self.problem or event.problem
         self.missing = self.missing or event.missing
+        self.distributed = self.distributed or event.distributed
         self.uncovered = self.uncovered or event.uncovered
         self.warnings += event.warnings
         self.said = self.said or event.said or ""

@@ -36,6 +36,10 @@ NO_COVERAGE = (
     "coverage is not installed in the sandbox, so it was not measured. "
     "The operator can install it with `bellglass setup`."
 )
+NO_TEST_TIMEOUT = (
+    "test_timeout ended no test: the settings of the project run tests beside one another, by "
+    "pytest-xdist. Take that out of them, or use pytest-timeout."
+)
 STATE_LOST = "The tests ended the Python of their session: its variables are lost, files are kept."
 
 SUSPICIOUS = "Read the code before you believe this result: {}."
@@ -82,6 +86,8 @@ def _notes(execution: Execution) -> list[str]:
 def _said_of(report: Report) -> Iterator[str]:
     for sign in dict.fromkeys(report.warnings):
         yield SUSPICIOUS.format(sign)
+    if report.distributed:
+        yield NO_TEST_TIMEOUT
     if report.uncovered:
         yield NO_COVERAGE
 

@@ -392,3 +392,26 @@ def test_nothing_is_left_behind(run: Callable[..., Run], tmp_path: Path) -> None
 
     assert not Path(told.read_text()).exists()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_tests_that_a_project_distributes_have_the_outcomes_of_pytest(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -n 2\n")
+    (tmp_path / "test_many.py").write_text(
+        "import os, pytest, time\n"
+        "@pytest.mark.parametrize('i', range(20))\n"
+        "def test_a(i): assert i != 7\n"
+        "def test_slow(): time.sleep(0.5)\n"
+        "def test_dies(): os._exit(0)\n"
+    )
+
+    result = run("", paths=["test_many.py"], test_timeout=0.2)
+
+    names = [name for part in result.all("collected") for name in part]
+    outcomes = {names[test["index"]]: test["outcome"] for test in result.tests()}
+    assert len(outcomes) == len(result.tests()) == 22
+    failed = [name for name, outcome in outcomes.items() if outcome != "passed"]
+    assert sorted(failed) == ["test_many.py::test_a[7]", "test_many.py::test_dies"]
+    assert result.finished == 1
+    assert result.all("distributed") == [True]

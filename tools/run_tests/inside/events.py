@@ -88,6 +88,10 @@ class Events:
 
     # --- running
 
+    def pytest_sessionstart(self, session: Any) -> None:
+        if session.config.getoption("dist", "no") != "no":  # of pytest-xdist
+            self._send({"distributed": True})
+
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         # In one message with the end of the test before: there are many.
         self._send({**self._ended, "begun": nodeid})
@@ -114,7 +118,7 @@ class Events:
             test["seconds"] = round(test["seconds"] + report.duration, 6)
         if report.failed:
             if test["outcome"] != "failed":
-                test["outcome"] = "failed" if report.when == "call" else "error"
+                test["outcome"] = "error" if report.when in ("setup", "teardown") else "failed"
             _add(test, f"{sub}{_reason(report)}")
         elif report.skipped and test["outcome"] == "passed":
             test["outcome"] = "skipped"
@@ -123,11 +127,15 @@ class Events:
         text = "\n".join(text for text in printed if text)
         if text and not (sub and report.passed):
             test["stdout"] = shortened(text, MAX_OUTPUT_CHARACTERS)
+        if report.when not in ("setup", "call", "teardown"):  # its process died: no more comes
+            self._send({"test": self._tests.pop(report.nodeid), "name": report.nodeid})
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         test = self._tests.pop(nodeid, None)
         if test is not None:
+            if self._ended:  # tests that run beside one another
+                self._send(self._ended)
             self._ended = {"test": test, "name": nodeid}
 
     def pytest_sessionfinish(self) -> None:

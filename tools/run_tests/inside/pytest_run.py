@@ -58,6 +58,8 @@ class PytestRun:
         self._record = record
         self._shell = shell
         self._seconds: float | None = settings["test_timeout"]
+        self.distributed = False
+        """Tests run in processes of pytest-xdist: none of them is ours to end."""
         self._wanted: list[str] | None = None
         self._clear()
 
@@ -87,6 +89,8 @@ class PytestRun:
                 self.status = max(worst, self._finished)
                 return
             worst = 1
+            if self.distributed:
+                self._running = None
             if not self._go_on(None if late else ended):
                 return
 
@@ -163,6 +167,8 @@ class PytestRun:
                 value = self._timed_out(value)
             self._running, self._deadline = None, None
             record.finish(name, value)
+        elif kind == "distributed":
+            self.distributed, self._seconds = True, None
         elif kind == "uncollected":
             record.uncollected(name, value)
         elif kind == "problem":
@@ -234,7 +240,7 @@ def _checked(message: Message) -> Iterator[tuple[str, Any, str]]:
             yield kind, _test(value), name
         elif kind == "finished":
             yield kind, int(value), name
-        elif kind in ("clearing_up", "missing", "uncovered"):
+        elif kind in ("clearing_up", "missing", "uncovered", "distributed"):
             yield kind, True, name
 
 
