@@ -15,7 +15,7 @@ import pytest
 from absent import need
 
 from bellglass.sandboxes.backends.embedded import EmbeddedBackend
-from bellglass.sandboxes.backends.embedded.places import receive_frame
+from bellglass.sandboxes.backends.embedded.launch import receive_frame
 from bellglass.sandboxes.backends.embedded.zygote import Zygote
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.limits import MIB, Limits

@@ -16,10 +16,10 @@ from bellglass.sandboxes.backends.embedded.bubblewrap import Bubblewrap
 from bellglass.sandboxes.backends.embedded.diagnosis import findings, python_finding
 from bellglass.sandboxes.backends.embedded.failure import LaunchFailed
 from bellglass.sandboxes.backends.embedded.inside import namespaces
-from bellglass.sandboxes.backends.embedded.places import (
-    PLACE_SECONDS,
+from bellglass.sandboxes.backends.embedded.launch import (
+    LAUNCH_TIMEOUT_SECONDS,
     Launcher,
-    place,
+    launch,
     receive_frame,
 )
 from bellglass.sandboxes.backends.embedded.python import find_python
@@ -83,19 +83,19 @@ class EmbeddedBackend(Backend):
         """Make a place: see `Backend.connect`."""
         async with AsyncExitStack() as stack:
             try:
-                stream = await stack.enter_async_context(await self._place())
+                stream = await stack.enter_async_context(await self._launch())
             except LaunchFailed as exc:
                 if await self._usable():
                     raise SandboxUnavailable(_NAME, advice(exc)) from exc
                 # The zygote ended meanwhile, killed for memory perhaps. A new one is worth a try.
                 try:
-                    stream = await stack.enter_async_context(await self._place())
+                    stream = await stack.enter_async_context(await self._launch())
                 except LaunchFailed as again:
                     raise SandboxUnavailable(_NAME, advice(again)) from again
             yield stream
 
-    async def _place(self) -> AbstractAsyncContextManager[ByteStream]:
-        return place(await self.launcher(), self.limits, self.cgroups(), self.uids())
+    async def _launch(self) -> AbstractAsyncContextManager[ByteStream]:
+        return launch(await self.launcher(), self.limits, self.cgroups(), self.uids())
 
     async def _usable(self) -> bool:
         """Whether the launcher is worth keeping; if not, it is ended here."""
@@ -165,8 +165,8 @@ class EmbeddedBackend(Backend):
         else:
             launcher = await Bubblewrap.start(python, self.limits)
         try:
-            async with place(launcher, self.limits, self.cgroups(), self.uids()) as stream:
-                with anyio.fail_after(PLACE_SECONDS):
+            async with launch(launcher, self.limits, self.cgroups(), self.uids()) as stream:
+                with anyio.fail_after(LAUNCH_TIMEOUT_SECONDS):
                     frame = await receive_frame(stream)
                 if frame.get("type") == "failed":
                     raise LaunchFailed.from_frame(frame)

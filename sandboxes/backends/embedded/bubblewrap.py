@@ -45,7 +45,7 @@ _GRACE_SECONDS = 5.0
 """For a bubblewrap whose stream is closed to end by itself: it takes 50 ms when it just started."""
 
 
-def arguments(plan: Plan, files: Sequence[int], limits: Limits, *, in_view: bool) -> list[str]:
+def arguments(plan: Plan, files: Sequence[int], limits: Limits, *, in_rootfs: bool) -> list[str]:
     """Return the options of bubblewrap; `files` are descriptors of the contents of plan.files.
 
     `in_view`: it is started in a view of ours, where the sources are at their targets.
@@ -60,7 +60,7 @@ def arguments(plan: Plan, files: Sequence[int], limits: Limits, *, in_view: bool
     ]
     # fmt: on
     for source, target in plan.binds:
-        options += ["--ro-bind", target if in_view else source, target]
+        options += ["--ro-bind", target if in_rootfs else source, target]
     for directory in DIRECTORIES:
         options += ["--dir", directory]
     for path, target in [*plan.links, *DEVICE_LINKS.items()]:
@@ -99,10 +99,10 @@ class Bubblewrap:
         self._limits = limits
         # As root it would make the code run as root's uid; without root, it could not read below
         # root's own home. So a stage of ours makes a view first, if it may, and drops the uid.
-        self._in_view = namespaces.may_administer()
+        self._in_rootfs = namespaces.may_administer()
         self._drops = namespaces.may_change_user()
-        self.facts: dict[str, Any] = {}
-        self.shown = plan.of_python()
+        self.metadata: dict[str, Any] = {}
+        self.visible_paths = plan.of_python()
 
     @classmethod
     async def start(cls, python: str, limits: Limits) -> Bubblewrap:
@@ -124,7 +124,7 @@ class Bubblewrap:
             descriptors = [_memory_file(content) for _, content, _ in self._plan.files]
             for descriptor in descriptors:
                 opened.callback(os.close, descriptor)
-            options = arguments(self._plan, descriptors, self._limits, in_view=self._in_view)
+            options = arguments(self._plan, descriptors, self._limits, in_rootfs=self._in_rootfs)
             bundle_fd = bundle_file()
             opened.callback(os.close, bundle_fd)
             config = {
@@ -134,7 +134,7 @@ class Bubblewrap:
                 "path": self._plan.path,
                 "venv": self._plan.venv,
             }
-            inner = [self._plan.python, "-I", "-u", *boot_arguments(bundle_fd, "place", config)]
+            inner = [self._plan.python, "-I", "-u", *boot_arguments(bundle_fd, "sandbox", config)]
             command = [self._program, *options, "--", *inner]
             descriptors += [bundle_fd, stream.fileno(), *group.joins, *group.counters.values()]
             if self._drops:
@@ -169,8 +169,10 @@ def _find_program() -> str:
     if os.stat(program).st_mode & stat.S_ISUID:
         # CVE-2026-41163: another process of the user can trace it, and so become root.
         raise LaunchFailed("find bubblewrap", 0, f"{program} is setuid, which is not safe")
-    shown = subprocess.run([program, "--help"], env={}, capture_output=True, text=True, check=False)
-    missing = [option for option in _NEEDED if option not in shown.stdout + shown.stderr]
+    answer = subprocess.run(
+        [program, "--help"], env={}, capture_output=True, text=True, check=False
+    )
+    missing = [option for option in _NEEDED if option not in answer.stdout + answer.stderr]
     if missing:
         raise LaunchFailed("find bubblewrap", 0, f"{program} is too old, it lacks {missing[0]}")
     return program

@@ -13,7 +13,7 @@ from bellglass.sandboxes.confinement import landlock
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.embedded.cgroups import Cgroups
-    from bellglass.sandboxes.backends.embedded.places import Launcher
+    from bellglass.sandboxes.backends.embedded.launch import Launcher
 
 _SCOPES_SINCE = 6
 _PROCESS_LIMIT_SINCE = (5, 14)
@@ -36,6 +36,7 @@ def findings(
     )
     zygote = launcher.name == "zygote"
     names = "; ".join([launcher.name, *(f"instead of: {text}" for text in failed)])
+    paths = ["read-only: /usr", *launcher.visible_paths]
     return [
         _finding("launcher", True, names),
         _finding("namespaces", True, "user, mount, pid, network, ipc, uts, cgroup"),
@@ -48,7 +49,9 @@ def findings(
             else f"is shared by sessions, and with all that uid {shared} runs: watches of epoll, "
             "descriptors on their way, pipes; a server run by root gives each session a uid",
         ),
-        _finding("files of this machine", True, "; ".join(["read-only: /usr", *launcher.shown])),
+        _finding(
+            "files of this machine", True, "; ".join(["read-only: /usr", *launcher.visible_paths])
+        ),
         _finding("system call filter", True, platform.machine()),
         _finding(
             "Landlock scopes",

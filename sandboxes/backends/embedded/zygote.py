@@ -43,16 +43,16 @@ class Zygote:
         self._sending = anyio.Lock()
         self._pidfd: int | None = None
         self._preload = preload
-        self.facts: dict[str, Any] = {}
+        self.metadata: dict[str, Any] = {}
         """What it said of itself when it was ready: its Python, uid, Landlock version."""
 
     @property
-    def shown(self) -> list[str]:
-        return list(self.facts.get("shown", []))
+    def visible_paths(self) -> list[str]:
+        return list(self.metadata.get("visible_paths", []))
 
     @property
     def preloaded(self) -> list[str]:
-        return [name for name in self._preload if name not in self.facts.get("missing", [])]
+        return [name for name in self._preload if name not in self.metadata.get("missing", [])]
 
     @classmethod
     async def start(cls, python: str, preload: Sequence[str]) -> Zygote:
@@ -101,7 +101,7 @@ class Zygote:
             if message["type"] == "started":
                 self._pidfd = os.pidfd_open(pid)
             elif message["type"] == "serving":
-                self.facts = message
+                self.metadata = message
                 return
             else:
                 raise LaunchFailed.from_frame(message)

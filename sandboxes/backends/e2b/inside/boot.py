@@ -112,11 +112,11 @@ def _place(control: socket.socket, limits: dict[str, int]) -> socket.socket:
         os.close(descriptor)
     theirs.close()
     send_frame(ours, {"limits": limits, "workspace": "/work", "preload": []})
-    # The other half of what inside/place.py of the embedded sandbox does.
+    # The other half of what inside/sandbox.py of the embedded sandbox does.
     if ours.recv(1, socket.MSG_PEEK) == b"p":
         ours.recv(1)
         ours.send(b"g")
     frame: dict[str, Any] = receive_frame(ours)
-    if frame["type"] != "placed":
+    if frame["type"] != "confined":
         raise Failure(frame["step"], frame["errno"], frame["error"])
     return ours

@@ -21,7 +21,7 @@ _WIDE = ("/opt", "/home", "/root", "/mnt", "/srv", "/var")
 _KEYS = (".ssh", ".gnupg", ".aws", ".netrc")
 
 
-class WorkerProcess(NamedTuple):
+class Interpreter(NamedTuple):
     """What a view has to hold for the interpreter that runs this."""
 
     executable: str
@@ -32,7 +32,7 @@ class WorkerProcess(NamedTuple):
     venv: str | None
 
 
-def describe() -> WorkerProcess:
+def describe() -> Interpreter:
     """Describe the running interpreter, which was started by the name it is configured with."""
     named = os.path.dirname(os.path.dirname(sys.executable))
     venv = os.path.realpath(named)  # the way to it may lead over links, which the view has not
@@ -40,7 +40,7 @@ def describe() -> WorkerProcess:
     if not os.path.isfile(config):
         executable = os.path.realpath(sys.executable)
         prefix_binds = _prefix_binds(executable)
-        return WorkerProcess(executable, prefix_binds, [], [], [os.path.dirname(executable)], None)
+        return Interpreter(executable, prefix_binds, [], [], [os.path.dirname(executable)], None)
     refuse_if_private(venv)
 
     with open(config, encoding="utf-8") as file:
@@ -65,7 +65,7 @@ def describe() -> WorkerProcess:
         else:
             with open(entry.path, "rb") as program:
                 scripts.append((target, _moved(program.read(), named, venv)))
-    return WorkerProcess(f"{VENV}/bin/python", binds, links, scripts, [f"{VENV}/bin"], VENV)
+    return Interpreter(f"{VENV}/bin/python", binds, links, scripts, [f"{VENV}/bin"], VENV)
 
 
 def _names() -> list[str]:

@@ -64,8 +64,8 @@ class Plan(NamedTuple):
     def of_python(self) -> list[str]:
         """Return what of this machine is shown for the interpreter, and not in every view."""
         usual = ("/usr/", "/etc/", *(f"/{name}" for name in _TOP))
-        shown = (source for source, _ in self.binds if not source.startswith(usual))
-        return list(dict.fromkeys(shown))
+        found = (source for source, _ in self.binds if not source.startswith(usual))
+        return list(dict.fromkeys(found))
 
 
 def make(extra: list[str]) -> Plan:

@@ -17,7 +17,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bellglass.sandboxes.backends.embedded.inside import namespaces, place, plan, view
+from bellglass.sandboxes.backends.embedded.inside import namespaces, plan, rootfs, sandbox
 from bellglass.sandboxes.backends.embedded.inside.failure import as_frame, send_frame
 from bellglass.sandboxes.confinement import libc
 from bellglass.sandboxes.confinement.environment import environment
@@ -35,12 +35,12 @@ def main(bundle: int, stage: str, configuration: str) -> NoReturn:
     config = json.loads(configuration)
     if stage == "plan":
         _print_plan()
-    if stage == "place":
+    if stage == "sandbox":
         os.close(bundle)
         inner = environment(config["path"], config["venv"])
-        prepared = place.Prepared(os.uname().machine, inner)
-        given = place.Descriptors(config["stream"], config["joins"], config["counters"])
-        place.main(given, prepared, own_namespaces=False)
+        prepared = sandbox.Prepared(os.uname().machine, inner)
+        given = sandbox.Descriptors(config["stream"], config["joins"], config["counters"])
+        sandbox.main(given, prepared, own_namespaces=False)
 
     if stage == "bwrap":
         _execute_bubblewrap(config)
@@ -86,7 +86,7 @@ def _prepare(control: socket.socket, bundle: int, config: dict[str, Any]) -> Non
     if os.fork():
         os._exit(0)  # the child is the first process of the pid namespace, and is the zygote
     control.send(b'{"type":"started"}')
-    view.enter(the_plan, own_proc=True)
+    rootfs.enter(the_plan, own_proc=True)
     if root:
         with step("become an unprivileged user"):
             namespaces.become_unprivileged()
@@ -97,7 +97,7 @@ def _prepare(control: socket.socket, bundle: int, config: dict[str, Any]) -> Non
         "path": the_plan.path,
         "venv": the_plan.venv,
         "uid": os.getuid(),
-        "shown": the_plan.of_python(),
+        "visible_paths": the_plan.of_python(),
     }
     os.set_inheritable(control.fileno(), True)
     os.set_inheritable(bundle, True)
@@ -113,7 +113,7 @@ def _execute_bubblewrap(config: dict[str, Any]) -> NoReturn:
             the_plan = plan.make([program])
             with step("unshare"):
                 libc.unshare(namespaces.NEWNS)
-            view.enter(the_plan, own_proc=False)
+            rootfs.enter(the_plan, own_proc=False)
         with step("become an unprivileged user"):
             namespaces.become_unprivileged(config["uid"])
         for descriptor in config["descriptors"]:

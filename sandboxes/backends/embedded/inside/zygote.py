@@ -17,7 +17,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bellglass.sandboxes.backends.embedded.inside import namespaces, place
+from bellglass.sandboxes.backends.embedded.inside import namespaces, sandbox
 from bellglass.sandboxes.backends.embedded.inside.failure import as_frame, send_frame
 from bellglass.sandboxes.confinement import landlock, libc
 from bellglass.sandboxes.confinement.environment import environment
@@ -40,7 +40,7 @@ def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
     libc.prctl(libc.PR_SET_NAME, b"bellglass-zyg")
     inner = environment(config["path"], config["venv"])
     os.environ.update(inner)  # numpy reads it when it is imported
-    prepared = place.Prepared(os.uname().machine, inner)
+    prepared = sandbox.Prepared(os.uname().machine, inner)
     missing = _preload(config["preload"], jobs=config["jobs"])
     answer = {
         "type": "serving",
@@ -48,7 +48,7 @@ def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
         "uid": config["uid"],
         "landlock": landlock.abi(),
         "missing": missing,
-        "shown": config["shown"],
+        "visible_paths": config["visible_paths"],
     }
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a place
     # What is here now is never freed: a collection in a place must not touch, and so copy, it.
@@ -68,7 +68,7 @@ def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
         joins, counters = others[: request["joins"]], others[request["joins"] :]
         named = dict(zip(request["counters"], counters))
         mapped = request.get("mapped", False)  # E2B's one place has a machine, and its user
-        _make_place(control, place.Descriptors(stream, joins, named, mapped), prepared)
+        _make_sandbox(control, sandbox.Descriptors(stream, joins, named, mapped), prepared)
         for descriptor in descriptors:
             os.close(descriptor)
 
@@ -88,8 +88,8 @@ def _preload(modules: list[str], *, jobs: bool) -> list[str]:
     return missing
 
 
-def _make_place(
-    control: socket.socket, descriptors: place.Descriptors, prepared: place.Prepared
+def _make_sandbox(
+    control: socket.socket, descriptors: sandbox.Descriptors, prepared: sandbox.Prepared
 ) -> None:
     try:
         pid = namespaces.fork_into(_NAMESPACES)
@@ -101,7 +101,7 @@ def _make_place(
         control.detach()  # its number will be another file's
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _reseed()
-        place.main(descriptors, prepared, own_namespaces=True)
+        sandbox.main(descriptors, prepared, own_namespaces=True)
 
 
 def _reseed() -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.backends.embedded.uids import Uids
     from bellglass.sandboxes.limits import Limits
 
-PLACE_SECONDS = 20.0
+LAUNCH_TIMEOUT_SECONDS = 20.0
 """Until a place is there; it takes a hundredth of a second, or more on a machine under load."""
 
 _MAX_FRAME = 64 * 1024
@@ -45,7 +45,7 @@ class Launcher(Protocol):
     def preloaded(self) -> Sequence[str]: ...
 
     @property
-    def shown(self) -> Sequence[str]:
+    def visible_paths(self) -> Sequence[str]:
         """What of this machine places see for the sake of their Python."""
 
     @property
@@ -61,7 +61,7 @@ class Launcher(Protocol):
 
 
 @asynccontextmanager
-async def place(
+async def launch(
     launcher: Launcher, limits: Limits, cgroups: Cgroups, uids: Uids | None
 ) -> AsyncGenerator[SignedStream]:
     """Make a place, and yield the stream to the runner in it.
@@ -73,17 +73,17 @@ async def place(
     """
     async with (
         nullcontext() if uids is None else uids.taken() as uid,
-        _place(launcher, limits, cgroups, uid) as stream,
+        _launch(launcher, limits, cgroups, uid) as stream,
     ):
         yield stream
 
 
 @asynccontextmanager
-async def _place(
+async def _launch(
     launcher: Launcher, limits: Limits, cgroups: Cgroups, uid: int | None
 ) -> AsyncGenerator[SignedStream]:
     ours, theirs = pair(socket.SOCK_STREAM)
-    new = _Place(SignedStream(ours))
+    new = _Launched(SignedStream(ours))
     with theirs, cgroups.group(limits) as group:
         # Shielded: a cancelled call must not leave a process or a group behind.
         try:
@@ -102,7 +102,7 @@ async def _place(
                 await group.remove()
 
 
-class _Place:
+class _Launched:
     def __init__(self, stream: SignedStream) -> None:
         self.stream = stream
         self._pidfd: int | None = None
@@ -110,16 +110,16 @@ class _Place:
     async def settle(
         self, limits: Limits, launcher: Launcher, group: Group, uid: int | None
     ) -> None:
-        """Do the server's half of what inside/place.py does."""
+        """Do the server's half of what inside/sandbox.py does."""
         try:
-            with anyio.fail_after(PLACE_SECONDS):
+            with anyio.fail_after(LAUNCH_TIMEOUT_SECONDS):
                 await self._settle(limits, launcher, group, uid)
         except TimeoutError as exc:
-            raise LaunchFailed("start a place", 0, "it took too long") from exc
+            raise LaunchFailed("start a sandbox", 0, "it took too long") from exc
         except (EndOfStream, BrokenResourceError) as exc:
-            raise LaunchFailed("start a place", 0, "its first process ended") from exc
+            raise LaunchFailed("start a sandbox", 0, "its first process ended") from exc
         except OSError as exc:
-            raise LaunchFailed("take a place over", exc.errno or 0, str(exc)) from exc
+            raise LaunchFailed("take over a sandbox", exc.errno or 0, str(exc)) from exc
 
     async def _settle(
         self, limits: Limits, launcher: Launcher, group: Group, uid: int | None
@@ -138,7 +138,7 @@ class _Place:
         await group.add(pid)
         await self.stream.send(b"g")
         frame = await receive_frame(self.stream)
-        if frame.get("type") != "placed":
+        if frame.get("type") != "confined":
             raise LaunchFailed.from_frame(frame)
 
     async def end(self) -> None:

@@ -74,7 +74,7 @@ def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoR
             with step("limit kernel objects"):
                 namespaces.limit_kernel_objects()
         version = _confine(session, prepared)
-        send_frame(server, {"type": "placed", "landlock": version})
+        send_frame(server, {"type": "confined", "landlock": version})
         from bellglass.sandboxes.supervisor import main as supervisor
         from bellglass.sandboxes.worker import worker
 
