@@ -1,6 +1,6 @@
-"""An agent that solves tasks by code, and a client of the server like any other.
+"""An agent that solves tasks by writing code. It is a client of the server like any other.
 
-It imports nothing of the tools or the sandboxes: what it knows of them comes by the protocol.
+It imports nothing from tools or sandboxes: it knows them only through the protocol.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ async def solve(
 ) -> Answer:
     """Solve one task, with a server of its own unless `url` names one.
 
-    `model` is a name such as "anthropic:NAME" or "openai:NAME", or an object with an `ask` of its
-    own: see `Model`.
+    `model` is a name such as "anthropic:NAME" or "openai:NAME", or an object with an `ask` method;
+    see `Model`.
 
     Raises:
-        SolvingError: It could not be begun.
+        SolvingError: The task could not be started.
     """
     from pathlib import Path
 

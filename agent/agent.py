@@ -1,4 +1,4 @@
-"""The loop: ask, try in the sandbox, hand back what failed, until it holds or a limit is met."""
+"""The loop of the agent: ask the model, test its answer, report failures, until one is verified."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Tell = Callable[[str], None]
 
 MAX_UNCHANGED_ANSWERS = 2
-"""Answers in a row that change nothing: more of them are not worth their price."""
+"""After this many unchanged answers in a row the agent gives up."""
 
 _VERSION = "import platform, importlib.util as u\n" + (
     "'; '.join([platform.python_version(), ', '.join(n for n in "
@@ -61,8 +61,8 @@ class Agent:
     ) -> None:
         """Prepare an agent.
 
-        Without `url` or `client`, a server of its own is started, with `settings` (BELLGLASS_
-        variables) over those of the environment. `tell` is called with each step, in a line.
+        Without `url` or `client`, it starts a server of its own; `settings` (BELLGLASS_ variables)
+        override those of the environment. `tell` is called with one line for each step.
         """
         self._model = model
         self._limits = limits or Limits()
@@ -88,13 +88,13 @@ class Agent:
         mode: ModeName | None = None,
         transcript: Path | None = None,
     ) -> Answer:
-        """Work on a task until an answer is verified or a limit is met; say which.
+        """Work on a task until an answer is verified or a limit is reached.
 
-        `mode` is "analyse" where there is data, else "solve", unless it is named. Of "transform"
-        the first file is the code to change.
+        `mode` defaults to "analyse" if there is data, else to "solve". For "transform", the first
+        file is the code to change.
 
         Raises:
-            SolvingError: It could not even be begun: no server, no model, no such file.
+            SolvingError: The task could not be started: no server, no model or no such file.
         """
         if self._client is None:
             raise RuntimeError("Use the agent in `async with Agent(...) as agent:`.")
@@ -106,7 +106,7 @@ class Agent:
 
 
 class _Solving:
-    """One task on its way."""
+    """The state of one task."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class _Solving:
         return self._answer(reason)
 
     async def _work(self) -> str:
-        """Return why there is no verified answer; empty if there is one."""
+        """Return why there is no verified answer, or "" if there is one."""
         python = await self._about_python()
         data = await self._mode.learn(self._tools)
         self._say("system", self._mode.system(python))

@@ -1,4 +1,4 @@
-"""What the agent answers: the code, what it gave, and what was seen of it."""
+"""The answer of the agent: the code, its result, and the evidence for it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Value(BaseModel):
 
 
 class Evidence(_Value):
-    """One thing that was tried with the last code, in the sandbox."""
+    """The result of one test of the last code in the sandbox."""
 
     kind: Kind
     held: bool
@@ -35,7 +35,7 @@ class Evidence(_Value):
 
 
 class Usage(_Value):
-    """What the model and the clock took."""
+    """Tokens, money and time that were spent."""
 
     turns: int = 0
     input_tokens: int = 0
@@ -45,7 +45,7 @@ class Usage(_Value):
 
 
 class Answer(_Value):
-    """How a task ended."""
+    """The outcome of a task."""
 
     task: str
     mode: ModeName

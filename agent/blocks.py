@@ -1,4 +1,4 @@
-"""The code of an answer: of its fences and, where it has none, of what looks like a program."""
+"""Find the code in an answer: its fenced blocks, else lines that look like a program."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _SENTENCE = re.compile(r"[A-Z][\w'\u2019]*,?(?: [\w'\u2019`*(),./+=-]+){2,}[:.!?
 
 
 class Block(NamedTuple):
-    """A piece of code, as it was shown."""
+    """One block of code of an answer."""
 
     code: str
     tag: str = ""
     """The language that the fence names, in lower case."""
     label: str = ""
-    """What stands at the fence and on the line before it: often the name of a file."""
+    """The rest of the fence's line and the line before it: often the name of a file."""
     closed: bool = True
 
 
 def blocks_of(text: str) -> list[Block]:
-    """Return the code in an answer, in its order; the whole if it is nothing but code."""
+    """Return the blocks of code in an answer, in order; the whole answer if it is only code."""
     lines = text.replace("\r\n", "\n").split("\n")[:MAX_LINES]
     blocks = _fenced(lines)
     if not blocks:
@@ -45,7 +45,7 @@ def blocks_of(text: str) -> list[Block]:
 
 
 def prose_of(text: str) -> str:
-    """Return what an answer says around its code."""
+    """Return the text of an answer without its code."""
     lines = text.split("\n")[:MAX_LINES]
     kept: list[str] = []
     after = 0
@@ -56,7 +56,7 @@ def prose_of(text: str) -> str:
 
 
 def looks_like_python(code: str) -> bool:
-    """Tell whether some line of `code` is a statement of Python, as far as a glance can tell."""
+    """Tell whether some line of `code` looks like a Python statement."""
     return any(_STATEMENT.match(line.strip()) for line in code.split("\n"))
 
 
@@ -81,7 +81,7 @@ def _told(lines: list[str], found: Sequence[markdown.Block]) -> Iterator[Block]:
 
 
 def _indented(lines: list[str]) -> list[Block]:
-    """Return blocks set in by four blanks below a line of text."""
+    """Return blocks that are indented by four spaces below a line of text."""
     if not any(line.strip() and not line[0].isspace() for line in lines):
         return []
     blocks: list[Block] = []
@@ -100,12 +100,12 @@ def _indented(lines: list[str]) -> list[Block]:
         if line.strip() and not line[0].isspace():
             label = line.strip()
         before = line.strip()
-    # In a program, what is set in belongs to the line above it.
+    # In a program, indented lines belong to the statement above them.
     return [] if any(_STATEMENT.match(line) for line in lines if line[:1].strip()) else blocks
 
 
 def _bare(lines: list[str]) -> list[Block]:
-    """Return the code of an answer without any fence: from its first statement to its last."""
+    """Return the code of an answer without fences: from its first statement to its last."""
     kept: list[str] = []
     for line in lines:
         if _SENTENCE.fullmatch(line) and not _STATEMENT.match(line):

@@ -1,6 +1,6 @@
-"""Whether two values agree, as the shapes of `inside/shapes.py` show them.
+"""Compare two values by their shapes, which `inside/shapes.py` makes.
 
-Shapes come out of the sandbox: whatever is no shape agrees with nothing.
+Shapes come from the sandbox and are untrusted: a malformed shape is equal to nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _NUMBERS = ("int", "float", "Fraction", "Decimal")
 
 
 def exact(shape: Any) -> bool:
-    """Tell whether a value has no part that is only approximate, or too large to be compared."""
+    """Tell whether no part of a value is approximate, or too large to be compared."""
     if isinstance(shape, dict):
         if "float" in shape or "complex" in shape or "too large" in shape:
             return False
@@ -27,7 +27,7 @@ def exact(shape: Any) -> bool:
 def agree(
     one: Any, other: Any, *, relative: float = 0.0, loose: bool = False, depth: int = 0
 ) -> bool:
-    """Compare two shapes; floats to `relative`. `loose` lets kinds of numbers and rows be alike."""
+    """Compare two shapes, floats to `relative`; `loose` ignores types of numbers and rows."""
     if depth > MAX_DEPTH:
         return False
     if isinstance(one, dict) and isinstance(other, dict):
@@ -95,7 +95,7 @@ def _number(text: Any) -> Fraction | None:
         if "/" in text:
             return Fraction(text)
         value = Decimal(text)
-        # An exponent as large as it likes would make a number of that many digits.
+        # The exponent is bounded, because the fraction has that many digits.
         if not value.is_finite() or abs(value.adjusted()) > MAX_DIGITS:
             return None
         return Fraction(value)

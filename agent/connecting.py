@@ -1,4 +1,4 @@
-"""A client of a bellglass server: one that is started for it, or one that listens somewhere."""
+"""Connect to a bellglass server: to a new one on stdio, or to one at a URL."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _PASSED_ON = ("BELLGLASS_", "DOCKER_", "E2B_", "XDG_", "LC_")
 _PASSED_BY_NAME = ("LANG", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""Of the environment, to the server. The keys of models are not among them."""
+"""Variables that are passed to the server. The API keys of models are not among them."""
 
 OURS = frozenset({"execute_python", "validate_code", "run_tests", "write_file", "close_session"})
 
@@ -30,13 +30,13 @@ async def connected(
     settings: Mapping[str, str] | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> AsyncGenerator[Client]:
-    """Connect to the server at `url`, or to one of our own on stdio with these `settings`.
+    """Connect to the server at `url`, or start one on stdio with these `settings`.
 
-    `settings` are BELLGLASS_ variables, over those of `environ`. What a server of our own logs
-    is shown only where it does not start.
+    `settings` are BELLGLASS_ variables, which override those of `environ`. The log of a server that
+    is started here is shown only if it does not start.
 
     Raises:
-        ServerUnavailable: None answers, or it is no bellglass.
+        ServerUnavailable: No server answers, or it is not bellglass.
     """
     from mcp.shared.exceptions import MCPError
 
@@ -100,7 +100,7 @@ async def _must_be_ours(client: Client) -> None:
     names = {tool.name for tool in (await client.list_tools()).tools}
     if missing := OURS - names:
         raise ServerUnavailable(
-            f"The server has no {', '.join(sorted(missing))}: it is no bellglass, or an old one."
+            f"The server has no {', '.join(sorted(missing))}: it is not bellglass, or an old one."
         )
 
 
@@ -110,5 +110,5 @@ def _passed_on(environ: Mapping[str, str]) -> dict[str, str]:
         for name, value in environ.items()
         if name.startswith(_PASSED_ON) or name in _PASSED_BY_NAME
     }
-    kept.pop("BELLGLASS_HTTP", None)  # ours speaks on stdio
+    kept.pop("BELLGLASS_HTTP", None)  # the server that we start uses stdio
     return kept

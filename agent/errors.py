@@ -1,4 +1,4 @@
-"""What can go wrong around an attempt to solve a task.
+"""Errors of the agent.
 
 * SolvingError
   + ModelFailed
@@ -7,29 +7,29 @@
   + ServerUnavailable
   + DataRefused
 
-Code that fails is none of these: it is what the agent repairs, or says honestly.
+Code that fails is not an error here: the agent repairs it, or reports that it failed.
 """
 
 
 class SolvingError(Exception):
-    """The task could not be worked on; the text says what to do next."""
+    """The task could not be worked on; the message says what to do next."""
 
 
 class ModelFailed(SolvingError):
-    """The model gave no answer this time."""
+    """The model did not answer this time."""
 
 
 class ModelUnavailable(ModelFailed):
-    """There is no such model for us: it, its key or its library is missing."""
+    """The model cannot be used: the model, its key or its library is missing."""
 
 
 class RecordingMismatch(ModelFailed):
-    """A recording has no answer to what was asked."""
+    """A recording has no answer to this prompt."""
 
 
 class ServerUnavailable(SolvingError):
-    """No bellglass server answers, or it refuses to work."""
+    """No bellglass server answers, or it refuses the call."""
 
 
 class DataRefused(SolvingError):
-    """A file that was given cannot be used."""
+    """A file of the task cannot be used."""

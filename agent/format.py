@@ -1,4 +1,4 @@
-"""A shape of `inside/shapes.py`, written as people would write the value."""
+"""Format a shape of `inside/shapes.py` as people would write the value."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MAX_ITEMS = 30
 
 
 def plain(shape: Any, depth: int = 0) -> str:
-    """Return a shape nearly as Python would write the value; long parts are cut."""
+    """Return the value of a shape in Python's notation; long parts are cut."""
     if depth > MAX_DEPTH:
         return "..."
     match shape:

@@ -1,4 +1,4 @@
-"""How much an attempt may take: attempts, tokens, money, time."""
+"""Limits on what one task may spend: attempts, tokens, money and time."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ if TYPE_CHECKING:
     from bellglass.agent.messages import Message, Turn
 
 CHARACTERS_PER_TOKEN = 3
-"""Fewer than the usual four: code has short words. It only has to be of the right size."""
+"""A rough estimate, lower than the usual four, because code has short words."""
 
 MIN_ANSWER_TOKENS = 300
-"""Tokens below which no program is worth asking for."""
+"""With fewer tokens left, the model is not asked for a program."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What may be spent on one task."""
+    """Limits on what one task may spend."""
 
     attempts: int = 4
     tokens: int = 200_000
-    """Sent and received, all turns together."""
+    """Tokens sent and received in all turns."""
     dollars: float | None = None
-    """None: no limit of its own. Needs a model whose price is known."""
+    """None means no limit. A limit needs a model whose price is known."""
     seconds: float = 600
-    """Of the clock, all in all."""
+    """Elapsed time of the whole task."""
     answer_tokens: int = 16_000
-    """Of one answer."""
+    """Tokens of one answer."""
     call_seconds: float = 60
-    """Of one call of a tool."""
+    """Time limit of one call of a tool."""
 
 
 @dataclass
 class Spent:
-    """What was spent so far, and whether another turn fits."""
+    """What a task has spent so far, and whether it can afford another turn."""
 
     limits: Limits
     input_tokens: int = 0
@@ -58,13 +58,13 @@ class Spent:
         return self.limits.seconds - (time.monotonic() - self.started)
 
     def tokens_for(self, messages: tuple[Message, ...]) -> int:
-        """Return how many tokens an answer to `messages` may have; 0 if none fits."""
+        """Return how many tokens an answer to `messages` may have, or 0 if there are too few."""
         asked = sum(len(message.text) for message in messages) // CHARACTERS_PER_TOKEN
         left = self.limits.tokens - self.input_tokens - self.output_tokens - asked
         return min(left, self.limits.answer_tokens) if left >= MIN_ANSWER_TOKENS else 0
 
     def exhausted(self, messages: tuple[Message, ...]) -> str:
-        """Say which limit forbids another turn; empty if none does."""
+        """Return which limit forbids another turn, or "" if none does."""
         if self.seconds_left <= 0:
             return f"the time of {self.limits.seconds:g} s was over"
         if not self.tokens_for(messages):

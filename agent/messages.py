@@ -1,4 +1,4 @@
-"""What passes between the agent and a model."""
+"""The messages between the agent and a model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 MAX_ANSWER_CHARACTERS = 400_000
-"""Of one answer; a model that goes on is cut off."""
+"""Characters of one answer; the rest is cut off."""
 
 
 class Message(BaseModel):
@@ -20,7 +20,7 @@ class Message(BaseModel):
 
 
 class Turn(BaseModel):
-    """One answer of a model, and what it took."""
+    """One answer of a model, and the tokens it took."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,20 +32,20 @@ class Turn(BaseModel):
 
 
 class Model(Protocol):
-    """Whoever answers: a provider's model, or a recording of one."""
+    """A model of a provider, or a recording of one."""
 
     @property
     def name(self) -> str: ...
 
     async def ask(self, messages: tuple[Message, ...], *, tokens: int, seconds: float) -> Turn:
-        """Return the answer, of at most `tokens`, within `seconds`.
+        """Return an answer of at most `tokens` within `seconds`.
 
         Raises:
-            ModelFailed: There is none.
+            ModelFailed: The model did not answer.
         """
 
 
-# What differs from run to run, and from machine to machine, and is no part of what was asked.
+# Text that differs between runs and machines, and is not part of the question.
 _PASSING = (
     (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
     (re.compile(r"0x[0-9a-f]+"), "ADDRESS"),
@@ -55,9 +55,9 @@ _PASSING = (
 
 
 def fingerprint(messages: tuple[Message, ...]) -> str:
-    """Return a short mark of what the last message asks, the same on every machine.
+    """Return a short hash of what the last message asks, which is the same on every machine.
 
-    Our own instructions are left out: they may improve without a recording being spoilt.
+    Our own instructions are left out, so that improving them does not invalidate recordings.
     """
     asked = messages[-1].text
     for pattern, instead in _PASSING:

@@ -1,4 +1,4 @@
-"""Models of every provider, through pydantic-ai: an optional extra, imported when one is asked."""
+"""Models of providers, through pydantic-ai: an optional extra, which is imported lazily."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ EXTRA = (
     "--replay FILE answers from a recording without it."
 )
 MAX_TRIES = 4
-"""For one answer, where the fault may pass."""
+"""Tries for one answer after temporary failures."""
 FIRST_RETRY_DELAY_SECONDS = 1.0
 MAX_RETRY_DELAY_SECONDS = 60.0
 SILENCE_TIMEOUT_SECONDS = 120
-"""Without a word of the answer, after which the provider is taken for dead."""
+"""After this long without any part of the answer, the provider is considered unreachable."""
 MAX_ERROR_CHARACTERS = 300
 PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 
@@ -46,7 +46,7 @@ def provided(name: str, *, base_url: str | None = None) -> ProvidedModel:
         if base_url is not None:
             model: Library = _at(base_url, name)
         else:
-            # "openai:" alone is the newer interface, which few other servers speak.
+            # "openai:" alone means the newer API, which few other servers support.
             if name.startswith("openai:") and "OPENAI_BASE_URL" in os.environ:
                 name = f"openai-chat:{name.partition(':')[2]}"
             model = infer_model(name)
@@ -65,7 +65,7 @@ def _at(base_url: str, name: str) -> Library:
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai import OpenAIProvider
 
-    # A local server asks for no key, and its library for some.
+    # A local server needs no key, but the client library does.
     key = os.environ.get("OPENAI_API_KEY") or "none"
     bare = name.removeprefix("openai-chat:").removeprefix("openai:")
     return OpenAIChatModel(bare, provider=OpenAIProvider(base_url=base_url, api_key=key))
@@ -78,7 +78,7 @@ def _example(name: str) -> str:
 
 
 class ProvidedModel:
-    """A model that a provider serves; passing faults are waited out."""
+    """A model of a provider; temporary failures are retried."""
 
     def __init__(self, model: Library, name: str) -> None:
         self._model = model
@@ -95,7 +95,7 @@ class ProvidedModel:
                 break
             left = deadline - anyio.current_time()
             try:
-                # Its connections end with each answer: nothing is open while the code is tried.
+                # Its connections are closed after each answer: none is open while code runs.
                 async with self._model:
                     with anyio.fail_after(left):
                         return await self._answer(messages, tokens)
@@ -114,7 +114,7 @@ class ProvidedModel:
         from pydantic_ai.direct import model_request_stream
 
         size = 0
-        # Streamed, so that a provider that has gone silent is known from one that is slow.
+        # Streamed, in order to tell a provider that is silent from one that is slow.
         async with model_request_stream(
             self._model,
             _messages(messages),
@@ -143,9 +143,9 @@ class ProvidedModel:
 
 
 def _broke_off(response: ModelResponse) -> bool:
-    """Tell whether a stream ended without an end.
+    """Tell whether a stream was cut off.
 
-    The library says "stop" for it; but then neither a reason nor a count came from the provider.
+    The library then reports "stop"; but the provider sent neither a reason nor a token count.
     """
     said = (response.provider_details or {}).get("finish_reason")
     counted = response.usage.input_tokens or response.usage.output_tokens
@@ -153,11 +153,11 @@ def _broke_off(response: ModelResponse) -> bool:
 
 
 class Silent(Exception):
-    """A stream ended without saying that it is complete."""
+    """A stream ended without a sign that it is complete."""
 
 
 def _broken() -> tuple[type[Exception], ...]:
-    """Return what the libraries of the providers raise when a stream breaks off."""
+    """Return the exceptions that the libraries of providers raise when a stream is cut off."""
     kinds: list[type[Exception]] = [Silent, ConnectionError]
     for library in ("httpx", "httpx2"):
         try:
@@ -174,7 +174,7 @@ def _broken() -> tuple[type[Exception], ...]:
 
 
 def _passes(failure: Exception) -> bool:
-    """Tell whether to ask again may help."""
+    """Tell whether a retry may help."""
     status = getattr(failure, "status_code", None)
     if isinstance(status, int):
         return status in PASSING
@@ -184,7 +184,7 @@ def _passes(failure: Exception) -> bool:
 
 
 async def _waited(failure: Exception, number: int, deadline: float) -> bool:
-    """Wait as long as the provider wants, or longer each time; return False if that is too long."""
+    """Wait as long as the provider asks, else with a growing delay; return False if too long."""
     asked = _retry_after(failure)
     wait = (
         asked
@@ -206,7 +206,7 @@ def _retry_after(failure: Exception) -> float | None:
 
 
 def _told(name: str, failure: Exception) -> ModelFailed:
-    """Return what to say of a failure, and what to do."""
+    """Return an error that says what failed, and what to do."""
     if isinstance(failure, ModelFailed):
         return failure
     status = getattr(failure, "status_code", None)
@@ -220,7 +220,7 @@ def _told(name: str, failure: Exception) -> ModelFailed:
         case 404:
             return ModelUnavailable(f"There is no model {name} at the provider (404). {said}")
         case 429:
-            return ModelFailed(f"{name} has no room for us (429): {said} Try later.")
+            return ModelFailed(f"{name} refused because of its rate limit (429): {said} Try later.")
         case int() if status >= 500:
             return ModelFailed(f"{name} failed at the provider ({status}): {said} Try later.")
         case int():
@@ -261,4 +261,4 @@ def _price(response: ModelResponse) -> float | None:
     try:
         return float(response.cost().total_price)
     except (LookupError, ValueError, AssertionError):
-        return None  # of a model that no list has
+        return None  # the model is in no price list

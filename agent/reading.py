@@ -1,4 +1,4 @@
-"""Which block of an answer is the program, and which the proof that goes with it."""
+"""Find the program and its proof among the blocks of an answer."""
 
 from __future__ import annotations
 
@@ -45,30 +45,30 @@ MAX_EXPLANATION_CHARACTERS = 4_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reply:
-    """An answer, understood."""
+    """A parsed answer."""
 
     program: str = ""
     language: Language = "python"
     proof: str = ""
     explanation: str = ""
     unfinished: bool = False
-    """The last block was never closed."""
+    """The last block was not closed."""
 
 
 def read(text: str, proof: Proof, *, bash: bool = False) -> Reply:
-    """Return the program of an answer and its proof; `bash` if the program may be a script."""
+    """Return the program and the proof of an answer; `bash`: the program may be a Bash script."""
     blocks = blocks_of(text)
     scripts = [block for block in blocks if block.tag in _BASH] if bash else []
     candidates = _python(blocks)
     proofs = [block for block in candidates if _is_proof(block, proof)]
     programs = [block for block in candidates if block not in proofs]
     if not proofs and len(programs) > 1 and not any(_same_names(*programs)):
-        # Unnamed, and in the order that was asked for.
+        # The blocks have no names, so they are taken in the requested order.
         *programs, last = programs
         proofs = [last]
     language: Language = "python"
     if scripts and not any(_named(block, _PROGRAM) for block in programs):
-        # A program in Bash, beside inputs in Python.
+        # The program is in Bash, the inputs are in Python.
         proofs, programs, language = proofs or programs, scripts, "bash"
     return Reply(
         program=_merged(_without_asides(programs)),
@@ -80,7 +80,7 @@ def read(text: str, proof: Proof, *, bash: bool = False) -> Reply:
 
 
 def _python(blocks: list[Block]) -> list[Block]:
-    """Return what is Python: what says so; else what looks it, and says nothing or the wrong."""
+    """Return the Python blocks: those tagged as Python, else those that look like Python."""
     said = [block for block in blocks if block.tag in _PYTHON]
     typed = [block for block in said if not _PROMPT.match(block.code.lstrip())]
     if typed:
@@ -96,7 +96,7 @@ def _python(blocks: list[Block]) -> list[Block]:
 
 
 def _typed(code: str) -> str:
-    """Return what was typed in a recorded session, without what was answered."""
+    """Return the input of a recorded interactive session, without the output."""
     lines = [line for line in code.split("\n") if _PROMPT.match(line)]
     return "\n".join(_PROMPT.sub("", line) for line in lines) + "\n"
 
@@ -123,20 +123,20 @@ def _named(block: Block, words: re.Pattern[str]) -> bool:
 
 
 def _heading(block: Block) -> str:
-    """Return what names a block: its label, and a comment in its first line."""
+    """Return the text that names a block: its label, and a comment in its first line."""
     first = block.code.lstrip().partition("\n")[0]
     label = block.label if len(block.label) <= 120 else ""
     return f"{label} {first if first.startswith('#') else ''}"
 
 
 def _without_asides(blocks: list[Block]) -> list[Block]:
-    """Drop examples and quotations of older code, if there is anything else."""
+    """Drop examples and quotations of older code, if other blocks are left."""
     kept = [block for block in blocks if not _named(block, _ASIDE) or _named(block, _PROGRAM)]
     return kept or blocks
 
 
 def _merged(blocks: list[Block]) -> str:
-    """Return the blocks as one module; one that defines all that an earlier one did replaces it."""
+    """Join blocks to one module; a block that redefines all names of an earlier one replaces it."""
     kept: list[Block] = []
     for block in blocks:
         names = set(_NAMES.findall(block.code))
@@ -150,6 +150,6 @@ def _merged(blocks: list[Block]) -> str:
 
 
 def _same_names(*blocks: Block) -> list[bool]:
-    """Tell of each block after the first whether it defines a name of the first anew."""
+    """Tell for each block after the first whether it redefines a name of the first."""
     first = set(_NAMES.findall(blocks[0].code))
     return [bool(first & set(_NAMES.findall(block.code))) for block in blocks[1:]]

@@ -1,4 +1,4 @@
-"""A run kept in a file that people can read, and answered from it again without a model."""
+"""Record the answers of a model in a readable file, and replay them without a model."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MAX_RECORDING_BYTES = 20_000_000
 
 
 class RecordedTurn(BaseModel):
-    """What was asked, in brief, and what came back, line by line."""
+    """A prompt, shortened, and the answer, line by line."""
 
     model_config = ConfigDict(extra="forbid")
 
     asked: str = ""
     prompt: str | None = None
-    """Fingerprint of what was asked."""
+    """Fingerprint of the prompt."""
     answer: list[str]
     input_tokens: int = Field(default=0, ge=0)
     output_tokens: int = Field(default=0, ge=0)
@@ -42,7 +42,7 @@ class Recording(BaseModel):
     task: str = ""
     mode: str = ""
     data: list[str] = []
-    """The names of the files that were given."""
+    """The names of the files of the task."""
     turns: list[RecordedTurn] = []
 
     @classmethod
@@ -50,7 +50,7 @@ class Recording(BaseModel):
         """Return the recording in a file.
 
         Raises:
-            SolvingError: There is none.
+            SolvingError: The file cannot be read, or is not a recording.
         """
         try:
             if path.stat().st_size > MAX_RECORDING_BYTES:
@@ -67,11 +67,11 @@ class Recording(BaseModel):
             raise SolvingError(text) from exc
 
     def write(self, path: Path) -> None:
-        """Write the recording; a file of that name is replaced as a whole or not at all."""
+        """Write the recording; an existing file is replaced atomically."""
         whole = json.dumps(self.model_dump(exclude_none=True), indent=1, ensure_ascii=False)
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            draft.touch(0o600)  # it quotes code and data
+            draft.touch(0o600)  # it contains code and data
             draft.write_text(whole + "\n", "utf-8")
             draft.replace(path)
         except OSError as exc:
@@ -81,7 +81,7 @@ class Recording(BaseModel):
 
 
 class Recorder:
-    """A model whose answers are kept."""
+    """A model whose answers are recorded."""
 
     def __init__(
         self, model: Model, path: Path, *, task: str, mode: str, data: Sequence[Path] = ()
@@ -91,7 +91,7 @@ class Recorder:
         self.recording = Recording(
             model=model.name, task=task, mode=mode, data=[file.name for file in data]
         )
-        # Now, so that one that cannot be written is known before a model is paid for.
+        # Written at once, so that an unwritable file is noticed before a model costs money.
         self.recording.write(path)
 
     @property
@@ -116,11 +116,11 @@ class Recorder:
 
 
 class Replay:
-    """The answers of a recording, in their order.
+    """Replays the answers of a recording in order.
 
-    The first must have been given to the same task and data. What is asked later quotes the
-    sandbox, whose words differ a little from machine to machine: a difference is told, and the
-    recorded answer is given all the same.
+    The first prompt must be the recorded one: the same task and data. Later prompts quote the
+    sandbox, whose output differs a little between machines, so a difference is only reported, and
+    the recorded answer is used.
     """
 
     def __init__(self, recording: Recording, tell: Callable[[str], None] | None = None) -> None:

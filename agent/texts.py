@@ -1,9 +1,9 @@
-"""What a model is told, turn by turn. The texts of each mode are with the mode."""
+"""The texts for the model that all modes share."""
 
 from __future__ import annotations
 
 MAX_FEEDBACK_CHARACTERS = 8_000
-"""Characters of what the sandbox said: the cause stands at the beginning, and the end helps."""
+"""Characters of the sandbox's output that are quoted, from its beginning and its end."""
 
 IMPOSSIBLE = "IMPOSSIBLE:"
 
@@ -27,7 +27,7 @@ the line {impossible} and the reason."""
 
 
 def system(*, program: str, proof: str, proof_text: str, rules: str, python: str) -> str:
-    """Return the first message: how to answer in this mode."""
+    """Return the system message: how to answer in this mode."""
     version, _, packages = python.partition("; ")
     text = _COMMON.format(
         python=version,
@@ -41,12 +41,12 @@ def system(*, program: str, proof: str, proof_text: str, rules: str, python: str
 
 
 def first(task: str, data: str) -> str:
-    """Return the task and what is known of its data."""
+    """Return the task and the profile of its data."""
     return f"Task: {task.strip()}" + (f"\n\n{data}" if data else "")
 
 
 def again(attempt: int, complaint: str, *, same: bool) -> str:
-    """Return what is said of an attempt that failed."""
+    """Return the message on an attempt that failed."""
     told = f"Attempt {attempt} did not hold.\n{bounded(complaint)}"
     if same:
         told += "\nThe blocks were the same as in the attempt before: change what causes this."

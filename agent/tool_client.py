@@ -1,4 +1,4 @@
-"""The server as the agent uses it: sessions, code, tests and files, through the protocol alone."""
+"""A client of the server's tools: sessions, code, tests and files, over the protocol."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
 UPLOAD_PART_BYTES = 2_000_000
-"""Bytes of a file in one call: what write_file takes, as base64."""
+"""Bytes of a file in one call of write_file, before base64."""
 
 MAX_FILE_BYTES = 200_000_000
 MAX_FIGURES = 8
 MAX_FIGURE_BYTES = 5_000_000
 CALL_GRACE_SECONDS = 30
-"""For the way there and back, beyond what the code itself may take."""
+"""Time for transport, in addition to the time limit of the code."""
 CLOSE_TIMEOUT_SECONDS = 5
 
 REPORT = ".bellglass-report.json"
@@ -45,29 +45,29 @@ _bellglass_report()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """How a call of a tool ended."""
+    """The result of a tool call."""
 
     ok: bool
     status: str
     text: str
-    """As a model is to read it."""
+    """The text for the model."""
     figures: tuple[bytes, ...] = ()
     structured: dict[str, Any]
 
 
 class ToolClient:
-    """Sessions on one server, all of them ended with it."""
+    """Sessions on one server, which all end with this object."""
 
     def __init__(self, client: Client, *, call_seconds: float, tell: Callable[[str], None]) -> None:
         self._client = client
         self._tell = tell
         self.call_seconds = call_seconds
         self.log: list[str] = []
-        """What was called and how it ended, a line each; read and emptied by the transcript."""
+        """One line per tool call and its outcome; the transcript reads and empties it."""
 
     @asynccontextmanager
     async def session(self) -> AsyncGenerator[str]:
-        """Open a session of its own for some code; it ends with this."""
+        """Open a session, and close it on exit."""
         result = await self._call("execute_python", {"code": ""}, 0)
         session_id = str((result.meta or {}).get("bellglass/execution", {}).get("session_id", ""))
         if not session_id:
@@ -93,7 +93,7 @@ class ToolClient:
         return self._noted("validate_code", await self._call("validate_code", arguments, 0))
 
     async def test(self, code: str, tests: str, session_id: str) -> Run:
-        """Run `tests`, a module of pytest's, on `code`, which they import as `solution`."""
+        """Run `tests`, a pytest module that imports `code` as `solution`."""
         arguments = {
             "code": code,
             "tests": tests,
@@ -106,7 +106,7 @@ class ToolClient:
         """Write a file of the session.
 
         Raises:
-            DataRefused: It has no room there.
+            DataRefused: The sandbox refused it, for example for lack of space.
         """
         for start in range(0, max(len(data), 1), UPLOAD_PART_BYTES):
             part = base64.b64encode(data[start : start + UPLOAD_PART_BYTES]).decode()
@@ -118,10 +118,10 @@ class ToolClient:
                 )
 
     async def ask(self, source: str, session_id: str, **arguments: Any) -> Any:
-        """Run a program of ours inside and return what its `main` does.
+        """Run one of our programs inside, and return the result of its `main`.
 
-        Its report travels as a file: output that is shown has a limit of the operator's. It is as
-        trustworthy as what else runs in that session.
+        The report is read as a file, because shown output is limited by the operator. It is as
+        trustworthy as any code that runs in that session.
         """
         code = _OURS.format(
             source=base64.b64encode(source.encode()).decode(),
@@ -138,7 +138,7 @@ class ToolClient:
             raise NoReport("What the sandbox reported cannot be read.") from exc
 
     async def put_files(self, files: Sequence[Path], session_id: str) -> list[str]:
-        """Put files into the session, each under its own name; return the names there."""
+        """Write files to the session under their own names; return the names."""
         names: list[str] = []
         for file in files:
             name = file.name
@@ -182,14 +182,14 @@ class ToolClient:
 
 
 class NoReport(Exception):
-    """A program of ours did not come to its end inside; the text says why."""
+    """One of our programs did not finish inside; the message says why."""
 
 
 def contents(file: Path) -> bytes:
-    """Return what is in a file that was given.
+    """Return the content of a file of the task.
 
     Raises:
-        DataRefused: It is no file, cannot be read, or is too large to send.
+        DataRefused: It is not a file, cannot be read, or is too large to send.
     """
     try:
         if not file.is_file():
@@ -231,7 +231,7 @@ def _status(result: CallToolResult) -> str:
 
 
 def _text(result: CallToolResult) -> str:
-    """Return the text of a result without the id of its session, which the agent keeps itself."""
+    """Return the text of a result without the line with the session id."""
     from mcp.types import TextContent
 
     texts = [block.text for block in result.content if isinstance(block, TextContent)]

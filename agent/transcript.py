@@ -1,4 +1,4 @@
-"""Every turn of a run in Markdown, written as it goes, so that an interrupted run has one too."""
+"""A transcript in Markdown, written turn by turn, so that an interrupted run has one too."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 MAX_PART_CHARACTERS = 40_000
 MAX_TRANSCRIPT_CHARACTERS = 2_000_000
-"""Characters; what comes after is left out, and said to be."""
+"""Characters of a transcript; the rest is omitted, with a note."""
 
 
 class Transcript:
-    """The text, and the file it is also written to."""
+    """The text of a transcript, and the file that it is written to."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
@@ -40,7 +40,7 @@ class Transcript:
         self.quote("Task", task)
 
     def quote(self, title: str, text: str) -> None:
-        """Add a text of somebody's, fenced so that it cannot end its own fence."""
+        """Add untrusted text, in a fence that it cannot close."""
         shown = bounded(text, MAX_PART_CHARACTERS)
         fence = "```"
         while fence in shown:
@@ -67,7 +67,7 @@ class Transcript:
         try:
             if not append:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-            # It quotes code and data: nobody else's business.
+            # It contains code and data, so only the user may read it.
             with open(os.open(self.path, flags, 0o600), "w", encoding="utf-8") as file:
                 file.write(text)
         except OSError as exc:

@@ -1,6 +1,6 @@
-"""Programs of ours that the agent runs inside: standard library only, Python 3.9 on.
+"""Programs of the agent that run inside the sandbox. Standard library only, Python 3.9 or newer.
 
-They travel as source. One that uses another is sent behind it, as one module.
+They are sent as source. A program that uses others is sent after them, in one module.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ _FUTURE = "from __future__ import annotations\n"
 
 
 def source(*names: str) -> str:
-    """Return the named programs as one; the last one's `main` is what is called."""
+    """Return the named programs as one module; the `main` of the last one is called."""
     folder = files(__name__)
     texts = [(folder / f"{name}.py").read_text("utf-8") for name in names]
     return _FUTURE + "\n".join(text.replace(_FUTURE, "") for text in texts)

@@ -1,4 +1,4 @@
-"""What a module or a program does with inputs: values, exceptions, output, time, lines reached."""
+"""Record what a module or a program does with inputs: values, exceptions, output, time, lines."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ MAX_INPUTS = 2_000
 MAX_OUTPUT_CHARACTERS = 20_000
 PROGRAM_TIMEOUT_SECONDS = 10
 EMPTY_HANDED = ("NameError", "SyntaxError", "IndentationError")
-"""What an input raises that is wrong itself."""
+"""Exceptions that mean that the input itself is wrong."""
 
 
 def main(path: str, inputs: str, mode: str) -> dict[str, Any]:
     """Return what `path` does with each of the INPUTS that the code in `inputs` sets.
 
-    `mode` is "outcomes" for all of it, or "lines" for which lines of `path` were reached.
+    `mode` is "outcomes", or "lines" for the lines of `path` that were reached.
     """
     names: dict[str, Any] = {"__name__": "inputs"}
     try:
@@ -65,7 +65,7 @@ _MODULES: dict[str, Any] = {}
 
 
 def _module(path: str) -> Any:
-    """Return the module at `path`, loaded once, and never as __main__."""
+    """Return the module at `path`, loaded once, under a name other than __main__."""
     if path not in _MODULES:
         module = types.ModuleType(os.path.basename(path).rpartition(".")[0])
         module.__file__ = path
@@ -89,7 +89,7 @@ def _call(path: str, expression: str) -> tuple[dict[str, Any], float]:
             module = _module(path)
             started = time.perf_counter()
             value = eval(compile(expression.strip(), "input", "eval"), dict(module.__dict__))
-            # An iterator has done nothing yet: its work is part of the time.
+            # An iterator has not done its work yet, so reading it is part of the measured time.
             outcome["value"] = Shaper().shape(value)
         except BaseException as exc:
             if isinstance(exc, KeyboardInterrupt):
@@ -111,7 +111,7 @@ def _words(exc: BaseException) -> str:
 
 
 def _run(path: str, item: dict[str, Any]) -> tuple[dict[str, Any], float]:
-    """Run `path` as a program, in a folder of its own."""
+    """Run `path` as a program, in a directory of its own."""
     stdin = item.get("stdin", "")
     arguments = [str(word) for word in item.get("args", [])]
     starter = ["bash"] if path.endswith(".sh") else [sys.executable]
@@ -141,7 +141,7 @@ def _run(path: str, item: dict[str, Any]) -> tuple[dict[str, Any], float]:
 
 
 def _lines(path: str, given: list[Any]) -> dict[str, Any]:
-    """Return which lines of functions in `path` no call reaches."""
+    """Return the lines of functions in `path` that no call reaches."""
     calls = [item for item in given if isinstance(item, str)]
     if not calls or not path.endswith(".py"):
         return {"possible": 0, "missed": []}
@@ -176,7 +176,7 @@ def _inner(code: Any) -> list[Any]:
     found = []
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            # The body of a class runs when the module is loaded.
+            # The body of a class runs when the module is imported.
             if constant.co_flags & 0x1:
                 found.append(constant)
             found += _inner(constant)

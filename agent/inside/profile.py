@@ -1,6 +1,6 @@
-"""What is in data files, in so few words that a model can read them: never the whole.
+"""Summarize data files for a model, which never reads a whole file.
 
-Everything has a bound: rows looked at, columns and values shown, characters of the whole.
+Everything is bounded: rows that are read, columns and values that are shown, total characters.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from bellglass.agent.inside.workbook import sheets_of
 
 MAX_TEXT_CHARACTERS = 6_000
-"""Characters on one file."""
+"""Characters of the summary of one file."""
 MAX_VALUE_CHARACTERS = 60
 MAX_JSON_BYTES = 100_000_000
 FILE_TIMEOUT_SECONDS = 20
-"""For one file; what was not looked at by then is told."""
+"""Time for one file; the summary says what was not read by then."""
 
 
 def main(names: list[str]) -> list[dict[str, Any]]:
-    """Return a text on each file."""
+    """Return a summary of each file."""
     return [{"name": name, "text": _bounded(_profile(name))} for name in names]
 
 
@@ -68,7 +68,7 @@ def _encoding(sample: bytes) -> str:
         return "utf-16"
     if sample.startswith(b"\xef\xbb\xbf"):
         return "utf-8-sig"
-    for cut in range(4):  # the sample may end within a character
+    for cut in range(4):  # the sample may end in the middle of a character
         try:
             sample[: len(sample) - cut].decode("utf-8")
             return "utf-8"
@@ -119,7 +119,7 @@ def _lines(lines: Iterator[str]) -> str:
 
 
 def _json(name: str, start: bytes, encoding: str, lines: Any, low: str) -> str:
-    """Describe a JSON document, or one a line; empty if it is neither."""
+    """Describe a JSON document or JSON lines; return "" if it is neither."""
     first: list[str] = []
     for line in lines():
         if line.strip():
@@ -208,7 +208,7 @@ class _Deadline:
 
 
 def _workbook(name: str) -> str:
-    """Describe each sheet, and write it beside the workbook as CSV: nothing inside reads xlsx."""
+    """Describe each sheet, and write it as CSV: the sandbox may have no reader of xlsx."""
     import csv
 
     told: list[str] = []

@@ -1,4 +1,4 @@
-"""Whether two programs are one and the same but for names, comments and layout."""
+"""Tell whether two programs are the same except for names, comments and layout."""
 
 from __future__ import annotations
 

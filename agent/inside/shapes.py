@@ -1,4 +1,4 @@
-"""Any value as plain data that can be compared outside: bounded, typed, and never a pickle."""
+"""Describe any value as plain data that can be compared outside: bounded, typed, no pickle."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_GENERATOR_ITEMS = 10_000
 
 
 class Shaper:
-    """Makes shapes, of not more than MAX_PARTS parts in all; what is beyond is only counted."""
+    """Makes shapes with at most MAX_PARTS parts in all; the others are only counted."""
 
     def __init__(self) -> None:
         self.parts = 0
@@ -94,7 +94,7 @@ class Shaper:
 def _digits(value: int) -> str:
     try:
         return str(value)
-    except ValueError:  # more than 4,300 digits, which Python guards against since 3.11
+    except ValueError:  # more than 4,300 digits, which Python refuses since 3.11
         return hex(value)
 
 

@@ -1,4 +1,4 @@
-"""Replace the bodies of functions by a failure: tests that still pass prove nothing."""
+"""Replace the bodies of functions by a raise: tests that still pass then prove nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _StubBodies(ast.NodeTransformer):
 
 
 def main(code: str) -> dict[str, Any]:
-    """Return `code` with every function raising at once, and the names of those functions."""
+    """Return `code` in which every function raises at once, and the names of those functions."""
     stubs = _StubBodies()
     tree = ast.fix_missing_locations(stubs.visit(ast.parse(code)))
     return {"code": ast.unparse(tree), "functions": stubs.names[:200]}

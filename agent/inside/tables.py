@@ -1,4 +1,4 @@
-"""Columns of a table: kinds, ranges, missing and common values, from one pass over its rows."""
+"""Summarize a table in one pass over its rows: types, ranges, missing and common values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _INTEGER = re.compile(r"[+-]?\d{1,18}")
 
 
 class Column:
-    """What is known of one column."""
+    """Statistics of one column."""
 
     def __init__(self) -> None:
         self.filled = self.missing = 0
@@ -91,7 +91,7 @@ class Column:
 
 
 class Table:
-    """A table, looked through row by row."""
+    """Statistics of a table, collected row by row."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
@@ -142,11 +142,11 @@ class Table:
         if len(self.sample) < SAMPLE_ROWS:
             self.sample.append(record)
         elif (place := self._random.randrange(self.rows)) < SAMPLE_ROWS - 1:
-            # The first row stays; the others are any.
+            # The first row stays in the sample; the others are random.
             self.sample[1 + place] = record
 
     def _remember(self, record: dict[str, Any]) -> None:
-        """Count rows that came before, as long as there is room to know them by."""
+        """Count repeated rows, as long as there is room to remember earlier ones."""
         if self._seen is None:
             return
         mark = hash(repr(record))
@@ -182,7 +182,7 @@ class Table:
 def table_of(
     lines: Callable[[], Iterator[str]], sample: str, name: str, seconds: float
 ) -> Table | None:
-    """Return the table in a text with delimiters; None if it is none."""
+    """Return the table in a text with delimiters, or None if it is not a table."""
     csv.field_size_limit(10_000_000)
     delimiter = _delimiter(sample, name)
     if delimiter is None:
@@ -214,7 +214,7 @@ def _unique(head: list[str]) -> list[str]:
 
 
 def _delimiter(sample: str, name: str) -> str | None:
-    """Return what separates the fields: the sign that stands equally often in each line."""
+    """Return the delimiter: the character that occurs equally often in each line."""
     lines = [line for line in sample.split("\n")[:50] if line.strip()]
     if name.endswith((".tsv", ".tab", ".tsv.gz")):
         return "\t"
@@ -246,7 +246,7 @@ def _kind(value: Any, text: str) -> tuple[str, float | None]:
 
 
 def _is_code(text: str) -> bool:
-    """Tell a postal code or the like, whose zeros in front count."""
+    """Tell whether it is a code with significant leading zeros, such as a postal code."""
     return len(text) > 1 and text[0] == "0"
 
 

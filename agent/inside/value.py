@@ -1,4 +1,4 @@
-"""What a program left in its variable `answer`."""
+"""Report the value of a program's variable `answer`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def main(name: str) -> dict[str, Any]:
         return {"missing": True}
     value = getattr(__main__, name)
     report = {"shape": Shaper().shape(value), "type": type(value).__name__}
-    # Numbers and texts as they print; the rest is written from its shape.
+    # Numbers and strings are shown as they print, everything else by its shape.
     if isinstance(value, (str, int, float, complex)) or report["type"] in ("Decimal", "Fraction"):
         report["shown"] = _shown(value)
     return report
@@ -26,7 +26,7 @@ def main(name: str) -> dict[str, Any]:
 def _shown(value: Any) -> str:
     try:
         text = str(value)
-    except ValueError:  # an int of very many digits
+    except ValueError:  # an int with too many digits
         text = hex(value)
     if len(text) <= MAX_SHOWN_CHARACTERS:
         return text

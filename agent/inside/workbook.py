@@ -1,4 +1,4 @@
-"""The sheets of an .xlsx workbook as rows of plain values."""
+"""Read the sheets of an .xlsx workbook as rows of plain values."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ MAX_ROWS = 1_000_000
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _LINKS = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _DATES = frozenset((*range(14, 23), *range(45, 48)))
-"""Number formats that show a date or a time, of those that have no text of their own."""
+"""Ids of the built-in number formats that show a date or a time."""
 
 
 def sheets_of(path: str) -> list[tuple[str, list[list[Any]]]]:
-    """Return the name and the rows of every sheet, dates as in ISO 8601."""
+    """Return the name and the rows of every sheet, with dates in ISO 8601."""
     with zipfile.ZipFile(path) as book:
         texts = _texts(book)
         dated = _dated(book)
@@ -44,7 +44,7 @@ def _texts(book: zipfile.ZipFile) -> list[str]:
 
 
 def _dated(book: zipfile.ZipFile) -> list[bool]:
-    """Return of each style whether it shows a date."""
+    """Return for each style whether it shows a date."""
     if "xl/styles.xml" not in book.namelist():
         return []
     root = ElementTree.fromstring(book.read("xl/styles.xml"))

@@ -1,4 +1,4 @@
-"""The four kinds of task: what a model is to write for each, and what counts as proof of it."""
+"""The four kinds of task: what the model must write for each, and how it is verified."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A question about data: the model sees a profile of it, its code the whole."""
+"""Mode `analyse`: a question about data. The model sees a profile, its code sees the files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bellglass.agent.tool_client import Run, ToolClient
 
 MAX_PROFILE_CHARACTERS = 20_000
-"""Characters, of all files together."""
+"""Characters of the profiles of all files together."""
 
 _RULES = """The files are in the working directory under the names that are told to you, whole; \
 you see a profile of them. Both blocks are programs of their own: they read the files and set the \
@@ -66,7 +66,7 @@ class Analyse(Compute):
 
     @asynccontextmanager
     async def session(self, tools: ToolClient) -> AsyncGenerator[str]:
-        """Open a session with the files, and with the sheets of workbooks as tables beside them."""
+        """Open a session with the files, and with the sheets of workbooks as CSV files."""
         async with super().session(tools) as session_id:
             books = [file.name for file in self.files if file.suffix.lower() in WORKBOOKS]
             if books:

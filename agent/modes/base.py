@@ -1,4 +1,4 @@
-"""What every kind of task has in common: a check of the code before it runs, and a verdict."""
+"""The base class of modes: it checks code before it runs, and collects the verdict."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True, slots=True)
 class Verdict:
-    """How an attempt ended. It held if there is no complaint."""
+    """The result of an attempt. It is verified if there is no complaint."""
 
     complaint: str = ""
-    """What to tell the model."""
+    """The text for the model."""
     result: str = ""
     figures: tuple[bytes, ...] = ()
     evidence: list[Evidence] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Verdict:
     def note(
         self, kind: Kind, held: bool, text: str, passed: int | None = None, total: int | None = None
     ) -> bool:
-        """Keep a piece of evidence; return whether it held."""
+        """Record a piece of evidence; return whether it held."""
         self.evidence.append(Evidence(kind=kind, held=held, text=text, passed=passed, total=total))
         return held
 
@@ -41,31 +41,31 @@ class Verdict:
 
 
 class Mode(ABC):
-    """One kind of task, for one task: it may keep what it learnt of the data."""
+    """One kind of task. Each task has its own instance, which may keep facts about the data."""
 
     name: ClassVar[ModeName]
     proof: ClassVar[Proof]
-    """What the second block of an answer is called."""
+    """The name of the second block of an answer."""
     bash: ClassVar[bool] = False
-    """Whether the program may be a script in Bash."""
+    """Whether the program may be a Bash script."""
 
     def __init__(self, files: Sequence[Path] = ()) -> None:
         self.files = tuple(files)
 
     @abstractmethod
     def system(self, python: str) -> str:
-        """Return how to answer, for a sandbox with this Python."""
+        """Return the instructions for the model, for a sandbox with this Python."""
 
     async def learn(self, tools: ToolClient) -> str:
-        """Look at the data before the model is asked; return what the model is told of it."""
+        """Inspect the data before the model is asked; return the text on it for the model."""
         return ""
 
     @abstractmethod
     async def judge(self, tools: ToolClient, reply: Reply) -> Verdict:
-        """Try an answer in the sandbox."""
+        """Test an answer in the sandbox."""
 
     async def checked(self, tools: ToolClient, code: str, verdict: Verdict, what: str) -> bool:
-        """Check code without running it; where it cannot run, complain and return False."""
+        """Check code without running it. If it cannot run, add a complaint and return False."""
         run = await tools.check(code)
         missing = run.structured.get("missing", [])
         held = run.ok and bool(run.structured.get("valid")) and not missing
@@ -80,12 +80,12 @@ class Mode(ABC):
 
     @asynccontextmanager
     async def session(self, tools: ToolClient) -> AsyncGenerator[str]:
-        """Open a session that has the files of the task."""
+        """Open a session with the files of the task."""
         async with tools.session() as session_id:
             await tools.put_files(self.files, session_id)
             yield session_id
 
 
 def failure(what: str, run: Run) -> str:
-    """Return what to tell the model of a run that failed."""
+    """Return the text for the model on a run that failed."""
     return f"The {what} was run, and failed:\n{run.text}"

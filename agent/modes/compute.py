@@ -1,4 +1,4 @@
-"""An exact value, computed in two ways that have nothing in common."""
+"""Mode `compute`: an exact value, computed in two independent ways."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Compute(Mode):
         )
 
     def wrong(self, found: dict[str, Any]) -> str:
-        """Say what is wrong with the kind of a value; empty if nothing is."""
+        """Return what is wrong with the type of a value, or "" if nothing is."""
         if not exact(found.get("shape")):
             return (
                 f"answer is or holds a {found.get('type')} that is not exact: a float, or too much "
@@ -87,7 +87,7 @@ class Compute(Mode):
         return ""
 
     def lacking(self, run: Run) -> str:
-        """Say what a run did not do that it had to; empty if nothing."""
+        """Return what a run failed to do, or "" if nothing."""
         return ""
 
     def agree(self, one: Any, other: Any) -> bool:
@@ -96,7 +96,7 @@ class Compute(Mode):
     async def _value(
         self, tools: ToolClient, code: str, verdict: Verdict, what: str
     ) -> tuple[dict[str, Any] | None, Run]:
-        """Run a program in a session of its own; return what it left in `answer`."""
+        """Run a program in a session of its own; return the value of its `answer`."""
         async with self.session(tools) as session_id:
             run = await tools.run(code, session_id)
             kind: Kind = "ran" if what == "program" else "second way"

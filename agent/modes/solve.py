@@ -1,4 +1,4 @@
-"""A program for a task, with tests that it passes and that can fail."""
+"""Mode `solve`: a program for a task, with tests that it passes and that can fail."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Solve(Mode):
 
     async def judge(self, tools: ToolClient, reply: Reply) -> Verdict:
         verdict = Verdict()
-        # Not the tests: `solution` is a module only where they are run.
+        # The tests are not checked: the module `solution` exists only where they run.
         if not await self.checked(tools, reply.program, verdict, "program"):
             return verdict
         async with self.session(tools) as session_id:

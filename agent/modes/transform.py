@@ -1,4 +1,4 @@
-"""Code changed so that its behaviour stays: old and new are run on the same inputs."""
+"""Mode `transform`: change code and keep its behaviour, compared on the same inputs."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Transform(Mode):
             tools, reply.program, verdict, "program"
         ):
             return verdict
-        # Each in a session of its own: one cannot lean on what the other left.
+        # Each runs in a session of its own, so neither can rely on files of the other.
         old = await self._run(tools, self._old, self._language, reply.proof)
         if complaint := _unusable(old, "old"):
             verdict.note("same behaviour", False, "The inputs cannot be used.")
@@ -144,7 +144,7 @@ class Transform(Mode):
             )
 
     async def _ask_for_lines(self, tools: ToolClient, reply: Reply, verdict: Verdict) -> None:
-        """Ask once for inputs that reach more of the old code; some of it may be out of reach."""
+        """Ask once for inputs that reach more of the old code; some lines may be unreachable."""
         lines = await self._run(tools, self._old, self._language, reply.proof, "lines")
         possible, missed = lines.get("possible"), lines.get("missed")
         if not isinstance(possible, int) or not possible or not isinstance(missed, list):

@@ -1,4 +1,4 @@
-"""The embedded sandbox: isolation with the kernel's own means, started by ourselves."""
+"""The embedded backend: it isolates code with features of the Linux kernel, without a service."""
 
 from typing import TYPE_CHECKING
 
@@ -9,8 +9,8 @@ __all__ = ["EmbeddedBackend"]
 
 
 def __getattr__(name: str) -> object:
-    # At the need of it: the E2B sandbox ships parts of this package from systems that lack what
-    # the rest imports.
+    # Imported lazily: the E2B backend ships parts of this package from systems that lack modules
+    # which the rest imports.
     if name == "EmbeddedBackend":
         from bellglass.sandboxes.backends.embedded.backend import EmbeddedBackend
 

@@ -1,4 +1,4 @@
-"""From the step that failed to what the operator can do about it."""
+"""Advice for operators, by the step of a launch that failed."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _APPARMOR = (
 
 
 def advice(failure: LaunchFailed, root: Path = Path("/")) -> str:
-    """Return the reason and the fix, as one text that ends with what to do.
+    """Return one text with the reason, and at its end what to do.
 
-    `root` is where the kernel's settings are read from; a test has its own.
+    The kernel's settings are read below `root`, so that a test can provide its own.
     """
     fix = _fix(failure, root)
     code = errno.errorcode.get(failure.errno)

@@ -1,4 +1,4 @@
-"""The embedded sandbox: namespaces of the kernel, with nothing to install."""
+"""The embedded backend: it finds a launcher that works here, and makes sandboxes with it."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ _NAME = "embedded"
 class EmbeddedBackend(Backend):
     """Processes in namespaces of their own: no network, no file of the host, no privilege.
 
-    A place has a user, a process table, a network with only a loopback, a file system that is a
-    read-only view of the host's programs and libraries, and three directories of its own in
-    memory. A filter closes the parts of the kernel that namespaces do not cover.
+    A sandbox has its own user, process table and network with only a loopback. Its root file system
+    has the host's programs and libraries, read-only, and three writable directories in memory. A
+    filter denies the system calls whose effects no namespace contains.
     """
 
     default_pool_size = 1
@@ -59,10 +59,10 @@ class EmbeddedBackend(Backend):
         python: str | None = None,
         preload: Sequence[str] = (),
     ) -> None:
-        """Nothing is started before the first connect.
+        """Store the options; nothing is started before the first connect.
 
-        `preload`: modules that every place finds imported already, at the price of 5 ms each
-        time and their memory once.
+        `preload`: modules that are already imported in every sandbox. Each costs 5 ms per sandbox,
+        and its memory once.
         """
         super().__init__(limits)
         self._wanted = launcher
@@ -75,19 +75,19 @@ class EmbeddedBackend(Backend):
         self._starting = anyio.Lock()
 
     async def start(self) -> None:
-        """Find a launcher, by making a place with it."""
+        """Find a launcher that works, by making a sandbox with it."""
         await self.launcher()
 
     @asynccontextmanager
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
-        """Make a place: see `Backend.connect`."""
+        """Make a sandbox; see `Backend.connect`."""
         async with AsyncExitStack() as stack:
             try:
                 stream = await stack.enter_async_context(await self._launch())
             except LaunchFailed as exc:
                 if await self._usable():
                     raise SandboxUnavailable(_NAME, advice(exc)) from exc
-                # The zygote ended meanwhile, killed for memory perhaps. A new one is worth a try.
+                # The zygote has ended meanwhile, perhaps for lack of memory. Try a new one once.
                 try:
                     stream = await stack.enter_async_context(await self._launch())
                 except LaunchFailed as again:
@@ -98,7 +98,7 @@ class EmbeddedBackend(Backend):
         return launch(await self.launcher(), self.limits, self.cgroups(), self.uids())
 
     async def _usable(self) -> bool:
-        """Whether the launcher is worth keeping; if not, it is ended here."""
+        """Whether the launcher is alive; if not, clean it up."""
         async with self._starting:
             if self._launcher is not None and not self._launcher.alive:
                 launcher, self._launcher = self._launcher, None
@@ -107,23 +107,23 @@ class EmbeddedBackend(Backend):
             return self._launcher is not None
 
     def cgroups(self) -> cgroups.Cgroups:
-        """Return the way of making control groups here, found at the first call."""
+        """Return the mechanism for control groups, which the first call finds."""
         if self._cgroups is None:
             self._cgroups = cgroups.probe()
         return self._cgroups
 
     def uids(self) -> Uids | None:
-        """Return where places get uids of their own from, if this server may give them any."""
+        """Return the source of uids for sandboxes, or None if this server may use only its own."""
         if self._uids is None and namespaces.may_administer():
             uids = Uids()
             self._uids = uids if uids.open() else None
         return self._uids
 
     async def launcher(self) -> Launcher:
-        """Return a launcher that has made a place, starting one if there is none.
+        """Return a launcher that has made a sandbox; start one if there is none.
 
         Raises:
-            SandboxUnavailable: None works here; the text says why, and what to do.
+            SandboxUnavailable: None works here; the message says why, and what to do.
         """
         async with self._starting:
             if self._launcher is not None and self._launcher.alive:
@@ -134,7 +134,7 @@ class EmbeddedBackend(Backend):
                     await launcher.aclose()
             if sys.platform != "linux":
                 raise SandboxUnavailable(
-                    _NAME, "it needs Linux. Use the docker sandbox, or E2B, on this system."
+                    _NAME, "it needs Linux. On this system, use the docker or the e2b sandbox."
                 )
             self._launcher = await self._first_that_works()
             return self._launcher
@@ -157,7 +157,7 @@ class EmbeddedBackend(Backend):
         raise SandboxUnavailable(_NAME, reason) from first
 
     async def _tried(self, name: str) -> Launcher:
-        """Start a launcher and make one place with it: only that proves anything."""
+        """Start a launcher and make one sandbox with it, which proves that it works."""
         python = find_python(self._python)
         launcher: Launcher
         if name == "zygote":
@@ -174,7 +174,7 @@ class EmbeddedBackend(Backend):
         except (ValidationError, TimeoutError, anyio.EndOfStream, anyio.BrokenResourceError) as exc:
             await launcher.aclose()
             text = str(exc) or "it ended, or did not answer"
-            raise LaunchFailed("start the runner", 0, text) from exc
+            raise LaunchFailed("start the supervisor", 0, text) from exc
         except BaseException:
             with anyio.CancelScope(shield=True):
                 await launcher.aclose()
@@ -183,14 +183,14 @@ class EmbeddedBackend(Backend):
 
     @property
     def metadata(self) -> dict[str, str]:
-        """Name the launcher, and what bounds the memory of a session as a whole."""
+        """Return the launcher, and what limits the memory of a session as a whole."""
         launcher = "none" if self._launcher is None else self._launcher.name
         grouped = self.cgroups().mechanism
         memory = "watcher" if grouped == "none" else f"control group {grouped}"
         return {"launcher": launcher, "memory_bounded_by": memory}
 
     async def diagnose(self) -> list[Finding]:
-        """Try to start, and describe what came of it."""
+        """Start a launcher, and describe the result."""
         python = find_python(self._python)
         try:
             launcher = await self.launcher()

@@ -1,4 +1,4 @@
-"""How an interpreter begins that is to make places; apart from all that needs Linux to import."""
+"""The program text of an interpreter that makes sandboxes; this module can be imported anywhere."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The second launcher: bubblewrap, which some systems trust where they do not trust us.
+"""The second launcher: bubblewrap, which some systems allow where they do not allow the zygote.
 
-One bubblewrap a place. It makes the namespaces and the view; our own code inside does the rest,
-as in a place of the zygote. What it cannot do is bound the number of files of a tmpfs.
+Each sandbox has its own bubblewrap. It makes the namespaces and the root file system; our own code
+inside does the rest, as with the zygote. It cannot limit the number of files of a tmpfs.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.limits import Limits
 
 _NEEDED = ("--size", "--disable-userns", "--as-pid-1", "--clearenv", "--perms")
-"""The youngest of our options came with 0.8.0, of 2023."""
+"""Options that we use and old versions lack; the newest is of 0.8.0, from 2023."""
 
 _PLAN_SECONDS = 30
 _GRACE_SECONDS = 5.0
-"""For a bubblewrap whose stream is closed to end by itself: it takes 50 ms when it just started."""
+"""Time for bubblewrap to end by itself after its stream was closed; usually 50 ms."""
 
 
 def arguments(plan: Plan, files: Sequence[int], limits: Limits, *, in_rootfs: bool) -> list[str]:
     """Return the options of bubblewrap; `files` are descriptors of the contents of plan.files.
 
-    `in_view`: it is started in a view of ours, where the sources are at their targets.
+    `in_rootfs`: it runs in a root file system of ours, where the sources are at their targets.
     """
     inside = str(namespaces.INSIDE_ID)
     # fmt: off
@@ -67,12 +67,12 @@ def arguments(plan: Plan, files: Sequence[int], limits: Limits, *, in_rootfs: bo
         options += ["--symlink", target, path]
     for (path, _, mode), descriptor in zip(plan.files, files, strict=True):
         options += ["--perms", f"{mode:04o}", "--file", str(descriptor), path]
-    for name in DEVICES:  # not --dev: that is a tmpfs without a size, and has terminals
-        # And not --remount-ro on top of it: bubblewrap adds nodev, and nothing opens any more.
+    for name in DEVICES:  # not --dev: that mounts a tmpfs without a limit, and has terminals
+        # Not --remount-ro on top: bubblewrap would add nodev, and the devices could not be opened.
         options += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
     options += ["--proc", "/proc"]
     for path in MASKED:
-        # The runner could not read the list of locks from before it was masked.
+        # The supervisor reads /proc/locks here; there is no descriptor of it from before a mask.
         if path != "/proc/locks" and os.path.exists(path):
             options += ["--dev-bind", "/dev/null", path]
     for path, size, permissions in (
@@ -85,7 +85,7 @@ def arguments(plan: Plan, files: Sequence[int], limits: Limits, *, in_rootfs: bo
 
 
 class Bubblewrap:
-    """A usable bubblewrap."""
+    """A bubblewrap that can be used."""
 
     name = "bubblewrap"
     server_maps_uid = False
@@ -97,8 +97,9 @@ class Bubblewrap:
         self._python = python
         self._plan = plan
         self._limits = limits
-        # As root it would make the code run as root's uid; without root, it could not read below
-        # root's own home. So a stage of ours makes a view first, if it may, and drops the uid.
+        # Run by root, it would run the code with root's uid; run by another user, it could not
+        # read files below root's home. So a stage of ours first makes a root file system and drops
+        # the uid.
         self._in_rootfs = namespaces.may_administer()
         self._drops = namespaces.may_change_user()
         self.metadata: dict[str, Any] = {}
@@ -106,10 +107,10 @@ class Bubblewrap:
 
     @classmethod
     async def start(cls, python: str, limits: Limits) -> Bubblewrap:
-        """Find the program, and plan the view.
+        """Find the program, and plan the root file system.
 
         Raises:
-            LaunchFailed: There is none that can be used.
+            LaunchFailed: There is no usable bubblewrap.
         """
         program = await anyio.to_thread.run_sync(_find_program)
         plan = await anyio.to_thread.run_sync(_ask_plan, python)
@@ -119,7 +120,7 @@ class Bubblewrap:
     async def launched(
         self, stream: socket.socket, group: Group, uid: int | None
     ) -> AsyncGenerator[None]:
-        """Start one bubblewrap, and end it on leaving."""
+        """Start one bubblewrap, and end it on exit."""
         with contextlib.ExitStack() as opened:
             descriptors = [_memory_file(content) for _, content, _ in self._plan.files]
             for descriptor in descriptors:
@@ -158,7 +159,7 @@ class Bubblewrap:
             await process.end(grace=_GRACE_SECONDS)
 
     async def aclose(self) -> None:
-        """Nothing is kept between places."""
+        """Do nothing: no process outlives its sandbox."""
 
 
 def _find_program() -> str:
@@ -167,7 +168,7 @@ def _find_program() -> str:
         raise LaunchFailed("find bubblewrap", 0, "it is not installed")
     program = os.path.realpath(program)
     if os.stat(program).st_mode & stat.S_ISUID:
-        # CVE-2026-41163: another process of the user can trace it, and so become root.
+        # CVE-2026-41163: another process of the same user can trace it, and become root.
         raise LaunchFailed("find bubblewrap", 0, f"{program} is setuid, which is not safe")
     answer = subprocess.run(
         [program, "--help"], env={}, capture_output=True, text=True, check=False
@@ -179,7 +180,7 @@ def _find_program() -> str:
 
 
 def _ask_plan(python: str) -> Plan:
-    """Let the interpreter of the sandbox say what a view has to hold for it."""
+    """Run the sandbox's interpreter to plan the root file system that it needs."""
     bundle_fd = bundle_file()
     try:
         answer = subprocess.run(

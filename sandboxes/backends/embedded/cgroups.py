@@ -1,10 +1,10 @@
-"""A control group for each place: the one bound on the memory of all its processes together.
+"""A control group per sandbox, which limits the memory of all its processes together.
 
-Tried in this order: version 2, where the server's own group is delegated to it; version 1, where
-its memory and pids hierarchies are writable; version 2, in a scope that systemd makes for us; none.
-Without one, the runner watches the memory.
+These mechanisms are tried in order: version 2, if the server's own group is delegated to it;
+version 1, if the memory and pids hierarchies are writable; version 2 in a scope that systemd
+makes; none. Without a control group, the supervisor watches the memory.
 
-Version 2 is written by Documentation/admin-guide/cgroup-v2.rst, and tested on directories only.
+Version 2 follows Documentation/admin-guide/cgroup-v2.rst, and is tested on plain directories only.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.limits import Limits
 
 _SPARE_PROCESSES = 16
-"""RLIMIT_NPROC is the limit; pids.max only holds where that one does not."""
+"""Added to pids.max, which is a backstop: RLIMIT_NPROC is the limit that users set."""
 
 _TCP_BYTES = 64 * 1024**2
 
@@ -38,28 +38,28 @@ _count = itertools.count()
 
 
 class Group:
-    """The control groups of one place; without directories, none."""
+    """The control groups of one sandbox; without directories, it has none."""
 
     def __init__(self) -> None:
         self.directories: list[Path] = []
         self.joins: list[int] = []
-        """Descriptors of files that a process writes "0" to, to be in the group."""
+        """Descriptors of files; a process that writes "0" to them joins the group."""
         self.counters: dict[str, int] = {}
-        """Descriptors of what it counts, by their names in the supervisor's configuration."""
+        """Descriptors of its counters, by their names in the supervisor's configuration."""
 
     @property
     def bounds_memory(self) -> bool:
         return bool(self.directories)
 
     def count(self, name: str, path: Path) -> None:
-        """Let the supervisor read this file under this name."""
+        """Open a counter for the supervisor, under this name."""
         self.counters[name] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     async def add(self, pid: int) -> None:
-        """Put a process in, where it cannot do that itself (version 2)."""
+        """Move a process into the group, if it cannot join by itself (version 2)."""
         if self.directories and not self.joins:
             file = self.directories[0] / "cgroup.procs"
-            # In a thread: the kernel waits for all processors, 10 ms.
+            # In a thread: the kernel waits for all processors, which takes 10 ms.
             await anyio.to_thread.run_sync(file.write_text, str(pid))
 
     def close(self) -> None:
@@ -69,7 +69,7 @@ class Group:
             os.close(descriptor)
 
     async def remove(self) -> None:
-        """Remove the directories; a group is busy for a moment after its last process ended."""
+        """Remove the directories. A group is busy for a moment after its last process ended."""
         with anyio.move_on_after(_REMOVE_SECONDS, shield=True):
             while self.directories:
                 try:
@@ -77,7 +77,7 @@ class Group:
                 except FileNotFoundError:
                     self.directories.pop()
                 except OSError:
-                    # Version 2 since Linux 5.14, for what should have ended with process 1.
+                    # Version 2 since Linux 5.14: kill what has not ended with process 1.
                     with contextlib.suppress(OSError):
                         write_setting(f"{self.directories[-1]}/cgroup.kill", "1")
                     await anyio.sleep(0.01)
@@ -86,22 +86,22 @@ class Group:
 
 
 class Cgroups:
-    """No control groups."""
+    """The mechanism without control groups."""
 
     mechanism = "none"
     detail = (
-        "no control group can be made, so the kernel does not bound it. While code runs, what is "
-        "resident, shared memory and the number of sockets are looked at ten times a second; fast "
-        "code gets some 200 MB further, and the kernel's own memory for small files, page tables "
-        "and shared memory that is mapped and given up between two looks is not counted"
+        "no control group can be made, so the kernel does not limit it. While code runs, a watcher "
+        "checks resident memory, shared memory and the number of sockets ten times a second; fast "
+        "code can exceed the limit by some 200 MB, and kernel memory for small files, page tables "
+        "and shared memory that is mapped and freed between two checks is not counted"
     )
 
     @contextmanager
     def group(self, limits: Limits) -> Iterator[Group]:
-        """Make the group of a place. Its descriptors are closed on leaving, not its processes.
+        """Make the group of a sandbox. Leaving closes its descriptors; it does not end processes.
 
         Raises:
-            LaunchFailed: It cannot be made.
+            LaunchFailed: The group cannot be made.
         """
         yield Group()
 
@@ -127,7 +127,7 @@ class _Real(Cgroups):
             except OSError as exc:
                 for directory in group.directories:
                     with contextlib.suppress(OSError):
-                        directory.rmdir()  # nothing was put in
+                        directory.rmdir()  # no process has joined yet
                 text = exc.strerror or type(exc).__name__
                 raise LaunchFailed("make a control group", exc.errno or 0, text) from exc
             yield group
@@ -139,7 +139,7 @@ class _Real(Cgroups):
 
 
 class Version1(_Real):
-    """Separate hierarchies for memory, processes and CPU time, which root may write to."""
+    """Version 1: separate hierarchies for memory, processes and CPU time, writable by root."""
 
     mechanism = "v1"
 
@@ -147,16 +147,16 @@ class Version1(_Real):
         memory, pids, *cpu = group.directories
         size = str(limits.all_bytes)
         write_setting(f"{memory}/memory.limit_in_bytes", size)
-        with contextlib.suppress(FileNotFoundError):  # a kernel that does not account swap
+        with contextlib.suppress(FileNotFoundError):  # the kernel does not account swap
             write_setting(f"{memory}/memory.memsw.limit_in_bytes", size)
         write_setting(f"{memory}/memory.swappiness", "0")
-        # TCP buffers count apart; without a limit the loopback of one place can take all memory
-        # that the kernel has for TCP, also that of the host's connections.
+        # TCP buffers are counted separately. Without a limit, the loopback of one sandbox can use
+        # up the memory that the kernel has for all TCP connections, also those of the host.
         with contextlib.suppress(OSError):
             write_setting(f"{memory}/memory.kmem.tcp.limit_in_bytes", str(_TCP_BYTES))
         write_setting(f"{pids}/pids.max", str(limits.processes + _SPARE_PROCESSES))
-        # Through `tasks`, by the process itself: cgroup.procs would cost 10 ms, for a lock that
-        # one thread moving itself does not need (cgroup_procs_write_start in the kernel).
+        # The process writes to `tasks` itself: cgroup.procs would take 10 ms, for a lock that a
+        # thread which moves itself does not need (cgroup_procs_write_start in the kernel).
         for directory in group.directories:
             group.joins.append(os.open(directory / "tasks", os.O_WRONLY | os.O_CLOEXEC))
         group.count("memory_events_fd", memory / "memory.oom_control")
@@ -165,7 +165,7 @@ class Version1(_Real):
 
 
 class Version2(_Real):
-    """The unified hierarchy, below a group that was delegated to the server."""
+    """Version 2: the unified hierarchy, below a group that is delegated to the server."""
 
     mechanism = "v2"
 
@@ -173,8 +173,8 @@ class Version2(_Real):
         (directory,) = group.directories
         write_setting(f"{directory}/memory.max", str(limits.all_bytes))
         for name, value in (
-            ("memory.swap.max", 0),  # not there if the kernel does not account swap
-            ("memory.oom.group", 0),  # one process is ended, and the runner tells of it
+            ("memory.swap.max", 0),  # missing if the kernel does not account swap
+            ("memory.oom.group", 0),  # one process is killed, and the supervisor reports it
             ("pids.max", limits.processes + _SPARE_PROCESSES),
         ):
             with contextlib.suppress(FileNotFoundError):
@@ -184,9 +184,9 @@ class Version2(_Real):
 
 
 def probe(proc: Path = Path("/proc")) -> Cgroups:
-    """Find the mechanism that works for this process, by making and removing a group.
+    """Find a mechanism that works, by making and removing a group.
 
-    Takes milliseconds, or seconds where systemd does not answer.
+    This takes milliseconds, or seconds if systemd does not answer.
     """
     own = _own_groups(proc)
     with contextlib.suppress(OSError, KeyError):
@@ -209,14 +209,14 @@ def probe(proc: Path = Path("/proc")) -> Cgroups:
 
 
 def _try(parent: Path) -> None:
-    """Make and remove a group, which is an OSError where that is not possible."""
+    """Make and remove a group; raise OSError if that is not possible."""
     directory = parent / f"{_own_name(os.getpid())}-probe"
     directory.mkdir()
     directory.rmdir()
 
 
 def _counts_memory(own: Path) -> bool:
-    """Tell if the top of the unified hierarchy has the memory controller: see cgroups(7)."""
+    """Whether the root of the unified hierarchy has the memory controller, see cgroups(7)."""
     files = (directory / "cgroup.controllers" for directory in (own, *own.parents))
     last = None
     for file in files:
@@ -227,10 +227,10 @@ def _counts_memory(own: Path) -> bool:
 
 
 def _delegate(own: Path) -> None:
-    """See to it that groups below our own have the memory controller.
+    """Enable the memory controller for groups below our own.
 
-    A group with processes cannot give controllers to groups below it: the server moves into a
-    leaf. If others are there too, the group was not made for us, and everything stays as it was.
+    A group with processes cannot enable controllers for its children, so the server moves into a
+    leaf. If the group has other processes too, it was not made for us, and nothing is changed.
     """
     given = (own / "cgroup.controllers").read_text().split()
     if "memory" not in given:
@@ -251,7 +251,7 @@ def _delegate(own: Path) -> None:
 
 
 def _own_groups(proc: Path) -> dict[str, Path]:
-    """Return the directory of our own group by controller; "" is the unified hierarchy."""
+    """Return the directories of our own groups by controller; "" is the unified hierarchy."""
     relative: dict[str, str] = {}
     for line in (proc / "self/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
@@ -273,12 +273,12 @@ def _own_groups(proc: Path) -> dict[str, Path]:
 
 @cache
 def _own_name(pid: int) -> str:
-    """Return what the names of our groups begin with: by it `_sweep` knows whose they are."""
+    """Return the prefix of the names of our groups, by which `_sweep` knows their server."""
     return f"bellglass-{pid}-{_start_time(pid)}"
 
 
 def _start_time(pid: int) -> str:
-    """Return when a process started, in ticks since boot: with the id, it names it for ever."""
+    """Return the start time of a process, in ticks since boot; with the pid it is unique."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -287,7 +287,7 @@ def _start_time(pid: int) -> str:
 
 
 def _sweep(parent: Path) -> None:
-    """Remove the groups of servers that were killed: with them their places ended."""
+    """Remove the groups of servers that were killed; their sandboxes ended with them."""
     for directory in parent.glob("bellglass-*-*-*"):
         _, pid, started, _ = directory.name.split("-", 3)
         if pid.isdigit() and _start_time(int(pid)) != started:

@@ -1,4 +1,4 @@
-"""What protects here, and what does not: for `bellglass doctor`."""
+"""Findings on the protections that hold on this machine, for `bellglass doctor`."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _PROCESS_LIMIT_SINCE = (5, 14)
 def findings(
     launcher: Launcher, failed: list[str], cgroups: Cgroups, *, own_uids: bool
 ) -> list[Finding]:
-    """Describe a launcher that has made a place, and the limits that hold in it.
+    """Describe a launcher that has made a sandbox, and the limits that hold in its sandboxes.
 
-    `own_uids`: each place has a uid of its own.
+    `own_uids`: each sandbox has a uid of its own.
     """
     abi = landlock.abi()
     grouped = cgroups.mechanism != "none"
@@ -46,12 +46,10 @@ def findings(
             own_uids,
             "is counted for each session"
             if own_uids
-            else f"is shared by sessions, and with all that uid {shared} runs: watches of epoll, "
-            "descriptors on their way, pipes; a server run by root gives each session a uid",
+            else f"is shared by sessions and other processes of uid {shared}: watches of epoll, "
+            "descriptors in transit, pipes; a server run by root gives each session its own uid",
         ),
-        _finding(
-            "files of this machine", True, "; ".join(["read-only: /usr", *launcher.visible_paths])
-        ),
+        _finding("files of this machine", True, "; ".join(paths)),
         _finding("system call filter", True, platform.machine()),
         _finding(
             "Landlock scopes",
@@ -67,7 +65,7 @@ def findings(
         _finding(
             "number of files",
             zygote,
-            "bounded by the mounts" if zygote else "looked at ten times a second during a call",
+            "limited by the mounts" if zygote else "checked ten times a second during a call",
         ),
     ]
 
@@ -86,7 +84,7 @@ def _process_limit(grouped: bool) -> Finding:
 
 
 def python_finding(python: str) -> Finding:
-    """Say which interpreter runs the code, and whether it was prepared."""
+    """Describe the interpreter that runs the code, and whether `bellglass setup` prepared it."""
     prepared = os.path.isfile(os.path.join(os.path.dirname(os.path.dirname(python)), "pyvenv.cfg"))
     if not os.access(python, os.X_OK):
         return _finding("python", False, f"{python} cannot be executed")

@@ -1,4 +1,4 @@
-"""A launch that failed: at which step, with which error of the kernel."""
+"""The error of a failed launch: the step, and the kernel's error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class LaunchFailed(Exception):
-    """A step of starting a zygote or a place failed; nothing was executed."""
+    """A step of starting a zygote or a sandbox failed; no code was executed."""
 
     def __init__(self, step: str, errno: int, text: str) -> None:
         super().__init__(f"{step}: {text}")
@@ -21,7 +21,7 @@ class LaunchFailed(Exception):
 
     @classmethod
     def from_frame(cls, frame: Mapping[str, Any]) -> LaunchFailed:
-        """Make one of what the failing process said, which is before any code of a session."""
+        """Build it from the frame of the failing process, which has not run code of a session."""
         errno = frame.get("errno")
         return cls(
             clean(str(frame.get("step", "setup")))[:100],

@@ -1,4 +1,4 @@
-"""From a launcher to a stream: birth, cgroup and end of one place."""
+"""Launch one sandbox with a launcher and a control group, and end it."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.limits import Limits
 
 LAUNCH_TIMEOUT_SECONDS = 20.0
-"""Until a place is there; it takes a hundredth of a second, or more on a machine under load."""
+"""Timeout for a new sandbox; it usually takes a hundredth of a second."""
 
 _MAX_FRAME = 64 * 1024
 
 
 class Launcher(Protocol):
-    """A way of starting the first process of a place."""
+    """A way of starting the first process of a sandbox."""
 
     @property
     def name(self) -> str: ...
@@ -46,16 +46,16 @@ class Launcher(Protocol):
 
     @property
     def visible_paths(self) -> Sequence[str]:
-        """What of this machine places see for the sake of their Python."""
+        """Paths of this machine that sandboxes see because their Python needs them."""
 
     @property
     def server_maps_uid(self) -> bool:
-        """Whether the server names the user of a place; else the launcher does."""
+        """Whether the server maps the user of a sandbox; otherwise the launcher does."""
 
     def launched(
         self, stream: socket.socket, group: Group, uid: int | None
     ) -> AbstractAsyncContextManager[None]:
-        """Start one with these descriptors. Leaving the context ends what it did not."""
+        """Start a sandbox with these descriptors. Leaving the context ends the launcher's part."""
 
     async def aclose(self) -> None: ...
 
@@ -64,12 +64,12 @@ class Launcher(Protocol):
 async def launch(
     launcher: Launcher, limits: Limits, cgroups: Cgroups, uids: Uids | None
 ) -> AsyncGenerator[SignedStream]:
-    """Make a place, and yield the stream to the runner in it.
+    """Make a sandbox, and yield the stream to its supervisor.
 
-    `uids`: where each can have one of its own.
+    `uids`: the source of uids, if each sandbox can have its own.
 
     Raises:
-        LaunchFailed: A step failed, and nothing was executed.
+        LaunchFailed: A step failed, and no code was executed.
     """
     async with (
         nullcontext() if uids is None else uids.taken() as uid,
@@ -85,7 +85,7 @@ async def _launch(
     ours, theirs = pair(socket.SOCK_STREAM)
     new = _Launched(SignedStream(ours))
     with theirs, cgroups.group(limits) as group:
-        # Shielded: a cancelled call must not leave a process or a group behind.
+        # The cleanup is shielded: a cancelled call must not leave a process or a group behind.
         try:
             async with launcher.launched(theirs, group, uid):
                 try:
@@ -110,7 +110,7 @@ class _Launched:
     async def settle(
         self, limits: Limits, launcher: Launcher, group: Group, uid: int | None
     ) -> None:
-        """Do the server's half of what inside/sandbox.py does."""
+        """Do the server's part of inside/sandbox.py."""
         try:
             with anyio.fail_after(LAUNCH_TIMEOUT_SECONDS):
                 await self._settle(limits, launcher, group, uid)
@@ -149,7 +149,7 @@ class _Launched:
 
 
 async def receive_frame(stream: SignedStream, start: bytes = b"") -> dict[str, object]:
-    """Receive a frame from before any code of a session ran; `start` was received already."""
+    """Receive a frame before any code of a session has run; `start` was received already."""
     header = start + await stream.receive_exactly(HEADER_BYTES - len(start))
     frame = json.loads(await stream.receive_exactly(body_bytes(header, _MAX_FRAME)))
     assert isinstance(frame, dict)

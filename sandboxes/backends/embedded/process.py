@@ -1,4 +1,4 @@
-"""Starting interpreters, and ending and awaiting processes through their descriptors."""
+"""Start interpreters, and end processes and wait for them through their descriptors."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 EXIT_SECONDS = 5.0
-"""How long a killed process may take to be gone: the kernel has its memory to free."""
+"""Time for a killed process to end: the kernel has to free its memory."""
 
 _STDERR_BYTES = 4096
 
 
 def bundle_file() -> int:
-    """Return a descriptor of the code that an interpreter boots from, which is to read only.
+    """Return a read-only descriptor of the code that an interpreter boots from.
 
-    Not by sealing it: the kernel refuses that now and then, while it has a page in its hands.
+    The file is not sealed, because the kernel sometimes refuses that while it uses a page of it.
     """
     data = bundle(CONFINEMENT, "bellglass.sandboxes.backends.embedded.inside")
     fd = os.memfd_create("bellglass", os.MFD_CLOEXEC)
@@ -42,12 +42,13 @@ def boot_arguments(bundle_fd: int, stage: str, config: dict[str, Any]) -> list[s
 
 
 class Process:
-    """A process of ours that speaks on a socket; its stderr is kept for a diagnosis."""
+    """A process of ours that communicates over a socket; its stderr is kept for a diagnosis."""
 
     def __init__(self, arguments: Sequence[str], descriptors: Sequence[int]) -> None:
-        """Start it: with an empty environment, away from our terminal, with these descriptors.
+        """Start it with an empty environment, in its own session, with these descriptors.
 
-        From the thread of the event loop: bubblewrap's --die-with-parent follows the thread.
+        Called in the thread of the event loop, because --die-with-parent of bubblewrap is bound to
+        the thread that starts it.
         """
         self._errors, errors = os.pipe()
         os.set_blocking(self._errors, False)
@@ -69,17 +70,17 @@ class Process:
             os.close(errors)
 
     def errors(self) -> str:
-        """Return the end of what it wrote to stderr."""
+        """Return the end of its stderr."""
         try:
             return os.read(self._errors, 1 << 20)[-_STDERR_BYTES:].decode(errors="replace").strip()
         except OSError:
             return ""
 
     async def end(self, *, grace: float) -> int | None:
-        """Await its end, kill it after a grace, and return its exit code; all for a bounded time.
+        """Wait for its end, kill it after `grace` seconds, and return its exit code.
 
-        Bubblewrap needs the grace: killed between its clone and the first word to its child, it
-        leaves the child waiting for ever, before --die-with-parent holds.
+        Bubblewrap needs the grace: if it is killed between its clone and its first message to the
+        child, the child waits for ever, because --die-with-parent is not in force yet.
         """
         with anyio.CancelScope(shield=True), contextlib.suppress(OSError):
             if self._process.poll() is None:
@@ -99,17 +100,17 @@ class Process:
 
 
 async def end_process(pidfd: int) -> None:
-    """Kill a process by its descriptor, await its end for a bounded time, close the descriptor.
+    """Kill a process by its descriptor, wait for its end for a limited time, close the descriptor.
 
-    Of the first process of a pid namespace: the kernel ends all others with it, and says that it
-    has ended when they have.
+    With the first process of a pid namespace, the kernel kills all others, and reports its end when
+    they have ended.
     """
     try:
         with anyio.move_on_after(EXIT_SECONDS, shield=True):
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             await anyio.wait_readable(pidfd)
-        # It is ours to bury, as we are the reaper of our orphans.
+        # We have to reap it, because we are the subreaper of our descendants.
         with contextlib.suppress(ChildProcessError):
             os.waitid(os.P_PIDFD, pidfd, os.WEXITED | os.WNOHANG)  # noqa: ASYNC222 - WNOHANG
     finally:

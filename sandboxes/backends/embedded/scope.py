@@ -1,8 +1,8 @@
-"""Asking systemd for control groups of our own, where nobody has given us any.
+"""Request a delegated control group from systemd.
 
-An ordinary user owns no group that he could make others in; but the manager of his login session
-makes a scope for whoever asks, with this process in it, and leaves all below to us, see
-https://systemd.io/CONTROL_GROUP_INTERFACE. systemd's own program speaks D-Bus for us.
+An ordinary user owns no group in which to make others. But systemd's user manager creates a scope
+on request, moves this process into it and delegates it to us, see
+https://systemd.io/CONTROL_GROUP_INTERFACE. The request is made with systemd's own `busctl`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 
 ASK_SECONDS = 3.0
-"""For the answer; it takes some milliseconds."""
+"""Timeout of the request; it usually takes some milliseconds."""
 
 MOVE_SECONDS = 2.0
-"""After it, for the manager to have moved us."""
+"""Time after the answer for the manager to move us."""
 
 _MANAGER = (
     "org.freedesktop.systemd1",
@@ -27,7 +27,7 @@ _MANAGER = (
 
 
 def request(proc: Path = Path("/proc")) -> bool:
-    """Have this process moved into a scope that is delegated to it; tell if it was."""
+    """Have this process moved into a scope that is delegated to it; return whether it was."""
     program = shutil.which("busctl")
     if program is None:
         return False
@@ -54,14 +54,14 @@ def request(proc: Path = Path("/proc")) -> bool:
 
 
 def _environment() -> dict[str, str]:
-    """Return where the user's bus is: clients start servers without the variables that say so."""
+    """Return the variables of the user's bus; clients often start servers without them."""
     runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}"
     bus = os.environ.get("DBUS_SESSION_BUS_ADDRESS") or f"unix:path={runtime}/bus"
     return {"XDG_RUNTIME_DIR": runtime, "DBUS_SESSION_BUS_ADDRESS": bus}
 
 
 def _moved(own_groups: Path, name: str) -> bool:
-    """Wait until the job is done: systemd has answered when it was only queued."""
+    """Wait until systemd has done the job: it answers when the job is queued."""
     deadline = time.monotonic() + MOVE_SECONDS
     while f"/{name}" not in own_groups.read_text():
         if time.monotonic() > deadline:

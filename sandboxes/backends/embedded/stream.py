@@ -1,4 +1,4 @@
-"""The stream to a place over one end of a socket pair, which tells who sends."""
+"""The stream to a sandbox over a socket pair, which reports the sender's process id."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ CREDENTIALS_SPACE = socket.CMSG_SPACE(_CREDENTIALS.size)
 
 
 class SignedStream(SocketStream):
-    """One end of a pair of AF_UNIX sockets, see `pair`."""
+    """One end of a pair of AF_UNIX sockets; see `pair`."""
 
     async def receive_signed(self) -> tuple[bytes, int]:
-        """Receive one byte, and the process id of who sent it, as the kernel knows it."""
+        """Receive one byte, and the process id of its sender, which the kernel reports."""
         while True:
             try:
                 data, ancillary, _, _ = self._socket.recvmsg(1, CREDENTIALS_SPACE)
@@ -32,7 +32,7 @@ class SignedStream(SocketStream):
 
 
 def sender(ancillary: list[tuple[int, int, bytes]]) -> int:
-    """Return the process id in the credentials of a message."""
+    """Return the process id from the credentials of a message."""
     for level, kind, content in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
             return int(_CREDENTIALS.unpack(content[: _CREDENTIALS.size])[0])
@@ -40,7 +40,7 @@ def sender(ancillary: list[tuple[int, int, bytes]]) -> int:
 
 
 def pair(kind: socket.SocketKind) -> tuple[socket.socket, socket.socket]:
-    """Return (ours, theirs); ours learns who sends."""
+    """Return (ours, theirs); ours receives the credentials of senders."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
     ours.setblocking(False)

@@ -1,10 +1,10 @@
-"""A uid of this machine for each place, where root runs the server.
+"""Uids of this machine for sandboxes, one each, if root runs the server.
 
-The kernel counts by user what no namespace and no control group divides: watches of epoll,
-descriptors that are on their way, pipes. With a uid of its own, a place uses up only its own.
+The kernel counts some resources by uid that no namespace and no control group limits: watches of
+epoll, descriptors in transit, pipes. A sandbox with its own uid uses up only its own share.
 
-Servers of one machine share the range: a uid is taken by locking its file, for as long as it is
-used or ready for use. Nobody has a uid while a process still has it, whoever started that.
+Servers of one machine share the range: a uid is reserved by locking its file, for as long as it is
+used or ready for use. A uid is not used while any process of the machine has it.
 """
 
 from __future__ import annotations
@@ -28,32 +28,32 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Sequence
 
 UIDS = (*range(60_706, UNUSED_ID), *range(65_536, 100_000))
-"""Of what https://systemd.io/UIDS-GIDS lists as unused. First a half of what is free between
-greeters and dynamic services: its other half is for containers (see docker.options), which are
-counted elsewhere, so that the two cannot meet. Where many sandboxes run, what lies between 16 bits
-and the first id that Debian gives away for containers of users."""
+"""Uids that https://systemd.io/UIDS-GIDS lists as unused. The first are half of the free range
+between greeters and dynamic services; the other half is for containers (see docker.options), which
+are reserved in another way, so the two must not overlap. For machines with many sandboxes, the
+range from 2**16 to the first id that Debian assigns to containers of users follows."""
 
 DIRECTORY = Path("/run/bellglass/uids")
 
 _BATCH = 8
-"""So many are made ready with one look at all processes, which takes milliseconds."""
+"""Uids that are checked at a time, because reading all processes takes milliseconds."""
 
 
 class Uids:
-    """Takes uids, and takes them again when nothing is left of who had them."""
+    """Reserves uids, and reuses them when no process has them any more."""
 
     def __init__(self, uids: Sequence[int] = UIDS, directory: Path = DIRECTORY) -> None:
         self._uids = uids
         self._directory = directory
         self._locks: dict[int, int] = {}
-        # Without a last word from who made it, too, as where a test ends early.
+        # Closes the locks even if nobody calls `close`, such as when a test ends early.
         self._closing = weakref.finalize(self, _close, self._locks)
         self._ready: list[int] = []
         self._returned: list[int] = []
         self._looking = anyio.Lock()
 
     def open(self) -> bool:
-        """Make the directory of locks; tell if that is possible here."""
+        """Make the directory of locks; return whether that is possible here."""
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError:
@@ -65,7 +65,7 @@ class Uids:
         """Yield a uid that no process has.
 
         Raises:
-            LaunchFailed: All are in use.
+            LaunchFailed: All uids are in use.
         """
         async with self._looking:
             if not self._ready:
@@ -80,9 +80,9 @@ class Uids:
         try:
             yield uid
         finally:
-            # Not ready: it is looked at first whether its processes have ended.
+            # Not ready for use: first it has to be checked that its processes have ended.
             self._returned.append(uid)
-            if len(self._returned) > _BATCH:  # other servers of this machine may need it
+            if len(self._returned) > _BATCH:  # leave some for other servers of this machine
                 os.close(self._locks.pop(self._returned.pop(0)))
 
     def _make_ready(self) -> None:
@@ -96,7 +96,7 @@ class Uids:
             used = in_use(found)
             self._ready = [uid for uid in found if uid not in used]
             self._returned += used
-            found, more = [], _BATCH  # those may all be of places that are yet ending
+            found, more = [], _BATCH  # all of them may belong to sandboxes that are still ending
 
     def _lock(self, uid: int) -> bool:
         if uid in self._locks:
@@ -112,7 +112,7 @@ class Uids:
         return True
 
     def close(self) -> None:
-        """Let go of all of them. A process that yet has one keeps it from being taken."""
+        """Release all uids. A process that still has one prevents its reuse."""
         _close(self._locks)
         self._ready, self._returned = [], []
 
@@ -124,7 +124,7 @@ def _close(locks: dict[int, int]) -> None:
 
 @cache
 def _mapped() -> list[range]:
-    """Return the uids that there are in our user namespace: in a container few may be mapped."""
+    """Return the uids that exist in our user namespace; in a container few may be mapped."""
     lines = Path("/proc/self/uid_map").read_text().splitlines()
     firsts = [tuple(map(int, line.split())) for line in lines]
     return [range(inside, inside + count) for inside, _, count in firsts]
@@ -135,7 +135,7 @@ def _exists_here(uid: int) -> bool:
 
 
 def in_use(uids: Iterable[int]) -> set[int]:
-    """Return those that a process of this machine has, in any of its four ids."""
+    """Return those that a process of this machine has as any of its four uids."""
     wanted = {b"%d" % uid for uid in uids}
     found: set[bytes] = set()
     for name in os.listdir("/proc"):

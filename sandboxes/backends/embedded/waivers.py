@@ -1,4 +1,4 @@
-"""Limits that are in force in a sandbox of the kernel's own means and do not show inside."""
+"""Limits that are in force in embedded sandboxes, but cannot be seen from inside."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.self_check import Protection
 
 WAIVERS: Mapping[Protection, str] = {
-    "memory_limit": "control groups do not show inside; one bounds it, or else a watcher",
-    "process_limit": "control groups do not show inside; a resource limit bounds them",
+    "memory_limit": "control groups are not visible inside; one limits it, or else a watcher",
+    "process_limit": "control groups are not visible inside; a resource limit applies",
 }

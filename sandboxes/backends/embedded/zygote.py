@@ -1,4 +1,4 @@
-"""The first launcher: one process of ours that clones itself into places."""
+"""The first launcher: a process of ours that clones itself to make sandboxes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.backends.embedded.cgroups import Group
 
 START_SECONDS = 60.0
-"""A cold disk and the import of pandas; without either it takes a tenth of a second."""
+"""Timeout for a cold disk and the import of pandas; without them it takes a tenth of a second."""
 
 
 class Zygote:
@@ -44,7 +44,7 @@ class Zygote:
         self._pidfd: int | None = None
         self._preload = preload
         self.metadata: dict[str, Any] = {}
-        """What it said of itself when it was ready: its Python, uid, Landlock version."""
+        """What it reported when it was ready: its Python, its uid, its paths."""
 
     @property
     def visible_paths(self) -> list[str]:
@@ -56,18 +56,18 @@ class Zygote:
 
     @classmethod
     async def start(cls, python: str, preload: Sequence[str]) -> Zygote:
-        """Start one, and wait until it can make places.
+        """Start a zygote, and wait until it can make sandboxes.
 
         Raises:
-            LaunchFailed: It ended before it could.
+            LaunchFailed: It ended before that.
         """
-        # The zygote is an orphan, which init would bury; not every container has one that does.
+        # The zygote becomes an orphan. In containers, init often does not reap orphans, so we do.
         libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)
         ours, theirs = pair(socket.SOCK_SEQPACKET)
         self = cls(ours, preload)
         bundle_fd = bundle_file()
         config = {"control": theirs.fileno(), "preload": list(preload), "jobs": True, "boot": BOOT}
-        # -S: of this stage's imports none is in the site-packages, and it may be root's.
+        # -S: this stage imports nothing from site-packages, and may run as root.
         command = [python, "-I", "-S", "-u", *boot_arguments(bundle_fd, "prepare", config)]
         try:
             try:
@@ -119,7 +119,7 @@ class Zygote:
 
     @property
     def alive(self) -> bool:
-        """Whether it still listens."""
+        """Whether the zygote is still running."""
         try:
             return bool(self._control.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK))
         except BlockingIOError:
@@ -131,7 +131,7 @@ class Zygote:
     async def launched(
         self, stream: socket.socket, group: Group, uid: int | None
     ) -> AsyncGenerator[None]:
-        """Ask for a place with this stream; it comes up on its own."""
+        """Request a sandbox with this stream; it starts on its own."""
         descriptors = [stream.fileno(), *group.joins, *group.counters.values()]
         request = {
             "joins": len(group.joins),
@@ -151,7 +151,7 @@ class Zygote:
         yield
 
     async def aclose(self) -> None:
-        """End it, and with it every place that it made."""
+        """End it, and with it every sandbox that it made."""
         self._control.close()
         if self._pidfd is not None:
             pidfd, self._pidfd = self._pidfd, None

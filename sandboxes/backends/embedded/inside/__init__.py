@@ -1,1 +1,1 @@
-"""Code that runs in the zygote and in its children. Standard library only; shipped as text."""
+"""Code that runs in the launcher and in sandboxes. Standard library only; shipped as text."""

@@ -1,4 +1,4 @@
-"""Frames between a place that is being set up and the server, which diagnoses what failed."""
+"""Frames between the server and a sandbox that is being set up, which report failures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def as_frame(exc: BaseException) -> dict[str, object]:
-    """Return what the server is told about an exception."""
+    """Return the frame that reports an exception to the server."""
     if isinstance(exc, Failure):
         return {"type": "failed", "step": exc.step, "errno": exc.errno, "error": exc.text[:500]}
     errno = exc.errno if isinstance(exc, OSError) else 0
@@ -45,7 +45,7 @@ def _receive(stream: socket.socket, length: int) -> bytes:
     while length:
         part = stream.recv(length)
         if not part:
-            os._exit(0)  # the server gave this place up
+            os._exit(0)  # the server has given up this sandbox
         parts.append(part)
         length -= len(part)
     return b"".join(parts)

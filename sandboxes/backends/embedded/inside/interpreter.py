@@ -1,4 +1,4 @@
-"""Where the sandbox's Python is: what of the host its places need to see, and under which name."""
+"""Find the files of the host that the sandbox's Python needs, and their paths in the sandbox."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import NamedTuple
 from bellglass.sandboxes.confinement.failure import Failure
 
 VENV = "/opt/bellglass"
-"""Where a place sees the virtual environment. Not at its own path: that may be below a directory
-that a place has an own one of (/work, /tmp), and it may tell who runs the server."""
+"""Path of the virtual environment in a sandbox. Its path on the host may be below a directory that
+the sandbox replaces (/work, /tmp), and may reveal who runs the server."""
 
 _LARGE_SCRIPT = 64 * 1024
 _TAKEN = ("/work", "/tmp", "/dev", "/proc", "/etc", "/run", "/sys", VENV)
@@ -22,7 +22,7 @@ _KEYS = (".ssh", ".gnupg", ".aws", ".netrc")
 
 
 class Interpreter(NamedTuple):
-    """What a view has to hold for the interpreter that runs this."""
+    """What the root file system must contain for this interpreter."""
 
     executable: str
     binds: list[tuple[str, str]]
@@ -33,9 +33,9 @@ class Interpreter(NamedTuple):
 
 
 def describe() -> Interpreter:
-    """Describe the running interpreter, which was started by the name it is configured with."""
+    """Describe the running interpreter, which must have been started by its configured path."""
     named = os.path.dirname(os.path.dirname(sys.executable))
-    venv = os.path.realpath(named)  # the way to it may lead over links, which the view has not
+    venv = os.path.realpath(named)  # its path may contain links that the sandbox does not have
     config = os.path.join(venv, "pyvenv.cfg")
     if not os.path.isfile(config):
         executable = os.path.realpath(sys.executable)
@@ -73,37 +73,37 @@ def _names() -> list[str]:
 
 
 def _base_executable(home: str) -> str:
-    """Return the interpreter that the virtual environment's one is a link to."""
+    """Return the interpreter that the virtual environment links to."""
     for name in reversed(_names()):
         candidate = os.path.join(home, name)
         if os.access(candidate, os.X_OK):
-            # By the name in pyvenv.cfg, because the prefix is found from there; but not through
-            # links like /usr/bin/python3 -> /etc/alternatives/..., which a view may not have.
+            # By its path in pyvenv.cfg, from which Python derives the prefix, with its last
+            # component resolved: the sandbox may lack links like /etc/alternatives/....
             return os.path.join(home, os.path.basename(os.path.realpath(candidate)))
     return os.path.realpath(sys.executable)
 
 
 def _prefix_binds(executable: str) -> list[tuple[str, str]]:
-    """Return what of the installation of Python is shown: its own files, not what lies beside."""
+    """Return binds for the files of the Python installation, without other files beside them."""
     binds: dict[str, str] = {}
     prefixes = (os.path.dirname(os.path.dirname(executable)), sys.base_prefix, sys.base_exec_prefix)
     for prefix in dict.fromkeys(prefixes):
         if prefix in ("/", "/usr"):
-            continue  # the view has it
+            continue  # every sandbox has it
         if any(prefix == taken or prefix.startswith(taken + "/") for taken in _TAKEN):
-            raise Failure("python", 0, f"the interpreter is below {prefix}, which a place replaces")
+            raise Failure("python", 0, f"the interpreter is in {prefix}, which sandboxes replace")
         refuse_if_private(prefix)
         binds.update((path, os.path.realpath(path)) for path in _own_files(prefix, executable))
     return [(source, path) for path, source in binds.items()]
 
 
 def _own_files(prefix: str, executable: str) -> list[str]:
-    """Return the interpreter, its libraries and its headers, of those that are there."""
+    """Return the interpreter, its libraries and its headers, as far as they exist."""
     version = "python{}.{}{}".format(*sys.version_info[:2], sys.abiflags)
     names = {*_names(), os.path.basename(executable)}
     wanted = [os.path.join(prefix, "bin", name) for name in sorted(names)]
     if os.path.isdir(os.path.join(prefix, "conda-meta")):
-        # There, libraries of other packages are what this interpreter is linked with.
+        # In such prefixes, the interpreter is linked with libraries of other packages.
         wanted.append(os.path.join(prefix, "lib"))
     wanted += [os.path.join(prefix, name, version) for name in ("lib", "lib64", "include")]
     wanted += glob.glob(os.path.join(glob.escape(prefix), "lib*", "libpython*.so*"))
@@ -112,10 +112,10 @@ def _own_files(prefix: str, executable: str) -> list[str]:
 
 
 def refuse_if_private(prefix: str) -> None:
-    """Refuse a Python in a directory that people keep their files in.
+    """Refuse a Python in a directory where people keep their files.
 
     Raises:
-        Failure: It is or holds a home directory, or keys.
+        Failure: The directory is or contains a home directory, or contains keys.
     """
     real = os.path.realpath(prefix)
     people = [user for user in pwd.getpwall() if user.pw_uid in (0, os.getuid()) or _person(user)]
@@ -139,7 +139,7 @@ def _person(user: pwd.struct_passwd) -> bool:
 
 
 def _moved(script: bytes, *venv: str) -> bytes:
-    """Return a console script with its first line naming the interpreter where a place sees it."""
+    """Return a console script whose first line has the interpreter's path in the sandbox."""
     first, newline, rest = script.partition(b"\n")
     if first.startswith(b"#!") and any(os.fsencode(name) in first for name in venv):
         first = f"#!{VENV}/bin/python".encode()

@@ -1,4 +1,4 @@
-"""Mounts: read-only binds, sized tmpfs, a proc of one's own, and the change of the root."""
+"""Mount read-only binds, sized tmpfs and proc, and change the root directory."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class _MountAttributes(ctypes.Structure):
 
 
 def make_private() -> None:
-    """Stop mounts from going to, or coming from, the namespace this one was copied from."""
+    """Stop the propagation of mounts to and from the namespace that this one was copied from."""
     libc.mount(None, "/", None, _REC | _PRIVATE)
 
 
 def tmpfs(target: str, size: int, inodes: int, mode: int, flags: int = NOSUID | NODEV) -> None:
-    """Mount an empty tmpfs that can hold `size` bytes and `inodes` files, and no more."""
+    """Mount an empty tmpfs that can hold at most `size` bytes and `inodes` files."""
     options = f"size={size},nr_inodes={inodes},mode={mode:o}"
     libc.mount("tmpfs", target, "tmpfs", flags, options)
 
@@ -48,12 +48,12 @@ def proc(target: str) -> None:
 
 
 def bind(source: str, target: str) -> None:
-    """Show a file at `target`, with the attributes of the mount that it is on."""
+    """Bind a file to `target`, with the attributes of its mount."""
     libc.mount(source, target, None, _BIND)
 
 
 def bind_device(source: str, target: str) -> None:
-    """Show a device at `target`: it can be written to, but not renamed or given other modes."""
+    """Bind a device to `target`; it can be written to, but its name and mode cannot be changed."""
     bind(source, target)
     with contextlib.suppress(OSError):  # Linux before 5.12; the file belongs to root anyway
         _set_attributes(target, _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NOEXEC)
@@ -64,10 +64,10 @@ def bind_tree(source: str, target: str) -> None:
 
 
 def bind_read_only(source: str, target: str) -> None:
-    """Show `source` at `target`, read-only, without devices and setuid files.
+    """Bind `source` to `target`, read-only, without devices and setuid.
 
-    MS_REMOUNT changes the top mount only: below it, what is mounted under `source` would stay
-    writable. So such mounts come along only where mount_setattr (Linux 5.12) reaches them too.
+    MS_REMOUNT changes only the top mount, so mounts below `source` would stay writable. They are
+    therefore included only if mount_setattr (Linux 5.12) can change them too.
     """
     libc.mount(source, target, None, _BIND | _REC)
     try:
@@ -81,7 +81,7 @@ def bind_read_only(source: str, target: str) -> None:
 
 
 def _set_attributes(target: str, attributes: int) -> None:
-    """Add attributes to a mount and to all below it."""
+    """Add attributes to a mount and to all mounts below it."""
     wanted = _MountAttributes(attributes, 0, 0, 0)
     size = ctypes.sizeof(wanted)
     path = os.fsencode(target)
@@ -89,7 +89,7 @@ def _set_attributes(target: str, attributes: int) -> None:
 
 
 def remount_read_only(target: str) -> None:
-    # What the mount already has must be said again: a user namespace may not take it away.
+    # Existing attributes must be repeated: a user namespace may not remove them.
     kept = os.statvfs(target).f_flag & (NOEXEC | os.ST_NOATIME | os.ST_NODIRATIME | os.ST_RELATIME)
     flags = kept & NOEXEC
     flags |= 1024 if kept & os.ST_NOATIME else 0
@@ -99,11 +99,11 @@ def remount_read_only(target: str) -> None:
 
 
 def change_root(new: str, old: str) -> None:
-    """Make `new`, a mount point, the root; what was the root is at `old`, a path below `new`."""
+    """Make the mount point `new` the root; the previous root is moved to `old`, below `new`."""
     libc.syscall("pivot_root", os.fsencode(new), os.fsencode(old))
     os.chdir("/")
 
 
 def detach(target: str) -> None:
-    """Take a tree of mounts out of the namespace, whatever still has files open in it."""
+    """Remove a tree of mounts from the namespace, even if files in it are open."""
     libc.unmount(target, _MNT_DETACH)

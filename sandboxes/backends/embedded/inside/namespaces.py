@@ -1,4 +1,4 @@
-"""Namespaces, user ids and capabilities."""
+"""Create namespaces, change user ids, and drop capabilities."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _CHILD_CLEARTID = 0x00200000
 _CHILD_SETTID = 0x01000000
 
 INSIDE_ID = 1000
-"""The uid and gid of the code, as it sees itself."""
+"""The uid and gid of the code inside the sandbox."""
 
 UNUSED_ID = 60_944
-"""The uid and gid on the host of what a server run by root starts, places apart (see `uids`).
+"""The uid and gid on the host of launchers that root's server starts (sandboxes: see `uids`).
 
 systemd's table of ranges (https://systemd.io/UIDS-GIDS) lists 60706 to 61183 as unused: no
 package, no user database and no other sandbox has it, so no file and no process is reached by it.
@@ -34,12 +34,12 @@ package, no user database and no other sandbox has it, so no file and no process
 _CAP_SYS_ADMIN = 21  # include/uapi/linux/capability.h
 _CAPABILITY_VERSION_3 = 0x20080522
 
-# The raw clone() must keep the interpreter's lock, so not through ctypes.CDLL.
+# PyDLL keeps the interpreter's lock during the raw clone(); CDLL would release it.
 _python = ctypes.PyDLL(None, use_errno=True)
 
 
 def may_change_user() -> bool:
-    """Whether this is root, and the unused uid exists in its user namespace."""
+    """Whether this process is root, and the unused uid exists in its user namespace."""
     with open("/proc/self/uid_map") as file:
         ranges = [tuple(map(int, line.split())) for line in file]
     mapped = any(first <= UNUSED_ID < first + count for first, _, count in ranges)
@@ -47,7 +47,7 @@ def may_change_user() -> bool:
 
 
 def may_administer() -> bool:
-    """Whether this is root that may mount without a user namespace of its own."""
+    """Whether this process is root and may mount without a new user namespace."""
     return may_change_user() and bool(_capabilities("CapEff") >> _CAP_SYS_ADMIN & 1)
 
 
@@ -57,20 +57,20 @@ def _capabilities(kind: str) -> int:
 
 
 def become_unprivileged(uid: int = UNUSED_ID) -> None:
-    """Take a uid that nothing else has, for good: as root the limit on processes does not bind."""
+    """Switch to the unused uid for good; the limit on processes does not apply to root."""
     os.setgroups([])
     become(uid)
 
 
 def become(uid: int) -> None:
-    """Take a uid, and the gid of that number, for good."""
+    """Switch to a uid, and to the gid of the same number, for good."""
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
-    libc.prctl(libc.PR_SET_DUMPABLE, 1)  # else /proc/self is root's
+    libc.prctl(libc.PR_SET_DUMPABLE, 1)  # else /proc/self belongs to root
 
 
 def _tid_address() -> int:
-    """Where the C library keeps the thread's id, or 0 where the kernel does not say."""
+    """Return the address where the C library keeps the thread id, or 0 if it is unknown."""
     address = ctypes.c_ulong()
     try:
         libc.prctl(libc.PR_GET_TID_ADDRESS, ctypes.byref(address))
@@ -80,16 +80,16 @@ def _tid_address() -> int:
 
 
 def fork_into(namespaces: int) -> int:
-    """Fork, with the child in new namespaces from its first instruction.
+    """Fork a child that is in new namespaces from its first instruction.
 
-    What os.fork() does, but for the flags: unshare() would not move the caller into a new pid
-    namespace, and would need a second fork.
+    It does what os.fork() does, with other flags. unshare() does not move its caller into a new pid
+    namespace, so it would take a second fork.
     """
     flags = namespaces | signal.SIGCHLD
     address = _tid_address()
-    if address:  # else the C library would believe the child to have the parent's id
+    if address:  # else the C library would take the parent's thread id for the child's
         flags |= _CHILD_SETTID | _CHILD_CLEARTID
-    # clone(2): aarch64 has tls before child_tid, x86_64 after it.
+    # clone(2): the argument tls is before child_tid on aarch64, after it on x86_64.
     last = (0, address) if os.uname().machine == "aarch64" else (address, 0)
     arguments = [ctypes.c_ulong(value) for value in (flags, 0, 0, *last)]
     number = ctypes.c_long(number_here("clone"))
@@ -106,7 +106,7 @@ def fork_into(namespaces: int) -> int:
 
 
 def map_ids(inside: tuple[int, int], outside: tuple[int, int], process: int | str = "self") -> None:
-    """Name the one user and group of a process's user namespace: each map is a single line."""
+    """Map the only user and group of a process's user namespace; each map is a single line."""
     for file, text in (
         ("setgroups", "deny"),  # user_namespaces(7): without it an unprivileged gid_map fails
         ("uid_map", f"{inside[0]} {outside[0]} 1"),
@@ -115,8 +115,8 @@ def map_ids(inside: tuple[int, int], outside: tuple[int, int], process: int | st
         libc.write_setting(f"/proc/{process}/{file}", text)
 
 
-# Limits of this user namespace (namespaces(7), inotify(7)): no namespace in it, whatever the filter
-# says, and not all of the inotify instances that the user who runs the server has for himself.
+# Limits of this user namespace (namespaces(7), inotify(7)): no namespaces in it, even if the filter
+# failed, and only a part of the inotify instances of the user who runs the server.
 _OWN_LIMITS = {
     **{
         f"max_{kind}_namespaces": 0
@@ -128,9 +128,9 @@ _OWN_LIMITS = {
 
 
 def limit_kernel_objects() -> None:
-    """Bound what the kernel counts by user namespace; needs CAP_SYS_RESOURCE in it."""
+    """Limit the objects that the kernel counts by user namespace; needs CAP_SYS_RESOURCE in it."""
     for name, most in _OWN_LIMITS.items():
-        with suppress(FileNotFoundError):  # a kernel without this kind
+        with suppress(FileNotFoundError):  # the kernel lacks this kind
             libc.write_setting(f"/proc/sys/user/{name}", str(most))
 
 
@@ -139,7 +139,7 @@ class _CapabilityHeader(ctypes.Structure):
 
 
 def drop_capabilities() -> None:
-    """Give up every capability, those that an exec could bring back too."""
+    """Drop every capability, also those that an exec could restore."""
     bounding = _capabilities("CapBnd")  # bubblewrap has emptied it already
     for capability in range(bounding.bit_length()):
         libc.prctl(libc.PR_CAPBSET_DROP, capability)

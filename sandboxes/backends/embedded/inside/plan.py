@@ -1,4 +1,4 @@
-"""The plan of the view: everything of the host that a place sees. Read-only, all of it."""
+"""The plan of the root file system: all files of the host that a sandbox sees, read-only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from bellglass.sandboxes.backends.embedded.inside import interpreter
 
-# Programs and libraries; not /usr/local, /usr/src and whatever else is there.
+# Programs and libraries; nothing else in /usr, such as /usr/local or /usr/src.
 _USR = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "libexec", "share", "include")
 _TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 
@@ -25,8 +25,8 @@ MASKED = tuple(
         "partitions", "swaps",
     )
 )  # fmt: skip
-"""Files that tell of the host what no program inside needs; the locks of all its programs can be
-held up by who reads the list of them."""
+"""Files that reveal facts of the host which no program inside needs. Besides, reading /proc/locks
+can delay locks of all programs of the host."""
 DIRECTORIES = ("/proc", "/dev/shm", "/tmp", "/work", "/run", "/var")
 
 HOSTNAME = "sandbox"
@@ -41,37 +41,37 @@ _ETC = {
     "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     "/etc/hostname": f"{HOSTNAME}\n",
 }
-# Debian's awk and editor are links into the first; matplotlib complains without the second.
-# The last two: whom TLS believes, where an operator lets sessions reach hosts.
+# Debian's awk and editor are links into the first; matplotlib warns without the second. The last
+# two hold the certificate authorities, for sessions that an operator allows network access.
 _SHARED_ETC = ("/etc/alternatives", "/etc/fonts", "/etc/ssl/certs", "/etc/pki/ca-trust/extracted")
-# Not secret, and of use: where libraries are, and which clock people here read.
+# Useful and not secret: the paths of libraries, and the local time zone.
 _COPIED = ("/etc/ld.so.cache", "/etc/localtime")
 
 
 class Plan(NamedTuple):
-    """What a view holds besides devices, proc and empty directories."""
+    """The content of the root file system besides devices, proc and empty directories."""
 
     binds: list[tuple[str, str]]
-    """(path on the host without links, path in the view)"""
+    """(path on the host without links, path in the sandbox)"""
     links: list[tuple[str, str]]
-    """(path in the view, what it points to)"""
+    """(path in the sandbox, target)"""
     files: list[tuple[str, bytes, int]]
-    """(path in the view, content, mode)"""
+    """(path in the sandbox, content, mode)"""
     python: str
     path: str
     venv: str | None
 
     def of_python(self) -> list[str]:
-        """Return what of this machine is shown for the interpreter, and not in every view."""
+        """Return the paths of this machine that are bound only for the interpreter."""
         usual = ("/usr/", "/etc/", *(f"/{name}" for name in _TOP))
         found = (source for source, _ in self.binds if not source.startswith(usual))
         return list(dict.fromkeys(found))
 
 
 def make(extra: list[str]) -> Plan:
-    """Plan the view of this machine, for the interpreter that runs this.
+    """Plan the root file system for the interpreter that runs this.
 
-    `extra`: programs to show at their own paths, where the view would not have them.
+    `extra`: further programs to bind at their own paths.
     """
     binds: list[tuple[str, str]] = []
     links = [("/var/tmp", "/tmp")]
@@ -111,7 +111,7 @@ def _below(path: str, directory: str) -> bool:
 
 
 def _shallow_first(binds: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the binds without those that another one shows already."""
+    """Return the binds, parents first, without those that another bind includes."""
     kept: list[tuple[str, str]] = []
     for source, target in sorted(binds, key=lambda pair: pair[1].count("/")):
         if not any(_below(target, above) for _, above in kept):

@@ -1,4 +1,4 @@
-"""The view: a root directory of our own that every place of a zygote starts from."""
+"""Build the root file system that every sandbox of a zygote starts from."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _INODES = 4096
 
 
 def enter(plan: Plan, *, own_proc: bool) -> None:
-    """Make the view, and make it the root of this process, for good.
+    """Build the root file system, and make it the root of this process, for good.
 
-    As bubblewrap does: the new root is a tmpfs that hides /tmp, and the host's root goes below
-    it until everything is bound from there, so that a source may lie anywhere, in /tmp too.
+    As in bubblewrap, the new root is a tmpfs mounted on /tmp, and the host's root is moved below it
+    until everything is bound from there, so that sources may be anywhere, also in /tmp.
 
-    `own_proc`: mount proc for this process's pid namespace; else show the host's.
+    `own_proc`: mount proc for this process's pid namespace; otherwise bind the host's.
     """
     os.umask(0o022)
     with step("mounts private"):
@@ -55,14 +55,14 @@ def enter(plan: Plan, *, own_proc: bool) -> None:
             _mount_point(f"{_OLD}/dev/{name}", f"/dev/{name}")
             mounts.bind_device(f"{_OLD}/dev/{name}", f"/dev/{name}")
     with step("mount proc"):
-        # While the host's is still in sight: a user namespace may only mount one if it has one.
+        # Before the host's proc is gone: a user namespace may mount proc only while it sees one.
         if own_proc:
             mounts.proc("/proc")
         else:
             mounts.bind_tree(_OLD + "/proc", "/proc")
     with step("scratch tmpfs"):
-        # Of the zygote alone: modules that it imports want to write caches. A place has its own
-        # tmpfs on top of it.
+        # Only for the zygote: modules that it imports write caches. Each sandbox mounts its own
+        # tmpfs on top.
         mounts.tmpfs("/tmp", _BYTES, _INODES, 0o1777)
     with step("detach the host's root"):
         mounts.detach(_OLD)

@@ -1,4 +1,4 @@
-"""A place: what its first process does between its birth and the first line of the runner."""
+"""Set up a sandbox: what its first process does before it becomes the supervisor."""
 
 from __future__ import annotations
 
@@ -18,50 +18,50 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 STREAM = 3
-"""Descriptor of the stream to the server; above it are those of what the control group counts."""
+"""Descriptor of the stream to the server; those of the control group's counters follow it."""
 
 _SCRATCH_INODES = 8192
 _OUT_OF_THE_WAY = 20
 
 
 class Descriptors(NamedTuple):
-    """What the server gives a place."""
+    """Descriptors that the server passes to a new sandbox."""
 
     stream: int
     joins: list[int]
-    """Writing "0" to them joins the control groups of the place."""
+    """A process that writes "0" to these joins the control groups of the sandbox."""
     counters: dict[str, int]
-    """What its control group counts, by names of the supervisor's configuration."""
+    """Counters of its control group, by their names in the supervisor's configuration."""
     mapped: bool = False
-    """The server says which user of the machine that of the place is."""
+    """The server, and not this process, maps the sandbox's user to a uid of the machine."""
 
 
 def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoReturn:
-    """Finish the confinement, step by step, and become the runner.
+    """Complete the confinement, step by step, and become the supervisor.
 
-    `own_namespaces`: the process was cloned into namespaces that nothing is done in yet; else
-    bubblewrap has done it. Whatever fails, nothing runs.
+    `own_namespaces`: the process was cloned into new namespaces, which are set up here; otherwise
+    bubblewrap has set them up. If a step fails, no code runs.
     """
     server = socket.socket(fileno=given.stream)
     try:
-        # First of all, so that all memory from here on is counted.
+        # The first step, so that all memory from here on is counted.
         with step("join the control group"):
             for join in given.joins:
                 os.write(join, b"0")
         given_socket, server = server, _only_descriptors(given)
-        given_socket.detach()  # its number is closed, or another file's
+        given_socket.detach()  # its descriptor was closed, or reused for another file
         config = receive_frame(server)
         session: dict[str, int] = config["limits"]  # type: ignore[assignment]
-        # The server learns our process id on the host from the kernel, with this byte.
+        # With this byte the kernel tells the server our process id on the host.
         server.send(b"p")
         if own_namespaces:
-            # While it does its half, all that does not depend on that.
+            # While the server does its part, do all that does not depend on it.
             if not given.mapped:
                 with step("map the user"):
                     namespaces.map_ids((namespaces.INSIDE_ID,) * 2, prepared.outside)
             config["locks_fd"] = _isolate(session, prepared.masked)
-        # By now the server holds our pidfd, has put us into the control group, and has said which
-        # user of the machine ours is, if it may choose one.
+        # The server answers when it has our pidfd, has moved us into the control group, and has
+        # mapped our user, if it may choose a uid.
         if server.recv(1) != b"g":
             os._exit(0)
         if own_namespaces:
@@ -86,7 +86,7 @@ def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoR
 
 
 class Prepared:
-    """What is made once, before there is a place, because it would cost time in each."""
+    """Data that is made once before the first sandbox, to save time in each."""
 
     def __init__(self, machine: str, environment: dict[str, str]) -> None:
         self.programs = {
@@ -101,7 +101,7 @@ def _only_descriptors(given: Descriptors) -> socket.socket:
     """Close everything but the stream, the counters and an empty standard input and output."""
     null = os.open("/dev/null", os.O_RDWR)
     wanted = [null, null, null, given.stream, *given.counters.values()]
-    # Copies out of the way first: any of these numbers may be one that we were given.
+    # Copy them to high numbers first: a target number may be one of the given descriptors.
     copies = [fcntl.fcntl(fd, fcntl.F_DUPFD, _OUT_OF_THE_WAY) for fd in wanted]
     for to, fd in enumerate(copies):
         os.dup2(fd, to, inheritable=to < STREAM)
@@ -113,10 +113,10 @@ def _only_descriptors(given: Descriptors) -> socket.socket:
 
 
 def _isolate(session: dict[str, int], masked: list[str]) -> int:
-    """Make what is the place's own and nobody's: its proc, its loopback, its name.
+    """Set up the sandbox's own proc, loopback and host name.
 
-    Hides the `masked` files of proc from the code with an empty one, because programs expect one.
-    Returns a descriptor of the list of locks, for the runner.
+    The `masked` files of proc are hidden by empty files, because programs expect them to exist.
+    Returns a descriptor of /proc/locks, for the supervisor.
     """
     with step("mounts private"):
         mounts.make_private()
@@ -136,7 +136,7 @@ def _isolate(session: dict[str, int], masked: list[str]) -> int:
 
 
 def _make_directories(session: dict[str, int]) -> None:
-    """Mount the directories that the code may write to; they belong to whoever we are now."""
+    """Mount the writable directories; they belong to the current user."""
     scratch = session["scratch_bytes"]
     for target, size, inodes, mode in (
         ("/work", session["disk_bytes"], session["files"], 0o700),
@@ -148,7 +148,7 @@ def _make_directories(session: dict[str, int]) -> None:
 
 
 def _confine(session: dict[str, int], prepared: Prepared) -> int:
-    """Give up all that can be given up; return the version of Landlock."""
+    """Apply all restrictions to this process; return the version of Landlock."""
     with step("capabilities"):
         namespaces.drop_capabilities()
     with step("out of memory score"):

@@ -1,11 +1,12 @@
-"""Where an interpreter that has nothing of ours begins: the stages of a launch.
+"""The entry point of interpreters of the embedded backend: the stages of a launch.
 
-prepare   in the host's view: makes the view, becomes unprivileged, and executes the next one
-serve     the zygote, in the view. A fresh execution, so that no file of the host is open or
-          mapped: through /proc/self/exe a place could otherwise reach the interpreter itself
-plan      prints the plan of the view, for the command line of bubblewrap
-bwrap     as root: makes the view, becomes unprivileged, and executes bubblewrap in it
-place     inside bubblewrap: the remaining confinement, then the runner
+prepare   in the host's file system: makes the root file system, becomes unprivileged, and
+          executes the next stage
+serve     the zygote, in the new root. It is executed anew so that no file of the host is open or
+          mapped: a sandbox could otherwise reach the interpreter through /proc/self/exe
+plan      prints the plan of the root file system, for the command line of bubblewrap
+bwrap     as root: makes the root file system, becomes unprivileged, and executes bubblewrap in it
+sandbox   inside bubblewrap: completes the confinement and becomes the supervisor
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def _print_plan() -> NoReturn:
 def _prepare(control: socket.socket, bundle: int, config: dict[str, Any]) -> None:
     root = namespaces.may_administer()
     if not root and namespaces.may_change_user():
-        # Root of a container that may not mount. The code must not have its uid all the same.
+        # Root of a container that may not mount. The code must still not have root's uid.
         with step("become an unprivileged user"):
             namespaces.become_unprivileged()
     own = (os.getuid(), os.getgid())
@@ -84,7 +85,7 @@ def _prepare(control: socket.socket, bundle: int, config: dict[str, Any]) -> Non
         with step("map the user"):
             namespaces.map_ids(own, own)
     if os.fork():
-        os._exit(0)  # the child is the first process of the pid namespace, and is the zygote
+        os._exit(0)  # the child, the first process of the pid namespace, becomes the zygote
     control.send(b'{"type":"started"}')
     rootfs.enter(the_plan, own_proc=True)
     if root:

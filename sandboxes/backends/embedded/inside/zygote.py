@@ -1,8 +1,7 @@
-"""The zygote: a process that holds the view and a warm interpreter, and makes places of itself.
+"""The zygote: a process with the root file system and a warm interpreter, which clones sandboxes.
 
-It never runs a line that a session sent, and it ends when the server does: all it reads is the
-control socket, and the end of that is its end. As the first process of a pid namespace it takes
-every place along.
+It never runs code of a session. It reads only the control socket, and ends when the server closes
+that. Because it is the first process of a pid namespace, every sandbox ends with it.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ _NAMESPACES = (
 
 
 def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
-    """Make a place for each request: a message whose descriptors it is given."""
+    """Make a sandbox for each request, which is a message with the sandbox's descriptors."""
     libc.prctl(libc.PR_SET_NAME, b"bellglass-zyg")
     inner = environment(config["path"], config["venv"])
-    os.environ.update(inner)  # numpy reads it when it is imported
+    os.environ.update(inner)  # numpy reads it at import
     prepared = sandbox.Prepared(os.uname().machine, inner)
     missing = _preload(config["preload"], jobs=config["jobs"])
     answer = {
@@ -50,12 +49,13 @@ def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
         "missing": missing,
         "visible_paths": config["visible_paths"],
     }
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a place
-    # What is here now is never freed: a collection in a place must not touch, and so copy, it.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps sandboxes
+    # These objects are never freed. A collection in a sandbox must not touch them, because the
+    # kernel would then copy their pages.
     gc.collect()
     gc.freeze()
     control.send(json.dumps(answer).encode())
-    os.dup2(os.open("/dev/null", os.O_WRONLY), 2)  # from here on nobody reads it
+    os.dup2(os.open("/dev/null", os.O_WRONLY), 2)  # the server no longer reads stderr
     while True:
         data, ancillary, _, _ = control.recvmsg(256, socket.CMSG_SPACE(8 * 4))
         if not data:
@@ -67,14 +67,14 @@ def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
         stream, *others = descriptors
         joins, counters = others[: request["joins"]], others[request["joins"] :]
         named = dict(zip(request["counters"], counters))
-        mapped = request.get("mapped", False)  # E2B's one place has a machine, and its user
+        mapped = request.get("mapped", False)  # missing on E2B, whose machine has one sandbox
         _make_sandbox(control, sandbox.Descriptors(stream, joins, named, mapped), prepared)
         for descriptor in descriptors:
             os.close(descriptor)
 
 
 def _preload(modules: list[str], *, jobs: bool) -> list[str]:
-    """Import our program and what sessions will want; return what does not import."""
+    """Import our program and the preloaded modules; return those that cannot be imported."""
     importlib.import_module("bellglass.sandboxes.supervisor.main")
     importlib.import_module("bellglass.sandboxes.worker.worker")
     if jobs:
@@ -83,7 +83,7 @@ def _preload(modules: list[str], *, jobs: bool) -> list[str]:
     for module in modules:
         try:
             importlib.import_module(module)
-        except Exception:  # a broken module must not cost the sandbox
+        except Exception:  # a broken module must not prevent the sandbox
             missing.append(module)
     return missing
 
@@ -98,16 +98,16 @@ def _make_sandbox(
             send_frame(answer, {**as_frame(exc), "step": "clone into new namespaces"})
         return
     if pid == 0:
-        control.detach()  # its number will be another file's
+        control.detach()  # its descriptor will be reused for another file
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         _reseed()
         sandbox.main(descriptors, prepared, own_namespaces=True)
 
 
 def _reseed() -> None:
-    """Give libraries that are imported already random numbers of this place's own.
+    """Reseed random number generators of imported libraries, so that sandboxes differ.
 
-    Python's own `random` does so after every fork.
+    Python's own `random` reseeds itself after every fork.
     """
     for name in ("numpy.random", "torch"):
         library: Any = sys.modules.get(name)
