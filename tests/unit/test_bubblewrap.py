@@ -53,17 +53,17 @@ REVIEWED = f"""
 
 
 def test_the_arguments_are_the_reviewed_ones() -> None:
-    assert arguments(PLAN, [9], LIMITS, in_view=False) == REVIEWED.split()
+    assert arguments(PLAN, [9], LIMITS, in_rootfs=False) == REVIEWED.split()
 
 
 def test_in_a_view_the_sources_are_where_the_view_has_them() -> None:
-    inside = arguments(PLAN, [9], LIMITS, in_view=True)
+    inside = arguments(PLAN, [9], LIMITS, in_rootfs=True)
 
     assert inside == REVIEWED.replace("/home/me/venv/lib", "/opt/bellglass/lib").split()
 
 
 def test_nothing_is_mounted_below_a_directory_that_the_code_can_write_to() -> None:
-    options = arguments(PLAN, [9], LIMITS, in_view=False)
+    options = arguments(PLAN, [9], LIMITS, in_rootfs=False)
     after = options[options.index("--tmpfs") :]
 
     assert not any(
