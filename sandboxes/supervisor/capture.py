@@ -1,4 +1,4 @@
-"""What comes out of one stream: its head and its tail in memory, the whole in a file."""
+"""Capture of one output stream: its head and tail in memory, all of it in a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 READ_BYTES = 1 << 18
 
 MAX_KEPT_FILES = 2
-"""Calls whose cut output stays in a file: more would fill /tmp."""
+"""Calls whose cut output stays in a file: more of them would fill /tmp."""
 
 MIN_KEPT_BYTES = 8192
 
@@ -22,7 +22,7 @@ class Sink(Protocol):
 
 
 class Window:
-    """The head and the tail of a stream: memory use is bounded by `kept` however much arrives."""
+    """The head and the tail of a stream, in memory bounded by `kept`."""
 
     def __init__(self, kept: int) -> None:
         self.total = 0
@@ -49,7 +49,7 @@ class Window:
         return bytes(self._head) + b"".join(self._tail)
 
     def report(self, file: OutputFile) -> Output:
-        """Return the stream as it is told; `file` has what is left out."""
+        """Return the stream as it is reported; `file` holds what is left out."""
         head, tail = self._ends()
         cut = self.total - len(head) - len(tail)
         return {
@@ -61,7 +61,7 @@ class Window:
         }
 
     def place(self, offset: int, file: OutputFile) -> int:
-        """Return where in the reported text the byte at `offset` is: at the cut, if it was cut."""
+        """Return the position in the reported text of the byte at `offset`, or that of the cut."""
         head, tail = self._ends()
         if offset <= len(head):
             return len(head[:offset].decode("utf-8", "replace"))
@@ -69,7 +69,7 @@ class Window:
         return len(self._start(head, tail, file)) + len(tail[:before].decode("utf-8", "replace"))
 
     def take_unfinished(self) -> bytes:
-        """Take off the beginning of a character whose other bytes have not come yet."""
+        """Remove and return the start of a character whose other bytes have not arrived yet."""
         last = self._tail[-1] if self._tail else bytes(self._head)
         whole = without_unfinished(last)
         rest = last[len(whole) :]
@@ -82,17 +82,17 @@ class Window:
         return rest
 
     def _ends(self) -> tuple[bytes, bytes]:
-        """Return the head and the tail, cut between two characters if anything is left out."""
+        """Return the head and the tail, cut between two characters if something is left out."""
         head, tail = bytes(self._head), b"".join(self._tail)[-self._tail_room :]
         if self.total > len(head) + len(tail):
             head = without_unfinished(head)
-            # At most three bytes of a character come after its first.
+            # A character has at most three bytes after its first.
             begun = next((at for at in range(4) if tail[at : at + 1] not in _LATER_BYTES), 0)
             tail = tail[begun:]
         return head, tail
 
     def _start(self, head: bytes, tail: bytes, file: OutputFile) -> str:
-        """Return the text before the tail: the head, and what is said of a cut."""
+        """Return the text before the tail: the head, and the note about a cut."""
         cut = self.total - len(head) - len(tail)
         text = head.decode("utf-8", "replace")
         if cut > 0:
@@ -102,11 +102,11 @@ class Window:
 
 
 _LATER_BYTES = frozenset(bytes([byte]) for byte in range(0x80, 0xC0))
-"""Those of a character in UTF-8 after its first."""
+"""The bytes of a UTF-8 character after its first."""
 
 
 def without_unfinished(data: bytes) -> bytes:
-    """Return `data` without the beginning of a character at its end, if it has such a one."""
+    """Return `data` without an incomplete character at its end."""
     for back in range(1, min(3, len(data)) + 1):
         byte = data[-back]
         if byte >= 0xC0:
@@ -118,7 +118,7 @@ def without_unfinished(data: bytes) -> bytes:
 
 
 class OutputFile:
-    """A file of the session that a stream goes to, as far as there is room."""
+    """A file in the sandbox that receives a stream, as far as there is space."""
 
     def __init__(self, path: str, most: int) -> None:
         self.path = path
@@ -132,7 +132,8 @@ class OutputFile:
         return self._fd is not None
 
     def open(self) -> None:
-        # Exclusive, and no link followed: the directory belongs to the foreign code, which could
+        # Exclusive, without following links: the directory belongs to the foreign code, which
+        # could otherwise point the name at one of our descriptors in /proc.
         # otherwise point the name at a descriptor of ours in /proc.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
@@ -147,7 +148,7 @@ class OutputFile:
         try:
             self.written += os.write(self._fd, data[: self._most - self.written])
         except OSError:
-            # The disk of the session is full: the file holds what went in before.
+            # The disk of the session is full: the file keeps what it has.
             self._most = self.written
 
     def close(self) -> None:
@@ -157,7 +158,7 @@ class OutputFile:
 
 
 class Unsent:
-    """What has arrived since it was last taken, as far as a progress note needs it."""
+    """Output since the last progress note, as much as a note needs."""
 
     def __init__(self) -> None:
         self._data = bytearray()
@@ -178,7 +179,7 @@ class Unsent:
 class Capture:
     """The output of one stream of one call.
 
-    When something has to be left out, everything up to `file_bytes` is in a file at `path`, for a
+    When something has to be left out, a file at `path` holds everything up to `file_bytes`, for a
     later call to read.
     """
 
@@ -198,11 +199,11 @@ class Capture:
         self._window.add(data)
 
     def clear(self) -> None:
-        """Drop what has arrived. A file that was needed for it keeps all."""
+        """Drop what has arrived. A file that was already written keeps all of it."""
         self._window = Window(self._kept)
 
     def report(self) -> Output:
-        """Return the stream as it is told."""
+        """Return the stream as it is reported."""
         self.file.close()
         return self._window.report(self.file)
 
@@ -211,18 +212,18 @@ class Capture:
         return self._window.total
 
     def place(self, offset: int) -> int:
-        """Return where in the reported text the byte at `offset` is."""
+        """Return the position in the reported text of the byte at `offset`."""
         return self._window.place(offset, self.file)
 
 
 class KeptFiles:
-    """The files with the whole of what was cut: those of the last calls that had to cut."""
+    """The files with complete outputs, of the last calls whose output was cut."""
 
     def __init__(self) -> None:
         self._paths: list[list[str]] = []
 
     def keep(self, captures: list[Capture], others: list[str]) -> None:
-        """Keep the files of a call, `others` too, and delete those of an older one."""
+        """Keep the files of a call and `others`, and delete those of an older call."""
         paths = [
             *others,
             *(capture.file.path for capture in captures if capture.file.written),
@@ -238,9 +239,9 @@ class KeptFiles:
 
 
 def drain(fd: int, capture: Sink | None, most: int = 1 << 22) -> int:
-    """Move what is waiting in the pipe to `capture`, at most about `most` bytes; return how much.
+    """Move at most about `most` waiting bytes from the pipe to `capture`; return how many.
 
-    `most` keeps an endless flood from holding off the deadline.
+    `most` keeps an endless flood from delaying the deadline.
     """
     moved = 0
     while moved < most:

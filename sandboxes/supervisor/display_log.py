@@ -1,4 +1,4 @@
-"""What a call has shown so far, as the supervisor keeps it: whole also when the code is ended."""
+"""The displays of a call, kept by the supervisor so that they survive the end of the code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def displayed(nonce: str, number: int, *, kept: bool) -> Displayed:
-    """Return the answer to the display of that number."""
+    """Return the acknowledgement of the display with that number."""
     return {"type": "displayed", "nonce": nonce, "number": number, "kept": kept}
 
 
@@ -23,15 +23,15 @@ class Placed(Protocol):
 
 class _Kept(NamedTuple):
     offset: int
-    """Bytes of stdout that came before it."""
+    """Bytes of stdout that came before the display."""
     entry: Shown
     picture: int
     texts: int
-    """Characters of its picture, and of all else."""
+    """Base64 characters of its picture, and characters of everything else."""
 
 
 class DisplayLog:
-    """Displays in the order they came; one that is updated keeps its place."""
+    """Displays in the order of arrival; an updated display keeps its position."""
 
     def __init__(self, call: int) -> None:
         self._call = call
@@ -39,15 +39,15 @@ class DisplayLog:
         self.clear()
 
     def clear(self) -> None:
-        """Drop what was shown."""
+        """Drop all displays."""
         self._kept: dict[int, _Kept] = {}
         self._pictures = display_bounds.MAX_PICTURES_BYTES * 4 // 3 + 100
         self._texts = display_bounds.MAX_TEXTS_CHARACTERS
 
     def put(self, message: Claim, offset: int) -> bool:
-        """Keep the display in `message`, if it holds; tell if it does.
+        """Keep the display in `message` if it is valid; tell if it is.
 
-        It stands `offset` bytes into stdout, or in the place of the one that it names.
+        It stands `offset` bytes into stdout, or replaces the display that it names.
         """
         entry = display(message.get("display"), self._call)
         number = message.get("in_place_of", message.get("number"))
@@ -69,7 +69,7 @@ class DisplayLog:
         return True
 
     def report(self, stdout: Placed) -> list[Display]:
-        """Return the displays, each with its place in stdout."""
+        """Return the displays, each with its position in stdout."""
         return [
             cast("Display", {**kept.entry, "at": stdout.place(kept.offset)})
             for kept in self._kept.values()
@@ -77,5 +77,5 @@ class DisplayLog:
 
     @property
     def files(self) -> list[str]:
-        """Files of all displays, also of those that were dropped."""
+        """Return the files of all displays, including those that were dropped."""
         return self._files

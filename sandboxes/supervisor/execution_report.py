@@ -1,4 +1,4 @@
-"""What is told of a call or a background run."""
+"""The report of a call or a background run."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def execution_report(
     peak: int,
     notices: list[str],
 ) -> Execution:
-    """Return what is known of it: our own verdict and measures, and what its process claims."""
+    """Build the report from our own verdict and measurements, and the claims of the process."""
     out, err = outputs
     error = answer["error"] if answer is not None else None
-    if op == "bash" and exit_code == 127:  # as POSIX has it
+    if op == "bash" and exit_code == 127:  # the exit code that POSIX prescribes
         error = missing_command(err["text"])
     return {
         "status": outcome["status"],
@@ -48,7 +48,7 @@ def execution_report(
 
 
 def failure(reason: str) -> Execution:
-    """Return the execution that says what we could not do, and why."""
+    """Return an execution that reports an error of ours."""
     reason = reason[:MAX_REASON_CHARACTERS]
     return {
         "status": "error",

@@ -1,4 +1,4 @@
-"""How a call ended: by our own verdict, or else by what its process says and how it ended."""
+"""The exit status of a call: our own verdict, or else what the process reports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 
 ONE_SHOT: dict[int, Status] = {0: "ok", 70: "error"}
-"""Exit codes of `job.start`."""
+"""The exit codes of `job.start`."""
 
 
 def ended_by(status: int | None) -> int:
@@ -25,12 +25,12 @@ def outcome(
 ) -> Outcome:
     """Return status, exit code and signal.
 
-    `answer` is what the worker says of itself, `status` the wait status of a process that ended.
+    `answer` is the worker's own report, `status` the wait status of a process that ended.
     """
     number = ended_by(status)
     code = os.WEXITSTATUS(status) if status is not None and os.WIFEXITED(status) else None
     if number and verdict in (None, "oom"):
-        code = 128 + number  # as a shell tells it
+        code = 128 + number  # the exit code that a shell reports
     name: Status
     if verdict is not None:
         name = verdict

@@ -1,4 +1,4 @@
-"""What process 1 waits for: descriptors, each with what is done when something happens to it."""
+"""Poll of descriptors for process 1, with a handler for each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 Handler = Callable[[int], None]
-"""Given the events, as poll(2) has them. Does what can be done without waiting."""
+"""Is given the events of poll(2). It must not block."""
 
 
 class _Entry(NamedTuple):
@@ -17,10 +17,10 @@ class _Entry(NamedTuple):
 
 
 class FdPoller:
-    """The descriptors, and one wait for all of them.
+    """Descriptors with their handlers, and one wait for all of them.
 
-    By poll and not by epoll: the kernel counts what epoll watches over all processes of one user,
-    so that one session could leave none for the supervisors of all others.
+    It uses poll, not epoll: the kernel counts what epoll watches over all processes of a user, so
+    one session could leave nothing for the supervisors of all others.
     """
 
     def __init__(self) -> None:
@@ -34,10 +34,10 @@ class FdPoller:
         on_failure: Handler | None = None,
         events: int = select.POLLIN,
     ) -> None:
-        """Watch `fd` from now on, or otherwise than before.
+        """Watch `fd`, or change how it is watched.
 
-        A descriptor whose handler raises is watched no more, and `on_failure` is called instead;
-        without it the exception goes on.
+        A descriptor whose handler raises is no longer watched, and `on_failure` is called instead;
+        without `on_failure` the exception propagates.
         """
         entry = _Entry(handle, on_failure, events)
         if self._entries.get(fd) != entry:
@@ -45,15 +45,15 @@ class FdPoller:
             self._entries[fd] = entry
 
     def remove(self, fd: int) -> None:
-        """Watch it no more, if it is watched."""
+        """Stop watching `fd`, if it is watched."""
         if self._entries.pop(fd, None) is not None:
             self._poll.unregister(fd)
 
     def wait(self, milliseconds: float | None) -> None:
-        """Wait until something happens, at most so long, and have it dealt with."""
+        """Wait for events, at most this long, and call their handlers."""
         happened = [(fd, events, self._entries[fd]) for fd, events in self._poll.poll(milliseconds)]
         for fd, events, entry in happened:
-            # Another may have removed it, or put a new one of that number in its place.
+            # Another handler may have removed it, or added a new descriptor of that number.
             if self._entries.get(fd) is not entry:
                 continue
             try:

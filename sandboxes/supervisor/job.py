@@ -1,4 +1,4 @@
-"""A process that runs foreign code: how it is born, and what its parent keeps of it."""
+"""A child process that runs a request: how it is started, and the parent's ends of it."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_DUMPABLE = 4  # include/uapi/linux/prctl.h
 
 RESERVED_DESCRIPTORS = 16
-"""Our descriptors in a worker lie in the top few below the limit, out of the way of loops over
-small numbers."""
+"""Descriptors of ours that a worker keeps lie just below the limit on open files, out of the way of
+loops over small numbers."""
 
 MESSAGE_TIMEOUT_SECONDS = 2.0
-"""Seconds that PID 1 waits for a process to take a message: it takes microseconds."""
+"""Seconds that PID 1 waits for a process to take a message, which takes microseconds."""
 
 
 class Job:
-    """One child process with its two pipes and its control socket."""
+    """One child process with its two output pipes and its control socket."""
 
     def __init__(self, pid: int, out: int, err: int, control: WorkerSocket) -> None:
         self.pid = pid
@@ -35,7 +35,7 @@ class Job:
         self.err = err
         self.control = control
         self.status: int | None = None
-        """Wait status, once it has ended."""
+        """The wait status, once it has ended."""
 
     @property
     def ended(self) -> bool:
@@ -62,13 +62,13 @@ class Job:
 def start(
     main: Callable[[Packets], None], keep: Sequence[int] = (), *, is_ours: bool = False
 ) -> Job:
-    """Fork a child that runs `main` with fresh pipes and a control socket, and then ends.
+    """Fork a child that runs `main` with fresh pipes and a control socket, and then exits.
 
-    The child shares nothing with us but what it inherits of the sandbox's confinement, and `keep`.
-    One that `is_ours` runs no foreign code, and is closed to inspection from its first moment on.
+    The child has the sandbox's confinement and the descriptors in `keep`, and shares nothing else
+    with us. With `is_ours` it runs no foreign code, and is not dumpable from the start.
 
     Raises:
-        OSError: No process can be made.
+        OSError: No process can be created.
     """
 
     def fork(out: int, err: int, control: socket.socket) -> int:
@@ -81,12 +81,12 @@ def start(
 
 
 def start_program(argv: list[str], environment: dict[str, str], keep: Mapping[int, int]) -> Job:
-    """Start another program, with the descriptors that `keep` names: its number, and ours.
+    """Start a program; `keep` maps its descriptors to ours.
 
-    Not by a fork, which would copy the page tables of a process that has all this imported.
+    This is no fork, which would copy the page tables of a process that has much imported.
 
     Raises:
-        OSError: No process can be made.
+        OSError: No process can be created.
     """
 
     def spawn(out: int, err: int, control: socket.socket) -> int:
@@ -109,7 +109,7 @@ def start_program(argv: list[str], environment: dict[str, str], keep: Mapping[in
 
 
 def born(birth: Callable[[int, int, socket.socket], int]) -> Job:
-    """Have a child made, given the far ends of its pipes and its control socket."""
+    """Start a child with `birth`, which gets the far ends of its pipes and control socket."""
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
     ours, theirs = Packets.pair()
@@ -148,7 +148,7 @@ def _become(
         os.dup2(control.detach(), top, inheritable=False)
         for number, fd in enumerate(keep):
             os.dup2(fd, top + KEPT + number, inheritable=False)
-        # Everything else of PID 1 is closed, above all its stream to the server.
+        # Everything else of PID 1 is closed, above all the stream to the server.
         os.closerange(3, top)
         os.closerange(top + 1, top + KEPT)
         os.closerange(top + KEPT + len(keep), 1 << 20)
@@ -157,7 +157,8 @@ def _become(
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         if not is_ours:
-            # PID 1 is closed to inspection; foreign code may look at its own process. One of ours
+            # PID 1 is not dumpable. Foreign code may inspect its own process; a job of ours stays
+            # not dumpable, and so cannot raise its own OOM score: its children do.
             # stays closed, and so cannot offer itself to the kernel's killer: what it starts does.
             LIBC.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
             set_oom_score(1000)

@@ -1,4 +1,4 @@
-"""The jobs that the server's tools have: filled in when this package is shipped, see `bundle`."""
+"""The jobs of the server's tools, filled in when this package is shipped (see `bundle`)."""
 
 JOBS: dict[str, str] = {}
-"""By operation: the module and the name of a `common.jobs.Job`, as `package.module:NAME`."""
+"""Maps an operation to the `common.jobs.Job` that does it, as `package.module:NAME`."""

@@ -1,7 +1,7 @@
-"""The operations that get a process of their own for one request, and what does them.
+"""The operations that run in a process of their own, and the jobs that do them.
 
-What they need is imported when one is first asked for, or before there is a sandbox, where many
-sandboxes are made of one process: see `backends/embedded/inside/zygote.py`.
+A job is imported on first use, or before there is a sandbox where many sandboxes are cloned from
+one process: see `backends/embedded/inside/zygote.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bellglass.sandboxes.supervisor.job_table import JOBS
 
 
 def find(operation: str) -> Job | None:
-    """Return the job that does `operation`, None if it is none that a tool has."""
+    """Return the job for `operation`, or None if no tool has one of that name."""
     if operation not in JOBS:
         return None
     module, _, name = JOBS[operation].partition(":")
@@ -23,6 +23,6 @@ def find(operation: str) -> Job | None:
 
 
 def load_all() -> None:
-    """Import what all of them need."""
+    """Import all jobs."""
     for operation in JOBS:
         find(operation)

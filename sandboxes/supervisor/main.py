@@ -1,7 +1,7 @@
-"""PID 1 of a sandbox: serves requests, supervises the processes that run foreign code.
+"""PID 1 of a sandbox: serve requests, and supervise the processes that run foreign code.
 
-It never runs foreign code itself, it alone holds the stream to the server, and it is closed to
-inspection (not dumpable), so that what happens inside cannot read or write that stream.
+It never runs foreign code itself. It alone holds the stream to the server, and it is not dumpable,
+so that nothing inside can read or write that stream.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 MAX_TOLD_FAULTS = 3
-"""Errors of our own that are told in one reply."""
+"""Errors of ours that one reply reports."""
 
 FAULT_DELAY_SECONDS = 0.05
-"""Pause after one, so that a lasting cause does not cost a processor."""
+"""Pause after an error, so that a lasting cause does not occupy a processor."""
 
 
 class Supervisor:
-    """The loop between calls: takes requests, one at a time; looks after what goes on meanwhile."""
+    """The loop between calls: takes one request at a time, and handles events meanwhile."""
 
     def __init__(self, stream: ServerStream, config: dict[str, Any], worker: WorkerMain) -> None:
         limits: dict[str, int] = config["limits"]
@@ -48,12 +48,12 @@ class Supervisor:
         self._wakeup = _wakeup_fd()
         self._poller = FdPoller()
         self._asked = False
-        """There is something to read from the server."""
+        """Whether the server has sent something."""
         self._faults: list[str] = []
-        """Errors of our own that nobody has been told of yet."""
+        """Errors of ours that no reply has reported yet."""
         self._relay = Relay(stream.send, self._poller)
         self._state: VariableState = "kept"
-        """Of the variables, after the last call."""
+        """The state of the variables after the last call."""
         self._python = WorkerProcess(worker, limits, lambda ended: self._reaper.note_ended(ended))
         kernel_memory = KernelMemory(limits, config.get("locks_fd"))
         self._runs = Runs(
@@ -87,10 +87,10 @@ class Supervisor:
                 time.sleep(FAULT_DELAY_SECONDS)
 
     def _go_on(self) -> None:
-        """Wait for what happens next, deal with it, and then with what the server asks."""
+        """Wait for events and handle them, then handle the requests of the server."""
         self._poller.add(self._stream.read_fd, self._note_asked)
         self._poller.add(self._wakeup, self._reap)
-        # Only here: a request may put another worker, with another socket, in its place.
+        # Done each time, since a request may have replaced the worker and its socket.
         control = self._python.control
         if not self._python.worker.ended:
             self._poller.add(control, self._hear_worker, self._end_worker)
@@ -132,7 +132,7 @@ class Supervisor:
 
     def _serve_some(self) -> None:
         if not self._stream.read():
-            os._exit(0)  # as PID 1: the kernel ends the whole sandbox
+            os._exit(0)  # as PID 1: the kernel then ends the whole sandbox
         while (request := self._stream.take()) is not None:
             try:
                 self._obey(request)
@@ -150,20 +150,20 @@ class Supervisor:
             self._stream.handover_nonce = request["nonce"]
         elif request["op"] == "net":
             self._relay.take(request)
-        elif request["op"] != "cancel":  # of a call that had ended by then
+        elif request["op"] != "cancel":  # a cancellation may refer to a call that has just ended
             self._answer(request)
 
     def _resume(self, nonce: str) -> None:
-        """Greet another server as the first was greeted, and tell what it takes over."""
+        """Greet a server that takes over like the first one, and report the session's state."""
         self._stream.handover_nonce = None
         self._runs.part_with_all()
-        # Its beginning is what that server looks for among what it has not asked for.
+        # The new server recognizes this frame by its nonce among frames it did not ask for.
         beginning = {"type": "ready", "nonce": nonce}
         ready = {**beginning, **self_check.ready(), "state": self._state}
         self._stream.send(cast("Ready", ready))
 
     def _open_network(self, request: OpenNetwork) -> None:
-        """Before the first request: let programs reach the server, which lets some of it out."""
+        """Let programs reach the server's proxy; before the first request."""
         self._relay.listen(request["port"])
         self._calls.adopt({**packages.make(), **request["environment"]})
 
@@ -178,12 +178,12 @@ class Supervisor:
         self._reaper.unsettle()
         self._python.take_checkpoint(changed=self._calls.changed, killed=self._reaper.to_bury())
         self._reaper.settle()
-        # A short call has no look of its own.
+        # A short call has no measurement of its own.
         self._runs.look(min(ran_seconds, LOOK_INTERVAL_SECONDS))
 
 
 def _wakeup_fd() -> int:
-    """A descriptor that becomes readable when a child ends."""
+    """Return a descriptor that becomes readable when a child ends."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.set_blocking(writer, False)
@@ -194,7 +194,7 @@ def _wakeup_fd() -> int:
 
 
 class _Action(ctypes.Structure):
-    """`struct sigaction` of glibc and musl, on the machines of `_ignore_stops`."""
+    """`struct sigaction` of glibc and musl, on the architectures of `_ignore_stops`."""
 
     _fields_ = (
         ("handler", ctypes.c_void_p),
@@ -205,7 +205,7 @@ class _Action(ctypes.Structure):
 
 
 def _ignore_stops() -> None:
-    """Have SIGCHLD tell of ends alone: the worker is stopped and woken in each call."""
+    """Restrict SIGCHLD to ends: the worker is stopped and continued in each call."""
     if os.uname().machine in ("x86_64", "aarch64"):
         action = _Action()
         LIBC.sigaction(signal.SIGCHLD, None, ctypes.byref(action))
@@ -214,9 +214,9 @@ def _ignore_stops() -> None:
 
 
 def serve(read_fd: int, write_fd: int, config: dict[str, Any], worker: WorkerMain) -> NoReturn:
-    """Be the supervisor of a finished sandbox, until the server closes the stream.
+    """Run the supervisor in a finished sandbox, until the server closes the stream.
 
-    As process 1 of a pid namespace: it ends every process that it sees and is not its own.
+    It must be process 1 of a PID namespace, because it kills every process that is not its own.
     """
     if os.getpid() != 1:
         raise RuntimeError("the runner has to be process 1 of a pid namespace of its own")
@@ -226,6 +226,6 @@ def serve(read_fd: int, write_fd: int, config: dict[str, Any], worker: WorkerMai
     os.set_inheritable(read_fd, False)
     os.set_inheritable(write_fd, False)
     stream = ServerStream(read_fd, write_fd)
-    # First, so that the server asks while Python is being started.
+    # First, so that the server sends its request while the worker starts.
     stream.send(self_check.ready())
     Supervisor(stream, config, worker).serve()

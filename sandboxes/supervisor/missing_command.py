@@ -1,4 +1,4 @@
-"""A command of bash that is not there, and those that are and look like it."""
+"""A command that bash did not find, and similar ones that exist."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ BUILTINS = "alias cd declare echo eval exec exit export local printf pwd read se
 
 
 def missing_command(said: str) -> ExecutionError | None:
-    """Return the last command that bash did not find, told as an exception is."""
+    """Return the last command that bash did not find, in the form of an exception."""
     found = MISSING.findall(said)
     if not found:
         return None
     line, name = found[-1]
     names = BUILTINS.split()
-    # Our own PATH, not that of the session: process 1 looks at no directory of the user's.
+    # Our own PATH, not the session's: process 1 reads no directory of the user's.
     for directory in os.environ.get("PATH", "").split(os.pathsep):
         names += listing(directory)
     return {

@@ -1,4 +1,4 @@
-"""The processes of the sandbox, seen from its PID 1: counting, measuring, ending."""
+"""The processes of the sandbox, seen from its PID 1: list, measure and end them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import NamedTuple
 _UNTOLD = itertools.count(1)
 
 _MAX_PATIENT_PASSES = 3
-"""Passes after which what is still there starts processes faster than they are ended."""
+"""Passes after which the remaining processes start others faster than they are ended."""
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MAX_PID = 1 << 22  # PID_MAX_LIMIT of include/linux/threads.h
@@ -22,7 +22,7 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def pids() -> Iterator[int]:
-    """Every process of the sandbox but ourselves."""
+    """Yield the pid of every process of the sandbox but ourselves."""
     me = os.getpid()
     for name in os.listdir("/proc"):
         if name.isdigit() and int(name) != me:
@@ -30,17 +30,17 @@ def pids() -> Iterator[int]:
 
 
 def last_pid() -> int:
-    """The newest process or thread id of this PID namespace.
+    """Return the newest process or thread id of this PID namespace.
 
-    The last field of /proc/loadavg: while it stands still, nothing has been started. One small
-    read instead of a walk through /proc after every call. Where the kernel does not say (gVisor
-    has 0 there) each answer is a new one, and so the walk is made.
+    It is the last field of /proc/loadavg: while it stays the same, nothing has been started. That
+    is one small read instead of a walk through /proc after every call. Where the kernel gives no
+    figure (gVisor reports 0), each answer is a new one, so that the walk is made.
     """
     return int(_told("/proc/loadavg", 100).split()[-1]) or -next(_UNTOLD)
 
 
 class End(NamedTuple):
-    """How a child ended, and what it had used with the children that it had waited for."""
+    """How a child ended, and the CPU time of it and of the children it had waited for."""
 
     status: int
     cpu_seconds: float
@@ -52,7 +52,7 @@ Lister = Callable[[], Iterable[int]]
 
 
 def reap() -> Ended:
-    """Collect every child that has ended, by its pid."""
+    """Collect every child that has ended, by pid."""
     ended: Ended = {}
     while True:
         try:
@@ -72,7 +72,7 @@ def send_signal(pid: int, number: int) -> None:
 
 
 def offer_to_oom_killer(pid: int) -> None:
-    """Let the kernel end a process first when memory is out, whatever it has set for itself."""
+    """Have the kernel kill a process first when memory runs out, whatever score it has set."""
     try:
         fd = os.open(f"/proc/{pid}/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
     except OSError:
@@ -86,7 +86,7 @@ def offer_to_oom_killer(pid: int) -> None:
 
 
 def interrupt(pid: int) -> None:
-    """SIGINT for the whole group, as Ctrl-C does; a stopped process has to run to see it."""
+    """Send SIGINT to the whole group, as Ctrl-C does; a stopped process is continued for it."""
     for number in (signal.SIGINT, signal.SIGCONT):
         try:
             os.killpg(pid, number)
@@ -95,10 +95,10 @@ def interrupt(pid: int) -> None:
 
 
 def sweep(spared: Callable[[int], bool], ended: Ended, seconds: float = 2.0) -> set[int]:
-    """Kill every process that is not `spared`, until none is left; return which there were.
+    """Kill every process that is not `spared`, until none is left; return their pids.
 
-    A fork bomb outruns passes through the list: where one does, all that there is stands still
-    until the rest is killed. What is reaped on the way is put into `ended`.
+    A fork bomb outruns passes through the list: then everything is stopped until the rest has been
+    killed. Children that are reaped on the way are added to `ended`.
     """
     found: set[int] = set()
     frozen: set[int] | None = None
@@ -123,16 +123,16 @@ def sweep(spared: Callable[[int], bool], ended: Ended, seconds: float = 2.0) -> 
 
 
 def _freeze() -> set[int]:
-    """Stop every process at once; return those that ran before."""
+    """Stop every process at once; return the pids of those that ran before."""
     if os.getpid() != 1:
-        return set()  # the machine has other processes than ours: E2B's
+        return set()  # the machine has processes that are not ours, as on E2B
     running = {pid for pid in pids() if not stopped(pid)}
-    send_signal(-1, signal.SIGSTOP)  # to all of the namespace but ourselves, by kill(2)
+    send_signal(-1, signal.SIGSTOP)  # kill(2) with -1 reaches all of the namespace but ourselves
     return running
 
 
 def zombies() -> list[int]:
-    """Ended processes that another than we has to wait for."""
+    """Return the ended processes that another process has to wait for."""
     return [pid for pid in pids() if not alive(pid)]
 
 
@@ -142,13 +142,13 @@ def stopped(pid: int) -> bool:
 
 
 def runnable(pid: int) -> bool:
-    """Tell if a process runs, or would if it were its turn."""
+    """Tell if a process runs, or is ready to run."""
     fields = _stat(pid)
     return fields is not None and fields[0] == b"R"
 
 
 def alive(pid: int) -> bool:
-    """Tell if a process is there, and not only to be waited for."""
+    """Tell if a process exists and is no zombie."""
     fields = _stat(pid)
     return fields is not None and fields[0] not in (b"Z", b"X")
 
@@ -160,7 +160,7 @@ def parent(pid: int) -> int | None:
 
 
 def start_time(pid: int) -> int | None:
-    """Return when it was started, which tells it from a later one of that number."""
+    """Return when a process was started, which distinguishes it from a later one of its pid."""
     fields = _stat(pid)
     return None if fields is None else int(fields[19])
 
@@ -171,12 +171,12 @@ def _stat(pid: int) -> list[bytes] | None:
         stat = _told(f"/proc/{pid}/stat", 1024)
     except OSError:
         return None
-    # The name before the state may hold anything, but not a later parenthesis.
+    # The name before the state may contain anything; nothing after it contains a parenthesis.
     return stat[stat.rindex(b")") + 2 :].split()
 
 
 def _told(path: str, most: int) -> bytes:
-    """Return what the kernel tells in a file. Five are read in each call: open() is too slow."""
+    """Read a file of the kernel. Five are read in each call: open() would be too slow."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         return os.read(fd, most)
@@ -185,7 +185,7 @@ def _told(path: str, most: int) -> bytes:
 
 
 def memory(without: AbstractSet[int]) -> int:
-    """Resident bytes of all processes but ours and `without`. Shared pages count each time."""
+    """Return the resident bytes of all other processes, except `without`, not deduplicated."""
     total = 0
     for pid in pids():
         if pid not in without:
@@ -201,7 +201,7 @@ def resident(pid: int) -> int:
 
 
 def peak(pid: int) -> int:
-    """The most bytes that were ever resident in the process."""
+    """Return the most bytes that were ever resident in the process."""
     try:
         for line in _told(f"/proc/{pid}/status", 4096).splitlines():
             if line.startswith(b"VmHWM:"):
@@ -212,7 +212,7 @@ def peak(pid: int) -> int:
 
 
 def forget_peak(pid: int) -> None:
-    """Have `peak` tell of the time from now on."""
+    """Reset the kernel's figure for `peak`."""
     try:
         fd = os.open(f"/proc/{pid}/clear_refs", os.O_WRONLY | os.O_CLOEXEC)
     except OSError:
@@ -226,22 +226,22 @@ def forget_peak(pid: int) -> None:
 
 
 class Spent(NamedTuple):
-    """CPU seconds of a process, and of its children that it has waited for."""
+    """CPU seconds of a process, and of the children that it has waited for."""
 
     own: float
     waited_for: float
     started: int
-    """As `start_time`: tells it from another of that number."""
+    """As `start_time`: it distinguishes the process from a later one of its pid."""
 
 
 def spent(pid: int) -> Spent | None:
-    """Return what a process has used so far, None if it is gone."""
+    """Return what a process has used so far, None if it does not exist."""
     fields = _stat(pid)
     if fields is None:
         return None
     ticks = [int(field) for field in fields[11:15]]
     try:
-        # The clock of a process by its id: CPUCLOCK_SCHED of clock_getcpuclockid(3).
+        # The CPU clock of a process by its id: CPUCLOCK_SCHED of clock_getcpuclockid(3).
         own = time.clock_gettime(((~pid) << 3) | 2)
     except OSError:
         own = sum(ticks[:2]) / TICKS_PER_SECOND
@@ -249,12 +249,12 @@ def spent(pid: int) -> Spent | None:
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of a process and of its children that it has waited for."""
+    """Return the CPU time of a process and of the children that it has waited for."""
     used = spent(pid)
     return 0.0 if used is None else used.own + used.waited_for
 
 
 def reaped_cpu_seconds() -> float:
-    """CPU time of all that PID 1 has waited for."""
+    """Return the CPU time of all processes that PID 1 has waited for."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

@@ -1,4 +1,4 @@
-"""What a sandbox looks like from inside, for the server to refuse if it is not as promised."""
+"""Self-check of a sandbox from inside: the server refuses one that is not as promised."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_GET_NO_NEW_PRIVS = 39  # include/uapi/linux/prctl.h
 
 _IN_MEMORY = ("tmpfs", "devtmpfs", "proc", "sysfs", "devpts", "mqueue", "cgroup", "cgroup2")
-"""File systems that hold nothing on a disk."""
+"""File systems that store nothing on a disk."""
 
 # Version 2 of control groups, and version 1, as a container sees its own.
 _MEMORY_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _PROCESS_LIMITS = ("/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max")
 
 MAX_ENTRIES = 100
-"""Mounts and interfaces that are told: one more than expected is one too many."""
+"""Bound on reported mounts and interfaces: one more than expected is already one too many."""
 
 
 def ready() -> Ready:
@@ -31,7 +31,7 @@ def ready() -> Ready:
         for line in file:
             name, _, value = line.partition(":")
             status[name] = value.strip()
-    # Not if_nameindex(), which asks over netlink: the filter refuses that to all of us.
+    # if_nameindex() would ask over netlink, which the filter refuses to all of us.
     with open("/proc/net/dev") as file:
         interfaces = [line.split(":")[0].strip() for line in file if ":" in line]
     return {
@@ -40,7 +40,7 @@ def ready() -> Ready:
         "python": sys.version.split()[0],
         "uid": os.getuid(),
         "capabilities": int(status["CapEff"], 16),
-        # Asked, not read: gVisor's /proc does not show it.
+        # by prctl, because gVisor's /proc does not show it
         "no_new_privs": _LIBC.prctl(_PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1,
         "seccomp": int(status.get("Seccomp", "0")),
         "interfaces": interfaces[:MAX_ENTRIES],
@@ -51,7 +51,7 @@ def ready() -> Ready:
 
 
 def _writable_disks() -> list[str]:
-    """Return the mount points of what lasts and can be written to."""
+    """Return the mount points of persistent file systems that can be written to."""
     found = []
     with open("/proc/self/mountinfo") as file:
         for line in file:
@@ -70,6 +70,6 @@ def _first_number(paths: tuple[str, ...]) -> int | None:
         try:
             with open(path) as file:
                 return int(file.read())
-        except (OSError, ValueError):  # not there, or "max"
+        except (OSError, ValueError):  # the file does not exist, or says "max"
             pass
     return None

@@ -24,7 +24,7 @@ TICK_INTERVAL_SECONDS = 1.0
 
 
 class ServerStream:
-    """Frames on two descriptors, which may be the same."""
+    """Frames on two descriptors, which may be the same one."""
 
     def __init__(self, read_fd: int, write_fd: int) -> None:
         self.read_fd = read_fd
@@ -32,12 +32,12 @@ class ServerStream:
         self._pending = bytearray()
         self._requests: deque[Request] = deque()
         self.handover_nonce: str | None = None
-        """Another server has taken over, and waits for a greeting with this mark of its own."""
+        """Set when another server has taken over, and waits for a greeting with this nonce."""
         self._tick_at = 0.0
         os.set_blocking(read_fd, True)
 
     def read(self) -> bool:
-        """Read once, for `take`; False at the end of the stream."""
+        """Read once, for `take`; return False at the end of the stream."""
         try:
             data = os.read(self.read_fd, 1 << 18)
             if not data:
@@ -57,23 +57,23 @@ class ServerStream:
     def take(self) -> Request | None:
         """Return the next request that was read, if there is one.
 
-        Whoever acts on a request leaves those behind it here: one read may bring a request and,
-        right after it, the word that takes the request back.
+        Requests stay here until they are taken: one read may bring a request together with its
+        cancellation, which then finds the request running.
         """
         return self._requests.popleft() if self._requests else None
 
     def tick(self, now: float) -> None:
-        """Tell the server now and then that we are awake: it ends a sandbox that is not."""
+        """Tell the server now and then that we are awake: it ends a sandbox that is silent."""
         if now >= self._tick_at and self.writable():
             self._tick_at = now + TICK_INTERVAL_SECONDS
             tick: Tick = {"type": "tick"}
             self.send(tick)
 
     def send(self, frame: Frame) -> None:
-        """Send a frame, whole.
+        """Send a whole frame.
 
         Raises:
-            TypeError, ValueError, RecursionError: It cannot be written, and nothing was sent.
+            TypeError, ValueError, RecursionError: It cannot be serialized; nothing was sent.
         """
         data = memoryview(encode(frame))
         while data:
@@ -83,7 +83,7 @@ class ServerStream:
                 select.select([], [self._write_fd], [])
 
     def reply(self, request: Mark, execution: Execution) -> None:
-        """Send the end of a request, or an error where `execution` cannot be written."""
+        """Send the reply to a request, or an error if `execution` cannot be serialized."""
         mark: Mark = {"id": request["id"], "nonce": request["nonce"]}
         reply: Reply = {"type": "reply", **mark, "execution": execution}
         try:

@@ -1,8 +1,8 @@
-"""One bash per call, which finds the shell as the call before left it.
+"""The session's shell: one bash process per call, with the state of the call before.
 
-A fresh process for each call cannot be wrecked by the one before; what a user expects to last
-travels as text in a file without a name: written by the shell when it ends, kept open by the
-runner, read by the next one. All three are of the same trust.
+The next call finds a fresh process, whatever happened to the last one. The state that users expect
+to last travels as text in a nameless file: bash writes it when it ends, the supervisor keeps it
+open, and the next bash reads it. Only bash interprets it.
 """
 
 from __future__ import annotations
@@ -33,35 +33,35 @@ F_SETPIPE_SZ = 1031  # include/uapi/linux/fcntl.h; in `fcntl` from Python 3.10 o
 BASH = ("bash", "--noprofile", "--norc", "-c")
 
 DISKS = ("/tmp", "/dev/shm")
-"""Where a state may lie: code that fills the one often leaves the other."""
+"""Where the state file may lie: code that fills one disk often leaves the other."""
 
 _KEPT = (
     *("PATH", "HOME", "LANG", "TMPDIR", "USER", "VIRTUAL_ENV", "MPLBACKEND"),
     *("PIP_RETRIES", "PIP_DISABLE_PIP_VERSION_CHECK", "npm_config_fetch_retries"),
     *("GIT_TERMINAL_PROMPT", "VIMINIT"),
 )
-"""Variables of ours that a shell begins with."""
+"""Environment variables of ours for every shell."""
 
 
 class Shell:
-    """The shell of a session, between calls a text."""
+    """The shell of a session, which is a text between calls."""
 
     def __init__(self, environment: Mapping[str, str] = MappingProxyType({})) -> None:
-        """`environment`: more than what we have ourselves, or other than that."""
+        """`environment`: variables that are added to ours, or replace them."""
         self._state = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._next = -1
         self._environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
         self._environment.update(environment)
 
     def start(self, command: str) -> Job:
-        """Start a bash that runs `command`; `finish` is due when it has ended.
+        """Start a bash that runs `command`; `finish` must be called when it has ended.
 
         Raises:
-            ValueError: There is no room for the command.
+            ValueError: There is no space for the command.
         """
         text = command.replace("\0", "")
         if self._next >= 0:
-            os.close(self._next)  # of a command that could not be run
+            os.close(self._next)  # left by a command that could not be started
         self._next = _state_file()
         command_fd = _filled(text.encode("utf-8", "replace"))
         keep = {OLD_STATE_FD: self._state, COMMAND_FD: command_fd, NEW_STATE_FD: self._next}
@@ -72,17 +72,17 @@ class Shell:
 
     @property
     def state(self) -> int:
-        """The descriptor of what the last shell left."""
+        """The descriptor of the state that the last shell left."""
         return self._state
 
     def for_job(self, state: int) -> JobShell:
-        """Return this shell for a child of process 1, where the state has the number `state`."""
+        """Return this shell for a child of process 1, in which the state has the number `state`."""
         return JobShell(state, [*BASH, PROGRAM, "bash"], self._environment)
 
     def become(self, command: str, state: int) -> NoReturn:
-        """Be the bash of a background run, which finds the same and leaves nothing.
+        """Replace this process by the bash of a background run, which leaves no state.
 
-        In a child of PID 1, which has the descriptor of our state under the number `state`.
+        It runs in a child of PID 1, in which our state has the descriptor `state`.
         """
         os.dup2(state, OLD_STATE_FD)
         os.dup2(_filled(command.replace("\0", "").encode()), COMMAND_FD)
@@ -91,7 +91,7 @@ class Shell:
         os.execvpe("bash", [*BASH, BACKGROUND, "bash"], self._environment)
 
     def finish(self) -> bool:
-        """Take the state that bash left; False if it left none, or not the whole."""
+        """Take over the state that bash left; return False if it is missing or incomplete."""
         state, self._next = self._next, -1
         end = os.pread(state, len(END), max(0, os.fstat(state).st_size - len(END)))
         if end == END:
@@ -101,7 +101,7 @@ class Shell:
 
 
 def _state_file() -> int:
-    """Open a file without a name, on the disk with the most room, or one that keeps nothing."""
+    """Open a nameless file on the disk with the most space, or else /dev/null."""
     for disk in sorted(DISKS, key=_room, reverse=True):
         try:
             return _nameless(disk)
@@ -113,7 +113,7 @@ def _state_file() -> int:
 def _nameless(disk: str) -> int:
     try:
         return os.open(disk, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
-    except OSError:  # gVisor has none such: the name is gone before any code runs
+    except OSError:  # gVisor has no O_TMPFILE: the name is removed before any code runs
         path = os.path.join(disk, f".bellglass-{secrets.token_hex(8)}")
         file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
         os.unlink(path)
@@ -130,8 +130,8 @@ def _room(disk: str) -> int:
 def _filled(data: bytes) -> int:
     """Return a descriptor to read `data` from.
 
-    Of a file without a name: the kernel counts pipe buffers over all sessions of one user, and
-    one session can use them up. Where the disks of this one are full, of a pipe.
+    It is a nameless file, because the kernel counts pipe buffers over all sessions of one user, and
+    one session can use them up. If the disks of this session are full, it is a pipe.
     """
     fd = _state_file()
     try:
@@ -158,5 +158,5 @@ def _pipe() -> tuple[int, int]:
     try:
         fcntl.fcntl(writer, F_SETPIPE_SZ, PIPE_BYTES)
     except OSError:
-        pass  # the user has no more pages for pipes: 64 KiB must do
+        pass  # the user has used up the pages for pipes: 64 KiB must do
     return reader, writer

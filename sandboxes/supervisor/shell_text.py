@@ -1,4 +1,4 @@
-"""What bash runs around a command: it takes up the state of the last call, and leaves its own.
+"""Bash code around a command: it restores the state of the last call, and saves the new one.
 
 Everything goes through `builtin`, as the state may hold functions of any name. Line breaks become
 blanks: all of it stands on one line, so that the line numbers in bash's messages are the command's.
@@ -9,12 +9,14 @@ from __future__ import annotations
 from bellglass.sandboxes.common.jobs import OLD_STATE_FD
 
 STDERR_FD, COMMAND_FD, NEW_STATE_FD = 56, 57, 59
-"""Out of the way of `exec 3>file`."""
+"""High numbers, out of the way of `exec 3>file`."""
 
 END = b"\n# end of state\n"
-"""A state without it was cut off, and is not taken."""
+"""A state that does not end with this line was cut off, and is not used."""
 
-# First of all it offers itself to the kernel's killer, as `job` does for Python: what it inherits
+# First it raises its OOM score, as `job` does for Python: it inherits the supervisor's lower
+# score, and the worker would be killed in its place.
+# The command is read before the state: after `set -a` it would go into the environment.
 # from the supervisor is lower, and the interpreter would be ended in its place.
 # The command is read before the state: after `set -a` it would go into the environment.
 _BEGIN = rf"""
@@ -28,7 +30,9 @@ builtin trap - ERR DEBUG RETURN; builtin unset -v BASH_EXECUTION_STRING;
 
 _RUN = r'builtin eval -- "$__bellglass_command";'
 
-# The order matters. Functions come late: they may have the names of what stands before them, may
+# The order matters. Functions come late: their names may be those of commands before them, they
+# may need extglob, and they would be read with aliases a second time. posix forbids some names.
+# `cd` sets OLDPWD.
 # need extglob, and would be read with aliases a second time. posix forbids some names of theirs.
 # `cd` sets OLDPWD.
 _DUMP = rf"""
@@ -58,7 +62,9 @@ builtin printf 'builtin shopt -s expand_aliases\n%s\n# end of state\n' "$2";
 }};
 """
 
-# An exit in a function: its locals lie over the variables of the shell, and nothing tells them
+# An exit in a function: its locals hide variables of the shell, and only `declare -g` reaches the
+# latter. So the variables of the shell are marked with the attribute t, and what has no mark is
+# removed. This runs only in a shell that is about to end, or in a copy of one.
 # apart but that `declare -g` reaches only the latter. So these get a mark, the attribute t, and
 # what has none is taken off. Only a shell that is about to end does this, or a copy of one.
 _UNCOVER = r"""
@@ -81,7 +87,9 @@ done;
 };
 """
 
-# Where the command has an EXIT trap of its own, the state is saved before that runs, by a copy:
+# If the command has an EXIT trap of its own, a copy of the shell saves the state before that runs:
+# the trap finds everything as the command left it. `set -x` shows none of this: the target of the
+# trace is set by a redirection, which is not traced.
 # the trap finds everything as the command left it. `set -x` shows none of this: where the trace
 # goes is set by a redirection, which is not traced.
 _QUIETLY = ">/dev/null 2>&1 {BASH_XTRACEFD}>/dev/null"
@@ -99,7 +107,10 @@ builtin return "$1";
 {_ON_EXIT};
 """
 
-# A command's own EXIT trap would take the place of ours. So `trap` saves the state before what it
+# A command's own EXIT trap would replace ours. So `trap` saves the state before it runs what it is
+# given for EXIT, which finds its $? in either branch. Everything else is passed on. As a function,
+# it cannot reset ERR, DEBUG and RETURN for its caller, so it has them do nothing; and a RETURN trap
+# would run at its own end, so that is set again then.
 # is given for EXIT, which finds its $? in either branch. Everything else it hands on; but being a
 # function, it cannot reset ERR, DEBUG and RETURN for its caller (it has them do nothing), and what
 # is set for RETURN would run at its own end (it is set again then).
@@ -144,7 +155,7 @@ def around(command: str) -> str:
 
 
 BACKGROUND = _line(_BEGIN, "builtin trap wait EXIT;", _RUN)
-"""A run lasts as long as what it put in the background: `server &` is what it was begun for."""
+"""A run ends when its background processes do: `server &` is a typical one."""
 
 PROGRAM = _line(
     "{ echo 1000 >/proc/self/oom_score_adj; } 2>/dev/null; shopt -s expand_aliases;",
@@ -152,4 +163,4 @@ PROGRAM = _line(
     f"command exec {OLD_STATE_FD}<&-; builtin trap - ERR DEBUG RETURN EXIT; builtin set +euxvn;",
     'builtin cd -- "$1" && builtin shift && builtin exec -- "$@"',
 )
-"""A program as a command of the shell, in the directory that is its first argument."""
+"""Run a program as the shell would, in the directory that is the first argument."""

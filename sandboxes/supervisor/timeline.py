@@ -1,4 +1,4 @@
-"""What the supervisor did in a call, and when: told where a server traces it."""
+"""Events of a call in the supervisor with their times, reported when the server traces it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""What a worker says of itself, in the shape that was agreed: the reply must hold.
+"""Validation of what a worker sends.
 
-It runs foreign code, which may answer in its place. What has another shape is dropped.
+The worker runs foreign code, which may answer in its place. Whatever has an unexpected shape is
+dropped.
 """
 
 from __future__ import annotations
@@ -26,19 +27,19 @@ if TYPE_CHECKING:
     )
 
 MAX_TEXT_CHARACTERS = 50_000
-"""Characters of one text; our own code sends less."""
+"""Characters of one text; our own code sends fewer."""
 
 MAX_NAME_CHARACTERS = 1_000
-"""Characters of a name, and of each of the values of names."""
+"""Characters of a name, and of each value of a name."""
 
 MAX_ENTRIES = 20
-"""Entries of a list or a record of an error."""
+"""Entries of a list or a dict in an error."""
 
 PICTURE = {
     "image/png": re.compile("iVBORw0KGgo[A-Za-z0-9+/]*={0,2}"),
     "image/jpeg": re.compile("/9j/[A-Za-z0-9+/]*={0,2}"),
 }
-"""In base64."""
+"""Characters in base64."""
 
 
 def text(claim: object) -> str | None:
@@ -50,7 +51,7 @@ def count(claim: object) -> int:
 
 
 def answer(claim: Claim) -> Answered:
-    """What a worker says of the code that it has run."""
+    """Validate the worker's report of the code that it has run."""
     status, code = claim.get("status"), claim.get("exit_code")
     known: tuple[ClaimedStatus, ...] = ("ok", "error", "exit")
     return {
@@ -64,7 +65,7 @@ def answer(claim: Claim) -> Answered:
 
 
 def error(claim: Any) -> ExecutionError | None:
-    """An exception, as `explaining.describe` has it."""
+    """Validate an exception, as `explaining.describe` sends it."""
     texts = ("name", "message", "traceback")
     if not isinstance(claim, dict) or not all(isinstance(claim.get(key), str) for key in texts):
         return None
@@ -86,7 +87,7 @@ def error(claim: Any) -> ExecutionError | None:
 
 
 def display(claim: Any, call: int) -> Shown | None:
-    """A display of the call of that number, as `display/` makes them."""
+    """Validate a display of the call of that number, as `worker/display` sends it."""
     if not isinstance(claim, dict) or not isinstance(claim.get("text"), str):
         return None
     shown: ShownText = {
@@ -156,7 +157,7 @@ def _is_cell(claim: object) -> bool:
     if isinstance(claim, int):
         return abs(claim) < 1 << 53
     if isinstance(claim, float):
-        return claim - claim == 0  # neither infinite nor no number
+        return claim - claim == 0  # neither infinite nor NaN
     return claim is None or (isinstance(claim, str) and len(claim) <= MAX_NAME_CHARACTERS)
 
 

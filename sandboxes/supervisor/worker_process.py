@@ -1,7 +1,7 @@
-"""The Python of a session, seen from PID 1: a worker, and a sleeping copy of it.
+"""The session's worker and its checkpoint, as PID 1 sees them.
 
-Between calls both are stopped, so that nothing which the code left in them burns CPU: a thread, or
-a hook of its own around fork(). When a worker is gone, the copy takes its place.
+Between calls both are stopped, so that nothing that the code left in them uses CPU time: a thread,
+or a hook around fork(). When the worker dies, the checkpoint takes its place.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ if TYPE_CHECKING:
     )
 
 MAX_RESTORES = 10
-"""Times in a row that a copy takes over. The code may have broken what both of them need."""
+"""Restores in a row: the code may have broken what the worker and its checkpoints need."""
 
 TIMEOUT_WITHOUT_CHECKPOINT_SECONDS = 8.0
-"""Seconds that a worker has to come to rest, or to begin a call, when there is no copy: where many
-want few processors it may wait for one longer than MESSAGE_TIMEOUT_SECONDS, and ending it would
-lose its state."""
+"""Seconds for a worker without a checkpoint to come to rest or to begin a call: on a busy machine
+it may wait for a processor longer than MESSAGE_TIMEOUT_SECONDS, and killing it would lose its
+state."""
 
 HAND_OVER_TIMEOUT_SECONDS = 5.0
-"""To wait for room, while another session may be holding it: less than a busy call takes. The
-kernel counts descriptors on their way over all processes of one user."""
+"""Seconds to wait for room for descriptors in transit, which the kernel counts over all processes
+of one user: another session may use them all. A call on a busy machine takes longer."""
 
 OWN_FAILURE_EXIT_CODE = 70
 """Exit code of a worker whose own code failed, see `job.start`."""
 
 WorkerMain = Callable[[Packets, "dict[str, int]", "dict[str, str]"], None]
-"""What a worker runs: on its control socket, within limits, with variables of the environment."""
+"""The worker's main function: its control socket, its limits, its environment variables."""
 
 STOPPED = "Python was restarted, as its process ended or hung after the call before this one."
 
 
 class WorkerProcess:
-    """Variables that last, though the process that holds them may not."""
+    """Keeps a session's variables, though the process that holds them may die."""
 
     def __init__(
         self,
@@ -60,27 +60,27 @@ class WorkerProcess:
         limits: dict[str, int],
         on_ended: Callable[[processes.Ended], None],
     ) -> None:
-        """`on_ended` is told of every child that was found ended while waiting for one of ours."""
+        """`on_ended` is called with every child that was reaped while we waited for one of ours."""
         self._main = main
         self._limits = limits
         self._on_ended = on_ended
         self._environment: dict[str, str] = {}
         self._spares: list[WorkerSocket] = []
-        """Sockets to copies, of which the worker has the other ends: see `take_checkpoint`."""
+        """Sockets for checkpoints; the worker has their other ends. See `take_checkpoint`."""
         self.worker = self._new_worker()
         self.checkpoint: Job | None = None
         self._slot = 0
-        """Which of the spares is the copy's, or was the last one's."""
+        """The index in `_spares` of the socket that the checkpoint uses, or the last one used."""
         self._dropped: set[int] = set()
-        """Copies that were killed and may take a moment to end."""
+        """Killed checkpoints that may take a moment to end."""
         self._calls = 0
-        """Calls whose effects the worker holds."""
+        """The number of calls whose effects the worker holds."""
         self._resting = True
-        """The worker has nothing to do, and is stopped."""
+        """Whether the worker has nothing to do, and is stopped."""
         self._rest_by = 0.0
         self._nonce = ""
         self._restores = 0
-        """Calls in a row after which the copy had to take over."""
+        """Calls in a row that ended with a restore."""
 
     def _new_worker(self) -> Job:
         main, limits, environment = self._main, self._limits, self._environment
@@ -97,25 +97,25 @@ class WorkerProcess:
         return worker
 
     def adopt(self, environment: dict[str, str]) -> None:
-        """Start anew in an environment of the session's own; before the first call."""
+        """Start a new worker in the session's own environment; before the first call."""
         self._environment = environment
         self.end()
         self.restore()
 
     @property
     def control(self) -> int:
-        """The descriptor to watch between calls."""
+        """The descriptor to poll between calls."""
         return self.worker.control.socket.fileno()
 
     def pids(self) -> set[int]:
-        """The processes that belong to us, and not to the call."""
+        """Return the processes that are ours, and not the call's."""
         return {
             job.pid for job in (self.worker, self.checkpoint) if job is not None and not job.ended
         }
 
     @property
     def dropped(self) -> frozenset[int]:
-        """Processes of ours that are ending: nothing that the call has left behind."""
+        """Processes of ours that are ending: the call has not left them behind."""
         return frozenset(self._dropped)
 
     def note_ended(self, ended: processes.Ended) -> None:
@@ -125,7 +125,7 @@ class WorkerProcess:
             self.checkpoint.note_ended(ended)
 
     def ask(self, nonce: str, number: int, code: str) -> None:
-        """Send a request; that it was not taken shows in the call."""
+        """Send a request; if the worker did not take it, the call finds out."""
         packet: RunCode = {"type": "code", "nonce": nonce, "number": number, "code": code}
         try:
             self.worker.control.send(packet)
@@ -133,10 +133,10 @@ class WorkerProcess:
             pass
 
     def branch(self, asked: BeginRun, descriptors: tuple[int, ...]) -> int:
-        """Have the worker fork a process that runs code on these descriptors; return its number.
+        """Have the worker fork a process that runs code on these descriptors; return its pid.
 
         Raises:
-            BlockingIOError: No process can be made.
+            BlockingIOError: No process can be created.
             TimeoutError: The worker does not answer.
         """
         try:
@@ -162,11 +162,11 @@ class WorkerProcess:
             ):
                 pid: Any = message.get("pid")
                 if not self._is_new(pid):
-                    raise BlockingIOError  # none could be made, or another than ours is named
+                    raise BlockingIOError  # fork failed, or the pid is no new one
                 return int(pid)
 
     def _is_new(self, pid: object) -> bool:
-        """Tell if a number that a worker names is that of a child of ours, and none of its own."""
+        """Tell if a pid that the worker names is a child of ours that we do not know yet."""
         if type(pid) is not int or not 1 < pid <= processes.MAX_PID:
             return False
         return pid not in self.pids() and processes.parent(pid) == os.getpid()
@@ -174,9 +174,9 @@ class WorkerProcess:
     # --- before a call
 
     def wake(self, wakeup: int) -> list[str]:
-        """Wait until the worker is ready; replace one that is not to be had.
+        """Wait until the worker is ready; replace one that does not respond.
 
-        Returns what is to be said of it.
+        Returns notices for the result.
         """
         deadline = time.monotonic() + self.patience
         while not self._resting and not self.worker.ended:
@@ -199,13 +199,13 @@ class WorkerProcess:
         return [STOPPED + " Its state was lost: variables are gone, files are kept."]
 
     def drop_background(self) -> int:
-        """Throw away what came from the worker since its last call; return how much it was."""
+        """Drop what the worker has printed since its last call; return the number of bytes."""
         return drain(self.worker.out, None) + drain(self.worker.err, None)
 
     # --- after a call
 
     def after(self, answer: Answered | None, *, asked: bool) -> VariableState:
-        """Put another worker in the place of one that is gone; say what became of the state."""
+        """Replace a worker that died; return what became of the variables."""
         if asked and answer is None:
             self.end()
         if self.worker.ended:
@@ -225,13 +225,14 @@ class WorkerProcess:
                 time.sleep(0.0005)
 
     def restore(self) -> VariableState:
-        """Go on with the copy, or with nothing."""
+        """Continue with the checkpoint, or with an empty worker if there is none."""
         checkpoint = self.checkpoint
         self._restores += 1
         most = 1 if self.worker.exit_code == OWN_FAILURE_EXIT_CODE else MAX_RESTORES
         usable = self._restores <= most and not self.worker.control.smuggled
         if checkpoint is not None and not checkpoint.ended and usable:
-            # The copy writes into the same pipes. It has put the socket of the worker in the place
+            # The checkpoint writes into the same pipes. It has moved the worker's socket to its own
+            # slot, and its own socket becomes the one to the worker.
             # of its own, which becomes the one to the worker.
             self._spares[self._slot] = self.worker.control
             self.worker, self.checkpoint = checkpoint, None
@@ -247,12 +248,12 @@ class WorkerProcess:
         return state
 
     def take_checkpoint(self, *, changed: bool, killed: list[int]) -> None:
-        """Have the worker make a copy of itself if anything changed, then stop it.
+        """Have the worker fork a checkpoint if anything changed, then stop it.
 
-        The copy from before stays until the new one is there. No descriptor is handed over for
-        that, which another session of the same user could hinder: worker and copies have three
-        sockets in common, made with the first of them. The new copy takes the spare one that the
-        copy before it does not use.
+        The old checkpoint stays until the new one exists. No descriptor is passed for that, which
+        another session of the same user could hinder: the worker and its checkpoints share three
+        sockets, made before the first fork. The new checkpoint takes the spare one that the old one
+        does not use.
         """
         if not changed and self.checkpoint is not None:
             self.stop()
@@ -272,7 +273,7 @@ class WorkerProcess:
             self._resting = True
 
     def take(self) -> bool:
-        """Take a packet from a worker between calls; False if it is gone."""
+        """Take a packet from a worker between calls; return False if it is gone."""
         try:
             message = self.worker.control.next()
         except (EOFError, OSError):
@@ -292,12 +293,12 @@ class WorkerProcess:
 
     @property
     def _free_slot(self) -> int:
-        """Return which of the spares no copy uses."""
+        """The index in `_spares` of the socket that no checkpoint uses."""
         return 1 - self._slot if self.checkpoint is not None else self._slot
 
     @property
     def patience(self) -> float:
-        """Seconds that the worker has to react: more where nothing could take its place."""
+        """Seconds for the worker to react: more when no checkpoint could take its place."""
         return (
             MESSAGE_TIMEOUT_SECONDS
             if self.checkpoint is not None
@@ -309,7 +310,7 @@ class WorkerProcess:
         return self._resting or self.worker.ended
 
     def rest_ms(self) -> int | None:
-        """How long a worker may still take to come to rest; None if it has."""
+        """Return how long the worker may still take to come to rest; None if it has."""
         if self.resting:
             return None
         return max(0, int((self._rest_by - time.monotonic()) * 1000))
@@ -319,12 +320,12 @@ class WorkerProcess:
             processes.send_signal(pid, signal.SIGSTOP)
 
     def offer_to_oom_killer(self) -> None:
-        """Undo what the code has done to the scores of ours; once they are stopped, for good."""
+        """Undo changes of the code to OOM scores of ours; permanent once they are stopped."""
         for pid in self.pids():
             processes.offer_to_oom_killer(pid)
 
     def go_on(self) -> None:
-        """Let the worker run again."""
+        """Continue the worker."""
         processes.send_signal(self.worker.pid, signal.SIGCONT)
 
     def _drop_checkpoint(self) -> None:

@@ -1,8 +1,8 @@
 """The supervisor's end of the socket to a process that runs foreign code.
 
-Of that process it takes packets and nothing else, above all no descriptors: the close of a
-descriptor may wait for as long as whoever sent it likes, such as that of a connection with
-SO_LINGER, and while process 1 waits nothing in the place is watched.
+It takes packets from that process and never a descriptor: closing one may block for as long as its
+sender likes, such as a connection with SO_LINGER, and nothing in the sandbox is supervised while
+process 1 is blocked.
 """
 
 from __future__ import annotations
@@ -18,37 +18,37 @@ from bellglass.sandboxes.wire.packets import HEADER_BYTES, MAX_PAYLOAD_BYTES, Pa
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Claim
 
-SO_PASSRIGHTS = 83  # include/uapi/asm-generic/socket.h, from Linux 6.16 on
+SO_PASSRIGHTS = 83  # include/uapi/asm-generic/socket.h, since Linux 6.16
 
 SMUGGLED = "The process was ended: it sent a descriptor to the supervisor of the sandbox."
 
 MAX_DISCARDED_PACKETS = 10_000
-"""Packets that are thrown away when a socket is closed: more than its buffer holds."""
+"""Packets that are dropped when a socket is closed: more than its buffer holds."""
 
 
 class Smuggled(OSError):
-    """The process has sent a descriptor, which nobody asked for."""
+    """The process has sent a descriptor, which nothing asks for."""
 
 
 class WorkerSocket(Packets):
-    """Our end. The other is a `Packets` that may lie."""
+    """Our end. The other end is a `Packets` that may lie."""
 
     def __init__(self, end: socket.socket, patience: float, *, ask_kernel: bool = True) -> None:
-        """`ask_kernel`: have it refuse descriptors to who sends them, where it can."""
+        """`ask_kernel`: have the kernel refuse descriptors to the sender, where it can."""
         super().__init__(end, patience)
         self._loads = loads
         end.setblocking(False)
         self._refused = ask_kernel and _refuse_descriptors(end)
         self.smuggled = False
-        """A descriptor waits in the socket, which is neither to be read nor closed by us."""
+        """Whether a descriptor waits in the socket, which we must neither read nor close then."""
 
     def next(self) -> Claim | None:
-        """Take the next packet; return the message that it completes, if it does.
+        """Take the next packet; return the message that it completes, if any.
 
         Raises:
-            EOFError: The other end is gone.
-            Smuggled: There are descriptors in it.
-            OSError: Nothing came within our patience.
+            EOFError: The other end is closed.
+            Smuggled: It contains descriptors.
+            OSError: Nothing arrived in time.
         """
         while True:
             try:
@@ -60,7 +60,7 @@ class WorkerSocket(Packets):
 
     def _packet(self) -> bytes:
         if not self._refused:
-            # A look leaves what is in it where it is: nothing is closed by that.
+            # MSG_PEEK leaves a descriptor where it is, so nothing has to be closed.
             _, _, flags, _ = self.socket.recvmsg(1, 0, socket.MSG_PEEK)
             if flags & socket.MSG_CTRUNC:
                 self.smuggled = True
@@ -70,11 +70,11 @@ class WorkerSocket(Packets):
 
     @property
     def waiting(self) -> bool:
-        """Whether there is a packet, or the end, to be taken."""
+        """Whether a packet, or the end, can be taken."""
         return bool(select.select([self.socket], [], [], 0)[0])
 
     def close(self) -> None:
-        """Close the socket, without waiting for anything that lies in it."""
+        """Close the socket, without blocking on anything that lies in it."""
         if self.socket.fileno() < 0:
             return
         if not self._refused:
@@ -85,9 +85,9 @@ class WorkerSocket(Packets):
             self.socket.close()
 
     def _look_through(self) -> None:
-        """Empty the socket of what can be closed at once."""
+        """Take what can be closed at once out of the socket."""
         try:
-            self.socket.shutdown(socket.SHUT_RD)  # nothing is added from now on
+            self.socket.shutdown(socket.SHUT_RD)  # nothing is added after this
             for _ in range(MAX_DISCARDED_PACKETS):
                 if not self._packet():
                     return
@@ -105,17 +105,17 @@ def _refuse_descriptors(end: socket.socket) -> bool:
 
 
 def _leave_to_child(end: socket.socket) -> None:
-    """Have a child be the last that holds `end`: at the end of a process no close waits."""
+    """Give `end` to a child that exits: no close blocks at the end of a process."""
     reader, writer = os.pipe()
     try:
         pid = os.fork()
     except OSError:
-        end.detach()  # there is no process to be had: it stays open
+        end.detach()  # no process can be created: the socket stays open
         pid = -1
     if pid == 0:
         try:
             os.close(writer)
-            os.read(reader, 1)  # comes to an end when we have closed ours
+            os.read(reader, 1)  # returns at the end of file, when the child has closed its copies
         finally:
             os._exit(0)
     end.close()

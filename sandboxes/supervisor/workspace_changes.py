@@ -1,7 +1,7 @@
-"""Which files of the workspace a call has made, changed or deleted.
+"""Find the files of the workspace that a call has created, changed or deleted.
 
-The whole workspace is looked through after a call and compared with the look before. What is in it
-is hostile: no link is followed, nothing is opened but directories, and a look is bounded.
+The whole workspace is scanned after a call and compared with the scan before. Its contents are
+hostile: no link is followed, only directories are opened, and a scan is bounded.
 """
 
 from __future__ import annotations
@@ -17,47 +17,47 @@ if TYPE_CHECKING:
 Change = Literal["new", "changed", "deleted"]
 
 MAX_ENTRIES = 20_000
-"""Looked at in one look; 32,768 files are allowed in a session."""
+"""Entries of one scan; a session may have 32,768 files."""
 
 MAX_DEPTH = 32
-"""Folders within folders; each is a descriptor that is held open."""
+"""Depth of nested folders; the descriptor of each is held open."""
 
 LOOK_CPU_SECONDS = 0.15
-"""Of one look, in CPU time: a busy machine must not hide a change. A thousand files take 4 ms."""
+"""CPU time of one scan: a busy machine must not hide a change. A thousand files take 4 ms."""
 
 ENTRIES_PER_CLOCK_LOOK = 64
-"""Entries between two looks at the clock."""
+"""Entries between two checks of the clock."""
 
 MAX_LISTED_ENTRIES = 100
 MAX_LISTED_CHARACTERS = 20_000
-"""Entries of one report, and characters of their paths; the rest is a number."""
+"""Entries of one report, and characters of their paths; the rest is counted."""
 
 FILE_CLOCK_LAG_NS = 20_000_000
-"""By which the time of a file may lag: the kernel takes it from its last tick, 10 ms at most."""
+"""The lag of a file's time: the kernel takes it from its last tick, 10 ms ago at most."""
 
 CACHES = frozenset(
     {"__pycache__", ".cache", ".config", ".ipynb_checkpoints", ".pytest_cache"}
     | {".mypy_cache", ".ruff_cache", ".hypothesis"}
 )
-"""Folders that nobody wants to hear of."""
+"""Folders that are not reported."""
 
 CLOSED = frozenset({".git", ".local", ".venv", "venv", "node_modules", "site-packages"})
-"""Folders with thousands of files that programs made: told of as one."""
+"""Folders with thousands of generated files, which are reported as one entry."""
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class WorkspaceSnapshot:
-    """What was there at one time: a mark for each path, which is another if it changed."""
+    """The state at one time: a mark for each path, which differs if the file changed."""
 
     def __init__(self, workspace: str) -> None:
         self.marks: dict[str, int] = {}
         self.sizes: dict[str, int] = {}
-        """Of regular files."""
+        """The marks of regular files."""
         self.times: dict[str, int] = {}
-        """Of everything: when the kernel says that it last changed, in ns."""
+        """When each path last changed (ctime), in ns."""
         self.cut = False
-        """There was more than could be looked at."""
+        """Whether the scan reached a bound."""
         self._until = time.thread_time() + LOOK_CPU_SECONDS
         try:
             top = os.open(workspace, FOLDER)
@@ -88,7 +88,7 @@ class WorkspaceSnapshot:
                 self.cut = True
                 return
             try:
-                # It may be a link by now, or closed to us.
+                # It may have become a link, or be closed to us.
                 inner = os.open(name, FOLDER, dir_fd=folder)
             except OSError:
                 continue
@@ -104,11 +104,11 @@ class WorkspaceSnapshot:
         )
 
     def _note(self, entry: os.DirEntry[str], prefix: str) -> bool:
-        """Take one entry in; tell if it is a folder to look into."""
+        """Add one entry; tell if it is a folder to scan."""
         try:
             about = entry.stat(follow_symlinks=False)
         except OSError:
-            return False  # gone meanwhile
+            return False  # deleted meanwhile
         path, looked_into = prefix + entry.name, False
         mark: tuple[int, ...] = (about.st_ino,)
         if stat.S_ISDIR(about.st_mode):
@@ -126,7 +126,7 @@ class WorkspaceSnapshot:
 
 
 class Changes:
-    """The looks at one workspace, before and after its calls."""
+    """The scans of one workspace, before and after its calls."""
 
     def __init__(self, workspace: str) -> None:
         self._workspace = workspace
@@ -134,13 +134,13 @@ class Changes:
         self._since = 0
 
     def expect(self) -> None:
-        """Look, unless nothing can have changed since the last look: a call begins."""
+        """Scan before a call, unless nothing can have changed since the last scan."""
         if self._before is None:
             self._before = WorkspaceSnapshot(self._workspace)
         self._since = time.time_ns() - FILE_CLOCK_LAG_NS
 
     def forget(self) -> None:
-        """Something other than a call changed files: look again before the next."""
+        """Note that something other than a call changed files: scan again before the next."""
         self._before = None
 
     def report(self) -> FileChanges:
@@ -150,7 +150,7 @@ class Changes:
         if before is None:
             return {}
         found = [*_appeared(before, after, self._since), *_deleted(before, after)]
-        after.times = {}  # needed no more, and held in the memory of the session
+        after.times = {}  # no longer needed, and it uses memory of the session
         listed = _bounded(found)
         return {
             "files": [
@@ -178,7 +178,7 @@ def _bounded(found: list[tuple[str, Change]]) -> list[tuple[str, Change]]:
 
 
 def _is_text(path: str) -> bool:
-    """Tell if a name is UTF-8, as one in an address has to be."""
+    """Tell if a name is UTF-8, as a URI requires."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -194,12 +194,12 @@ def _appeared(
     for path, mark in after.marks.items():
         known = before.marks.get(path)
         if known is None:
-            # Of a look that was cut, not every file that it lacks was made since.
+            # A truncated scan lacks files that existed before.
             if not before.cut or after.times[path] >= since:
                 new.append(path)
         elif known != mark:
             changed.append(path)
-    # A folder is told by what is new in it.
+    # A changed folder is reported by its new entries.
     told = _parents(path for path in new)
     new = [path for path in new if path not in told]
     return [
@@ -212,7 +212,7 @@ def _deleted(before: WorkspaceSnapshot, after: WorkspaceSnapshot) -> list[tuple[
     if after.cut:
         return []
     gone = before.marks.keys() - after.marks.keys()
-    # What was in a folder that is gone is told by the folder.
+    # The entries of a deleted folder are reported by the folder.
     whole = {path for path in gone if path.endswith("/")}
     told = [path for path in gone if not whole.intersection(_parents([path]))]
     return [(path, "deleted") for path in sorted(told, key=_order)]
@@ -229,5 +229,5 @@ def _parents(paths: Any) -> set[str]:
 
 
 def _order(path: str) -> tuple[int, str]:
-    """Shallow first: what was asked for is seldom deep down."""
+    """Sort shallow paths first: a requested file is seldom deep down."""
     return path.rstrip("/").count("/"), path

@@ -1,1 +1,1 @@
-"""The process that runs a model's code. What it says is a claim that the supervisor validates."""
+"""The process that runs a model's code; the supervisor validates everything that it sends."""

@@ -1,4 +1,4 @@
-"""In a fork of the session's Python: how it becomes a background run, and when it is over."""
+"""Turn a fork of the worker into a background run, and wait for its end."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from bellglass.sandboxes.common.process import keep_descendants, set_oom_score
 
 
 def take_over(descriptors: list[int], control: int, outputs: tuple[int, int]) -> None:
-    """Put the pipes and the socket of the run in the place of those of the session.
+    """Replace the pipes and the socket of the session by those of the run.
 
-    `control` is where the worker has its socket, `outputs` where it has copies of stdout, stderr.
+    The worker has its socket at `control`, and copies of stdout and stderr at `outputs`.
     """
     try:
-        os.setpgid(0, 0)  # to be interrupted as a whole, without the session
+        os.setpgid(0, 0)  # so that an interrupt reaches the whole run, and not the session
     except OSError:
-        pass  # the leader of a group already
+        pass  # it already leads a group
     keep_descendants()
     set_oom_score(1000)
     out, err, socket = descriptors
@@ -34,7 +34,7 @@ def take_over(descriptors: list[int], control: int, outputs: tuple[int, int]) ->
 
 
 def wait_for_descendants() -> None:
-    """Return when what a program waits for at its end has ended, and what Popen started.
+    """Return when the threads and processes that Python waits for at exit have ended, and Popens.
 
     So a server that the code started goes on, and a pool of processes that nobody closed does not.
     """
@@ -43,11 +43,11 @@ def wait_for_descendants() -> None:
         try:
             end()
         except Exception:
-            pass  # of foreign code, or a part of the library that it has changed
+            pass  # it is foreign code, or a part of the library that foreign code changed
 
 
 def _threads() -> None:
-    # What the interpreter itself does at its end: it shuts down idle pools of threads too.
+    # What the interpreter itself does at exit, which also shuts down idle pools of threads.
     shutdown: Callable[[], None] = threading._shutdown  # type: ignore[attr-defined]
     shutdown()
 
@@ -64,10 +64,10 @@ def _programs() -> None:
     subprocess: Any = sys.modules.get("subprocess")
     if subprocess is None:
         return
-    # A Popen that was collected while its program ran lies in `_active`.
+    # A Popen that was garbage-collected while its program ran lies in `_active`.
     for thing in [*gc.get_objects(), *(getattr(subprocess, "_active", None) or ())]:
         if type(thing) is subprocess.Popen and thing.returncode is None:
             try:
                 os.waitpid(thing.pid, 0)
             except ChildProcessError:
-                pass  # of the session, not of this run
+                pass  # it belongs to the session, not to this run

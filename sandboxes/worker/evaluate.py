@@ -1,4 +1,4 @@
-"""Running one piece of Python in a namespace that lasts: statements, last value, error."""
+"""Evaluation of code in a lasting namespace: statements, the last value, the error."""
 
 from __future__ import annotations
 import __future__
@@ -21,24 +21,24 @@ for _name in __future__.all_feature_names:
     FUTURES |= getattr(__future__, _name).compiler_flag
 
 _CO_COROUTINE = 0x80
-"""`inspect.CO_COROUTINE`: the import of `inspect` takes a tenth of a session's start."""
+"""`inspect.CO_COROUTINE`: importing `inspect` takes a tenth of a session's start."""
 
 MAX_KEPT_SOURCES = 200
 """Calls whose source is kept, for the tracebacks of functions that they defined."""
 
 
-# Bound now: what foreign code puts in their place later is not what is called here.
+# Bound now, because foreign code may replace these later.
 _compile, _eval = compile, eval
 
 LOOKING = (
     *(ast.Module, ast.Expr, ast.Constant, ast.Name, ast.Load, ast.Tuple, ast.List, ast.Attribute),
     *(ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop, ast.Subscript, ast.Slice),
 )
-"""Code of nothing but these looks at values and leaves them alone: no copy of them is needed."""
+"""Code with only these nodes reads values and changes none: it needs no new checkpoint."""
 
 
 class Evaluation:
-    """What became of one piece of code."""
+    """The result of one piece of code."""
 
     def __init__(self) -> None:
         self.status: ClaimedStatus = "ok"
@@ -46,7 +46,7 @@ class Evaluation:
         self.value: str | None = None
         self.error: ExecutionError | None = None
         self.changed = True
-        """Something may be different from before; false only where the code is a mere look."""
+        """Whether anything may have changed; false only if the code merely reads values."""
 
 
 class Namespace:
@@ -59,7 +59,7 @@ class Namespace:
     ) -> None:
         """`show` shows the value of a last expression, or returns it as text.
 
-        `make_shell` makes the shell of IPython; it raises an exception where that cannot be had.
+        `make_shell` makes the shell of IPython; it raises an exception if that is not possible.
         """
         self._show = show
         self._make_shell = make_shell
@@ -67,15 +67,15 @@ class Namespace:
         self.module = types.ModuleType("__main__")
         self.module.__dict__["__builtins__"] = __builtins__
         self._futures = 0
-        """Flags of the compiler: what a call imports from __future__ holds in later ones."""
+        """Flags of the compiler: an import from __future__ applies to later calls."""
         self._values: tuple[Any, ...] = ()
-        """What `_`, `__` and `___` stand for, unless the code uses these names itself."""
+        """The values of `_`, `__` and `___`, unless the code uses these names itself."""
         self._files: list[str] = []
         self._loop: Any = None
         self._left: Any = None
 
     def evaluate(self, code: str, file: str) -> Evaluation:
-        """Run `code`; what it raises, SystemExit included, is in the result."""
+        """Run `code`; an exception that it raises, including SystemExit, is in the result."""
         result = Evaluation()
         self._remember(code, file)
         # A warning that an earlier call has shown is shown again.
@@ -99,11 +99,11 @@ class Namespace:
         return result
 
     def open_shell(self) -> Any:
-        """Return the shell of IPython, made when it is first needed; None where there is none."""
+        """Return the shell of IPython, made on first use; None if it is not installed."""
         if self._shell is None and self._make_shell is not None:
             try:
                 shell = self._make_shell(self)
-            except Exception:  # it is not installed, or not one that we know
+            except Exception:  # it is not installed, or of an unknown version
                 return None
             # Importing IPython may have made it meanwhile.
             if self._shell is None:
@@ -113,14 +113,14 @@ class Namespace:
         return self._shell
 
     def leave_loop(self) -> None:
-        """Leave the event loop to the process that this one was forked from: they share its epoll.
+        """Leave the event loop to the process that we were forked from, which shares its epoll.
 
-        It is kept, for what closes it when it is collected would reach into the other's.
+        A reference is kept: closing the loop on collection would affect that process.
         """
         self._left, self._loop = self._loop, None
 
     def run_in_loop(self, coroutine: Any) -> Any:
-        """Run to the end of `coroutine` on a loop that lasts as long as the namespace."""
+        """Run `coroutine` to its end on a loop that lasts as long as the namespace."""
         import asyncio
 
         if self._loop is None or self._loop.is_closed():
@@ -129,15 +129,15 @@ class Namespace:
         try:
             return self._loop.run_until_complete(task)
         finally:
-            # Interrupted: the task must not go on when the next call runs the loop.
+            # Interrupted: the task must not continue when the next call runs the loop.
             if not task.done():
                 task.cancel()
                 self._loop.run_until_complete(asyncio.wait([task], timeout=0.2))
 
-    # --- by ourselves, or by IPython
+    # --- plain Python, or IPython
 
     def _evaluate(self, code: str, file: str, result: Evaluation) -> str | None:
-        """Run `code` and return its value as text: plain Python without IPython, if it can be."""
+        """Run `code` and return its value as text; plain Python runs without IPython."""
         if self._shell is not None:
             return self._by_shell(code, file)
         if "get_ipython" in code and self.open_shell():
@@ -163,7 +163,7 @@ class Namespace:
         return text
 
     def _tell_history(self, shell: Any) -> None:
-        """Number the calls as IPython's cells, and tell what those before were."""
+        """Set IPython's cell number to that of the call, and add earlier calls to its history."""
         sources = ["".join(linecache.getlines(file)) for file in self._files[:-1]]
         number = int(self._files[-1][len("<call ") : -1]) if self._files else 1
         missing = number - len(sources) - 1
@@ -173,7 +173,7 @@ class Namespace:
         shell.execution_count = number
 
     def _keep(self, value: Any) -> None:
-        """Have `_` mean the last value, as in a notebook."""
+        """Set `_` to the last value, as in a notebook."""
         names = self.module.__dict__
         ours = dict(zip(("_", "__", "___"), self._values))
         if all(names.get(name, value) is value for name, value in ours.items()) and (
@@ -183,11 +183,11 @@ class Namespace:
             names.update(zip(("_", "__", "___"), self._values))
 
     def _parse_if_plain(self, code: str, file: str) -> ast.Module | None:
-        """Parse plain Python; return None for what may be a notebook's."""
+        """Parse plain Python; return None for code that may need a notebook."""
         try:
             return self._parse(code, file)
         except SyntaxError:
-            # Imported only now: plain Python does without.
+            # Imported only now: plain Python does not need it.
             from bellglass.sandboxes.common.notebook import transform
 
             if not transform.CANDIDATE.search(code):
@@ -212,7 +212,7 @@ class Namespace:
         if last is not None:
             parts.append(_compile(last, file, "eval", flags | self._futures, dont_inherit=True))
         if any(part.co_flags & _CO_COROUTINE for part in parts):
-            # All of it, so that what comes before the first await finds the loop running.
+            # All statements, so that those before the first await find the loop running.
             return self.run_in_loop(self._await(parts))
         value = None
         for part in parts:
@@ -228,7 +228,7 @@ class Namespace:
         return value
 
     def _remember(self, code: str, file: str) -> None:
-        # Without a last line end, Python 3.11 puts its carets one column off.
+        # Without a final newline, Python 3.11 puts its carets one column off.
         lines = (code + "\n").splitlines(keepends=True)
         linecache.cache[file] = (len(code), None, lines, file)
         self._files.append(file)
@@ -246,7 +246,7 @@ def _is_quiet(tree: ast.Module, code: str) -> bool:
 
 
 def _exit_code(code: object) -> int:
-    """What a shell would see of `sys.exit(code)`."""
+    """Return the exit code that a shell would see of `sys.exit(code)`."""
     if code is None:
         return 0
     if not isinstance(code, int):

@@ -1,4 +1,4 @@
-"""Forking a worker's copy, and collecting what else its process has given birth to."""
+"""Fork checkpoints of a worker, and collect the children of its process."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ LIBC = ctypes.PyDLL(None, use_errno=True)
 
 
 def collect(pids: list[int]) -> None:
-    """Wait for children that the supervisor has killed: unwaited they count against the limit.
+    """Wait for children that the supervisor has killed: zombies count against the limit.
 
-    Those that a Popen stands for are waited for through it, so that it knows how they ended.
+    Children that a Popen stands for are waited for through it, so that it knows how they ended.
     """
     subprocess = sys.modules.get("subprocess")
     if subprocess is not None:
@@ -27,11 +27,11 @@ def collect(pids: list[int]) -> None:
         try:
             os.waitpid(pid, os.WNOHANG)
         except ChildProcessError:
-            pass  # another's child, or collected above
+            pass  # it is no child of ours, or was collected above
 
 
 def fork_sibling() -> int:
-    """Fork a child of our parent, so that foreign code that waits for its children meets none.
+    """Fork a child of our parent, so that foreign code that waits for its children finds none.
 
     Raises:
         OSError: The process limit is reached.
@@ -41,12 +41,13 @@ def fork_sibling() -> int:
     number = CLONE.get(os.uname().machine)
     if not known or number is None or threading.active_count() > 1:
         return fork_twice()
-    # What glibc's fork does, but for the parent, and for its handlers around the locks of malloc,
+    # This is glibc's fork with another parent, and without its handlers for the locks of malloc,
+    # which no thread can hold: there is no other.
     # which no other thread can hold because there is none.
     flags = CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | signal.SIGCHLD
     tid = ctypes.c_ulong(address.value)
     none = ctypes.c_ulong(0)
-    # The last two arguments, tls and child_tid, are in the other order on aarch64.
+    # On aarch64 the last two arguments, tls and child_tid, are swapped.
     rest = (none, tid) if os.uname().machine == "aarch64" else (tid, none)
     ctypes.pythonapi.PyOS_BeforeFork()
     pid: int = LIBC.syscall(ctypes.c_long(number), ctypes.c_ulong(flags), none, none, *rest)
@@ -58,16 +59,16 @@ def fork_sibling() -> int:
 
 
 def fork_twice() -> int:
-    """The same with two forks, for a process with threads: the first child is gone at once.
+    """Do the same with two forks, for a process with threads; the first child exits at once.
 
-    Libraries of native code see it, and make their own threads anew in the child.
+    Native libraries notice the ordinary fork, and start their threads again in the child.
 
     Raises:
         OSError: The process limit is reached.
     """
     reader, writer = os.pipe()
     with warnings.catch_warnings():
-        # From 3.12 on: fork() in a process with threads. That is why there are two of them.
+        # Python 3.12 and later warn of fork() in a process with threads, hence the two forks.
         warnings.simplefilter("ignore")
         first = os.fork()
     if first == 0:
@@ -81,7 +82,8 @@ def fork_twice() -> int:
             os.close(writer)
             return 0
         if second > 0:
-            # Before anybody knows of it and stops it: gVisor hangs up on a whole process group
+            # Before the supervisor knows of it and stops it: gVisor sends SIGHUP to a process group
+            # that has a stopped member whenever another member ends.
             # in which one is stopped, whenever another one of it ends.
             os.setpgid(second, second)
         os.write(writer, str(second).encode())
@@ -94,7 +96,7 @@ def fork_twice() -> int:
 
 
 PR_GET_TID_ADDRESS = 40  # include/uapi/linux/prctl.h
-CLONE_PARENT = 0x8000  # include/uapi/linux/sched.h, as the next two
+CLONE_PARENT = 0x8000  # include/uapi/linux/sched.h, as are the next two
 CLONE_CHILD_CLEARTID = 0x200000
 CLONE_CHILD_SETTID = 0x1000000
 CLONE = {"x86_64": 56, "aarch64": 220}  # arch/x86/entry/syscalls, include/uapi/asm-generic

@@ -1,11 +1,11 @@
-"""Processes that multiprocessing spawns find what calls have defined.
+"""A main module for processes that multiprocessing spawns, with the definitions of all calls.
 
-A spawned process imports the main module of its program from a file, to find the functions it is
-to run. Code of calls has no file: without one, the process dies and the pool starts it anew, for
-ever. So one is written: imports, functions, classes and plain values of all calls so far.
+A spawned process imports the main module of its program from a file, to find the functions to run.
+Code of calls has no file: without one, the process dies and the pool starts it again, forever. So a
+file is written with the imports, functions, classes and plain values of all calls so far.
 
-And its helpers end with the call that started them, which it does not expect: they start anew, and
-are not told of what only those before them knew.
+The helper processes of multiprocessing end with the call that started them, which it does not
+expect: they are started again, and not given names that only the earlier ones knew.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from typing import Any
 
 MAX_CODE_CHARACTERS = 1_000_000
-"""Of code that is read for it."""
+"""Characters of code that are read for it."""
 
 _DEFINITIONS = (
     *(ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
@@ -34,11 +34,11 @@ _HELPERS = (
 )
 
 _registered: set[tuple[str, str]] = set()
-"""What the tracker that runs now has been told of."""
+"""The names that the running tracker knows."""
 
 
 def prepare(spawn: Any) -> None:
-    """Have `multiprocessing.spawn` name such a file where the main module has none."""
+    """Have `multiprocessing.spawn` use such a file if the main module has none."""
     preparation = spawn.get_preparation_data
 
     @functools.wraps(preparation)
@@ -52,7 +52,7 @@ def prepare(spawn: Any) -> None:
 
 
 def restart_server(forkserver: Any) -> None:
-    """Have `multiprocessing.forkserver` start its server again that ended with an earlier call."""
+    """Have `multiprocessing.forkserver` restart a server that ended with an earlier call."""
     server = forkserver.ForkServer
     ensure_running = server.ensure_running
 
@@ -66,12 +66,12 @@ def restart_server(forkserver: Any) -> None:
             ensure_running(self)
 
     server.ensure_running = ensure
-    # Bound when the module was made, before this.
+    # The module bound the method when it was imported.
     forkserver.ensure_running = functools.partial(ensure, forkserver._forkserver)
 
 
 def restart_tracker(resource_tracker: Any) -> None:
-    """Let `multiprocessing.resource_tracker` start its process again, without a word of it."""
+    """Let `multiprocessing.resource_tracker` restart its process without a warning."""
     warnings.filterwarnings("ignore", message="resource_tracker: process died unexpectedly")
     tracker = resource_tracker._resource_tracker
     register, unregister = tracker.register, tracker.unregister
@@ -81,7 +81,7 @@ def restart_tracker(resource_tracker: Any) -> None:
         register(name, rtype)
 
     def drop(name: str, rtype: str) -> None:
-        # A tracker prints a traceback about a name that it has not heard of.
+        # A tracker prints a traceback for a name that it does not know.
         if (name, rtype) in _registered:
             _registered.discard((name, rtype))
             unregister(name, rtype)
@@ -91,7 +91,7 @@ def restart_tracker(resource_tracker: Any) -> None:
 
 
 def end_helpers() -> None:
-    """End the processes of multiprocessing itself, which the code did not mean to leave running."""
+    """End the helper processes of multiprocessing, which no code meant to leave running."""
     _registered.clear()
     for module, helper, attribute in _HELPERS:
         owner = getattr(sys.modules.get(f"multiprocessing.{module}"), helper, None)
@@ -100,12 +100,12 @@ def end_helpers() -> None:
             try:
                 os.kill(pid, signal.SIGKILL)
                 os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-            except OSError:  # it is not there any more, or not ours
+            except OSError:  # it has ended, or is no child of ours
                 pass
 
 
 def _source() -> str:
-    """Return a module of the definitions of all calls, of which each may fail by itself."""
+    """Return a module with the definitions of all calls; each of them may fail on its own."""
     future: list[ast.stmt] = []
     body: list[ast.stmt] = []
     for statement in _statements():
@@ -133,7 +133,7 @@ def _statements() -> Iterator[ast.stmt]:
 
 
 def _is_harmless(statement: ast.stmt) -> bool:
-    """Tell if a statement defines something, and does nothing: what a call did is done."""
+    """Tell if a statement only defines something: effects of a call must not be repeated."""
     if not isinstance(statement, (ast.Assign, ast.AnnAssign)):
         return True
     try:
@@ -144,7 +144,7 @@ def _is_harmless(statement: ast.stmt) -> bool:
 
 
 def _written(source: str) -> str:
-    """Return a file that has `source`. Its name tells it from that of other definitions."""
+    """Write `source` to a file named after its contents; return its path."""
     import hashlib
     import tempfile
 

@@ -1,4 +1,4 @@
-"""stdout and stderr as the code of a call sees them, in the worker."""
+"""stdout and stderr of a call, as its code sees them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import ClassVar
 
 
 class CallStream(io.TextIOWrapper):
-    """stdout or stderr of one call. Threads left over from an earlier call are not heard in it."""
+    """stdout or stderr of one call; output of threads of earlier calls is dropped."""
 
     leftover: ClassVar[set[threading.Thread]] = set()
     dropped = 0
     before_output: ClassVar[Callable[[], None] | None] = None
-    """What is to be done once before anything more is printed."""
+    """Called once before anything more is printed."""
 
     def write(self, text: str, /) -> int:
         if not heard():
@@ -26,7 +26,7 @@ class CallStream(io.TextIOWrapper):
 
 
 def due() -> None:
-    """Do what is to be done before output."""
+    """Call and clear what has to precede the next output."""
     before, CallStream.before_output = CallStream.before_output, None
     if before is not None:
         before()
@@ -44,7 +44,7 @@ def open_stream(fd: int) -> CallStream:
 
 
 def usable(stream: CallStream, fd: int) -> CallStream:
-    """Return `stream` as it was at first, or another in the place of one that was closed."""
+    """Return `stream` with its settings restored, or a new one if it was closed."""
     try:
         stream.reconfigure(
             encoding="utf-8", errors="backslashreplace", line_buffering=True, write_through=False

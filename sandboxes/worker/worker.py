@@ -1,4 +1,4 @@
-"""The process that runs a session's Python: it keeps the variables between calls.
+"""The worker: the process that runs a session's Python and keeps its variables between calls.
 
 After each call it forks a checkpoint of itself, which sleeps. If a later call kills the worker,
 the checkpoint takes its place, with the variables as they were before that call.
@@ -62,10 +62,10 @@ class Worker:
         self._calls = 0
         self._is_checkpoint = False
         self._interrupted = False
-        """Before the code of the call was begun."""
+        """Whether an interrupt came before the code of the call began."""
         self._is_run = False
-        """This is a background run: its threads may go on, and are heard."""
-        # Copies out of reach of a loop that closes the first thousand descriptors.
+        """Whether this is a background run, whose threads may go on and print."""
+        # Duplicates above the range that a loop over the first thousand descriptors closes.
         top = control.socket.fileno()
         self._spares = [top + KEPT + number for number in range(SPARE_SOCKETS)]
         self._out = os.dup2(STDOUT, top + 1, inheritable=False)
@@ -105,6 +105,7 @@ class Worker:
 
     def _answer(self, request: RunCode | BeginRun) -> None:
         # Without this the supervisor cannot tell a slow call from a request that a thread of the
+        # foreign code took from the socket. From here on it may interrupt the call.
         # foreign code took from the socket. From then on it may interrupt the call.
         self._interrupted = False
         signal.signal(signal.SIGINT, self._note_interrupt)
@@ -116,7 +117,7 @@ class Worker:
         pid = os.getpid()
         result = self._run(request)
         if os.getpid() != pid:
-            os._exit(0)  # a child of the foreign code that fell through to here
+            os._exit(0)  # a child that the foreign code forked, and that returned to here
         answer: Answer = {
             "type": "answer",
             "nonce": request["nonce"],
@@ -149,7 +150,7 @@ class Worker:
                     raise KeyboardInterrupt
                 result = self._namespace.evaluate(request["code"], file)
                 if result.error is None or result.error["name"] != "KeyboardInterrupt":
-                    # Else there is no time: figures stay open.
+                    # Without an alarm there is no time limit, so figures stay open.
                     self._show_figures()
                 self._flush()
             finally:
@@ -168,14 +169,15 @@ class Worker:
         return result
 
     def _restore(self) -> None:
-        """Put back what a call needs and the call before may have broken."""
+        """Restore what a call needs and the last call may have broken."""
         main = self._namespace.module
         main.__dict__["__builtins__"] = self._modules["builtins"]
         sys.modules.update(self._modules)
         sys.modules["__main__"] = main
         os.dup2(self._out, STDOUT)
         os.dup2(self._err, STDERR)
-        # What was there stays for a while: a thread may be in the middle of a print, and print()
+        # A reference is kept for a while: a thread may be inside a print, and print() of
+        # Python 3.11 does not hold the stream that it writes to.
         # of Python 3.11 does not hold the stream that it writes to.
         self._replaced = (*self._replaced[-4:], sys.stdout, sys.stderr)
         sys.stdout = self._stdout = usable(self._stdout, STDOUT)
@@ -184,7 +186,7 @@ class Worker:
             os.fstat(STDIN)
         except OSError:
             os.open(os.devnull, os.O_RDONLY)
-        sys.stdin = open(STDIN, encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays
+        sys.stdin = open(STDIN, encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays open
         # For type checkers these three are constants.
         names = {"__stdout__": sys.stdout, "__stderr__": sys.stderr, "__stdin__": sys.stdin}
         vars(sys).update(names)
@@ -197,18 +199,18 @@ class Worker:
         if "matplotlib.pyplot" in sys.modules:
             try:
                 self._renderer.open_figures()
-            except Exception:  # of a module that only has the name of pyplot
+            except Exception:  # another module may have the name of pyplot
                 pass
 
     def _display(self, *objects: Any, **options: Any) -> Any:
-        """Show objects: `display` until IPython brings its own."""
+        """Show objects; this is `display` until IPython brings its own."""
         if options and self._namespace.open_shell():
             return vars(builtins)["display"](*objects, **options)
         self._renderer.display(*objects, **options)
         return None
 
     def _make_shell(self, namespace: Namespace) -> Any:
-        import_module("IPython")  # first: importing it has the shell made, see hooks.py
+        import_module("IPython")  # first: importing it has the shell made, see library_hooks.py
         from bellglass.sandboxes.worker.notebook.shell import Shell
 
         if Shell.initialized():
@@ -221,19 +223,19 @@ class Worker:
                 stream.flush()
             except Exception:
                 pass
-        LIBC.fflush(None)  # what C code printed
+        LIBC.fflush(None)  # output of C code
 
     def _checkpoint(self, nonce: str, spare: int) -> None:
-        """Fork a sleeping copy and tell the supervisor; in the copy, return when it is needed.
+        """Fork a checkpoint and tell the supervisor; in the checkpoint, return when it is needed.
 
-        `spare` is the socket that it will be spoken to through.
+        `spare` is the socket through which the supervisor will talk to it.
         """
         rested: Rested = {"type": "rested", "nonce": nonce, "checkpoint": 0}
-        # The copy shares its pages until they are written to; two full ones must fit.
+        # It shares the worker's pages until they are written to; two full copies must fit.
         if resident_bytes() * 2 > self._memory_bytes:
             self._control.send(rested)
             return
-        discard_waiting(spare)  # which was said to another, now dead
+        discard_waiting(spare)  # requests to an earlier checkpoint, which is dead
         try:
             pid = fork_sibling()
         except OSError:
@@ -246,17 +248,17 @@ class Worker:
         self._control.send(rested)
 
     def _prefault_pages(self) -> None:
-        """Run next to nothing, as a call would be run.
+        """Run an empty call.
 
-        Since the fork each page costs a fault and a copy when it is first written to. These are
-        most of what the next call will write to, and now nobody waits.
+        After the fork, the first write to each page costs a fault and a copy. This touches most of
+        the pages that the next call will write to, while nobody waits.
         """
         self._restore()
         Namespace(repr).evaluate("0", PREFAULT)
         linecache.cache.pop(PREFAULT, None)
 
     def _begin_run(self, request: BeginRun, descriptors: list[int]) -> None:
-        """Fork a background run of the code in `request`; tell the supervisor its number."""
+        """Fork a background run of the code in `request`; tell the supervisor its pid."""
         try:
             pid = fork_twice()
         except OSError:
@@ -281,7 +283,7 @@ class Worker:
         self._control.send(begun)
 
     def _become_checkpoint(self, spare: int) -> None:
-        """Be the checkpoint: let the spare socket and the control socket change places."""
+        """Become the checkpoint: swap the spare socket and the control socket."""
         top = self._control.socket.fileno()
         control = os.dup(top)
         os.dup2(spare, top, inheritable=False)
@@ -289,11 +291,11 @@ class Worker:
         os.close(control)
         self._control.forget()
         CallStream.leftover = set()
-        # Out of memory, the kernel shall take the worker and leave the copy.
+        # When memory runs out, the kernel must kill the worker and leave the checkpoint.
         set_oom_score(900)
         self._is_checkpoint = True
 
 
 def main(control: Packets, limits: dict[str, int], environment: dict[str, str]) -> None:
-    """Be the worker of a session: the supervisor forks a process that calls this."""
+    """Run the worker of a session, in a process that the supervisor has forked."""
     Worker(control, limits, environment).serve()

@@ -1,4 +1,4 @@
-"""What a session uses: CPU time, memory, files, and what no limit of the kernel counts."""
+"""Measurement of what a session uses: CPU time, memory, files, and uncounted kernel memory."""
 
 LOOK_INTERVAL_SECONDS = 0.1
 """Between two looks at memory and CPU time. A process can fill about 200 MB in one."""

@@ -1,4 +1,4 @@
-"""CPU time of processes that come and go, also of those that nobody waits for."""
+"""CPU time of processes that come and go, including those that nobody waits for."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from bellglass.sandboxes.supervisor import processes
 
 
 class CpuMeter:
-    """Adds up what a changing set of processes uses.
+    """Adds up the CPU time of a changing set of processes.
 
-    A child that has ended counts for whoever waits for it. If nobody does, because SIGCHLD is
-    ignored, the kernel forgets what it used: then what was last seen of it counts.
+
+    The time of a child that has ended counts for the process that waits for it. If nobody waits,
+    because SIGCHLD is ignored, the kernel drops it: then the last reading of the child counts.
     """
 
     def __init__(self) -> None:
         self._last: dict[int, processes.Spent] = {}
         self._reaped = 0.0
         self._gone = 0.0
-        """Used by processes that are not there any more, as last seen."""
+        """CPU seconds of processes that no longer exist, from the last reading."""
         self._waited_for = 0.0
-        """Used by those that somebody has waited for: never less than their part of `_gone`."""
+        """CPU seconds that waited-for children added: never less than their part of `_gone`."""
 
     def seconds(self, pids: Iterable[int], reaped: float = 0.0) -> float:
-        """Return what they have used so far; `reaped` is what we have waited for ourselves.
+        """Return the CPU time so far; `reaped` is the time of the children that we waited for.
 
-        That has to be measured before the processes are listed: nothing may count twice.
+        The caller measures `reaped` before it lists the processes, so that nothing counts twice.
         """
         now = {pid: spent for pid in pids if (spent := processes.spent(pid)) is not None}
         for pid, last in self._last.items():
@@ -42,10 +43,10 @@ class CpuMeter:
 
 
 class CallTime:
-    """CPU time of one call: of its job, and of all that was started since."""
+    """CPU time of one call: of its job, and of every process started since."""
 
     def __init__(self, job: int, others: processes.Lister) -> None:
-        """`others` lists what may be of the call, beside the job; zombies from before it too."""
+        """`others` lists processes that may belong to the call, including older zombies."""
         self._job = job
         self._others = others
         self._meter = CpuMeter()
@@ -54,9 +55,9 @@ class CallTime:
         self._started_some = False
 
     def seconds(self, reaped: float) -> float:
-        """Return it with `reaped`, what PID 1 has waited for since its own beginning.
+        """Return the CPU time, given `reaped`: what PID 1 has waited for since it started.
 
-        The first time it is what had been used before.
+        The first call returns the time that was used before.
         """
         newest = processes.last_pid()
         self._started_some = self._started_some or newest != (self._newest or newest)

@@ -1,4 +1,4 @@
-"""How many files a session has, where no limit of the mount bounds them."""
+"""The number of files of a session, on mounts that do not bound it themselves."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import os
 WRITABLE = (".", "/tmp", "/dev/shm")
 
 MIN_CHOSEN_FILES = 10_000
-"""A mount for so many files at most was given that limit on purpose."""
+"""A mount with at most this many inodes was given that limit on purpose."""
 
 
 def count_files(limit: int) -> int:
-    """Files in the fullest directory that has no limit of its own, as those of bubblewrap."""
+    """Return the files in the fullest directory whose mount has no limit, as with bubblewrap."""
     most = 0
     for path in WRITABLE:
         try:

@@ -1,4 +1,4 @@
-"""What the control group of the sandbox counts."""
+"""Counters of the sandbox's control group."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import NamedTuple
 
 
 class GroupCounters(NamedTuple):
-    """Descriptors of files of the control group; None for what there is not."""
+    """Descriptors of the control group's files; None where a file does not exist."""
 
     memory_events: int | None
-    """Its memory.events or memory.oom_control; /proc/vmstat where the kernel is the sandbox's."""
+    """memory.events or memory.oom_control; /proc/vmstat if the sandbox has its own kernel."""
     cpu_time: int | None
-    """Its cpu.stat, or the cpuacct.usage of version 1."""
+    """cpu.stat, or cpuacct.usage of version 1."""
 
     def oom_kills(self) -> int:
-        """Return how often the kernel has ended a process of this sandbox for want of memory."""
+        """Return how many processes of this sandbox the kernel has killed for lack of memory."""
         return _number(rb"^oom_kill (\d+)", self.memory_events) or 0
 
     def cpu_seconds(self) -> float | None:
-        """Return the CPU time of all processes but ours, those that nobody waited for too."""
+        """Return the CPU time of all processes but PID 1, including those nobody waited for."""
         microseconds = _number(rb"^usage_usec (\d+)", self.cpu_time)
         if microseconds is not None:
             return microseconds / 1e6 - time.process_time()

@@ -1,7 +1,7 @@
-"""What a session may hold of the kernel's memory that no limit of the kernel counts.
+"""Bounds for kernel memory of a session that no limit of the kernel counts.
 
-Above the bounds here all processes of the session are ended. File locks are counted by nothing at
-all; the buffers of sockets and shared memory that nobody has resident, only by a control group.
+Above them all processes of the session are ended. Nothing counts file locks; only a control group
+counts the buffers of sockets, and shared memory that no process has resident.
 """
 
 from __future__ import annotations
@@ -17,49 +17,49 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Status
 
 LOCK_LOOK_INTERVAL_SECONDS = 1.0
-"""Running time between two looks at the locks: some 200,000 of 192 bytes can be taken in it. Each
-look waits for all processors, 10 to 20 ms, so not in every tick."""
+"""Running time between two counts of locks: about 200,000 of 192 bytes can be taken in it. Each
+count stops all processors for 10 to 20 ms, so it is not made in every tick."""
 
 MAX_LOCK_LIST_BYTES = 256 * 1024
-"""Of the kernel's list of locks: 4,000 to 6,000 of them."""
+"""Size of the kernel's list that is read for them: 4,000 to 6,000 locks."""
 
 MAX_LOCKS = 4000
 
 MAX_SOCKETS = 4096
-"""The machine has one bound for connections that were closed before all was sent (tcp_max_orphans),
-4,096 on a small one. Above it those of all its programs are broken off."""
+"""The machine has one bound for connections closed before all data was sent (tcp_max_orphans):
+4,096 on a small one. Above it, the kernel breaks off those of every program."""
 
 MAX_UNCOUNTED_SOCKETS = 512
-"""Each holds up to 256 KiB in its buffers, as long as code cannot enlarge them (see the filter)."""
+"""Each holds up to 256 KiB in its buffers, as code cannot enlarge them (see the filter)."""
 
 MIN_MAPPING_BYTES = 64 * 1024**2
-"""What a shared mapping counts for at least: it may have been larger before we looked."""
+"""The least that a shared mapping counts for: it may have been larger before we measured."""
 
-_SHARED_ANONYMOUS = b"/dev/zero (deleted)"  # as mm/shmem.c, shmem_zero_setup, names it
+_SHARED_ANONYMOUS = b"/dev/zero (deleted)"  # the name that shmem_zero_setup of mm/shmem.c gives
 _READ_BYTES = 4096  # the kernel gives no more of such a file at once
 
 Verdict = tuple["Status", str]
-"""As in a result: a status, and what there was too much of."""
+"""A status, as in a result, and the resource that was exceeded."""
 
 
 class KernelMemory:
-    """Looks at what the session holds, as often as it can have grown."""
+    """Measures what the session holds, as often as it can have grown."""
 
     def __init__(self, limits: dict[str, int], locks: int | None = None) -> None:
-        """`locks` is a descriptor of /proc/locks, for a sandbox that does not show it.
+        """`locks` is a descriptor of /proc/locks, for a sandbox that does not show the file.
 
-        `counted_by_group` in `limits`: a control group counts the rest; without a word of it, the
-        machine is the session's own (E2B).
+        `limits["counted_by_group"]`: whether a control group counts the rest. Without that key the
+        machine belongs to the session alone (E2B).
         """
         self._locks = _open_locks() if locks is None else locks
         self._counted = bool(limits.get("counted_by_group", 1))
         self._memory_bytes = limits["memory_bytes"]
         self._unseen_seconds = self._unseen_lock_seconds = 0.0
-        """Running time since the last look, and since the last one at the locks."""
+        """Running time since the last measurement, and since the last count of locks."""
         self._extents: dict[bytes, int] = {}
 
     def exceeded(self, ran_seconds: float) -> Verdict | None:
-        """Return what there is too much of, if anything, after code ran for so long."""
+        """Return the resource that is exceeded, if any, after code ran for this long."""
         self._unseen_seconds += ran_seconds
         self._unseen_lock_seconds += ran_seconds
         if self._unseen_lock_seconds >= LOCK_LOOK_INTERVAL_SECONDS:
@@ -82,7 +82,7 @@ class KernelMemory:
         if self._locks is None:
             return False
         try:
-            # The kernel finds the position in one pass: a long list is only found to be one.
+            # The kernel finds the position in one pass, so a list that is too long costs little.
             if not os.pread(self._locks, 1, MAX_LOCK_LIST_BYTES):
                 return False
             return self._count_locks() > MAX_LOCKS
@@ -90,7 +90,7 @@ class KernelMemory:
             return False
 
     def _count_locks(self) -> int:
-        """Count those of this session: of locks on open files the list has everybody's."""
+        """Count this session's locks; for locks on open files the list has those of everybody."""
         count = at = 0
         while count <= MAX_LOCKS and at < 8 * MAX_LOCK_LIST_BYTES:
             part = os.pread(self._locks or 0, _READ_BYTES, at)
@@ -101,7 +101,7 @@ class KernelMemory:
         return count
 
     def _shared_bytes(self) -> int:
-        """Return what shared anonymous mappings are large, or have been while somebody has them."""
+        """Return the size of shared anonymous mappings, including the largest size seen."""
         pids = list(processes.pids())
         if sum(map(_not_private, pids)) <= self._memory_bytes:
             return 0
@@ -118,11 +118,11 @@ def _open_locks() -> int | None:
     try:
         return os.open("/proc/locks", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        return None  # gVisor has none, and keeps locks in its own memory
+        return None  # gVisor has no such file, and keeps locks in its own memory
 
 
 def _sockets() -> int:
-    """Return the sockets of the network namespace, those that only a buffer refers to included."""
+    """Return the sockets of the network namespace, including those that only a buffer holds."""
     try:
         with open("/proc/net/sockstat", "rb", buffering=0) as file:
             return int(file.read(_READ_BYTES).split()[2])  # sockets: used N
@@ -131,7 +131,7 @@ def _sockets() -> int:
 
 
 def _not_private(pid: int) -> int:
-    """Return the bytes of address space that are no private data: what shared mappings are in."""
+    """Return the bytes of address space that are not private data: shared mappings lie there."""
     try:
         with open(f"/proc/{pid}/statm", "rb", buffering=0) as file:  # proc_pid_statm(5)
             fields = file.read(200).split()
@@ -143,7 +143,7 @@ def _not_private(pid: int) -> int:
 def _shared_mappings(pid: int) -> Iterator[tuple[bytes, int]]:
     """Yield the inode and the extent of each shared anonymous mapping of a process.
 
-    Of one that has closed itself to inspection, everything may be such mappings.
+    If the process is not dumpable, its whole address space counts as such mappings.
     """
     try:
         with open(f"/proc/{pid}/maps", "rb") as file:  # proc_pid_maps(5)

@@ -1,4 +1,4 @@
-"""What processes share, counted once: a pool of forked workers holds its data one time, not ten."""
+"""Memory that processes share, counted once: a pool of forked workers holds its data once."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ import time
 from bellglass.sandboxes.supervisor import processes
 
 MAX_PROCESSES = 32
-"""With more processes it is no pool but a flood, that is to end while we still get to run."""
+"""More processes than this are a flood, which has to be ended while we still get to run."""
 
 MIN_GROWTH_BYTES = 16 * 1024**2
-"""Bytes that are not worth a look."""
+"""Fewer bytes than this are not worth a measurement."""
 
 LOOK_CPU_SECONDS = 0.25
-"""CPU time for one look: enough for 5 GB, such as 16 processes that have 300 MB in common."""
+"""CPU time for one measurement: enough for 5 GB, such as 16 processes that share 300 MB."""
 
 LOOK_TIMEOUT_SECONDS = 0.3
-"""For one look in all: the kernel has us wait for a process that is just forking, and on a busy
-machine forks take long. Nobody ends a bomb meanwhile."""
+"""Time for one measurement: the kernel makes us wait for a process that is forking, and forks take
+long on a busy machine. Nobody ends a fork bomb meanwhile."""
 
 LAST_LOOK_TIMEOUT_SECONDS = 2.0
-"""The same where a life hangs on it, and all have been told to stop."""
+"""Time for a measurement that decides about a kill, when all processes have been stopped."""
 
 MIN_PAUSE_IN_LOOKS = 10
-"""Times as long as the last look took is the pause after it."""
+"""The pause after a measurement, as a multiple of the time that it took."""
 
 
 class SharedMemory:
-    """How much of the sum of all processes is counted more than once.
+    """Measures how much of the sum of all processes is counted more than once.
 
-    The kernel finds that out page by page, 15 ms for 300 MB. So it is asked now and then, and what
-    has come since is taken to be nobody else's.
+    The kernel finds that out page by page: 15 ms for 300 MB. So it is asked only now and then, and
+    growth since then counts as unshared.
     """
 
     def __init__(self, limit: int, job: int, copy: int) -> None:
-        """`job` is the process of the call. What `copy` alone has does not count."""
+        """`job` is the process of the call. Memory that only the checkpoint `copy` has is free."""
         self.seen = 0
-        """Bytes at the last look."""
+        """Shared bytes at the last measurement."""
         self._limit = limit
         self._job = job
         self._copy = copy
@@ -45,7 +45,7 @@ class SharedMemory:
         self._not_before = 0.0
 
     def counted_once(self, total: int) -> int:
-        """Return at most `total`, the sum of what is resident, but rather too much."""
+        """Return at most `total`, the resident sum; when in doubt, a figure that is too high."""
         pids = list(processes.pids())
         if len(pids) > MAX_PROCESSES:
             return total
@@ -58,7 +58,7 @@ class SharedMemory:
         return self._look(total, pids) if total - self._sum > MIN_GROWTH_BYTES else bound
 
     def _judged(self, total: int, pids: list[int]) -> int:
-        """Look while nothing can grow. If it is too much, who is not the job stays stopped."""
+        """Measure while everything is stopped. Above the limit, only the job is continued."""
         held = [pid for pid in pids if pid != self._copy and not processes.stopped(pid)]
         for pid in held:
             processes.send_signal(pid, signal.SIGSTOP)
@@ -82,10 +82,10 @@ class SharedMemory:
 
 
 def share(pid: int, *, alone: bool = True) -> int:
-    """Return the bytes of a process: of what n processes share, an n-th.
+    """Return the bytes of a process; memory shared by n processes counts as an n-th.
 
-    `alone`: with what it alone has. All that is resident counts where the kernel does not say more:
-    under gVisor, and of a process that has closed itself to inspection.
+    `alone`: include what only this process has. All resident memory counts where the kernel gives
+    no details: under gVisor, and for a process that is not dumpable.
     """
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb", buffering=0) as file:  # proc_pid_smaps(5)

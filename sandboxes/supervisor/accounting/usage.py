@@ -1,4 +1,4 @@
-"""What a call uses, measured from PID 1: memory, CPU time, files."""
+"""Resource usage of a call, measured from PID 1: memory, CPU time, files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Usage:
-    """The use of one call, from now on."""
+    """Resource usage of one call, from construction on."""
 
     def __init__(
         self,
@@ -28,14 +28,15 @@ class Usage:
         runs: Runs,
         group: GroupCounters,
     ) -> None:
-        """`job` is the process of the call; `spare` are the interpreter's, `copy` one of them.
+        """`job` is the process of the call, `spare` are the worker and its checkpoint `copy`.
 
-        `runs` are no part of the call; only memory and files are of all together.
+        Processes of `spare` and of background runs are excluded; memory and file counts cover the
+        whole session.
         """
         self.peak = 0
-        """Most bytes seen in memory."""
+        """The most memory that was seen, in bytes."""
         if job in spare:
-            processes.forget_peak(job)  # of earlier calls
+            processes.forget_peak(job)  # drop the peak of earlier calls
         self._job = job
         self._own = {*spare, job}
         self._copy = copy
@@ -52,7 +53,7 @@ class Usage:
     def memory(self) -> int:
         """Return the bytes in memory now.
 
-        The worker's sleeping copy shares its pages, and counting them twice would be unfair.
+        The checkpoint shares its pages with the worker; they are not counted twice.
         """
         total = seen = processes.memory({self._copy})
         if total - processes.resident(self._job) > MIN_GROWTH_BYTES:
@@ -61,7 +62,7 @@ class Usage:
         return total
 
     def exceeded(self) -> Verdict | None:
-        """Return the verdict and what there is too much of, memory apart."""
+        """Return the verdict and the exceeded resource, if any, except for memory."""
         most_cpu, most_files = self._limits["cpu_seconds"], self._limits["files"]
         if self.cpu_seconds() > most_cpu:
             return "timeout", f"more than {most_cpu} s of CPU time, its limit"
@@ -71,21 +72,21 @@ class Usage:
         return None
 
     def note_peak(self) -> None:
-        """Take in what the kernel says of the job itself, which a look now and then misses."""
+        """Take in the kernel's own peak for the job, which periodic measurements miss."""
         self.peak = max(self.peak, processes.peak(self._job))
 
     def oom_killed(self) -> bool:
-        """Tell if the kernel has ended a process for want of memory that was no run's."""
+        """Tell if the kernel killed a process for lack of memory that belonged to no run."""
         return self._oom_kills() > self._oom_kills_before
 
     def _oom_kills(self) -> int:
         return self._group.oom_kills() - self._runs.oom_kills
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time of the job, and of all that was started since.
+        """Return the CPU time of the job, and of every process started since.
 
-        The control group knows of processes that came and went unseen. It may be a little behind,
-        and it counts background runs too.
+        The control group knows of processes that came and went unseen. Its figure may be a little
+        behind, and it includes background runs.
         """
         counted = max(0.0, self._cpu.seconds(self._reaped()) - self._cpu_before)
         before, now = self._group_cpu_before, self._group.cpu_seconds()
@@ -95,7 +96,7 @@ class Usage:
         return processes.reaped_cpu_seconds() - self._runs.cpu_seconds
 
     def _started(self) -> list[int]:
-        """Return the processes that are neither ours nor of a run, zombies among them."""
+        """Return the processes, zombies included, that are neither ours nor of a run."""
         return [
             pid for pid in processes.pids() if pid not in self._own and not self._runs.spared(pid)
         ]

@@ -1,4 +1,4 @@
-"""What the server asks about background runs, beside the calls."""
+"""Answers to the server's requests about background runs, which are also served during a call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def answered(runs: Mapping[str, Run], request: AskRuns) -> Execution:
-    """Do what `request` asks of one of `runs`; return the execution that answers it."""
+    """Apply `request` to one of `runs`; return the execution that answers it."""
     run = runs.get(request["run"])
     if run is None:
         return {"status": "ok", "runs": []}

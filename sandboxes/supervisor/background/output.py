@@ -1,4 +1,4 @@
-"""What a background run prints: in a file from the first byte on, and what nobody has read yet."""
+"""Output of a background run: all of it in a file, and the unread part in memory."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Output as OutputReport
 
 MAX_BYTES_PER_TICK = 4 * 1024**2
-"""Taken in one tick: a flood may not cost a processor of ours, and waits in its pipe instead."""
+"""Bytes taken in one tick: a flood must not cost us a processor, so it waits in its pipe."""
 
 
 class Output:
-    """One of the two streams. What is kept in memory is bounded, whatever comes."""
+    """One of the two streams, with a bound on what is kept in memory."""
 
     def __init__(self, path: str, kept: int, file_bytes: int) -> None:
         self.file = OutputFile(path, file_bytes)
@@ -30,14 +30,14 @@ class Output:
         self.unsent.add(data)
 
     def take(self, fd: int) -> int:
-        """Take in what waits in the pipe, no more than this tick has room for; return how much."""
+        """Take in what waits in the pipe, within this tick's allowance; return how much."""
         moved = drain(fd, self, self._room) if self._room > 0 else 0
         self._room -= moved
         return moved
 
     @property
     def full(self) -> bool:
-        """No more is taken in until the next tick."""
+        """Whether this tick's allowance is used up."""
         return self._room <= 0
 
     def next_tick(self) -> None:
@@ -45,17 +45,17 @@ class Output:
 
     @property
     def unread(self) -> int:
-        """Bytes that came since the last read."""
+        """Bytes that arrived since the last read."""
         return self._unread.total
 
     def place(self, offset: int) -> int:
-        """Return where in what `read` returns the byte at `offset` is."""
+        """Return the position of the byte at `offset` in what `read` returns."""
         return self._unread.place(offset, self.file)
 
     def read(self) -> OutputReport:
-        """Return what came since the last read.
+        """Return what arrived since the last read.
 
-        The beginning of a character waits for the rest of it, unless nothing more will come.
+        An incomplete character is held back until the rest of it arrives, or nothing more can.
         """
         unread, self._unread = self._unread, Window(self._kept)
         if self.file.is_open:

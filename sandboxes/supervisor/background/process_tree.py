@@ -1,4 +1,4 @@
-"""Whose a process is: everything below the process of a run belongs to the run."""
+"""Decide whether a process belongs to a background run: everything below its process does."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from collections.abc import Set as AbstractSet
 from bellglass.sandboxes.supervisor import processes
 
 MAX_TRIES = 20
-"""A parent that ends while it is looked for has left its child to another: look again."""
+"""Lookups repeated: a parent that ends during one passes its child to another process."""
 
 FREEZE_TIMEOUT_SECONDS = 0.5
 
 
 def root_of(pid: int, roots: AbstractSet[int]) -> int:
-    """Return which of `roots` the process is, or is below; 0 for none."""
+    """Return the member of `roots` that the process is, or descends from; 0 if none."""
     for _ in range(MAX_TRIES):
         at = pid
         while at > 1 and at not in roots:
@@ -33,7 +33,7 @@ def root_of(pid: int, roots: AbstractSet[int]) -> int:
 
 
 def members(roots: AbstractSet[int], without: AbstractSet[int]) -> dict[int, list[int]]:
-    """Return the processes of each root, itself among them."""
+    """Return the processes of each root, including the root itself."""
     found: dict[int, list[int]] = {root: [] for root in roots}
     for pid in processes.pids():
         if pid not in without and (root := root_of(pid, roots)):
@@ -42,10 +42,10 @@ def members(roots: AbstractSet[int], without: AbstractSet[int]) -> dict[int, lis
 
 
 def end(root: int) -> None:
-    """Kill a process and all below it.
+    """Kill a process and all its descendants.
 
-    They are stopped first, until no new one is found: what is stopped starts nothing, so the tree
-    is whole when it is cut down. The root goes last, for until then no child loses its place.
+    They are stopped first, until no new one is found: a stopped process starts nothing, so the tree
+    is complete when it is killed. The root goes last, because its children would be reparented.
     """
     stopped: set[int] = set()
     deadline = time.monotonic() + FREEZE_TIMEOUT_SECONDS
@@ -63,14 +63,14 @@ def end(root: int) -> None:
 
 
 def freeze(roots: AbstractSet[int]) -> list[int]:
-    """Stop processes and all below them, until no new one is found; return them."""
+    """Stop processes and all their descendants, until no new one is found; return them."""
     stopped: set[int] = set()
     deadline = time.monotonic() + FREEZE_TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         found = [pid for pids in members(roots, frozenset()).values() for pid in pids]
         new = [pid for pid in found if not processes.stopped(pid)]
         if stopped.issuperset(new):
-            break  # the kernel stops what was told to as soon as it would run
+            break  # the kernel stops a process as soon as it would run next
         for pid in new:
             processes.send_signal(pid, signal.SIGSTOP)
         stopped.update(new)
@@ -78,14 +78,14 @@ def freeze(roots: AbstractSet[int]) -> list[int]:
 
 
 def end_known(known: Iterable[tuple[int, int]]) -> None:
-    """Kill processes by number and start, and all below them."""
+    """Kill processes, given by pid and start time, and all their descendants."""
     for pid, started in known:
         if processes.start_time(pid) == started:
             end(pid)
 
 
 def any_alive(known: Iterable[tuple[int, int]]) -> bool:
-    """Tell if one of these is still there: what is killed may take a moment to end."""
+    """Tell if one of these still exists: a killed process may take a moment to end."""
     return any(
         processes.start_time(pid) == started and processes.alive(pid) for pid, started in known
     )

@@ -1,4 +1,4 @@
-"""One background run: what it is allowed, what it has said, how it ended."""
+"""One background run: its limits, its output, and how it ended."""
 
 from __future__ import annotations
 
@@ -40,22 +40,22 @@ INTERRUPT_GRACE_SECONDS = 1.0
 RETURNED = "The code had returned; what it had started was ended."
 
 EXIT_TIMEOUT_SECONDS = 0.15
-"""For a process to end when its code has."""
+"""Seconds that a process may take to end when its code has ended."""
 
 KILL_TIMEOUT_SECONDS = 2.0
-"""For what was killed to be gone, where a machine is busy; one that the kernel holds may stay."""
+"""Seconds for killed processes to disappear on a busy machine; the kernel may hold some longer."""
 
 MAX_PACKETS_PER_TICK = 200
-"""Taken from a run's socket in one tick; more wait for the next."""
+"""Packets taken from a run's socket in one tick; more wait for the next."""
 
 
 class Run:
-    """A job that goes on when its call has returned."""
+    """A job that goes on after its call has returned."""
 
     def __init__(
         self, request: PythonCall | BashCall, job: Job, nonce: str, limits: dict[str, int]
     ) -> None:
-        """`nonce` is the one that the job answers with; the request's is only the server's."""
+        """`nonce` is the one that the job answers with; the request's stays with the server."""
         self.name = request["run"]
         self.op = request["op"]
         self.job = job
@@ -63,34 +63,34 @@ class Run:
         self.verdict: Status | None = None
         self.notices: list[str] = []
         self.finished = False
-        """Nothing of it is left."""
+        """Whether nothing of it is left."""
         self.state: RunStatus = "running"
-        """As `refresh` found it."""
+        """Its state, as `refresh` found it."""
         self.told: RunStatus | None = None
-        """The last state that the server was told."""
+        """The last state that was sent to the server."""
         self.held = False
-        """Its processes are held, while tests run."""
+        """Whether its processes are stopped while tests run."""
         self.peak = 0
         self.known: list[tuple[int, int]] = []
-        """Its processes when last looked at, each with its start."""
+        """Its processes when last listed, each with its start time."""
         self._mark: Mark = {"id": request["id"], "nonce": request["nonce"]}
         self._nonce = nonce
         self._shown = DisplayLog(request["id"])
         self._files: list[str] = []
         self._started = time.monotonic()
         self.ended_at = 0.0
-        """By the monotonic clock."""
+        """On the monotonic clock."""
         self._seconds = request["timeout"]
         self._kill_at: float | None = None
         self._returned: float | None = None
-        """When its code came to its own end, if it did."""
+        """When its code ended by itself, if it did."""
         self._packets = 0
         self._watched_until = 0.0
-        """For so long somebody wants to see the output as it comes."""
+        """Until when the server wants the output streamed."""
         self._next_stream = 0.0
         self._cpu = 0.0
         self._meter = CpuMeter()
-        # In proportion: what a call may use in its longest time.
+        # In proportion to what a call may use in its longest time.
         self._most_cpu = limits["cpu_seconds"] * max(1.0, self._seconds / MAX_CALL_SECONDS)
         kept, file_bytes = limits["output_bytes"], limits["output_file_bytes"]
         self.out, self.err = (
@@ -99,9 +99,9 @@ class Run:
         )
 
     def refresh(self) -> None:
-        """Look what state it is in: running; returned, while what it started goes on; or ended.
+        """Find out its state: running; returned, while what it started goes on; or ended.
 
-        A reply or a note goes by one look.
+        A reply and a note each rely on one such reading.
         """
         self.state = "returned" if self.told == "returned" else "running"
         if self.finished:
@@ -113,20 +113,20 @@ class Run:
     def _lingers(self) -> bool:
         """Tell if it goes on though its code has ended.
 
-        Most end a moment later: that is one thing to tell, not two.
+        Most runs end a moment later, and one message is better than two.
         """
         returned = self._returned
         return returned is not None and time.monotonic() - returned > EXIT_TIMEOUT_SECONDS
 
     def _dying(self) -> bool:
-        """Tell if something of it, though killed, is still there: only then has it ended."""
+        """Tell if something of it still exists after the kill: it has not ended until then."""
         young = time.monotonic() - self.ended_at < KILL_TIMEOUT_SECONDS
         return young and process_tree.any_alive(self.known)
 
-    # --- what arrives
+    # --- input from the job
 
     def hear(self) -> bool:
-        """Take a packet from the job; False at the end of the socket."""
+        """Take a packet from the job; return False at the end of the socket."""
         self._packets += 1
         try:
             message = self.job.control.next()
@@ -145,7 +145,7 @@ class Run:
         return True
 
     def _show(self, message: Claim) -> None:
-        """Keep a display, after all that was printed before it, and say so."""
+        """Keep a display at its place in the output that came before it, and acknowledge it."""
         self.out.take(self.job.out)
         kept = self._shown.put(message, self.out.unread)
         number = message.get("number")
@@ -153,14 +153,14 @@ class Run:
             self.job.control.offer(displayed(self._nonce, number, kept=kept))
 
     def displays(self) -> list[Display]:
-        """Return what it has shown since the last time; before `out` is read, for the positions."""
+        """Return the displays since the last call; called before `out` is read, for positions."""
         shown, self._shown = self._shown, DisplayLog(self._mark["id"])
         self._files += shown.files
         return shown.report(self.out)
 
     @property
     def full(self) -> bool:
-        """No more is taken from it until the next tick: a flood may not cost PID 1 a processor."""
+        """Whether this tick's allowance is used up: a flood must not cost PID 1 a processor."""
         return self._packets >= MAX_PACKETS_PER_TICK or self.out.full or self.err.full
 
     def next_tick(self) -> None:
@@ -169,13 +169,13 @@ class Run:
         self.err.next_tick()
 
     def watch(self, seconds: float) -> None:
-        """Stream the output for so long."""
+        """Stream the output for this long."""
         self._watched_until = max(self._watched_until, time.monotonic() + seconds)
         for output in (self.out, self.err):
             output.unsent.take()
 
     def frames(self, now: float) -> list[Stream | Note]:
-        """Return what the server is to be told: new output if it wants it, and a new state."""
+        """Return the frames due to the server: new output if it is watched, and a new state."""
         frames: list[Stream | Note] = []
         if now < self._watched_until and (now >= self._next_stream or self.finished):
             self._next_stream = now + STREAM_INTERVAL_SECONDS
@@ -190,12 +190,12 @@ class Run:
             frames.append({"type": "note", **self._mark, "state": self.state})
         return frames
 
-    # --- what is enforced
+    # --- enforcement
 
     def stop(self, verdict: Status, notice: str = "") -> None:
-        """Interrupt it; it is killed if it is still there after the grace."""
+        """Interrupt it; kill it if it still exists after the grace period."""
         if self.held:
-            self.kill(verdict, notice)  # an interrupt would have it go on
+            self.kill(verdict, notice)  # a stopped run would have to continue to see an interrupt
         elif self.verdict is None and not self.finished:
             self.verdict = verdict
             self._kill_at = time.monotonic() + INTERRUPT_GRACE_SECONDS
@@ -206,7 +206,7 @@ class Run:
             processes.interrupt(self.job.pid)
 
     def extend(self, seconds: float) -> None:
-        """Allow it more time: it was held for so long."""
+        """Allow it more time, after it was stopped for this long."""
         self._seconds += seconds
 
     def kill(self, verdict: Status, notice: str = "") -> None:
@@ -228,10 +228,10 @@ class Run:
             self._kill_at = now + INTERRUPT_GRACE_SECONDS
             self.kill("killed")
 
-    # --- the end
+    # --- its end
 
     def end(self, cpu_seconds: float) -> None:
-        """Its process has ended: end what it left, and take what was still in the pipes."""
+        """Note that its process has ended: end what it left, and drain the pipes."""
         process_tree.end_known(self.known)
         self._cpu = max(self._cpu, cpu_seconds)
         self.next_tick()
@@ -247,7 +247,7 @@ class Run:
 
     @property
     def killed(self) -> bool:
-        """Whether it was killed, and not by us."""
+        """Whether something other than the supervisor killed it."""
         status = self.job.status
         killed = status is not None and os.WIFSIGNALED(status)
         return killed and os.WTERMSIG(status or 0) == signal.SIGKILL and self.verdict is None
@@ -259,10 +259,10 @@ class Run:
             except OSError:
                 pass
 
-    # --- what is told of it
+    # --- reports
 
     def facts(self) -> RunState:
-        """Return what may be told of it at any time."""
+        """Return the facts about it, available at any time."""
         until = self.ended_at if self.finished else time.monotonic()
         return {
             "id": self.name,

@@ -1,4 +1,4 @@
-"""The background runs of a session, one descriptor for all that they say."""
+"""The background runs of a session, with one poller for all their descriptors."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ TOO_MANY_FILES = "The run was ended: there were more files than the session may 
 
 
 class Runs:
-    """Begins runs, watches them, and answers what the server asks of them."""
+    """Begins and supervises runs, and answers the server's requests about them."""
 
     def __init__(
         self,
@@ -55,16 +55,16 @@ class Runs:
         oom_kills: Callable[[], int],
         kernel_memory: KernelMemory,
     ) -> None:
-        """`kept` tells the processes of the interpreter, `oom_kills` is the kernel's count."""
+        """`kept` lists the worker and its checkpoints, `oom_kills` is the kernel's count."""
         self.cpu_seconds = 0.0
-        """Used by processes of runs that PID 1 has waited for: no call's."""
+        """CPU time of processes of runs that PID 1 has waited for, which belongs to no call."""
         self.oom_kills = 0
-        """Those that were of runs."""
+        """Kills for lack of memory that hit processes of runs."""
         self.all_ended_for: Verdict | None = None
-        """Why everything was ended, until a call takes note of it."""
+        """Why everything was ended, until a call reports it."""
         self._uncounted = kernel_memory
         self.unsettled = False
-        """A run has ended, and may have left something that nobody has seen yet."""
+        """Whether a run has ended and may have left processes that nobody has seen yet."""
         self._stream = stream
         self._limits = limits
         self._kept = kept
@@ -72,29 +72,29 @@ class Runs:
         self._shared = SharedMemory(limits["memory_bytes"], 0, 0)
         self._poller = poller
         self._disarmed: list[tuple[int, Run, str]] = []
-        """Descriptors of which no more is taken until the next tick."""
+        """Descriptors that are not read again until the next tick."""
         self._runs: dict[str, Run] = {}
         self._next_tick = 0.0
         self.standstill = Standstill(self.roots)
         self._parted = 0
 
-    # --- whose is what
+    # --- ownership of processes
 
     def roots(self) -> dict[int, Run]:
-        """Return the runs that live, by their process."""
+        """Return the runs that are alive, by the pid of their process."""
         return {run.job.pid: run for run in self._runs.values() if not run.finished}
 
     def spared(self, pid: int) -> bool:
-        """Tell whether a process is the interpreter's, or of a run: no call's to be swept."""
+        """Tell whether a process is the worker's or a run's, and so survives the end of a call."""
         if pid in self._kept():
             return True
         roots = self.roots()
         return bool(roots) and process_tree.root_of(pid, roots.keys()) != 0
 
-    # --- in both loops
+    # --- used by both loops
 
     def wait_ms(self, other: int | None = None) -> int | None:
-        """Return how long a loop may wait that would else wait for `other`."""
+        """Return the poll timeout of a loop that would otherwise wait for `other`."""
         if all(run.finished and run.told == "ended" for run in self._runs.values()):
             return other
         mine = max(0, int((self._next_tick - time.monotonic()) * 1000) + 1)
@@ -105,7 +105,7 @@ class Runs:
         self._poller.add(fd, take, partial(self._unheard_of, run))
 
     def _take(self, fd: int, run: Run, what: str, events: int) -> None:
-        """Take in what has come from a run: of `out`, `err` or `control`."""
+        """Take in what has arrived from a run on `out`, `err` or `control`."""
         if what == "control":
             more = run.hear()
         else:
@@ -127,7 +127,7 @@ class Runs:
         self._disarmed.clear()
 
     def tick(self, now: float, *, alone: bool) -> None:
-        """Enforce what runs may use, if it is time; `alone` when no call does it for all."""
+        """Enforce the limits of runs, if due; `alone` when no call enforces those of all."""
         if now < self._next_tick:
             return
         self._next_tick = now + LOOK_INTERVAL_SECONDS
@@ -153,7 +153,7 @@ class Runs:
         self._tell()
 
     def look(self, ran_seconds: float) -> None:
-        """End everything if the session holds too much of what the kernel does not count."""
+        """End everything if the session holds too much uncounted kernel memory."""
         exceeded = self._uncounted.exceeded(ran_seconds)
         if exceeded is None:
             return
@@ -161,7 +161,7 @@ class Runs:
         verdict, what = exceeded
         for run in self.roots().values():
             run.kill(verdict, f"The run was ended: the session held {what}.")
-        # To all of the pid namespace but ourselves, at once, by kill(2).
+        # kill(2) with -1 reaches every process of the pid namespace but ourselves, at once.
         processes.send_signal(-1, signal.SIGKILL)
 
     def note_ended(self, ended: processes.Ended) -> None:
@@ -184,7 +184,7 @@ class Runs:
     def _tell(self) -> None:
         for run in self._runs.values():
             if run.told != "ended":
-                # A server that does not read must not hold us up: it is told later.
+                # A server that does not read must not hold us up: the frame is sent later.
                 if not self._stream.writable():
                     return
                 for frame in run.frames(time.monotonic()):
@@ -194,12 +194,12 @@ class Runs:
             old.forget()
             del self._runs[old.name]
 
-    # --- memory, of all together
+    # --- memory of the whole session
 
     def relieve(self, total: int, *, always: bool = False) -> bool:
-        """End the run that uses the most, if that is more than all that is no run's.
+        """End the run that uses the most, if it uses more than everything outside runs.
 
-        `always`: there is nothing else that could be ended. Tells if one was ended.
+        `always`: end it anyway, because nothing else could be ended. Returns whether one was ended.
         """
         roots = self.roots()
         if not roots:
@@ -212,7 +212,7 @@ class Runs:
         ends = always or shares[root] >= total - sum(shares.values())
         if ends:
             roots[root].kill("oom", OUT_OF_MEMORY)
-        self.standstill.go_on()  # they were stopped to be looked at
+        self.standstill.go_on()  # they were stopped for the measurement
         return ends
 
     def _enforce_together(self) -> None:
@@ -224,22 +224,22 @@ class Runs:
             for run in self.roots().values():
                 run.stop("killed", TOO_MANY_FILES)
 
-    # --- what the server asks
+    # --- requests of the server
 
     def begin(
         self, request: PythonCall | BashCall, python: WorkerProcess, shell: Shell
     ) -> Execution:
-        """Begin a run, and return the execution that says so.
+        """Begin a run, and return the execution that reports it.
 
         Raises:
-            OSError: No process can be made.
+            OSError: No process can be created.
         """
         if len(self.roots()) >= MAX_RUNS:
             return failure(TOO_MANY)
         nonce = os.urandom(16).hex()
         run = Run(request, self._born(request, nonce, python, shell), nonce, self._limits)
         self._runs[run.name] = run
-        run.told = "running"  # by the reply
+        run.told = "running"  # the reply tells the server
         for fd, what in (
             (run.job.out, "out"),
             (run.job.err, "err"),
@@ -274,7 +274,7 @@ class Runs:
         return job
 
     def part_with_all(self) -> None:
-        """Stop what goes on, and forget all names: who gave them is no more."""
+        """Stop all runs and forget their names, for a server that takes over."""
         for run in self._runs.values():
             run.stop("cancelled")
             self._parted += 1
@@ -282,9 +282,9 @@ class Runs:
         self._runs = {run.name: run for run in self._runs.values()}
 
     def answer(self, request: AskRuns) -> None:
-        """Answer what is asked aside from calls, and sooner than they end."""
+        """Answer a request about runs, also while a call is running."""
         try:
             execution = answered(self._runs, request)
-        except Exception as exc:  # the call that runs meanwhile goes on
+        except Exception as exc:  # the running call goes on
             execution = failure(f"{type(exc).__name__}: {exc}")
         self._stream.reply(request, execution)

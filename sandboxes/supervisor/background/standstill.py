@@ -1,4 +1,4 @@
-"""Background runs that are held for a while: what is tested meanwhile is not theirs to change."""
+"""Stopping of background runs while tests run, so that they cannot change what is tested."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from bellglass.sandboxes.supervisor.background.run import Run
 
 
 class Standstill:
-    """Holds all processes of all runs, or none."""
+    """Stops all processes of all runs, or none."""
 
     def __init__(self, roots: Callable[[], dict[int, Run]]) -> None:
-        """`roots` returns the runs that live, by their process."""
+        """`roots` returns the runs that are alive, by the pid of their process."""
         self._roots = roots
         self._since: float | None = None
 
     @contextmanager
     def hold(self) -> Generator[bool]:
-        """Hold them as long as the context is open; tell if there are any."""
+        """Stop them while the context is open; yield whether there are any."""
         roots = self._roots()
         self._since = time.monotonic()
         for run in roots.values():
@@ -38,13 +38,13 @@ class Standstill:
             self.go_on()
 
     def keep(self) -> bool:
-        """Hold again what the code that is tested has had go on; tell if they are held."""
+        """Stop again those that the tested code has continued; tell if they are stopped."""
         if self._since is not None:
             process_tree.freeze(self._roots().keys())
         return self._since is not None
 
     def go_on(self) -> None:
-        """Let them run, unless they are held."""
+        """Continue them, unless `hold` is active."""
         if self._since is None:
             for pids in process_tree.members(self._roots().keys(), frozenset()).values():
                 for pid in pids:

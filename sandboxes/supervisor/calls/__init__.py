@@ -1,5 +1,5 @@
-"""What a request runs, from the process that it starts to the last one that it leaves.
+"""Execution of requests, from the process that a request starts to the last one that it leaves.
 
-`calls` does what is asked. A `call` is one supervised job: `output` is what it says, `enforcing`
-what ends it before its time. `sweeping` ends what stays behind.
+`calls` implements the operations. A `call` supervises one job: `job_output` collects what the job
+sends, `limit_enforcer` ends it at a limit. `process_reaper` ends the processes that it leaves.
 """

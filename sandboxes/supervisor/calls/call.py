@@ -1,7 +1,7 @@
-"""One call, from its start to its verdict.
+"""Supervision of one call, from its start to its verdict.
 
-The loop during a call: what comes from the server and from the job, and what has to be enforced
-though nothing comes.
+The loop during a call handles what arrives from the server and from the job, and enforces limits
+when nothing arrives.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ class Call:
         runs: Runs,
         unheard_seconds: float,
     ) -> None:
-        """`persistent`: the job is the worker, which answers and goes on; it knows `nonce`.
+        """`persistent`: the job is the worker, which answers and goes on, and knows `nonce`.
 
-        It has `unheard_seconds` to say that it has begun, which takes microseconds.
+        It must confirm within `unheard_seconds` that it has begun, which takes microseconds.
         """
         self.request = request
         self.job = job
@@ -61,9 +61,9 @@ class Call:
         self.usage = usage
         self._unheard_seconds = unheard_seconds
         self.unheard = False
-        """The worker has not begun, and will not."""
+        """Whether the worker has not begun the call, and will not."""
         self.shell_kept = True
-        """What a command changed in the shell will be found by the next one."""
+        """Whether the next command finds what this one changed in the shell."""
         self.output = JobOutput(request["id"], nonce, job, limits, persistent=persistent)
         self._started = time.monotonic()
         self._enforcer = LimitEnforcer(
@@ -84,21 +84,21 @@ class Call:
         self._runs = runs
 
     def run(self) -> None:
-        """Return when the job has answered, or has ended, or cannot be heard."""
-        # The loop between calls puts its own handlers back.
+        """Return when the job has answered or ended, or sends what cannot be read."""
+        # The loop between calls restores its own handlers.
         self._poller.add(self._stream.read_fd, self._from_server)
         self._poller.add(self._wakeup, self._reap)
         output = self.output.descriptors
         try:
             for fd in output:
                 self._poller.add(fd, partial(self._from_job, fd), self._unheard_of)
-            self._obey()  # what came together with the request
+            self._obey()  # requests that arrived together with this one
             self._supervise()
         finally:
             for fd in output:
                 self._poller.remove(fd)
         if self.job.ended and not self.output.begun and self._enforcer.verdict is None:
-            # It was dying when it was asked: what it said of a beginning, if it did, is waiting.
+            # It was dying when it was asked: a packet that says it had begun may still wait.
             self.output.take_packets()
             self.unheard = not self.output.begun
         self.output.drain()
@@ -131,7 +131,7 @@ class Call:
 
     def _from_server(self, _: int) -> None:
         if not self._stream.read():
-            os._exit(0)  # as PID 1: the kernel ends the whole sandbox
+            os._exit(0)  # as PID 1: the kernel then ends the whole sandbox
         self._obey()
 
     def _obey(self) -> None:
@@ -143,7 +143,7 @@ class Call:
             elif request["op"] == "runs":
                 self._runs.answer(request)
             elif request["op"] == "resume":
-                # Who waited for this call is no more.
+                # The server that waited for this call no longer exists.
                 self._stream.handover_nonce = request["nonce"]
                 self._enforcer.stop("cancelled")
 
@@ -161,7 +161,7 @@ class Call:
         names: tuple[Literal["stdout", "stderr"], ...] = ("stdout", "stderr")
         for name, capture in zip(names, self.output.captures):
             text = capture.unsent.take()
-            # A server that does not read must not hold up the deadline.
+            # A server that does not read must not delay the deadline.
             if text and self._stream.writable():
                 frame: Stream = {
                     "type": "stream",
@@ -172,11 +172,11 @@ class Call:
                 }
                 self._stream.send(frame)
 
-    # --- what is known of it
+    # --- results
 
     @property
     def notices(self) -> list[str]:
-        """What is to be said of how it went."""
+        """Messages for the result about how the call went."""
         return self._enforcer.notices
 
     def wall_seconds(self) -> float:

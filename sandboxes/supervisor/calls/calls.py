@@ -1,4 +1,4 @@
-"""The calls of a session: what each operation does, and what is told of it."""
+"""The calls of a session: what each operation runs, and the execution that answers it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ HELD = (
 
 
 class Calls:
-    """Does what is asked, one request at a time."""
+    """Executes requests, one at a time."""
 
     def __init__(
         self,
@@ -62,9 +62,9 @@ class Calls:
         runs: Runs,
         reaper: ProcessReaper,
     ) -> None:
-        """`wakeup` is readable when a child has ended."""
+        """`wakeup` becomes readable when a child ends."""
         self.changed = True
-        """The last call may have left other variables than the interpreter's copy holds."""
+        """Whether the last call may have left other variables than the checkpoint holds."""
         self._stream = stream
         self._limits = limits
         self._group = group
@@ -78,16 +78,16 @@ class Calls:
         self._output = KeptFiles()
         self._changes = Changes(os.getcwd())
         self._abandoned: VariableState = "kept"
-        """What became of the variables, where a call was abandoned."""
+        """What became of the variables when a call was abandoned."""
 
     def adopt(self, environment: dict[str, str]) -> None:
-        """Give Python and bash an environment of the session's own; before the first call."""
+        """Give Python and bash the session's own environment, before the first call."""
         self._shell = Shell(environment)
         self._python.adopt(environment)
         self._reaper.start_anew()
 
     def execute(self, request: CallRequest) -> Execution:
-        """Return the execution that answers `request`, whatever becomes of it."""
+        """Return the execution that answers `request`, also after an error of ours."""
         timeline = Timeline()
         try:
             execution = self._execute(request, timeline)
@@ -152,7 +152,7 @@ class Calls:
         try:
             return self._runs.begin(request, self._python, self._shell)
         except (TimeoutError, ConnectionError):
-            # As for a call that is not heard: the copy has no threads that could be in the way.
+            # The checkpoint has no threads that could get in the way, as if a call had not begun.
             self._python.end()
             self._python.restore()
             return self._runs.begin(request, self._python, self._shell)
@@ -190,9 +190,9 @@ class Calls:
 
     @contextmanager
     def _alone(self) -> Generator[list[str]]:
-        """Have the session's other processes stand still: they could change what is tested.
+        """Stop the session's other processes: they could change what is tested.
 
-        Yields what is to be said of that.
+        Yields a list for the notices about that.
         """
         self._python.stop()
         try:
@@ -204,7 +204,8 @@ class Calls:
     def _run_python(self, request: PythonCall) -> Call:
         call = self._ask(request)
         if call.unheard:
-            # A thread of the foreign code took the request, or holds the interpreter: the copy
+            # A thread of the foreign code took the request, or holds the interpreter lock: the
+            # checkpoint has no threads. Or the process was dying. Nothing of this call has run.
             # has neither. Or the process was dying. Nothing of this call has run.
             self._python.end()
             state = self._python.restore()
@@ -221,7 +222,7 @@ class Calls:
     def _supervise(
         self, request: CallRequest, job: Job, nonce: str = "", *, persistent: bool = False
     ) -> Call:
-        """`nonce` is what a worker, which is `persistent`, has to know of the call."""
+        """`nonce` is what the worker, which is `persistent`, repeats in its messages."""
         checkpoint = self._python.checkpoint
         self._reaper.job = job
         call = Call(
@@ -254,14 +255,14 @@ class Calls:
         return call
 
     def _abandon(self, job: Job, *, persistent: bool) -> None:
-        """End a job that nobody supervises any more, as that went wrong."""
+        """End a job that is no longer supervised, because its supervision failed."""
         if persistent:
             self._abandoned = self._python.after(None, asked=True)
         else:
             processes.send_signal(job.pid, signal.SIGKILL)
             job.close()
 
-    # --- its result
+    # --- results
 
     def _report(self, call: Call) -> Execution:
         output = call.output

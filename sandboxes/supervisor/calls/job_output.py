@@ -1,6 +1,6 @@
-"""What a job says while it runs: its output and its packets.
+"""Output and packets of a job while it runs.
 
-Foreign code may be the author of all of it. So it is bounded here, and is never a verdict.
+Foreign code may be the author of all of it. So it is bounded here, and never decides a verdict.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 
 class JobOutput:
-    """All that has come from one job so far."""
+    """Everything that one job has sent so far."""
 
     def __init__(
         self, number: int, nonce: str, job: Job, limits: dict[str, int], *, persistent: bool
     ) -> None:
-        """`number` is the call's; `nonce` is what a worker has to know of it.
+        """`number` is that of the call; the worker repeats `nonce`.
 
         `persistent`: the job is the worker, which answers and goes on.
         """
         self.begun = not persistent
-        """A worker has to say that it has begun."""
+        """Whether the job has begun; only the worker has to confirm it."""
         self.answer: Answered | None = None
-        """What a worker says of the call, when it is over."""
+        """The worker's report of a call that is over."""
         self.smuggled = False
-        """It has sent a descriptor that nobody asked for."""
+        """Whether the job sent a descriptor, which nothing asks for."""
         self.report: list[Claim] = []
-        """What a one-shot job has sent."""
+        """The report of a one-shot job."""
         kept, file_bytes = limits["output_bytes"], limits["output_file_bytes"]
         self.captures = [
             Capture(f"/tmp/{name}-{number}.txt", kept, file_bytes) for name in ("stdout", "stderr")
@@ -53,23 +53,23 @@ class JobOutput:
 
     @property
     def descriptors(self) -> tuple[int, int, int]:
-        """Those from which there may be something to take."""
+        """The descriptors to read from."""
         return self._job.out, self._job.err, self._control
 
     def take(self, fd: int, event: int) -> bool:
-        """Take what waits in one of these descriptors; False if no more will come from it."""
+        """Read what waits in one of them; return False if nothing more will come from it."""
         if fd == self._control:
             return self._packet()
         return self._output(fd) > 0 or not event & select.POLLHUP
 
     def take_packets(self) -> None:
-        """Take the packets that wait; what the job started may be sending more of them."""
+        """Take the packets that wait; processes that the job started may be sending more."""
         for _ in range(MAX_REPORT_MESSAGES):
             if not self._job.control.waiting or not self._packet():
                 break
 
     def drain(self) -> None:
-        """Take what the job wrote before it ended, and nothing that comes later."""
+        """Read what the job wrote before it ended, and nothing that arrives later."""
         drain(self._job.out, self.captures[0])
         drain(self._job.err, self.captures[1])
         if not self._persistent:
@@ -79,7 +79,7 @@ class JobOutput:
         return drain(fd, self.captures[0 if fd == self._job.out else 1])
 
     def _packet(self) -> bool:
-        """Take one packet; False at the end of the socket."""
+        """Take one packet; return False at the end of the socket."""
         try:
             message = self._job.control.next()
         except Smuggled:
@@ -105,7 +105,7 @@ class JobOutput:
         return True
 
     def _show(self, message: Claim) -> None:
-        """Keep a display, after all that was printed before it, or drop all of it; say so."""
+        """Keep a display at its place in stdout, or drop it whole; acknowledge either."""
         for fd in (self._job.out, self._job.err):
             self._output(fd)
         if message["type"] == "display":
@@ -121,7 +121,7 @@ class JobOutput:
 
 
 def _can_be_sent(message: Claim) -> bool:
-    """Tell if a message that was read is not too deep to be written."""
+    """Tell if a message that was parsed is shallow enough to be serialized."""
     if any(isinstance(value, (dict, list)) for value in message.values()):
         try:
             json.dumps(message)

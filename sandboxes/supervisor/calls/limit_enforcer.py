@@ -1,4 +1,4 @@
-"""What ends a call before its time: the deadline, a cancellation, memory, CPU time, files.
+"""Limits that end a call: the deadline, a cancellation, memory, CPU time, files.
 
 The verdict is made here, outside the process that runs the foreign code.
 """
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Status
 
 INTERRUPT_GRACE_SECONDS = 0.4
-"""Seconds between the interrupt and the kill: a call with a limit of 1 s ends within 2, where the
-machine lets it run."""
+"""Seconds between the interrupt and the kill: a call with a limit of 1 s ends within 2, unless the
+machine is busy."""
 
 MAX_GRACES = 6
-"""How often that is given to a job that wants to run and is not let: a busy machine."""
+"""Grace periods granted to a job that is ready to run and gets no processor."""
 
 MIN_CPU_SECONDS = 0.1
-"""Seconds of CPU time in which a job that heeds the interrupt has answered."""
+"""Seconds of CPU time in which a job that handles the interrupt has answered."""
 
 
 class LimitEnforcer:
-    """Ends one call, or what it started, when it must; keeps the verdict."""
+    """Ends one call, or what it started, at a limit; keeps the verdict."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class LimitEnforcer:
         runs: Runs,
         on_ended: Callable[[processes.Ended], None],
     ) -> None:
-        """`deadline` is by the monotonic clock."""
+        """`deadline` is on the monotonic clock."""
         self.verdict: Status | None = None
         """Why the call was ended, if it was."""
         self.notices: list[str] = []
@@ -62,7 +62,7 @@ class LimitEnforcer:
         self._on_ended = on_ended
 
     def stop(self, verdict: Status) -> None:
-        """Have `enforce` interrupt the job; it is killed if it is still there after the grace."""
+        """Have `enforce` interrupt the job; kill it if it still exists after the grace period."""
         self.verdict = self.verdict or verdict
         if self._kill_at is None:
             self._kill_at = time.monotonic() + INTERRUPT_GRACE_SECONDS
@@ -79,13 +79,13 @@ class LimitEnforcer:
 
     @property
     def due(self) -> float:
-        """When `enforce` has something to do, at the latest."""
+        """The latest time at which `enforce` has to run next."""
         return self._kill_at or self._deadline
 
     def enforce(self, now: float, *, begun: bool) -> None:
-        """Stop the job at its deadline, and kill it after the grace.
+        """Interrupt the job at its deadline, and kill it after the grace period.
 
-        `begun`: it would hear an interrupt.
+        `begun`: the job has begun, so it would react to an interrupt.
         """
         if now >= self._deadline:
             self.stop("timeout")
@@ -104,7 +104,7 @@ class LimitEnforcer:
                 self._kill()
 
     def _starved(self) -> bool:
-        """Tell if the job has had no chance yet: to be killed for that would cost the variables."""
+        """Tell if the job got no processor yet: killing it for that would lose the variables."""
         pid = self._job.pid
         used = processes.cpu_seconds(pid) - self._cpu_before
         return self._graces < MAX_GRACES and used < MIN_CPU_SECONDS and processes.runnable(pid)
@@ -113,10 +113,10 @@ class LimitEnforcer:
         for number in (signal.SIGKILL, signal.SIGCONT):
             processes.send_signal(self._job.pid, number)
 
-    # --- what it uses
+    # --- resource usage
 
     def measure(self) -> None:
-        """Look at what the call uses, and end what uses too much."""
+        """Measure what the call uses, and end what exceeds a limit."""
         total = self._usage.memory()
         if total > self._limits["memory_bytes"] and not self._runs.relieve(total):
             self._out_of_memory(total)
@@ -132,7 +132,7 @@ class LimitEnforcer:
             self.verdict = "oom"
             self._kill()
             return
-        # The job is small, what it started is not: it may yet report how that ended.
+        # The job itself is small: its children are killed, and it may report how they ended.
         ended: processes.Ended = {}
         job = self._job.pid
         if processes.sweep(lambda pid: pid == job or self._runs.spared(pid), ended, seconds=0.2):
@@ -150,7 +150,7 @@ class LimitEnforcer:
             self.verdict = self.verdict or "oom"
 
     def finish(self, *, answered: bool) -> None:
-        """Take in what the kernel has done, and measured, when the job has answered or ended."""
+        """Take in the kernel's own kills and figures, when the job has answered or ended."""
         if self._runs.all_ended_for is not None:
             verdict, what = self._runs.all_ended_for
             self._runs.all_ended_for = None

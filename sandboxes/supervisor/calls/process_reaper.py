@@ -1,7 +1,7 @@
-"""After a call: every process that it has left behind is ended, and none starts until the next.
+"""End every process that a call has left behind, and any that starts before the next call.
 
-It is looked for only if the number of the newest process, or the time that went by, allows that
-there is one: a walk through /proc costs more than a short call.
+The processes are searched for only if the last PID, or the time that has passed, allows that there
+is one: a walk through /proc costs more than a short call.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from bellglass.sandboxes.supervisor.job import Job
 from bellglass.sandboxes.supervisor.worker_process import WorkerProcess
 
 MAX_PID_TRUST_SECONDS = 0.02
-"""For so long the number of the newest process is trusted to tell if one was started. Given more
-time, code can start processes until the numbers have come round."""
+"""After this long an unchanged last PID no longer proves that nothing was started: the counter may
+have wrapped."""
 
 MAX_UNREAPED_CHILDREN = 8
-"""Ended children that stay for the code of a later call to wait for."""
+"""Ended children that are left for the code of a later call to wait for."""
 
 
 class ProcessReaper:
-    """Ends what is neither the interpreter's nor a run's, and tells of every end."""
+    """Kills processes that are neither the worker's nor a run's, and reports every end."""
 
     def __init__(self, python: WorkerProcess, runs: Runs) -> None:
         self.job: Job | None = None
-        """The job of the call, which is told of its end as they are."""
+        """The job of the call, which is informed of its end as the worker and the runs are."""
         self.killed: list[int] = []
-        """What the last call had left behind."""
+        """The processes that the last call had left behind, by pid."""
         self.settled = True
-        """Nothing runs until the next request."""
+        """Whether nothing can run until the next request."""
         self._python = python
         self._runs = runs
         self._unburied: list[int] = []
-        """Children that the foreign code has not waited for: they count against the limit."""
+        """Children that the foreign code has not waited for: they count against its limit."""
         self._newest = processes.last_pid()
-        """Number of the newest process when there were none but the interpreter's."""
+        """The last PID when no process existed but the worker's."""
         self._rest_since = 0.0
 
     def note_ended(self, ended: processes.Ended) -> None:
@@ -47,17 +47,17 @@ class ProcessReaper:
             self.job.note_ended(ended)
 
     def start_anew(self) -> None:
-        """Take what is there now for the interpreter's."""
+        """Record that the present processes are the worker's."""
         self._newest = processes.last_pid()
 
-    # --- when a call is over
+    # --- after a call
 
     def sweep(self, wall_seconds: float) -> None:
-        """End what a call that took so long has left behind."""
+        """Kill what a call of this duration has left behind."""
         self.killed, self._unburied = [], []
         if wall_seconds <= MAX_PID_TRUST_SECONDS and processes.last_pid() == self._newest:
             return
-        # Stopped, or its threads could start processes as fast as they are ended.
+        # Its threads could otherwise start processes as fast as they are killed.
         worker = self._python.worker
         processes.send_signal(worker.pid, signal.SIGSTOP)
         ended: processes.Ended = {}
@@ -70,18 +70,18 @@ class ProcessReaper:
         self.killed = sorted(killed)
 
     def to_bury(self) -> list[int]:
-        """Return the ended processes that the worker is to wait for."""
+        """Return the ended processes that the worker has to wait for."""
         return self.killed + (self._unburied if len(self._unburied) > MAX_UNREAPED_CHILDREN else [])
 
-    # --- when the worker rests
+    # --- while the worker comes to rest
 
     def unsettle(self) -> None:
-        """The worker is about to rest: what is started until it does is ended by `settle`."""
+        """Note that the worker takes a checkpoint: `settle` kills what starts meanwhile."""
         self.settled = False
         self._rest_since = time.monotonic()
 
     def settle(self) -> None:
-        """End what was started after the sweep: by threads, or by hooks around the copy's fork."""
+        """Kill what was started after the sweep: by threads, or by hooks around that fork."""
         if self.settled or not self._python.resting:
             return
         self.settled = True

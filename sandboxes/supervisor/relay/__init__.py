@@ -1,1 +1,1 @@
-"""The way out of a sandbox without a network: connections carried over the stream to the server."""
+"""Relay of network connections out of a sandbox, over the stream to the server."""

@@ -1,4 +1,4 @@
-"""One connection between a program in the place and the server, and what may still be sent."""
+"""One relayed connection between a program in the sandbox and the server."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MAX_DISCARDED_READS = 64
 
 
 class Connection:
-    """A socket, and how far each direction of it has come. Never waits for anything."""
+    """A socket, and how far each direction of it has got. It never blocks."""
 
     def __init__(self, number: int, end: socket.socket) -> None:
         end.setblocking(False)
@@ -18,20 +18,20 @@ class Connection:
         self.socket = end
         self.fd = end.fileno()
         self.room = WINDOW_BYTES
-        """Bytes that the server still takes."""
+        """Bytes that the server can still take."""
         self.waiting = bytearray()
-        """What came from the server and the program has not taken."""
+        """Data from the server that the program has not taken."""
         self.heard_out = False
-        """The program will send nothing more."""
+        """Whether the program will send nothing more."""
         self.ending = False
-        """The server will send nothing more."""
+        """Whether the server will send nothing more."""
         self.closing = False
-        """The server wants it closed, once what waits is delivered."""
+        """Whether the server wants it closed after pending data is delivered."""
         self._shut = False
         self._written = 0
 
     def read(self) -> bytes | None:
-        """Return what the program sent, nothing at the end of it; None if there is nothing yet.
+        """Return what the program sent, b"" at the end of it; None if nothing waits.
 
         Raises:
             OSError: The connection is broken.
@@ -45,7 +45,7 @@ class Connection:
         return data
 
     def write(self) -> int:
-        """Hand on what waits, as far as it goes; return how much the server may send anew.
+        """Write pending data to the program; return how many more bytes the server may send.
 
         Raises:
             OSError: The connection is broken.
@@ -67,11 +67,11 @@ class Connection:
 
     @property
     def over(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether the connection is finished in both directions."""
         return not self.waiting and (self.closing or (self.ending and self.heard_out))
 
     def close(self) -> None:
-        # What is unread when a socket is closed makes the kernel throw away what is undelivered.
+        # Closing a socket with unread data makes the kernel drop what is undelivered.
         try:
             for _ in range(_MAX_DISCARDED_READS):
                 if not self.socket.recv(MAX_DATA_BYTES):

@@ -1,12 +1,12 @@
-"""Connections of the sandbox's programs, carried to the server as frames on the one stream.
+"""Relay connections of the sandbox's programs to the server, as frames on the one stream.
 
-The sandbox has no network but its own loopback. A program connects to a port there, on which
+The sandbox's only network is its own loopback. A program connects to a port there, on which
 process 1 listens, and the server decides what becomes of the connection: nothing in here does.
 
     to the server    open; data, eof, close, credit
     from the server  data, eof, close, credit
 
-each with the number of its connection. Neither end sends more than the other has room for.
+Each frame has the number of its connection. Neither end sends more than the other has room for.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _GONE = select.POLLHUP | select.POLLERR
 
 
 class Relay:
-    """All of them, from `listen` on."""
+    """All relayed connections, from `listen` on."""
 
     def __init__(self, send: Callable[[Net], None], poller: FdPoller) -> None:
         self._send_frame = send
@@ -40,7 +40,7 @@ class Relay:
         self._by_number: dict[int, Connection] = {}
 
     def listen(self, port: int) -> None:
-        """Take connections on the loopback from now on."""
+        """Accept connections on the loopback from now on."""
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._listener.bind(("127.0.0.1", port))
@@ -49,13 +49,13 @@ class Relay:
         self._accept_more()
 
     def take(self, request: NetRequest) -> None:
-        """Take a step of the server's."""
+        """Handle a frame of the server."""
         connection = self._by_number.get(request["id"])
         if connection is None:
             return  # it was closed from inside meanwhile
         try:
             self._heed(connection, request)
-        except Exception:  # of one connection: the others go on
+        except Exception:  # an error of one connection must not affect the others
             self._drop(connection)
 
     def _heed(self, connection: Connection, request: NetRequest) -> None:
@@ -70,17 +70,17 @@ class Relay:
             connection.closing = True
         self._write(connection)
 
-    # --- each way
+    # --- data in both directions
 
     def _serve(self, connection: Connection, events: int) -> None:
-        """Do what can be done without waiting."""
+        """Do what is possible without blocking."""
         if events & _OUT:
             self._write(connection)
         if connection.number in self._by_number and events & (_IN | _GONE):
             self._read(connection)
 
     def _drop(self, connection: Connection, _: int = 0) -> None:
-        """Close a connection, with what waits in it."""
+        """Close a connection, and drop its pending data."""
         connection.closing = True
         connection.waiting.clear()
         self._settle(connection)
@@ -100,7 +100,7 @@ class Relay:
 
     def _read(self, connection: Connection) -> None:
         if connection.heard_out or not connection.room:
-            return self._drop(connection)  # with what it sent beyond what the server takes
+            return self._drop(connection)  # including what it sent beyond what the server takes
         try:
             data = connection.read()
         except OSError:
@@ -125,7 +125,7 @@ class Relay:
         return self._settle(connection)
 
     def _settle(self, connection: Connection) -> None:
-        """Close a connection that is over; else watch for what it waits for."""
+        """Close a connection that is finished; else watch for its next event."""
         if not connection.over:
             self._poller(connection)
             return
@@ -135,7 +135,7 @@ class Relay:
         connection.close()
         self._accept_more()
 
-    # --- what is watched
+    # --- what is polled
 
     def _poller(self, connection: Connection) -> None:
         mask = _OUT if connection.waiting else 0
@@ -145,11 +145,11 @@ class Relay:
             serve, drop = partial(self._serve, connection), partial(self._drop, connection)
             self._watcher.add(connection.fd, serve, drop, mask)
         else:
-            # Not even with an empty mask: a connection that is gone would be told of for ever.
+            # Removed, because even an empty mask reports a broken connection forever.
             self._watcher.remove(connection.fd)
 
     def _accept_more(self) -> None:
-        """Take connections as long as there is room for one more."""
+        """Accept connections while there is room for more."""
         if self._listener is None:
             return
         if len(self._by_number) < MAX_CONNECTIONS:

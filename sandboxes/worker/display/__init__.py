@@ -1,4 +1,4 @@
-"""What code shows beside text: pictures, tables, HTML and the like, in order with what it prints.
+"""Displays of code beside text: pictures, tables, HTML and others, in order with its output.
 
-This is the side of the worker. What the supervisor keeps of it is in `supervisor/display_log.py`.
+This is the worker's side. The supervisor's is `supervisor/display_log.py`.
 """

@@ -1,4 +1,4 @@
-"""What an object says of itself by its `_repr_*_` methods, as notebooks ask it."""
+"""The bundle of an object: what its `_repr_*_` methods return, which notebooks show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bellglass.sandboxes.worker.explaining.guard import guarded
 from bellglass.sandboxes.worker.explaining.values import class_name
 
 METHOD_TIMEOUT_SECONDS = 10.0
-"""For one method: drawing can take long, and one may never return."""
+"""For one method: drawing can take long, and a method may never return."""
 
 METHODS = {
     "image/png": "_repr_png_",
@@ -23,7 +23,7 @@ METHODS = {
     "image/svg+xml": "_repr_svg_",
     "application/json": "_repr_json_",
 }
-"""By kind, in the order in which a model understands them best."""
+"""Maps a method to its kind, in the order in which a model understands the kinds best."""
 
 SHOW, BUNDLE = "_ipython_display_", "_repr_mimebundle_"
 
@@ -32,17 +32,17 @@ _dict_of = type.__dict__["__dict__"].__get__
 
 
 class Asked:
-    """The answer of an object: its bundle, and what went wrong on the way."""
+    """The result of asking an object: its bundle, and the methods that failed."""
 
     def __init__(self) -> None:
         self.bundle: dict[str, Any] = {}
         self.faults: list[str] = []
         self.shown = False
-        """It has shown itself, by `_ipython_display_`."""
+        """Whether it has shown itself, by `_ipython_display_`."""
 
 
 def is_rich(value: Any) -> bool:
-    """Tell if the class of `value` has one of the methods. Nothing of it is run."""
+    """Tell if the class of `value` has one of the methods, without running any of its code."""
     for base in _mro_of(type(value)):
         held = _dict_of(base)
         if any(name in held for name in (SHOW, BUNDLE, *METHODS.values())):
@@ -51,13 +51,13 @@ def is_rich(value: Any) -> bool:
 
 
 def ask(value: Any) -> Asked:
-    """Return what `value` says of itself, one kind after the other.
+    """Call the methods of `value`, one kind after the other.
 
-    Only the first picture or text is asked for: each may take long.
+    It stops at the first picture or text: each may take long.
     """
     asked = Asked()
     if isinstance(value, type):
-        return asked  # the methods are those of its instances
+        return asked  # its methods are for its instances
     if _call(value, SHOW, asked, lambda method: method() or True):
         asked.shown = True
         return asked
@@ -71,7 +71,7 @@ def ask(value: Any) -> Asked:
             break
         data = _call(value, name, asked)
         if type(data) is tuple and data:
-            data = data[0]  # the rest is on how to show it
+            data = data[0]  # the rest is metadata
         if data is not None:
             asked.bundle[kind] = data
     return asked
@@ -95,10 +95,10 @@ def _told(exc: BaseException) -> str:
 
 
 def as_bytes(data: Any) -> bytes:
-    """Return a picture, which may come in base64.
+    """Return the bytes of a picture, which may be given in base64.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is no picture.
     """
     if isinstance(data, str):
         return base64.b64decode(data)
@@ -111,7 +111,7 @@ def as_text(kind: str, data: Any) -> str:
     """Return markup as one text.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is no text.
     """
     if kind == "application/json" and not isinstance(data, str):
         return json.dumps(data, ensure_ascii=False, default=lambda thing: short(str(thing), 200))

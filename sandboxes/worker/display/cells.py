@@ -9,11 +9,11 @@ MAX_CELL_CHARACTERS = 60
 """Characters of one cell."""
 
 MAX_FLOAT_CHARACTERS = 12
-"""Characters of a number that is shown as it is; a longer one keeps 8 digits."""
+"""Characters of a number that is shown in full; a longer one keeps 8 digits."""
 
 
 def text_of(value: Any) -> str:
-    """Return one cell as a line of text, at whatever length."""
+    """Return one cell as a line of text of any length."""
     kind = type(value)
     if kind is float:
         if value != value:
@@ -34,7 +34,7 @@ def short(text: str, most: int = MAX_CELL_CHARACTERS) -> str:
 
 
 def json_of(value: Any) -> Any:
-    """Return what a program gets for a cell."""
+    """Return a cell as JSON for the view."""
     kind = type(value)
     if value is None or kind is bool:
         return value

@@ -1,4 +1,4 @@
-"""Charts of plotly and altair: as a picture where that can be made without a browser or network."""
+"""Charts of plotly and altair, drawn as pictures where no browser or network is needed."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ DRAW_TIMEOUT_SECONDS = 20.0
 """For drawing one: kaleido starts a browser."""
 
 MAKERS = {"plotly": "kaleido", "altair": "vl_convert"}
-"""By library, the module that draws its charts."""
+"""Maps a library to the module that draws its charts."""
 
 OWN_BROWSER = "kaleido<1"
-"""Later ones need a Chrome, which no sandbox of ours has; and plotly 7 needs a later one."""
+"""Later versions need a Chrome, which our sandboxes lack, and plotly 7 needs a later version."""
 
 
 def library_of(value: Any) -> str:
-    """Return "plotly" or "altair" if `value` is a chart of it, or nothing."""
+    """Return "plotly" or "altair" if `value` is such a chart, else an empty text."""
     plotly: Any = sys.modules.get("plotly.basedatatypes")
     if plotly is not None and issubclass(type(value), plotly.BaseFigure):
         return "plotly"
@@ -32,7 +32,7 @@ def library_of(value: Any) -> str:
 
 
 def drawn(value: Any, library: str) -> tuple[bytes, str]:
-    """Return the chart as PNG; or nothing, and why not."""
+    """Return the chart as PNG, or b"" and the reason why it is not drawn."""
     maker = MAKERS[library]
     if find_spec(maker) is None:
         return b"", f"to see it as a picture: {_remedy(library)}"
@@ -54,7 +54,7 @@ def _remedy(library: str) -> str:
 
 
 _FAILED: dict[str, str] = {}
-"""Why a module cannot draw here. It is not asked again: each try takes seconds."""
+"""Why a module cannot draw here. It is not tried again, as each attempt takes seconds."""
 
 
 def _note(maker: str, exc: BaseException) -> bytes:
@@ -77,9 +77,9 @@ _DRAW = (
 
 
 def _altair(chart: Any) -> bytes:
-    """Have it drawn in a process of its own: the engine in vl_convert may abort it."""
+    """Draw in a process of its own: the engine in vl_convert may abort its process."""
     version = str(getattr(sys.modules["altair"], "SCHEMA_VERSION", "")).lstrip("v")
-    import subprocess  # takes time that a start has no use for
+    import subprocess  # slow to import, so not at start
 
     done = subprocess.run(
         [sys.executable, "-c", _DRAW, ".".join(version.split(".")[:2])],
@@ -95,12 +95,12 @@ def _altair(chart: Any) -> bytes:
 
 
 def source(value: Any) -> str:
-    """Return the chart as the JSON that its library draws from."""
+    """Return the JSON that its library draws the chart from."""
     return str(value.to_json())
 
 
 def summary(value: Any, library: str) -> str:
-    """Return in words what a chart is of."""
+    """Return a description of a chart in words."""
     if library == "altair":
         return f"altair {class_name(value)}"
     kinds = [str(trace.type) for trace in value.data]

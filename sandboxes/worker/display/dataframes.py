@@ -1,4 +1,4 @@
-"""Data frames and series of pandas and polars, read as far as they are shown."""
+"""Displays of pandas and polars data frames and series; only what is shown is read."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ CELLS_PER_WRITE = 20_000
 """Cells that are written as CSV at a time."""
 
 WRITE_TIMEOUT_SECONDS = 1.5
-"""For writing all of a table. A million numbers take one."""
+"""Seconds for writing a whole table. A million numbers take one."""
 
 MAX_ROWS, MAX_COLUMNS, MAX_CELLS = 1_000, 200, 20_000
-"""Of a table whose text the code has asked to be without a limit: more than there is room for."""
+"""The limit if the code has set pandas to show tables without one: more than fits a result."""
 
 TYPES = 400
-"""Characters on the types of columns."""
+"""Characters that list the types of columns."""
 
 
 def is_frame(value: Any) -> bool:
-    """Tell a frame from a series, given one of the two."""
+    """Tell a frame from a series; `value` is one of the two."""
     return issubclass(type(value), sys.modules[library_of(value)].DataFrame)
 
 
 def library_of(value: Any) -> str:
-    """Return the name of the library whose frame or series `value` is, or nothing."""
+    """Return the library whose frame or series `value` is, or an empty text."""
     for name in ("pandas", "polars"):
         module: Any = sys.modules.get(name)
         if module is not None and issubclass(type(value), (module.DataFrame, module.Series)):
@@ -81,14 +81,14 @@ PANDAS = {
     "display.max_colwidth": ((50,), 60),
     "display.show_dimensions": (("truncate",), False),
 }
-"""Its options, with their own defaults: where one has not been changed, ours holds."""
+"""Options of pandas with its own defaults: ours replace those that the code has not changed."""
 
 
 @contextmanager
 def _options(columns: int) -> Generator[dict[str, Any]]:
-    """Have pandas show a table as is fit for a model, as far as the code has not set that itself.
+    """Set options of pandas that suit a model, unless the code has set them itself.
 
-    Yields what holds.
+    Yields the options in effect.
     """
     pandas: Any = sys.modules["pandas"]
     found = {}
@@ -145,7 +145,7 @@ def _of_pandas(value: Any, write: Write) -> dict[str, Any]:
 
 
 def styled(value: Any) -> str:
-    """Return what a Styler of pandas shows, as text."""
+    """Return the table of a pandas Styler as text."""
     with _options(value.data.shape[1]) as options:
         most = {"max_rows": options["display.max_rows"]}
         most["max_columns"] = options["display.max_columns"]
@@ -181,7 +181,7 @@ POLARS: dict[str, tuple[str, Any]] = {
     "POLARS_FMT_TABLE_HIDE_DATAFRAME_SHAPE_INFORMATION": ("tbl_hide_dataframe_shape", True),
     "POLARS_TABLE_WIDTH": ("tbl_width_chars", 240),
 }
-"""What of its settings is ours where the code has not set it: parameters of `polars.Config`."""
+"""Parameters of `polars.Config` that we set unless the code has set them."""
 
 
 def _of_polars(value: Any, write: Write) -> dict[str, Any]:
@@ -227,7 +227,7 @@ def _polars_csv(frame: Any) -> Iterator[bytes]:
             buffer = io.BytesIO()
             part.write_csv(buffer, include_header=start == 0)
             yield buffer.getvalue()
-        except Exception:  # it refuses columns of lists and the like
+        except Exception:  # polars refuses columns of lists and others
             text = io.StringIO()
             writer = csv.writer(text)
             writer.writerows([frame.columns] if start == 0 else [])

@@ -1,4 +1,4 @@
-"""The way of a display from the code to the supervisor, in step with what the code prints."""
+"""The channel that sends displays to the supervisor, in order with what the code prints."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Clear, Show, Shown
 
 ANSWER_TIMEOUT_SECONDS = 2.0
-"""Seconds to wait for the supervisor to say that it has a display: it takes microseconds."""
+"""Seconds to wait for the supervisor to acknowledge a display, which takes microseconds."""
 
 _getpid, _now = os.getpid, time.monotonic
 
 
 class DisplayChannel:
-    """Sends displays, each after all that was printed before it.
+    """Sends displays, each after everything that was printed before it.
 
-    Threads of the call may show something too. A process that the code has forked may not: it has
-    our end of the socket, but two that read from it would take each other's answers.
+    Threads of the call may show something too. A process that the code has forked may not: it
+    inherits our end of the socket, but two readers would take each other's answers.
     """
 
     def __init__(
         self, control: Packets, flush: Callable[[], None], heard: Callable[[], bool]
     ) -> None:
-        """`heard` tells if the thread it is called in belongs to the call that runs."""
+        """`heard` tells if the calling thread belongs to the running call."""
         self._control = control
         self._flush = flush
         self._heard = heard
         self._owner = 0
-        """The process whose displays count; 0 between calls."""
+        """The pid of the process whose displays count; 0 between calls."""
         self._nonce = ""
         self.lasting = False
-        """What was shown stays: somebody may have read it while the code runs on."""
+        """Whether displays are final, because somebody may read them while the code runs on."""
         self._lock = threading.RLock()
         self._number = 0
         self._shown = 0
-        """Displays that the call has shown since it dropped what came before."""
+        """The number of displays since the start of the call or the last `clear`."""
         self._answered = 0
         self._kept: dict[int, bool] = {}
 
     def begin(self, nonce: str) -> None:
         """Start a call."""
-        # A new lock: this process may be a copy, forked while a thread held the old one.
+        # A new lock: this process may have been forked while a thread held the old one.
         self._lock = threading.RLock()
         self._owner = _getpid()
         self._nonce = nonce
         self._number = self._answered = self._shown = 0
 
     def end(self) -> None:
-        """End the call. A thread that is waiting for an answer gets it: the next is a request."""
+        """End the call. A thread that waits for an answer gets it: the next packet is a request."""
         lock = self._lock
         held = lock.acquire(timeout=2 * ANSWER_TIMEOUT_SECONDS)
         self._owner = 0
@@ -65,14 +65,14 @@ class DisplayChannel:
 
     @property
     def full(self) -> bool:
-        """Whether the call has shown all that it may, or this process may show nothing."""
+        """Whether the call has used up its displays, or this process may show nothing."""
         return self._shown >= display_bounds.MAX_DISPLAYS or not self._is_call()
 
     def _is_call(self) -> bool:
         return self._owner == _getpid() and self._heard()
 
     def show(self, entry: dict[str, Any]) -> int:
-        """Send `entry`, wait for the supervisor's answer; return its number, 0 if not kept."""
+        """Send `entry`, wait for the acknowledgement; return its number, 0 if it was not kept."""
         with self._lock:
             if self.full:
                 return 0
@@ -81,14 +81,14 @@ class DisplayChannel:
             return display["number"] if self._send(display) else 0
 
     def replace(self, number: int, entry: dict[str, Any]) -> bool:
-        """Send `entry` in place of the display of that number; tell if it is kept."""
+        """Send `entry` to replace the display with that number; tell if it was kept."""
         with self._lock:
             if not self._is_call():
                 return False
             return self._send({**self._display(entry), "in_place_of": number})
 
     def clear(self) -> None:
-        """Have the supervisor drop all that the call has printed and shown so far."""
+        """Have the supervisor drop what the call has printed and shown so far."""
         with self._lock:
             if not self._is_call() or self.lasting:
                 return
@@ -116,7 +116,7 @@ class DisplayChannel:
         deadline = _now() + ANSWER_TIMEOUT_SECONDS
         poll = select.poll()
         poll.register(self._control.socket.fileno(), select.POLLIN)
-        # Another display may have been sent meanwhile, by a handler of a signal.
+        # A signal handler may have sent another display meanwhile.
         while self._answered < number:
             if not poll.poll(max(0.0, deadline - _now()) * 1000):
                 return False

@@ -1,4 +1,4 @@
-"""Figures of matplotlib: shown when the code says so, else at the end of its call."""
+"""Matplotlib figures, which are shown by show(), or else at the end of the call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def is_figure(value: Any) -> bool:
 
 
 def entry(figure: Any, room: Room, write: Write, *, of: int = 1) -> tuple[dict[str, Any], str]:
-    """Return the display of a figure, with all that sticks out of its frame, as notebooks do.
+    """Return the display of a figure, with parts outside its frame included, as in notebooks.
 
     Also returns the characters that are drawn as boxes.
     """
@@ -30,7 +30,7 @@ def entry(figure: Any, room: Room, write: Write, *, of: int = 1) -> tuple[dict[s
         buffer.truncate()
         figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight")
 
-    # Of layouts that are tight and the like nothing is said: who looks at it sees that.
+    # Warnings about tight layouts and the like are dropped: the picture shows the effect.
     lacking = fonts.missing(fonts.drawn(figure, draw))
     return pictures.entry(buffer.getvalue(), room, write, of=of), lacking
 
@@ -40,7 +40,7 @@ def is_empty(figure: Any) -> bool:
 
 
 def open_figures() -> list[Any]:
-    """Return the figures that pyplot holds open, in the order of their numbers."""
+    """Return the figures that pyplot holds open, ordered by number."""
     pyplot: Any = sys.modules.get("matplotlib.pyplot")
     if pyplot is None:
         return []
@@ -48,7 +48,7 @@ def open_figures() -> list[Any]:
 
 
 def close_all() -> None:
-    """Forget them, as a notebook does: the next call starts with none."""
+    """Close the figures, as a notebook does: the next call starts with none."""
     pyplot: Any = sys.modules.get("matplotlib.pyplot")
     if pyplot is not None:
         pyplot.close("all")

@@ -1,4 +1,4 @@
-"""Characters that the fonts of a figure lack: Chinese, Japanese and Korean ones are lent a font."""
+"""A fallback font for Chinese, Japanese and Korean characters that a figure's fonts lack."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 MODULE, FILE = "noto_cjk_sans_otc", "NotoSansCJK-Regular.ttc"
 FAMILY = "Noto Sans CJK JP"
-"""The package that brings the font, and what matplotlib calls it. It has Chinese and Korean too."""
+"""The package with the font, and its name in matplotlib. It covers Chinese and Korean too."""
 
 _CJK = re.compile(
     "[\u1100-\u11ff\u2e80-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff00-\uffef]"
@@ -24,7 +24,7 @@ Caught = list[warnings.WarningMessage]
 
 
 def lend_to_files(module: Any) -> None:
-    """Have `savefig` of `matplotlib.figure` lend the font, as displays do."""
+    """Have `savefig` of `matplotlib.figure` use the fallback font, as displays do."""
     plain = module.Figure.savefig
 
     @functools.wraps(plain)
@@ -42,7 +42,7 @@ def lend_to_files(module: Any) -> None:
 
 
 def drawn(figure: Any, draw: Callable[[], None]) -> Caught:
-    """Draw, and draw again with the font lent, if that helps; return what was warned of."""
+    """Draw, and draw again with the fallback font if that helps; return the warnings."""
     caught = _caught(draw)
     if _CJK.search(missing(caught)) and _lend(figure):
         caught = _caught(draw)
@@ -63,7 +63,7 @@ def missing(caught: Caught) -> str:
 
 
 def _lend(figure: Any) -> bool:
-    """Let all texts of a figure fall back on the font; tell if there is one."""
+    """Add the fallback font to all texts of a figure; tell if the font is installed."""
     manager = sys.modules["matplotlib.font_manager"].fontManager
     if all(font.name != FAMILY for font in manager.ttflist):
         spec = find_spec(MODULE)
@@ -71,7 +71,7 @@ def _lend(figure: Any) -> bool:
             return False
         try:
             manager.addfont(os.path.join(os.path.dirname(spec.origin), FILE))
-        except Exception:  # the package has another file by now
+        except Exception:  # this version of the package has another file
             return False
     for text in figure.findobj(lambda artist: hasattr(artist, "set_fontfamily")):
         text.set_fontfamily([*text.get_fontfamily(), FAMILY])

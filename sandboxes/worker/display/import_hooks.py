@@ -1,4 +1,4 @@
-"""Doing something to a module right after it is imported, whoever imports it, and not before."""
+"""Hooks that run right after a module has been imported, and never import it themselves."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Then = Callable[[Any], None]
 
 
 class ImportHook:
-    """A finder of modules that finds none itself."""
+    """A finder that finds no modules, but wraps the loader of those with a hook."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, Then] = {}
 
     @classmethod
     def begin(cls, wanted: dict[str, Then]) -> None:
-        """Have each function called with its module: now if it is there, else once it is."""
+        """Call each function with its module: now if it is imported, else when it is."""
         watch = cls()
         for name, then in wanted.items():
             if name in sys.modules:
@@ -44,7 +44,7 @@ class ImportHook:
 
 
 class _Loader:
-    """The loader of the module, and what comes after."""
+    """A loader that calls the hook after the module was executed."""
 
     def __init__(self, loader: Any, then: Then) -> None:
         self._loader = loader

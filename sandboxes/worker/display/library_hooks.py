@@ -1,7 +1,7 @@
-"""Ways of libraries to show something, led to us: by themselves they would look for a notebook.
+"""Hooks that redirect what libraries show to our renderer; they would look for a notebook.
 
-And one library that has to be told that inotify does not exist here, or it fails instead of looking
-at its files now and then.
+One more library is told that inotify is missing here: otherwise it fails instead of checking its
+files from time to time.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def install(
     show_figures: Callable[[], None],
     open_shell: Callable[[], object],
 ) -> None:
-    """Take over what shows: of libraries that are imported, and once others are."""
+    """Hook into libraries that are imported already, and into others when they are imported."""
 
     def pyplot(module: Any) -> None:
-        # pyplot gives it a signature of its own, which a method would not take.
+        # pyplot sets a `__signature__` on the function, which a method does not allow.
         @functools.wraps(module.show)
         def show(*arguments: object, **options: object) -> None:
             show_figures()
@@ -50,7 +50,7 @@ def install(
         module.BaseFigure.show = lambda self, *arguments, **options: display(self)
 
     def ipython(module: Any) -> None:
-        # Its own display() only prints where it finds no shell.
+        # Without a shell, IPython's own display() only prints.
         open_shell()
 
     def observers(module: Any) -> None:

@@ -1,4 +1,4 @@
-"""HTML, SVG, LaTeX, Markdown and JSON: what a model reads of it, and what a client can show."""
+"""HTML, SVG, LaTeX, Markdown and JSON: the text for a model, and the source for a client."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ NAMES = {
     "application/json": ("JSON", "json"),
     "text/plain": ("text", "txt"),
 }
-"""What a kind is called, and how its files end."""
+"""Maps a kind to its name and the ending of its files."""
 
 MAX_MARKUP_CHARACTERS = 2_000
-"""Characters that a model reads of markup itself, where there are no better words for it."""
+"""Characters of markup that a model reads, if there is no better text for it."""
 
 READABLE = ("text/markdown", "text/latex", "text/plain")
-"""Kinds that are read as they are; of them, up to bounds.TEXT."""
+"""Kinds whose source is readable; a model reads up to MAX_TEXT_CHARACTERS of it."""
 
 PART_CHARACTERS = 1 << 20
 
 _DATA = re.compile(r"(data:[\w/+.-]+;base64,)([A-Za-z0-9+/=\s]{200,})")
-"""Sounds and pictures within markup, which nobody can read."""
+"""Sounds and pictures embedded in markup, which nobody can read."""
 
 
 def entry(kind: str, source: str, said: str | None, write: Write) -> dict[str, Any]:
-    """Return the display of `source`; `said` is what the object is as plain text, if that helps."""
+    """Return the display of `source`; `said` is the object as plain text, if that is useful."""
     name, ending = NAMES[kind]
     most = display_bounds.MAX_TEXT_CHARACTERS if kind in READABLE else MAX_MARKUP_CHARACTERS
     about: dict[str, Any] = {"file": None, "file_bytes": 0}

@@ -1,4 +1,4 @@
-"""Files for the whole of what a display had to cut."""
+"""Files with the full contents of displays that had to be cut."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FOLDER = "/tmp"
 
 
 class OverflowFiles:
-    """The files of one call. Together they hold at most `room` bytes, as those of its output do."""
+    """The files of one call, which together hold at most `room` bytes, as for its output."""
 
     def __init__(self, call: int, room: int) -> None:
         self._call = call
@@ -19,9 +19,9 @@ class OverflowFiles:
         self._count = 0
 
     def write(self, kind: str, ending: str, parts: Iterable[bytes]) -> tuple[str, int, bool]:
-        """Write `parts` to a new file, as far as there is room; a picture whole or not at all.
+        """Write `parts` to a new file, as far as there is room; a picture is written whole or not.
 
-        Returns its path, which is empty if there is no file, its bytes, and whether it is whole.
+        Returns its path (empty if there is no file), its size, and whether it is complete.
         """
         assert kind in display_bounds.FILE_KINDS
         if self._count >= display_bounds.MAX_FILES or self._room <= 0:
@@ -39,7 +39,7 @@ class OverflowFiles:
                 if len(part) > self._room:
                     if kind == "picture":
                         raise OSError("a part of a picture is none")
-                    # Lines are kept whole, so that what is there can be read.
+                    # Lines are kept whole, so that the file can be parsed.
                     part = part[: part.rfind(b"\n", 0, self._room) + 1]
                     whole = False
                 view = memoryview(part)
@@ -51,7 +51,7 @@ class OverflowFiles:
                 if not whole:
                     break
         except Exception:
-            whole = False  # the disk of the session is full, or `parts` gave up
+            whole = False  # the disk of the session is full, or `parts` stopped early
         finally:
             os.close(fd)
         if not written:
@@ -60,4 +60,4 @@ class OverflowFiles:
 
 
 Write = Callable[[str, str, Iterable[bytes]], "tuple[str, int, bool]"]
-"""`OverflowFiles.write`."""
+"""The type of `OverflowFiles.write`."""

@@ -1,4 +1,4 @@
-"""Pictures made small enough for a result."""
+"""Pictures, reduced until they fit a result."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from bellglass.sandboxes.worker.display.overflow_files import Write
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
 SCALES = (1.0, 0.75, 0.5, 0.35, 0.25)
-"""Tried in turn until a picture is small enough."""
+"""Sizes that are tried in turn until a picture is small enough."""
 
 MIN_FAST_PNG_PIXELS = 2_000_000
-"""Pixels from which on a PNG is made quickly rather than small."""
+"""Pixels above which a PNG is compressed fast rather than well."""
 
 JPEG_QUALITY = 85
-"""Of JPEG: next to no difference is seen."""
+"""JPEG quality at which a difference can hardly be seen."""
 
 MAX_SHARE_OF_ROOM = 0.6
-"""Of the room that is left, for one picture: so there is always some for the next."""
+"""The part of the remaining room for one picture, so that some remains for the next."""
 
 
 class Room:
-    """The bytes that the pictures of a call may still take."""
+    """The bytes that pictures of the call may still use."""
 
     def __init__(self) -> None:
         self._left = display_bounds.MAX_PICTURES_BYTES
 
     def share(self, of: int = 1) -> int:
-        """Return what the next one may take, when `of` are known to come."""
+        """Return what the next one may use, if `of` are known to come."""
         return int(
             min(
                 display_bounds.MAX_PICTURE_BYTES,
@@ -50,7 +50,7 @@ class Room:
 
 
 def entry(data: bytes, room: Room, write: Write, *, of: int = 1) -> dict[str, Any]:
-    """Return the display of a picture, given as PNG or JPEG: as it is, smaller, or in a file.
+    """Return the display of a PNG or JPEG: as it is, reduced, or in a file.
 
     Raises:
         ValueError: It is neither.
@@ -75,7 +75,7 @@ def entry(data: bytes, room: Room, write: Write, *, of: int = 1) -> dict[str, An
 
 
 def of_image(image: Any, room: Room, write: Write) -> dict[str, Any]:
-    """Return the display of an image of PIL."""
+    """Return the display of a PIL image."""
     return entry(_encoded(image, "PNG"), room, write)
 
 
@@ -108,7 +108,7 @@ def _times(size: tuple[int, int]) -> str:
 
 
 def _size(data: bytes) -> tuple[int, int]:
-    """Return width and height, as the picture itself says."""
+    """Return width and height from the header of the picture."""
     if data.startswith(PNG) and len(data) > 24:
         return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
     at = 2
@@ -122,7 +122,7 @@ def _size(data: bytes) -> tuple[int, int]:
 
 
 def _smaller(data: bytes, most: int) -> bytes:
-    """Return the picture with fewer bytes and pixels, or nothing where that cannot be done."""
+    """Return the picture with fewer bytes and pixels, or b"" if that is not possible."""
     try:
         pil: Any = import_module("PIL.Image")
     except ImportError:
@@ -148,7 +148,7 @@ def _encoded(image: Any, form: str) -> bytes:
         image.save(buffer, format="PNG", compress_level=level)
     else:
         if image.mode in ("RGBA", "LA", "P"):
-            # On white, as it would be seen on paper: JPEG knows nothing of transparency.
+            # JPEG has no transparency: draw on white, as on paper.
             image = image.convert("RGBA")
             paper = image.copy()
             paper.paste((255, 255, 255, 255), (0, 0, *image.size))
@@ -159,6 +159,6 @@ def _encoded(image: Any, form: str) -> bytes:
 
 
 def is_image(value: Any) -> bool:
-    """Tell if `value` is an image of PIL."""
+    """Tell if `value` is a PIL image."""
     pil: Any = sys.modules.get("PIL.Image")
     return pil is not None and issubclass(type(value), pil.Image)

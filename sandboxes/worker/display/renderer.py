@@ -1,4 +1,4 @@
-"""How a value is shown: as a picture, a table, in its own markup, or as the text of its repr."""
+"""Rendering of a value: as a picture, a table, markup, or the text of its repr."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ PLAIN = frozenset(
 """Classes that have nothing to show but their repr."""
 
 ITSELF = "application/x-bellglass-object"
-"""Kind of a bundle's entry that is no text of the object, but the object."""
+"""The kind of a bundle's entry that is the object itself and not a text."""
 
 _repr = repr
 
 
 class _Place(NamedTuple):
-    """A display of the call that is running, and the bytes of its picture."""
+    """A display of the running call, and the bytes of its picture."""
 
     number: int
     picture_bytes: int
 
 
 class Renderer:
-    """What the code of one session shows. One call at a time."""
+    """Renders and sends what the code of one session shows, one call at a time."""
 
     def __init__(self, channel: DisplayChannel, file_bytes: int) -> None:
-        """`file_bytes` bounds the files of a call for what its displays had to cut."""
+        """`file_bytes` bounds the files with contents that displays of a call had to cut."""
         self._channel = channel
         self._file_bytes = file_bytes
         self._files = OverflowFiles(0, 0)
         self._room = Room()
         self._shown: list[Any] = []
-        """Figures that the call has shown: they are not shown again at its end."""
+        """Figures that the call has shown, and that are not shown again at its end."""
         self._named: dict[str, list[_Place]] = {}
-        """Displays of the call that have a name, by which they can be replaced."""
+        """Displays of the call that have an id, by which code can replace them."""
 
     def begin(self, call: int) -> None:
         self._files = OverflowFiles(call, self._file_bytes)
@@ -62,11 +62,11 @@ class Renderer:
         CallStream.before_output = None
 
     def as_value(self, value: Any) -> str | None:
-        """Show the value of a last line; return it as text if there is nothing better to see."""
+        """Show the value of a last line; return it as text if nothing better can be shown."""
         return self._shown_or_text(self._of_value(value))
 
     def display(self, *objects: Any, raw: bool = False, **options: Any) -> None:
-        """Show objects here and now: pictures, tables and HTML as such, all else as text."""
+        """Show objects now: pictures, tables and HTML as such, everything else as text."""
         for value in objects:
             known = raw and isinstance(value, dict)
             text = self.bundle(value) if known else self.as_value(value)
@@ -74,13 +74,13 @@ class Renderer:
                 sys.stdout.write(f"{text}\n")
 
     def bundle(self, data: dict[str, Any]) -> str | None:
-        """Show what a bundle of kinds has that is best for a model, or return its plain text."""
+        """Show the kind in a bundle that suits a model best, or return its plain text."""
         return self._shown_or_text(self._of_data(data))
 
     def named(self, name: str, data: dict[str, Any], *, update: bool) -> None:
-        """Show a bundle under a name, so that it can be updated: in the place where it stands.
+        """Show a bundle under an id. An update replaces the display with that id in its place.
 
-        What an earlier call has shown cannot be changed: the update of it is shown here.
+        A display of an earlier call cannot be changed: its update is shown here.
         """
         due()
         places = self._named.get(name, []) if update else []
@@ -102,7 +102,7 @@ class Renderer:
             self._tell(found)
 
     def clear(self, *, wait: bool) -> None:
-        """Drop what the call has printed and shown: now, or once there is something new."""
+        """Drop what the call has printed and shown: now, or before the next output if `wait`."""
         CallStream.before_output = self._clear
         if not wait:
             due()
@@ -113,7 +113,7 @@ class Renderer:
         self._named = {}
 
     def knows(self, value: Any) -> bool:
-        """Tell if `value` is one of those that `_special` shows, for IPython to leave it to us."""
+        """Tell if `_special` shows `value`, so that IPython leaves it to us."""
         return bool(
             dataframes.library_of(value)
             or dataframes.is_styler(value)
@@ -123,7 +123,7 @@ class Renderer:
         )
 
     def open_figures(self) -> None:
-        """Show the figures that are open in pyplot and have not been shown, and close them."""
+        """Show and close pyplot's open figures, except for those that were shown already."""
         waiting = [figure for figure in figures.open_figures() if figure not in self._shown]
         try:
             for at, figure in enumerate(waiting):
@@ -132,7 +132,7 @@ class Renderer:
             figures.close_all()
 
     def _show_figure(self, figure: Any, of: int) -> None:
-        if figures.is_empty(figure):  # as notebooks do; `%run` leaves one
+        if figures.is_empty(figure):  # as notebooks do; `%run` leaves an empty figure
             sys.stdout.write(f"{_repr(figure)}\n")
             return
         try:
@@ -151,10 +151,10 @@ class Renderer:
             )
         return found
 
-    # --- what it is
+    # --- finding the display of a value
 
     def _of_value(self, value: Any) -> dict[str, Any] | str:
-        """Return the display of `value`, or its text if there is nothing better to see."""
+        """Return the display of `value`, or its text if nothing better can be shown."""
         found = None if type(value) in PLAIN else self._entry(value)
         return _repr(value) if found is None else found
 
@@ -171,15 +171,15 @@ class Renderer:
         return plain if found is None else found
 
     def _entry(self, value: Any) -> dict[str, Any] | str | None:
-        """Return the display of `value`, or its own plain text; None if its repr says as much."""
+        """Return the display of `value`, or its own plain text; None if the repr is as good."""
         try:
             return self._special(value) or self._own_words(value)
-        except Exception as exc:  # of a class that only poses as one of these, or a library's own
+        except Exception as exc:  # from a class that imitates one, or from the library
             self._note(f"{class_name(value)} is shown as text: {class_name(exc)}")
             return None
 
     def _special(self, value: Any) -> dict[str, Any] | None:
-        """Return the display of what we know better than its own class does."""
+        """Return the display of a value that we show better than its own class does."""
         write = self._files.write
         if dataframes.library_of(value):
             return dataframes.entry(value, write)
@@ -215,7 +215,7 @@ class Renderer:
     def _of_bundle(
         self, bundle: dict[str, Any], said: str | None, name: str
     ) -> dict[str, Any] | None:
-        """Return the display of what a bundle has that is best for a model."""
+        """Return the display of the kind in a bundle that suits a model best."""
         for kind in bundles.METHODS:
             if bundle.get(kind) is None:
                 continue
@@ -230,7 +230,7 @@ class Renderer:
             return markup.entry(kind, source, said, self._files.write)
         return None
 
-    # --- how it gets out
+    # --- sending it
 
     def _shown_or_text(self, found: dict[str, Any] | str | None) -> str | None:
         if isinstance(found, dict):
@@ -239,7 +239,7 @@ class Renderer:
         return found
 
     def _show(self, found: dict[str, Any]) -> int:
-        """Show a display; return its number, 0 if it could only be told."""
+        """Show a display; return its number, 0 if it was only printed."""
         if not found:
             return 0
         due()
@@ -249,7 +249,7 @@ class Renderer:
         return number
 
     def _tell(self, found: dict[str, Any]) -> None:
-        """Print a display: of a process that the code forked, or after all that a call may show."""
+        """Print a display: in a process that the code forked, or when the displays are used up."""
         text = found["text"]
         if found["kind"] == "picture" and found["data"] and not found["file"]:
             ending = found["type"].partition("/")[2]
@@ -263,13 +263,13 @@ class Renderer:
 
 
 def _plain(value: Any) -> str | None:
-    """Return the repr of an object whose class has one of its own."""
+    """Return the repr of an object whose class defines one."""
     cls: Any = type(value)
     return None if cls.__repr__ is object.__repr__ else _telling(_repr(value))
 
 
 def _telling(text: str | None) -> str | None:
-    """Return the text of an object, or None where it only says what it is an instance of."""
+    """Return the text of an object, or None if it only names its class."""
     if text is None or (text.startswith("<") and text.endswith(">") and len(text) < 200):
         return None
     return text

@@ -1,4 +1,4 @@
-"""Tables: what a model reads is their library's own text, with a note of all that it lacks."""
+"""Tables: a model reads their library's own text, with a note about what was left out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bellglass.sandboxes.worker.display.overflow_files import Write
 
 
 class Column(NamedTuple):
-    """A column, as far as a client can show it."""
+    """A column with the cells that a client can show."""
 
     name: str
     dtype: str
@@ -20,14 +20,14 @@ class Column(NamedTuple):
 
 
 class Part(NamedTuple):
-    """How much of the rows, or of the columns, is in the text."""
+    """How many rows, or columns, there are, and how many the text has."""
 
     total: int
     shown: int
 
 
 def part(count: int, most: int, ends: int) -> Part:
-    """Return what is shown of so many: all up to `most`, else `ends`, half of them at each end."""
+    """Return what is shown of `count`: all up to `most`, else `ends`, half of them at each end."""
     return Part(count, count if count <= most else max(1, ends // 2 * 2))
 
 
@@ -42,9 +42,9 @@ def entry(
     by_hand: str,
     write: Write,
 ) -> dict[str, Any]:
-    """Return the display of a table; `whole` is all of it as CSV, taken only if `text` is not.
+    """Return the display of a table; `whole` is its CSV, read only if `text` is incomplete.
 
-    `by_hand` is what writes that in the code.
+    `by_hand` is the expression that writes it in code.
     """
     said = []
     if rows.shown < rows.total:
@@ -55,7 +55,7 @@ def entry(
     if long_cells:
         said.append("long cells are cut")
     if len(text) > bounds.MAX_TEXT_CHARACTERS:
-        # Before the note, which says where all of it is.
+        # First, because the note names the file.
         text = text[: bounds.MAX_TEXT_CHARACTERS]
         said.append("lines are cut")
     about: dict[str, Any] = {"file": None, "file_bytes": 0}
@@ -82,7 +82,7 @@ def _where(path: str, complete: bool, by_hand: str) -> str:
 
 
 def _rows(columns: Sequence[Column]) -> list[list[Any]]:
-    """Return the first rows for the view, as many as there is room for."""
+    """Return the first rows for the view, as many as fit."""
     rows: list[list[Any]] = []
     room = bounds.MAX_DATA_CHARACTERS
     columns = columns[: bounds.MAX_COLUMNS]

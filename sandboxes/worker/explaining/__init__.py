@@ -1,5 +1,5 @@
-"""What can be learned about an exception only where it happened: lines, values, near misses.
+"""Explanation of an exception where it happened: source lines, values, similar names.
 
-It works among foreign objects, so it asks them nothing: no `repr`, no attribute, no iteration of
-a class that is not the interpreter's own. The words around it are made in `tools/execute/hints`.
+It works among foreign objects and calls none of their code: no `repr`, no attribute, no iteration
+of a class that is not the interpreter's own. `tools/execute/hints` makes the hints from it.
 """

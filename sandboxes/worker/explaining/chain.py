@@ -1,4 +1,4 @@
-"""What an exception came from, what it holds, and what was noted on it."""
+"""The chain of an exception: its causes, the members of a group, and its notes."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from bellglass.sandboxes.worker.explaining.steps import Step, frames_of, place, 
 from bellglass.sandboxes.worker.explaining.values import class_name
 
 MAX_EXCEPTIONS = 5
-"""Exceptions of a chain that are told, and of a group."""
+"""Exceptions of a chain, or of a group, that are listed."""
 
 MAX_GROUP_DEPTH = 3
-"""Of groups in groups."""
+"""Maximum nesting depth of exception groups."""
 
 MAX_MESSAGE_CHARACTERS = 300
-"""Characters of the message of one that is not the last."""
+"""Characters of the message of an exception that is not the last one."""
 
 
 def text_of(value: object) -> str:
-    """Return `str(value)`; code of its class may do anything instead."""
+    """Return `str(value)`, or a text that says how that failed: it is foreign code."""
 
     def failed(exc: BaseException) -> str:
         what = "did not return" if type(exc) is TookTooLong else f"raised {class_name(exc)}"
@@ -31,7 +31,7 @@ def text_of(value: object) -> str:
 
 
 def chained(exc: BaseException, file: str) -> Iterator[str]:
-    """Tell the notes of `exc`, the members of a group, and what came before, each in a line."""
+    """Yield a line for each note of `exc`, each member of a group, and each cause."""
     yield from _notes(exc)
     yield from _members(exc, file, "", MAX_GROUP_DEPTH)
     seen = {id(exc)}
@@ -64,7 +64,7 @@ def _notes(exc: BaseException) -> Iterator[str]:
 
 
 def _members(exc: BaseException, file: str, indent: str, depth: int) -> Iterator[str]:
-    """Tell the members of an exception group; they are from Python 3.11 on."""
+    """Yield a line for each member of an exception group, which Python has since 3.11."""
     members: Any = getattr(exc, "exceptions", None)
     if type(members) is not tuple or depth == 0:
         return

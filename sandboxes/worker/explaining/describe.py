@@ -1,4 +1,4 @@
-"""An exception in the words that a client is told."""
+"""Description of an exception for a client."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import ExecutionError
 
 Details = dict[str, Any]
-"""Some of the fields of an `ExecutionError`."""
+"""Some fields of an `ExecutionError`."""
 
 
 def described(exc: BaseException, file: str) -> ExecutionError:
-    """Return what there is to say of `exc`, which the code of `file` raised.
+    """Describe `exc`, which the code of `file` raised.
 
-    Whatever its class does, and however little is left of the interpreter, there is a name.
+    There is at least a name, whatever its class does and however little of the interpreter works.
     """
     frames = frames_of(exc, file)
     error: ExecutionError = {
@@ -77,14 +77,14 @@ def error_text(exc: BaseException) -> str:
 
 
 def _is_text(exc: Any) -> bool:
-    """Tell if `exc` is the parser's word on a text, not raised by hand."""
+    """Tell if `exc` comes from the parser of a text, and was not raised by hand."""
     return type(exc.filename) is str and type(exc.lineno) is int and type(exc.msg) is str
 
 
 def _of_text(exc: Any, steps: list[Step], file: str) -> Details:
     """Return the details of an error in a text that was never run."""
     if exc.filename == file:
-        steps = []  # those of ours
+        steps = []  # only our own frames
     step = Step(exc.filename, exc.lineno, "", is_own(exc.filename))
     lines = lines_of(exc.filename)
     if not lines and type(exc.text) is str:
@@ -105,7 +105,7 @@ def _of_text(exc: Any, steps: list[Step], file: str) -> Details:
 
 
 def line_of(exc: Any, file: str) -> int | None:
-    """Return the last line of the given code that was on the way to `exc`."""
+    """Return the last line of the given code among the frames of `exc`."""
     if isinstance_of(exc, SyntaxError) and exc.filename == file:
         return exc.lineno if type(exc.lineno) is int else None
     frames = frames_of(exc, file)

@@ -1,4 +1,4 @@
-"""A time limit for code of an exception itself: its `__str__` may never return."""
+"""A time limit for an exception's own code: its `__str__` may never return."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _setitimer, _signal, _now = signal.setitimer, signal.signal, time.monotonic
 
 
 class TookTooLong(BaseException):
-    """Raised out of foreign code, which seldom catches what it does not know."""
+    """Interrupts foreign code; as a BaseException it is seldom caught there."""
 
 
 def guarded(
@@ -23,23 +23,23 @@ def guarded(
     otherwise: Callable[[BaseException], Result],
     seconds: float = EXPLAIN_TIMEOUT_SECONDS,
 ) -> Result:
-    """Return `function()`; or `otherwise` of what it raised, be it SystemExit, or of its time.
+    """Return `function()`, or `otherwise(exc)` if it raises anything, or takes too long.
 
-    An interrupt passes: it is the end of the call.
+    An interrupt is not caught, because it ends the call.
     """
     try:
         before = _signal(signal.SIGALRM, _raise)
     except ValueError:
-        return _caught(function, otherwise)  # not in the main thread: no alarm can be had
+        return _caught(function, otherwise)  # alarms work only in the main thread
     left = (0.0, 0.0)
     started = _now()
     try:
         left = _setitimer(signal.ITIMER_REAL, seconds, EXPLAIN_TIMEOUT_SECONDS)
         return _caught(function, otherwise)
-    except TookTooLong as exc:  # between the last line of the function and the end of the alarm
+    except TookTooLong as exc:  # raised between the return of the function and the end of the alarm
         return otherwise(exc)
     finally:
-        # An alarm of the code itself, or of a guard around this one, goes on where it was.
+        # An alarm of the code itself, or of an outer guard, continues with its remaining time.
         delay = max(left[0] - (_now() - started), 0.001) if left[0] else 0.0
         _setitimer(signal.ITIMER_REAL, delay, left[1])
         _signal(signal.SIGALRM, before if before is not None else signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""What the names on a line stood for when it failed."""
+"""Values of the names on a line when it failed."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ Missing = type("Missing", (), {})
 MISSING: Any = Missing()
 
 LOCALS = (dict, type((lambda: __import__("sys")._getframe())().f_locals))
-"""What `f_locals` is: a dict, from Python 3.13 on a proxy of its own. A metaclass can make the
-body of a class run in something else, which would be asked."""
+"""The types of `f_locals`: a dict, or a proxy since Python 3.13. A metaclass can have the body of
+a class run in another type, whose methods would be foreign code."""
 
 
 class Scope:
-    """Names where a frame stands, and what simple expressions of them are."""
+    """The names that a frame sees, and the values of simple expressions."""
 
     def __init__(self, frame: types.FrameType) -> None:
         names = frame.f_locals
@@ -42,7 +42,7 @@ class Scope:
         self.globals = frame.f_globals
 
     def lookup(self, name: str) -> Any:
-        """Return the value of a name that the code itself has made, or MISSING."""
+        """Return the value of a name that the code itself has defined, or MISSING."""
         if name in self.local:
             return self.local[name]
         value = dict.get(self.globals, name, MISSING)
@@ -72,7 +72,7 @@ def _attribute(owner: Any, name: str) -> Any:
     if name in held:
         return held[name]
     found = class_attributes(owner).get(name, MISSING)
-    if type(found) is types.MemberDescriptorType:  # a slot
+    if type(found) is types.MemberDescriptorType:  # an attribute in a slot
         try:
             return found.__get__(owner, type(owner))
         except AttributeError:
@@ -90,7 +90,7 @@ def _item(owner: Any, key: Any) -> Any:
 
 
 def values_on(scope: Scope, nodes: Iterable[ast.AST], message: str) -> dict[str, str]:
-    """Return what the names of a line were: text of the expression, text of the value."""
+    """Return the names on a line with their values, both as text."""
     found: dict[str, str] = {}
     for node in nodes:
         if not isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
@@ -108,7 +108,7 @@ def values_on(scope: Scope, nodes: Iterable[ast.AST], message: str) -> dict[str,
             continue
         told = shown(value)
         if isinstance(node, ast.Attribute) and re.fullmatch(r"<\w+>", told):
-            continue  # np.linalg.inv: of some class, which says nothing
+            continue  # np.linalg.inv: an attribute of some class, whose value is not helpful
         found[text] = told
         if len(found) >= MAX_NAMES:
             break
@@ -116,7 +116,7 @@ def values_on(scope: Scope, nodes: Iterable[ast.AST], message: str) -> dict[str,
 
 
 def _is_no_news(node: ast.AST, value: Any, message: str) -> bool:
-    """Modules, functions and classes are what their names say, unless the message is of one."""
+    """Tell if a value says no more than its name, and the message is not about it."""
     if isinstance(node, ast.Name) and BUILTINS.get(node.id, MISSING) is value:
         return True
     if type(value) is types.ModuleType:

@@ -1,4 +1,4 @@
-"""What was meant, by what is there: names, attributes, keys, parameters, modules, files."""
+"""Suggestions for a missing name, attribute, key, parameter, module or file."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from bellglass.sandboxes.worker.explaining.values import (
 )
 
 Finding = dict[str, Any]
-"""`target`: what was asked; `missing`: for what; `suggestions`: what is like it; `available`."""
+"""`target`: what was asked; `missing`: for what; `suggestions`: similar ones; `available`."""
 
 
 def near_misses(exc: BaseException, scope: Scope | None, nodes: list[ast.AST]) -> Finding:
-    """Return what is there in place of what `exc` says is not."""
+    """Return what exists that is similar to what `exc` reports missing."""
     message = exc.args[0] if exc.args and type(exc.args[0]) is str else ""
     if isinstance_of(exc, OSError):
         return on_disk.files(exc)
@@ -88,7 +88,7 @@ def _attributes(exc: Any) -> Finding:
         if type(file) is str and os.path.dirname(file) == os.getcwd():
             finding["available"] = [
                 short(file, MAX_NAME_CHARACTERS)
-            ]  # a file of the user's that may hide another
+            ]  # a file of the user's that may shadow another
     elif isinstance_of(owner, type):
         finding["target"] = (
             f"class {short(type.__dict__['__name__'].__get__(owner), MAX_NAME_CHARACTERS)}"
@@ -135,7 +135,7 @@ def _keys_of(owner: Any) -> list[Any] | None:
 
 
 def _parameters(message: str, scope: Scope, nodes: list[ast.AST]) -> Finding:
-    """Return which parameter an unexpected one is like."""
+    """Return the parameters that an unexpected one is similar to."""
     wrong = re.match(r"([\w.]+)\(\) got an unexpected keyword argument '(\w+)'", message)
     if wrong is None:
         return {}

@@ -1,4 +1,4 @@
-"""What is on the disk in place of the module, the file or the program that is not there."""
+"""Files on the disk that are similar to a missing module, file or program."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from bellglass.sandboxes.worker.explaining.names import LOCALS
 from bellglass.sandboxes.worker.explaining.values import isinstance_of
 
 PROGRAMS = "PATH"
-"""The subject where a program was looked for."""
+"""The target of an error when a program was looked for."""
 
 MAX_FOLDERS = 100
-"""Folders of the working directory in which a file is looked for."""
+"""Subfolders of the working directory in which a file is looked for."""
 
 Finding = dict[str, Any]
 
@@ -33,7 +33,7 @@ _scandir = os.scandir
 
 
 def modules(exc: Any) -> Finding:
-    """Return what is there in place of a module, or of what was imported from one."""
+    """Return what is similar to a missing module, or to a name missing in one."""
     module, wanted = getattr(exc, "name", None), getattr(exc, "name_from", None)
     if type(module) is not str:
         return {}
@@ -43,7 +43,7 @@ def modules(exc: Any) -> Finding:
             return {"missing": short(module, MAX_NAME_CHARACTERS)}
         builtin = {*getattr(sys, "stdlib_module_names", ()), *sys.builtin_module_names}
         others = [name for name in _beside(sys.path) if name not in builtin]
-        near = [*like(top, others), *like(top, builtin)]  # rather numpy than runpy
+        near = [*like(top, others), *like(top, builtin)]  # suggest numpy before runpy
         return {
             "missing": short(module, MAX_NAME_CHARACTERS),
             "suggestions": near[:MAX_SIMILAR_NAMES],
@@ -63,7 +63,7 @@ def modules(exc: Any) -> Finding:
 
 
 def _beside(path: list[str]) -> list[str]:
-    """Return the modules and packages that lie in the directories of `path`."""
+    """Return the modules and packages in the directories of `path`."""
     names: list[str] = []
     for directory in path[:20]:
         if type(directory) is str:
@@ -72,13 +72,13 @@ def _beside(path: list[str]) -> list[str]:
 
 
 def _is_module(name: str) -> bool:
-    """Tell a module or package from what lies beside: scikit_learn.libs, pandas-3.1.dist-info."""
+    """Tell a module or package from other entries: scikit_learn.libs, pandas-3.1.dist-info."""
     stem, dot, _ = name.partition(".")
     return stem.isidentifier() and (not dot or name.endswith((".py", ".so")))
 
 
 def files(exc: Any) -> Finding:
-    """Return what is there in place of a file, or of a program that was to be started."""
+    """Return what is similar to a missing file, or to a program that could not be started."""
     path = exc.filename
     if type(path) is bytes:
         path = os.fsdecode(path)
@@ -107,7 +107,7 @@ def files(exc: Any) -> Finding:
 
 
 def _below(name: str) -> list[str]:
-    """Return where a file of that name is in the folders of the working directory."""
+    """Return the paths of files with that name in subfolders of the working directory."""
     try:
         with _scandir(".") as entries:
             folders = [
@@ -120,7 +120,7 @@ def _below(name: str) -> list[str]:
 
 
 def _is_of_subprocess(exc: BaseException) -> bool:
-    """Tell if `exc` is of a program that was to be started, not of its working directory."""
+    """Tell if the program is missing that was to be started, and not its working directory."""
     last = exc.__traceback__
     while last is not None and last.tb_next is not None:
         last = last.tb_next

@@ -1,4 +1,4 @@
-"""Lines of the code that ran, and the syntax at the place that failed."""
+"""Source lines of the code that ran, and the syntax nodes at the place of an error."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ MAX_SOURCE_BYTES = 400_000
 """Bytes of a file that is read, and of a text that is parsed."""
 
 MAX_NODES = 400
-"""Parts of the syntax of one line that are looked at."""
+"""Syntax nodes of one line that are examined."""
 
 MAX_LINE_CHARACTERS = 160
-"""Characters shown of a line."""
+"""Characters of a line that are shown."""
 
 Span = tuple[int, int, int, int]
 """First line, last line, first column, last column (in characters), as `co_positions` has it."""
@@ -26,17 +26,17 @@ _parse = ast.parse
 
 
 def is_own(file: str) -> bool:
-    """Tell if code of that file is the user's: given in a call, or beside what belongs to it."""
+    """Tell if the code of that file is the user's: given in a call, or a file of the project."""
     if file.startswith("<"):
         return file.startswith("<call ")
     if not os.path.isabs(file):
-        return False  # as compiled libraries name their source
+        return False  # compiled libraries name their source like this
     foreign = ("site-packages" + os.sep, "dist-packages" + os.sep)
     return not file.startswith(STDLIB) and not any(part in file for part in foreign)
 
 
 def lines_of(file: str) -> list[str]:
-    """Return the lines of code that was given, or of a file, as far as it is one of modest size.
+    """Return the lines of given code, or of a file of modest size.
 
     Code can name any file as its own, such as a device that never ends.
     """
@@ -59,9 +59,9 @@ def lines_of(file: str) -> list[str]:
 
 
 def around(lines: list[str], line: int, span: Span | None = None) -> str:
-    """Return a line with its number and the one before it, and a mark under `span`.
+    """Return a line and the one before it, numbered, with a mark under `span`.
 
-    Not the one after: it has not run, and what it would print could be taken for printed.
+    The line after it is left out: it has not run, and its text could be mistaken for output.
     """
     if not 1 <= line <= len(lines):
         return ""
@@ -78,7 +78,7 @@ def around(lines: list[str], line: int, span: Span | None = None) -> str:
 
 
 def _mark(text: str, span: Span | None) -> str:
-    """Return carets under what failed, or nothing where that is all of the line."""
+    """Return carets under what failed, or nothing if that is the whole line."""
     if span is None:
         return ""
     first, last, start, end = span
@@ -99,7 +99,7 @@ def _cut(text: str) -> str:
 
 
 def span_in(lines: list[str], positions: tuple[int | None, ...]) -> Span | None:
-    """Return a span in characters from positions in bytes, if they are whole."""
+    """Return a span in characters from positions in bytes, if they are complete."""
     first, last, start, end = positions
     if first is None or last is None or start is None or end is None:
         return None
@@ -113,7 +113,7 @@ def _characters(line: str, at: int) -> int:
 
 
 def nodes_at(lines: list[str], line: int, span: Span | None) -> list[ast.AST]:
-    """Return the syntax of one line and of what failed on it: what failed first, then the rest."""
+    """Return the syntax nodes of a line, beginning with those that failed."""
     if sum(map(len, lines)) > MAX_SOURCE_BYTES:
         return []
     try:
@@ -125,7 +125,7 @@ def nodes_at(lines: list[str], line: int, span: Span | None) -> list[ast.AST]:
     on_line = list(islice(found, MAX_NODES))
     if span is None:
         return on_line
-    # Sorting keeps the order of those that are equal.
+    # The sort is stable: nodes that compare equal keep their order.
     return sorted(on_line, key=lambda node: not _within(lines, node, span))
 
 

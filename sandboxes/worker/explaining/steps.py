@@ -1,4 +1,4 @@
-"""The way to an exception: the lines of the user's own code, and where libraries lay between."""
+"""Steps to an exception: lines of the user's code, and the libraries between them."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining.source import STDLIB, Span, is_own, lines_of, span_in
 
 MAX_FRAMES = 100_000
-"""Frames that are looked at: a recursion limit can be set higher."""
+"""Frames that are examined: code can raise the recursion limit."""
 
 MAX_STEPS = 12
-"""Lines of a way that are told."""
+"""Lines of steps that are shown."""
 
 MAX_LINE_CHARACTERS = 100
-"""Characters of a line of code in a way."""
+"""Characters of a line of code in a step."""
 
 
 class Step(NamedTuple):
-    """One frame: `file` is "<call 3>" for code that was given."""
+    """One frame; `file` is "<call 3>" for code that was given in a call."""
 
     file: str
     line: int
     function: str
     own: bool
-    """It is the user's code, not a library's."""
+    """Whether it is the user's code, and not a library's."""
 
 
 def frames_of(exc: BaseException, file: str) -> list[types.TracebackType]:
-    """Return the frames of `exc` from the first of the given code on: what comes before is ours."""
+    """Return the frames of `exc` from the first of the given code on: earlier ones are ours."""
     frames: list[types.TracebackType] = []
     entry = exc.__traceback__
     while entry is not None and len(frames) < MAX_FRAMES:
@@ -39,7 +39,7 @@ def frames_of(exc: BaseException, file: str) -> list[types.TracebackType]:
         entry = entry.tb_next
     for at, entry in enumerate(frames):
         if entry.tb_frame.f_code.co_filename == file:
-            # What is ours below it, as a magic, says nothing to anybody.
+            # Frames of ours below it, such as a magic's, are of no use to the user.
             return [frames[at], *filter(_is_foreign, frames[at + 1 :])]
     return list(filter(_is_foreign, frames))
 
@@ -50,7 +50,7 @@ def _is_foreign(entry: types.TracebackType) -> bool:
 
 def step_of(entry: types.TracebackType) -> Step:
     code = entry.tb_frame.f_code
-    # From Python 3.11 on with its class.
+    # With its class, since Python 3.11.
     name = short(getattr(code, "co_qualname", code.co_name).rpartition("<locals>.")[2], 60)
     return Step(
         file=code.co_filename,
@@ -61,7 +61,7 @@ def step_of(entry: types.TracebackType) -> Step:
 
 
 def span_of(entry: types.TracebackType, lines: list[str]) -> Span | None:
-    """Return what of its line a frame was at; from Python 3.11 on."""
+    """Return the span of the line that a frame was executing, since Python 3.11."""
     positions: Any = getattr(entry.tb_frame.f_code, "co_positions", None)
     if positions is None:
         return None
@@ -72,7 +72,7 @@ def span_of(entry: types.TracebackType, lines: list[str]) -> Span | None:
 
 
 def place(step: Step, file: str) -> str:
-    """Return where a step is, in words: a model does not know the numbers of its calls."""
+    """Describe where a step is: a model does not know the numbers of its calls."""
     where = f"line {step.line}"
     if step.file != file:
         earlier = step.file.startswith("<call ")
@@ -86,9 +86,9 @@ def _relative(file: str) -> str:
 
 
 def told(steps: list[Step], file: str, shown: Step | None = None) -> list[str]:
-    """Return a way as lines: repetitions counted, frames of libraries folded into one line.
+    """Return steps as lines: repetitions are counted, frames of libraries folded into one line.
 
-    Of `shown` the code is left out: it stands elsewhere.
+    The code of `shown` is left out, because the report has it already.
     """
     lines: list[str] = []
     for step, run in groupby(steps, key=lambda step: step if step.own else None):

@@ -1,4 +1,4 @@
-"""What a table of pandas has in place of the column or the row that was looked for."""
+"""Columns and rows of a pandas table that are similar to a missing one."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def is_table(value: Any) -> bool:
 
 
 def labels(owner: Any) -> list[Any] | None:
-    """Return what a table has between brackets: its columns; of a series, what it is indexed by."""
+    """Return the labels that a table accepts in brackets: columns, or the index of a series."""
     if _is(owner, "DataFrame"):
         return _first(owner.columns)
     return _first(owner.index) if _is(owner, "Series") else None
 
 
 def listed(wanted: Any) -> str | None:
-    """Return the name that is missing, out of the message for a list of names."""
+    """Return the missing name from a message about a list of names."""
     found = _LISTED.match(wanted) if type(wanted) is str else None
     return found[1] if found else None
 
 
 def missing(wanted: Any, scope: Scope, nodes: list[ast.AST]) -> dict[str, Any]:
-    """Return which table of a failed line lacks `missing`, and what it has."""
+    """Return which table on a failed line lacks `wanted`, and what it has."""
     if type(wanted) not in (str, int):
-        return {}  # to compare with would ask it
+        return {}  # a comparison would run its code
     for node in nodes:
         if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Attribute):
             owner = scope.value(node.value.value)
@@ -71,7 +71,7 @@ def _tables(scope: Scope, nodes: list[ast.AST]) -> Iterator[tuple[str, Any]]:
 
 
 def _is(value: Any, name: str) -> bool:
-    """Tell if `value` is of pandas' own class: what derives from it may be anything."""
+    """Tell if `value` is of pandas' own class: a subclass may do anything."""
     pandas = sys.modules.get("pandas")
     return pandas is not None and type(value) is vars(pandas).get(name)
 

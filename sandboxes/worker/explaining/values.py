@@ -1,4 +1,4 @@
-"""A value in a few words, without running the code of its class, which may hang, print or lie."""
+"""Short texts for values, without running code of their classes, which may hang or print."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining.source import is_own
 
 MAX_STRING_CHARACTERS = 80
-"""Characters shown of a string."""
+"""Characters of a string that are shown."""
 
 MAX_ITEMS = 6
-"""Items shown of a collection, or attributes of an object."""
+"""Items of a collection, or attributes of an object, that are shown."""
 
 MAX_DEPTH = 3
 
@@ -44,7 +44,7 @@ def shown(value: Any, depth: int = MAX_DEPTH) -> str:
 
 
 def class_name(value: Any) -> str:
-    """Return the name of the class of `value`, which its metaclass cannot change."""
+    """Return the name of the class of `value`, which a metaclass cannot falsify."""
     return short(_name_of(type(value)), 60)
 
 
@@ -71,12 +71,12 @@ def _shown(value: Any, depth: int) -> str:
 
 
 def isinstance_of(value: Any, classes: Any) -> bool:
-    """Tell if `value` is an instance, going by its class alone: `__class__` can be a property."""
+    """Tell if `value` is an instance by its class alone: `__class__` can be a property."""
     return issubclass(type(value), classes)
 
 
 def _labelled(value: Any, base: type, text: str) -> str:
-    """Return `text`, after the name of the class if that is a class of the user's."""
+    """Return `text`, preceded by the class name if the class is the user's."""
     return text if type(value) is base else f"{class_name(value)} {text}"
 
 
@@ -112,7 +112,7 @@ def _collection(value: Any, depth: int) -> str:
 
 
 def signature(function: Any) -> str:
-    """Return name and parameters of a function, as far as they are known without asking it."""
+    """Return name and parameters of a function, as far as no foreign code has to run."""
     if type(function) is types.MethodType:
         function = function.__func__
     if type(function) is not types.FunctionType:
@@ -122,7 +122,7 @@ def signature(function: Any) -> str:
 
 
 def parameters(function: types.FunctionType) -> list[str]:
-    """Return the names of the parameters, in order; `*` and `**` as they are written."""
+    """Return the names of the parameters, in order, with `*` and `**`."""
     code = function.__code__
     plain = code.co_argcount
     named = plain + code.co_kwonlyargcount
@@ -137,7 +137,7 @@ def parameters(function: types.FunctionType) -> list[str]:
 
 
 def array(value: Any) -> str:
-    """Return what matters of an array or a table: shape, type, columns."""
+    """Return the essentials of an array or a table: shape, type, columns."""
     numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
     kind = type(value)
     try:
@@ -154,7 +154,7 @@ def array(value: Any) -> str:
             index = _names(value.index)
             return f"Series of {value.dtype}, {value.shape[0]:,} values, index {index}"
     except Exception:
-        pass  # a module that only has the name
+        pass  # another class with the same name
     return ""
 
 
@@ -163,7 +163,7 @@ def _names(index: Any) -> str:
 
 
 def attributes(value: Any) -> dict[str, Any]:
-    """Return the attributes that an object itself holds, past any `__getattr__` of its class."""
+    """Return the attributes that an object itself holds, without any `__getattr__`."""
     if type(value) is types.ModuleType:
         return vars(value)
     for base in _mro_of(type(value)):
@@ -184,7 +184,7 @@ def class_attributes(value: Any) -> dict[str, Any]:
 
 
 def _is_of_the_user(cls: type) -> bool:
-    """Tell if a class was made in the user's code: what others hold says little."""
+    """Tell if a class was defined in the user's code: fields of others say little."""
     module = type.__dict__["__dict__"].__get__(cls).get("__module__")
     if type(module) is not str:
         return False

@@ -1,4 +1,4 @@
-"""Notebook lines in a session: `%magic`, `!command`, `name?`, run by IPython where it is installed.
+"""Notebook lines in a session (`%magic`, `!command`, `name?`), which IPython runs if installed.
 
 Nothing here is imported before a call needs it: plain Python does without.
 """

@@ -14,25 +14,25 @@ from typing import Any
 
 from bellglass.sandboxes.common.packages import SCRATCH
 
-MAX_COMMAND_BYTES = 100_000  # of one argument; the kernel takes 128 KiB
+MAX_COMMAND_BYTES = 100_000  # for one argument; the kernel allows 128 KiB
 
 KILL_DELAY_SECONDS = 0.1
-"""After an interrupt, which the command has received as well."""
+"""Seconds after an interrupt, which the command has received as well."""
 
 _PIP = re.compile(r"(^|&&|;|\|\|)(\s*)(?:pip3?|python3? -m pip)(?=\s)")
 
 
 def own_pip(command: str) -> str:
-    """Have pip install for the Python that runs this, whichever is first on the path."""
+    """Have pip install for the Python that runs this, whichever comes first on the path."""
     scratch = f"TMPDIR={SCRATCH} " if os.path.isdir(SCRATCH) else ""
     pip = f"{scratch}{sys.executable} -m pip"
     return _PIP.sub(lambda found: f"{found[1]}{found[2]}{pip}", command)
 
 
 def run(command: str) -> int:
-    """Run a command in Bash, say if it failed, and return its exit code.
+    """Run a command in Bash, report a failure, and return its exit code.
 
-    What it prints goes where Python prints.
+    Its output goes where Python prints.
 
     Raises:
         ValueError: The command is too long.
@@ -60,7 +60,7 @@ def run_script(text: str) -> None:
 
 
 def filled_in(command: str, names: Mapping[str, Any]) -> str:
-    """Return `command` with `{name}` and `$name` replaced where they name a variable."""
+    """Return `command` with `{name}` and `$name` replaced if they name a variable."""
 
     def value(found: re.Match[str]) -> str:
         name = found[1] or found[2]
@@ -80,7 +80,7 @@ def _finished(argv: list[str]) -> int:
     process = subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,
-        # Redirected in Python: then it comes by us.
+        # Python code has redirected the stream, so the output has to pass through us.
         stdout=None if plain else subprocess.PIPE,
         stderr=None if plain else subprocess.STDOUT,
     )
@@ -90,7 +90,7 @@ def _finished(argv: list[str]) -> int:
                 sys.stdout.write(line.decode("utf-8", "replace"))
         return process.wait()
     except KeyboardInterrupt:
-        # The same interrupt has reached it, too.
+        # It has received the same interrupt.
         try:
             process.wait(KILL_DELAY_SECONDS)
         except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""IPython's compiler, with the names and line numbers of the call that is running."""
+"""IPython's compiler, with the names and line numbers of the running call."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 from IPython.core.compilerop import CachingCompiler
 
 _WITHIN = ("<timed exec>", "<timed eval>", "<magic-timeit>")
-"""What `%time` and `%timeit` call the code that stands in their line or cell."""
+"""The file names that `%time` and `%timeit` give to the code in their line or cell."""
 
 
 class Compiler(CachingCompiler):
-    """Name code "<call 3>", as `evaluate.py` does, so that errors name lines of the call."""
+    """Names code "<call 3>", as `evaluate.py` does, so that errors name lines of the call."""
 
     file = ""
-    """Of the call that is running."""
+    """The name of the running call."""
     nested = 0
-    """Cells that are running within one another."""
+    """The cells that are running, each nested in the one before."""
     body: tuple[str, int] | None = None
-    """The text of the cell magic that is running, and the line that it follows."""
+    """The text of the running cell magic, and the number of the line before it."""
 
     def line(self) -> int:
         """Return the line of the call that is running."""
@@ -31,7 +31,7 @@ class Compiler(CachingCompiler):
         return frame.f_lineno if frame is not None else 1
 
     def in_place(self, cell: str) -> str:
-        """Return the text of a magic's cell, if `cell` is that, with its lines in their place."""
+        """Return `cell` with its lines moved to their place, if it is the text of a magic."""
         if self.body is None or self.body[0] != cell:
             return cell
         return "\n" * self.body[1] + cell
@@ -52,7 +52,7 @@ class Compiler(CachingCompiler):
             raise
 
     def _lines_before(self) -> int:
-        """Return how many lines of the call come before the code in the magic that is running."""
+        """Return the number of lines before the code in the running magic."""
         line = self.line()
         if self.body is None:
             return line - 1
@@ -72,7 +72,7 @@ class Compiler(CachingCompiler):
 
 
 def _forget_columns(tree: ast.AST) -> None:
-    """Drop columns that count from within a line: they would mark another part of it."""
+    """Drop columns that count from within a line: they would mark the wrong part of it."""
     for node in ast.walk(tree):
         if hasattr(node, "col_offset"):
             vars(node).update(col_offset=0, end_col_offset=0, end_lineno=vars(node)["lineno"])

@@ -1,4 +1,4 @@
-"""What IPython has to show, led to our renderer, with its bounds."""
+"""IPython's display hooks, which send what IPython shows to our renderer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bellglass.sandboxes.worker.display.renderer import ITSELF
 
 
 class Formatter(DisplayFormatter):
-    """Leave to our renderer what it shows better from the object itself: tables, figures."""
+    """Leaves what our renderer shows better from the object itself: tables, figures."""
 
     def format(self, obj: Any, include: Any = None, exclude: Any = None) -> Any:
         ours = isinstance(self.parent.display_pub, Publisher) and not include and not exclude
@@ -23,7 +23,7 @@ class Formatter(DisplayFormatter):
 
 
 class Publisher(DisplayPublisher):
-    """Where `display()` ends."""
+    """The target of `display()`."""
 
     def publish(
         self,
@@ -45,7 +45,7 @@ class Publisher(DisplayPublisher):
 
 
 class Hook(DisplayHook):
-    """Where the value of a line ends. The text of a last one is kept for the result."""
+    """The target of a line's value. The text of the last value is kept for the result."""
 
     def write_output_prompt(self) -> None:
         pass

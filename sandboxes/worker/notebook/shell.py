@@ -1,8 +1,8 @@
 """IPython's shell on the namespace of a session.
 
-It runs every call from the first on that needs it. Only what touches its surroundings is ours: what
-is shown goes to our renderer, errors are explained by us, commands run without a terminal; and it
-starts no thread and writes no history, so that the worker can be forked at any time.
+It runs every call from the first on that needs it. We replace only what touches its environment:
+displays go to our renderer, errors to our explanations, commands run without a terminal. It starts
+no thread and writes no history, so that the worker can be forked at any time.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from bellglass.sandboxes.worker.notebook.publishing import Formatter, Hook, Publ
 
 _REPORTS = ("showtraceback", "showsyntaxerror", "showindentationerror")
 _RUNS = ("run_code", "run_ast_nodes", "run_cell_async", "_run_cell")
-"""Methods of IPython that report an error, and those that report the error of a cell."""
+"""IPython's methods that report an error, and those that report the error of a cell."""
 
 _CANCEL_TIMEOUT_SECONDS = 2.0
 
@@ -50,11 +50,11 @@ class Shell(InteractiveShell):
         """`module` is `__main__`; `run_in_loop` runs a coroutine on the session's event loop."""
         self.showing = showing
         self.value: str | None = None
-        """The value of the last line of the call, where it is text."""
+        """The value of the call's last line, if it is text."""
         before = {name: vars(module)[name] for name in _UNDERSCORES if name in vars(module)}
         super().__init__(
             user_module=module,
-            # A folder that it needs for `%store` and `%bookmark`; never one in the workspace.
+            # IPython needs a folder for `%store` and `%bookmark`, outside of the workspace.
             ipython_dir=tempfile.mkdtemp(prefix="ipython-"),
             config=Config({"HistoryManager": {"enabled": False}}),
             colors="nocolor",
@@ -75,7 +75,7 @@ class Shell(InteractiveShell):
 
     def init_user_ns(self) -> None:
         super().init_user_ns()
-        for name in ("exit", "quit", "open"):  # Python's own do
+        for name in ("exit", "quit", "open"):  # Python's own are used
             self.user_ns.pop(name, None)
             self.user_ns_hidden.pop(name, None)
 
@@ -85,7 +85,7 @@ class Shell(InteractiveShell):
             self.builtin_trap.auto_builtins.pop(name, None)
 
     def init_virtualenv(self) -> None:
-        """Leave the path alone: `relay/packages.py` sees to it."""
+        """Leave the path alone: `common/packages.py` sets it."""
 
     def init_display_formatter(self) -> None:
         self.display_formatter = Formatter(parent=self)
@@ -93,10 +93,10 @@ class Shell(InteractiveShell):
     # --- running
 
     def execute(self, code: str, file: str) -> str | None:
-        """Run the code of a call; return its last value as text, if it is not shown otherwise.
+        """Run the code of a call; return its last value as text, unless it is shown otherwise.
 
         Raises:
-            BaseException: What the code raised.
+            BaseException: The code raised it.
         """
         self.compile.file = file
         self.value = None
@@ -111,7 +111,7 @@ class Shell(InteractiveShell):
         return self.value
 
     def _recall(self, code: str, file: str, line: int | None) -> None:
-        """Have an error show the line as it was given, where IPython has put it in other words."""
+        """Have an error show the line as it was given, if IPython has transformed it."""
         given = code.splitlines(keepends=True)
         run = linecache.getlines(file)
         if line is None or line > min(len(given), len(run)):
@@ -146,7 +146,7 @@ class Shell(InteractiveShell):
         return _NOTHING
 
     def _end_script_threads(self) -> None:
-        """End the thread that `%%bash` leaves running: a fork would not take it along."""
+        """End the thread that `%%bash` leaves running: a fork would not include it."""
         scripts = self.magics_manager.registry.get("ScriptMagics")
         if scripts is not None and scripts.event_loop is not None:
             ended = asyncio.run_coroutine_threadsafe(_cancel_all(), scripts.event_loop)
@@ -168,28 +168,28 @@ class Shell(InteractiveShell):
             super().showsyntaxerror(*arguments, **options)
 
     def _is_of_call(self) -> bool:
-        """Tell if the error that is to be shown is that of the call: `execute` raises it."""
+        """Tell if the error to be shown is that of the call itself, which `execute` raises."""
         frame: Any = sys._getframe(2)
         while frame.f_code.co_name in _REPORTS:
             frame = frame.f_back
         if self.is_nested or frame.f_code.co_name not in _RUNS:
             return False
-        warnings.filterwarnings("ignore", "To exit: use")  # is said of an exit right after this
+        warnings.filterwarnings("ignore", "To exit: use")  # it would follow every exit
         return True
 
     def _showtraceback(self, etype: Any, evalue: Any, stb: list[str]) -> None:
-        # Not where `%%capture` may have led stderr: then nobody would see it.
+        # Written to the real stderr: `%%capture` may have redirected Python's.
         if sys.__stderr__ is not None:
             sys.__stderr__.write("\n".join(stb) + "\n")
 
     def _format_exception_for_storage(self, *arguments: Any, **options: Any) -> dict[str, Any]:
-        """Keep no tracebacks for a history that is never written."""
+        """Keep no tracebacks: the history is never written."""
         return {}
 
-    # --- surroundings
+    # --- environment
 
     def system(self, cmd: str) -> None:
-        """Run a shell command, with what it prints in the output of the call."""
+        """Run a shell command; its output is that of the call."""
         code = commands.run(self.var_expand(cmd, depth=1))
         self.user_ns["_exit_code"] = code
         if code and getattr(self, "system_raise_on_error", False):
@@ -212,7 +212,7 @@ class Shell(InteractiveShell):
         if gui not in (None, "inline", "agg", "auto"):
             sys.stderr.write(f"[There is no screen for %matplotlib {gui}: figures are pictures.]\n")
         found = super().enable_matplotlib("inline")
-        # Figures are shown at the end of a call with or without IPython, by worker.py.
+        # Figures are shown at the end of a call by worker.py, with or without IPython.
         flush = import_module("matplotlib_inline.backend_inline").flush_figures
         if flush in self.events.callbacks["post_execute"]:
             self.events.unregister("post_execute", flush)
@@ -227,7 +227,7 @@ class Shell(InteractiveShell):
 
 
 async def _cancel_all() -> None:
-    """Cancel what `%%bash --bg` has left: its processes end with the call."""
+    """Cancel the tasks of `%%bash --bg`: its processes end with the call."""
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()
