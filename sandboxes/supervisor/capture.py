@@ -60,7 +60,7 @@ class Window:
             "file_bytes": file.written,
         }
 
-    def place(self, offset: int, file: OutputFile) -> int:
+    def position(self, offset: int, file: OutputFile) -> int:
         """Return the position in the reported text of the byte at `offset`, or that of the cut."""
         head, tail = self._ends()
         if offset <= len(head):
@@ -134,7 +134,6 @@ class OutputFile:
     def open(self) -> None:
         # Exclusive, without following links: the directory belongs to the foreign code, which
         # could otherwise point the name at one of our descriptors in /proc.
-        # otherwise point the name at a descriptor of ours in /proc.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             self._fd = os.open(self.path, flags, 0o600)
@@ -211,9 +210,9 @@ class Capture:
     def total(self) -> int:
         return self._window.total
 
-    def place(self, offset: int) -> int:
+    def position(self, offset: int) -> int:
         """Return the position in the reported text of the byte at `offset`."""
-        return self._window.place(offset, self.file)
+        return self._window.position(offset, self.file)
 
 
 class KeptFiles:

@@ -17,8 +17,8 @@ def displayed(nonce: str, number: int, *, kept: bool) -> Displayed:
     return {"type": "displayed", "nonce": nonce, "number": number, "kept": kept}
 
 
-class Placed(Protocol):
-    def place(self, offset: int) -> int: ...
+class HasPositions(Protocol):
+    def position(self, offset: int) -> int: ...
 
 
 class _Kept(NamedTuple):
@@ -68,10 +68,10 @@ class DisplayLog:
             self._files.append(entry["file"])
         return True
 
-    def report(self, stdout: Placed) -> list[Display]:
+    def report(self, stdout: HasPositions) -> list[Display]:
         """Return the displays, each with its position in stdout."""
         return [
-            cast("Display", {**kept.entry, "at": stdout.place(kept.offset)})
+            cast("Display", {**kept.entry, "at": stdout.position(kept.offset)})
             for kept in self._kept.values()
         ]
 

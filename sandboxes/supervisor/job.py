@@ -77,7 +77,7 @@ def start(
             _become(out, err, control, main, keep, is_ours)
         return pid
 
-    return born(fork)
+    return start_with_pipes(fork)
 
 
 def start_program(argv: list[str], environment: dict[str, str], keep: Mapping[int, int]) -> Job:
@@ -105,16 +105,16 @@ def start_program(argv: list[str], environment: dict[str, str], keep: Mapping[in
             setsigdef=[*DEFAULT_SIGNALS, signal.SIGPIPE],
         )
 
-    return born(spawn)
+    return start_with_pipes(spawn)
 
 
-def born(birth: Callable[[int, int, socket.socket], int]) -> Job:
-    """Start a child with `birth`, which gets the far ends of its pipes and control socket."""
+def start_with_pipes(start_child: Callable[[int, int, socket.socket], int]) -> Job:
+    """Start a child with `start_child`, which gets the far ends of its pipes and control socket."""
     out_read, out_write = os.pipe()
     err_read, err_write = os.pipe()
     ours, theirs = Packets.pair()
     try:
-        pid = birth(out_write, err_write, theirs)
+        pid = start_child(out_write, err_write, theirs)
     except OSError:
         os.close(out_read)
         os.close(err_read)
@@ -159,7 +159,6 @@ def _become(
         if not is_ours:
             # PID 1 is not dumpable. Foreign code may inspect its own process; a job of ours stays
             # not dumpable, and so cannot raise its own OOM score: its children do.
-            # stays closed, and so cannot offer itself to the kernel's killer: what it starts does.
             LIBC.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
             set_oom_score(1000)
         main(Packets(socket.socket(fileno=top)))

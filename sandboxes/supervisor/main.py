@@ -93,7 +93,7 @@ class Supervisor:
         # Done each time, since a request may have replaced the worker and its socket.
         control = self._python.control
         if not self._python.worker.ended:
-            self._poller.add(control, self._hear_worker, self._end_worker)
+            self._poller.add(control, self._take_from_worker, self._end_worker)
         try:
             self._poller.wait(self._runs.wait_ms(self._python.rest_ms()))
         finally:
@@ -118,7 +118,7 @@ class Supervisor:
             pass
         self._reaper.note_ended(processes.reap())
 
-    def _hear_worker(self, _: int) -> None:
+    def _take_from_worker(self, _: int) -> None:
         if not self._python.take():
             self._python.end()
 
@@ -135,13 +135,13 @@ class Supervisor:
             os._exit(0)  # as PID 1: the kernel then ends the whole sandbox
         while (request := self._stream.take()) is not None:
             try:
-                self._obey(request)
+                self._handle(request)
             except Exception as exc:
                 self._note_fault(exc)
         if self._stream.handover_nonce is not None:
             self._resume(self._stream.handover_nonce)
 
-    def _obey(self, request: Request) -> None:
+    def _handle(self, request: Request) -> None:
         if request["op"] == "network":
             self._open_network(request)
         elif request["op"] == "runs":
@@ -156,7 +156,7 @@ class Supervisor:
     def _resume(self, nonce: str) -> None:
         """Greet a server that takes over like the first one, and report the session's state."""
         self._stream.handover_nonce = None
-        self._runs.part_with_all()
+        self._runs.stop_all()
         # The new server recognizes this frame by its nonce among frames it did not ask for.
         beginning = {"type": "ready", "nonce": nonce}
         ready = {**beginning, **self_check.ready(), "state": self._state}
@@ -176,7 +176,7 @@ class Supervisor:
         self._state = execution.get("state", "kept")
         self._stream.reply(request, execution)
         self._reaper.unsettle()
-        self._python.take_checkpoint(changed=self._calls.changed, killed=self._reaper.to_bury())
+        self._python.take_checkpoint(changed=self._calls.changed, killed=self._reaper.zombies())
         self._reaper.settle()
         # A short call has no measurement of its own.
         self._runs.look(min(ran_seconds, LOOK_INTERVAL_SECONDS))

@@ -36,7 +36,7 @@ def last_pid() -> int:
     is one small read instead of a walk through /proc after every call. Where the kernel gives no
     figure (gVisor reports 0), each answer is a new one, so that the walk is made.
     """
-    return int(_told("/proc/loadavg", 100).split()[-1]) or -next(_UNTOLD)
+    return int(_read_kernel_file("/proc/loadavg", 100).split()[-1]) or -next(_UNTOLD)
 
 
 class End(NamedTuple):
@@ -94,8 +94,8 @@ def interrupt(pid: int) -> None:
             send_signal(pid, number)
 
 
-def sweep(spared: Callable[[int], bool], ended: Ended, seconds: float = 2.0) -> set[int]:
-    """Kill every process that is not `spared`, until none is left; return their pids.
+def sweep(is_kept: Callable[[int], bool], ended: Ended, seconds: float = 2.0) -> set[int]:
+    """Kill every process that is not `is_kept`, until none is left; return their pids.
 
     A fork bomb outruns passes through the list: then everything is stopped until the rest has been
     killed. Children that are reaped on the way are added to `ended`.
@@ -104,7 +104,7 @@ def sweep(spared: Callable[[int], bool], ended: Ended, seconds: float = 2.0) -> 
     frozen: set[int] | None = None
     deadline = time.monotonic() + seconds
     for passes in itertools.count(1):
-        left = [pid for pid in pids() if not spared(pid) and alive(pid)]
+        left = [pid for pid in pids() if not is_kept(pid) and alive(pid)]
         if not left:
             break
         found.update(left)
@@ -168,14 +168,14 @@ def start_time(pid: int) -> int | None:
 def _stat(pid: int) -> list[bytes] | None:
     """Return the fields of proc_pid_stat(5) from the third, the state, on."""
     try:
-        stat = _told(f"/proc/{pid}/stat", 1024)
+        stat = _read_kernel_file(f"/proc/{pid}/stat", 1024)
     except OSError:
         return None
     # The name before the state may contain anything; nothing after it contains a parenthesis.
     return stat[stat.rindex(b")") + 2 :].split()
 
 
-def _told(path: str, most: int) -> bytes:
+def _read_kernel_file(path: str, most: int) -> bytes:
     """Read a file of the kernel. Five are read in each call: open() would be too slow."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -195,7 +195,7 @@ def memory(without: AbstractSet[int]) -> int:
 
 def resident(pid: int) -> int:
     try:
-        return int(_told(f"/proc/{pid}/statm", 200).split()[1]) * PAGE
+        return int(_read_kernel_file(f"/proc/{pid}/statm", 200).split()[1]) * PAGE
     except (OSError, IndexError, ValueError):
         return 0
 
@@ -203,7 +203,7 @@ def resident(pid: int) -> int:
 def peak(pid: int) -> int:
     """Return the most bytes that were ever resident in the process."""
     try:
-        for line in _told(f"/proc/{pid}/status", 4096).splitlines():
+        for line in _read_kernel_file(f"/proc/{pid}/status", 4096).splitlines():
             if line.startswith(b"VmHWM:"):
                 return int(line.split()[1]) * 1024
     except (OSError, IndexError, ValueError):

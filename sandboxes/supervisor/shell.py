@@ -63,7 +63,7 @@ class Shell:
         if self._next >= 0:
             os.close(self._next)  # left by a command that could not be started
         self._next = _state_file()
-        command_fd = _filled(text.encode("utf-8", "replace"))
+        command_fd = _readable(text.encode("utf-8", "replace"))
         keep = {OLD_STATE_FD: self._state, COMMAND_FD: command_fd, NEW_STATE_FD: self._next}
         try:
             return start_program([*BASH, around(text), "bash"], self._environment, keep)
@@ -85,7 +85,7 @@ class Shell:
         It runs in a child of PID 1, in which our state has the descriptor `state`.
         """
         os.dup2(state, OLD_STATE_FD)
-        os.dup2(_filled(command.replace("\0", "").encode()), COMMAND_FD)
+        os.dup2(_readable(command.replace("\0", "").encode()), COMMAND_FD)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         keep_descendants()
         os.execvpe("bash", [*BASH, BACKGROUND, "bash"], self._environment)
@@ -102,7 +102,7 @@ class Shell:
 
 def _state_file() -> int:
     """Open a nameless file on the disk with the most space, or else /dev/null."""
-    for disk in sorted(DISKS, key=_room, reverse=True):
+    for disk in sorted(DISKS, key=_free_bytes, reverse=True):
         try:
             return _nameless(disk)
         except OSError:
@@ -120,14 +120,14 @@ def _nameless(disk: str) -> int:
         return file
 
 
-def _room(disk: str) -> int:
+def _free_bytes(disk: str) -> int:
     try:
         return os.statvfs(disk).f_bavail
     except OSError:
         return 0
 
 
-def _filled(data: bytes) -> int:
+def _readable(data: bytes) -> int:
     """Return a descriptor to read `data` from.
 
     It is a nameless file, because the kernel counts pipe buffers over all sessions of one user, and

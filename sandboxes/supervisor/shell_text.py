@@ -17,8 +17,6 @@ END = b"\n# end of state\n"
 # First it raises its OOM score, as `job` does for Python: it inherits the supervisor's lower
 # score, and the worker would be killed in its place.
 # The command is read before the state: after `set -a` it would go into the environment.
-# from the supervisor is lower, and the interpreter would be ended in its place.
-# The command is read before the state: after `set -a` it would go into the environment.
 _BEGIN = rf"""
 {{ echo 1000 >/proc/self/oom_score_adj; }} 2>/dev/null;
 IFS= read -rd "" __bellglass_command </dev/fd/{COMMAND_FD};
@@ -32,8 +30,6 @@ _RUN = r'builtin eval -- "$__bellglass_command";'
 
 # The order matters. Functions come late: their names may be those of commands before them, they
 # may need extglob, and they would be read with aliases a second time. posix forbids some names.
-# `cd` sets OLDPWD.
-# need extglob, and would be read with aliases a second time. posix forbids some names of theirs.
 # `cd` sets OLDPWD.
 _DUMP = rf"""
 __bellglass_dump() {{
@@ -65,8 +61,6 @@ builtin printf 'builtin shopt -s expand_aliases\n%s\n# end of state\n' "$2";
 # An exit in a function: its locals hide variables of the shell, and only `declare -g` reaches the
 # latter. So the variables of the shell are marked with the attribute t, and what has no mark is
 # removed. This runs only in a shell that is about to end, or in a copy of one.
-# apart but that `declare -g` reaches only the latter. So these get a mark, the attribute t, and
-# what has none is taken off. Only a shell that is about to end does this, or a copy of one.
 _UNCOVER = r"""
 __bellglass_uncover() {
 builtin mapfile -t __bellglass_names <<<"$(builtin compgen -v)";
@@ -90,8 +84,6 @@ done;
 # If the command has an EXIT trap of its own, a copy of the shell saves the state before that runs:
 # the trap finds everything as the command left it. `set -x` shows none of this: the target of the
 # trace is set by a redirection, which is not traced.
-# the trap finds everything as the command left it. `set -x` shows none of this: where the trace
-# goes is set by a redirection, which is not traced.
 _QUIETLY = ">/dev/null 2>&1 {BASH_XTRACEFD}>/dev/null"
 _ON_EXIT = (
     "builtin trap '{ [[ ! -v __bellglass_command ]] || __bellglass_save $? exit; } "
@@ -111,9 +103,6 @@ builtin return "$1";
 # given for EXIT, which finds its $? in either branch. Everything else is passed on. As a function,
 # it cannot reset ERR, DEBUG and RETURN for its caller, so it has them do nothing; and a RETURN trap
 # would run at its own end, so that is set again then.
-# is given for EXIT, which finds its $? in either branch. Everything else it hands on; but being a
-# function, it cannot reset ERR, DEBUG and RETURN for its caller (it has them do nothing), and what
-# is set for RETURN would run at its own end (it is set again then).
 _TRAP = rf"""
 __bellglass_trap=1;
 trap() {{

@@ -233,7 +233,6 @@ class WorkerProcess:
         if checkpoint is not None and not checkpoint.ended and usable:
             # The checkpoint writes into the same pipes. It has moved the worker's socket to its own
             # slot, and its own socket becomes the one to the worker.
-            # of its own, which becomes the one to the worker.
             self._spares[self._slot] = self.worker.control
             self.worker, self.checkpoint = checkpoint, None
             processes.send_signal(checkpoint.pid, signal.SIGCONT)

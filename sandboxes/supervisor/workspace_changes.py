@@ -200,8 +200,8 @@ def _appeared(
         elif known != mark:
             changed.append(path)
     # A changed folder is reported by its new entries.
-    told = _parents(path for path in new)
-    new = [path for path in new if path not in told]
+    reported = _parents(path for path in new)
+    new = [path for path in new if path not in reported]
     return [
         *((path, "new") for path in sorted(new, key=_order)),
         *((path, "changed") for path in sorted(changed, key=_order)),
@@ -214,8 +214,8 @@ def _deleted(before: WorkspaceSnapshot, after: WorkspaceSnapshot) -> list[tuple[
     gone = before.marks.keys() - after.marks.keys()
     # The entries of a deleted folder are reported by the folder.
     whole = {path for path in gone if path.endswith("/")}
-    told = [path for path in gone if not whole.intersection(_parents([path]))]
-    return [(path, "deleted") for path in sorted(told, key=_order)]
+    reported = [path for path in gone if not whole.intersection(_parents([path]))]
+    return [(path, "deleted") for path in sorted(reported, key=_order)]
 
 
 def _parents(paths: Any) -> set[str]:

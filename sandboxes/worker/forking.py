@@ -43,7 +43,6 @@ def fork_sibling() -> int:
         return fork_twice()
     # This is glibc's fork with another parent, and without its handlers for the locks of malloc,
     # which no thread can hold: there is no other.
-    # which no other thread can hold because there is none.
     flags = CLONE_PARENT | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | signal.SIGCHLD
     tid = ctypes.c_ulong(address.value)
     none = ctypes.c_ulong(0)
@@ -84,7 +83,6 @@ def fork_twice() -> int:
         if second > 0:
             # Before the supervisor knows of it and stops it: gVisor sends SIGHUP to a process group
             # that has a stopped member whenever another member ends.
-            # in which one is stopped, whenever another one of it ends.
             os.setpgid(second, second)
         os.write(writer, str(second).encode())
         os._exit(0)

@@ -106,7 +106,6 @@ class Worker:
     def _answer(self, request: RunCode | BeginRun) -> None:
         # Without this the supervisor cannot tell a slow call from a request that a thread of the
         # foreign code took from the socket. From here on it may interrupt the call.
-        # foreign code took from the socket. From then on it may interrupt the call.
         self._interrupted = False
         signal.signal(signal.SIGINT, self._note_interrupt)
         started: Started = {"type": "started", "nonce": request["nonce"]}
@@ -178,7 +177,6 @@ class Worker:
         os.dup2(self._err, STDERR)
         # A reference is kept for a while: a thread may be inside a print, and print() of
         # Python 3.11 does not hold the stream that it writes to.
-        # of Python 3.11 does not hold the stream that it writes to.
         self._replaced = (*self._replaced[-4:], sys.stdout, sys.stderr)
         sys.stdout = self._stdout = usable(self._stdout, STDOUT)
         sys.stderr = self._stderr = usable(self._stderr, STDERR)

@@ -54,10 +54,10 @@ class SharedMemory:
         if bound <= self._limit and time.monotonic() < self._not_before:
             return bound
         if total > self._limit:
-            return self._judged(total, pids)
+            return self._measure_stopped(total, pids)
         return self._look(total, pids) if total - self._sum > MIN_GROWTH_BYTES else bound
 
-    def _judged(self, total: int, pids: list[int]) -> int:
+    def _measure_stopped(self, total: int, pids: list[int]) -> int:
         """Measure while everything is stopped. Above the limit, only the job is continued."""
         held = [pid for pid in pids if pid != self._copy and not processes.stopped(pid)]
         for pid in held:

@@ -98,5 +98,5 @@ class Usage:
     def _started(self) -> list[int]:
         """Return the processes, zombies included, that are neither ours nor of a run."""
         return [
-            pid for pid in processes.pids() if pid not in self._own and not self._runs.spared(pid)
+            pid for pid in processes.pids() if pid not in self._own and not self._runs.is_kept(pid)
         ]

@@ -19,8 +19,8 @@ def answered(runs: Mapping[str, Run], request: AskRuns) -> Execution:
         return {"status": "ok", "runs": []}
     run.refresh()
     if request["do"] == "read":
-        told = _read(run)
-        return {**told, "runs": [run.facts()]}
+        reported = _read(run)
+        return {**reported, "runs": [run.facts()]}
     if request["do"] == "stop":
         run.stop("cancelled")
     else:

@@ -48,9 +48,9 @@ class Output:
         """Bytes that arrived since the last read."""
         return self._unread.total
 
-    def place(self, offset: int) -> int:
+    def position(self, offset: int) -> int:
         """Return the position of the byte at `offset` in what `read` returns."""
-        return self._unread.place(offset, self.file)
+        return self._unread.position(offset, self.file)
 
     def read(self) -> OutputReport:
         """Return what arrived since the last read.

@@ -66,7 +66,7 @@ class Run:
         """Whether nothing of it is left."""
         self.state: RunStatus = "running"
         """Its state, as `refresh` found it."""
-        self.told: RunStatus | None = None
+        self.reported: RunStatus | None = None
         """The last state that was sent to the server."""
         self.held = False
         """Whether its processes are stopped while tests run."""
@@ -103,7 +103,7 @@ class Run:
 
         A reply and a note each rely on one such reading.
         """
-        self.state = "returned" if self.told == "returned" else "running"
+        self.state = "returned" if self.reported == "returned" else "running"
         if self.finished:
             if not self._dying():
                 self.state = "ended"
@@ -125,7 +125,7 @@ class Run:
 
     # --- input from the job
 
-    def hear(self) -> bool:
+    def take_packet(self) -> bool:
         """Take a packet from the job; return False at the end of the socket."""
         self._packets += 1
         try:
@@ -185,8 +185,8 @@ class Run:
                 if text := output.unsent.take():
                     frames.append({"type": "stream", **self._mark, "name": name, "text": text})
         self.refresh()
-        if self.state != self.told and self.state != "running":
-            self.told = self.state
+        if self.state != self.reported and self.state != "running":
+            self.reported = self.state
             frames.append({"type": "note", **self._mark, "state": self.state})
         return frames
 
@@ -237,7 +237,7 @@ class Run:
         self.next_tick()
         self.out.take(self.job.out)
         self.err.take(self.job.err)
-        while not self.full and self.job.control.waiting and self.hear():
+        while not self.full and self.job.control.waiting and self.take_packet():
             pass
         self.job.close()
         self.out.close()

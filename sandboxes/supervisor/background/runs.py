@@ -23,7 +23,7 @@ from bellglass.sandboxes.supervisor.background.run import Run
 from bellglass.sandboxes.supervisor.background.standstill import Standstill
 from bellglass.sandboxes.supervisor.execution_report import failure
 from bellglass.sandboxes.supervisor.fd_poller import FdPoller
-from bellglass.sandboxes.supervisor.job import Job, born, start
+from bellglass.sandboxes.supervisor.job import Job, start, start_with_pipes
 from bellglass.sandboxes.supervisor.server_stream import ServerStream
 from bellglass.sandboxes.supervisor.shell import Shell
 from bellglass.sandboxes.supervisor.worker_process import WorkerProcess
@@ -38,7 +38,7 @@ TOO_MANY = (
 
 OUT_OF_MEMORY = "The run was ended: it used most of the memory of the session, which was at an end."
 
-UNHEARD_OF = "The run was ended: it sent what cannot be taken in."
+UNREADABLE = "The run was ended: it sent what cannot be taken in."
 
 TOO_MANY_FILES = "The run was ended: there were more files than the session may have."
 
@@ -76,7 +76,7 @@ class Runs:
         self._runs: dict[str, Run] = {}
         self._next_tick = 0.0
         self.standstill = Standstill(self.roots)
-        self._parted = 0
+        self._forgotten = 0
 
     # --- ownership of processes
 
@@ -84,7 +84,7 @@ class Runs:
         """Return the runs that are alive, by the pid of their process."""
         return {run.job.pid: run for run in self._runs.values() if not run.finished}
 
-    def spared(self, pid: int) -> bool:
+    def is_kept(self, pid: int) -> bool:
         """Tell whether a process is the worker's or a run's, and so survives the end of a call."""
         if pid in self._kept():
             return True
@@ -95,19 +95,19 @@ class Runs:
 
     def wait_ms(self, other: int | None = None) -> int | None:
         """Return the poll timeout of a loop that would otherwise wait for `other`."""
-        if all(run.finished and run.told == "ended" for run in self._runs.values()):
+        if all(run.finished and run.reported == "ended" for run in self._runs.values()):
             return other
         mine = max(0, int((self._next_tick - time.monotonic()) * 1000) + 1)
         return mine if other is None else min(mine, other)
 
     def _arm(self, fd: int, run: Run, what: str) -> None:
         take = partial(self._take, fd, run, what)
-        self._poller.add(fd, take, partial(self._unheard_of, run))
+        self._poller.add(fd, take, partial(self._end_unreadable, run))
 
     def _take(self, fd: int, run: Run, what: str, events: int) -> None:
         """Take in what has arrived from a run on `out`, `err` or `control`."""
         if what == "control":
-            more = run.hear()
+            more = run.take_packet()
         else:
             more = bool((run.out if what == "out" else run.err).take(fd))
             more = more or not events & select.POLLHUP
@@ -117,8 +117,8 @@ class Runs:
             self._disarmed.append((fd, run, what))
         self._tell()
 
-    def _unheard_of(self, run: Run, _: int) -> None:
-        run.kill("killed", UNHEARD_OF)
+    def _end_unreadable(self, run: Run, _: int) -> None:
+        run.kill("killed", UNREADABLE)
 
     def _rearm(self) -> None:
         for fd, run, what in self._disarmed:
@@ -147,7 +147,7 @@ class Runs:
             try:
                 roots[root].enforce(now, pids)
             except Exception:
-                self._unheard_of(roots[root], 0)
+                self._end_unreadable(roots[root], 0)
         if alone:
             self._enforce_together()
         self._tell()
@@ -183,13 +183,13 @@ class Runs:
 
     def _tell(self) -> None:
         for run in self._runs.values():
-            if run.told != "ended":
+            if run.reported != "ended":
                 # A server that does not read must not hold us up: the frame is sent later.
                 if not self._stream.writable():
                     return
                 for frame in run.frames(time.monotonic()):
                     self._stream.send(frame)
-        told = [run for run in self._runs.values() if run.told == "ended"]
+        reported = [run for run in self._runs.values() if run.reported == "ended"]
         for old in sorted(told, key=lambda run: run.ended_at)[:-MAX_ENDED_RUNS]:
             old.forget()
             del self._runs[old.name]
@@ -239,7 +239,7 @@ class Runs:
         nonce = os.urandom(16).hex()
         run = Run(request, self._born(request, nonce, python, shell), nonce, self._limits)
         self._runs[run.name] = run
-        run.told = "running"  # the reply tells the server
+        run.reported = "running"  # the reply tells the server
         for fd, what in (
             (run.job.out, "out"),
             (run.job.err, "err"),
@@ -267,18 +267,18 @@ class Runs:
             }
             return python.branch(asked, (out, err, control.fileno()))
 
-        job = born(fork)
+        job = start_with_pipes(fork)
         if job.pid in taken:
             job.close()
             raise BlockingIOError
         return job
 
-    def part_with_all(self) -> None:
+    def stop_all(self) -> None:
         """Stop all runs and forget their names, for a server that takes over."""
         for run in self._runs.values():
             run.stop("cancelled")
-            self._parted += 1
-            run.name = f"parted {self._parted}"
+            self._forgotten += 1
+            run.name = f"of an earlier server {self._forgotten}"
         self._runs = {run.name: run for run in self._runs.values()}
 
     def answer(self, request: AskRuns) -> None:

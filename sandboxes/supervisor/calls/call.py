@@ -49,18 +49,18 @@ class Call:
         wakeup: int,
         on_ended: Callable[[processes.Ended], None],
         runs: Runs,
-        unheard_seconds: float,
+        begin_seconds: float,
     ) -> None:
         """`persistent`: the job is the worker, which answers and goes on, and knows `nonce`.
 
-        It must confirm within `unheard_seconds` that it has begun, which takes microseconds.
+        It must confirm within `begin_seconds` that it has begun, which takes microseconds.
         """
         self.request = request
         self.job = job
         self.persistent = persistent
         self.usage = usage
-        self._unheard_seconds = unheard_seconds
-        self.unheard = False
+        self._begin_seconds = begin_seconds
+        self.never_began = False
         """Whether the worker has not begun the call, and will not."""
         self.shell_kept = True
         """Whether the next command finds what this one changed in the shell."""
@@ -91,8 +91,8 @@ class Call:
         output = self.output.descriptors
         try:
             for fd in output:
-                self._poller.add(fd, partial(self._from_job, fd), self._unheard_of)
-            self._obey()  # requests that arrived together with this one
+                self._poller.add(fd, partial(self._from_job, fd), self._end_unreadable)
+            self._handle_requests()  # requests that arrived together with this one
             self._supervise()
         finally:
             for fd in output:
@@ -100,18 +100,18 @@ class Call:
         if self.job.ended and not self.output.begun and self._enforcer.verdict is None:
             # It was dying when it was asked: a packet that says it had begun may still wait.
             self.output.take_packets()
-            self.unheard = not self.output.begun
+            self.never_began = not self.output.begun
         self.output.drain()
         self._enforcer.finish(answered=self.output.answer is not None)
 
     def _supervise(self) -> None:
         next_tick = self._started + LOOK_INTERVAL_SECONDS
-        while self.output.answer is None and not self.job.ended and not self.unheard:
+        while self.output.answer is None and not self.job.ended and not self.never_began:
             wait = min(next_tick, self._enforcer.due) - time.monotonic()
             self._poller.wait(max(0.0, wait * 1000))
             now = time.monotonic()
-            late = not self.output.begun and now - self._started > self._unheard_seconds
-            self.unheard = late and self._enforcer.verdict is None
+            late = not self.output.begun and now - self._started > self._begin_seconds
+            self.never_began = late and self._enforcer.verdict is None
             if now >= next_tick:
                 next_tick = now + LOOK_INTERVAL_SECONDS
                 self._stream.tick(now)
@@ -124,17 +124,17 @@ class Call:
         if not self.output.take(fd, events):
             self._poller.remove(fd)
         if self.output.smuggled:
-            self._enforcer.condemn(SMUGGLED)
+            self._enforcer.kill_now(SMUGGLED)
 
-    def _unheard_of(self, _: int) -> None:
-        self._enforcer.condemn("The process was ended: it sent what cannot be taken in.")
+    def _end_unreadable(self, _: int) -> None:
+        self._enforcer.kill_now("The process was ended: it sent what cannot be taken in.")
 
     def _from_server(self, _: int) -> None:
         if not self._stream.read():
             os._exit(0)  # as PID 1: the kernel then ends the whole sandbox
-        self._obey()
+        self._handle_requests()
 
-    def _obey(self) -> None:
+    def _handle_requests(self) -> None:
         while (request := self._stream.take()) is not None:
             if request["op"] == "net":
                 self._relay.take(request)

@@ -119,7 +119,7 @@ class Calls:
         call.output.drain()
         if kind is not None and kind.clean_up is not None:
             kind.clean_up()
-        told = self._report(call)
+        reported = self._report(call)
         timeline.mark("output reported")
         answer = call.output.answer
         state = self._python.after(answer, asked=call.persistent)
@@ -137,10 +137,10 @@ class Calls:
             self._changes.forget()
         timeline.mark("files compared")
         return {
-            **told,
+            **reported,
             **changes,
-            "notices": [*notices, *told["notices"]],
-            "background_bytes": background + told["background_bytes"],
+            "notices": [*notices, *reported["notices"]],
+            "background_bytes": background + reported["background_bytes"],
             "killed_processes": len(self._reaper.killed),
             "state": state,
             "report": call.output.report,
@@ -203,10 +203,9 @@ class Calls:
 
     def _run_python(self, request: PythonCall) -> Call:
         call = self._ask(request)
-        if call.unheard:
+        if call.never_began:
             # A thread of the foreign code took the request, or holds the interpreter lock: the
             # checkpoint has no threads. Or the process was dying. Nothing of this call has run.
-            # has neither. Or the process was dying. Nothing of this call has run.
             self._python.end()
             state = self._python.restore()
             call = self._ask(request)
@@ -245,7 +244,7 @@ class Calls:
             wakeup=self._wakeup,
             on_ended=self._reaper.note_ended,
             runs=self._runs,
-            unheard_seconds=self._python.patience,
+            begin_seconds=self._python.patience,
         )
         try:
             call.run()

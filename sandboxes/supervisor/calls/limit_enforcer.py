@@ -68,7 +68,7 @@ class LimitEnforcer:
             self._kill_at = time.monotonic() + INTERRUPT_GRACE_SECONDS
             self._cpu_before = processes.cpu_seconds(self._job.pid)
 
-    def condemn(self, notice: str) -> None:
+    def kill_now(self, notice: str) -> None:
         """Kill the job at once."""
         if self.verdict is None:
             self.verdict = "killed"
@@ -135,7 +135,7 @@ class LimitEnforcer:
         # The job itself is small: its children are killed, and it may report how they ended.
         ended: processes.Ended = {}
         job = self._job.pid
-        if processes.sweep(lambda pid: pid == job or self._runs.spared(pid), ended, seconds=0.2):
+        if processes.sweep(lambda pid: pid == job or self._runs.is_kept(pid), ended, seconds=0.2):
             self._on_ended(ended)
             self._note_oom()
         else:

@@ -62,14 +62,14 @@ class ProcessReaper:
         processes.send_signal(worker.pid, signal.SIGSTOP)
         ended: processes.Ended = {}
         dropped = self._python.dropped
-        killed = processes.sweep(self._runs.spared, ended) - dropped
+        killed = processes.sweep(self._runs.is_kept, ended) - dropped
         self.note_ended(ended)
         self._newest = processes.last_pid()
         self._unburied = processes.zombies()
         processes.send_signal(worker.pid, signal.SIGCONT)
         self.killed = sorted(killed)
 
-    def to_bury(self) -> list[int]:
+    def zombies(self) -> list[int]:
         """Return the ended processes that the worker has to wait for."""
         return self.killed + (self._unburied if len(self._unburied) > MAX_UNREAPED_CHILDREN else [])
 
@@ -94,7 +94,7 @@ class ProcessReaper:
             expected = {self._newest, self._newest + 1} & {self._newest, copy.pid}
         if newest not in expected or time.monotonic() - self._rest_since > MAX_PID_TRUST_SECONDS:
             ended: processes.Ended = {}
-            processes.sweep(self._runs.spared, ended)
+            processes.sweep(self._runs.is_kept, ended)
             self.note_ended(ended)
             newest = processes.last_pid()
         self._newest = newest

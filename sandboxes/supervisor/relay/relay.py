@@ -54,11 +54,11 @@ class Relay:
         if connection is None:
             return  # it was closed from inside meanwhile
         try:
-            self._heed(connection, request)
+            self._handle(connection, request)
         except Exception:  # an error of one connection must not affect the others
             self._drop(connection)
 
-    def _heed(self, connection: Connection, request: NetRequest) -> None:
+    def _handle(self, connection: Connection, request: NetRequest) -> None:
         event = request["event"]
         if event == "data":
             connection.waiting += base64.b64decode(request["data"])
