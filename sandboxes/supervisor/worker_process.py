@@ -48,7 +48,7 @@ OWN_FAILURE_EXIT_CODE = 70
 WorkerMain = Callable[[Packets, "dict[str, int]", "dict[str, str]"], None]
 """The worker's main function: its control socket, its limits, its environment variables."""
 
-STOPPED = "Python was restarted, as its process ended or hung after the call before this one."
+STOPPED = "Python was restarted, because its process died or hung after the last call."
 
 
 class WorkerProcess:
@@ -196,7 +196,7 @@ class WorkerProcess:
             return []
         if self.restore() == "restored":
             return [STOPPED + " Variables are as they were one call earlier."]
-        return [STOPPED + " Its state was lost: variables are gone, files are kept."]
+        return [STOPPED + " Its variables are lost; files are kept."]
 
     def drop_background(self) -> int:
         """Drop what the worker has printed since its last call; return the number of bytes."""

@@ -17,7 +17,7 @@ class CallStream(io.TextIOWrapper):
     """Called once before anything more is printed."""
 
     def write(self, text: str, /) -> int:
-        if not heard():
+        if not is_current_call():
             CallStream.dropped += len(text)
             return len(text)
         if CallStream.before_output is not None:
@@ -32,7 +32,7 @@ def due() -> None:
         before()
 
 
-def heard() -> bool:
+def is_current_call() -> bool:
     return not CallStream.leftover or threading.current_thread() not in CallStream.leftover
 
 
@@ -43,7 +43,7 @@ def open_stream(fd: int) -> CallStream:
     )
 
 
-def usable(stream: CallStream, fd: int) -> CallStream:
+def restored(stream: CallStream, fd: int) -> CallStream:
     """Return `stream` with its settings restored, or a new one if it was closed."""
     try:
         stream.reconfigure(

@@ -26,7 +26,7 @@ from bellglass.sandboxes.worker.display.renderer import Renderer
 from bellglass.sandboxes.worker.evaluate import Evaluation, Namespace
 from bellglass.sandboxes.worker.forking import collect, fork_sibling, fork_twice
 from bellglass.sandboxes.worker.spawning import end_helpers
-from bellglass.sandboxes.worker.streams import CallStream, heard, open_stream, usable
+from bellglass.sandboxes.worker.streams import CallStream, is_current_call, open_stream, restored
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import (
@@ -56,7 +56,7 @@ class Worker:
         self._installs = bool(environment)
         self._control = control
         self._memory_bytes = limits["memory_bytes"]
-        self._channel = DisplayChannel(control, self._flush, heard)
+        self._channel = DisplayChannel(control, self._flush, is_current_call)
         self._renderer = Renderer(self._channel, limits["output_file_bytes"])
         self._namespace = Namespace(self._renderer.as_value, self._make_shell)
         self._calls = 0
@@ -178,8 +178,8 @@ class Worker:
         # A reference is kept for a while: a thread may be inside a print, and print() of
         # Python 3.11 does not hold the stream that it writes to.
         self._replaced = (*self._replaced[-4:], sys.stdout, sys.stderr)
-        sys.stdout = self._stdout = usable(self._stdout, STDOUT)
-        sys.stderr = self._stderr = usable(self._stderr, STDERR)
+        sys.stdout = self._stdout = restored(self._stdout, STDOUT)
+        sys.stderr = self._stderr = restored(self._stderr, STDERR)
         try:
             os.fstat(STDIN)
         except OSError:

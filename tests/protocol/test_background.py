@@ -128,7 +128,7 @@ async def test_refusals_say_what_to_do(client: Client) -> None:
     assert long.is_error
     assert "With background=true it may be 3600." in text_of(long)
     assert text_of(none).startswith("No background runs.")
-    assert "8 background runs go on" in text_of(ninth)
+    assert "8 background runs at a time" in text_of(ninth)
     await client.call_tool("close_session", {"session_id": session_id})
 
 

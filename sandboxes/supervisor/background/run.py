@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 INTERRUPT_GRACE_SECONDS = 1.0
 """Seconds between the interrupt and the kill."""
 
-RETURNED = "The code had returned; what it had started was ended."
+RETURNED = "The code had already returned; the processes that it had started were ended."
 
 EXIT_TIMEOUT_SECONDS = 0.15
 """Seconds that a process may take to end when its code has ended."""

@@ -36,11 +36,13 @@ TOO_MANY = (
     "Stop one, or wait for its end."
 )
 
-OUT_OF_MEMORY = "The run was ended: it used most of the memory of the session, which was at an end."
+OUT_OF_MEMORY = (
+    "The run was ended: the session was out of memory, and this run used the most of it."
+)
 
-UNREADABLE = "The run was ended: it sent what cannot be taken in."
+UNREADABLE = "The run was ended: it sent the supervisor a message that cannot be read."
 
-TOO_MANY_FILES = "The run was ended: there were more files than the session may have."
+TOO_MANY_FILES = "The run was ended: the session had more files than its limit."
 
 
 class Runs:

@@ -127,7 +127,7 @@ class Call:
             self._enforcer.kill_now(SMUGGLED)
 
     def _end_unreadable(self, _: int) -> None:
-        self._enforcer.kill_now("The process was ended: it sent what cannot be taken in.")
+        self._enforcer.kill_now("The process was ended: it sent a message that cannot be read.")
 
     def _from_server(self, _: int) -> None:
         if not self._stream.read():

@@ -40,10 +40,18 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Call as CallRequest
 
 HELD = (
-    "Background runs of the session stood still while the tests ran, so that they could change "
-    "nothing, and go on now. Tests that need one of them to answer, as a server: start it in a "
-    "fixture, or run them by execute_bash with python -m pytest."
+    "Background runs of the session stood still while the tests ran, so that they could not change "
+    "the result; they go on now. If the tests need one of them, such as a server, start it in a "
+    "fixture, or run the tests by execute_bash with python -m pytest."
 )
+
+UNRESPONSIVE = "Python was restarted before this call, because its process did not respond."
+
+VARIABLES: dict[VariableState, str] = {
+    "kept": "Variables and files are kept.",
+    "restored": "Variables are as they were before this call, and files are kept.",
+    "lost": "Its variables are lost; files are kept.",
+}
 
 
 class Calls:
@@ -209,8 +217,7 @@ class Calls:
             self._python.end()
             state = self._python.restore()
             call = self._ask(request)
-            text = "Python was restarted, as its process did not answer; its state was"
-            call.notices.append(f"{text} {state}.")
+            call.notices.append(f"{UNRESPONSIVE} {VARIABLES[state]}")
         return call
 
     def _ask(self, request: PythonCall) -> Call:

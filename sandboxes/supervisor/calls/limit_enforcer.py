@@ -142,8 +142,8 @@ class LimitEnforcer:
             self._runs.relieve(total, always=True)
 
     def _note_oom(self) -> None:
-        text = "Processes started by the code were ended: together they used more memory than"
-        text += f" the session may ({self._limits['memory_bytes'] >> 20} MiB)."
+        text = "Processes that the code started were ended: together they used more memory than"
+        text += f" the session has ({self._limits['memory_bytes'] >> 20} MiB)."
         if text not in self.notices:
             self.notices.append(text)
         if not self._persistent:

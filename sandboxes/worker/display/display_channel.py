@@ -29,12 +29,12 @@ class DisplayChannel:
     """
 
     def __init__(
-        self, control: Packets, flush: Callable[[], None], heard: Callable[[], bool]
+        self, control: Packets, flush: Callable[[], None], is_current_call: Callable[[], bool]
     ) -> None:
-        """`heard` tells if the calling thread belongs to the running call."""
+        """`is_current_call` tells if the calling thread belongs to the running call."""
         self._control = control
         self._flush = flush
-        self._heard = heard
+        self._heard = is_current_call
         self._owner = 0
         """The pid of the process whose displays count; 0 between calls."""
         self._nonce = ""

@@ -23,7 +23,7 @@ _MISSING = re.compile(r"Glyph (\d+) .*missing from")
 Caught = list[warnings.WarningMessage]
 
 
-def lend_to_files(module: Any) -> None:
+def hook_savefig(module: Any) -> None:
     """Have `savefig` of `matplotlib.figure` use the fallback font, as displays do."""
     plain = module.Figure.savefig
 
@@ -44,7 +44,7 @@ def lend_to_files(module: Any) -> None:
 def drawn(figure: Any, draw: Callable[[], None]) -> Caught:
     """Draw, and draw again with the fallback font if that helps; return the warnings."""
     caught = _caught(draw)
-    if _CJK.search(missing(caught)) and _lend(figure):
+    if _CJK.search(missing(caught)) and _add_fallback(figure):
         caught = _caught(draw)
     return caught
 
@@ -62,7 +62,7 @@ def missing(caught: Caught) -> str:
     return "".join(dict.fromkeys(chr(int(one[1])) for one in found if one))
 
 
-def _lend(figure: Any) -> bool:
+def _add_fallback(figure: Any) -> bool:
     """Add the fallback font to all texts of a figure; tell if the font is installed."""
     manager = sys.modules["matplotlib.font_manager"].fontManager
     if all(font.name != FAMILY for font in manager.ttflist):

@@ -64,7 +64,7 @@ def install(
             "multiprocessing.resource_tracker": spawning.restart_tracker,
             "watchdog.observers": observers,
             "matplotlib.pyplot": pyplot,
-            "matplotlib.figure": fonts.lend_to_files,
+            "matplotlib.figure": fonts.hook_savefig,
             "plotly.basedatatypes": plotly,
             "IPython": ipython,
         }

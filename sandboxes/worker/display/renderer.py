@@ -164,7 +164,7 @@ class Renderer:
             return self._of_value(data[ITSELF])
         given = data.get("text/plain")
         plain = given if type(given) is str else None
-        found = self._of_bundle(data, _telling(plain), "a bundle")
+        found = self._of_bundle(data, _if_informative(plain), "a bundle")
         script = data.get("application/javascript")
         if not found and type(script) is str:
             plain = f"[JavaScript of {len(script):,} characters, which nothing here runs]"
@@ -173,7 +173,7 @@ class Renderer:
     def _entry(self, value: Any) -> dict[str, Any] | str | None:
         """Return the display of `value`, or its own plain text; None if the repr is as good."""
         try:
-            return self._special(value) or self._own_words(value)
+            return self._special(value) or self._own_bundle(value)
         except Exception as exc:  # from a class that imitates one, or from the library
             self._note(f"{class_name(value)} is shown as text: {class_name(exc)}")
             return None
@@ -199,7 +199,7 @@ class Renderer:
             return markup.entry("application/json", charts.source(value), said, write)
         return None
 
-    def _own_words(self, value: Any) -> dict[str, Any] | str | None:
+    def _own_bundle(self, value: Any) -> dict[str, Any] | str | None:
         if not bundles.is_rich(value):
             return None
         asked = bundles.ask(value)
@@ -208,7 +208,7 @@ class Renderer:
         if asked.shown:
             return {}
         plain = asked.bundle.get("text/plain")
-        said = _telling(plain) if type(plain) is str else _plain(value)
+        said = _if_informative(plain) if type(plain) is str else _plain(value)
         found = self._of_bundle(asked.bundle, said, class_name(value))
         return plain if found is None and type(plain) is str else found
 
@@ -265,10 +265,10 @@ class Renderer:
 def _plain(value: Any) -> str | None:
     """Return the repr of an object whose class defines one."""
     cls: Any = type(value)
-    return None if cls.__repr__ is object.__repr__ else _telling(_repr(value))
+    return None if cls.__repr__ is object.__repr__ else _if_informative(_repr(value))
 
 
-def _telling(text: str | None) -> str | None:
+def _if_informative(text: str | None) -> str | None:
     """Return the text of an object, or None if it only names its class."""
     if text is None or (text.startswith("<") and text.endswith(">") and len(text) < 200):
         return None

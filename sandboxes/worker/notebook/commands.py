@@ -59,7 +59,7 @@ def run_script(text: str) -> None:
             raise subprocess.CalledProcessError(code, "bash")
 
 
-def filled_in(command: str, names: Mapping[str, Any]) -> str:
+def substituted(command: str, names: Mapping[str, Any]) -> str:
     """Return `command` with `{name}` and `$name` replaced if they name a variable."""
 
     def value(found: re.Match[str]) -> str:
