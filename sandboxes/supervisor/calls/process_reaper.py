@@ -34,7 +34,7 @@ class ProcessReaper:
         """Whether nothing can run until the next request."""
         self._python = python
         self._runs = runs
-        self._unburied: list[int] = []
+        self._zombies: list[int] = []
         """Children that the foreign code has not waited for: they count against its limit."""
         self._newest = processes.last_pid()
         """The last PID when no process existed but the worker's."""
@@ -54,7 +54,7 @@ class ProcessReaper:
 
     def sweep(self, wall_seconds: float) -> None:
         """Kill what a call of this duration has left behind."""
-        self.killed, self._unburied = [], []
+        self.killed, self._zombies = [], []
         if wall_seconds <= MAX_PID_TRUST_SECONDS and processes.last_pid() == self._newest:
             return
         # Its threads could otherwise start processes as fast as they are killed.
@@ -65,7 +65,7 @@ class ProcessReaper:
         killed = processes.sweep(self._runs.is_kept, ended) - dropped
         self.note_ended(ended)
         self._newest = processes.last_pid()
-        self._unburied = processes.zombies()
+        self._zombies = processes.zombies()
         processes.send_signal(worker.pid, signal.SIGCONT)
         self.killed = sorted(killed)
 

@@ -31,7 +31,7 @@ _mro_of = type.__dict__["__mro__"].__get__
 _dict_of = type.__dict__["__dict__"].__get__
 
 
-class Asked:
+class BundleResult:
     """The result of asking an object: its bundle, and the methods that failed."""
 
     def __init__(self) -> None:
@@ -50,46 +50,49 @@ def is_rich(value: Any) -> bool:
     return False
 
 
-def ask(value: Any) -> Asked:
+def bundle_of(value: Any) -> BundleResult:
     """Call the methods of `value`, one kind after the other.
 
     It stops at the first picture or text: each may take long.
     """
-    asked = Asked()
+    result = BundleResult()
     if isinstance(value, type):
-        return asked  # its methods are for its instances
-    if _call(value, SHOW, asked, lambda method: method() or True):
-        asked.shown = True
-        return asked
-    given = _call(value, BUNDLE, asked, lambda method: method(include=None, exclude=None))
+        return result  # its methods are for its instances
+    if _call(value, SHOW, result, lambda method: method() or True):
+        result.shown = True
+        return result
+    given = _call(value, BUNDLE, result, lambda method: method(include=None, exclude=None))
     if type(given) is tuple and given:
         given = given[0]
     if isinstance(given, dict):
-        asked.bundle = {str(kind): data for kind, data in list(given.items())[:20]}
+        result.bundle = {str(kind): data for kind, data in list(given.items())[:20]}
     for kind, name in METHODS.items():
-        if any(known in asked.bundle for known in METHODS):
+        if any(known in result.bundle for known in METHODS):
             break
-        data = _call(value, name, asked)
+        data = _call(value, name, result)
         if type(data) is tuple and data:
             data = data[0]  # the rest is metadata
         if data is not None:
-            asked.bundle[kind] = data
-    return asked
+            result.bundle[kind] = data
+    return result
 
 
 def _call(
-    value: Any, name: str, asked: Asked, call: Callable[[Any], Any] = lambda method: method()
+    value: Any,
+    name: str,
+    result: BundleResult,
+    call: Callable[[Any], Any] = lambda method: method(),
 ) -> Any:
     if not any(name in _dict_of(base) for base in _mro_of(type(value))):
         return None
 
     def fault(exc: BaseException) -> None:
-        asked.faults.append(f"{name} of {class_name(value)} failed: {_told(exc)}")
+        result.faults.append(f"{name} of {class_name(value)} failed: {_reason(exc)}")
 
     return guarded(lambda: call(getattr(value, name)), fault, METHOD_TIMEOUT_SECONDS)
 
 
-def _told(exc: BaseException) -> str:
+def _reason(exc: BaseException) -> str:
     text = guarded(lambda: short(str(exc), 200), lambda failure: "")
     return f"{class_name(exc)}: {text}" if text else class_name(exc)
 
@@ -122,4 +125,4 @@ def as_text(kind: str, data: Any) -> str:
     raise ValueError("no text")
 
 
-Ask = Callable[[Any], Asked]
+BundleOf = Callable[[Any], BundleResult]

@@ -39,7 +39,7 @@ def entry(kind: str, source: str, said: str | None, write: Write) -> dict[str, A
     text = (
         said
         if said is not None
-        else _DATA.sub(_told, source[: display_bounds.MAX_DATA_CHARACTERS])[:most]
+        else _DATA.sub(_placeholder, source[: display_bounds.MAX_DATA_CHARACTERS])[:most]
     )
     where = ""
     if len(source) > (display_bounds.MAX_DATA_CHARACTERS if said is not None else most):
@@ -62,7 +62,7 @@ def entry(kind: str, source: str, said: str | None, write: Write) -> dict[str, A
     }
 
 
-def _told(found: re.Match[str]) -> str:
+def _placeholder(found: re.Match[str]) -> str:
     return f"{found[1]}[{len(found[2]):,} characters]"
 
 

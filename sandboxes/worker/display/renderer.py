@@ -202,14 +202,14 @@ class Renderer:
     def _own_bundle(self, value: Any) -> dict[str, Any] | str | None:
         if not bundles.is_rich(value):
             return None
-        asked = bundles.ask(value)
-        for fault in asked.faults:
+        result = bundles.bundle_of(value)
+        for fault in result.faults:
             self._note(fault)
-        if asked.shown:
+        if result.shown:
             return {}
-        plain = asked.bundle.get("text/plain")
+        plain = result.bundle.get("text/plain")
         said = _if_informative(plain) if type(plain) is str else _plain(value)
-        found = self._of_bundle(asked.bundle, said, class_name(value))
+        found = self._of_bundle(result.bundle, said, class_name(value))
         return plain if found is None and type(plain) is str else found
 
     def _of_bundle(

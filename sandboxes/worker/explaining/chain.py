@@ -7,7 +7,7 @@ from typing import Any
 
 from bellglass.sandboxes.common.text import short, shortened
 from bellglass.sandboxes.worker.explaining.guard import TookTooLong, guarded
-from bellglass.sandboxes.worker.explaining.steps import Step, frames_of, place, step_of
+from bellglass.sandboxes.worker.explaining.steps import Step, frames_of, location, step_of
 from bellglass.sandboxes.worker.explaining.values import class_name
 
 MAX_EXCEPTIONS = 5
@@ -80,5 +80,5 @@ def _in_a_line(exc: BaseException, file: str) -> str:
     message = short(" ".join(text_of(exc).split()), MAX_MESSAGE_CHARACTERS)
     steps = [step_of(entry) for entry in frames_of(exc, file)]
     own: list[Step] = [step for step in steps if step.own]
-    where = f" ({place(own[-1], file)})" if own else ""
+    where = f" ({location(own[-1], file)})" if own else ""
     return f"{class_name(exc)}{': ' if message else ''}{message}{where}"

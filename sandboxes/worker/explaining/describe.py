@@ -14,10 +14,10 @@ from bellglass.sandboxes.worker.explaining.source import Span, around, is_own, l
 from bellglass.sandboxes.worker.explaining.steps import (
     Step,
     frames_of,
-    place,
+    location,
     span_of,
+    step_lines,
     step_of,
-    told,
 )
 from bellglass.sandboxes.worker.explaining.values import class_name, isinstance_of
 
@@ -51,7 +51,7 @@ def _details(exc: BaseException, frames: list[types.TracebackType], file: str) -
     if isinstance_of(exc, SyntaxError) and _is_text(exc):
         return _of_text(exc, steps, file)
     own = [at for at, step in enumerate(steps) if step.own]
-    way = [*told(steps, file, steps[own[-1]] if own else None), *chained(exc, file)]
+    way = [*step_lines(steps, file, steps[own[-1]] if own else None), *chained(exc, file)]
     details: Details = {"traceback": shortened("\n".join(way))}
     if not own:
         return {**details, **near_misses(exc, None, [])}
@@ -64,7 +64,7 @@ def _details(exc: BaseException, frames: list[types.TracebackType], file: str) -
     scope = Scope(entry.tb_frame)
     return {
         **details,
-        "where": place(step, file),
+        "where": location(step, file),
         "code": around(lines, step.line, span),
         "values": values_on(scope, nodes, error_text(exc)),
         **near_misses(exc, scope, nodes),
@@ -98,9 +98,9 @@ def _of_text(exc: Any, steps: list[Step], file: str) -> Details:
         span = (exc.lineno, exc.lineno, start, max(stop, start + 1))
     return {
         "message": shortened(exc.msg),
-        "where": place(step, file),
+        "where": location(step, file),
         "code": around(lines, exc.lineno, span),
-        "traceback": shortened("\n".join(told(steps, file))),
+        "traceback": shortened("\n".join(step_lines(steps, file))),
     }
 
 

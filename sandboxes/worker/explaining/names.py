@@ -104,18 +104,18 @@ def values_on(scope: Scope, nodes: Iterable[ast.AST], message: str) -> dict[str,
         if text in found or len(text) > MAX_EXPRESSION_CHARACTERS:
             continue
         value = scope.value(node)
-        if value is MISSING or _is_no_news(node, value, message):
+        if value is MISSING or _is_obvious(node, value, message):
             continue
-        told = shown(value)
-        if isinstance(node, ast.Attribute) and re.fullmatch(r"<\w+>", told):
+        text_of_value = shown(value)
+        if isinstance(node, ast.Attribute) and re.fullmatch(r"<\w+>", text_of_value):
             continue  # np.linalg.inv: an attribute of some class, whose value is not helpful
-        found[text] = told
+        found[text] = text_of_value
         if len(found) >= MAX_NAMES:
             break
     return found
 
 
-def _is_no_news(node: ast.AST, value: Any, message: str) -> bool:
+def _is_obvious(node: ast.AST, value: Any, message: str) -> bool:
     """Tell if a value says no more than its name, and the message is not about it."""
     if isinstance(node, ast.Name) and BUILTINS.get(node.id, MISSING) is value:
         return True

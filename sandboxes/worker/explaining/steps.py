@@ -71,7 +71,7 @@ def span_of(entry: types.TracebackType, lines: list[str]) -> Span | None:
     return None
 
 
-def place(step: Step, file: str) -> str:
+def location(step: Step, file: str) -> str:
     """Describe where a step is: a model does not know the numbers of its calls."""
     where = f"line {step.line}"
     if step.file != file:
@@ -85,7 +85,7 @@ def _relative(file: str) -> str:
     return short(file[len(home) :] if file.startswith(home) else file, 120)
 
 
-def told(steps: list[Step], file: str, shown: Step | None = None) -> list[str]:
+def step_lines(steps: list[Step], file: str, shown: Step | None = None) -> list[str]:
     """Return steps as lines: repetitions are counted, frames of libraries folded into one line.
 
     The code of `shown` is left out, because the report has it already.
@@ -98,7 +98,7 @@ def told(steps: list[Step], file: str, shown: Step | None = None) -> list[str]:
         else:
             times = f" [{len(same):,} times]" if len(same) > 1 else ""
             source = "" if step == shown else _source(step)
-            lines.append(f"{place(step, file)}{times}{': ' if source else ''}{source}")
+            lines.append(f"{location(step, file)}{times}{': ' if source else ''}{source}")
     if len(lines) > MAX_STEPS:
         half = MAX_STEPS // 2
         lines[half:-half] = [f"[{len(lines) - 2 * half} more]"]

@@ -54,11 +54,15 @@ def missing(wanted: Any, scope: Scope, nodes: list[ast.AST]) -> dict[str, Any]:
                     name = (
                         f"the index of {short(ast.unparse(node.value.value), MAX_NAME_CHARACTERS)}"
                     )
-                    return {"target": name, "missing": shown(wanted), "available": _told(rows)}
+                    return {
+                        "target": name,
+                        "missing": shown(wanted),
+                        "available": _shown_labels(rows),
+                    }
     for name, table in _tables(scope, nodes):
         columns = _first(table.columns)
         if wanted not in columns:
-            return {"target": name, "missing": shown(wanted), "available": _told(columns)}
+            return {"target": name, "missing": shown(wanted), "available": _shown_labels(columns)}
     return {}
 
 
@@ -81,5 +85,5 @@ def _first(index: Any) -> list[Any]:
     return first
 
 
-def _told(found: list[Any]) -> list[str]:
+def _shown_labels(found: list[Any]) -> list[str]:
     return [shown(label) for label in islice(found, MAX_TOLD_NAMES)]

@@ -17,7 +17,7 @@ class Formatter(DisplayFormatter):
 
     def format(self, obj: Any, include: Any = None, exclude: Any = None) -> Any:
         ours = isinstance(self.parent.display_pub, Publisher) and not include and not exclude
-        if ours and self.parent.showing.knows(obj):
+        if ours and self.parent.renderer.knows(obj):
             return {ITSELF: obj}, {}
         return super().format(obj, include, exclude)
 
@@ -36,12 +36,12 @@ class Publisher(DisplayPublisher):
     ) -> None:
         name = (transient or {}).get("display_id")
         if name is not None:
-            self.shell.showing.named(str(name), data, update=update)
-        elif (text := self.shell.showing.bundle(data)) is not None:
+            self.shell.renderer.named(str(name), data, update=update)
+        elif (text := self.shell.renderer.bundle(data)) is not None:
             sys.stdout.write(f"{text}\n")
 
     def clear_output(self, wait: bool = False) -> None:
-        self.shell.showing.clear(wait=wait)
+        self.shell.renderer.clear(wait=wait)
 
 
 class Hook(DisplayHook):
@@ -52,7 +52,7 @@ class Hook(DisplayHook):
 
     def write_format_data(self, format_dict: dict[str, Any], md_dict: Any = None) -> None:
         shell = self.shell
-        text = shell.showing.bundle(format_dict)
+        text = shell.renderer.bundle(format_dict)
         if text is None:
             return
         if shell.is_nested or shell.ast_node_interactivity not in ("last_expr", "last"):

@@ -45,10 +45,10 @@ class Shell(InteractiveShell):
     """The one shell of a session; `get_ipython()` returns it."""
 
     def __init__(
-        self, module: types.ModuleType, showing: Renderer, run_in_loop: Callable[[Any], Any]
+        self, module: types.ModuleType, renderer: Renderer, run_in_loop: Callable[[Any], Any]
     ) -> None:
         """`module` is `__main__`; `run_in_loop` runs a coroutine on the session's event loop."""
-        self.showing = showing
+        self.renderer = renderer
         self.value: str | None = None
         """The value of the call's last line, if it is text."""
         before = {name: vars(module)[name] for name in _UNDERSCORES if name in vars(module)}
