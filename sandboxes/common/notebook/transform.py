@@ -14,7 +14,7 @@ CANDIDATE = re.compile(
 
 _COMMAND = re.compile(r"([ \t]*)(?:(\w+)[ \t]*=[ \t]*)?(?:!!?|%(?=pip\b))(.+)")
 _COMMANDS = "__import__('bellglass.sandboxes.worker.notebook.commands', fromlist=['run'])"
-_FILLED_IN = f"{_COMMANDS}.filled_in({{0!r}}, globals())"
+_FILLED_IN = f"{_COMMANDS}.substituted({{0!r}}, globals())"
 _RUN = {
     "script": f"{_COMMANDS}.run_script({{0!r}})",
     "system": f"None if {_COMMANDS}.run({_FILLED_IN}) else None",
