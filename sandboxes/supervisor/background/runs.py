@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import AskRuns, BashCall, BeginRun, Execution, PythonCall
 
 TOO_MANY = (
-    f"{MAX_RUNS} background runs go on, as many as a session may have. "
-    "Stop one, or wait for its end."
+    f"A session may have {MAX_RUNS} background runs at a time. "
+    "Stop one, or wait until one has ended."
 )
 
 OUT_OF_MEMORY = (
@@ -192,7 +192,7 @@ class Runs:
                 for frame in run.frames(time.monotonic()):
                     self._stream.send(frame)
         reported = [run for run in self._runs.values() if run.reported == "ended"]
-        for old in sorted(told, key=lambda run: run.ended_at)[:-MAX_ENDED_RUNS]:
+        for old in sorted(reported, key=lambda run: run.ended_at)[:-MAX_ENDED_RUNS]:
             old.forget()
             del self._runs[old.name]
 

@@ -71,7 +71,7 @@ class ProcessReaper:
 
     def zombies(self) -> list[int]:
         """Return the ended processes that the worker has to wait for."""
-        return self.killed + (self._unburied if len(self._unburied) > MAX_UNREAPED_CHILDREN else [])
+        return self.killed + (self._zombies if len(self._zombies) > MAX_UNREAPED_CHILDREN else [])
 
     # --- while the worker comes to rest
 
