@@ -58,7 +58,7 @@ class PytestRun:
         self._record = record
         self._shell = shell
         self._seconds: float | None = settings["test_timeout"]
-        self.distributed = False
+        self._distributed = False
         """Tests run in processes of pytest-xdist: none of them is ours to end."""
         self._wanted: list[str] | None = None
         self._clear()
@@ -89,7 +89,7 @@ class PytestRun:
                 self.status = max(worst, self._finished)
                 return
             worst = 1
-            if self.distributed:
+            if self._distributed:
                 self._running = None
             if not self._go_on(None if late else ended):
                 return
@@ -168,7 +168,9 @@ class PytestRun:
             self._running, self._deadline = None, None
             record.finish(name, value)
         elif kind == "distributed":
-            self.distributed, self._seconds = True, None
+            if self._seconds is not None:
+                record.distributed()
+            self._distributed, self._seconds = True, None
         elif kind == "uncollected":
             record.uncollected(name, value)
         elif kind == "problem":

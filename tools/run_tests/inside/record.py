@@ -100,6 +100,10 @@ class Record:
     def problem(self, text: str) -> None:
         self._send({"problem": shortened(text, 8_000)})
 
+    def distributed(self) -> None:
+        """Say that pytest runs tests in processes of its own, where no test can be ended."""
+        self._send({"distributed": True})
+
     def left(self) -> list[str]:
         """Return the names of those without a result, in their order."""
         places = sorted(place for places in self._waiting.values() for place in places)

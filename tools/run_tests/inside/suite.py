@@ -117,8 +117,6 @@ class _Run:
         if done.missing:
             self._send({"missing": True})
             return 4
-        if done.distributed and self._settings["test_timeout"] is not None:
-            self._send({"distributed": True})
         if done.uncovered:
             self._uncovered = True
             self._send({"uncovered": True})
