@@ -8,7 +8,7 @@ import select
 from collections import deque
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.supervisor.execution_report import failure
+from bellglass.sandboxes.supervisor.report.execution_report import failure
 from bellglass.sandboxes.wire.framing import (
     HEADER_BYTES,
     MAX_REQUEST_BYTES,

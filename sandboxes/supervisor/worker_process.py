@@ -6,7 +6,6 @@ or a hook around fork(). When the worker dies, the checkpoint takes its place.
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import signal
@@ -18,13 +17,12 @@ from bellglass.sandboxes.common.process import SPARE_SOCKETS
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.capture import drain
 from bellglass.sandboxes.supervisor.job import MESSAGE_TIMEOUT_SECONDS, Job, start
-from bellglass.sandboxes.supervisor.worker_socket import Smuggled, WorkerSocket
+from bellglass.sandboxes.supervisor.worker_socket import WorkerSocket
 from bellglass.sandboxes.wire.packets import Packets
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import (
         Answered,
-        BeginRun,
         RunCode,
         TakeCheckpoint,
         VariableState,
@@ -37,10 +35,6 @@ TIMEOUT_WITHOUT_CHECKPOINT_SECONDS = 8.0
 """Seconds for a worker without a checkpoint to come to rest or to begin a call: on a busy machine
 it may wait for a processor longer than MESSAGE_TIMEOUT_SECONDS, and killing it would lose its
 state."""
-
-HAND_OVER_TIMEOUT_SECONDS = 5.0
-"""Seconds to wait for room for descriptors in transit, which the kernel counts over all processes
-of one user: another session may use them all. A call on a busy machine takes longer."""
 
 OWN_FAILURE_EXIT_CODE = 70
 """Exit code of a worker whose own code failed, see `job.start`."""
@@ -132,40 +126,7 @@ class WorkerProcess:
         except OSError:
             pass
 
-    def branch(self, asked: BeginRun, descriptors: tuple[int, ...]) -> int:
-        """Have the worker fork a process that runs code on these descriptors; return its pid.
-
-        Raises:
-            BlockingIOError: No process can be created.
-            TimeoutError: The worker does not answer.
-        """
-        try:
-            self.worker.control.hand_over(asked, descriptors, HAND_OVER_TIMEOUT_SECONDS)
-        except OSError as exc:
-            if exc.errno != errno.ETOOMANYREFS:
-                raise
-            reason = "too much is under way on this machine; try again"
-            raise OSError(exc.errno, reason) from exc
-        deadline = time.monotonic() + MESSAGE_TIMEOUT_SECONDS
-        while True:
-            left = deadline - time.monotonic()
-            if not select.select([self.control], [], [], max(0.0, left))[0]:
-                raise TimeoutError
-            try:
-                message = self.worker.control.next()
-            except (EOFError, Smuggled):
-                raise TimeoutError from None
-            if (
-                message is not None
-                and message.get("type") == "run_begun"
-                and message.get("nonce") == asked["nonce"]
-            ):
-                pid: Any = message.get("pid")
-                if not self._is_new(pid):
-                    raise BlockingIOError  # fork failed, or the pid is no new one
-                return int(pid)
-
-    def _is_new(self, pid: object) -> bool:
+    def is_new_child(self, pid: object) -> bool:
         """Tell if a pid that the worker names is a child of ours that we do not know yet."""
         if type(pid) is not int or not 1 < pid <= processes.MAX_PID:
             return False
@@ -284,7 +245,7 @@ class WorkerProcess:
             slot = self._free_slot
             self._drop_checkpoint()
             pid: Any = message.get("checkpoint")
-            if self._is_new(pid):
+            if self.is_new_child(pid):
                 self._slot = slot
                 self.checkpoint = Job(pid, self.worker.out, self.worker.err, self._spares[slot])
             self.stop()

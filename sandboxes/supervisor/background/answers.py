@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.supervisor.background.run import Run
-from bellglass.sandboxes.supervisor.execution_report import execution_report
+from bellglass.sandboxes.supervisor.report.execution_report import execution_report
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import AskRuns, Execution

@@ -8,13 +8,14 @@ import time
 from typing import TYPE_CHECKING, Literal
 
 from bellglass.sandboxes.common.limits import MAX_CALL_SECONDS
-from bellglass.sandboxes.supervisor import processes, untrusted
+from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.accounting.cpu_time import CpuMeter
 from bellglass.sandboxes.supervisor.background import process_tree
 from bellglass.sandboxes.supervisor.background.output import Output
-from bellglass.sandboxes.supervisor.display_log import DisplayLog, displayed
-from bellglass.sandboxes.supervisor.exit_status import outcome
 from bellglass.sandboxes.supervisor.job import Job
+from bellglass.sandboxes.supervisor.report import untrusted
+from bellglass.sandboxes.supervisor.report.display_log import DisplayLog, displayed
+from bellglass.sandboxes.supervisor.report.exit_status import outcome
 from bellglass.sandboxes.supervisor.worker_socket import SMUGGLED, Smuggled
 from bellglass.sandboxes.wire.framing import STREAM_INTERVAL_SECONDS
 

@@ -19,11 +19,12 @@ from bellglass.sandboxes.supervisor.accounting.kernel_memory import KernelMemory
 from bellglass.sandboxes.supervisor.accounting.shared_memory import SharedMemory, share
 from bellglass.sandboxes.supervisor.background import process_tree
 from bellglass.sandboxes.supervisor.background.answers import answered
+from bellglass.sandboxes.supervisor.background.fork_in_worker import fork_in_worker
 from bellglass.sandboxes.supervisor.background.run import Run
 from bellglass.sandboxes.supervisor.background.standstill import Standstill
-from bellglass.sandboxes.supervisor.execution_report import failure
 from bellglass.sandboxes.supervisor.fd_poller import FdPoller
 from bellglass.sandboxes.supervisor.job import Job, start, start_with_pipes
+from bellglass.sandboxes.supervisor.report.execution_report import failure
 from bellglass.sandboxes.supervisor.server_stream import ServerStream
 from bellglass.sandboxes.supervisor.shell import Shell
 from bellglass.sandboxes.supervisor.worker_process import WorkerProcess
@@ -267,7 +268,7 @@ class Runs:
                 "number": request["id"],
                 "code": request["code"],
             }
-            return python.branch(asked, (out, err, control.fileno()))
+            return fork_in_worker(python, asked, (out, err, control.fileno()))
 
         job = start_with_pipes(fork)
         if job.pid in taken:

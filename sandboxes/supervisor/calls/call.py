@@ -18,10 +18,10 @@ from bellglass.sandboxes.supervisor.accounting.usage import Usage
 from bellglass.sandboxes.supervisor.background.runs import Runs
 from bellglass.sandboxes.supervisor.calls.job_output import JobOutput
 from bellglass.sandboxes.supervisor.calls.limit_enforcer import LimitEnforcer
-from bellglass.sandboxes.supervisor.exit_status import outcome
 from bellglass.sandboxes.supervisor.fd_poller import FdPoller
 from bellglass.sandboxes.supervisor.job import Job
 from bellglass.sandboxes.supervisor.relay.relay import Relay
+from bellglass.sandboxes.supervisor.report.exit_status import outcome
 from bellglass.sandboxes.supervisor.server_stream import ServerStream
 from bellglass.sandboxes.supervisor.worker_socket import SMUGGLED
 from bellglass.sandboxes.wire.framing import STREAM_INTERVAL_SECONDS

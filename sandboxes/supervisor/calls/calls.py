@@ -17,10 +17,10 @@ from bellglass.sandboxes.supervisor.background.runs import Runs
 from bellglass.sandboxes.supervisor.calls.call import Call
 from bellglass.sandboxes.supervisor.calls.process_reaper import ProcessReaper
 from bellglass.sandboxes.supervisor.capture import KeptFiles
-from bellglass.sandboxes.supervisor.execution_report import execution_report, failure
 from bellglass.sandboxes.supervisor.fd_poller import FdPoller
 from bellglass.sandboxes.supervisor.job import Job, start
 from bellglass.sandboxes.supervisor.relay.relay import Relay
+from bellglass.sandboxes.supervisor.report.execution_report import execution_report, failure
 from bellglass.sandboxes.supervisor.server_stream import ServerStream
 from bellglass.sandboxes.supervisor.shell import Shell
 from bellglass.sandboxes.supervisor.timeline import Timeline

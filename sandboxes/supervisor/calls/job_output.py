@@ -10,10 +10,10 @@ import select
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.common.limits import MAX_REPORT_BYTES, MAX_REPORT_MESSAGES
-from bellglass.sandboxes.supervisor import untrusted
 from bellglass.sandboxes.supervisor.capture import Capture, drain
-from bellglass.sandboxes.supervisor.display_log import DisplayLog, displayed
 from bellglass.sandboxes.supervisor.job import Job
+from bellglass.sandboxes.supervisor.report import untrusted
+from bellglass.sandboxes.supervisor.report.display_log import DisplayLog, displayed
 from bellglass.sandboxes.supervisor.worker_socket import Smuggled
 
 if TYPE_CHECKING:

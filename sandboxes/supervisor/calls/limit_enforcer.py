@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.accounting.usage import Usage
 from bellglass.sandboxes.supervisor.background.runs import Runs
-from bellglass.sandboxes.supervisor.exit_status import ended_by
 from bellglass.sandboxes.supervisor.job import Job
+from bellglass.sandboxes.supervisor.report.exit_status import ended_by
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Status

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from bellglass.sandboxes.common import display_bounds
-from bellglass.sandboxes.supervisor.untrusted import display
+from bellglass.sandboxes.supervisor.report.untrusted import display
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Claim, Display, Displayed, Shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.supervisor.missing_command import missing_command
+from bellglass.sandboxes.supervisor.report.missing_command import missing_command
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Answered, Display, Execution, Outcome, Output
