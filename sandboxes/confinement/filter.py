@@ -79,6 +79,7 @@ _SOCK_TYPE_MASK = 0xF  # include/linux/net.h
 _SOCK_STREAM, _SOCK_DGRAM = 1, 2
 _IPPROTO_TCP, _IPPROTO_UDP = 6, 17
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C  # asm-generic/ioctls.h: input into a terminal
+_BTRFS_IOC_SYNC, _BTRFS_IOC_START_SYNC = 0x9408, 0x80089418  # include/uapi/linux/btrfs.h
 _PR_SET_SECCOMP = 22
 _PR_SCHED_CORE = 62  # would keep the sibling of a processor core idle
 _PR_SET_MEMORY_MERGE, _MADV_MERGEABLE = 67, 12  # shares equal pages with any process
@@ -166,7 +167,9 @@ def build(machine: str, *, counted: bool = True) -> bytes:
     asm.label("ioctl")
     emit(LOAD, argument_at(1))
     emit(EQUAL, _TIOCSTI, "denied")
-    emit(EQUAL, _TIOCLINUX, "denied", "fine")
+    emit(EQUAL, _TIOCLINUX, "denied")
+    emit(EQUAL, _BTRFS_IOC_SYNC, "not supported")
+    emit(EQUAL, _BTRFS_IOC_START_SYNC, "not supported", "fine")
 
     asm.label("fcntl")
     emit(LOAD, argument_at(1))

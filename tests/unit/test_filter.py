@@ -104,6 +104,8 @@ def test_sync_does_nothing_and_says_that_it_worked(machine: str) -> None:
     assert call(machine, "syncfs", 3) == "0"
     assert call(machine, "fsync", 3) == "0"
     assert call(machine, "fdatasync", 3) == "0"
+    assert call(machine, "ioctl", 3, 0x9408) == "ENOTSUP"  # BTRFS_IOC_SYNC
+    assert call(machine, "ioctl", 3, 0x80089418) == "ENOTSUP"  # BTRFS_IOC_START_SYNC
 
 
 def test_what_programs_need_is_allowed(machine: str) -> None:
