@@ -15,8 +15,8 @@ from e2b_double import KEY, Fault
 from e2b_sandbox.support import on, python, settings_for, until
 from protocol.support import Wire
 
-from bellglass.sandboxes.backends.e2b import orphans
 from bellglass.sandboxes.backends.e2b.listing import metadata
+from bellglass.sandboxes.backends.e2b.orphans import OrphanSweeper
 from bellglass.sandboxes.backends.e2b.owner import Owner
 from bellglass.sandboxes.sessions.session import Session
 
@@ -137,7 +137,7 @@ def dead() -> Owner:
 
 async def swept(double: Double) -> set[str]:
     backend = on(double)
-    await orphans.sweep(await backend.client.get(), backend.endpoint, backend._owner, {})
+    await OrphanSweeper(backend.client, backend.endpoint, backend._owner).sweep(set())
     return machines(double)
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import secrets
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 import anyio
 
 from bellglass.sandboxes.backend import Backend, Finding
-from bellglass.sandboxes.backends.e2b import configuring, orphans
+from bellglass.sandboxes.backends.e2b import configuring
 from bellglass.sandboxes.backends.e2b.client import Client
 from bellglass.sandboxes.backends.e2b.create_machine import create_machine, find_machine
 from bellglass.sandboxes.backends.e2b.diagnosis import findings
@@ -22,11 +21,13 @@ from bellglass.sandboxes.backends.e2b.launch_runner import launch_runner
 from bellglass.sandboxes.backends.e2b.lease import Lease
 from bellglass.sandboxes.backends.e2b.listing import first_page, metadata
 from bellglass.sandboxes.backends.e2b.machine import KILL_SECONDS, Machine
+from bellglass.sandboxes.backends.e2b.orphans import OrphanSweeper
 from bellglass.sandboxes.backends.e2b.owner import Owner
 from bellglass.sandboxes.backends.e2b.patience import PATIENCE_SECONDS
 from bellglass.sandboxes.backends.e2b.rate_limiter import RateLimiter
 from bellglass.sandboxes.backends.e2b.session_store import SessionStore
 from bellglass.sandboxes.backends.e2b.settings import E2BSettings
+from bellglass.sandboxes.backends.e2b.unreachable import Unreachable, UnreachableMachines
 from bellglass.sandboxes.backends.e2b.usage_meter import UsageMeter
 from bellglass.sandboxes.backends.embedded.waivers import WAIVERS
 from bellglass.sandboxes.errors import SandboxUnavailable
@@ -46,17 +47,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NAME = "e2b"
-
-SWEEP_SECONDS = 60.0
-"""Between two looks for what is left over."""
-
-
-class _Left(NamedTuple):
-    """A machine that could not be reached, and our program in it."""
-
-    machine: Machine
-    pid: int
-    lease: Lease
 
 
 class E2BBackend(Backend, Lifecycle):
@@ -115,14 +105,10 @@ class E2BBackend(Backend, Lifecycle):
         self._owner = Owner.this()
         self._session_store = SessionStore(state, self._owner, self.endpoint, limits, age_seconds)
         self.client = Client(self.endpoint)
-        self._live: dict[str, str | None] = {}
-        """Places that are being made or in use, each with the id of its machine once it has one."""
+        self._orphans = OrphanSweeper(self.client, self.endpoint, self._owner)
         self._streams: dict[str, CommandStream] = {}
-        self._left: dict[str, _Left] = {}
-        """Machines of sessions that could not be reached, until somebody tries once more."""
+        self._unreachable = UnreachableMachines()
         self._usage_meter = UsageMeter()
-        self._doubt = anyio.Event()
-        """Something may be left over that should be ended."""
 
     @classmethod
     def from_settings(
@@ -156,8 +142,8 @@ class E2BBackend(Backend, Lifecycle):
         place = secrets.token_hex(16)
         async with AsyncExitStack() as stack:
             stack.enter_context(self._rate_limiter.one())
-            self._live[place] = None
-            stack.callback(self._live.pop, place)
+            self._orphans.live[place] = None
+            stack.callback(self._orphans.live.pop, place)
             stream: CommandStream | None = None
             if (known := self._known(session_id, place)) is not None:
                 try:
@@ -166,7 +152,7 @@ class E2BBackend(Backend, Lifecycle):
                     logger.info("E2B: what was left of a session is lost: %s", exc)
             if stream is None:
                 machine = await self._create(session_id, place)
-                held = self._held(session_id, place, machine, self._lease(machine))
+                held = self._held(session_id, place, machine, Lease(machine, self._lease_seconds))
                 stream = await stack.enter_async_context(held)
             yield stream
 
@@ -174,14 +160,11 @@ class E2BBackend(Backend, Lifecycle):
         self, session_id: str, place: str
     ) -> AbstractAsyncContextManager[CommandStream] | None:
         """Return how to hold the machine that the session has already, if it has one."""
-        if (left := self._left.pop(session_id, None)) is not None:
+        if (left := self._unreachable.pop(session_id, None)) is not None:
             return self._held(session_id, place, left.machine, left.lease, left.pid)
         if (record := self._session_store.taken(session_id)) is not None:
             return self._reattached(session_id, place, record)
         return None
-
-    def _lease(self, machine: Machine) -> Lease:
-        return Lease(machine, self._lease_seconds)
 
     @asynccontextmanager
     async def _reattached(
@@ -192,9 +175,10 @@ class E2BBackend(Backend, Lifecycle):
         Raises:
             E2BError: It is gone, or cannot be brought into step; then it is ended.
         """
+        seconds = self._lease_seconds
         client = await self.client.get()
-        machine = await find_machine(client, self.endpoint, record.sandbox, self._lease_seconds)
-        lease = self._lease(machine)
+        machine = await find_machine(client, self.endpoint, record.sandbox, seconds)
+        lease = Lease(machine, seconds)
         async with self._held(session_id, place, machine, lease, record.pid) as stream:
             yield stream
 
@@ -207,9 +191,9 @@ class E2BBackend(Backend, Lifecycle):
         One that could not be reached and may live is left to its lease instead: the session's next
         call tries once more.
         """
-        self._live[place] = machine.id
+        self._orphans.live[place] = machine.id
         self._usage_meter.begin(session_id, lease)
-        left: _Left | None = None
+        left: Unreachable | None = None
         try:
             async with launch_runner(machine, lease, self.limits, pid) as stream:
                 if self.network is None:
@@ -221,50 +205,39 @@ class E2BBackend(Backend, Lifecycle):
                     del self._streams[session_id]
                 # Not where the session is closed, which comes as a cancellation.
                 if stream.may_live:
-                    left = _Left(machine, stream.pid, lease)
+                    left = Unreachable(machine, stream.pid, lease)
         finally:
             if left is not None:
                 logger.warning("E2B: a sandbox that cannot be reached is left to its lease")
-                self._left[session_id] = left
+                self._unreachable[session_id] = left
             else:
                 with anyio.CancelScope(shield=True):
                     await self._end(session_id, machine, lease)
 
     async def _create(self, session_id: str, place: str) -> Machine:
         await self._rate_limiter.turn()
-        session = hashlib.sha256(session_id.encode()).hexdigest()[:16]
-        marks = metadata(self._owner, place, session, time.time() + self._age_seconds)
+        marks = metadata(self._owner, place, session_id, time.time() + self._age_seconds)
         try:
             client = await self.client.get()
             return await create_machine(client, self.endpoint, marks, self._lease_seconds)
         except E2BError as exc:
             if exc.kind not in ("auth", "old"):
-                self._doubt.set()
-            left = await self._of_dead_servers() if exc.kind == "quota" else ""
-            raise SandboxUnavailable(_NAME, f"{exc}{left}") from None
+                self._orphans.suspect()
+            reason = f"{exc}"
+            if exc.kind == "quota" and (count := await self._orphans.count_of_killed_servers()):
+                reason += f" {count} of them are of bellglass servers that were killed: each ends "
+                reason += f"within {self._lease_seconds} s, unless its session is called for."
+            raise SandboxUnavailable(_NAME, reason) from None
         except anyio.get_cancelled_exc_class():
-            self._doubt.set()  # the engine may have made it all the same
+            self._orphans.suspect()  # the engine may have made it all the same
             raise
-
-    async def _of_dead_servers(self) -> str:
-        """Say how much of the quota is used for servers that were killed."""
-        try:
-            count = await orphans.of_dead_servers(await self.client.get(), self.endpoint)
-        except E2BError:
-            return ""
-        if not count:
-            return ""
-        return (
-            f" {count} of them are of bellglass servers that were killed: each ends with its "
-            f"lease, within {self._lease_seconds} s, unless its session is called for."
-        )
 
     async def _end(self, session_id: str, machine: Machine, lease: Lease) -> None:
         self._session_store.ended(session_id)
         certain = await machine.kill()
         lease.stopped()
         if not certain:
-            self._doubt.set()
+            self._orphans.suspect()
         self._usage_meter.end(session_id)
         logger.info(
             "E2B: a sandbox ended after %.0f s; its session used %.0f s",
@@ -297,8 +270,7 @@ class E2BBackend(Backend, Lifecycle):
 
     def may_live(self, session_id: str) -> bool:
         """Tell if the session's machine could not be reached, and may live."""
-        left = self._left.get(session_id)
-        return left is not None and not left.lease.is_over
+        return self._unreachable.may_live(session_id)
 
     def used_seconds(self, session_id: str) -> float:
         """Return how long machines of the session have run: they are paid for by the second."""
@@ -308,31 +280,14 @@ class E2BBackend(Backend, Lifecycle):
         """Look for what is left over, at once and now and then, until cancelled."""
         while True:
             await self._sweep()
-            with anyio.move_on_after(SWEEP_SECONDS):
-                await self._doubt.wait()
-                await anyio.sleep(1)  # what was cut off may just be coming into being
+            await self._orphans.due()
 
     async def _sweep(self) -> None:
-        self._doubt = anyio.Event()
-        try:
-            client = await self.client.get()
-            self._forget_ended()
-            spared = await self._session_store.sandboxes()
-            spared |= {left.machine.id for left in self._left.values()}
-            ended = await orphans.sweep(client, self.endpoint, self._owner, self._live, spared)
-        except E2BError as exc:
-            logger.warning("E2B: %s", exc)
-        else:
-            if ended:
-                logger.info("E2B: ended %d sandboxes that were left over", ended)
-
-    def _forget_ended(self) -> None:
-        for session_id, left in list(self._left.items()):
-            if left.lease.is_over:
-                del self._left[session_id]
-                left.lease.stopped()
-                self._usage_meter.end(session_id)
-                self._session_store.ended(session_id)
+        for session_id in self._unreachable.pop_ended():
+            self._usage_meter.end(session_id)
+            self._session_store.ended(session_id)
+        spared = await self._session_store.sandboxes() | self._unreachable.machine_ids()
+        await self._orphans.sweep(spared)
 
     async def diagnose(self) -> list[Finding]:
         """Say where sessions would run, and what the engine answers."""
@@ -340,8 +295,9 @@ class E2BBackend(Backend, Lifecycle):
 
     async def aclose(self) -> None:
         """End what may be left over."""
-        left_over = bool(self._left)
-        self._left.clear()
-        if self._doubt.is_set() or left_over:
+        if self._unreachable:
+            self._unreachable.clear()
+            self._orphans.suspect()
+        if self._orphans.suspects:
             with anyio.move_on_after(KILL_SECONDS):
                 await self._sweep()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.backends.e2b.calls import bounded
@@ -21,7 +22,7 @@ _PAGES = 50
 """Of a hundred each: more than any account holds."""
 
 
-def metadata(owner: Owner, place: str, session: str, until: float) -> dict[str, str]:
+def metadata(owner: Owner, place: str, session_id: str, until: float) -> dict[str, str]:
     """Return what a sandbox is marked with. It cannot be changed later.
 
     `place` names it among those of its owner. `until`: when its session ends at the latest, in
@@ -32,7 +33,8 @@ def metadata(owner: Owner, place: str, session: str, until: float) -> dict[str, 
         f"{MARK}-host": owner.host,
         f"{MARK}-process": owner.process,
         PLACE: place,
-        f"{MARK}-session": session,
+        # Not as it is: who knows it may use the session.
+        f"{MARK}-session": hashlib.sha256(session_id.encode()).hexdigest()[:16],
         f"{MARK}-until": str(int(until)),
     }
 

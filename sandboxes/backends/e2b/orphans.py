@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING, Any
+
+import anyio
 
 from bellglass.sandboxes.backends.e2b.errors import E2BError
 from bellglass.sandboxes.backends.e2b.listing import MARK, PLACE, marked
@@ -11,53 +14,89 @@ from bellglass.sandboxes.backends.e2b.machine import Machine
 from bellglass.sandboxes.backends.e2b.owner import Owner
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
+    from bellglass.sandboxes.backends.e2b.client import Client
     from bellglass.sandboxes.backends.e2b.endpoint import Endpoint
+
+logger = logging.getLogger(__name__)
 
 OVERDUE_SECONDS = 3600.0
 """After the end of its lease or of its session, before a sandbox of another host is ended: the
 engine should have done it, and clocks differ."""
 
 
-async def sweep(
-    client: Any,
-    endpoint: Endpoint,
-    owner: Owner,
-    live: Mapping[str, str | None],
-    spared: Collection[str] = (),
-) -> int:
-    """End what is left over; return how many were ended.
+SWEEP_SECONDS = 60.0
+"""Between two looks for what is left over."""
 
-    `live`: the places of `owner` that are in use, each with the id of its sandbox if there is one.
-    `spared`: ids of sandboxes that are not left over, whosoever made them.
-    Another server's are left alone, unless it is certainly dead, or they are long overdue.
 
-    Raises:
-        E2BError: The engine does not list its sandboxes, or did not end one.
-    """
-    ended = 0
-    failure: E2BError | None = None
-    for info in await marked(client, endpoint):
-        if info.sandbox_id in spared or not _left_over(info, owner, live):
-            continue
+class OrphanSweeper:
+    """For one server, `owner`, on one engine."""
+
+    def __init__(self, client: Client, endpoint: Endpoint, owner: Owner) -> None:
+        self.live: dict[str, str | None] = {}
+        """Places of `owner` that are being made or in use, each with the id of its machine once it
+        has one."""
+        self._client = client
+        self._endpoint = endpoint
+        self._owner = owner
+        self._doubt = anyio.Event()
+
+    def suspect(self) -> None:
+        """Take note that something may be left over, so that the next sweep comes soon."""
+        self._doubt.set()
+
+    @property
+    def suspects(self) -> bool:
+        return self._doubt.is_set()
+
+    async def due(self) -> None:
+        """Wait until it is time for the next sweep."""
+        with anyio.move_on_after(SWEEP_SECONDS):
+            await self._doubt.wait()
+            await anyio.sleep(1)  # what was cut off may just be coming into being
+
+    async def sweep(self, spared: Collection[str]) -> None:
+        """End what is left over. An engine that does not let us is logged.
+
+        `spared`: ids of sandboxes that are not left over, whosoever made them. Another server's
+        are left alone, unless it is certainly dead, or they are long overdue.
+        """
+        self._doubt = anyio.Event()
+        ended = 0
         try:
-            await Machine.end(client, endpoint, info.sandbox_id)
-            ended += 1
+            client = await self._client.get()
+            found = await marked(client, self._endpoint)
         except E2BError as exc:
-            failure = exc
-    if failure is not None:
-        raise failure
-    return ended
+            logger.warning("E2B: %s", exc)
+            return
+        for info in found:
+            if info.sandbox_id in spared or not self._is_left_over(info):
+                continue
+            try:
+                await Machine.end(client, self._endpoint, info.sandbox_id)
+                ended += 1
+            except E2BError as exc:
+                logger.warning("E2B: %s", exc)
+        if ended:
+            logger.info("E2B: ended %d sandboxes that were left over", ended)
 
+    def _is_left_over(self, info: Any) -> bool:
+        """Tell if a listed sandbox is ours and nobody's."""
+        theirs = _owner(info)
+        if theirs == self._owner:
+            place = info.metadata.get(PLACE)
+            # There is one for a place. One that came twice is in nobody's hands.
+            return place not in self.live or self.live[place] not in (None, info.sandbox_id)
+        return theirs.is_dead() or _is_overdue(info)
 
-async def of_dead_servers(client: Any, endpoint: Endpoint) -> int:
-    """Return how many sandboxes still run for servers that were killed.
-
-    Raises:
-        E2BError: The engine does not list its sandboxes.
-    """
-    return sum(_owner(info).is_dead() for info in await marked(client, endpoint))
+    async def count_of_killed_servers(self) -> int:
+        """Return how many sandboxes still run for servers that were killed; 0 if nobody says."""
+        try:
+            found = await marked(await self._client.get(), self._endpoint)
+        except E2BError:
+            return 0
+        return sum(_owner(info).is_dead() for info in found)
 
 
 def _owner(info: Any) -> Owner:
@@ -65,21 +104,9 @@ def _owner(info: Any) -> Owner:
     return Owner(str(marks.get(f"{MARK}-host")), str(marks.get(f"{MARK}-process")))
 
 
-def _left_over(info: Any, owner: Owner, live: Mapping[str, str | None]) -> bool:
-    """Tell if a listed sandbox is ours and nobody's."""
-    marks = info.metadata
-    theirs = _owner(info)
-    if theirs == owner:
-        place = marks.get(PLACE)
-        # There is one for a place. One that came twice is in nobody's hands.
-        return place not in live or live[place] not in (None, info.sandbox_id)
-    if theirs.is_dead():
-        return True
-    return _overdue(info, str(marks.get(f"{MARK}-until")))
-
-
-def _overdue(info: Any, until: str) -> bool:
+def _is_overdue(info: Any) -> bool:
     """Tell if the engine should have ended it, or its own server should have long ago."""
+    until = str(info.metadata.get(f"{MARK}-until"))
     overdue = time.time() - OVERDUE_SECONDS
     if until.isdecimal() and int(until) < overdue:
         return True

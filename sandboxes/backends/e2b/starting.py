@@ -12,6 +12,7 @@ from anyio import to_thread
 
 from bellglass.sandboxes.backends.e2b.command import program
 from bellglass.sandboxes.backends.e2b.errors import E2BError
+from bellglass.sandboxes.execution import clean
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.lines import Lines
@@ -78,6 +79,18 @@ def outdated(template: str) -> str:
         "Python. Sessions in it work, but start more slowly. Build it anew, from what it was built "
         f"from: `bellglass template build --name {template} --base BASE`."
     )
+
+
+def why_ended(lines: Lines, last_words: str, exit_code: int = 0) -> str:
+    """Return why there is no runner, or nothing if there was one and it has ended."""
+    if failure := lines.failure:
+        step, error = str(failure.get("step"))[:100], str(failure.get("error"))[:300]
+        return clean(f"The template's system does not let us confine code: {step}: {error}.")
+    if lines.received == 0:
+        return no_start(last_words or f"exit code {exit_code}")
+    if exit_code != 0:
+        return f"{E2BError('ended', 'go on with the session', f'exit code {exit_code}')}"
+    return ""
 
 
 def no_start(words: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
@@ -19,16 +18,13 @@ from bellglass.sandboxes.backend import PatientStream
 from bellglass.sandboxes.backends.e2b.connection import Connection
 from bellglass.sandboxes.backends.e2b.errors import E2BError
 from bellglass.sandboxes.backends.e2b.lines import Lines, RelayProtocolError
-from bellglass.sandboxes.backends.e2b.patience import (
-    PATIENCE_SECONDS,
-    PAUSES_SECONDS,
-    SILENCE_SECONDS,
-)
-from bellglass.sandboxes.backends.e2b.starting import no_start, provide
-from bellglass.sandboxes.execution import clean
+from bellglass.sandboxes.backends.e2b.patience import PATIENCE_SECONDS, PAUSES_SECONDS
+from bellglass.sandboxes.backends.e2b.silence import SilenceWatch
+from bellglass.sandboxes.backends.e2b.starting import provide, why_ended
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractContextManager
 
     from bellglass.sandboxes.backends.e2b.lease import Lease
     from bellglass.sandboxes.backends.e2b.machine import Machine
@@ -58,11 +54,7 @@ class CommandStream(PatientStream):
         """Why the stream is broken; empty if the runner has just ended."""
         self._out_of_reach = False
         """The machine cannot be reached now, or could not when the stream was given up."""
-        self._answers_due = 0
-        self._answer_due = anyio.Event()
-        self._heard_at = 0.0
-        """When the machine was last heard."""
-        self._hearing = anyio.CancelScope()
+        self._silence = SilenceWatch()
         self._opened = False
         """It is we who have started our program."""
         self._spoken = anyio.Event()
@@ -103,13 +95,13 @@ class CommandStream(PatientStream):
         """Take in what the command sends, over as many connections as it takes."""
         try:
             async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._replace_silent_connections)
+                tasks.start_soon(self._silence.run)
                 if self._opened:
                     tasks.start_soon(self._provide_program)
                 while self._reason is None:
                     await self._heard_out()
                     if self._lines.ended or self._lines.failure is not None:
-                        self._reason = self._refusal()
+                        self._reason = why_ended(self._lines, self._connection.last_words)
                     elif self._asleep:
                         await self._woken.wait()
                     elif self._reason is None:
@@ -129,34 +121,14 @@ class CommandStream(PatientStream):
 
     async def _heard_out(self) -> None:
         """Wait until the command has ended, or the connection, or it is to be replaced."""
-        with anyio.CancelScope() as self._hearing:
+        with self._silence.listening():
             exit_code = await self._connection.ended()
             if exit_code is not None:
-                self._reason = self._refusal(exit_code)
+                self._reason = why_ended(self._lines, self._connection.last_words, exit_code)
 
-    @contextmanager
-    def answer_due(self) -> Iterator[None]:
+    def answer_due(self) -> AbstractContextManager[None]:
         """Replace connections that are silent for long, as long as the context is open."""
-        self._answers_due += 1
-        if self._answers_due == 1:
-            self._heard_at = anyio.current_time()
-            self._answer_due.set()
-        try:
-            yield
-        finally:
-            self._answers_due -= 1
-            if not self._answers_due:
-                self._answer_due = anyio.Event()
-
-    async def _replace_silent_connections(self) -> None:
-        while True:
-            await self._answer_due.wait()
-            left = self._heard_at + SILENCE_SECONDS - anyio.current_time()
-            if left > 0:
-                await anyio.sleep(left)
-            else:
-                self._heard_at = anyio.current_time()
-                self._hearing.cancel()
+        return self._silence.answer_due()
 
     async def _mend(self) -> None:
         """Connect again, as long as the machine may live."""
@@ -172,7 +144,7 @@ class CommandStream(PatientStream):
     async def _attach(self) -> None:
         await self._connection.attach(self.pid)
         await self._machine.send(self.pid, self._lines.resumption())
-        self._heard_at = anyio.current_time()
+        self._silence.heard()
 
     async def _persist(self, step: Callable[[], Awaitable[None]]) -> None:
         """Take `step` again and again until it succeeds, or it is known that it never will.
@@ -215,7 +187,7 @@ class CommandStream(PatientStream):
 
     async def _feed(self, text: str) -> None:
         """Take output of the command."""
-        self._heard_at = anyio.current_time()
+        self._silence.heard()
         try:
             data = self._lines.feed(text)
         except RelayProtocolError:
@@ -236,17 +208,6 @@ class CommandStream(PatientStream):
     def _break(self, reason: str) -> None:
         self._reason = self._reason or reason
         self._arriving.close()
-
-    def _refusal(self, exit_code: int = 0) -> str:
-        """Return why there is no runner, or nothing if there was one and it has ended."""
-        if failure := self._lines.failure:
-            step, error = str(failure.get("step"))[:100], str(failure.get("error"))[:300]
-            return clean(f"The template's system does not let us confine code: {step}: {error}.")
-        if self._lines.received == 0:
-            return no_start(self._connection.last_words or f"exit code {exit_code}")
-        if exit_code != 0:
-            return f"{E2BError('ended', 'go on with the session', f'exit code {exit_code}')}"
-        return ""
 
     async def receive(self, max_bytes: int = 65536) -> bytes:
         if not self._rest:
