@@ -1,6 +1,6 @@
 """The public interface for authors of backends, and for their tests.
 
-What is not named here may change without a word. `bellglass.sandboxes.testing` is public too.
+Names that are not listed here may change at any time. `bellglass.sandboxes.testing` is public too.
 """
 
 from importlib import import_module
@@ -56,7 +56,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # At the need of it: every module of ours imports this one, and most need none of these.
+    # Imported on first use: every module of ours imports this one, and most need none of these.
     for module, names in _MODULES.items():
         if name in names:
             return getattr(import_module(f"bellglass.sandboxes.{module}"), name)

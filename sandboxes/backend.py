@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One thing that a backend found out about this machine, for `bellglass doctor`."""
+    """One fact about this machine that a backend has found, for `bellglass doctor`."""
 
     what: str
     holds: bool
@@ -30,7 +30,7 @@ class Finding:
 
 
 class PatientStream(ByteStream):
-    """A stream that a backend repairs by itself, once it knows that something should come."""
+    """A stream that a backend repairs by itself, if it knows that an answer is due."""
 
     @abstractmethod
     def answer_due(self) -> AbstractContextManager[None]:
@@ -53,31 +53,31 @@ class Backend(ABC):
     """
 
     default_pool_size = 0
-    """New sessions that are kept ready, unless an operator says how many."""
+    """Sessions that are kept ready, unless an operator sets the number."""
 
     waivers: Mapping[Protection, str] = {}
-    """Protections that sandboxes of this backend do without, each with the reason: what bounds the
-    code instead. Operators read it in `bellglass doctor`. `verify` demands all others."""
+    """Protections that sandboxes of this backend lack, each with what bounds the code instead.
+    Operators read it in `bellglass doctor`. `verify` demands all others."""
 
     unsupported_checks: Mapping[str, str] = {}
-    """Checks of the contract that this backend does not mean to hold, by name, each with the
-    reason. `bellglass check` reports them and does not run them."""
+    """Checks of the contract that this backend does not promise, by name, each with the reason.
+    `bellglass check` reports them and does not run them."""
 
     is_paid = False
-    """Whether sandboxes cost money as long as they live: none is kept for what can do without."""
+    """Whether sandboxes cost money as long as they exist: none is kept unless it is needed."""
 
     silence_seconds = 15.0
-    """The supervisor of a sandbox may say nothing for so long while a call or a background run goes
-    on; then the sandbox is ended. It says something every second, and is late where a machine is
+    """The supervisor of a sandbox may be silent for this long while a call or a background run goes
+    on; then the sandbox is ended. It sends something every second, and is late when a machine is
     busy or has a fork bomb to end."""
 
     patience_seconds = 0.0
-    """What an answer may take longer where the way to a sandbox may be cut and mended."""
+    """The extra time for an answer if the connection to a sandbox may be cut and repaired."""
 
     network: Network | None = None
-    """What programs in a sandbox may reach; nothing, unless an operator allows it. The server sets
-    it before `start`. Sandboxes have no network of their own all the same: the supervisor relays
-    to the server."""
+    """What programs in a sandbox may reach: nothing, unless an operator allows it. The server sets
+    it before `start`. Sandboxes still have no network of their own: the supervisor relays to the
+    server."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -91,11 +91,11 @@ class Backend(ABC):
         session_max_seconds: float,
         environ: Mapping[str, str],
     ) -> Self:
-        """Make the backend as an operator wants it.
+        """Make the backend with an operator's settings.
 
         The server calls it once. `settings` is what the entry point of the group
-        `bellglass.settings` declares, None where there is none; this method hands each field to the
-        constructor, by its name. No session gets older than `session_max_seconds`; `environ` is for
+        `bellglass.settings` declares, or None if there is none; this method passes each field to
+        the constructor by name. No session gets older than `session_max_seconds`; `environ` is for
         variables that are not ours, such as the key of an account.
 
         Raises:
@@ -105,14 +105,14 @@ class Backend(ABC):
 
     @property
     def name(self) -> str:
-        """What errors, the log and the record of an execution call the backend."""
+        """The name of the backend in errors, the log and the record of an execution."""
         return type(self).__name__.removesuffix("Backend").lower()
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """What the record of each execution says of the sandbox, beside `name`.
+        """Facts about the sandbox for the record of each execution, beside `name`.
 
-        Read after `connect`, for a backend that can start a sandbox in more than one way.
+        It is read after `connect`, because some backends can start a sandbox in more than one way.
         """
         return {}
 
@@ -151,30 +151,30 @@ class Backend(ABC):
                 "or its author names it in `waivers`, with what bounds the code instead.",
             )
 
-    # --- for a backend that has something to prepare, to explain or to release
+    # --- optional: for a backend that has something to prepare, explain or release
 
     async def start(self) -> None:  # noqa: B027 - a backend may find out with its first sandbox
         """Find out whether sandboxes can be made here, and prepare to make them.
 
-        The server calls it once, at the first call that needs a backend; `auto` tries one backend
-        after the other so. It should cost next to nothing where the answer is known.
+        The server calls it once, at the first call that needs a backend; with `auto`, it tries one
+        backend after the other in this way. It should be fast when the answer is known.
 
         Raises:
-            SandboxUnavailable: They cannot. `auto` tries the next backend; the next call looks
-                again.
+            SandboxUnavailable: They cannot be made. `auto` tries the next backend; the next call
+                tries again.
         """
 
     async def diagnose(self) -> list[Finding]:
-        """Return what protects on this machine, and what does not; may start a sandbox to see.
+        """Return which protections work on this machine, and which do not; may start a sandbox.
 
-        `bellglass doctor` and `bellglass check` call it. What does not work is a finding: it
-        raises nothing.
+        `bellglass doctor` and `bellglass check` call it. A protection that fails is a finding: this
+        method raises nothing.
         """
         return []
 
     async def aclose(self) -> None:  # noqa: B027 - most backends hold nothing between sandboxes
         """Release what the backend holds between sandboxes.
 
-        The server calls it once, when no sandbox is left, also where `start` has failed. It raises
+        The server calls it once, when no sandbox is left, also after a failed `start`. It raises
         nothing.
         """

@@ -1,4 +1,4 @@
-"""What an operator may set of one backend: declared by the backend, and cheap to import."""
+"""Settings of a backend, declared by the backend in a module that is cheap to import."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 
 class BackendSettings(BaseModel):
-    """The settings of a backend. One field is one variable and one flag.
+    """The settings of a backend. Each field is one variable and one flag.
 
-    The field `image` of the backend `podman` is BELLGLASS_PODMAN_IMAGE and --podman-image. A
-    description is what `--help` says of it. A `SecretStr` has no flag, because other users of a
-    machine can read a command line, and is never shown. The server imports the module for every
-    start, so it should import little.
+    The field `image` of the backend `podman` is BELLGLASS_PODMAN_IMAGE and --podman-image. `--help`
+    shows a field's description. A `SecretStr` is never shown and has no flag, because other users
+    of the machine can read a command line. The server imports the module at every start, so it
+    should import little.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,4 +26,4 @@ def _split(value: object) -> object:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
-"""A field of names, written with commas between them."""
+"""A field with a list of names, separated by commas."""

@@ -1,4 +1,4 @@
-"""Packages of ours as one run of bytes, for an interpreter that has nothing of ours installed."""
+"""Bundle packages of ours into bytes, for an interpreter that has none of them installed."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ LOG = logging.getLogger(__name__)
 PROGRAM = tuple(
     f"bellglass.sandboxes.{name}" for name in ("supervisor", "worker", "common", "wire")
 )
-"""What every backend ships, beside the jobs of the tools."""
+"""The packages that every backend ships, beside the jobs of the tools."""
 
 JOB_TABLE = "bellglass.sandboxes.supervisor.job_table"
 
 CONFINEMENT = "bellglass.sandboxes.confinement"
-"""What those ship besides that put a sandbox on a kernel which others use too."""
+"""Packages for backends that put a sandbox on a kernel that others use too."""
 
 LOADER = """
 import importlib.machinery, importlib.util, marshal, sys
@@ -59,16 +59,16 @@ sys.meta_path.insert(0, Bundle(data))
 """
 """Program text that makes the modules of a bundle in `data` importable.
 
-The bundle has each module as source and, if it can, compiled: another version of Python takes the
-source, the same one saves the 60 ms that it takes to compile it.
+The bundle has each module as source and, where possible, compiled: another version of Python uses
+the source, the same version saves the 60 ms that compiling takes.
 """
 
 
 @cache
 def bundle(*packages: str) -> bytes:
-    """Return PROGRAM, the jobs of the tools and `packages`, with all that is in them, for LOADER.
+    """Return PROGRAM, the jobs of the tools and `packages` with all their modules, for LOADER.
 
-    Nothing else comes along; their parents are there as empty packages.
+    Nothing else is included; parent packages are empty.
     """
     modules: dict[str, tuple[bool, str, bytes]] = {}
     jobs: dict[str, str] = {}
@@ -78,7 +78,7 @@ def bundle(*packages: str) -> bytes:
         try:
             _add_package(modules, value.partition(":")[0].rpartition(".")[0])
         except (ImportError, ValueError) as exc:
-            # Another distribution's: the tool that asks for it fails, and no sandbox.
+            # A job of another distribution: the tool that needs it fails, but no sandbox does.
             LOG.warning("The job %s (%s) cannot be shipped: %r", operation, value, exc)
             continue
         jobs[operation] = value
@@ -108,9 +108,9 @@ def _add(modules: dict[str, tuple[bool, str, bytes]], package: str, folder: Trav
 
 
 def _compiled(name: str) -> bytes:
-    """Return the code of a module as our own interpreter has it in its cache, or nothing.
+    """Return the code of a module from our own interpreter's cache, or b"".
 
-    Where it is not cached, the far end compiles only what it imports.
+    If it is not cached, the far end compiles what it imports.
     """
     spec = find_spec(name)
     assert spec is not None
@@ -122,7 +122,7 @@ def _compiled(name: str) -> bytes:
 
 
 def _renamed(code: CodeType, file: str) -> CodeType:
-    """Return `code` without the path of this machine that it was compiled with."""
+    """Return `code` without the path of this machine with which it was compiled."""
     constants = tuple(
         _renamed(constant, file) if isinstance(constant, CodeType) else constant
         for constant in code.co_consts

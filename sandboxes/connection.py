@@ -1,4 +1,4 @@
-"""A live runner at the far end of a stream: one request at a time, and its answer."""
+"""A connection to the supervisor of a sandbox: one request at a time, and its answer."""
 
 from __future__ import annotations
 
@@ -35,27 +35,28 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import AskRuns, NetRequest
 
 SLACK_SECONDS = 10.0
-"""Beyond the time limit, for the supervisor to interrupt, kill, sweep and report. It takes tenths,
-on a machine that a fork bomb keeps busy seconds: who waits no longer loses the variables."""
+"""Beyond the time limit, for the supervisor to interrupt, kill, clean up and report. Normally
+tenths of a second; seconds under a fork bomb. Giving up earlier would lose the session's
+variables."""
 
 START_SECONDS = 10.0
-"""For a background run to begin: a fork of a large process takes a while."""
+"""For a background run to begin: forking a large process takes a while."""
 
 CANCEL_SECONDS = SLACK_SECONDS
-"""For a cancelled call to be wound up; after that the sandbox is given up instead."""
+"""For a cancelled call to end inside; after that the sandbox is given up instead."""
 
 NET_SECONDS = 30.0
 """For process 1 of a sandbox to take a frame; a sandbox that does not is given up."""
 
 STREAM_FRAMES = 16
-"""Output that waits for a slow reader; what comes beyond is in the reply anyway."""
+"""Frames of output that wait for a slow reader; output beyond them is in the reply anyway."""
 
 ASIDE_SECONDS = 30.0
-"""For an answer that needs no code to run: a millisecond, unless a machine has to be woken."""
+"""For an answer that runs no code: it takes a millisecond, unless a VM has to be resumed."""
 
 
 class Connection:
-    """Requests to a supervisor. `listen` must be running in a task of its own."""
+    """Sends requests to a supervisor. `listen` must be running in a task of its own."""
 
     def __init__(
         self,
@@ -64,7 +65,7 @@ class Connection:
         network: Network | None = None,
         patience_seconds: float = 0,
     ) -> None:
-        """`silence_seconds`, `network` and `patience_seconds` as in `Backend`."""
+        """`silence_seconds`, `network` and `patience_seconds` are as in `Backend`."""
         self._patience_seconds = patience_seconds
         self._frames = Frames(stream, on_torn=self.give_up)
         self._network = network
@@ -73,21 +74,21 @@ class Connection:
         self._expected: tuple[int, str] | None = None
         self._waiting: MemoryObjectSendStream[Stream | Reply] | None = None
         self._runs: dict[tuple[int, str], Run] = {}
-        """Background runs, by the marks of what the supervisor tells of them."""
+        """Background runs, by the marks that the supervisor's frames about them have."""
         self._asides: dict[tuple[int, str], Callable[[Execution | None], None]] = {}
         self._scope = anyio.CancelScope()
         self._reason = "The sandbox died while running the code."
         self._ending = False
-        """Nothing more is to be said to it."""
+        """Whether nothing more may be sent to it."""
         self._ticks = False
-        """Its runner tells that it is awake."""
+        """Whether its supervisor sends `tick` frames."""
         self._watchdog = Watchdog(silence_seconds, lambda: self._active, self._end_silent)
 
     async def ready(self) -> Ready:
-        """Return the first frame, what the supervisor sees of its confinement.
+        """Return the first frame, with the supervisor's report about its confinement.
 
         Raises:
-            SessionLost: It is not there, or not that.
+            SessionLost: It did not arrive, or is another frame.
         """
         with self._frames.answer_due():
             frame = await self._frames.receive()
@@ -97,16 +98,16 @@ class Connection:
         return frame
 
     async def open_network(self) -> None:
-        """Tell the supervisor of the way out, if there is one; before the first request.
+        """Tell the supervisor to relay connections, if a network is allowed; before any request.
 
         Raises:
-            SessionLost: It is gone.
+            SessionLost: The supervisor is gone.
         """
         if self._network is not None:
             await self._frames.send(self._network.opening(), NET_SECONDS)
 
     async def listen(self) -> None:
-        """Hand on what the supervisor sends, until the stream ends or the sandbox is given up."""
+        """Dispatch the supervisor's frames, until the stream ends or the sandbox is given up."""
         try:
             with self._scope:
                 async with anyio.create_task_group() as tasks:
@@ -144,7 +145,7 @@ class Connection:
             try:
                 await self._listen()
             except SessionLost as exc:
-                lost = exc  # not through a task group, which would wrap it
+                lost = exc  # not raised through a task group, which would wrap it
             finally:
                 self._ending = True
         if lost is not None:
@@ -159,7 +160,7 @@ class Connection:
         self.give_up()
 
     async def hang_up(self) -> None:
-        """End what the programs of the sandbox have open outside."""
+        """Close connections that programs of the sandbox have open outside."""
         if self._multiplexer is not None:
             await self._multiplexer.hang_up()
 
@@ -177,7 +178,7 @@ class Connection:
                 del self._runs[mark]
             return None
         if isinstance(frame, Note) or mark != self._expected:
-            return None  # late, forged, or meant for nobody
+            return None  # late, forged, or without a receiver
         assert self._waiting is not None
         try:
             # Room for one more than the streamed frames: a reply never waits.
@@ -197,10 +198,10 @@ class Connection:
     ) -> Execution:
         """Send one request and return the execution that answers it.
 
-        `run` is the background run that it begins, if it does.
+        `run` is the background run that the request begins, if any.
 
         A call that is cancelled before it was sent has no effect. One that was sent is stopped
-        inside before this returns; a sandbox that will not stop is given up.
+        inside before this returns; a sandbox that does not stop it is given up.
 
         Raises:
             SessionLost: There was no answer, or no valid one.
@@ -247,7 +248,7 @@ class Connection:
     async def ask_run(
         self, run_id: str, do: Literal["read", "stop", "watch"], seconds: float | None = None
     ) -> Execution:
-        """Ask about a background run; answered also while a request runs.
+        """Ask about a background run; this is answered also while a request runs.
 
         Raises:
             SessionLost: There was no answer, or no valid one.
@@ -291,7 +292,7 @@ class Connection:
         answers: MemoryObjectReceiveStream[Stream | Reply],
         run: Run | None,
     ) -> bool:
-        """Stop the call inside; tell if its reply came, so that the stream is in step."""
+        """Stop the call inside; tell if its reply arrived, so that the stream is in step."""
         try:
             with anyio.fail_after(CANCEL_SECONDS, shield=True):
                 await self._frames.send({"op": "cancel", "id": number}, CANCEL_SECONDS)
@@ -313,7 +314,7 @@ class Connection:
         return self._scope.cancel_called
 
     def give_up(self) -> None:
-        """End `listen`: the sandbox is dead, or cannot be trusted to be in step."""
+        """End `listen`: the sandbox is dead, or its stream may be out of step."""
         self._scope.cancel()
 
     def _with_visits(self, execution: Execution) -> Execution:
@@ -321,7 +322,7 @@ class Connection:
         return execution.model_copy(update={"network": records}) if records else execution
 
     async def _send_net(self, frame: NetRequest) -> None:
-        """Send a frame whole, though the task of the connection is cancelled meanwhile."""
+        """Send a whole frame, even if the task of the connection is cancelled meanwhile."""
         if self._ending:
             return
         try:

@@ -1,13 +1,13 @@
-"""What can go wrong around untrusted code.
+"""Errors around untrusted code.
 
 * SandboxError
   + SandboxUnavailable   the backend cannot start a sandbox here
-  + SessionNotFound      the session id leads nowhere, or not to a session of the caller
-  + SessionLimit         no room for one more session
-  + CallerLimit          as many sessions of one caller are busy as one may have
-  + TooManyWaiting       as many checks of one caller wait as may
+  + SessionNotFound      no session of the caller has that id
+  + SessionLimit         there is no room for one more session
+  + CallerLimit          all sessions that one caller may have are busy
+  + TooManyWaiting       one caller has too many waiting checks
   + SessionLost          the sandbox died while it ran the code
-  + SessionUnreachable   nobody could reach the sandbox; the session may live
+  + SessionUnreachable   the sandbox could not be reached; the session may still exist
   + RunNotFound          the session has no background run of that name
 
 Code that fails inside the sandbox is not an error here: it is an `Execution`. Every message ends
@@ -16,7 +16,7 @@ with what to do next, because its reader is a model or an operator.
 
 
 class SandboxError(Exception):
-    """Base of our failures; its text is fit to be shown to a client."""
+    """Base of our failures; its text may be shown to a client."""
 
 
 class SandboxUnavailable(SandboxError):
@@ -43,7 +43,7 @@ class SessionNotFound(SandboxError):
 
 
 class SessionLimit(SandboxError):
-    """In every session that the server may hold something goes on."""
+    """All sessions that the server may hold are busy."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(
@@ -54,7 +54,7 @@ class SessionLimit(SandboxError):
 
 
 class CallerLimit(SandboxError):
-    """In every session that one caller may hold something goes on."""
+    """All sessions that one caller may hold are busy."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(
@@ -65,7 +65,7 @@ class CallerLimit(SandboxError):
 
 
 class TooManyWaiting(SandboxError):
-    """A caller asked for more at once than waits in line."""
+    """A caller has as many waiting checks as one may have."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(
@@ -86,7 +86,7 @@ class SessionLost(SandboxError):
 
 
 class SessionUnreachable(SandboxError):
-    """The sandbox of the session could not be reached for long, and may live all the same."""
+    """The sandbox of the session could not be reached for long, and may still exist."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(
@@ -96,7 +96,7 @@ class SessionUnreachable(SandboxError):
 
 
 class RunNotFound(SandboxError):
-    """The name of a background run leads nowhere."""
+    """The session has no background run of that name."""
 
     def __init__(self, run_id: str, known: list[str]) -> None:
         if known:

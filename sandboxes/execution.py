@@ -1,4 +1,4 @@
-"""What one run did, as the supervisor reports it. The far end ran untrusted code: this is input."""
+"""The result of one run, as the supervisor reports it. It is input: untrusted code ran there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pydantic import (
 from bellglass.sandboxes.egress.request_log import RequestRecord
 from bellglass.sandboxes.pictures import checked
 
-# What no JSON text, terminal or client should meet: NUL, and surrogates, of which a single one
+# Characters that no JSON text, terminal or client should get: NUL, and surrogates, one of which
 # ends the SDK's stdio writer.
 UNSAFE = re.compile("[\x00\ud800-\udfff]")
 
@@ -47,7 +47,7 @@ def _cleaned_text(value: object) -> object:
     return clean(value) if isinstance(value, str) else value
 
 
-# Before: to pydantic a text with a lone surrogate is no text at all.
+# Cleaned before validation: pydantic rejects a text with a lone surrogate.
 CleanStr = Annotated[str, BeforeValidator(_cleaned_text)]
 Milliseconds = Annotated[float, Field(ge=0, le=1e9)]
 ShortStr = Annotated[CleanStr, Field(max_length=1_000)]
@@ -73,15 +73,15 @@ class _Report(BaseModel):
 
 
 class Output(_Report):
-    """One of the two streams: the head and the tail of it, with a marker between."""
+    """One of the two streams: its head and its tail, with a marker between them if it was cut."""
 
     text: CleanStr = Field(default="", max_length=1_000_000)
     total_bytes: int = Field(default=0, ge=0)
     cut_bytes: int = Field(default=0, ge=0)
     file: CleanStr | None = Field(default=None, max_length=200)
-    """Where in the session the whole stream is, if it was cut."""
+    """The path in the sandbox of the file with the whole stream, if it was cut."""
     file_bytes: int = Field(default=0, ge=0)
-    """How much of the stream the file holds."""
+    """The number of bytes in that file."""
 
 
 class ExecutionError(_Report):
@@ -90,43 +90,43 @@ class ExecutionError(_Report):
     name: CleanStr = Field(max_length=1_000)
     message: CleanStr = Field(max_length=100_000)
     traceback: CleanStr = Field(max_length=100_000)
-    """The way to it: lines of the user's own code, frames of libraries folded, what came before."""
+    """The steps to it: lines of the user's own code, libraries folded, and earlier exceptions."""
     line: int | None = Field(default=None, ge=0)
-    """Line of the given code that raised it or called what raised it."""
+    """The line of the given code that raised it, or called what raised it."""
     where: CleanStr = Field(default="", max_length=1_000)
     """Where in the user's code it was raised, in words: line, file, function."""
     code: CleanStr = Field(default="", max_length=2_000)
     """The lines around that position, numbered."""
     values: dict[ShortStr, ShortStr] = Field(default={}, max_length=20)
-    """What the names on that line stood for."""
+    """The values of the names on that line."""
     missing: ShortStr = ""
-    """What was asked for and is not there: a name, a key, a file, a module."""
+    """What is missing: a name, a key, a file, a module."""
     target: ShortStr = ""
-    """What it was asked of."""
+    """What it was looked up in."""
     suggestions: list[ShortStr] = Field(default=[], max_length=20)
-    """What is there and much like it."""
+    """What exists there and is similar."""
     available: list[ShortStr] = Field(default=[], max_length=20)
-    """What is there."""
+    """What exists there."""
 
 
 class FileChange(_Report):
     """A file of the workspace, or a folder (with a slash at the end), after a call."""
 
     path: CleanStr = Field(max_length=10_000)
-    """Below the working directory."""
+    """Relative to the working directory."""
     bytes: int = Field(ge=0)
     change: Literal["new", "changed", "deleted"]
     readable: bool = False
-    """It is a regular file, and its name can stand in an address."""
+    """Whether it is a regular file whose name can be part of a URI."""
 
 
 class _Display(_Report):
     at: int = Field(ge=0)
-    """Characters of the text of stdout before it."""
+    """Characters of stdout that came before it."""
     text: CleanStr = Field(max_length=20_000)
     """What a model reads of it."""
     file: CleanStr | None = Field(default=None, max_length=200)
-    """Where in the session the whole of it is, if it was cut."""
+    """The path in the sandbox of the file with all of it, if it was cut."""
     file_bytes: int = Field(default=0, ge=0)
 
 
@@ -134,7 +134,7 @@ class Picture(_Display):
     kind: Literal["picture"]
     type: Literal["image/png", "image/jpeg"]
     data: Annotated[bytes, Field(max_length=400_000)] | None = None
-    """Nothing, where the picture is too large to show, or is none."""
+    """None if the picture is invalid, or too large to show."""
 
     @model_validator(mode="before")
     @classmethod
@@ -150,7 +150,7 @@ class Picture(_Display):
 
 
 class Rich(_Display):
-    """What a client may show better than as text."""
+    """Markup that a client may show better than as text."""
 
     kind: Literal["rich"]
     type: Literal[
@@ -173,7 +173,7 @@ class Table(_Display):
     kind: Literal["table"]
     columns: list[Column] = Field(max_length=200)
     rows: list[list[CleanStr | int | float | bool | None]] = Field(max_length=1_000)
-    """The first of them."""
+    """The first rows."""
     total_rows: int = Field(ge=0)
 
 
@@ -186,51 +186,51 @@ class RunState(_Report):
     id: str = Field(pattern="^r[0-9]{1,9}$")
     op: Literal["python", "bash"]
     state: Literal["running", "returned", "ended"]
-    """Returned: the code has ended, what it started goes on."""
+    """`returned`: the code has ended, and processes that it started go on."""
     seconds: Seconds
-    """Since it began, or until it ended."""
+    """Seconds since it began, or until it ended."""
     limit_seconds: Seconds
     processes: int = Field(ge=0)
     files: list[Annotated[CleanStr, Field(max_length=200)]] = Field(default=[], max_length=2)
-    """Where in the session all of its output is."""
+    """The paths in the sandbox of the files with all of its output."""
 
 
 class Execution(_Report):
-    """What one run did. A traceback, an exit code and a time-out are data, not exceptions."""
+    """The result of one run. A traceback, an exit code and a time-out are data, not exceptions."""
 
     status: Status
     exit_code: int | None = Field(default=None, ge=-(1 << 31), lt=1 << 31)
     signal: CleanStr | None = Field(default=None, max_length=30)
-    """Name of the signal that ended the process, such as SIGSEGV."""
+    """The name of the signal that ended the process, such as SIGSEGV."""
     stdout: Output = Output()
     stderr: Output = Output()
     value: CleanStr | None = Field(default=None, max_length=200_000)
-    """`repr` of the last expression."""
+    """The `repr` of the last expression."""
     error: ExecutionError | None = None
     displays: list[Display] = Field(default=[], max_length=100)
-    """What the code showed beside its output, in order."""
+    """What the code displayed beside its output, in order."""
     state: Literal["kept", "restored", "lost"] = "kept"
-    """Of the variables: kept; put back to what they were before this call; or gone."""
+    """Variables are kept; restored to what they were before this call; or lost."""
     wall_seconds: Seconds = 0.0
     cpu_seconds: Seconds = 0.0
     peak_memory_bytes: int = Field(default=0, ge=0)
     killed_processes: int = Field(default=0, ge=0)
-    """Processes that the code left behind, ended after the call."""
+    """The number of processes that the code left behind, killed after the call."""
     background_bytes: int = Field(default=0, ge=0)
-    """Output of threads left over from earlier calls, dropped because it is not this call's."""
+    """Bytes of output from threads of earlier calls, dropped as they are not this call's."""
     notices: list[Annotated[CleanStr, Field(max_length=2_000)]] = Field(default=[], max_length=20)
-    """What the caller should be told beside the outcome, such as which limit was met."""
+    """Facts for the caller beside the outcome, such as which limit was reached."""
     files: list[FileChange] = Field(default=[], max_length=100)
-    """What the call made, changed or deleted in the workspace."""
+    """What the call created, changed or deleted in the workspace."""
     files_left_out: int = Field(default=0, ge=0)
-    """More of them, which are not listed."""
+    """The number of further changes, which are not listed."""
     files_unseen: bool = False
-    """There are more files than are looked through after a call."""
+    """Whether the workspace has more files than are scanned after a call."""
     network: Annotated[list[RequestRecord], BeforeValidator(lambda _: [])] = []
-    """What its programs asked for outside. From our own journal: nobody inside has a say in it."""
+    """Requests of its programs to the outside, from the server's own log: code cannot change it."""
     report: list[CleanJson] = Field(default=[], max_length=20_000)
     """What a one-shot operation (check, test) sent, in order."""
     timeline: list[tuple[ShortStr, Milliseconds]] = Field(default=[], max_length=100)
-    """What the supervisor did, and after how many milliseconds, where that is traced."""
+    """Events in the supervisor and their milliseconds, if tracing is on."""
     runs: list[RunState] = Field(default=[], max_length=100)
     """The background runs that this is about."""

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.sessions.session import Session
 
 PART_BYTES = 2_500_000
-"""The most that is read or written at a time."""
+"""Bytes that are read or written at a time."""
 
 PATH_CHARACTERS = 4_096  # PATH_MAX
 
 SECONDS = 15
-"""For one part: it takes milliseconds."""
+"""For one part, which takes milliseconds."""
 
 FINISH_SECONDS = 60
 """For the checksum of a whole file: 500 MB take a second."""
@@ -47,18 +47,18 @@ Answer = TypeVar("Answer", bound=_Report)
 
 
 class Part(_Report):
-    """A part of a file, or of the list of what is in a folder."""
+    """A part of a file, or of the entries of a folder."""
 
     size: int = Field(ge=0)
-    """Of the whole: bytes, or entries."""
+    """The size of the whole: bytes, or entries."""
     offset: int = Field(ge=0)
     stamp: ShortStr = ""
-    """Another one when the file is another."""
+    """A tag that changes with the file."""
     data: Annotated[bytes, BeforeValidator(_decoded)] = Field(default=b"", max_length=PART_BYTES)
     entries: list[tuple[Annotated[CleanStr, Field(max_length=300)], int]] | None = Field(
         default=None, max_length=500
     )
-    """Names and sizes, of a folder; a folder in it has a slash at its end."""
+    """Names and sizes of a folder's entries; a folder in it has a slash at its end."""
 
 
 class Written(_Report):
@@ -67,7 +67,7 @@ class Written(_Report):
     size: int = Field(ge=0)
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     repeated: bool = False
-    """The part was there already."""
+    """Whether the part was written before."""
 
 
 class _Refusal(_Report):
@@ -85,10 +85,10 @@ async def read_part(
     folders: bool = False,
     prefix: str = "",
 ) -> Part:
-    """Read a part of a file; or with `folders`, if it is one, what is in it and begins so.
+    """Read a part of a file; or with `folders`, the entries of a folder that begin so.
 
     Raises:
-        FileRefused: It is not there, cannot be read, or lies outside the workspace.
+        FileRefused: It does not exist, cannot be read, or lies outside the workspace.
         SandboxError: As `Session.run`.
     """
     arguments: dict[str, Any] = {"path": path, "offset": offset, "bytes": most}
@@ -117,7 +117,7 @@ async def write_part(
 
 
 def shown(path: str, most: int = 120) -> str:
-    """Return a name as it may stand in a line of text: code chooses names freely."""
+    """Return a name that is safe in a line of text: code chooses names freely."""
     text = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in path[: 2 * most])
     return text if len(text) <= most else f"{text[: most // 2]}…{text[-most // 2 :]}"
 

@@ -40,10 +40,10 @@ _numbers = itertools.count(1)
 
 
 class Frames:
-    """Both ways of one stream."""
+    """Both directions of one stream."""
 
     def __init__(self, stream: ByteStream, on_torn: Callable[[], None]) -> None:
-        """`on_torn` is called when a frame was not sent whole: the stream is out of step."""
+        """`on_torn` is called when only a part of a frame was sent: the stream is out of step."""
         self._stream = stream
         self._incoming = BufferedByteReceiveStream(stream)
         self._sending = anyio.Lock(fast_acquire=True)
@@ -60,12 +60,12 @@ class Frames:
         """Return the next frame.
 
         Raises:
-            SessionLost: There is none, or none that is valid.
+            SessionLost: There is none, or no valid one.
         """
         try:
             header = await self._incoming.receive_exactly(HEADER_BYTES)
             size = body_bytes(header, MAX_FRAME_BYTES)
-            # The far end ran untrusted code: what it says is input, not truth.
+            # Untrusted code ran at the far end: frames are input, not truth.
             body = loads(await self._incoming.receive_exactly(size))
             frame = FromSupervisor.validate_python(body)
             trace.frame(self._number, "<-", frame.type, getattr(frame, "id", None), size)
@@ -80,9 +80,9 @@ class Frames:
             raise SessionLost("The sandbox sent a malformed reply.") from exc
 
     async def send(self, request: Request, seconds: float) -> None:
-        """Send a request, after those that are on their way, within so many seconds.
+        """Send a request, after those that are being sent, within this many seconds.
 
-        A cancelled task has sent nothing of it if this raises, and all of it if it returns.
+        In a cancelled task, nothing has been sent if this raises, and everything if it returns.
 
         Raises:
             SessionLost: It cannot be sent.
@@ -92,7 +92,7 @@ class Frames:
         size = len(data) - HEADER_BYTES
         trace.frame(self._number, "->", request["op"], request.get("id"), size)
         try:
-            # One at a time: a frame may go out in parts.
+            # One frame at a time, because it may be sent in several writes.
             async with self._sending:
                 await anyio.lowlevel.checkpoint_if_cancelled()
                 try:

@@ -1,4 +1,4 @@
-"""What one sandbox may use."""
+"""Limits of one sandbox."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MIB = 1024**2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What one session may use. Every backend enforces them, or says in its table which not."""
+    """The resources of one session. Every backend enforces them, or documents which it does not."""
 
     memory_bytes: int = 1024 * MIB
     """Of all processes of the session together. Room for a data frame of 200 MB and its copies."""

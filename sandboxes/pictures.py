@@ -1,6 +1,6 @@
-"""Pictures that come out of a sandbox: what is none must not reach a client as one.
+"""Validation of pictures from a sandbox: a broken one must not reach a client.
 
-An interface to a model refuses a conversation that has a broken picture in it, each time anew.
+The API of a model refuses a conversation that contains a broken picture, at every later turn.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
 
 EDGE = 2_000
-"""Pixels of the longer side. Ours have at most 1568; a large one can be a bomb in few bytes."""
+"""Pixels of the longer side. Ours have at most 1568; a small file can hold a huge picture."""
 
 _NO_SIZE = (0xC4, 0xC8, 0xCC)
-"""Segments of JPEG whose numbers are among those of frames."""
+"""JPEG segments whose numbers lie among those of frames."""
 
 
 def checked(data: bytes, kind: object) -> tuple[int, int]:
-    """Return width and height of a picture that is built as it should be.
+    """Return width and height of a valid picture.
 
     Raises:
-        ValueError: It is not, or too large.
+        ValueError: It is invalid, or too large.
     """
     try:
         width, height = _png(data) if kind == "image/png" else _jpeg(data)
@@ -33,7 +33,7 @@ def checked(data: bytes, kind: object) -> tuple[int, int]:
 
 
 def _png(data: bytes) -> tuple[int, int]:
-    """Walk through the chunks: https://www.w3.org/TR/png-3/#5Chunk-layout."""
+    """Check the chunks: https://www.w3.org/TR/png-3/#5Chunk-layout."""
     if not data.startswith(PNG) or data[12:16] != b"IHDR":
         raise ValueError("no PNG")
     at, image = len(PNG), False
@@ -54,7 +54,7 @@ def _png(data: bytes) -> tuple[int, int]:
 
 
 def _jpeg(data: bytes) -> tuple[int, int]:
-    """Walk through the segments up to the picture itself: ITU-T T.81, annex B."""
+    """Check the segments up to the picture data: ITU-T T.81, annex B."""
     if not data.startswith(JPEG) or not data.endswith(b"\xff\xd9"):
         raise ValueError("no JPEG, or not all of it")
     at, size = 2, (0, 0)

@@ -1,4 +1,4 @@
-"""What is installed beside us: entry points of ours and of other distributions, by group."""
+"""Entry points of ours and of other distributions, by group."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ JOBS = "bellglass.jobs"
 
 @cache
 def installed(group: str) -> dict[str, EntryPoint]:
-    """Return the entry points of a group by name; none is imported.
+    """Return the entry points of a group by name, without importing them.
 
-    No other distribution can put something else under a name of ours.
+    A name of ours always means our entry point, whatever other distributions declare.
     """
     found = sorted(entry_points(group=group), key=_is_ours)
     return {entry.name: entry for entry in found}

@@ -1,13 +1,13 @@
-"""Frames of a supervisor as the server takes them in, validated. No I/O here.
+"""Validated models of the supervisor's frames, as the server receives them. No I/O here.
 
 The supervisor sends one `ready`, then for each request any number of `stream` and exactly one
 `reply`, each with the request's id and nonce. A background run goes on after its reply: its `note`
-and `stream` frames come with the id and nonce that began it, and questions about runs are answered
-whatever else is running. While something goes on, `tick` frames say that the supervisor is awake.
-The nonce is random and never shown to the code that runs: whatever that code writes, wherever it
-writes it, cannot be taken for an answer.
+and `stream` frames have the id and nonce of the request that began it. Requests about runs are
+answered at any time. While something goes on, `tick` frames say that the supervisor is awake. The
+nonce is random and never shown to the code that runs, so nothing that the code writes, anywhere,
+can be taken for an answer.
 
-What the supervisor itself says of these frames is in `wire/schema.py`.
+`wire/schema.py` has the types with which the supervisor builds these frames.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ class _Frame(BaseModel):
 
 
 class Ready(SelfCheck):
-    """The supervisor is up; what it sees of the confinement around it."""
+    """The supervisor is up, and reports about its confinement."""
 
     type: Literal["ready"]
     ticks: bool = False
-    """It sends a `tick` now and then while something goes on."""
+    """Whether it sends a `tick` from time to time while something goes on."""
     nonce: str = Field(default="", max_length=100)
-    """What a server that takes over knows its own greeting by."""
+    """The nonce by which a server that takes over recognizes its own greeting."""
     state: Literal["kept", "restored", "lost"] | None = None
-    """Of the variables, where the sandbox was another server's before; None where it is new."""
+    """The state of the variables if another server used the sandbox before; None for a new one."""
 
 
 class Stream(_Frame):
@@ -59,7 +59,7 @@ class Stream(_Frame):
 
 
 class Net(_Frame):
-    """One step of a connection that a program in the place has to us: see `supervisor/relay`."""
+    """One event of a relayed connection of a program in the sandbox: see `supervisor/relay`."""
 
     type: Literal["net"]
     id: int = Field(ge=1, le=2**53)
@@ -69,7 +69,7 @@ class Net(_Frame):
 
 
 class Note(_Frame):
-    """What became of a background run; its id and nonce are those of the call that began it."""
+    """The state of a background run; id and nonce are those of the call that began it."""
 
     type: Literal["note"]
     id: int

@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 STRONG = ("embedded", "docker", "e2b")
-"""What "auto" tries, in this order. A weaker backend is used only when it is named."""
+"""The backends that "auto" tries, in this order. A weaker one is used only if it is named."""
 
 
 def installed() -> dict[str, EntryPoint]:
-    """Return the backends that are installed, by name; none is imported."""
+    """Return the installed backends by name, without importing them."""
     return plugins.installed(plugins.BACKENDS)
 
 
 def load(name: str) -> type[Backend]:
-    """Return the class of the backend of that name.
+    """Return the class of the backend with that name.
 
     Raises:
         SandboxUnavailable: There is none, or it cannot be imported.

@@ -1,4 +1,4 @@
-"""What a supervisor sees of the confinement around it, and what of that is missing."""
+"""The supervisor's report about its confinement, and which protections it lacks."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ PROTECTIONS: dict[Protection, str] = {
     "memory_limit": "a limit on memory",
     "process_limit": "a limit on processes",
 }
-"""What every sandbox must have, in words."""
+"""The protections that every sandbox must have, in words."""
 
 
 class SelfCheck(BaseModel):
-    """The report of a supervisor, from its own /proc, before any foreign code ran."""
+    """The report of a supervisor from its own /proc, before any foreign code has run."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -51,14 +51,14 @@ class SelfCheck(BaseModel):
     """0 none, 1 strict, 2 filter."""
     interfaces: list[Annotated[CleanStr, Field(max_length=50)]] = Field(max_length=100)
     writable_disks: list[Annotated[CleanStr, Field(max_length=500)]] = Field(max_length=100)
-    """Where files can be written that are not in memory."""
+    """Mount points of persistent file systems that can be written to."""
     memory_bytes: int | None
-    """Limit of its control group, if it can see one."""
+    """The memory limit of its control group, if it can see one."""
     processes: int | None
-    """The same."""
+    """The process limit of its control group, if it can see one."""
 
     def missing(self, waived: Container[str] = ()) -> list[str]:
-        """Return in words which protections are not there, but for those in `waived`."""
+        """Return in words the protections that are missing, except for those in `waived`."""
         present: dict[Protection, bool] = {
             "unprivileged_user": self.uid != 0,
             "no_capabilities": self.capabilities == 0,
@@ -76,7 +76,7 @@ class SelfCheck(BaseModel):
         ]
 
     def looser_than(self, limits: Limits) -> list[str]:
-        """Return in words which limits are in force, but looser than `limits`."""
+        """Return in words the limits that are enforced, but are looser than `limits`."""
         seen = {
             f"a limit on memory of {limits.all_bytes} bytes": (self.memory_bytes, limits.all_bytes),
             f"a limit of {limits.processes} processes": (self.processes, limits.processes),

@@ -1,7 +1,7 @@
 """A backend for tests: it answers each call as the test says, in process, and executes nothing.
 
-The sessions, limits, frames and validation around it are the real ones, so that what is tested is
-everything but the sandbox. No entry point names it: no setting of a server can choose it.
+The sessions, limits, frames and validation around it are the real ones, so a test covers everything
+but the sandbox. It has no entry point, so no setting of a server can choose it.
 """
 
 from __future__ import annotations
@@ -48,29 +48,29 @@ CONFINED = SelfCheck(
     memory_bytes=Limits().memory_bytes,
     processes=Limits().processes,
 )
-"""What the supervisor of a sandbox reports that has every protection."""
+"""The report of a supervisor whose sandbox has every protection."""
 
 
 class SandboxDied(Exception):
-    """Raised by an answer, so that the sandbox dies under the call."""
+    """Raise it in an answer to have the sandbox die during the call."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What a session asked of a sandbox."""
+    """A request of a session to a sandbox."""
 
     op: str
     """`python`, `bash`, `check`, `test`, `read`, `write`, or `runs` about background runs."""
 
     arguments: Mapping[str, Any]
-    """What the tool gave, such as `code`."""
+    """The arguments from the tool, such as `code`."""
 
     timeout: float
-    """Time limit in seconds; 0 where there is none."""
+    """The time limit in seconds; 0 if there is none."""
 
     session_id: str
     sandbox: int
-    """Which sandbox of the backend it is, from 1: a session that lost its sandbox gets another."""
+    """The number of the sandbox, from 1: a session that lost its sandbox gets another."""
 
     write: Callable[[str, Literal["stdout", "stderr"]], Awaitable[None]]
     """Send output while the call runs, as for progress: `await request.write("50 %", "stdout")`."""
@@ -85,11 +85,11 @@ Answer = Callable[[Request], Execution | Awaitable[Execution]]
 
 
 class InMemoryBackend(Backend):
-    """Answers calls with what a test has written down.
+    """Answers calls as a test says.
 
-    `answers` is a function of the request, or a mapping from code to its execution. It may wait: a
-    call that reaches its time limit, or is cancelled, ends as it would in a sandbox. For code that
-    the mapping does not have, the call ends with an error that says so.
+    `answers` is a function of the request, or a mapping from code to its execution. A function may
+    wait: a call that reaches its time limit, or is cancelled, ends as it would in a sandbox. For
+    code that the mapping does not have, the call ends with an error that says so.
     """
 
     name = "in-memory"
@@ -103,21 +103,21 @@ class InMemoryBackend(Backend):
     ) -> None:
         """Without `answers`, every call is `ok` and shows nothing.
 
-        `report`: what the supervisor of each sandbox says of its confinement.
+        `report`: what the supervisor of each sandbox reports about its confinement.
         """
         super().__init__(limits or Limits())
         self.report = report
         self.requests: list[Request] = []
-        """What was asked so far, of all sandboxes."""
+        """All requests so far, to all sandboxes."""
         self.live = 0
-        """Sandboxes that there are now."""
+        """The number of sandboxes that exist now."""
         self.made = 0
-        """Sandboxes that there have been."""
+        """The number of sandboxes that have been made."""
         self._answer = answers if callable(answers) else _looked_up(answers)
 
     @asynccontextmanager
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
-        """Begin to answer at the far end of a stream, until the context is left."""
+        """Answer at the far end of a stream, while the context is open."""
         near, far = pair()
         self.made += 1
         self.live += 1
@@ -142,7 +142,7 @@ class InMemoryBackend(Backend):
 
 
 class _Supervisor:
-    """The far end of one stream: it reads requests, and answers each as the backend does."""
+    """The far end of one stream: it reads requests, and answers each as the backend says."""
 
     def __init__(
         self, backend: InMemoryBackend, stream: ByteStream, session_id: str, sandbox: int
@@ -203,7 +203,7 @@ class _Supervisor:
 
 
 def _asked(frame: Call | AskRuns) -> tuple[str, dict[str, Any]]:
-    """Return what is to be done, and with what."""
+    """Return the operation and its arguments."""
     match frame["op"]:
         case "python":
             return "python", {"code": frame["code"]}
@@ -230,7 +230,7 @@ def _looked_up(answers: Mapping[str, Execution] | None) -> Answer:
 
 
 def _on_the_wire(execution: Execution) -> Any:
-    """Return an execution as a supervisor sends it: bytes, of pictures, as base64."""
+    """Return an execution as a supervisor sends it, with bytes of pictures in base64."""
 
     def plain(value: Any) -> Any:
         match value:

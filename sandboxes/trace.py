@@ -1,6 +1,6 @@
-"""What passes between the server and a supervisor, for `BELLGLASS_TRACE`: sizes, ids, operations.
+"""Trace of the frames between the server and a supervisor, for `BELLGLASS_TRACE`.
 
-Never code or output: a trace can be sent to somebody else.
+It has sizes, ids and operations, never code or output, so that it can be sent to somebody else.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ NAMES = {
     "frames": "each frame on the stream to a sandbox: operation, id, bytes",
     "supervisor": "what the supervisor did in a call, and when",
 }
-"""What can be traced. Each has a logger of its own, at level DEBUG where it is asked for."""
+"""What can be traced. Each has a logger of its own, which is at level DEBUG if it is asked for."""
 
 LOGGER = "bellglass.trace"
 
@@ -24,19 +24,19 @@ _supervisor = logging.getLogger(f"{LOGGER}.supervisor")
 
 
 def frame(stream: int, direction: str, what: object, number: object, size: int) -> None:
-    """Note a frame: `direction` is an arrow, from or to the sandbox; `what` is its operation."""
+    """Log a frame: `direction` is an arrow from or to the sandbox; `what` is its operation."""
     if _frames.isEnabledFor(logging.DEBUG):
         known = f" {number}" if number is not None else ""
         _frames.debug("sandbox %d %s %s%s, %d bytes", stream, direction, what, known, size)
 
 
 def wants_supervisor() -> bool:
-    """Tell if supervisors are to say what they do."""
+    """Tell if supervisors are to send timelines."""
     return _supervisor.isEnabledFor(logging.DEBUG)
 
 
 def call(number: int, op: str, execution: Execution) -> None:
-    """Note what a supervisor says of a call: events, and milliseconds since it took the request."""
+    """Log the timeline of a call: events, and milliseconds since the request was taken."""
     if execution.timeline and wants_supervisor():
         told = ", ".join(f"{event} {at_ms:.1f} ms" for event, at_ms in execution.timeline)
         _supervisor.debug("%s %d: %s", op, number, told)

@@ -1,4 +1,4 @@
-"""What ends a sandbox whose supervisor has fallen silent."""
+"""A watchdog that ends a sandbox whose supervisor is silent."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LOOK_SECONDS = 1.0
-"""Between two looks at whether something has come."""
+"""Seconds between two checks whether something has arrived."""
 
 
 class Watchdog:
-    """Watches a sandbox while something goes on in it; costs nothing while nothing does.
+    """Watches a sandbox while something goes on in it; it costs nothing otherwise.
 
-    Code may have found a way to put process 1 to sleep, and with it every limit that the kernel
-    does not keep.
+    Code may have found a way to make process 1 sleep, and with it every limit that the kernel does
+    not enforce.
     """
 
     def __init__(
@@ -26,17 +26,17 @@ class Watchdog:
     ) -> None:
         """`active` tells whether something goes on. After `on_silence` nothing is watched."""
         self.heard = False
-        """Something has come since the last look."""
+        """Whether something has arrived since the last check."""
         self._silence_seconds = silence_seconds
         self._active = active
         self._on_silence = on_silence
         self._pause = anyio.CancelScope()
 
     async def watch(self) -> None:
-        """Look until there was silence for too long."""
+        """Check until the supervisor has been silent for too long."""
         silent = 0.0
-        # Counted in looks of our own: if it is the server that did not get to run, what has come
-        # meanwhile is heard first.
+        # Silence is counted in our own checks: if the server itself did not get to run, frames that
+        # have arrived meanwhile are taken first. meanwhile is heard first.
         while silent < self._silence_seconds:
             with anyio.CancelScope() as self._pause:
                 self.stir()
@@ -46,6 +46,6 @@ class Watchdog:
         self._on_silence()
 
     def stir(self) -> None:
-        """Have `watch` look in a moment, if something goes on and it does not look anyway."""
+        """Have `watch` start to check, if something goes on and it does not check already."""
         if self._pause.deadline == math.inf and self._active():
             self._pause.deadline = anyio.current_time() + LOOK_SECONDS

@@ -1,1 +1,1 @@
-"""Sessions of clients: each has a sandbox, its calls one at a time, a share of what there is."""
+"""Sessions of clients: each has a sandbox, and runs its calls one at a time."""

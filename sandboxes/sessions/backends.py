@@ -1,4 +1,4 @@
-"""The backends of a server: the one that runs code, and maybe another that checks it."""
+"""The backends of a server: the one that runs code, and possibly another that checks it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Backends:
-    """Chooses each at the first need of it, maintains it from then on, and closes it."""
+    """Chooses each backend on first use, maintains it from then on, and closes it."""
 
     def __init__(
         self,
@@ -28,7 +28,7 @@ class Backends:
     ) -> None:
         """`on_chosen` is called once, with the backend that runs code."""
         self.checker: Backend | None = None
-        """The backend that checks code, if that is another and was needed."""
+        """The backend that checks code, if it is another one and has been used."""
         self._tasks = tasks
         self._choose = choose
         self._choose_for_checks = choose_for_checks
@@ -40,7 +40,7 @@ class Backends:
         """Return the backend that runs code.
 
         Raises:
-            SandboxUnavailable: None can run here. The next call tries again.
+            SandboxUnavailable: No backend works here. The next call tries again.
         """
         async with self._choosing:
             if self._backend is None:
@@ -50,7 +50,7 @@ class Backends:
             return self._backend
 
     async def for_checks(self) -> Backend | None:
-        """Return the backend that checks code, None if the one that runs it does."""
+        """Return the backend that checks code, or None if the one that runs it does."""
         async with self._choosing:
             if self._choose_for_checks is not None:
                 self.checker = await self._choose_for_checks()
@@ -60,7 +60,7 @@ class Backends:
         return self.checker
 
     async def aclose(self) -> None:
-        """Close them; called when no sandbox is left."""
+        """Close both; called when no sandbox is left."""
         for backend in (self._backend, self.checker):
             if backend is not None:
                 await backend.aclose()

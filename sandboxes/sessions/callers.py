@@ -1,4 +1,4 @@
-"""Who calls, as far as it matters to fairness: who may make room for whom, and whose turn it is."""
+"""Callers, for fairness: who may end whose sessions, and whose turn is next."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One of several that use a server at the same time.
+    """One of several clients that use a server at the same time.
 
     It is no identity: an owner decides what may be used, a caller only what is fair.
     """
 
     connection: str
-    """What tells callers of one address apart: a session of the protocol, else a connection."""
+    """What distinguishes callers of one address: an MCP session, or else a connection."""
     peer: str
-    """The address that it calls from."""
+    """The address from which it calls."""
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether its address tells it from others: this machine's is that of all who call here."""
+        """Whether its address identifies it: all callers on this machine share one."""
         return is_elsewhere(self.peer)
 
 
 def is_elsewhere(peer: str) -> bool:
-    """Whether an address is another machine's."""
+    """Whether an address is that of another machine."""
     try:
         return not ip_address(peer).is_loopback
     except ValueError:
@@ -43,19 +43,19 @@ def is_elsewhere(peer: str) -> bool:
 
 
 def share_of_one(whole: int) -> int:
-    """Return how many of something scarce one caller may hold: not all, if there are a few."""
+    """Return how many of `whole` one caller may hold: not all, unless there are very few."""
     return whole - max(1, whole // 4) if whole >= 3 else whole
 
 
 class FairTurns:
-    """Lets a few tasks of several callers run at a time, one of each caller, in rotation.
+    """Runs a few tasks of several callers at a time, one of each caller, in rotation.
 
-    A caller that asks for many turns waits for itself: another's first one waits for at most one
-    of them.
+    A caller that asks for many turns delays itself: the first task of another caller waits for at
+    most one of them.
     """
 
     def __init__(self, at_once: int, *, max_waiting: int) -> None:
-        """`max_waiting`: tasks of one caller that may wait."""
+        """`max_waiting`: how many tasks of one caller may wait."""
         self._free = at_once
         self._max_waiting = max_waiting
         self._running: set[Caller | None] = set()
@@ -63,10 +63,10 @@ class FairTurns:
 
     @asynccontextmanager
     async def turn(self, caller: Caller | None) -> AsyncGenerator[None]:
-        """Wait for a turn, and have it for as long as the context is open.
+        """Wait for a turn, and hold it while the context is open.
 
         Raises:
-            TooManyWaiting: As many tasks of the caller wait as may.
+            TooManyWaiting: The caller has as many waiting tasks as one may have.
         """
         queue = self._waiting.setdefault(caller, deque())
         if len(queue) >= self._max_waiting:
@@ -86,13 +86,13 @@ class FairTurns:
             self._grant()
 
     def _grant(self) -> None:
-        """Give the free turns to the callers that have waited for the longest, one to each."""
+        """Give the free turns to the callers that have waited longest, one turn to each."""
         for caller in list(self._waiting):
             if self._free and caller not in self._running:
                 self._free -= 1
                 self._running.add(caller)
                 granted = self._waiting[caller][0]
-                self._waiting.move_to_end(caller)  # behind those who have had none meanwhile
+                self._waiting.move_to_end(caller)  # behind callers that have had none meanwhile
                 self._remove(caller, granted)
                 granted.set()
 

@@ -1,4 +1,4 @@
-"""The sessions that check code for all callers, apart from those that run it."""
+"""Sessions that check code for all callers, separate from those that run it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ MAX_WAITING = 64  # checks of one caller; each takes milliseconds, and at most t
 
 
 class CheckSessions:
-    """Lends sessions of nobody's, for operations that leave nothing behind.
+    """Provides sessions that belong to nobody, for operations that leave nothing behind.
 
-    What ran in the session of a caller could lie about a check.
+    Code that ran in a caller's session could falsify a check there.
     """
 
     def __init__(
@@ -29,20 +29,20 @@ class CheckSessions:
         self._make = make
         self._end = end
         self._free: list[tuple[str | None, Session]] = []
-        """Each with the owner whose checks alone it is for, where it costs money."""
+        """Each session, with the only owner it may serve if it costs money."""
         self._turns = FairTurns(MAX_SESSIONS, max_waiting=MAX_WAITING)
 
     @asynccontextmanager
     async def lent(
         self, caller: Caller | None, owner: str | None = None
     ) -> AsyncGenerator[Session]:
-        """Lend a session to `caller` for as long as the context is open.
+        """Reserve a session for `caller` while the context is open.
 
-        One that costs money is only lent to callers of one `owner`.
+        A session that costs money is reserved only for callers of one `owner`.
 
         Raises:
             SandboxUnavailable: No sandbox can run here.
-            TooManyWaiting: As many checks of the caller wait as may.
+            TooManyWaiting: The caller has as many waiting checks as one may have.
         """
         async with self._turns.turn(caller):
             session = self._taken(owner) or await self._make()
@@ -58,7 +58,7 @@ class CheckSessions:
         return None
 
     def end_idle(self, is_idle: Callable[[Session], bool]) -> None:
-        """End those that nobody has needed for long: their sandboxes may cost money."""
+        """End sessions that nobody has needed for long: their sandboxes may cost money."""
         for entry in [entry for entry in self._free if is_idle(entry[1])]:
             self._free.remove(entry)
             self._end(entry[1])

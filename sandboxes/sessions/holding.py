@@ -1,4 +1,4 @@
-"""The sandbox of a session: opened when a call wants one, and another after it has died."""
+"""The sandbox of a session: made when a call needs one, and replaced after it has died."""
 
 from __future__ import annotations
 
@@ -20,58 +20,58 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 START_SECONDS = 60.0
-"""For a sandbox to be ready: a busy machine takes seconds for a container, tens for a machine."""
+"""For a sandbox to be ready: on a busy machine a container takes seconds, a VM tens of them."""
 
 
 class Holder:
     """Holds one sandbox at a time. `hold` must be running in a task of its own."""
 
     def __init__(self, backend: Backend, session_id: str, on_death: Callable[[], None]) -> None:
-        """`on_death` is called when a sandbox that was there is no more."""
+        """`on_death` is called when a sandbox has died."""
         self.connection: Connection | None = None
         self.reattached_state: str | None = None
-        """In which state the variables were, if the sandbox was another server's before."""
+        """The state of the variables, if another server used the sandbox before."""
         self.closed = False
-        """No sandbox will come any more."""
+        """Whether no sandbox will be made any more."""
         self._backend = backend
         self._session_id = session_id
         self._on_death = on_death
         self._failure: SandboxUnavailable | None = None
         self._wanted = anyio.Event()
-        """Somebody waits for a sandbox."""
+        """Set while somebody waits for a sandbox."""
         self._settled = anyio.Event()
-        """The sandbox is there, or it is known why not."""
+        """Set when the sandbox is ready, or could not be made."""
         self._gone = anyio.Event()
-        """The sandbox that was there is destroyed."""
+        """Set when the last sandbox has been destroyed."""
 
-    # --- those who want a sandbox
+    # --- for callers that need a sandbox
 
     async def prepare(self) -> None:
-        """Have a sandbox made, if there is none; `failed` tells if there is none then."""
+        """Make a sandbox, if there is none; `failed` tells if that did not succeed."""
         if self.connection is None and not self.closed:
             self._wanted.set()
             await self._settled.wait()
 
     @property
     def failed(self) -> bool:
-        """Whether the sandbox could not be had, or has died."""
+        """Whether the sandbox could not be made, or has died."""
         if self.connection is not None:
             return self.connection.given_up
         return self.closed or not self._wanted.is_set()
 
     async def connected(self) -> Connection:
-        """Return the sandbox, made now if there is none.
+        """Return the sandbox's connection; make the sandbox if there is none.
 
         Raises:
-            SandboxUnavailable: None can be had.
-            SessionNotFound: None will come any more.
+            SandboxUnavailable: It cannot be made.
+            SessionNotFound: The session has been closed.
         """
         if self.connection is not None and self.connection.given_up:
             await self._gone.wait()
         begun = self._wanted.is_set()
         await self.prepare()
         if begun:
-            # One that was begun before us may have failed: the next is ours.
+            # An attempt that began before this call may have failed: the next one is ours.
             await self.prepare()
         if self.closed:
             raise SessionNotFound
@@ -80,32 +80,32 @@ class Holder:
         return self.connection
 
     async def gone(self) -> None:
-        """Wait until the sandbox that was there is destroyed."""
+        """Wait until the last sandbox has been destroyed."""
         await self._gone.wait()
 
-    # --- the task that holds it
+    # --- the task that holds the sandbox
 
     async def hold(self) -> None:
-        """Open a sandbox when one is wanted, and another when it has died, until cancelled."""
+        """Make a sandbox when one is needed, and another when it has died, until cancelled."""
         try:
             while True:
                 await self._wanted.wait()
                 self._failure = None
                 await self._hold_connection()
         finally:
-            # Calls that still wait for a sandbox would wait for ever.
+            # Calls that still wait for a sandbox would wait forever.
             self.closed = True
             self._settled.set()
             self._gone.set()
 
     async def _hold_connection(self) -> None:
-        """Hold one sandbox until it has died, or cannot be had."""
+        """Hold one sandbox until it dies, or cannot be made."""
         try:
             async with self._backend.connect(self._session_id) as stream:
                 try:
                     connection = await self._greeted(stream)
                 except SandboxUnavailable as exc:
-                    # Not through the backend's context: a task group in it would wrap it.
+                    # Not raised through the backend's context: a task group in it would wrap it.
                     self._failure = exc
                     return
                 self.connection = connection
@@ -118,7 +118,7 @@ class Holder:
         except SandboxUnavailable as exc:
             self._failure = exc
         except Exception as exc:
-            # Of one sandbox: the others, and the server, go on.
+            # An error of one sandbox: the others, and the server, go on.
             logger.exception("A sandbox of the %s backend failed", self._backend.name)
             self._failure = self._unavailable(f"{type(exc).__name__} in the server.")
         finally:

@@ -1,4 +1,4 @@
-"""What a result says when a session did not simply go on."""
+"""Notices of a result about a session that did not simply go on."""
 
 from __future__ import annotations
 

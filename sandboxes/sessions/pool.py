@@ -1,4 +1,4 @@
-"""Sessions that have their place before anybody asks for one."""
+"""A pool of sessions whose sandboxes are ready before a client asks for one."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.sessions.session import Session
 
 PAUSE_SECONDS = 0.5
-"""Without a new session, before the next sandbox is made: those who wait for one come first."""
+"""Seconds without a new session before the next sandbox is made: waiting clients come first."""
 
 STALE_SECONDS = 3600.0
-"""A sandbox that nobody wanted for so long is given up: an idle server holds nothing, and what was
-installed or built meanwhile is used."""
+"""A sandbox that nobody used for this long is destroyed: an idle server holds nothing, and new
+sandboxes have what was installed or built meanwhile."""
 
 LOOK_SECONDS = 30.0
-"""Between two looks for sandboxes that have died, or are stale."""
+"""Seconds between two searches for sandboxes that have died or are stale."""
 
 
 class Pool:
-    """A few warm sessions. They are filled up one at a time, from the first need on.
+    """A few warm sessions, made one at a time from the first call on.
 
     `keep` must be running in a task of its own.
     """
@@ -32,22 +32,22 @@ class Pool:
     def __init__(
         self, size: int, make: Callable[[], Session], drop: Callable[[Session], None]
     ) -> None:
-        """`make` starts a session that nobody owns yet, `drop` ends one."""
+        """`make` starts a session without an owner, `drop` ends one."""
         self._size = size
         self._make = make
         self._drop = drop
         self._warm: list[Session] = []
-        """The first is the oldest; the last may still be waiting for its sandbox."""
+        """Oldest first; the last one may still be waiting for its sandbox."""
         self._needed = anyio.Event()
 
     def take(self) -> Session | None:
-        """Return a warm session, and see to it that another comes in its place."""
+        """Return a warm session, if there is one, and have another made in its place."""
         self._needed.set()
         self._sort_out()
         return self._warm.pop(0) if self._warm else None
 
     def _sort_out(self) -> None:
-        """Drop what is dead or stale."""
+        """Drop sessions that are dead or stale."""
         oldest = time.time() - STALE_SECONDS
         for session in list(self._warm):
             if session.failed or session.created_at < oldest:
@@ -55,7 +55,7 @@ class Pool:
                 self._drop(session)
 
     async def keep(self) -> None:
-        """Fill up after each need, when those who came are served."""
+        """Fill the pool after each use, when waiting clients have been served."""
         while True:
             with anyio.move_on_after(LOOK_SECONDS):
                 await self._needed.wait()
@@ -73,6 +73,6 @@ class Pool:
             self._warm.append(session)
             await session.prepare()
             if session.failed:
-                # Whoever needs it next will hear why, and then it is tried again.
+                # The next call reports the reason, and then making one is tried again.
                 self._sort_out()
                 return

@@ -1,4 +1,4 @@
-"""Room for one more session: how many a caller may hold, and which one has to go for another."""
+"""Limits on the number of sessions: how many a caller may hold, and which one ends for another."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 
 CONTINUED_SECONDS = 600.0
-"""For so much longer a session is kept that somebody has come back to."""
+"""How much longer a session is kept to which a client has come back."""
 
 
 @dataclass(slots=True)
 class Tenancy:
-    """A session, who opened it, and whether anybody came back to it."""
+    """A session, its caller, and whether a client has come back to it."""
 
     session: Session
     caller: Caller | None
     for_upload: bool = False
-    """It was opened for a file, and nothing was run in it by then."""
+    """Whether it was opened for a file, and has run nothing yet."""
     continued: bool = False
 
     @property
@@ -36,7 +36,7 @@ class Tenancy:
 
     @property
     def unused_since(self) -> float:
-        """When it was used last, or later where somebody has come back to it.
+        """The time of its last use, or later if a client has come back to it.
 
         A client that never names a session opens one with each call: those end first.
         """
@@ -48,12 +48,12 @@ def to_make_room(
 ) -> Session | None:
     """Return the session that has to end before `caller` opens one; None if there is room.
 
-    It is the longest unused of the caller's own. Where the caller has none, because clients open
-    connections as they like, one goes that was opened from the same address by a connection with
-    many, and that nobody came back to: a session that somebody goes on with is not ended by others.
+    It is the caller's own session that was unused the longest. A caller without one may just have
+    opened a new connection: then it is a session of a connection from the same address that has
+    many, and only one that no client has come back to. Others never end a session that is in use.
 
     Raises:
-        SessionLimit: None of those that may go is unused.
+        SessionLimit: None of the sessions that may end is unused.
         CallerLimit: The caller has as many as one may have, and all of them are in use.
     """
     mine = [tenancy for tenancy in tenancies if tenancy.session.owner == owner]

@@ -1,4 +1,4 @@
-"""Background runs as the server knows them: the supervisor tells of them, and may tell late."""
+"""Background runs as the server knows them, from reports of the supervisor that may be late."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 State = Literal["running", "returned", "ended", "lost"]
 
 KNOWN = 24
-"""Runs of a session that can be asked for: those that the supervisor has, at most."""
+"""Runs of a session that can be queried: at most those that the supervisor has."""
 
 FRAMES = 64
-"""Frames of output that wait for somebody who is slow to take them."""
+"""Frames of output that wait for a slow reader."""
 
 
 class Run:
-    """One run, and those who wait for what becomes of it."""
+    """One run, and the tasks that wait for its outcome."""
 
     def __init__(self, run_id: str, op: str, seconds: float) -> None:
         self.id = run_id
         self.op = op
         self.started_at = time.time()
         self.seconds = seconds
-        """For so long it may go on."""
+        """The time limit of the run, in seconds."""
         self.state: State = "running"
         self.begun = False
-        """The supervisor has said that it is there."""
+        """Whether the supervisor has confirmed that it exists."""
         self.on_outcome: Callable[[Run], None] = lambda run: None
         self._listeners: list[list[Stream]] = []
         self._heard = anyio.Event()
@@ -45,11 +45,11 @@ class Run:
 
     @property
     def over_at(self) -> float:
-        """When it will have ended at the latest."""
+        """The latest time at which it ends."""
         return self.started_at + self.seconds if self.lives else 0.0
 
     def hear(self, frame: Stream | Note) -> None:
-        """Take in what the supervisor tells of it."""
+        """Take in a report of the supervisor."""
         if frame.type == "note":
             self.become(frame.state)
         else:
@@ -70,12 +70,12 @@ class Run:
         self._heard = anyio.Event()
 
     async def outcome(self, *, end: bool = False) -> None:
-        """Wait until its code has returned, or until nothing of it is left."""
+        """Wait until its code has returned, or with `end` until nothing of it is left."""
         while self.state == "running" or (end and self.state == "returned"):
             await self._heard.wait()
 
     async def output(self) -> AsyncGenerator[Stream]:
-        """Yield what it prints from now on, until its code has returned."""
+        """Yield its output from now on, until its code has returned."""
         waiting: list[Stream] = []
         self._listeners.append(waiting)
         try:
@@ -91,7 +91,7 @@ class Run:
 
 
 class Runs:
-    """The runs of one session, by the names that were given to the client."""
+    """The runs of one session, by the names that the client knows."""
 
     def __init__(self) -> None:
         self._runs: dict[str, Run] = {}
@@ -111,7 +111,7 @@ class Runs:
         self._runs.pop(run_id, None)
 
     def get(self, run_id: str) -> Run:
-        """Return the run of that name.
+        """Return the run with that name.
 
         Raises:
             RunNotFound: There is none.
@@ -129,10 +129,10 @@ class Runs:
 
     @property
     def over_at(self) -> float:
-        """When all of them will have ended at the latest."""
+        """The latest time at which all of them have ended."""
         return max((run.over_at for run in self), default=0.0)
 
     def lose(self) -> None:
-        """The sandbox they were in is gone."""
+        """Note that their sandbox is gone."""
         for run in self.live:
             run.become("lost")

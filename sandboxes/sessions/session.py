@@ -1,4 +1,4 @@
-"""One conversation's hold on one sandbox: requests in, executions out, one at a time."""
+"""A client-visible session: an id, the sandbox behind it, and one call at a time."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.protocol import Stream
 
 UNSEEN = ("read",)
-"""Operations whose result no model sees: what was lost is left for the next one to tell."""
+"""Operations whose results no model sees: the next visible one reports what was lost."""
 
 ID_BYTES = 16
-"""128 bits: an id is a name, but where there is no authentication it is also the key."""
+"""128 bits: the id is a name, but without authentication it is also the key."""
 
 
 class Session:
     """A session that clients know: an id, the sandbox behind it, a lock for one call at a time.
 
-    When the sandbox dies, the session goes on under the same id: the next run starts a fresh one
-    and says so. `hold` must be running in a task of its own.
+    When the sandbox dies, the session keeps its id: the next call starts in a fresh sandbox and
+    says so. `hold` must be running in a task of its own.
     """
 
     def __init__(self, session_id: str, backend: Backend, owner: str | None = None) -> None:
@@ -48,36 +48,36 @@ class Session:
         self.calls = 0
         self.cpu_seconds = 0.0
         self.resting = False
-        """Its sandbox sleeps, and costs next to nothing."""
+        """Whether its sandbox is paused, and costs next to nothing."""
         self.on_abandoned: Callable[[], None] | None = None
-        """Called when the only call that could have told of the session is cancelled."""
+        """Called when the only call that could have named the session is cancelled."""
         self.runs = Runs()
-        """What goes on in the background, and what of it can still be asked for."""
+        """The background runs that go on, and those that can still be queried."""
         self._backend = backend
         self._lifecycle = lifecycle_of(backend)
         self._turn = anyio.Lock(fast_acquire=True)
         self._waiting = 0
         self._holder = Holder(backend, session_id, self._note_death)
         self._restarted = False
-        """Nobody has been told yet that the sandbox before this one died."""
+        """Whether the loss of the last sandbox has not been reported yet."""
         self._reattaches = False
-        """Nobody has been told yet what became of the sandbox that another server left."""
+        """Whether it was reattached to another server's sandbox, and no result has said so yet."""
         self._replaces = False
-        """Nobody has been told yet that this took the place of a session that had ended."""
+        """Whether it replaced an ended session, and no result has said so yet."""
 
     def reattach(self, created_at: float) -> None:
-        """Go on with a session that another server began then, and left."""
+        """Continue a session that another server began at that time, and left."""
         self.created_at = created_at
         self._reattaches = True
 
     def replace(self) -> None:
-        """Take the place of a session that ended and that the caller thinks to be in."""
+        """Note that it replaces an ended session that the client thinks it is using."""
         self._replaces = True
 
     @classmethod
     @asynccontextmanager
     async def open(cls, backend: Backend) -> AsyncGenerator[Self]:
-        """Hold a session for as long as the context is open."""
+        """Hold a session while the context is open."""
         async with anyio.create_task_group() as tasks:
             session = cls(secrets.token_hex(ID_BYTES), backend)
             tasks.start_soon(session.hold)
@@ -88,12 +88,12 @@ class Session:
 
     @property
     def is_paid(self) -> bool:
-        """Whether its sandbox costs money as long as it lives."""
+        """Whether its sandbox costs money as long as it exists."""
         return self._backend.is_paid
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What its sandbox is, and how it bounds what cannot be bounded everywhere."""
+        """What kind of sandbox it has, and how limits are enforced that backends differ in."""
         return {"name": self._backend.name, **self._backend.metadata}
 
     @property
@@ -101,7 +101,7 @@ class Session:
         return self._waiting > 0
 
     async def hold(self) -> None:
-        """Hold a sandbox from the time that one is wanted, and another when it has died."""
+        """Make a sandbox when one is needed, and another when it has died, until cancelled."""
         await self._holder.hold()
 
     def _note_death(self) -> None:
@@ -109,30 +109,30 @@ class Session:
         self.runs.lose()
 
     async def prepare(self) -> None:
-        """Have its sandbox made before the first run; `failed` tells if there is none."""
+        """Make its sandbox before the first call; `failed` tells if that did not succeed."""
         await self._holder.prepare()
 
     @property
     def failed(self) -> bool:
-        """Whether its sandbox could not be had, or has died."""
+        """Whether its sandbox could not be made, or has died."""
         return self._holder.failed
 
     @property
     def used_seconds(self) -> float | None:
-        """For how long its sandboxes have cost money, where they do."""
+        """The seconds for which its sandboxes have cost money, if they do."""
         return self._lifecycle.used_seconds(self.id)
 
     async def pause(self) -> bool:
-        """Let its sandbox sleep until somebody wants something of it; tell if it does.
+        """Pause its sandbox until it is used again; tell if it is paused.
 
-        A sandbox in which something goes on, a call or a background run, is left awake.
+        A sandbox in which a call or a background run goes on is not paused.
         """
         if self.busy or self.runs.live:
             return False
-        async with self._turn:  # who comes meanwhile wakes it, and does not fall asleep with it
+        async with self._turn:  # a call that comes meanwhile waits, and then wakes it
             connection = self._holder.connection
             if connection is not None:
-                await connection.hang_up()  # a word to a sleeping sandbox would wake it
+                await connection.hang_up()  # a frame to a paused sandbox would wake it
             self.resting = await self._lifecycle.pause(self.id)
             return self.resting
 
@@ -144,14 +144,14 @@ class Session:
         timeout: float,
         on_stream: Callable[[Stream], Awaitable[None]] | None = None,
     ) -> Execution:
-        """Run one operation in the place; calls wait for their turn in the order they came.
+        """Run one operation in the sandbox; calls wait for their turn in the order of arrival.
 
-        What the code does is data: a sandbox that died under it gives status "lost".
+        What the code does is data: a sandbox that dies during the call gives status "lost".
 
         Raises:
-            SandboxUnavailable: No sandbox can be had.
+            SandboxUnavailable: No sandbox can be made.
             SessionNotFound: The session was closed meanwhile.
-            SessionUnreachable: The sandbox could not be reached, and may live.
+            SessionUnreachable: The sandbox could not be reached, and may still exist.
         """
         async with self._called():
             self.used_at = time.time()
@@ -159,7 +159,7 @@ class Session:
 
     @asynccontextmanager
     async def _called(self) -> AsyncGenerator[None]:
-        """Wait for the turn of a call, and have it for as long as the context is open."""
+        """Wait for the turn of a call, and hold it while the context is open."""
         self._waiting += 1
         try:
             async with self._turn:
@@ -185,7 +185,7 @@ class Session:
         """
         run = Run(self.runs.next_id(), op, timeout)
         run.on_outcome = self._note_outcome
-        # Before it is there: a caller who gives up meanwhile may have begun it all the same.
+        # Added first: a caller who gives up meanwhile may have begun it all the same.
         self.runs.add(run)
         try:
             async with self._called():
@@ -200,11 +200,10 @@ class Session:
         do: Literal["read", "stop", "watch"] = "read",
         seconds: float | None = None,
     ) -> Execution:
-        """Read a background run (new output, and how it ended), or stop it, or watch it.
+        """Read a background run (new output, and how it ended), stop it, or watch it.
 
-        To watch is to have its output come as it is printed, for so many seconds.
-
-        Not in turn with calls: it is answered at once, also while one runs.
+        To watch is to receive its output as it is printed, for that many seconds. This does not
+        wait for calls: it is answered at once, also while one runs.
 
         Raises:
             RunNotFound: There is no such run.
@@ -212,7 +211,7 @@ class Session:
         run = self.runs.get(run_id)
         self.used_at = time.time()
         if not self.busy:
-            async with self._turn:  # unless its sandbox is just falling asleep
+            async with self._turn:  # unless its sandbox is just being paused
                 self.resting = False
         self._waiting += 1
         try:
@@ -237,7 +236,7 @@ class Session:
         return Execution(status="lost", notices=[notices.RUN_LOST])
 
     def _note_outcome(self, run: Run) -> None:
-        # Whoever waits for it has as long to come for the result as after a call.
+        # A client has as long to fetch the result as after a call.
         self.used_at = time.time()
 
     async def _run(
@@ -253,7 +252,7 @@ class Session:
         try:
             execution = await connection.request(op, arguments, timeout, on_stream, run)
         except SessionLost as exc:
-            # This execution says what is lost; the one after it need not.
+            # This execution reports the loss, so the next one need not.
             await self._holder.gone()
             self._restarted = op in UNSEEN
             if self._holder.closed:
@@ -268,7 +267,7 @@ class Session:
                 wall_seconds=time.monotonic() - started,
             )
         self.cpu_seconds += execution.cpu_seconds
-        if self._reattaches and op not in (*UNSEEN, "write"):  # which shows no notices
+        if self._reattaches and op not in (*UNSEEN, "write"):  # the tools of these show no notices
             self._reattaches = False
             return self._reattached(execution)
         if (self._restarted or self._replaces) and op not in (*UNSEEN, "write"):

@@ -1,4 +1,4 @@
-"""The sessions of a server: opened, found by id, expired. Each is a task of one task group."""
+"""The sessions of a server: open, find by id, expire. Each is a task of one task group."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 
 
 PAID_IDLE_SECONDS = 30.0
-"""After the last check, before a session for checks ends whose sandbox costs money."""
+"""Seconds without a check after which a session for checks ends if its sandbox costs money."""
 
 _ID = re.compile(f"[0-9a-f]{{{2 * ID_BYTES}}}")
 
 
 class Sessions:
-    """Opens sessions on a sandbox that is chosen at the first need."""
+    """Opens sessions on a backend that is chosen at the first call."""
 
     def __init__(
         self,
@@ -77,8 +77,8 @@ class Sessions:
     ) -> AsyncGenerator[Self]:
         """Serve sessions until the context is left; then every sandbox is destroyed.
 
-        `pool`: sessions that are kept ready; None for what the sandbox thinks right.
-        `choose_for_checks` makes another sandbox for checks of code, or returns None.
+        `pool`: the number of sessions that are kept ready; None for the backend's default.
+        `choose_for_checks` makes another backend for checks of code, or returns None.
         """
         sessions: Self | None = None
         try:
@@ -98,7 +98,7 @@ class Sessions:
                 finally:
                     tasks.cancel_scope.cancel()
         finally:
-            # When no sandbox is left; also when it was an error that ended them.
+            # Done when no sandbox is left, also if an error ended them.
             if sessions is not None:
                 with anyio.CancelScope(shield=True):
                     await sessions._backends.aclose()
@@ -113,15 +113,15 @@ class Sessions:
     ) -> Session:
         """Start a session for `owner`. Its sandbox is made by the first run.
 
-        At the limit an unused session makes room, one of the caller's own if there is one: a client
-        that never names a session would otherwise lock itself out. `room` says which.
+        At the limit an unused session ends to make room, one of the caller's own if there is one: a
+        client that never names a session would otherwise lock itself out. `room` decides which.
 
-        `of_one_call`: nobody knows of it before that call returns; it ends with the call if that is
-        cancelled.
+        `of_one_call`: no client knows the session before that call returns, so it ends if the call
+        is cancelled.
 
         Raises:
             SandboxUnavailable: No sandbox can run here.
-            SessionLimit, CallerLimit: Every session that might make room is busy.
+            SessionLimit, CallerLimit: Every session that could make room is busy.
         """
         backend = await self.backend()
         self._make_room(owner, caller)
@@ -129,7 +129,7 @@ class Sessions:
         session.owner = owner
         session.created_at = session.used_at = self._clock()
         lifecycle_of(backend).on_session_start(session.id, owner, session.created_at)
-        # Without a pause from here to the first run, in which it would pass for unused.
+        # No await from here to the first run, during which it would count as unused.
         self._live[session.id] = Tenancy(session, caller, for_upload)
         if of_one_call:
             session.on_abandoned = partial(self._abandon, session)
@@ -150,7 +150,7 @@ class Sessions:
         self._scopes[session.id].cancel()
 
     def _taken(self, backend: Backend) -> Session:
-        """Return a session that is ready, or else a new one."""
+        """Return a session of the pool, or else a new one."""
         warm = self._pool.take() if self._pool is not None else None
         return warm or self._made(backend)
 
@@ -161,10 +161,10 @@ class Sessions:
         return session
 
     def get(self, session_id: str, owner: str | None = None) -> Session:
-        """Return the session of that id.
+        """Return the session with that id.
 
         Raises:
-            SessionNotFound: It never existed, has ended, or is another owner's.
+            SessionNotFound: It never existed, has ended, or belongs to another owner.
         """
         tenancy = self._live.get(session_id)
         if tenancy is None or tenancy.session.owner != owner:
@@ -175,7 +175,7 @@ class Sessions:
     async def find(
         self, session_id: str, owner: str | None = None, caller: Caller | None = None
     ) -> Session:
-        """Return the session of that id, taken over if a server left it that was killed.
+        """Return the session with that id, also one that a killed server has left.
 
         Raises:
             SessionNotFound: As `get`.
@@ -215,7 +215,7 @@ class Sessions:
         self._end(self.get(session_id, owner))
 
     def seconds_left(self, session: Session) -> float:
-        """How long the session lives if nobody calls it."""
+        """Return how long the session lives if nobody calls it."""
         now = self._clock()
         idle = max(session.used_at + self.idle_seconds, session.runs.over_at) - now
         age = session.created_at + self.age_seconds - now
@@ -236,7 +236,7 @@ class Sessions:
         """Return the backend, chosen at the first call.
 
         Raises:
-            SandboxUnavailable: None can run here. The next call tries again.
+            SandboxUnavailable: No backend works here. The next call tries again.
         """
         return await self._backends.chosen()
 
@@ -259,7 +259,7 @@ class Sessions:
                 del self._scopes[session.id]
 
     async def _retire(self, session: Session) -> None:
-        """Let an idle session sleep, or close it."""
+        """Pause an idle session, or close it."""
         try:
             old = session.created_at + self.age_seconds <= self._clock()
             if not old and await session.pause():
@@ -286,5 +286,5 @@ class Sessions:
                     self._tasks.start_soon(self._retire, session)
             self.checking.end_idle(self._is_over)
             waits = [self.seconds_left(tenancy.session) for tenancy in self._live.values()]
-            # A session opened meanwhile lives at least a minute, or as long as it may idle.
+            # A session opened meanwhile lives at least a minute, or as long as it may be idle.
             await anyio.sleep(max(0.5, min([*waits, PAID_IDLE_SECONDS, self.idle_seconds])))

@@ -1,6 +1,6 @@
-"""Frames between the server and the supervisor: how they are written and read. No I/O here.
+"""Encoding of frames between the server and the supervisor. No I/O here.
 
-A frame is a 4-byte big-endian length and so many bytes of JSON. `schema` says what is in it.
+A frame is a 4-byte big-endian length, and that many bytes of JSON. `schema` types its contents.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from typing import Any
 HEADER_BYTES = 4
 
 MAX_REQUEST_BYTES = 64 * 1024**2
-"""Of one frame from the server: a file of 40 MB in base64."""
+"""Bytes of one frame from the server: a file of 40 MB in base64."""
 
 MAX_FRAME_BYTES = 16 * 1024**2
-"""Of one frame from the supervisor: its own bounds add up to less than half of this."""
+"""Bytes of one frame from the supervisor: its own bounds add up to less than half of this."""
 
 STREAM_INTERVAL_SECONDS = 0.25
 """Between two frames of output, and before the first: a short call sends only its reply."""
 
 MAX_DIGITS = 19
-"""Of a whole number from outside: every count and every limit of ours has fewer or as many."""
+"""Digits of an integer from outside: every count and every limit of ours has at most as many."""
 
 
 class Oversized(ValueError):
@@ -33,14 +33,14 @@ def encode(message: Mapping[str, object]) -> bytes:
     """Return `message` as a frame.
 
     Raises:
-        TypeError, ValueError, RecursionError: It cannot be written as JSON.
+        TypeError, ValueError, RecursionError: It cannot be serialized as JSON.
     """
     body = json.dumps(message, separators=(",", ":")).encode()
     return len(body).to_bytes(HEADER_BYTES, "big") + body
 
 
 def body_bytes(header: bytes | bytearray, most: int) -> int:
-    """Return how long the body after `header` is.
+    """Return the length of the body after `header`.
 
     Raises:
         Oversized: It would be longer than `most`.
@@ -52,11 +52,11 @@ def body_bytes(header: bytes | bytearray, most: int) -> int:
 
 
 def loads(data: bytes | bytearray) -> Any:
-    """Read JSON of somebody who may lie: what is no number, or larger than any of ours, is None.
+    """Parse JSON from an untrusted sender; numbers that are not finite, or too large, become None.
 
     Raises:
-        ValueError: It is no JSON.
-        RecursionError: It is too deep.
+        ValueError: It is not JSON.
+        RecursionError: It is nested too deeply.
     """
     return _DECODER.decode(data.decode("utf-8", "surrogatepass"))
 

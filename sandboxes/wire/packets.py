@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Claim
 
 MAX_MESSAGE_BYTES = 8 * 1024**2
-"""Bytes of all packets that wait for the last one of their message."""
+"""Bytes of all packets of messages that are still incomplete."""
 
 MAX_PAYLOAD_BYTES = 60 * 1024
 """Payload of one packet: well under the 208 KiB that a socket buffer holds by default."""
@@ -30,18 +30,18 @@ HEADER_BYTES = 1 + TAG_BYTES
 class Packets:
     """Messages to or from a process that runs foreign code, on a SOCK_SEQPACKET socket.
 
-    That process can write to the socket whatever it likes. A packet that is no part of a message
-    of ours is dropped, and cannot disturb the others: there is no framing to lose.
+    That process can write anything to the socket. A packet that does not belong to one of our
+    messages is dropped, and cannot disturb the others: there is no framing to lose.
     """
 
     def __init__(self, sock: socket.socket, patience: float | None = None) -> None:
-        """`patience` bounds, in seconds, how long the other end may take with one message."""
+        """`patience` bounds, in seconds, how long the other end may take for one message."""
         self.socket = sock
         self._patience = patience
         self._parts: dict[bytes, bytearray] = {}
         self.received = 0
-        """Bytes of the last message that was whole."""
-        # Bound now: what foreign code puts in their place later is not what is called here.
+        """Bytes of the last complete message."""
+        # Bound now, because foreign code may replace these later.
         self._dumps: Callable[..., str] = json.dumps
         self._loads: Callable[[bytearray], Any] = json.loads
         self._poll = select.poll
@@ -56,10 +56,10 @@ class Packets:
         """Send `message`, in as many packets as it takes.
 
         Raises:
-            OSError: The other end is gone, or does not read within our patience.
-            ValueError: It is too long, and nothing was sent.
+            OSError: The other end is closed, or does not read in time.
+            ValueError: It is too long; nothing was sent.
         """
-        # As escapes, a program of as many characters as it may have would be too long.
+        # With ASCII escapes, a program of the permitted length could be too long.
         text = self._dumps(message, separators=(",", ":"), ensure_ascii=False)
         body = text.encode("utf-8", "surrogatepass")
         if len(body) >= MAX_MESSAGE_BYTES:
@@ -76,13 +76,13 @@ class Packets:
     def hand_over(
         self, message: Mapping[str, object], descriptors: tuple[int, ...], seconds: float
     ) -> None:
-        """Send with descriptors, when there is room for them.
+        """Send with descriptors, as soon as the kernel accepts them.
 
-        The kernel counts those that are on their way over all processes of one user, and so over
-        all sessions: another may have used up what there is, until its call ends.
+        The kernel counts descriptors in transit over all processes of one user, and so over all
+        sessions: another session may have used up the limit, until its call ends.
 
         Raises:
-            OSError: There was no room for so many seconds (ETOOMANYREFS), or as for `send`.
+            OSError: The kernel did not accept them in time (ETOOMANYREFS), or as for `send`.
         """
         deadline = self._now() + seconds
         while True:
@@ -94,7 +94,7 @@ class Packets:
             self._sleep(0.02)
 
     def offer(self, message: Mapping[str, object]) -> None:
-        """Send a short message if the other end has room for it; it may be one that never reads."""
+        """Send a short message if the other end has room for it; that end may never read."""
         body = self._dumps(message, separators=(",", ":")).encode()
         try:
             self.socket.send(b"." + self._urandom(TAG_BYTES) + body, socket.MSG_DONTWAIT)
@@ -102,7 +102,7 @@ class Packets:
             pass
 
     def forget(self) -> None:
-        """Drop what has come of a message whose sender was interrupted."""
+        """Drop the parts of a message whose sender was interrupted."""
         self._parts.clear()
 
     def _send_packet(
@@ -119,11 +119,11 @@ class Packets:
                 self._wait(select.POLLOUT, until)
 
     def receive(self) -> tuple[Claim | None, list[int]]:
-        """Wait for one packet; return the message it completes, if any, and its descriptors.
+        """Wait for one packet; return the message that it completes, if any, and its descriptors.
 
         Raises:
-            EOFError: The other end is gone.
-            OSError: Nothing came within our patience.
+            EOFError: The other end is closed.
+            OSError: Nothing arrived in time.
         """
         while True:
             try:
@@ -134,7 +134,8 @@ class Packets:
             except BlockingIOError:
                 self._wait(select.POLLIN)
         for fd in descriptors:
-            os.set_inheritable(fd, False)  # as they come, any program that is started has them
+            # otherwise any program that is started would inherit them
+            os.set_inheritable(fd, False)
         return self._completed(packet), descriptors
 
     def _completed(self, packet: bytes) -> Claim | None:
@@ -158,7 +159,7 @@ class Packets:
         return message if isinstance(message, dict) else None
 
     def _wait(self, event: int, until: float | None = None) -> None:
-        """Foreign code may have made the socket non-blocking."""
+        """Wait for `event`: foreign code may have made the socket non-blocking."""
         poll = self._poll()
         poll.register(self.socket.fileno(), event)
         seconds = self._patience if until is None else max(0.0, until - self._now())
@@ -167,7 +168,7 @@ class Packets:
 
 
 def discard_waiting(fd: int) -> None:
-    """Throw away the packets that wait in a socket."""
+    """Drop the packets that wait in a socket."""
     with socket.socket(fileno=os.dup(fd)) as end:
         try:
             while end.recv(MAX_PAYLOAD_BYTES + HEADER_BYTES, socket.MSG_DONTWAIT):

@@ -1,16 +1,16 @@
-"""Types of everything that server, supervisor and worker say to each other.
+"""Types of all messages between server, supervisor and worker.
 
     server       requests: Call, Cancel, AskRuns, Resume, OpenNetwork, NetRequest
     supervisor   frames: Ready, Stream, Net, Note, Tick, Reply
     supervisor   packets to a worker: RunCode, BeginRun, TakeCheckpoint, Displayed
     worker       packets of claims: Started, Answer, Show, Clear, Rested, RunBegun
 
-Whoever sends builds such a value once. Whoever receives from a less trusted side checks it first:
-the server with the models of `sandboxes/protocol.py`, the supervisor with `untrusted.py`. A test
+The sender builds such a value once. A receiver that trusts the sender less validates it first: the
+server with the models of `sandboxes/protocol.py`, the supervisor with `untrusted.py`. A test
 compares those models with these types field by field.
 
-Parts with `total=False` are fields that may be missing: Python 3.9 has no `NotRequired`. To make
-these types takes 30 ms, and nobody needs them to run: import them under TYPE_CHECKING, and write
+Classes with `total=False` have the optional fields: Python 3.9 has no `NotRequired`. Creating these
+types takes 30 ms, and nothing needs them at run time: import them under TYPE_CHECKING, and write
 values as dict displays.
 """
 
@@ -32,7 +32,7 @@ Status = Literal[
 ]
 
 ClaimedStatus = Literal["ok", "error", "exit"]
-"""What a worker may say of its own call; every other status is a verdict of the supervisor."""
+"""Statuses that a worker may report for its own call; all others are the supervisor's verdicts."""
 
 VariableState = Literal["kept", "restored", "lost"]
 
@@ -40,7 +40,7 @@ RunStatus = Literal["running", "returned", "ended"]
 
 
 class Mark(TypedDict):
-    """What names a request, and all that is said about it. Foreign code never sees the nonce."""
+    """The identity of a request, repeated in every answer. Foreign code never sees the nonce."""
 
     id: int
     nonce: str
@@ -51,9 +51,9 @@ class Mark(TypedDict):
 
 class CallOptions(TypedDict, total=False):
     run: str
-    """The call begins a background run of this name, and is answered when the run has begun."""
+    """The call begins a background run of this name; its reply says that the run has begun."""
     trace: bool
-    """The execution shall have a timeline."""
+    """Whether the execution is to have a timeline."""
 
 
 class _Call(Mark, CallOptions):
@@ -74,7 +74,7 @@ class JobCall(_Call):
     op: Literal["job"]
     job: str
     arguments: dict[str, Any]
-    """What the tool says to its own job."""
+    """Arguments of the tool for its own job."""
 
 
 Call = Union[PythonCall, BashCall, JobCall]
@@ -83,16 +83,16 @@ Call = Union[PythonCall, BashCall, JobCall]
 class Cancel(TypedDict):
     op: Literal["cancel"]
     id: int
-    """Of the call that nobody waits for any more."""
+    """The id of the call that nobody waits for any more."""
 
 
 class _Seconds(TypedDict, total=False):
     seconds: float
-    """For so long the output is wanted as it comes; with `watch`."""
+    """For how long output is wanted as it is printed; with `watch`."""
 
 
 class AskRuns(Mark, _Seconds):
-    """A question about a background run, answered also while a call runs."""
+    """A request about a background run, answered also while a call runs."""
 
     op: Literal["runs"]
     do: Literal["read", "stop", "watch"]
@@ -107,7 +107,7 @@ class Resume(TypedDict):
 
 
 class OpenNetwork(TypedDict):
-    """Programs may reach the server, which lets some of it out; before the first call."""
+    """Programs may reach the server's proxy; sent before the first call."""
 
     op: Literal["network"]
     port: int
@@ -122,7 +122,7 @@ class _NetStep(TypedDict, total=False):
 
 
 class NetRequest(_NetStep):
-    """One step of a connection, from the server."""
+    """One event of a relayed connection, from the server."""
 
     op: Literal["net"]
     id: int
@@ -135,7 +135,7 @@ Request = Union[Call, Cancel, AskRuns, Resume, OpenNetwork, NetRequest]
 
 
 class SelfCheck(TypedDict):
-    """What the supervisor sees of the confinement around it."""
+    """What the supervisor reports about its own confinement."""
 
     python: str
     uid: int
@@ -150,10 +150,10 @@ class SelfCheck(TypedDict):
 
 class _Greeting(TypedDict, total=False):
     nonce: str
-    """The one of the server that takes over."""
+    """The nonce of the server that takes over."""
     ticks: bool
     state: VariableState | None
-    """Of the variables, where another server was there before."""
+    """The state of the variables, if another server used the sandbox before."""
 
 
 class Ready(SelfCheck, _Greeting):
@@ -169,7 +169,7 @@ class Stream(Mark):
 
 
 class Net(_NetStep):
-    """One step of a connection, from a program inside."""
+    """One event of a relayed connection, from a program inside."""
 
     type: Literal["net"]
     id: int
@@ -177,7 +177,7 @@ class Net(_NetStep):
 
 
 class Note(Mark):
-    """What became of a background run after the reply that it had begun."""
+    """The state of a background run, after the reply that it had begun."""
 
     type: Literal["note"]
     state: Literal["returned", "ended"]
@@ -196,7 +196,7 @@ class Reply(Mark):
 
 Frame = Union[Ready, Stream, Net, Note, Tick, Reply]
 
-# --- an execution: what a reply is about
+# --- an execution, the content of a reply
 
 
 class Output(TypedDict, total=False):
@@ -230,14 +230,14 @@ class _Overflow(TypedDict, total=False):
 
 
 class ShownText(_Overflow):
-    """What a model reads of a display, and where the whole of it is."""
+    """What a model reads of a display, and the file with all of it."""
 
     text: str
 
 
 class _OptionalData(TypedDict, total=False):
     data: str | None
-    """Of a picture in base64."""
+    """A picture in base64."""
 
 
 class ShownPicture(ShownText, _OptionalData):
@@ -270,12 +270,12 @@ class ShownTable(ShownText):
 
 
 Shown = Union[ShownPicture, ShownRich, ShownTable]
-"""A display as the worker sends it, and as the supervisor keeps it once it is checked."""
+"""A display as the worker sends it, and as the supervisor keeps it after validation."""
 
 
 class _Place(TypedDict):
     at: int
-    """Characters of stdout before it."""
+    """Characters of stdout that came before it."""
 
 
 class Picture(ShownPicture, _Place):
@@ -291,7 +291,7 @@ class Table(ShownTable, _Place):
 
 
 Display = Union[Picture, Rich, Table]
-"""A display with its place in the output."""
+"""A display with its position in the output."""
 
 
 class _FileChange(TypedDict):
@@ -305,7 +305,7 @@ class FileChange(_FileChange, total=False):
 
 
 class FileChanges(TypedDict, total=False):
-    """What a call did to the workspace; nothing of it where it did nothing."""
+    """What a call changed in the workspace; empty if nothing."""
 
     files: list[FileChange]
     files_left_out: int
@@ -356,7 +356,7 @@ class Execution(_Status, FileChanges, total=False):
     """What a job sent to its tool, in order."""
     runs: list[RunState]
     timeline: list[tuple[str, float]]
-    """What the supervisor did, and milliseconds since it took the request."""
+    """Events in the supervisor, with the milliseconds since it took the request."""
 
 
 # --- packets to a worker
@@ -370,7 +370,7 @@ class RunCode(TypedDict):
 
 
 class BeginRun(TypedDict):
-    """Code for a fork of the worker; comes with the descriptors of its pipes and its socket."""
+    """Code for a fork of the worker, with the descriptors of its pipes and its socket."""
 
     type: Literal["begin_run"]
     nonce: str
@@ -382,13 +382,13 @@ class TakeCheckpoint(TypedDict):
     type: Literal["checkpoint"]
     nonce: str
     slot: int
-    """Number of the spare socket that the checkpoint will be spoken to through."""
+    """The index of the spare socket that the supervisor will use for the checkpoint."""
     killed: list[int]
     """Children that the supervisor has killed: the worker waits for them first."""
 
 
 class Displayed(TypedDict):
-    """The answer to a display, and to a wish to clear what was shown."""
+    """The acknowledgement of a display, or of a request to clear displays."""
 
     type: Literal["displayed"]
     nonce: str
@@ -398,25 +398,25 @@ class Displayed(TypedDict):
 
 ToWorker = Union[RunCode, BeginRun, TakeCheckpoint, Displayed]
 
-# --- packets of a worker: claims, until `supervisor/untrusted.py` has checked them
+# --- packets of a worker: claims, until `supervisor/untrusted.py` has validated them
 
 
 class Started(TypedDict):
-    """The worker has taken the code: from now on it may be interrupted."""
+    """The worker has taken the code, and may be interrupted from now on."""
 
     type: Literal["started"]
     nonce: str
 
 
 class Answered(TypedDict):
-    """What a worker says of a piece of code that it has run."""
+    """A worker's report of code that it has run."""
 
     status: ClaimedStatus
     exit_code: int | None
     value: str | None
     error: ExecutionError | None
     changed: bool
-    """Variables may be different from before."""
+    """Whether variables may have changed."""
     background_bytes: int
 
 
@@ -427,7 +427,7 @@ class Answer(Answered):
 
 class _InPlaceOf(TypedDict, total=False):
     in_place_of: int
-    """Number of the display that it replaces."""
+    """The number of the display that it replaces."""
 
 
 class Show(_InPlaceOf):
@@ -444,22 +444,22 @@ class Clear(TypedDict):
 
 
 class Rested(TypedDict):
-    """The worker waits, and has left a checkpoint of itself."""
+    """The worker waits, and has forked a checkpoint."""
 
     type: Literal["rested"]
     nonce: str
     checkpoint: int
-    """Its process id; 0 where there is none."""
+    """The pid of the checkpoint; 0 if there is none."""
 
 
 class RunBegun(TypedDict):
     type: Literal["run_begun"]
     nonce: str
     pid: int
-    """-1 where no process could be made."""
+    """The pid of the run; -1 if no process could be created."""
 
 
 FromWorker = Union[Started, Answer, Show, Clear, Rested, RunBegun]
 
 Claim = dict[str, Any]
-"""A packet of a worker as it arrives: of any shape."""
+"""A packet of a worker as it arrives, in any shape."""
