@@ -415,3 +415,32 @@ def test_tests_that_a_project_distributes_have_the_outcomes_of_pytest(
     assert sorted(failed) == ["test_many.py::test_a[7]", "test_many.py::test_dies"]
     assert result.finished == 1
     assert result.all("distributed") == [True]
+
+
+AGAIN = """
+from _pytest.runner import runtestprotocol
+
+def pytest_runtest_protocol(item, nextitem):
+    for attempt in range(3):
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        again = attempt < 2 and any(report.failed for report in reports)
+        for report in reports:
+            report.outcome = "rerun" if again and report.failed else report.outcome
+            item.ihook.pytest_runtest_logreport(report=report)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        if not again:
+            return True
+"""
+"""As pytest-rerunfailures runs tests."""
+
+
+def test_a_test_that_is_run_again_counts_once(run: Callable[..., Run], tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(AGAIN)
+    tests = "tries = []\ndef test_a():\n    tries.append(1)\n    assert len(tries) == 2\n"
+    tests += "def test_b(): assert False\ndef test_c(): pass\n"
+
+    result = run(tests=tests)
+
+    assert [test["index"] for test in result.tests()] == [0, 1, 2]
+    assert result.outcomes() == ["passed", "failed", "passed"]

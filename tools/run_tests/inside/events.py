@@ -111,7 +111,11 @@ class Events:
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
         """Take in one phase of a test, or a subtest; last, as pytest changes what it reports."""
-        test = self._tests.setdefault(report.nodeid, {"outcome": "passed", "seconds": 0.0})
+        test = self._tests.get(report.nodeid)
+        if test is None or (test.get("again") and report.when == "setup"):
+            test = self._tests[report.nodeid] = {"outcome": "passed", "seconds": 0.0}
+        if report.outcome == "rerun":  # of pytest-rerunfailures: another attempt follows
+            test["again"] = True
         context = getattr(report, "context", None)
         sub = "" if context is None else f"subtest {report._sub_test_description()}: "
         if not sub:
@@ -133,7 +137,7 @@ class Events:
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         test = self._tests.pop(nodeid, None)
-        if test is not None:
+        if test is not None and not test.get("again"):
             if self._ended:  # tests that run beside one another
                 self._send(self._ended)
             self._ended = {"test": test, "name": nodeid}
