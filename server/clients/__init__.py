@@ -1,1 +1,1 @@
-"""Client applications, and how bellglass comes into their configuration."""
+"""Write bellglass into the configuration of client applications."""

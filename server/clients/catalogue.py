@@ -1,4 +1,4 @@
-"""The clients that are known: where each keeps its configuration, and in what form."""
+"""The known clients: the path, format and keys of their configuration."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ CALL_TIMEOUT_SECONDS = 310
 """A little more than the longest time limit of a call."""
 
 EXPLICIT = {"BELLGLASS_SESSIONS": "explicit"}
-"""For clients of which one process serves every chat."""
+"""Settings for clients that use one server process for all chats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +24,20 @@ class Client:
     title: str
     form: Literal["json", "toml", "yaml"]
     section: str
-    """Name of what holds the servers."""
+    """Key of the object that holds the servers."""
     linux: str
-    """The file, from the home directory on."""
+    """Path of the file, relative to the home directory."""
     macos: str | None = None
     windows: str | None = None
-    """From %APPDATA% on. Where either is missing, it is as on Linux."""
+    """Path relative to %APPDATA%. If None, as on Linux."""
     project: str | None = None
-    """The file for one project alone, from its folder on."""
+    """Path of the file for one project, relative to its directory."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
-    """What it calls `command` and `env`."""
+    """The client's names for `command` and `env`, if they differ."""
     note: str = ""
-    """What there is to do then."""
+    """What to do after installation."""
 
     def path(
         self,
@@ -46,10 +46,10 @@ class Client:
         environ: Mapping[str, str] = os.environ,
         platform: str = sys.platform,
     ) -> Path:
-        """Return its configuration, of the user or of a project."""
+        """Return the path of its configuration, for the user or for a project."""
         if project is not None:
             if self.project is None:
-                raise LookupError(f"{self.title} has no configuration of a project.")
+                raise LookupError(f"{self.title} has no configuration for a single project.")
             return project / self.project
         if self.name == "codex" and environ.get("CODEX_HOME"):
             return Path(environ["CODEX_HOME"]) / "config.toml"
@@ -63,7 +63,7 @@ class Client:
         return home / self.linux
 
     def entry(self, command: list[str]) -> dict[str, Any]:
-        """Return how it starts `command`, in its own words."""
+        """Return the entry that starts `command`, in the client's format."""
         written: dict[str, Any] = {"name": NAME} if self.form == "yaml" else {}
         if "type" in self.extra:
             written["type"] = self.extra["type"]
@@ -96,7 +96,7 @@ CLIENTS = (
         ".claude.json",
         project=".mcp.json",
         extra={"type": "stdio"},
-        note="Look with: claude mcp list",
+        note="Check with: claude mcp list",
     ),
     Client(
         "vscode",
@@ -127,7 +127,7 @@ CLIENTS = (
         "mcp_servers",
         ".codex/config.toml",
         extra={"tool_timeout_sec": CALL_TIMEOUT_SECONDS},
-        note="Look with: codex mcp list",
+        note="Check with: codex mcp list",
     ),
     Client(
         "gemini",
@@ -136,7 +136,7 @@ CLIENTS = (
         "mcpServers",
         ".gemini/settings.json",
         project=".gemini/settings.json",
-        note="Look with: gemini mcp list",
+        note="Check with: gemini mcp list",
     ),
     Client(
         "zed",

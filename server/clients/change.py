@@ -1,4 +1,4 @@
-"""One change of one file: worked out and checked before anything is written."""
+"""Plan and verify a change of a configuration file before writing it."""
 
 import copy
 import difflib
@@ -19,7 +19,7 @@ FORMS: dict[str, ModuleType] = {"json": jsonc, "toml": toml_file, "yaml": yaml_f
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A file as it was read, and as it will be."""
+    """The old and the new content of a file."""
 
     path: Path
     before: bytes | None
@@ -30,7 +30,7 @@ class Change:
         return self.before == self.after or (self.before is None and not self.after)
 
     def diff(self) -> str:
-        """Return it as a unified diff."""
+        """Return the change as a unified diff."""
         old, new = (
             (text or b"").decode("utf-8").splitlines(keepends=True)
             for text in (self.before, self.after)
@@ -40,16 +40,16 @@ class Change:
         return "".join(line if line.endswith("\n") else f"{line}\n" for line in shown)
 
     def write(self) -> Path | None:
-        """Put the new text in place of the old at once; return the copy of the old, if any.
+        """Replace the file atomically; return the path of the backup, if there was a file.
 
         Raises:
             CannotEdit: The file has changed since it was read, or cannot be written.
         """
-        path = Path(os.path.realpath(self.path))  # what a link names stays what it is
+        path = Path(os.path.realpath(self.path))  # a link stays a link; its target is replaced
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if _read(path) != self.before:
-                raise CannotEdit("it has just been changed by another program. Try again")
+                raise CannotEdit("another program has just changed it. Try again")
             backup = None
             mode = 0o600
             if self.before is not None:
@@ -63,20 +63,20 @@ class Change:
 
 
 def planned(path: Path, form: str, section: str, name: str, entry: dict[str, Any] | None) -> Change:
-    """Return the change that sets an entry, or with None removes it.
+    """Return the change that sets an entry, or removes it if `entry` is None.
 
-    An entry that is there already keeps what it has besides. What the file says in the end is
-    compared with what it has to say, so that no slip of an editor of ours gets into a file.
+    An existing entry keeps its other keys. The new text is parsed and compared with the expected
+    data, so that an error of our editor cannot damage a file.
 
     Raises:
-        CannotEdit: The file cannot be read as what it should be, or would say something else.
+        CannotEdit: The file cannot be parsed, or the new text would have other data than expected.
     """
     before = _read(path)
     editor = FORMS[form]
     try:
         text = (before or b"").decode("utf-8")
     except UnicodeDecodeError as exc:
-        raise CannotEdit("it is no UTF-8 text") from exc
+        raise CannotEdit("it is not UTF-8 text") from exc
     crlf = "\r\n" in text
     text = text.replace("\r\n", "\n")
     wanted = copy.deepcopy(editor.parse(text))
@@ -90,7 +90,7 @@ def planned(path: Path, form: str, section: str, name: str, entry: dict[str, Any
     else:
         after = editor.with_entry(text, section, name, entry)
     if _without_empty(editor.parse(after), section) != _without_empty(wanted, section):
-        raise CannotEdit("its form is one that cannot be edited safely. Edit it by hand")
+        raise CannotEdit("it has a form that cannot be edited safely. Edit it by hand")
     written = after.replace("\n", "\r\n") if crlf else after
     return Change(path, before, written.encode())
 
@@ -114,7 +114,7 @@ def _merged(old: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
 def _put_in(
     data: dict[str, Any], form: str, section: str, name: str, entry: dict[str, Any] | None
 ) -> None:
-    """Do to plain data what is to be done to the text."""
+    """Apply to plain data the change that is made to the text."""
     held = data.get(section)
     if held is None:
         held = [] if form == "yaml" and section in yaml_file.LISTS else {}
@@ -123,7 +123,7 @@ def _put_in(
         at = names.index(name) if name in names else len(held)
         held[at : at + 1] = [] if entry is None else [entry]
     elif not isinstance(held, dict):
-        raise CannotEdit(f"its {section!r} is no object")
+        raise CannotEdit(f"its {section!r} is not an object")
     elif entry is not None:
         held[name] = entry
     else:
@@ -145,17 +145,17 @@ def _read(path: Path) -> bytes | None:
 
 
 def _free(path: Path) -> Path:
-    """Return a name for a copy that no earlier copy has."""
+    """Return an unused path for the backup."""
     for count in range(1, 1000):
         number = f"-{count}" if count > 1 else ""
         copy_path = path.with_name(f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}{number}.bak")
         if not copy_path.exists():
             return copy_path
-    raise CannotEdit("there are too many copies of it. Delete some")
+    raise CannotEdit("there are too many backups of it. Delete some")
 
 
 def _put(path: Path, data: bytes, mode: int) -> None:
-    """Write a file so that it is there whole or not at all."""
+    """Write a file atomically."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -1,5 +1,5 @@
-"""Why a configuration is left as it is."""
+"""The error if a configuration cannot be edited."""
 
 
 class CannotEdit(Exception):
-    """The file is not changed; the text says why, in a line that can be read after its path."""
+    """The file was not changed; the message says why, as a clause that follows the path."""

@@ -1,7 +1,7 @@
-"""JSON with comments: one member of an object is set or removed, every other character stays.
+"""Edit JSON with comments: set or remove one member, and keep every other character.
 
-It is ours because no library in Python that edits it is both kept up and able to run by itself:
-json-five has had no release since 2024, jsonc-edit starts Node.js and fetches its parser with npm.
+We wrote it because no Python library for this is both maintained and self-contained: json-five has
+had no release since 2024, and jsonc-edit starts Node.js and downloads its parser with npm.
 """
 
 import json
@@ -22,35 +22,35 @@ _SPACE = re.compile(r"\s*")
 class _Member:
     key: str
     start: int
-    """Of the key."""
+    """Position of the key."""
     value: int
     end: int
-    """After the value."""
+    """Position after the value."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Object:
     start: int
-    """Of the brace."""
+    """Position of the opening brace."""
     members: list[_Member]
     end: int
-    """Of the closing brace."""
+    """Position of the closing brace."""
 
     def member(self, key: str) -> _Member | None:
         return next((member for member in self.members if member.key == key), None)
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Return the object that `text` is; of an empty text, an empty one."""
+    """Return the object in `text`; an empty text is an empty object."""
     bare = _bare(text)
     if not bare.strip():
         return {}
     try:
         value = json.loads(bare)
     except ValueError as exc:
-        raise CannotEdit(f"it is no JSON: {exc}") from exc
+        raise CannotEdit(f"it is not JSON: {exc}") from exc
     if not isinstance(value, dict):
-        raise CannotEdit("it is JSON, but no object")
+        raise CannotEdit("it is JSON, but not an object")
     return value
 
 
@@ -85,7 +85,7 @@ def without_entry(text: str, section: str, name: str) -> str:
     end = gone.end
     if after.lstrip().startswith(","):
         end += after.index(",") + 1
-    elif index:  # the last one: the comma before it goes too
+    elif index:  # the last member: remove the comma before it too
         previous = inner.members[index - 1].end
         comma = previous + bare[previous : gone.start].index(",")
         if comma >= start:
@@ -97,12 +97,12 @@ def without_entry(text: str, section: str, name: str) -> str:
 def _section(text: str, member: _Member) -> _Object:
     bare = _bare(text)
     if bare[member.value] != "{":
-        raise CannotEdit(f"its {member.key!r} is no object")
+        raise CannotEdit(f"its {member.key!r} is not an object")
     return _object(bare, member.value)
 
 
 def _inserted(text: str, into: _Object, name: str, value: Any) -> str:
-    """Return `text` with a member more, at the end of an object."""
+    """Return `text` with a new member at the end of an object."""
     bare = _masked(text)
     body = text[into.start + 1 : into.end]
     lines = "\n" in body or not into.members
@@ -115,7 +115,7 @@ def _inserted(text: str, into: _Object, name: str, value: Any) -> str:
     if into.members:
         at = into.members[-1].end
         comma = "" if "," in bare[at : into.end] else ","
-    # After what stands behind the last member, such as a comment.
+    # Insert after anything that follows the last member, such as a comment.
     rest = text[at : into.end].rstrip()
     if not lines:
         return f"{text[:at]}{comma}{rest} {member}{text[at + len(rest) :]}"
@@ -131,13 +131,13 @@ def _written(text: str, value: Any, indent: str) -> str:
 
 
 def _unit(text: str) -> str:
-    """Return one step of indentation, as the text has it."""
+    """Return one level of indentation as used in the text."""
     found = re.search(r"\n([ \t]+)\S", text)
     return found[1] if found else "  "
 
 
 def _indentation(text: str, at: int) -> str:
-    """Return the white space at the beginning of the line."""
+    """Return the white space at the start of the line."""
     line = text[text.rfind("\n", 0, at) + 1 : at]
     return line[: len(line) - len(line.lstrip())]
 
@@ -147,7 +147,7 @@ def _starts_line(text: str, at: int) -> bool:
 
 
 def _object(bare: str, start: int) -> _Object:
-    """Return where the members of the object at `start` lie, in text without comments."""
+    """Return the positions of the members of the object at `start`, in text without comments."""
     decoder = json.JSONDecoder()
     members = []
     at = _skip(bare, start + 1)
@@ -168,13 +168,13 @@ def _skip(text: str, at: int) -> int:
 
 
 def _bare(text: str) -> str:
-    """Return `text` as plain JSON of the same length: spaces for comments and trailing commas."""
+    """Return `text` as JSON of the same length, with spaces for comments and trailing commas."""
     masked = _masked(text)
     return re.sub(r'("(?:\\.|[^"\\\n])*")|,(?=\s*[}\]])', lambda found: found[1] or " ", masked)
 
 
 def _masked(text: str) -> str:
-    """Return `text` with spaces for comments, and for a mark of the byte order."""
+    """Return `text` with spaces in place of comments and of a byte order mark."""
 
     def shown(found: re.Match[str]) -> str:
         return re.sub(r"[^\n]", " ", found[0]) if found.lastgroup == "comment" else found[0]

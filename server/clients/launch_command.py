@@ -1,7 +1,7 @@
-"""The command by which a client starts this program.
+"""The command with which a client starts this program.
 
-It never has a name that an index resolves: bellglass is on no public index, so whoever registers
-the name there would run code at the client's next start.
+It never contains a name that a package index resolves: bellglass is on no public index, so anybody
+who registered the name there could run code at the client's next start.
 """
 
 import hashlib
@@ -27,22 +27,22 @@ _ADVICE = (
 
 
 class NoLaunchCommand(Exception):
-    """No command would start this very program; the text says why, and what to do."""
+    """No command is sure to start this program; the message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchCommand:
-    """A command, and the wheel that it needs a copy of."""
+    """A command, and the wheel of which it needs a copy."""
 
     words: list[str]
     wheel: Path | None = None
     copy: Path | None = None
 
     def keep_wheel(self) -> None:
-        """Put the copy in its place.
+        """Copy the wheel to where the command expects it.
 
         Raises:
-            NoLaunchCommand: It cannot be written.
+            NoLaunchCommand: The copy cannot be written.
         """
         if self.wheel is None or self.copy is None or self.copy.exists():
             return
@@ -61,11 +61,11 @@ class LaunchCommand:
 
 
 def launch_command() -> LaunchCommand:
-    """Return how to start this program from anywhere: clients often have another PATH.
+    """Return a command with absolute paths, because clients often have another PATH.
 
     Raises:
-        NoLaunchCommand: It is in a folder that will be cleared, and came from where the same
-            program cannot be had again for sure.
+        NoLaunchCommand: This program is in a cache that will be cleared, and its origin is not sure
+            to provide the same program again.
     """
     program = Path(sys.executable).with_name(NAME)
     if not _is_temporary(program):
@@ -94,14 +94,14 @@ def _by_uvx(uvx: str, origin: dict[str, Any]) -> LaunchCommand:
         raise NoLaunchCommand(f"{path}, which this bellglass came from, is gone. {_ADVICE}")
     if path.is_dir():
         return LaunchCommand([uvx, "--from", str(path), NAME])
-    # uvx compares no hash (0.13 does not, also where the URL has one). So what the client is given
-    # is a copy below its hash: another wheel under the old name changes nothing for it.
+    # uvx does not verify hashes (as of 0.13, not even those in a URL). So the client gets a copy in
+    # a directory named by the hash: a changed wheel at the old path does not affect it.
     copy = user_data() / NAME / "wheels" / _sha256(path) / path.name
     return LaunchCommand([uvx, "--from", str(copy), NAME], path, copy)
 
 
 def _origin() -> dict[str, Any]:
-    """Return what the installer noted of where it found us (PEP 610); nothing for an index."""
+    """Return the origin that the installer recorded (PEP 610); empty if it was an index."""
     try:
         origin: dict[str, Any] = json.loads(distribution(NAME).read_text("direct_url.json") or "{}")
     except (PackageNotFoundError, ValueError):
@@ -110,7 +110,7 @@ def _origin() -> dict[str, Any]:
 
 
 def _is_temporary(program: Path) -> bool:
-    """Whether it is what uvx or `pipx run` made, which lasts until a cache is cleared."""
+    """Whether uvx or `pipx run` installed it, in a cache that will be cleared."""
     return _is_of_uv(program) or {"pipx", ".cache"} <= set(program.parts)
 
 

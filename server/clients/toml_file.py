@@ -1,4 +1,4 @@
-"""TOML, with tomlkit, which keeps every comment and the form. An extra, for one client."""
+"""Edit TOML with tomlkit, which keeps comments and layout. An optional extra, for one client."""
 
 import json
 import tomllib
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Return what `text` says, as plain values."""
+    """Return the data in `text`, as plain values."""
     try:
         return tomllib.loads(text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as exc:
-        raise CannotEdit(f"it is no TOML: {exc}") from exc
+        raise CannotEdit(f"it is not TOML: {exc}") from exc
 
 
 def with_entry(text: str, section: str, name: str, entry: dict[str, Any]) -> str:
@@ -34,7 +34,7 @@ def with_entry(text: str, section: str, name: str, entry: dict[str, Any]) -> str
 
 
 def without_entry(text: str, section: str, name: str) -> str:
-    """Return `text` without that table and those below it."""
+    """Return `text` without that table and its subtables."""
     document = _document(text)
     servers: Any = document.get(section, {})
     if name not in servers:
@@ -44,7 +44,7 @@ def without_entry(text: str, section: str, name: str) -> str:
 
 
 def written(section: str, name: str, entry: dict[str, Any]) -> str:
-    """Return the table by itself; what an entry has is the same in TOML as in JSON."""
+    """Return the table as text; values of an entry are written the same in TOML and in JSON."""
     lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in entry.items())
     return "\n".join([f"[{section}.{name}]", *lines, ""])
 
@@ -54,6 +54,6 @@ def _document(text: str) -> "TOMLDocument":
         import tomlkit
     except ImportError as exc:
         raise CannotEdit(
-            "to edit TOML takes tomlkit, beside bellglass: pip install tomlkit"
+            "editing TOML needs tomlkit, in bellglass's environment: pip install tomlkit"
         ) from exc
     return tomlkit.parse(text.removeprefix("\ufeff"))

@@ -1,4 +1,4 @@
-"""YAML, with ruamel.yaml, which keeps comments, order and quotes. An extra, for two clients."""
+"""Edit YAML with ruamel.yaml, which keeps comments, order and quotes. An optional extra."""
 
 from io import StringIO
 from typing import Any
@@ -6,21 +6,21 @@ from typing import Any
 from bellglass.server.clients.errors import CannotEdit
 
 LISTS = {"mcpServers"}
-"""Sections that are lists of entries with a name, not mappings by name."""
+"""Sections that are lists of entries with a `name`, and not mappings."""
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Return what `text` says, as plain values."""
+    """Return the data in `text`, as plain values."""
     loaded = _load(text, kind="safe")
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):
-        raise CannotEdit("it is YAML, but no mapping")
+        raise CannotEdit("it is YAML, but not a mapping")
     return loaded
 
 
 def with_entry(text: str, section: str, name: str, entry: dict[str, Any]) -> str:
-    """Return `text` with `entry` in the mapping or the list `section`; of a list by its name."""
+    """Return `text` with `entry` set in the mapping or list `section`."""
     data = _load(text, kind="rt")
     if data is None:
         data = {}
@@ -43,7 +43,7 @@ def with_entry(text: str, section: str, name: str, entry: dict[str, Any]) -> str
 
 
 def without_entry(text: str, section: str, name: str) -> str:
-    """Return `text` without it."""
+    """Return `text` without the entry."""
     data = _load(text, kind="rt")
     held = data.get(section) if isinstance(data, dict) else None
     if isinstance(held, list):
@@ -62,11 +62,11 @@ def _yaml(kind: str) -> Any:
         from ruamel.yaml import YAML
     except ImportError as exc:
         raise CannotEdit(
-            "to edit YAML takes ruamel.yaml, beside bellglass: pip install ruamel.yaml"
+            "editing YAML needs ruamel.yaml, in bellglass's environment: pip install ruamel.yaml"
         ) from exc
     yaml = YAML(typ=kind, pure=True)
     yaml.preserve_quotes = True
-    yaml.width = 10_000  # lines stay as long as they are
+    yaml.width = 10_000  # do not wrap long lines
     return yaml
 
 
@@ -77,7 +77,7 @@ def _load(text: str, *, kind: str) -> Any:
     try:
         return yaml.load(text)
     except YAMLError as exc:
-        raise CannotEdit(f"it is no YAML: {str(exc).splitlines()[0]}") from exc
+        raise CannotEdit(f"it is not YAML: {str(exc).splitlines()[0]}") from exc
 
 
 def _dumped(data: Any, text: str) -> str:

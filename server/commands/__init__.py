@@ -1,1 +1,1 @@
-"""What `bellglass COMMAND` does, one file a command."""
+"""The commands of `bellglass`, one module each."""

@@ -1,4 +1,4 @@
-"""`bellglass check BACKEND`: the contract of a backend, checked as its author would."""
+"""`bellglass check BACKEND`: run the contract's checks on a backend."""
 
 import argparse
 import sys
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Run every check on a backend; return the exit code."""
+    """Run all checks on a backend; return the exit code."""
     if options.backend not in (names := sorted(registry.installed())):
         raise CommandError(
             f"no backend {options.backend!r} is installed. Known: {', '.join(names)}."
@@ -48,7 +48,7 @@ async def _check(backend_name: str, settings: Settings) -> int:
             finally:
                 await backend.aclose()
         except Exception as exc:
-            # Out of a session it comes in the group of a task group.
+            # The task group of a session wraps it in an exception group.
             cause = innermost(exc)
             if not isinstance(cause, (AssertionError, SandboxError, TimeoutError)):
                 raise
@@ -59,14 +59,14 @@ async def _check(backend_name: str, settings: Settings) -> int:
             sys.stdout.write(f"ok      {name}\n")
         sys.stdout.flush()
     await _say_what_lacks(backend_name, settings)
-    without = f" {lacking} are of what it does not have." if lacking else ""
+    without = f" {lacking} do not apply to this backend." if lacking else ""
     held = len(CHECKS) - failed - lacking
     sys.stdout.write(f"{held} of {len(CHECKS)} checks held.{without}\n")
     return 1 if failed else 0
 
 
 async def _say_what_lacks(backend_name: str, settings: Settings) -> None:
-    """Name what the backend has found out that does not hold here, beside the contract."""
+    """List the backend's own findings on this machine that do not hold."""
     try:
         backend = create(backend_name, settings)
         try:
@@ -75,7 +75,7 @@ async def _say_what_lacks(backend_name: str, settings: Settings) -> None:
         finally:
             await backend.aclose()
     except (SandboxError, TimeoutError):
-        return  # the checks have said so
+        return  # the checks have reported this already
     for finding in findings:
         if not finding.holds:
             sys.stdout.write(f"lacks   {finding.what}: {printable(finding.detail)}\n")

@@ -1,4 +1,4 @@
-"""`bellglass demo`: a conversation with the server, as a client and its user see it."""
+"""`bellglass demo`: show a conversation with the server, as a client sees it."""
 
 import argparse
 import json
@@ -26,15 +26,15 @@ Expectation = Callable[[CallToolResult], bool]
 
 
 class Unexpected(Exception):
-    """The server answered, but not as promised."""
+    """The server's answer was not the expected one."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It takes none."""
+    """Add nothing: the command has no arguments."""
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Hold the conversation; return 0 if every answer was as promised."""
+    """Run the conversation; return 0 if every answer was as expected."""
     with tempfile.TemporaryFile("w+") as log:
         try:
             anyio.run(_converse, log)
@@ -54,7 +54,10 @@ async def _converse(log: TextIO) -> None:
         say(f"{len(tools)} tools, {_ms(started)} after the server was started")
         await _Conversation(client).hold()
     say()
-    say(paint("green", "All as promised.") + " To connect a client, put this in its configuration:")
+    say(
+        paint("green", "All results were as expected.")
+        + " To connect a client, put this in its configuration:"
+    )
     say()
     say(json.dumps({"mcpServers": {"bellglass": _entry()}}, indent=2))
     say()
@@ -164,7 +167,7 @@ class _Conversation:
             say(f"   {paint('dim', line) if dim else printable(line)}")
         say(paint("dim", f"   [{elapsed}]"))
         if result.is_error or not expected(result):
-            raise Unexpected(f"Step {self._step} is not as promised.")
+            raise Unexpected(f"Step {self._step} had an unexpected result.")
         return result
 
 
@@ -182,12 +185,12 @@ def _server() -> StdioServerParameters:
 
 
 def _entry() -> dict[str, Any]:
-    # One desktop process serves every chat, and each is to have sessions of its own.
+    # One process of a desktop client serves all chats, and each chat needs sessions of its own.
     return {"command": str(_command()), "env": {f"{PREFIX}SESSIONS": "explicit"}}
 
 
 def _command() -> Path:
-    """Return the command that started this, as a client's configuration needs it: absolute."""
+    """Return the absolute path of this command, as a client's configuration needs it."""
     command = Path(sys.executable).parent / "bellglass"
     return command if command.exists() else Path(sys.argv[0]).absolute()
 

@@ -1,4 +1,4 @@
-"""`bellglass doctor`: what works on this machine, what does not, and how to mend it."""
+"""`bellglass doctor`: report what works on this machine, what does not, and how to fix it."""
 
 import argparse
 import json
@@ -24,7 +24,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     """Try every backend; return 0 if the server can run code here."""
     if options.json:
         report = examine(settings, lambda backend: None)
-        # In ASCII: what steers a terminal is escaped.
+        # In ASCII, so that control characters for terminals are escaped.
         say(json.dumps(report.model_dump(mode="json"), indent=2))
     else:
         _show_versions(versions())
@@ -47,7 +47,7 @@ def _show_backend(backend: BackendReport) -> None:
     for name, version in backend.packages.items():
         found.append(f"{name} {version}" if version is not None else f"no {name}")
     if backend.completed_by:
-        found[-1] += f" (`{backend.completed_by}` brings what is missing)"
+        found[-1] += f" (`{backend.completed_by}` installs what is missing)"
     told = printable(", ".join(found))
     say(f"{paint('green', 'yes')} {backend.name}: {told}, after {backend.first_run_ms} ms")
     for finding in backend.findings:

@@ -1,4 +1,4 @@
-"""`bellglass get`: fetch a file of a session of a server on HTTP."""
+"""`bellglass get`: fetch a file of a session from a server on HTTP."""
 
 import argparse
 import os
@@ -26,14 +26,14 @@ from bellglass.server.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", help="in the session")
-    parser.add_argument("file", nargs="?", help="to write to; its name there if left out")
+    parser.add_argument("path", help="path in the session")
+    parser.add_argument("file", nargs="?", help="file to write; by default its name in the session")
     add_server(parser)
     parser.add_argument("--session", metavar="ID", help="session_id, from a result of a tool")
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Fetch a file of a session; it has its name when it is whole, and not before."""
+    """Fetch a file of a session; it gets its name only when it is complete."""
     if options.session is None:
         raise TransferError(
             "name the session: --session ID. Each result of a tool says which it was in."

@@ -1,4 +1,4 @@
-"""`bellglass image`: the image that Docker sessions run in, shown or built."""
+"""`bellglass image`: show or build the image of Docker sessions."""
 
 from __future__ import annotations
 
@@ -26,9 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="action", metavar="ACTION", parser_class=argparse.ArgumentParser
     )
     build = actions.add_parser("build", help="build it; without ACTION, images are shown")
-    build.add_argument("--base", metavar="IMAGE", help="start from it, not from python:3.13-slim")
-    build.add_argument("--tag", metavar="NAME", help="name of what is built")
-    build.add_argument("--wheels", metavar="FOLDER", help="packages, instead of an index's")
+    build.add_argument("--base", metavar="IMAGE", help="base image, instead of python:3.13-slim")
+    build.add_argument("--tag", metavar="NAME", help="name of the new image")
+    build.add_argument(
+        "--wheels", metavar="FOLDER", help="directory of wheels, instead of a package index"
+    )
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
@@ -39,7 +41,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _show() -> int:
-    """Say which images there are; return 0 if the one that sessions use by default is there."""
+    """List the images; return 0 if the default one exists."""
     engine = _engine()
     if engine is None:
         return 1
@@ -58,14 +60,14 @@ def _show() -> int:
 
 
 def _build(base: str | None, tag: str | None, wheels: str | None) -> int:
-    """Build an image and show how; return the exit code."""
+    """Build an image, and show the progress; return the exit code."""
     from bellglass.sandboxes.backends.docker.image import BASE, IMAGE
     from bellglass.sandboxes.backends.docker.image.context import Recipe
 
     folder = Path(wheels) if wheels else None
     if folder is not None and not any(folder.glob("*.whl")):
         return _failed(
-            f"{folder} is no folder with wheels; `pip download -d {folder} ...` makes one."
+            f"{folder} is not a directory with wheels; `pip download -d {folder} ...` makes one."
         )
     engine = _engine()
     if engine is None:
@@ -86,7 +88,7 @@ def _build(base: str | None, tag: str | None, wheels: str | None) -> int:
     except BuildFailed as exc:
         return _failed(str(exc))
     except KeyboardInterrupt:
-        sys.stderr.write(f"\nbellglass: stopped; {recipe.tag} is as it was.\n")
+        sys.stderr.write(f"\nbellglass: stopped; {recipe.tag} is unchanged.\n")
         return INTERRUPTED
     finally:
         engine.close()
@@ -99,7 +101,7 @@ def _build(base: str | None, tag: str | None, wheels: str | None) -> int:
 
 
 def _engine() -> DockerClient | None:
-    """Return a client of the engine, or say why there is none."""
+    """Return a client of the engine, or print why there is none."""
     from bellglass.sandboxes.backends.docker.image.client import connect
     from bellglass.sandboxes.errors import SandboxUnavailable
 
@@ -116,7 +118,7 @@ def _line(image: SessionImage) -> str:
 
 
 def _cropped(line: str) -> str:
-    """Return `line` as wide as the terminal, and without what could drive it."""
+    """Return `line` cut to the width of the terminal."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 200
     clean = "".join(character if character.isprintable() else " " for character in line)
     return clean if len(clean) <= width else f"{clean[: width - 1]}…"

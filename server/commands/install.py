@@ -1,4 +1,4 @@
-"""`bellglass install CLIENT`: write the server into the configuration of a client."""
+"""`bellglass install CLIENT`: add the server to the configuration of a client."""
 
 import argparse
 import json
@@ -22,13 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "client", choices=NAMES, metavar="CLIENT", help=f"one of {', '.join(NAMES)}"
     )
     parser.add_argument(
-        "--project", action="store_true", help="for the project in this folder alone"
+        "--project", action="store_true", help="for the project in this directory only"
     )
     parser.add_argument("--dry-run", action="store_true", help="only show the change")
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Write the server into the configuration of a client; return an exit code."""
+    """Add the server to the configuration of a client; return the exit code."""
     if options.client == "chatgpt":
         sys.stdout.write(CHATGPT)
         return 0
@@ -60,7 +60,7 @@ def edit(
     project: bool,
     dry_run: bool,
 ) -> int:
-    """Write `entry`, or take out what is there; return an exit code."""
+    """Write `entry`, or remove the entry if it is None; return the exit code."""
     try:
         path = client.path(project=Path.cwd() if project else None)
     except LookupError as exc:
@@ -83,11 +83,11 @@ def edit(
         complain(f"nothing was written: {exc}")
         return 1
     except CannotEdit as exc:
-        complain(f"{path} was left as it is: {exc}.")
+        complain(f"{path} was not changed: {exc}.")
         if entry is not None:
-            sys.stderr.write(f"What it needs, to write by hand:\n{_by_hand(client, entry)}")
+            sys.stderr.write(f"To add it by hand:\n{_by_hand(client, entry)}")
         return 1
-    kept = f" What it was is in {backup}." if backup is not None else ""
+    kept = f" The previous version is in {backup}." if backup is not None else ""
     sys.stdout.write(f"Written: {path}.{kept}\n")
     if entry is not None and client.note:
         sys.stdout.write(f"{client.title}: {client.note}\n")
@@ -95,9 +95,9 @@ def edit(
 
 
 def _by_hand(client: Client, entry: dict[str, object]) -> str:
-    """Return the whole of what a file would say that has nothing else."""
+    """Return the text of a configuration file that has only this entry."""
     if client.form == "toml":
         return toml_file.written(client.section, NAME, entry)
     listed = client.form == "yaml" and client.section in yaml_file.LISTS
-    # JSON is YAML too.
+    # JSON is also valid YAML.
     return json.dumps({client.section: [entry] if listed else {NAME: entry}}, indent=2) + "\n"

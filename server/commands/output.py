@@ -1,4 +1,4 @@
-"""What a call has printed and shown, as a person at a terminal or a pipe gets it."""
+"""Write the output and displays of a call to a terminal or a pipe."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from bellglass.server.local_session import LocalSession
 
 FLOOD_BYTES = 8_000
-"""A piece of this size may have lost its end on the way. What follows comes when all is there."""
+"""A piece of this size may have been cut. What follows it is written when the call has ended."""
 
 _SAID_ALREADY = ("session_id: ", "(no ", "Note: stdout was ", "Note: stderr was ")
-"""Beginnings of lines for a model, which gets less of the output."""
+"""Prefixes of lines that are meant for a model, which sees less of the output."""
 
 _PASSED = re.compile(r"(\x1b\[[0-9;]*m|\r)")
-"""What a terminal gets of what could steer it: colours, and progress on one line."""
+"""Control sequences that a terminal may get: colours, and carriage returns."""
 
 
 class CallOutput:
-    """The output of one call: shown as it comes, and completed when the call has ended."""
+    """The output of one call: written as it arrives, and completed when the call has ended."""
 
     def __init__(self) -> None:
         self._shown = {"stdout": "", "stderr": ""}
@@ -45,7 +45,7 @@ class CallOutput:
             self._flooded.add(piece.name)
 
     def complete(self, session: LocalSession, execution: Execution) -> None:
-        """Show what has not been shown yet of both streams."""
+        """Write what has not been written yet of both streams."""
         for name, output in (("stdout", execution.stdout), ("stderr", execution.stderr)):
             whole, shown = _whole(session, output), self._shown[name]
             if not whole.startswith(shown):
@@ -54,7 +54,7 @@ class CallOutput:
             self._write(name, whole[len(shown) :])
 
     def end_line(self) -> None:
-        """Go to the beginning of a line of a terminal."""
+        """Start a new line, if the terminal's cursor is not at the start of one."""
         for name, stream in (("stdout", sys.stdout), ("stderr", sys.stderr)):
             if self._shown[name] and not self._shown[name].endswith("\n") and stream.isatty():
                 self._write(name, "\n")
@@ -65,13 +65,13 @@ class CallOutput:
 
 
 def _common(one: str, other: str) -> int:
-    """Return how many characters are the same at the beginning of both."""
+    """Return the length of the common prefix."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def write(stream: TextIO, text: str) -> None:
-    """Write what code printed: as it is to a file or a pipe, without control to a terminal."""
+    """Write output of code unchanged to a file or a pipe, or filtered to a terminal."""
     if stream.isatty():
         pieces = _PASSED.split(text)
         pieces[::2] = [printable(piece) for piece in pieces[::2]]
@@ -81,7 +81,7 @@ def write(stream: TextIO, text: str) -> None:
 
 
 def _whole(session: LocalSession, output: Output) -> str:
-    """Return all of a stream, also what a model would have to read in a file."""
+    """Return a whole stream, including the part that a model would read from a file."""
     if output.file is None:
         return output.text
     try:
@@ -90,14 +90,14 @@ def _whole(session: LocalSession, output: Output) -> str:
         return output.text  # the code has deleted it
     left_out = output.total_bytes - output.file_bytes
     if left_out > 0:
-        complain(f"{left_out:,} bytes of output found no room in the session and are lost.")
+        complain(f"{left_out:,} bytes of output did not fit into the session and are lost.")
     return whole
 
 
 def show_words(result: CallToolResult, *also_said: str) -> None:
-    """Write what the result says besides the output to stderr: how the code failed, and notes.
+    """Write the rest of the result to stderr: how the code failed, and notes.
 
-    Lines that begin with what is `also_said` in another way are left out.
+    Lines that begin with one of `also_said` are left out, because they are reported elsewhere.
     """
     lines = text_of(result).split("\n")
     layout = (result.meta or {}).get(LAYOUT)
@@ -116,7 +116,7 @@ def show_words(result: CallToolResult, *also_said: str) -> None:
 
 
 def show_displays(execution: Execution, folder: Path | None) -> None:
-    """Write what the code displayed to stdout; keep pictures in `folder`."""
+    """Write the displays of the code to stdout; save pictures in `folder`."""
     number = 0
     for display in execution.displays:
         if not isinstance(display, Picture):
@@ -130,7 +130,7 @@ def show_displays(execution: Execution, folder: Path | None) -> None:
 
 
 def keep_files(session: LocalSession, execution: Execution, folder: Path) -> None:
-    """Fetch the files that the call has made or changed."""
+    """Save the files that the call has made or changed in `folder`."""
     for file in execution.files:
         if file.change != "deleted" and not file.path.endswith("/"):
             _keep(folder, file.path, session.read(file.path))
@@ -142,7 +142,7 @@ def _keep(folder: Path, name: str, data: bytes) -> None:
         raise CommandError(f"{name} would be written outside of {folder}.")
     target = folder.joinpath(*parts)
     target.parent.mkdir(parents=True, exist_ok=True)
-    # A link that stands in its place is not followed, but replaced.
+    # An existing link is replaced, and not followed.
     part = target.with_name(f".{target.name[:200]}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
     with open(os.open(part, flags, 0o666), "wb") as file:

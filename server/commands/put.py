@@ -30,13 +30,13 @@ from bellglass.server.settings import Settings
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file")
-    parser.add_argument("path", nargs="?", help="in the session; the file's name if left out")
+    parser.add_argument("path", nargs="?", help="path in the session; by default the file's name")
     add_server(parser)
-    parser.add_argument("--session", metavar="ID", help="a new one is started if left out")
+    parser.add_argument("--session", metavar="ID", help="by default a new session is started")
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Send a file to a session, a new one if none is named; print where it is."""
+    """Send a file to a session, by default a new one; print its id and the path."""
     source = Path(options.file)
     name = options.path or source.name
     name = name + source.name if name.endswith("/") else name
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 
 class _Upload:
-    """One file on its way; after a broken connection it goes on where the server has got to."""
+    """The upload of one file; after a broken connection it resumes where the server stopped."""
 
     def __init__(self, client: httpx2.Client, stream: BinaryIO, session_id: str, path: str) -> None:
         self._client = client
@@ -64,7 +64,7 @@ class _Upload:
 
     def run(self) -> dict[str, Any]:
         if not self._session_id:
-            # With next to nothing in it, so that there is an id to go on with.
+            # The first request is almost empty: it returns a session id with which to resume.
             self._session_id = self._begin()
         at = failures = 0
         while True:
@@ -80,7 +80,7 @@ class _Upload:
                 continue
             self._progress.end()
             if answer.get("sha256") not in (None, self._checksum()):
-                raise TransferError("what arrived is not what was sent. Try again.")
+                raise TransferError("the server received other data than was sent. Try again.")
             return answer
 
     def _begin(self) -> str:
@@ -107,7 +107,7 @@ class _Upload:
             yield piece
 
     def _there(self) -> int:
-        """Return how much the server has."""
+        """Return how many bytes the server has."""
         headers = {"content-range": f"bytes */{self._total}"}
         try:
             return int(answer_of(self._client.put(self._url(), headers=headers))["size"])
@@ -115,7 +115,7 @@ class _Upload:
             return 0
 
     def _checksum(self) -> str:
-        if self._digested != self._total:  # pieces were sent twice
+        if self._digested != self._total:  # parts were sent twice
             self._stream.seek(0)
             self._digest = hashlib.sha256()
             while piece := self._stream.read(PIECE_BYTES):

@@ -1,4 +1,4 @@
-"""`bellglass run FILE`: run a program in a sandbox, as a client would have it run."""
+"""`bellglass run FILE`: run a program in a sandbox, in the same way as a client's call."""
 
 import argparse
 import shlex
@@ -16,7 +16,7 @@ from bellglass.server.settings import Settings
 
 NOT_RUN = 125
 TIMED_OUT = 124
-"""As `timeout` and `docker run` say it."""
+"""The exit code that `timeout` uses, too."""
 
 EXAMPLES = """examples:
   bellglass run script.py --flag 1
@@ -37,7 +37,9 @@ class NotRun(CommandError):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--bash", action="store_true", help="it is Bash; else told by .sh, or #!")
+    parser.add_argument(
+        "--bash", action="store_true", help="run it with Bash; by default decided by .sh or #!"
+    )
     add_timeout(parser)
     parser.add_argument(
         "--data",
@@ -47,15 +49,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="put a file beside the program; may be repeated",
     )
     parser.add_argument(
-        "--out", metavar="FOLDER", help="where to keep figures, and files that it makes or changes"
+        "--out", metavar="FOLDER", help="save figures, and files that it makes or changes, here"
     )
     parser.add_argument("program", metavar="FILE", help="the program; - reads it from stdin")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of the program")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of the program")
 
 
 def add_timeout(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--timeout", type=float, metavar="SECONDS", help="of a call [that of the settings]"
+        "--timeout", type=float, metavar="SECONDS", help="time limit of a call [from the settings]"
     )
 
 
@@ -71,7 +73,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
             with path.open("rb") as file:
                 session.put(path.name, file)
         if bash:
-            # On the line of the first command, so that lines keep their numbers.
+            # On the first line of the program, so that line numbers stay the same.
             words = shlex.join(options.arguments)
             tool, arguments = "execute_bash", {"command": f"set -- {words}; {code}"}
         else:
@@ -97,7 +99,7 @@ def _read(program: str) -> str:
         data = sys.stdin.buffer.read() if program == "-" else Path(program).read_bytes()
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
-        raise NotRun(f"{program} is not a text in UTF-8.") from exc
+        raise NotRun(f"{program} is not UTF-8 text.") from exc
     except OSError as exc:
         raise NotRun(f"{program}: {exc.strerror}.") from exc
 
@@ -122,7 +124,7 @@ def _set_arguments(session: LocalSession, arguments: list[str]) -> None:
 
 
 def prepare(settings: Settings) -> None:
-    """Log warnings only, unless the level is set; end in order at a signal."""
+    """Log only warnings, unless a level is set; shut down cleanly on signals."""
     chosen = "log_level" in settings.model_fields_set
     logs.configure(settings.log_level if chosen else "warning", settings.trace)
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -134,7 +136,7 @@ def limit(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def exit_code(execution: Execution) -> int:
-    """Return how the execution ended, as a shell would have it."""
+    """Return the exit code for a shell."""
     match execution.status:
         case "ok" | "running":
             return 0
@@ -146,5 +148,5 @@ def exit_code(execution: Execution) -> int:
         return 128 + signal.Signals[execution.signal]
     if execution.status == "oom":
         return 128 + signal.SIGKILL
-    # The system keeps a byte of it, for any program.
+    # The operating system keeps only 8 bits.
     return 1 if execution.exit_code is None else execution.exit_code & 0xFF

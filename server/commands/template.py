@@ -1,4 +1,4 @@
-"""`bellglass template build`: a template of E2B with our packages and our program inside."""
+"""`bellglass template build`: build a template of E2B with our packages and our program."""
 
 import argparse
 import os
@@ -21,13 +21,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     build = actions.add_parser("build", help="with our packages and our program inside")
     build.add_argument(
-        "--name", metavar="NAME", default=NAME, help="of what is built [%(default)s]"
+        "--name", metavar="NAME", default=NAME, help="name of the template [%(default)s]"
     )
-    build.add_argument("--base", metavar="TEMPLATE", help="start from it, not from the configured")
+    build.add_argument(
+        "--base", metavar="TEMPLATE", help="base template, instead of the configured one"
+    )
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Build the template and show how; return the exit code."""
+    """Build the template, and show the progress; return the exit code."""
     from bellglass.sandboxes.backends.e2b import template, versions
     from bellglass.sandboxes.backends.e2b.backend import E2BBackend
     from bellglass.sandboxes.backends.e2b.errors import E2BError

@@ -1,4 +1,4 @@
-"""A client of a server's /files/ over HTTP, for `bellglass put` and `bellglass get`."""
+"""A client of a server's /files/, for `bellglass put` and `bellglass get`."""
 
 import argparse
 import sys
@@ -16,12 +16,12 @@ from bellglass.server.settings import Settings
 PIECE_BYTES = 1 << 20
 
 MAX_TRIES = 5
-"""Connections in a row that may break before the next byte has come through."""
+"""Tries without progress before a transfer fails."""
 
 RETRY_DELAY_SECONDS = 1.0
 
 TIMEOUT = httpx2.Timeout(10, read=330, write=60)
-"""A call that runs in the session, at most 300 s, is waited for."""
+"""The read timeout is longer than the longest call, 300 s, for which a transfer waits."""
 
 
 class TransferError(CommandError):
@@ -29,20 +29,23 @@ class TransferError(CommandError):
 
 
 class OutOfStep(TransferError):
-    """The server has another part of the file than we thought."""
+    """The server has another part of the file than we expected."""
 
 
 def gave_up(exc: Exception) -> TransferError:
     reason = str(exc).rstrip(".")
     return TransferError(
         f"the connection broke {MAX_TRIES} times ({reason}). "
-        "See that the server runs, and try again."
+        "Check that the server is running, and try again."
     )
 
 
 def add_server(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--url", default="http://127.0.0.1:8000", metavar="URL", help="of the server [%(default)s]"
+        "--url",
+        default="http://127.0.0.1:8000",
+        metavar="URL",
+        help="URL of the server [%(default)s]",
     )
 
 
@@ -59,10 +62,10 @@ def connected(url: str, settings: Settings) -> httpx2.Client:
 
 
 def answer_of(response: httpx2.Response) -> dict[str, Any]:
-    """Return what the server says.
+    """Return the server's answer.
 
     Raises:
-        TransferError: It refuses.
+        TransferError: The server refused.
     """
     try:
         said = response.json()
@@ -79,7 +82,7 @@ def answer_of(response: httpx2.Response) -> dict[str, Any]:
 
 
 class Progress:
-    """How far it is, on one line, if a person is looking."""
+    """A progress line, if stderr is a terminal."""
 
     def __init__(self, name: str, total: int) -> None:
         self._name = name
@@ -107,9 +110,8 @@ class Progress:
 
 def reason(exc: Exception) -> str:
     if isinstance(exc, httpx2.TransportError):
-        return (
-            f"the server does not answer ({str(exc).rstrip('.')}). See that it runs, and try again."
-        )
+        why = str(exc).rstrip(".")
+        return f"the server does not answer ({why}). Check that it is running, and try again."
     if isinstance(exc, OSError) and exc.strerror:
         return exc.strerror
     return str(exc)

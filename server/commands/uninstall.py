@@ -1,4 +1,4 @@
-"""`bellglass uninstall CLIENT`: take the server out of the configuration of a client."""
+"""`bellglass uninstall CLIENT`: remove the server from the configuration of a client."""
 
 import argparse
 
@@ -10,7 +10,7 @@ __all__ = ["add_arguments", "run"]
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Take the entry out; return an exit code."""
+    """Remove the entry; return the exit code."""
     if options.client == "chatgpt":
         say("Delete the connector in ChatGPT: Settings, Connectors.")
         return 0

@@ -1,4 +1,4 @@
-"""`bellglass version`."""
+"""`bellglass version`: print the version."""
 
 import argparse
 from importlib.metadata import version
@@ -8,7 +8,7 @@ from bellglass.server.settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """It takes none."""
+    """Add nothing: the command has no arguments."""
 
 
 def run(options: argparse.Namespace, settings: Settings) -> int:

@@ -1,1 +1,1 @@
-"""The server over HTTP: MCP at /mcp, files of sessions at /files/, and who may call."""
+"""The HTTP transport: MCP at /mcp, files of sessions at /files/, and access control."""

@@ -1,4 +1,4 @@
-"""How much of request bodies is held at a time: each stays in memory while its call goes on."""
+"""Limit the memory that request bodies take: each is held while its call runs."""
 
 from collections import Counter
 from collections.abc import Callable, Generator
@@ -8,12 +8,12 @@ from bellglass.sandboxes.sessions.callers import is_elsewhere, share_of_one
 
 MAX_BODIES_BYTES = 64 * 1024**2
 UNCOUNTED_BODY_BYTES = 64 * 1024
-"""Of each body, that count for nothing: plain requests pass whatever others send, and there are
-no more of them than connections."""
+"""Bytes of each body that are not counted, so that plain requests pass whatever others send. The
+number of connections limits them."""
 
 
 class TooMuchHeld(Exception):
-    """One more part may not be taken; the text is for the client."""
+    """Another part of a body cannot be accepted; the message is for the client."""
 
     def __init__(self, reason: str, status: int) -> None:
         super().__init__(f"{reason} Try again when their calls have ended.")
@@ -21,7 +21,7 @@ class TooMuchHeld(Exception):
 
 
 class Bodies:
-    """Counts bytes: in all, and by address where that tells callers apart."""
+    """Counts bytes in total, and by address if addresses identify callers."""
 
     def __init__(self, max_bytes: int = MAX_BODIES_BYTES) -> None:
         self._max_bytes = max_bytes
@@ -29,10 +29,10 @@ class Bodies:
 
     @contextmanager
     def one(self, peer: str) -> Generator[Callable[[int], None]]:
-        """Hold a body for as long as the context is open; what it yields takes the size of a part.
+        """Count a body while the context is open; call the yielded function with each part's size.
 
         Raises:
-            TooMuchHeld: By that: the part has no room.
+            TooMuchHeld: Raised by that function: the part exceeds the limit.
         """
         size = counted = 0
 

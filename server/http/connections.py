@@ -1,8 +1,8 @@
-"""The open TCP connections: how many there may be, who goes for a new one, who is too slow.
+"""Limit the number of open TCP connections, and close slow ones.
 
-A connection says nothing of who it is before its request is there. So none is refused for those
-that say nothing: whoever waited the longest without a request goes for one that comes, and one
-that carried the token goes last.
+A connection is anonymous until it sends a request, so new ones are not refused because of idle
+ones: the connection that has been idle the longest is closed for a new one, and connections that
+carried the token are closed last.
 """
 
 import asyncio
@@ -18,15 +18,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from bellglass.sandboxes.sessions.callers import is_elsewhere, share_of_one
 
 MAX_CONNECTIONS = 1_000
-HEADER_TIMEOUT_SECONDS = (
-    15  # for the head of a request, from the opening of a connection or the last answer
-)
+HEADER_TIMEOUT_SECONDS = 15  # for the head of a request, after the connection or the last response
 WRITE_TIMEOUT_SECONDS = (
-    30  # for a client to take what was sent: at most `guard.SLICE_BYTES` at a time
+    30  # for a client to read what was sent, at most `guard.SLICE_BYTES` at a time
 )
 
 ADMITTED = "bellglass.admitted"
-"""In the scope of a request that may be served: whether it was admitted by a token."""
+"""Key in the scope of an admitted request: whether a token admitted it."""
 
 _REASON = b'{"error": "Too many connections are open."}'
 _FULL = (
@@ -36,22 +34,22 @@ _FULL = (
 
 
 class Connections:
-    """Counts what is open, and drops a connection that waits when there is no room for another."""
+    """Counts open connections, and closes an idle one if there is no room for another."""
 
     def __init__(self, most: int | None = None) -> None:
-        # Half of the descriptors: sessions need some too.
+        # Half of the descriptors, because sessions need some too.
         descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         bound = MAX_CONNECTIONS if descriptors < 0 else min(MAX_CONNECTIONS, descriptors // 2)
         self._most = most or bound
         self._strangers: dict[str, OrderedDict[Connection, None]] = {}
-        """Without a request and never served before, by their address, the oldest first."""
+        """Idle connections that were never served, by address, oldest first."""
         self._known: OrderedDict[Connection, None] = OrderedDict()
-        """Without a request, but served before; the longest unused first."""
+        """Idle connections that were served before, least recently used first."""
         self._open: dict[Connection, None] = {}
         self._by_peer: Counter[str] = Counter()
 
     def add(self, connection: "Connection") -> bool:
-        """Count a new connection; tell if there is room for it, made if need be."""
+        """Count a new connection; return whether there is room, perhaps by closing an idle one."""
         peer = connection.peer
         room = True
         if is_elsewhere(peer) and self._by_peer[peer] >= share_of_one(self._most):
@@ -63,22 +61,22 @@ class Connections:
         return room
 
     def remove(self, connection: "Connection") -> None:
-        """Forget a connection that is closed."""
+        """Remove a closed connection."""
         if connection in self._open:
             self.note_request(connection)
             del self._open[connection]
             self._by_peer[connection.peer] -= 1
-            self._by_peer += Counter()  # drops those that are 0
+            self._by_peer += Counter()  # removes zero counts
 
     def note_waiting(self, connection: "Connection") -> None:
-        """Note that a connection has no request: it may have to go."""
+        """Record that a connection is idle, so that it may be closed."""
         if connection.served:
             self._known[connection] = None
         else:
             self._strangers.setdefault(connection.peer, OrderedDict())[connection] = None
 
     def note_request(self, connection: "Connection") -> None:
-        """Note that a connection has a request."""
+        """Record that a connection has a request."""
         self._known.pop(connection, None)
         strangers = self._strangers.get(connection.peer, OrderedDict())
         strangers.pop(connection, None)
@@ -86,9 +84,9 @@ class Connections:
             self._strangers.pop(connection.peer, None)
 
     def _drop_one(self, peers: Collection[str]) -> bool:
-        """Drop one that waits, of these addresses; tell if there is any."""
+        """Close one idle connection of these addresses; return whether there was one."""
         flooding = [peer for peer in self._strangers if peer in peers]
-        if flooding:  # a flood makes room for itself
+        if flooding:  # an address with too many connections loses its own
             most = max(flooding, key=lambda peer: len(self._strangers[peer]))
             next(iter(self._strangers[most])).drop()
             return True
@@ -100,20 +98,20 @@ class Connections:
 
 
 class Connection(H11Protocol):
-    """uvicorn's, with deadlines for the head of a request and for taking an answer."""
+    """uvicorn's connection, with timeouts for the head of a request and for reading a response."""
 
     def __init__(self, connections: Connections, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.peer = ""
         self.served = False
-        """It had a request that was admitted and answered."""
+        """It has had a request that was admitted and answered."""
         self._connections = connections
         self._late: asyncio.TimerHandle | None = None
         self._stuck: asyncio.TimerHandle | None = None
 
     @property
     def half_open(self) -> bool:
-        """Whether the rest of a request is awaited of somebody without a token."""
+        """Whether a client without a token has sent a part of a request."""
         return (
             self.cycle is not None
             and self.cycle.more_body
@@ -123,7 +121,7 @@ class Connection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.peer = self.client[0] if self.client is not None else ""
-        # What waits in our memory starts the clock of `pause_writing`, however little it is.
+        # Any buffered data calls `pause_writing`, which starts the timeout.
         transport.set_write_buffer_limits(high=0)
         if self._connections.add(self):
             self._expect_request()
@@ -139,10 +137,10 @@ class Connection(H11Protocol):
         super().connection_lost(exc)
 
     def drop(self) -> None:
-        """Close at once, whatever is still to be sent."""
-        self._connections.note_request(self)  # it is not to be dropped a second time
+        """Close immediately, and discard unsent data."""
+        self._connections.note_request(self)  # so that it is not dropped twice
         if self.transport.get_write_buffer_size():
-            # The kernel too would keep what nobody takes, for minutes.
+            # Otherwise the kernel would keep the unread data for minutes.
             linger = struct.pack("ii", 1, 0)
             self.transport.get_extra_info("socket").setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, linger

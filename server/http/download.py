@@ -1,4 +1,4 @@
-"""Sending a file of a session, or a range of it, or the names in a folder."""
+"""Serve GET of /files/: a file, a range of it, or the names in a directory."""
 
 import mimetypes
 import posixpath
@@ -17,7 +17,7 @@ from bellglass.sandboxes.sessions.session import Session
 from bellglass.server.http.replies import WrongRequest, error
 
 HARMLESS = {
-    # A page that code wrote must not become a page of this server, which may call its tools.
+    # An HTML page that code wrote must not run with this server's origin, which may call its tools.
     "content-security-policy": "sandbox; default-src 'none'",
     "content-disposition": "attachment",
     "x-content-type-options": "nosniff",
@@ -25,14 +25,14 @@ HARMLESS = {
 }
 
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
-_LAST_OF_NONE = "bytes=-0"  # which is well formed, and never to be satisfied (RFC 9110, 14.1.2)
+_LAST_OF_NONE = "bytes=-0"  # well-formed, and never satisfiable (RFC 9110, 14.1.2)
 
 
 async def download(request: Request, session: Session, path: str, send: Send) -> None:
-    """Answer GET or HEAD of `path`: with the file in parts, or with the names in a folder.
+    """Answer GET or HEAD of `path`: with the file in parts, or with the names in a directory.
 
     Raises:
-        WrongRequest, FileRefused, SandboxError: There is nothing to be sent.
+        WrongRequest, FileRefused, SandboxError: There is nothing to send.
     """
     first, last = _range_of(request)
     head = request.method == "HEAD"
@@ -46,7 +46,7 @@ async def download(request: Request, session: Session, path: str, send: Send) ->
     etag = f'"{part.stamp}"'
     wanted = request.headers.get("if-range", request.headers.get("if-match", etag))
     if wanted != etag:
-        reason = f"{posixpath.basename(path)} is another file by now. Start over, without a range."
+        reason = f"{posixpath.basename(path)} has changed. Start over, without a range."
         await error(412, reason)(request.scope, request.receive, send)
         return
     end = part.size if last is None else min(last + 1, part.size)
@@ -83,7 +83,7 @@ async def download(request: Request, session: Session, path: str, send: Send) ->
 
 
 async def _send_parts(session: Session, path: str, part: Part, end: int, send: Send) -> None:
-    """Send a file up to `end`, beginning with the part that is there."""
+    """Send a file up to `end`, beginning with the part that was read already."""
     stamp, at = part.stamp, part.offset
     while True:
         at += len(part.data)
@@ -94,9 +94,9 @@ async def _send_parts(session: Session, path: str, part: Part, end: int, send: S
         try:
             part = await read_part(session, path, at, min(PART_BYTES, end - at))
         except SandboxError:
-            return  # the connection is closed in the middle, and so the client knows
+            return  # the response is cut off, so the client notices
         if part.stamp != stamp or not part.data:
-            return  # another file by now: half of each would be neither
+            return  # the file has changed, and a mix of both versions would be wrong
 
 
 async def _cancel_when_left(receive: Receive, scope: anyio.CancelScope) -> None:
@@ -106,7 +106,7 @@ async def _cancel_when_left(receive: Receive, scope: anyio.CancelScope) -> None:
 
 
 def _range_of(request: Request) -> tuple[int, int | None]:
-    """Return the first byte asked for, negative if it counts from the end, and the last."""
+    """Return the first requested byte, negative if it counts from the end, and the last one."""
     if (given := request.headers.get("range")) is not None:
         match = _RANGE.fullmatch(given)
         if match is None or match[0] == "bytes=-":

@@ -1,8 +1,8 @@
-"""Files of sessions over HTTP, for what is too large for a message: /files/{session_id}/{path}.
+"""Files of sessions over HTTP, if they are too large for a message: /files/{session_id}/{path}.
 
-GET (with Range), HEAD, PUT, and POST, which is PUT for clients that have no other; POST to
-/files/new/{path} starts a session. Everything goes in parts, so that a file costs the server the
-memory of one part. Errors are JSON, in the words of the tools.
+The methods are GET (with Range), HEAD, PUT, and POST as PUT for clients that lack it; POST to
+/files/new/{path} starts a session. Files are transferred in parts, so each costs the server the
+memory of one part. Errors are JSON, with the same texts as those of the tools.
 """
 
 from collections.abc import Callable
@@ -23,11 +23,11 @@ from bellglass.tools.context import ToolContext
 NEW = "new"
 
 STATUS = {"missing": 404, "full": 507, "offset": 409, "unsupported": 501}
-"""Of the kinds of refusal; any other is 403."""
+"""HTTP status by kind of refusal; any other kind is 403."""
 
 
 class FileRoutes:
-    """Serves files of sessions, and leaves every other path to `app`."""
+    """Serves /files/, and passes every other path to `app`."""
 
     def __init__(self, app: ASGIApp, bench: Callable[[], ToolContext | None]) -> None:
         self._app = app
@@ -42,7 +42,7 @@ class FileRoutes:
         try:
             await self._serve(request, send)
         except ClientDisconnect:
-            pass  # there is nobody to be told
+            pass  # the client has disconnected
         except WrongRequest as exc:
             await error(400, str(exc))(scope, receive, send)
         except TooManyTransfers as exc:
@@ -60,7 +60,7 @@ class FileRoutes:
 
     async def _serve(self, request: Request, send: Send) -> None:
         bench = self._bench()
-        assert bench is not None  # requests come while the server serves
+        assert bench is not None  # requests arrive only while the server is serving
         session_id, _, path = request.scope["path"].removeprefix(FILES).partition("/")
         method = request.method
         owner, caller = owner_of_request(), caller_of_request(request)

@@ -1,7 +1,7 @@
-"""Who may talk to the HTTP server: checks before anything reads the request.
+"""Access control of the HTTP server: Host, Origin and token are checked before the body is read.
 
-The SDK compares the beginning of Host and Origin only, so that `localhost:1.evil.example` passes;
-these compare the whole.
+The SDK compares only prefixes of Host and Origin, so `localhost:1.evil.example` would pass. These
+checks compare the whole value.
 """
 
 import hmac
@@ -18,11 +18,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bellglass.server.http.connections import ADMITTED
 
 BODY_TIMEOUT_SECONDS = 30
-"""For a whole request body: a client that trickles must not hold a connection. Of a file, for each
-slice of it."""
+"""Timeout for a whole request body, so that a slow client does not keep a connection. For a file it
+applies to each slice."""
 
 SLICE_BYTES = 64 * 1024
-"""Of a file or an answer, that has to pass before the deadline begins anew."""
+"""Bytes of a file or a response that must be transferred before the timeout starts again."""
 
 FILES = "/files/"
 
@@ -30,7 +30,7 @@ _AUTHORITY = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>\d{
 
 
 class Authority(NamedTuple):
-    """A host, and a port where one is given."""
+    """A host, and a port if one is given."""
 
     name: str
     port: int | None
@@ -44,7 +44,7 @@ class Authority(NamedTuple):
 
 
 class Guard:
-    """Lets a request pass if it was meant for this server, by someone who may."""
+    """Passes requests that are addressed to this server and authorized."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Guard:
         self._hosts = hosts
         self._origins = origins
         self._token = token
-        # One token is one principal: whoever has it may use every session made with it.
+        # A token is one principal: its holders may use all sessions that were made with it.
         self._user = AuthenticatedUser(AccessToken(token="", client_id="token", scopes=[]))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,16 +66,16 @@ class Guard:
             await self._app(scope, receive, send)
             return
         if scope["type"] != "http":
-            return  # a refused upgrade; nothing here speaks WebSocket
+            return  # refuses an upgrade: the server does not support WebSocket
         headers: dict[str, list[str]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
         if "transfer-encoding" in headers and "content-length" in headers:
-            # Two readers could see two requests in it (RFC 9112, 6.1).
+            # Parsers could disagree on where the request ends (RFC 9112, 6.1).
             close = ("connection", "close")
             await _answer(send, 400, "Send Content-Length or Transfer-Encoding.", close)
         elif not self._host_is_ours(headers.get("host", [])):
-            await _answer(send, 421, "This server is not reached by that Host.")
+            await _answer(send, 421, "This server does not serve that Host.")
         elif not all(origin in self._origins for origin in headers.get("origin", [])):
             await _answer(send, 403, "Web pages of that Origin may not call this server.")
         elif scope["path"] == "/health" and scope["method"] in ("GET", "HEAD"):
@@ -101,16 +101,17 @@ def _carries(values: list[str], token: str) -> bool:
     if len(values) != 1:
         return False
     scheme, _, given = values[0].partition(" ")
-    # Compared in constant time: the time must not tell how much of a guess was right.
+    # Compared in constant time, so that timing does not reveal a correct prefix.
     return scheme.lower() == "bearer" and hmac.compare_digest(
         given.strip().encode("latin-1", "replace"), token.encode()
     )
 
 
 def _bounded(receive: Receive, *, renewed: bool) -> Receive:
-    """Return `receive`, treating a body that takes too long as a client that left.
+    """Return a `receive` that treats a body that takes too long as a disconnected client.
 
-    `renewed`: the time counts anew for each slice. Only what is waited for the client counts.
+    `renewed`: the timeout starts again for each slice. Only time spent waiting for the client
+    counts.
     """
     left: float = BODY_TIMEOUT_SECONDS
     came = 0
@@ -135,7 +136,7 @@ def _bounded(receive: Receive, *, renewed: bool) -> Receive:
 
 
 def _sliced(send: Send) -> Send:
-    """Return `send`, handing on a long body in slices, each when the one before it was taken."""
+    """Return a `send` that sends a long body in slices, each after the previous one was read."""
 
     async def sliced(message: Message) -> None:
         body = message.get("body", b"")

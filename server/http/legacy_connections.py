@@ -1,7 +1,7 @@
-"""Connections of the legacy protocol: how many there may be, and which make room for new ones.
+"""Limit the number of connections of the legacy protocol, and end unused ones for new ones.
 
-Each costs memory until its client deletes it or it has been idle for long, and anybody who may call
-can open them. So one that was opened and not used makes room, at the cost of nobody's work.
+Each takes memory until its client deletes it or it has been idle for a long time, and any caller
+can open them. A connection that was opened and never used is ended first, since no work is lost.
 """
 
 from collections import Counter
@@ -20,14 +20,14 @@ from bellglass.tools.sessions.session_resolver import FIRST_MODERN_VERSION
 SESSION = "mcp-session-id"
 
 OPENING_REQUEST_COUNT = 2  # `initialize`, and the notification after it
-UNUSED_TIMEOUT_SECONDS = 60  # for which nothing else comes, where connections are many
+UNUSED_TIMEOUT_SECONDS = 60  # without another request, if there are many connections
 
 
 @dataclass(slots=True)
 class _Connection:
     peer: str
     user: Any
-    """Whose it is: no other credential may end it."""
+    """The user who opened it; requests of other users cannot end it."""
     requests: int = 1
     in_flight: int = 0
     used_at: float = field(default_factory=anyio.current_time)
@@ -38,7 +38,7 @@ class _Connection:
 
 
 class LegacyConnections:
-    """Knows the connections that `app` has open, and ends some through it, as a client would."""
+    """Tracks the open connections of `app`, and ends some by the request that clients send."""
 
     def __init__(self, app: ASGIApp, *, max_connections: int, idle_seconds: float) -> None:
         self._app = app
@@ -103,18 +103,18 @@ class LegacyConnections:
             self._opening[peer] -= 1
 
     async def _make_room(self, peer: str, scope: Scope) -> bool:
-        """End what is unused, if there are many; tell if there is room for one of `peer`."""
+        """End unused connections, if there are many; return whether `peer` may open another."""
         now = anyio.current_time()
         for session_id, connection in list(self._known.items()):
             if not connection.in_flight and now - connection.used_at > self._idle_seconds:
-                del self._known[session_id]  # the SDK has ended it
+                del self._known[session_id]  # the SDK has ended it already
         if len(self._known) > self._max // 2:
             for session_id, connection in list(self._known.items()):
                 if connection.unused and now - connection.used_at > UNUSED_TIMEOUT_SECONDS:
                     await self._end(session_id, scope)
         while len(self._known) + self._opening.total() > self._max:
             held = Counter(connection.peer for connection in self._known.values())
-            # The oldest of the peer that has the most: a flood makes room for itself.
+            # The oldest of the peer with the most connections, so a flood affects only its source.
             unused = [
                 (-held[c.peer], c.used_at, name) for name, c in self._known.items() if c.unused
             ]
@@ -125,7 +125,7 @@ class LegacyConnections:
         return not is_elsewhere(peer) or of_peer + self._opening[peer] <= share_of_one(self._max)
 
     async def _end(self, session_id: str, scope: Scope) -> None:
-        """End a connection by the request with which its client would."""
+        """End a connection with the DELETE request that its client would send."""
         connection = self._known.pop(session_id)
         host = [pair for pair in scope["headers"] if pair[0] == b"host"]
         request = {

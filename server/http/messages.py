@@ -1,4 +1,4 @@
-"""Requests to /mcp that the SDK would leave without an answer."""
+"""Answer requests to /mcp that the SDK would not answer."""
 
 import json
 from collections.abc import Callable
@@ -15,7 +15,7 @@ MCP = "/mcp"
 
 
 class MessageCheck:
-    """Answers a message with an id that no answer can have, and hands on the rest to `app`."""
+    """Answers messages with invalid ids, and passes all others to `app`."""
 
     def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
         self._app = app
@@ -34,8 +34,8 @@ class MessageCheck:
                     refused = JSONResponse({"error": str(exc)}, exc.status, later)
                     await refused(scope, receive, send)
                 return
-            # No event of ours has an id that one could go on from, and nothing is stored: a client
-            # that names one gets the stream from here on, as it would without.
+            # Our events have no ids and are not stored, so a stream cannot be resumed: the header
+            # is removed, and the client gets the stream from now on.
             headers = [pair for pair in scope["headers"] if pair[0] != b"last-event-id"]
             scope = {**scope, "headers": headers}
         await self._app(scope, receive, send)
@@ -45,7 +45,7 @@ class MessageCheck:
     ) -> None:
         received: list[Message] = []
         body = bytearray()
-        while len(body) <= self._max_body_bytes:  # what is longer is refused further in
+        while len(body) <= self._max_body_bytes:  # a longer body is refused later
             message = await receive()
             received.append(message)
             take(len(message.get("body", b"")))
@@ -58,7 +58,7 @@ class MessageCheck:
             response = Response(answer, status_code=400, media_type="application/json")
             await response(scope, receive, send)
             return
-        body.clear()  # the parts are held as long as the call goes on, this copy is not
+        body.clear()  # the parts are held while the call runs; this copy is not needed
         received.reverse()
 
         async def replay() -> Message:

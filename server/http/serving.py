@@ -1,4 +1,4 @@
-"""MCP over streamable HTTP, at /mcp."""
+"""Serve MCP over streamable HTTP, at /mcp."""
 
 import ipaddress
 import logging
@@ -24,17 +24,17 @@ from bellglass.server.settings import Settings, SettingsError
 from bellglass.server.shutdown import Stop
 
 MAX_BODY_BYTES = 8 * 1024**2
-"""The longest argument takes 6 MB when each of its characters is sent as an escape."""
+"""The longest argument takes 6 MB if each of its characters is sent as an escape."""
 
 SHUTDOWN_TIMEOUT_SECONDS = 2
 log = logging.getLogger(__name__)
 
 
 async def serve_http(mcp: BellglassServer, settings: Settings, stop: Stop) -> None:
-    """Serve until a signal.
+    """Serve until a signal arrives.
 
     Raises:
-        SettingsError: The address cannot be served, or not safely.
+        SettingsError: The address cannot be used, or would not be safe.
     """
     host, port = _address(settings.http or "")
     token = token_of(settings)
@@ -58,7 +58,7 @@ async def serve_http(mcp: BellglassServer, settings: Settings, stop: Stop) -> No
     log.info("Serving on http://%s/mcp", _authority(host, port))
 
     def finish() -> None:
-        # What is cut off on purpose would be logged as errors, with tracebacks.
+        # Connections that we cut off would be logged as errors, with tracebacks.
         for name in ("uvicorn", "mcp"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
         server.handle_exit(signal.SIGTERM, None)
@@ -72,7 +72,7 @@ async def serve_http(mcp: BellglassServer, settings: Settings, stop: Stop) -> No
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None]:
-        """Leave signals to us: SIGHUP is one of them, and the exit code is ours."""
+        """Do nothing: our own handlers also handle SIGHUP, and set the exit code."""
         yield
 
 
@@ -90,7 +90,7 @@ def _guarded(
         | set(settings.http_origins)
     )
     app: ASGIApp = mcp.streamable_http_app(
-        # Never json_response=True: in that mode the SDK does not see that a client left.
+        # Not json_response=True: in that mode the SDK does not notice that a client disconnected.
         transport_security=TransportSecuritySettings(
             allowed_hosts=[_spelt(name) for name in hosts]
             + [f"{name.name}:*" for name in hosts if name.port is None],
@@ -109,7 +109,7 @@ def _guarded(
 
 
 def _hosts(settings: Settings, host: str, port: int) -> frozenset[Authority]:
-    """Return what a Host header may say."""
+    """Return the allowed values of the Host header."""
     names = set()
     if _is_loopback(host):
         names = {Authority(name, port) for name in ("127.0.0.1", "localhost", "[::1]")}
@@ -146,12 +146,12 @@ def _address(text: str) -> tuple[str, int]:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, or asyncio leaves Nagle's algorithm on: 40 ms for many an answer.
+    # The protocol is explicit; otherwise asyncio leaves Nagle's algorithm on, which costs 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen()  # before the log says so
+        listener.listen()  # before the log reports the address
     except OSError as exc:
         listener.close()
         raise SettingsError(f"--http {host}:{port}: {exc.strerror or exc}.") from exc

@@ -1,4 +1,4 @@
-"""The token that clients send over HTTP, for the server and for our own clients of it."""
+"""Read the bearer token of the HTTP server, for the server and for our own clients."""
 
 import logging
 import os
@@ -8,14 +8,14 @@ from bellglass.server.settings import Settings, SettingsError
 log = logging.getLogger(__name__)
 
 MIN_TOKEN_CHARACTERS = 22
-"""128 bits in base64."""
+"""Length of 128 bits in base64."""
 
 
 def token_of(settings: Settings) -> str | None:
-    """Return the token that clients must send, if there is one.
+    """Return the token that clients must send, or None if none is set.
 
     Raises:
-        SettingsError: It cannot be read, or is none.
+        SettingsError: It cannot be read, or is invalid.
     """
     if settings.http_token is not None:
         source, token = "BELLGLASS_HTTP_TOKEN", settings.http_token.get_secret_value()
@@ -26,7 +26,7 @@ def token_of(settings: Settings) -> str | None:
                 token = file.read().strip()
                 if os.fstat(file.fileno()).st_mode & 0o077:
                     log.warning(
-                        "%s: others on this machine can read it. Mend it with: chmod 600 %s",
+                        "%s: other users of this machine can read it. Fix it with: chmod 600 %s",
                         source,
                         settings.http_token_file,
                     )

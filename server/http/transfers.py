@@ -1,4 +1,4 @@
-"""How many files are on their way at a time: each costs the memory of a part or two."""
+"""Limit the number of simultaneous file transfers: each takes the memory of a part or two."""
 
 from collections import Counter
 from collections.abc import Generator
@@ -12,7 +12,7 @@ RETRY_AFTER_SECONDS = 5
 
 
 class TooManyTransfers(Exception):
-    """One more may not begin; the text is for the client."""
+    """Another transfer cannot begin; the message is for the client."""
 
     def __init__(self, reason: str, status: int) -> None:
         super().__init__(f"{reason} Try again when one has ended.")
@@ -20,7 +20,7 @@ class TooManyTransfers(Exception):
 
 
 class Transfers:
-    """Counts them: in all, by session, and by address where that tells callers apart."""
+    """Counts transfers in total, by session, and by address if addresses identify callers."""
 
     def __init__(self) -> None:
         self._by_session: Counter[str] = Counter()
@@ -28,10 +28,10 @@ class Transfers:
 
     @contextmanager
     def one(self, session_id: str, caller: Caller) -> Generator[None]:
-        """Count a transfer for as long as the context is open.
+        """Count a transfer while the context is open.
 
         Raises:
-            TooManyTransfers: As many as may are on their way.
+            TooManyTransfers: The maximum number is in progress.
         """
         if self._by_session[session_id] >= MAX_TRANSFERS_PER_SESSION:
             reason = f"{MAX_TRANSFERS_PER_SESSION} files of this session are on their way."

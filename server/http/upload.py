@@ -1,4 +1,4 @@
-"""Taking a file into a session: whole, or in ranges that may come again."""
+"""Serve PUT of /files/: a whole file, or ranges of it, which may be repeated."""
 
 import contextlib
 import hashlib
@@ -21,27 +21,27 @@ _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,15})-(\d{1,15})|\*)/(\d{1,15})")
 
 
 class _Wanted(NamedTuple):
-    """What a PUT brings: all of a file, or a range of it."""
+    """The content of a PUT: a whole file, or a range of it."""
 
     first: int
     end: int | None
-    """After the last byte of it, where that is known."""
+    """Position after its last byte, if known."""
     total: int | None
-    """Of the whole file, where that is known."""
+    """Size of the whole file, if known."""
     resumable: bool
-    """What has come is kept when the client leaves."""
+    """Received bytes are kept if the client disconnects."""
     asks: bool = False
-    """It brings nothing, and asks how much is there."""
+    """It has no content, and asks how much has been received."""
 
 
 async def upload(
     request: Request, context: ToolContext, session: Session, path: str, send: Send
 ) -> None:
-    """Write the body of `request` to the file `path`, and say how much is there by then.
+    """Write the body of `request` to the file `path`, and report how much has been received.
 
     Raises:
-        WrongRequest, FileRefused, SandboxError: It cannot be taken; nothing of it is left, unless
-            it can be resumed.
+        WrongRequest, FileRefused, SandboxError: It is refused. Received bytes are deleted, unless
+            the upload can be resumed.
     """
     wanted = _wanted(request)
     if wanted.asks:
@@ -82,7 +82,7 @@ def _wanted(request: Request) -> _Wanted:
 
 
 async def _uploaded(session: Session, path: str) -> int:
-    """Return how much of an upload is there."""
+    """Return how many bytes of an upload have been received."""
     try:
         return (await write_part(session, path, b"", 1 << 50, upload=True)).size
     except FileRefused as exc:
@@ -94,7 +94,7 @@ async def _uploaded(session: Session, path: str) -> int:
 async def _taken(
     request: Request, session: Session, path: str, wanted: _Wanted
 ) -> tuple[int, str | None]:
-    """Write the body in parts; return the size by then, and the checksum if it is all of it."""
+    """Write the body in parts; return the size, and the checksum if the file is complete."""
     size, waiting = wanted.first, bytearray()
     came, digest = wanted.first, hashlib.sha256()
     try:
@@ -103,7 +103,7 @@ async def _taken(
         async for piece in request.stream():
             came += len(piece)
             if wanted.end is not None and came > wanted.end:
-                raise WrongRequest(f"More came than the {wanted.end:,} bytes that were announced.")
+                raise WrongRequest(f"The body is longer than the announced {wanted.end:,} bytes.")
             digest.update(piece)
             waiting += piece
             if len(waiting) >= PART_BYTES - (1 << 18):
@@ -134,5 +134,5 @@ async def _finish(
 
 
 async def _abandon(session: Session, path: str) -> None:
-    with contextlib.suppress(SandboxError):  # with the session, what came is gone too
+    with contextlib.suppress(SandboxError):  # if the session is gone, so is the partial file
         await write_part(session, path, b"", upload=True, abandon=True)

@@ -1,4 +1,4 @@
-"""Prompts, which clients list as commands: one file a prompt."""
+"""Prompts, which clients list as commands; one module each."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def written(name: str, given: Mapping[str, str]) -> GetPromptResult:
 
 
 def choices(name: str, argument: str, given: str) -> list[str] | None:
-    """Return what an argument may be that begins so; None where no prompt offers a choice."""
+    """Return completions of an argument, or None if the prompt offers no choices."""
     entry = PROMPTS.get(name)
     for known in entry.arguments if entry else ():
         if known.name == argument and known.choices:

@@ -1,4 +1,4 @@
-"""Answer a question from data, without reading all of it into the conversation."""
+"""The prompt `analyse`: answer a question from data, without reading all of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a prompt is: a name that a person picks, and the text that a model is told for it."""
+"""The type of a prompt: a name that a user picks, and the text that the model gets."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ MAX_ARGUMENT_CHARACTERS = 200_000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Argument:
-    """What a person fills in."""
+    """An argument of a prompt, which a user fills in."""
 
     name: str
     description: str
     required: bool = False
     choices: tuple[str, ...] = ()
-    """What is offered while it is typed; anything else is taken too."""
+    """Completions that are offered; other values are accepted too."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PromptEntry:
-    """A prompt as it is listed; `write` makes its text of the arguments, all of them strings."""
+    """A prompt as it is listed; `write` makes its text from the arguments, which are strings."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""Compute a value exactly, and check it in a second way."""
+"""The prompt `compute`: compute a value exactly, and check it in a second way."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PROMPT = PromptEntry(
         Argument(name="question", description="What to compute.", required=True),
         Argument(
             name="digits",
-            description="Of an irrational value.",
+            description="Number of digits of an irrational value.",
             choices=("10", "20", "50", "100", "1000"),
         ),
     ),

@@ -1,4 +1,4 @@
-"""Find the cause of an error, and mend it."""
+"""The prompt `fix`: find the cause of an error, and fix it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _write(given: Mapping[str, str]) -> str:
 PROMPT = PromptEntry(
     name="fix",
     title="Fix an error",
-    description="Reproduce an error in the sandbox, find its cause, mend it, show that it is gone.",
+    description="Reproduce an error in the sandbox, find its cause, fix it, show that it is gone.",
     arguments=(
         Argument(name="error", description="The message or traceback.", required=True),
         Argument(name="code", description="The code that raised it."),

@@ -1,4 +1,4 @@
-"""Write code for a task, and show that it works."""
+"""The prompt `solve`: write code for a task, and show that it works."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Task: {task}
 
 1. Write the code as functions; say first what it must do at the edges: nothing, one, many, wrong \
 input.
-2. `validate_code`, and mend what it finds.
+2. `validate_code`, and fix what it finds.
 3. `execute_python` on a typical input. Keep its session_id and pass it on.
 4. `run_tests` with tests written from the task and not from the code: worked out by hand, the \
 edges, and what must be refused. Also make sure that they can fail.

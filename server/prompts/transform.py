@@ -1,4 +1,4 @@
-"""Change code, and prove that its behaviour is kept."""
+"""The prompt `transform`: change code, and prove that its behaviour is kept."""
 
 from __future__ import annotations
 

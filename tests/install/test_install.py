@@ -106,8 +106,8 @@ def test_a_file_that_cannot_be_read_is_left_as_it_is(tmp_path: Path) -> None:
 
         told = run("install", "cursor", home=tmp_path, code=1)
 
-        assert f"{path} was left as it is" in told
-        assert '"command"' in told, "What to write by hand."
+        assert f"{path} was not changed" in told
+        assert '"command"' in told, "What to add by hand."
         assert path.read_bytes() == broken
     assert os.listdir(path.parent) == ["mcp.json"]
 
@@ -155,6 +155,6 @@ def test_what_a_user_has_set_stays(tmp_path: Path) -> None:
 
 def test_chatgpt_is_told_what_to_do(tmp_path: Path) -> None:
     assert "/mcp" in run("install", "chatgpt", home=tmp_path)
-    assert "no configuration of a project" in run(
+    assert "no configuration for a single project" in run(
         "install", "claude-desktop", "--project", home=tmp_path, code=2
     )
