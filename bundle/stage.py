@@ -60,7 +60,7 @@ def manifest() -> dict[str, Any]:
                 "args": ["run", "--directory", "${__dirname}", "--no-dev", "bellglass"],
                 "env": {
                     # One process of Claude Desktop serves every chat.
-                    f"{PREFIX}SESSIONS": "explicit",
+                    f"{PREFIX}SESSION_SCOPE": "explicit",
                     **{f"{PREFIX}{name.upper()}": f"${{user_config.{name}}}" for name in TITLES},
                     "E2B_API_KEY": "${user_config.e2b_api_key}",
                 },

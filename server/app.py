@@ -60,9 +60,9 @@ def build_server(
             Sessions.open_all(
                 choose,
                 max_sessions=settings.max_sessions,
-                idle_seconds=settings.idle_seconds,
-                age_seconds=settings.age_seconds,
-                pool=settings.pool,
+                idle_seconds=settings.session_idle_seconds,
+                age_seconds=settings.session_max_seconds,
+                pool=settings.warm_sessions,
                 choose_for_checks=_chooser_for_checks(settings),
             ) as sessions,
             anyio.create_task_group() as tasks,
@@ -75,12 +75,12 @@ def build_server(
                 policy=Policy(
                     risks=settings.refuse_risks,
                     imports=settings.refuse_imports,
-                    longer_than=settings.refuse_longer_than,
+                    longer_than=settings.max_code_characters,
                 ),
                 network=settings.network,
                 timeout_seconds=settings.timeout_seconds,
                 background_seconds=settings.background_seconds,
-                explicit_sessions=settings.sessions == "explicit",
+                explicit_sessions=settings.session_scope == "explicit",
                 grace_seconds=settings.grace_seconds,
                 listener=listener,
                 errors_as_tool_errors=settings.errors_as_tool_errors,
@@ -132,8 +132,8 @@ def _chooser_for_checks(settings: Settings) -> Callable[[], Awaitable[Backend | 
 def _tool(entry: ToolEntry, settings: Settings) -> Tool:
     """Return `entry` as the SDK wants it, its texts true to the settings."""
     facts = {
-        "{idle}": duration(settings.idle_seconds),
-        "{age}": duration(settings.age_seconds),
+        "{idle}": duration(settings.session_idle_seconds),
+        "{age}": duration(settings.session_max_seconds),
         "{timeout}": f"{settings.timeout_seconds:g}",
         "{network}": MANUAL[settings.network],
     }

@@ -45,7 +45,7 @@ def create(name: str, settings: Settings) -> Backend:
     backend = registry.load(name).from_settings(
         settings.limits(),
         settings.of_backend(name),
-        session_max_seconds=settings.age_seconds,
+        session_max_seconds=settings.session_max_seconds,
         environ=os.environ,
     )
     if settings.network != "none":

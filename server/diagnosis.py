@@ -221,8 +221,8 @@ def _limits(settings: Settings) -> LimitsReport:
         tmp_mib=limits.scratch_bytes // MIB,
         timeout_seconds=settings.timeout_seconds,
         max_timeout_seconds=MAX_TIMEOUT_SECONDS,
-        idle_seconds=settings.idle_seconds,
-        age_seconds=settings.age_seconds,
+        idle_seconds=settings.session_idle_seconds,
+        age_seconds=settings.session_max_seconds,
     )
 
 

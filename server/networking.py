@@ -23,8 +23,8 @@ def network(settings: Settings) -> Network:
 
 
 def _index(settings: Settings, rules: Rules) -> Index | None:
-    if settings.package_folder is not None:
-        return Index(Folder(Path(settings.package_folder).expanduser()))
+    if settings.package_dir is not None:
+        return Index(Folder(Path(settings.package_dir).expanduser()))
     urls = PYPI
     if settings.package_index is not None:
         urls = (settings.package_index,)
@@ -50,10 +50,10 @@ def described(settings: Settings) -> list[str]:
     if settings.network in ("allow-list", "open"):
         besides = " besides public ones" if settings.network == "open" else ""
         lines.append(f"hosts{besides}: {hosts}")
-    if settings.package_folder is not None:
-        there = Path(settings.package_folder).expanduser().is_dir()
+    if settings.package_dir is not None:
+        there = Path(settings.package_dir).expanduser().is_dir()
         missing = "" if there else ", which is not there"
-        lines.append(f"packages: of the folder {settings.package_folder}{missing}")
+        lines.append(f"packages: of the folder {settings.package_dir}{missing}")
     elif settings.network == "allow-list" and settings.package_index is None:
         lines.append("packages: none; BELLGLASS_PACKAGE_INDEX names an index")
     else:

@@ -35,25 +35,25 @@ class Settings(BaseModel):
         description="How code is isolated: `auto`, `embedded`, `docker`, `e2b`, `restricted`, or a "
         "plug-in.",
     )
-    sessions: Literal["connection", "explicit"] = Field(
+    session_scope: Literal["connection", "explicit"] = Field(
         "connection",
         description="Whether a legacy connection has a session of its own (`connection`), or every "
         "call without session_id starts a new one (`explicit`).",
     )
     max_sessions: int = Field(64, ge=1, le=10_000, description="Sessions at one time.")
-    pool: int | None = Field(
+    warm_sessions: int | None = Field(
         None,
         ge=0,
         le=1000,
         description="New sessions that are kept ready. Default: 1, but none where they cost: E2B.",
     )
-    idle_seconds: float = Field(
+    session_idle_seconds: float = Field(
         1800,
         gt=0,
         allow_inf_nan=False,
         description="A session ends after this time without a call.",
     )
-    age_seconds: float = Field(
+    session_max_seconds: float = Field(
         86_400, gt=0, allow_inf_nan=False, description="A session ends at this age."
     )
     grace_seconds: float = Field(
@@ -63,7 +63,7 @@ class Settings(BaseModel):
         description="A legacy connection's session lives on for this time after the connection.",
     )
     memory_mb: int = Field(1024, ge=64, description="Memory of all processes of a session, in MiB.")
-    processes: int = Field(64, ge=8, description="Processes and threads of a session.")
+    max_processes: int = Field(64, ge=8, description="Processes and threads of a session.")
     background_seconds: float = Field(
         3600,
         ge=0,
@@ -102,7 +102,7 @@ class Settings(BaseModel):
         description="URL of the index that packages come from. Default: PyPI; with `allow-list`, "
         "none.",
     )
-    package_folder: str | None = Field(
+    package_dir: str | None = Field(
         None, description="A folder of wheels that packages come from, instead of an index."
     )
     package_cache: str | None = Field(
@@ -121,7 +121,7 @@ class Settings(BaseModel):
     refuse_imports: Names = Field(
         (), description="Modules, comma-separated: Python that imports one is not run."
     )
-    refuse_longer_than: int = Field(
+    max_code_characters: int = Field(
         1_000_000, ge=1, le=1_000_000, description="Characters of code: longer code is not run."
     )
     extra_tools: Names = Field(
@@ -211,7 +211,7 @@ class Settings(BaseModel):
         """Return what one session may use."""
         return Limits(
             memory_bytes=self.memory_mb * MIB,
-            processes=self.processes,
+            processes=self.max_processes,
             cpu_seconds=self.cpu_seconds,
             disk_bytes=self.disk_mb * MIB,
             file_bytes=self.disk_mb * MIB,

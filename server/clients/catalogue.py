@@ -12,7 +12,7 @@ NAME = "bellglass"
 CALL_TIMEOUT_SECONDS = 310
 """A little more than the longest time limit of a call."""
 
-EXPLICIT = {"BELLGLASS_SESSIONS": "explicit"}
+EXPLICIT = {"BELLGLASS_SESSION_SCOPE": "explicit"}
 """Settings for clients that use one server process for all chats."""
 
 

@@ -186,7 +186,7 @@ def _server() -> StdioServerParameters:
 
 def _entry() -> dict[str, Any]:
     # One process of a desktop client serves all chats, and each chat needs sessions of its own.
-    return {"command": str(_command()), "env": {f"{PREFIX}SESSIONS": "explicit"}}
+    return {"command": str(_command()), "env": {f"{PREFIX}SESSION_SCOPE": "explicit"}}
 
 
 def _command() -> Path:

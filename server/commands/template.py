@@ -42,7 +42,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         backend = E2BBackend.from_settings(
             settings.limits(),
             given,
-            session_max_seconds=settings.age_seconds,
+            session_max_seconds=settings.session_max_seconds,
             environ=os.environ,
         )
         if objection := versions.objection():

@@ -97,11 +97,11 @@ def _guarded(
             allowed_origins=sorted(origins),
         ),
         max_request_body_size=MAX_BODY_BYTES,
-        session_idle_timeout=settings.idle_seconds,
+        session_idle_timeout=settings.session_idle_seconds,
         max_sessions=4 * settings.max_sessions,
     )
     app = LegacyConnections(
-        app, max_connections=4 * settings.max_sessions, idle_seconds=settings.idle_seconds
+        app, max_connections=4 * settings.max_sessions, idle_seconds=settings.session_idle_seconds
     )
     app = MessageCheck(app, MAX_BODY_BYTES)
     app = FileRoutes(app, lambda: mcp.context)

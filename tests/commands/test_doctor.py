@@ -35,7 +35,7 @@ def test_what_is_not_ours_is_bounded_and_escaped() -> None:
     settings = {
         "BELLGLASS_NETWORK": "allow-list",
         "BELLGLASS_NETWORK_HOSTS": ",".join(f"host-{n}.example" for n in range(3000)),
-        "BELLGLASS_PACKAGE_FOLDER": f"/nowhere{FORGING}",
+        "BELLGLASS_PACKAGE_DIR": f"/nowhere{FORGING}",
     }
     shown = bellglass("doctor", settings=settings)
     told = bellglass("doctor", "--json", settings=settings)

@@ -67,7 +67,7 @@ def test_check_names_the_sdk_for_an_old_engine() -> None:
 
 async def test_the_list_of_sessions_tells_paid_time_and_pauses(double: Double) -> None:
     settings = {**settings_for(double), "BELLGLASS_E2B_PAUSE": "true"}
-    settings["BELLGLASS_IDLE_SECONDS"] = "1"
+    settings["BELLGLASS_SESSION_IDLE_SECONDS"] = "1"
     server = StdioServerParameters(command=COMMAND, env=environment(settings))
     async with connected(stdio_client(server), "legacy") as client:
         for code in ("x = 41", "x"):  # the second waits for what follows the first: see `settled`

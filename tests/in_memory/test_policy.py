@@ -61,7 +61,7 @@ async def test_code_that_is_admitted_is_checked_first_and_in_another_sandbox(
 
 async def test_code_that_is_too_long_is_refused_without_a_sandbox(connect: Connect) -> None:
     backend = InMemoryBackend()
-    async with connect(backend, refuse_longer_than="5") as client:
+    async with connect(backend, max_code_characters="5") as client:
         result = await client.call_tool("execute_python", {"code": "123456"})
 
     assert "code has 6 characters, and the operator of this server takes 5" in text_of(result)

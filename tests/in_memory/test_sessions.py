@@ -27,7 +27,7 @@ async def session_of(client: Client) -> str:
 
 
 async def test_sessions_are_limited_and_the_longest_unused_makes_room(connect: Connect) -> None:
-    async with connect(InMemoryBackend(), max_sessions="2", sessions="explicit") as client:
+    async with connect(InMemoryBackend(), max_sessions="2", session_scope="explicit") as client:
         first, second, third = [await session_of(client) for _ in range(3)]
 
         assert (await run(client, "1", first)).is_error
@@ -48,7 +48,7 @@ async def test_every_call_of_a_flood_of_new_sessions_is_answered(connect: Connec
 
     backend = InMemoryBackend(answer)
     async with (
-        connect(backend, max_sessions="3", sessions="explicit", pool="0") as client,
+        connect(backend, max_sessions="3", session_scope="explicit", warm_sessions="0") as client,
         anyio.create_task_group() as tasks,
     ):
         for _ in range(30):
@@ -97,7 +97,7 @@ async def test_calls_on_two_sessions_run_side_by_side(connect: Connect) -> None:
         answers.append(text_of(await run(client, code)))
 
     async with (
-        connect(InMemoryBackend(answer), sessions="explicit") as client,
+        connect(InMemoryBackend(answer), session_scope="explicit") as client,
         anyio.create_task_group() as tasks,
     ):
         tasks.start_soon(call, client, "0")
@@ -114,7 +114,7 @@ async def test_a_session_whose_sandbox_died_goes_on_and_says_once_what_is_lost(
             raise SandboxDied
         return Execution(status="ok", value=f"sandbox {request.sandbox}")
 
-    async with connect(InMemoryBackend(answer), pool="0") as client:
+    async with connect(InMemoryBackend(answer), warm_sessions="0") as client:
         session_id = await session_of(client)
         lost, after = [await run(client, code, session_id) for code in ("die", "x")]
 

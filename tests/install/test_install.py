@@ -142,14 +142,14 @@ def test_links_line_ends_and_a_dry_run(tmp_path: Path) -> None:
 def test_what_a_user_has_set_stays(tmp_path: Path) -> None:
     path = tmp_path / ".cursor/mcp.json"
     path.parent.mkdir()
-    own = {"command": "old", "env": {"BELLGLASS_SESSIONS": "connection"}, "x": 1}
+    own = {"command": "old", "env": {"BELLGLASS_SESSION_SCOPE": "connection"}, "x": 1}
     path.write_text(json.dumps({"mcpServers": {"bellglass": own}}))
 
     run("install", "cursor", home=tmp_path)
 
     entry = jsonc.parse(path.read_text())["mcpServers"]["bellglass"]
     assert entry["command"] != "old"
-    assert entry["env"] == {"BELLGLASS_SESSIONS": "connection"}
+    assert entry["env"] == {"BELLGLASS_SESSION_SCOPE": "connection"}
     assert entry["x"] == 1
 
 

@@ -35,7 +35,7 @@ def test_every_setting_of_the_bundle_is_used_and_explained() -> None:
         )
         for variable, value in env.items()
     }
-    assert Settings.from_environ(defaults) == Settings(sessions="explicit")
+    assert Settings.from_environ(defaults) == Settings(session_scope="explicit")
 
 
 def test_every_module_is_installed_and_in_the_bundle(tmp_path: Path) -> None:

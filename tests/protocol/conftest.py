@@ -53,7 +53,7 @@ def http_url() -> Generator[str]:
 
 @pytest.fixture(scope="session")
 def explicit_url() -> Generator[str]:
-    with http_server(BELLGLASS_SESSIONS="explicit") as (_, url):
+    with http_server(BELLGLASS_SESSION_SCOPE="explicit") as (_, url):
         yield url
 
 
@@ -72,7 +72,7 @@ def nowhere() -> Generator[TextIO]:
 @pytest.fixture(scope="session")
 async def shared(nowhere: TextIO) -> AsyncGenerator[SharedClients]:
     def open_client(era: str, sessions: str) -> AbstractAsyncContextManager[Client]:
-        settings = {"BELLGLASS_SESSIONS": sessions}
+        settings = {"BELLGLASS_SESSION_SCOPE": sessions}
         parameters = StdioServerParameters(command=COMMAND, env=environment(settings))
         return connected(stdio_client(parameters, errlog=nowhere), era, seconds=None)
 

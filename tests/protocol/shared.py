@@ -10,11 +10,11 @@ from mcp import Client
 from protocol.support import text_of
 
 Open = Callable[[str, str], AbstractAsyncContextManager[Client]]
-"""Starts a server, given the era of its client and the value of BELLGLASS_SESSIONS."""
+"""Starts a server, given the era of its client and the value of BELLGLASS_SESSION_SCOPE."""
 
 
 class SharedClients:
-    """A client for each era and each value of BELLGLASS_SESSIONS.
+    """A client for each era and each value of BELLGLASS_SESSION_SCOPE.
 
     It is opened at the first need, and anew after a test has ended its server.
     """

@@ -166,7 +166,7 @@ async def test_waiting_holds_up_no_other_call(client: Client) -> None:
 
 
 async def test_a_run_keeps_its_session_from_expiring(connect: Connect) -> None:
-    async with connect(BELLGLASS_IDLE_SECONDS="1") as client:
+    async with connect(BELLGLASS_SESSION_IDLE_SECONDS="1") as client:
         lasting = "until [ -e go ]; do sleep 0.1; done; echo survived; sleep 60"
         begun = await client.call_tool("execute_bash", {"command": lasting, "background": True})
         named = {"session_id": record_of(begun)["session_id"]}
@@ -189,7 +189,7 @@ async def test_a_closed_session_takes_its_runs_along_and_tells_who_waits(connect
     async def on_progress(progress: float, total: float | None, message: str | None) -> None:
         waiting.set()
 
-    async with connect(BELLGLASS_MAX_SESSIONS="1", BELLGLASS_SESSIONS="explicit") as client:
+    async with connect(BELLGLASS_MAX_SESSIONS="1", BELLGLASS_SESSION_SCOPE="explicit") as client:
         code = LASTING.replace("MARK", mark)
         begun = await client.call_tool("execute_python", {"code": code, "background": True})
         session_id = record_of(begun)["session_id"]

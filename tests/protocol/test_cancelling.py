@@ -119,7 +119,7 @@ async def test_client_that_stops_reading_holds_up_nothing_but_its_answers() -> N
                     results[message["id"]] = message["result"]
         return results
 
-    with Wire(BELLGLASS_SESSIONS="explicit") as wire:
+    with Wire(BELLGLASS_SESSION_SCOPE="explicit") as wire:
         await wire.initialize()
         wire.send(call(1, "x = 'kept'"))
         first = (await answered(1))[1]

@@ -50,7 +50,7 @@ async def explained(client: Client, title: str, code: str) -> str:
 @pytest.mark.parametrize("mode", [("stdio", "modern")], ids="-".join)
 async def test_common_failures_read_as_written(connect: Connect, subtests: pytest.Subtests) -> None:
     told = ""
-    async with connect(BELLGLASS_SESSIONS="explicit") as client:
+    async with connect(BELLGLASS_SESSION_SCOPE="explicit") as client:
         version = await client.call_tool(
             "execute_python", {"code": "__import__('sys').version_info[:2]"}
         )

@@ -26,7 +26,7 @@ HEADERS = {"accept": "application/json, text/event-stream"}
 @pytest.fixture
 def url() -> Generator[str]:
     """A server with room for four sessions, and a policy that every program is checked by."""
-    settings = {"BELLGLASS_MAX_SESSIONS": "4", "BELLGLASS_SESSIONS": "explicit"}
+    settings = {"BELLGLASS_MAX_SESSIONS": "4", "BELLGLASS_SESSION_SCOPE": "explicit"}
     with http_server(BELLGLASS_REFUSE_IMPORTS="ctypes", **settings) as (_, url):
         yield url
 

@@ -49,7 +49,9 @@ async def test_tools_whose_result_may_hold_pictures_have_no_output_schema(client
 @BOTH_WAYS
 async def test_lifetime_and_limits_are_those_of_the_settings(connect: Connect) -> None:
     async with connect(
-        BELLGLASS_IDLE_SECONDS="300", BELLGLASS_AGE_SECONDS="7200", BELLGLASS_TIMEOUT_SECONDS="7"
+        BELLGLASS_SESSION_IDLE_SECONDS="300",
+        BELLGLASS_SESSION_MAX_SECONDS="7200",
+        BELLGLASS_TIMEOUT_SECONDS="7",
     ) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
 

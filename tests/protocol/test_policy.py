@@ -9,7 +9,7 @@ from protocol.support import BOTH_WAYS, Connect, text_of
 POLICY = {
     "BELLGLASS_REFUSE_RISKS": "deletes files, Opens the network",
     "BELLGLASS_REFUSE_IMPORTS": "ctypes,xml.etree",
-    "BELLGLASS_REFUSE_LONGER_THAN": "300",
+    "BELLGLASS_MAX_CODE_CHARACTERS": "300",
 }
 
 REMOVE = "print('begun')\nimport os\nos.remove('x')"

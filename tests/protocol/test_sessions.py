@@ -172,7 +172,7 @@ async def test_session_ends_after_the_grace_of_its_legacy_connection() -> None:
 
 
 async def test_session_ends_when_it_is_idle(connect: Connect) -> None:
-    async with connect(BELLGLASS_IDLE_SECONDS="0.5") as client:
+    async with connect(BELLGLASS_SESSION_IDLE_SECONDS="0.5") as client:
         session_id = await session_of(client)
         for seconds in (2, 8, 32):  # the time itself is what is tested; each call begins it anew
             await anyio.sleep(seconds)

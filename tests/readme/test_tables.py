@@ -101,8 +101,8 @@ def test_limits_in_the_text_are_the_defaults() -> None:
     assert f"| {limits.files:,}, and 8,192 each |" in used
     assert f"| processes and threads | {limits.processes} |" in used
     sessions = page("sessions")
-    assert f"{settings.idle_seconds / 60:.0f} minutes after its last call" in sessions
-    assert f"{settings.age_seconds / 3600:.0f} hours after its first" in sessions
+    assert f"{settings.session_idle_seconds / 60:.0f} minutes after its last call" in sessions
+    assert f"{settings.session_max_seconds / 3600:.0f} hours after its first" in sessions
     assert f"{settings.grace_seconds:.0f} seconds after its connection" in sessions
     assert f"When {settings.max_sessions} sessions are open" in sessions
 

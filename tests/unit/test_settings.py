@@ -38,10 +38,10 @@ def test_misspelt_variable_stops_the_start_and_says_which_was_meant() -> None:
     [
         ("BELLGLASS_MAX_SESSIONS", "many"),
         ("BELLGLASS_MAX_SESSIONS", "0"),
-        ("BELLGLASS_IDLE_SECONDS", "-1"),
-        ("BELLGLASS_IDLE_SECONDS", "nan"),
+        ("BELLGLASS_SESSION_IDLE_SECONDS", "-1"),
+        ("BELLGLASS_SESSION_IDLE_SECONDS", "nan"),
         ("BELLGLASS_TIMEOUT_SECONDS", "301"),
-        ("BELLGLASS_SESSIONS", "implicit"),
+        ("BELLGLASS_SESSION_SCOPE", "implicit"),
         ("BELLGLASS_ERRORS_AS_TOOL_ERRORS", "perhaps"),
     ],
 )
