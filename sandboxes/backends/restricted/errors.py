@@ -1,4 +1,4 @@
-"""What Monty says of a failure, in the words that a client is told."""
+"""Convert Monty's exceptions to the record of an error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODULES = (
     "asyncio, base64, bisect, binascii, collections, copy, csv, dataclasses, datetime, decimal, "
     "functools, hashlib, itertools, json, math, random, re, sys, time, typing, unicodedata"
 )
-"""Of Monty 1.4, without those that ask for files."""
+"""Modules of Monty 1.4, without those that need files."""
 
 HERE = "The restricted sandbox evaluates a subset of Python"
 NO_FILES = {"refusal": f"{HERE}: it has no files", "kind": "unsupported"}
@@ -38,7 +38,7 @@ def refusal(text: str) -> ExecutionError:
 
 
 def named(exc: MontyRuntimeError | MontySyntaxError) -> tuple[str, str]:
-    """Return class and message."""
+    """Return the class and the message of an exception."""
     name, _, message = exc.display("type-msg").partition(": ")
     return short(name, 200), shortened(message)
 
@@ -46,9 +46,9 @@ def named(exc: MontyRuntimeError | MontySyntaxError) -> tuple[str, str]:
 def described(
     exc: MontyRuntimeError | MontySyntaxError, code: str, source: Source
 ) -> ExecutionError:
-    """Return `exc`, which came of `code`, fed as `source`."""
+    """Return the record of `exc`, which `code` raised; it was run as `source`."""
     name, message = named(exc)
-    if name == "PermissionError" and message.startswith("Permission denied: "):  # of any file
+    if name == "PermissionError" and message.startswith("Permission denied: "):  # for any file
         message = f"{NO_FILES['refusal']}. {message}"
     error: ExecutionError = {"name": name, "message": message, "traceback": ""}
     frames = exc.traceback()
@@ -58,7 +58,7 @@ def described(
         error["available"] = [HERE]
     if not frames:
         return error
-    current = frames[0].filename  # the first is always of the code that was given
+    current = frames[0].filename  # the first frame is always in the code of this call
     own = [frame.line for frame in frames if frame.filename == current]
     last = frames[-1]
     if last.filename == current:

@@ -1,6 +1,6 @@
-"""The interpreter of a session: a process of Monty, and what it held after the last call.
+"""The interpreter of a session: a process of Monty, and its saved state after the last call.
 
-A call that is stopped costs its process. The next one is loaded with the state from before it.
+Stopping a call ends its process. The next process is loaded with the state from before the call.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import VariableState
 
 STATE_BYTES = 8 * 1024**2
-"""Of a state that the server keeps: some 200,000 objects."""
+"""Maximum size of the state that the server keeps: about 200,000 objects."""
 
 DEPTH = 500
-"""Calls in calls. Monty's own processes have crashed on deeper ones."""
+"""Maximum depth of recursion. Monty has crashed on deeper calls."""
 
 SUSPENSIONS = 1_000_000
-"""Sleeps and unknown names of a session; Monty's own limit of 1,000 is for one script."""
+"""Maximum number of sleeps and unknown names of a session; Monty's default is for one script."""
 
 FEED_SECONDS = 310
-"""Above the longest call: a process whose server was killed has nobody else to stop it."""
+"""Longer than the longest call: it ends a process whose server was killed."""
 
 
 class Interpreter:
-    """Feeds code, one piece at a time."""
+    """Runs code in Monty, one piece at a time."""
 
     def __init__(self, pool: AsyncMonty, memory_bytes: int) -> None:
         self._pool = pool
@@ -45,7 +45,7 @@ class Interpreter:
         self._session: AsyncMontySession | None = None
         self._state: bytes | None = None
         self._kept = False
-        """A call has ended well, so there is something to lose."""
+        """A call has succeeded, so there is a state to restore."""
 
     async def __aenter__(self) -> Self:
         await self._begin()
@@ -55,25 +55,25 @@ class Interpreter:
         await self._end()
 
     async def feed(self, code: str, on_print: Callable[[str, str], None]) -> Any:
-        """Run `code` and return what its last line gives.
+        """Run `code` and return the value of its last line.
 
-        A cancelled feed takes the process with it: `restore` is due then, as it is after a crash.
+        Cancelling it ends the process; call `restore` after that, as after a crash.
 
         Raises:
-            MontyError: What the code raised, or MontyCrashedError: the process died.
+            MontyError: What the code raised, or MontyCrashedError if the process died.
         """
         assert self._session is not None
-        # No file, no host function, no name: everything that could be asked for is left out.
+        # No files, host functions or names are provided, so code has nothing to call.
         return await self._session.feed_run(code, print_callback=on_print)
 
     def fresh(self) -> Interpreter:
-        """Return another, with nothing in it."""
+        """Return a new interpreter with an empty state."""
         return Interpreter(self._pool, self._memory_bytes)
 
     async def keep(self) -> bool:
-        """Keep the state, for the case that the next call costs the process.
+        """Save the state, in case the next call ends the process.
 
-        That takes memory of the process, which ends if there is none left: then False.
+        Saving takes memory of the process, which ends if there is none left; then return False.
         """
         assert self._session is not None
         try:
@@ -85,7 +85,7 @@ class Interpreter:
         return True
 
     async def restore(self) -> VariableState:
-        """Go on in another process; say what became of the state."""
+        """Continue in another process; return what happened to the state."""
         with anyio.CancelScope(shield=True):
             await self._end()
             await self._begin()
@@ -100,7 +100,7 @@ class Interpreter:
     async def _begin(self) -> None:
         checkout = self._pool.checkout(
             limits=self._limits,
-            # Monty bounds sleeps in the server's name; the time limit of a call does it for us.
+            # Monty limits sleeps by default; here the time limit of a call does.
             os_policy={"sleep_system_max": float("inf")},
         )
         self._session = await self._process.enter_async_context(checkout)

@@ -1,4 +1,4 @@
-"""What code prints, its head and its tail, both bounded."""
+"""Keep the head and the tail of printed output, both limited."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Printed:
-    """One stream of one call. There is no file for the rest."""
+    """One output stream of one call. The rest is not kept in a file."""
 
     def __init__(self, most: int) -> None:
         self._room = most // 2
@@ -17,7 +17,7 @@ class Printed:
         self._tail = bytearray()
         self._total = 0
         self.unsent = ""
-        """The last that was printed, for a note of progress."""
+        """Output that has not been sent as progress yet."""
 
     def add(self, text: str) -> None:
         data = text.encode("utf-8", "replace")
@@ -30,8 +30,8 @@ class Printed:
         self.unsent = (self.unsent + text)[-2_000:]
 
     def report(self) -> Output:
-        """Return the stream as it is told."""
-        # Whole characters went in: "ignore" takes off the parts of one at a cut.
+        """Return the stream as it is reported."""
+        # The input was whole characters, so "ignore" removes only the parts of one at a cut.
         head = self._head.decode("utf-8", "ignore")
         tail = self._tail[-self._room :].decode("utf-8", "ignore")
         cut = self._total - len(head.encode()) - len(tail.encode())

@@ -1,4 +1,4 @@
-"""The runner of this tier: the frames of any runner, answered by a task in the server.
+"""The supervisor of a restricted session: a task in the server that answers the usual frames.
 
 It runs no foreign code itself: Monty does, in its own process.
 """
@@ -49,17 +49,17 @@ StreamName = Literal["stdout", "stderr"]
 FULL = "The variables took more memory than a copy of them leaves room for."
 
 STREAM_SECONDS = 0.25
-"""Between two notes of what is printed."""
+"""Interval of frames with new output."""
 
 CHECK = (
     "import json, sys; from bellglass.tools.validate_code.inside import check; "
     "check.run(json.load(sys.stdin), lambda part: print(json.dumps(part)))"
 )
-"""Reading foreign code can take a parser down: it is done in a process of its own."""
+"""Foreign code can crash a parser, so it is checked in a process of its own."""
 
 
 class Supervisor:
-    """The requests of one session, one at a time."""
+    """Answers the requests of one session, one at a time."""
 
     def __init__(self, stream: ByteStream, interpreter: Interpreter, limits: Limits) -> None:
         self._stream = stream
@@ -67,11 +67,11 @@ class Supervisor:
         self._interpreter = interpreter
         self._limits = limits
         self._running = 0
-        """Number of the request that runs, or 0."""
+        """Id of the request that runs, or 0."""
         self._scope = anyio.CancelScope()
         self._cancelled = False
         self._taken_back = 0
-        """Number of the last request that was cancelled, maybe before it could begin."""
+        """Id of the last request that was cancelled, perhaps before it began."""
 
     async def serve(self) -> None:
         """Answer requests until the stream ends."""
@@ -107,7 +107,7 @@ class Supervisor:
         return {
             "type": "ready",
             "python": f"monty {version('pydantic-monty-client')}",
-            # Of all these the code has none, so there is nothing to be kept from it.
+            # The code has no access to any of these, so there is nothing to restrict.
             "uid": -1,
             "capabilities": 0,
             "no_new_privs": False,
@@ -200,11 +200,11 @@ class Supervisor:
         try:
             await self._interpreter.feed(source.text, note)
         except MontySyntaxError:
-            # An open bracket would be an error in the line of ours at the end: without it, then.
+            # An open bracket would cause an error in the line that we append: run it without that.
             await self._interpreter.feed(code, note)
 
     async def _tell(self, request: PythonCall, printed: dict[StreamName, Printed]) -> None:
-        """Send what is printed, while the code runs."""
+        """Send new output while the code runs."""
         mark: Mark = {"id": request["id"], "nonce": request["nonce"]}
         while True:
             await anyio.sleep(STREAM_SECONDS)
