@@ -147,7 +147,7 @@ class RestrictedBackend(Backend):
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
         pool = await self._started()
         from bellglass.sandboxes.backends.restricted.interpreter import Interpreter
-        from bellglass.sandboxes.backends.restricted.runner import Supervisor
+        from bellglass.sandboxes.backends.restricted.supervisor import Supervisor
 
         near, far = pair()
         async with (
