@@ -60,7 +60,7 @@ class Analyse(Compute):
             try:
                 told = await tools.ask(_PROFILER, session_id, names=names)
             except NoReport as exc:
-                raise DataRefused(f"The data could not be looked at. {str(exc)[:500]}") from exc
+                raise DataRefused(f"The data could not be read. {str(exc)[:500]}") from exc
         texts_of = [str(part.get("text", "")) for part in told if isinstance(part, dict)]
         return texts.bounded("\n\n".join(texts_of), MAX_PROFILE_CHARACTERS)
 

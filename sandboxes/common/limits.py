@@ -1,4 +1,4 @@
-"""Bounds that both sides of the trust line keep, each once."""
+"""Limits that both the server and the supervisor apply."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ MAX_RUNS = 8
 """Background runs of a session at one time."""
 
 MAX_ENDED_RUNS = 16
-"""Background runs that have ended and can still be asked for."""
+"""Ended background runs that can still be read."""
 
 MAX_REPORT_BYTES = 4 * 1024**2
-"""Of all that a one-shot job reports, as it is sent."""
+"""Bytes of all messages of one job's report, as sent."""
 
 MAX_REPORT_MESSAGES = 10_000
 """Messages of one report."""

@@ -16,10 +16,10 @@ Coded = Any
 MIN_LARGE_INT = 1 << 63
 
 MAX_ITEMS = 100_000
-"""Values in all of one."""
+"""Values in one encoded value, at all levels."""
 
 MAX_ITERATOR_ITEMS = 10_000
-"""Of an iterator."""
+"""Items of an iterator that are encoded."""
 
 MAX_DEPTH = 100
 

@@ -22,7 +22,7 @@ verified, 1 if it was not, 2 if the task could not be begun."""
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What was asked for on the command line."""
+    """The options of the command line."""
 
     task: str
     data: list[str] | None

@@ -44,7 +44,7 @@ async def test_the_kernel_is_another(gvisor: DockerBackend) -> None:
     ],
     ids=["fork_bomb", "end_of_process_1"],
 )
-async def test_who_ends_the_place_loses_only_his_own(gvisor: DockerBackend, code: str) -> None:
+async def test_who_ends_the_sandbox_loses_only_his_own(gvisor: DockerBackend, code: str) -> None:
     async with Session.open(gvisor) as session, Session.open(gvisor) as other:
         await python(other, "x = 1")
 

@@ -95,7 +95,7 @@ async def test_nothing_is_made_before_the_first_need() -> None:
     assert backend.sandboxes == []
 
 
-async def test_a_new_session_has_its_place_already() -> None:
+async def test_a_new_session_has_its_sandbox_already() -> None:
     backend = Counted()
     async with pooled(backend) as sessions:
         first = await sessions.open()
@@ -121,7 +121,7 @@ async def test_no_more_are_kept_than_wanted() -> None:
         assert len(backend.sandboxes) == 3
 
 
-async def test_a_warm_place_that_died_is_replaced_unseen() -> None:
+async def test_a_warm_sandbox_that_died_is_replaced_unseen() -> None:
     backend = Counted()
     async with pooled(backend) as sessions:
         await first_value(await sessions.open())
@@ -132,7 +132,7 @@ async def test_a_warm_place_that_died_is_replaced_unseen() -> None:
         assert await first_value(await sessions.open()) == "2"
 
 
-async def test_a_warm_place_that_is_stale_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_warm_sandbox_that_is_stale_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     backend = Counted()
     async with pooled(backend) as sessions:
         await first_value(await sessions.open())
@@ -145,7 +145,7 @@ async def test_a_warm_place_that_is_stale_is_not_used(monkeypatch: pytest.Monkey
         await backend.until(ended=1)
 
 
-async def test_who_comes_while_a_place_is_being_made_gets_that_one() -> None:
+async def test_who_comes_while_a_sandbox_is_being_made_gets_that_one() -> None:
     backend = Counted()
     async with pooled(backend) as sessions:
         await first_value(await sessions.open())

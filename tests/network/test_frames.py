@@ -125,7 +125,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("what", BEYOND)
-async def test_what_no_runner_of_ours_sends_ends_the_place(what: str) -> None:
+async def test_what_no_supervisor_of_ours_sends_ends_the_sandbox(what: str) -> None:
     execution = await run_with(after_request(*BEYOND[what]))
 
     assert execution.status == "lost"
@@ -133,7 +133,7 @@ async def test_what_no_runner_of_ours_sends_ends_the_place(what: str) -> None:
 
 
 @pytest.mark.parametrize("what", MALFORMED)
-async def test_malformed_frames_end_the_place(what: str) -> None:
+async def test_malformed_frames_end_the_sandbox(what: str) -> None:
     execution = await run_with(after_request(*MALFORMED[what]))
 
     assert execution.status == "lost"
@@ -150,7 +150,7 @@ async def test_without_a_network_its_frames_are_nobodys() -> None:
     assert (execution.status, execution.network) == ("ok", [])
 
 
-async def test_what_a_place_says_of_its_own_visits_is_not_believed() -> None:
+async def test_what_a_sandbox_says_of_its_own_visits_is_not_believed() -> None:
     async def script(far: Far, reader: Reader) -> None:
         request = await reader.wait("python")
         visit = {"host": "innocent.example", "port": 80, "allowed": True}

@@ -45,7 +45,7 @@ async def test_a_death_between_frames_is_told() -> None:
     await lost_and_restarted(after_request(end=True), "died")
 
 
-async def test_a_place_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_sandbox_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "SLACK_SECONDS", 0.2)
     await lost_and_restarted(after_request(), "did not answer in time")
 
@@ -65,7 +65,7 @@ async def test_output_without_end_does_not_put_off_the_end(
     await lost_and_restarted(script, "did not answer in time")
 
 
-async def test_a_cancelled_call_to_a_dead_end_costs_the_place(
+async def test_a_cancelled_call_to_a_dead_end_costs_the_sandbox(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connection, "CANCEL_SECONDS", 0.2)
@@ -89,7 +89,7 @@ async def test_a_cancelled_call_to_a_dead_end_costs_the_place(
     assert after.state == "lost"
 
 
-async def test_a_place_that_dies_between_calls_is_said_to_be_lost() -> None:
+async def test_a_sandbox_that_dies_between_calls_is_said_to_be_lost() -> None:
     died = anyio.Event()
 
     async def script(far: Far) -> None:
@@ -121,7 +121,7 @@ async def test_a_read_that_no_model_sees_leaves_the_loss_to_be_told() -> None:
     assert third.notices == []
 
 
-async def test_waiting_calls_outlive_a_place_that_dies() -> None:
+async def test_waiting_calls_outlive_a_sandbox_that_dies() -> None:
     async def script(far: Far) -> None:
         await far.send(encode(READY))
         await far.request()

@@ -95,7 +95,7 @@ def gone(pid: int) -> bool:
         return True
 
 
-async def test_twenty_places_at_once(backend: EmbeddedBackend) -> None:
+async def test_twenty_sandboxes_at_once(backend: EmbeddedBackend) -> None:
     async def visit() -> None:
         async with backend.connect("x") as stream:
             await ready(stream)
@@ -217,7 +217,7 @@ async def test_nothing_outlives_a_server_that_was_killed(launcher: str) -> None:
     ],
     ids=str,
 )
-async def test_a_place_that_lacks_a_protection_is_refused(weakness: dict[str, object]) -> None:
+async def test_a_sandbox_that_lacks_a_protection_is_refused(weakness: dict[str, object]) -> None:
     backend = EmbeddedBackend(LIMITS)
     backend.verify(READY)
 

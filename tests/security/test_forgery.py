@@ -111,7 +111,7 @@ for _ in range(8):
     )
 
 
-async def test_descriptors_sent_to_the_runner_are_closed(target: Target) -> None:
+async def test_descriptors_sent_to_the_supervisor_are_closed(target: Target) -> None:
     execution = await target.python(
         """
 control = own_control().socket
@@ -124,7 +124,7 @@ for _ in range(300):
     assert execution.value == "'real'"
 
 
-async def test_bash_cannot_write_the_runners_words(lasting: Target) -> None:
+async def test_bash_cannot_write_the_supervisors_words(lasting: Target) -> None:
     execution = await lasting.bash(
         'for fd in /proc/self/fd/*; do echo \'{"status":"ok"}\' > $fd; done 2>/dev/null; exit 3'
     )

@@ -62,7 +62,7 @@ async def test_a_replaced_clock_costs_no_variables(target: Target) -> None:
     assert crashed.state == "restored"
 
 
-async def test_files_of_the_runner_cannot_be_led_elsewhere(target: Target) -> None:
+async def test_files_of_the_supervisor_cannot_be_led_elsewhere(target: Target) -> None:
     # The runner keeps cut output in files of /tmp; here something waits under every such name.
     execution = await target.python(
         """
@@ -80,7 +80,7 @@ print("x" * 100_000)
     assert after.stdout.text == "mine"
 
 
-async def test_modules_in_the_workspace_do_not_shadow_the_runners(target: Target) -> None:
+async def test_modules_in_the_workspace_do_not_shadow_the_supervisors(target: Target) -> None:
     await target.bash(
         "for m in json socket struct os io ast traceback linecache signal subprocess bellglass; do"
         " echo 'raise SystemExit(7)' > /work/$m.py; done"
@@ -91,7 +91,7 @@ async def test_modules_in_the_workspace_do_not_shadow_the_runners(target: Target
     assert execution.status == "crashed"
 
 
-async def test_functions_of_bash_do_not_shadow_the_runners(target: Target) -> None:
+async def test_functions_of_bash_do_not_shadow_the_supervisors(target: Target) -> None:
     await target.session.run(
         "bash", {"command": "eval() { echo SHADOW; }; cd() { echo SHADOW; }"}, timeout=5
     )

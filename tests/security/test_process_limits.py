@@ -68,7 +68,7 @@ raised
     assert raised == []
 
 
-async def test_the_limits_of_the_runner_cannot_be_lowered(lasting: Target) -> None:
+async def test_the_limits_of_the_supervisor_cannot_be_lowered(lasting: Target) -> None:
     lowered = await lasting.value(
         """
 import resource

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MACHINE = platform.machine()
 
 
-async def test_the_runner_shows_nothing_in_proc(lasting: Target) -> None:
+async def test_the_supervisor_shows_nothing_in_proc(lasting: Target) -> None:
     opened = await lasting.value(
         """
 opened = []
@@ -100,7 +100,7 @@ child = subprocess.Popen(["sleep", "5"])
     assert set(outcome) == {"EPERM"}
 
 
-async def test_the_runner_ignores_every_signal(lasting: Target) -> None:
+async def test_the_supervisor_ignores_every_signal(lasting: Target) -> None:
     await lasting.python("for n in range(1, 65): attempt(os.kill, 1, n)")
     execution = await lasting.python("witness")
 

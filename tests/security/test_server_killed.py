@@ -89,7 +89,7 @@ async def runner_of(conversation: Conversation, launcher: str) -> int:
     return parent(named(conversation.name)[0])
 
 
-async def test_a_killed_runner_is_told_and_replaced(launcher: str) -> None:
+async def test_a_killed_supervisor_is_told_and_replaced(launcher: str) -> None:
     async with conversation(launcher) as talk:
         runner = await runner_of(talk, launcher)
         os.kill(runner, signal.SIGKILL)
@@ -102,7 +102,7 @@ async def test_a_killed_runner_is_told_and_replaced(launcher: str) -> None:
     assert "lost" not in fresh
 
 
-async def test_a_runner_killed_during_a_call_is_told_at_once(launcher: str) -> None:
+async def test_a_supervisor_killed_during_a_call_is_told_at_once(launcher: str) -> None:
     async with conversation(launcher) as talk:
         runner = await runner_of(talk, launcher)
         # Of another name than the copy of it, from which it would go on.
@@ -117,7 +117,7 @@ async def test_a_runner_killed_during_a_call_is_told_at_once(launcher: str) -> N
     assert "42" in fresh
 
 
-async def test_a_stopped_runner_is_given_up(launcher: str) -> None:
+async def test_a_stopped_supervisor_is_given_up(launcher: str) -> None:
     async with conversation(launcher) as talk:
         runner = await runner_of(talk, launcher)
         os.kill(runner, signal.SIGSTOP)

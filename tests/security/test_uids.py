@@ -26,7 +26,7 @@ def uids(tmp_path: Path) -> Uids:
     return uids
 
 
-async def test_no_two_places_have_the_same_one(uids: Uids) -> None:
+async def test_no_two_sandboxes_have_the_same_one(uids: Uids) -> None:
     async with uids.taken() as one, uids.taken() as two:
         assert one != two
         assert {one, two} < set(FEW)
@@ -89,7 +89,7 @@ async def test_one_that_a_process_still_has_is_passed_over(uids: Uids) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts processes of other users")
-async def test_places_that_are_yet_ending_keep_no_new_one_out(tmp_path: Path) -> None:
+async def test_sandboxes_that_are_yet_ending_keep_no_new_one_out(tmp_path: Path) -> None:
     uids = Uids(range(FEW[0], FEW[0] + 64), tmp_path)
     had: set[int] = set()
     ending: list[subprocess.Popen[bytes]] = []

@@ -49,7 +49,7 @@ async def test_a_supervisor_that_says_nothing_during_a_run_is_ended() -> None:
     assert run.state == "lost"
 
 
-async def test_an_idle_place_may_be_silent_and_one_that_ticks_may_be_slow() -> None:
+async def test_an_idle_sandbox_may_be_silent_and_one_that_ticks_may_be_slow() -> None:
     async def script(far: Far) -> None:
         await far.send(encode({**READY, "ticks": True}))
         await far.reply(await far.request())

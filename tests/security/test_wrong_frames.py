@@ -33,15 +33,15 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("what", MALFORMED)
-async def test_a_malformed_frame_ends_the_place(what: str) -> None:
+async def test_a_malformed_frame_ends_the_sandbox(what: str) -> None:
     await lost_and_restarted(after_request(MALFORMED[what]), "malformed")
 
 
-async def test_garbage_ends_the_place() -> None:
+async def test_garbage_ends_the_sandbox() -> None:
     await lost_and_restarted(after_request(b"\0\0\0\x05garbage" * 100), "malformed")
 
 
-async def test_an_oversized_frame_ends_the_place_before_it_is_read() -> None:
+async def test_an_oversized_frame_ends_the_sandbox_before_it_is_read() -> None:
     header = (MAX_FRAME_BYTES + 1).to_bytes(4, "big")
 
     await lost_and_restarted(after_request(header), "oversized")

@@ -60,7 +60,7 @@ def test_unprepared_it_is_the_interpreter_below_the_server(
     assert Path(find_python()).samefile(sys.executable)
 
 
-def test_a_script_starts_the_interpreter_where_a_place_sees_it() -> None:
+def test_a_script_starts_the_interpreter_where_a_sandbox_sees_it() -> None:
     script = b"#!/home/me/venv/bin/python3\nimport sys\n"
 
     assert _moved(script, "/home/me/venv") == b"#!/opt/bellglass/bin/python\nimport sys\n"

@@ -114,6 +114,6 @@ def _tmpfs(limits: Limits, uid: int) -> dict[str, str]:
         "/work": options(limits.disk_bytes, limits.files, f"exec,mode=0700,{owner}"),
         "/tmp": options(scratch, _SCRATCH_INODES, "exec,mode=1777"),
         "/dev/shm": options(scratch, _SCRATCH_INODES, "noexec,mode=1777"),
-        # In place of the terminals: the machine has some 3,000 for all containers together.
+        # Replaces the terminals: the machine has some 3,000 for all containers together.
         "/dev/pts": "ro,nosuid,nodev,noexec,size=4096,nr_inodes=1,mode=0755",
     }

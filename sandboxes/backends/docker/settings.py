@@ -1,4 +1,4 @@
-"""What an operator may set of the Docker backend."""
+"""Settings of the docker backend."""
 
 from pydantic import Field
 

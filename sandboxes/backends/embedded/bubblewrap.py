@@ -72,7 +72,7 @@ def arguments(plan: Plan, files: Sequence[int], limits: Limits, *, in_rootfs: bo
         options += ["--dev-bind", f"/dev/{name}", f"/dev/{name}"]
     options += ["--proc", "/proc"]
     for path in MASKED:
-        # The supervisor reads /proc/locks here; there is no descriptor of it from before a mask.
+        # /proc/locks is not masked: the supervisor has no descriptor of it from before a mask.
         if path != "/proc/locks" and os.path.exists(path):
             options += ["--dev-bind", "/dev/null", path]
     for path, size, permissions in (

@@ -1,4 +1,4 @@
-"""What an operator may set of the embedded backend."""
+"""Settings of the embedded backend."""
 
 from typing import Literal
 

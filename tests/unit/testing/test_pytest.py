@@ -363,7 +363,7 @@ def test_long_messages_and_output_are_cut(run: Callable[..., Run]) -> None:
     assert len(test["stdout"]) < 3_000
 
 
-def test_the_report_stays_within_what_the_runner_takes(run: Callable[..., Run]) -> None:
+def test_the_report_stays_within_what_the_supervisor_takes(run: Callable[..., Run]) -> None:
     text = "é" * 3_000
     code = (
         "import pytest\n@pytest.mark.parametrize('x', range(500))\n"
