@@ -119,7 +119,7 @@ def test_bounds_of_a_call_are_those_of_the_code() -> None:
         f"| time limit of a background run | {settings.background_seconds:.0f} s (",
         f"| CPU time of a call | {settings.cpu_seconds} s (",
         f"| code in one argument | | {MAX_CODE:,} characters (",
-        f"| code that `validate_code` looks through | | {MAX_CHECKED_BYTES:,} bytes |",
+        f"| code that `validate_code` reads | | {MAX_CHECKED_BYTES:,} bytes |",
         f"| cases of `run_tests` | | {MAX_CASES:,} |",
         f"| stdout, and stderr, in a result | {settings.output_bytes:,} bytes (",
         f"in a file of {settings.limits().output_file_bytes >> 20} MiB |",
