@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
 from bellglass.sandboxes import trace
 from bellglass.sandboxes.errors import SessionLost
+from bellglass.sandboxes.exchange import Exchange
 from bellglass.sandboxes.frames import Frames
 from bellglass.sandboxes.protocol import (
     Net,
@@ -23,16 +24,15 @@ from bellglass.sandboxes.protocol import (
 from bellglass.sandboxes.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Generator
 
     from anyio.abc import ByteStream
-    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
     from bellglass.sandboxes.egress.multiplexer import Multiplexer
     from bellglass.sandboxes.egress.network import Network
     from bellglass.sandboxes.execution import Execution
     from bellglass.sandboxes.sessions.runs import Run
-    from bellglass.sandboxes.wire.schema import AskRuns, NetRequest
+    from bellglass.sandboxes.wire.schema import AskRuns, Cancel, NetRequest
 
 SLACK_SECONDS = 10.0
 """Beyond the time limit, for the supervisor to interrupt, kill, clean up and report. Normally
@@ -48,10 +48,7 @@ CANCEL_SECONDS = SLACK_SECONDS
 NET_SECONDS = 30.0
 """For process 1 of a sandbox to take a frame; a sandbox that does not is given up."""
 
-STREAM_FRAMES = 16
-"""Frames of output that wait for a slow reader; output beyond them is in the reply anyway."""
-
-ASIDE_SECONDS = 30.0
+QUESTION_SECONDS = 30.0
 """For an answer that runs no code: it takes a millisecond, unless a VM has to be resumed."""
 
 
@@ -71,11 +68,8 @@ class Connection:
         self._network = network
         self._multiplexer: Multiplexer | None = None
         self._requests = 0
-        self._expected: tuple[int, str] | None = None
-        self._waiting: MemoryObjectSendStream[Stream | Reply] | None = None
-        self._runs: dict[tuple[int, str], Run] = {}
-        """Background runs, by the marks that the supervisor's frames about them have."""
-        self._asides: dict[tuple[int, str], Callable[[Execution | None], None]] = {}
+        self._exchanges: dict[tuple[int, str], Exchange] = {}
+        """Those that are not over, by number and nonce."""
         self._scope = anyio.CancelScope()
         self._reason = "The sandbox died while running the code."
         self._ending = False
@@ -92,8 +86,7 @@ class Connection:
         """
         with self._frames.answer_due():
             frame = await self._frames.receive()
-        if not isinstance(frame, Ready):
-            raise SessionLost("The sandbox sent a malformed greeting.")
+        assert isinstance(frame, Ready)  # nothing else is legal as the first one
         self._ticks = frame.ticks
         return frame
 
@@ -125,17 +118,15 @@ class Connection:
             raise
         finally:
             self._scope.cancel()
-            if self._waiting is not None:
-                self._waiting.close()
-            for answered in list(self._asides.values()):
-                answered(None)
+            for exchange in self._exchanges.values():
+                exchange.give_up()
 
     async def _listen(self) -> None:
         while True:
             frame = await self._frames.receive()
             self._watchdog.heard = True
             if not isinstance(frame, Net):
-                await self._hand_on(frame)
+                self._hand_on(frame)
             elif self._multiplexer is not None and not self._multiplexer.take(frame):
                 raise SessionLost("The sandbox sent more than it may.")
 
@@ -153,7 +144,7 @@ class Connection:
 
     @property
     def _active(self) -> bool:
-        return self._ticks and bool(self._expected or self._runs)
+        return self._ticks and any(known.runs_code for known in self._exchanges.values())
 
     def _end_silent(self) -> None:
         self._reason = "The sandbox was ended: its supervisor did not answer any more."
@@ -164,29 +155,32 @@ class Connection:
         if self._multiplexer is not None:
             await self._multiplexer.hang_up()
 
-    async def _hand_on(self, frame: Ready | Stream | Note | Tick | Reply) -> None:
+    def _hand_on(self, frame: Ready | Stream | Note | Tick | Reply) -> None:
         if isinstance(frame, (Ready, Tick)):
             return
-        mark = frame.id, frame.nonce
-        if isinstance(frame, Reply):
-            if mark in self._asides:
-                return self._asides[mark](frame.execution)
-        elif mark in self._runs:
-            run = self._runs[mark]
-            run.hear(frame)
-            if not run.lives:
-                del self._runs[mark]
-            return None
-        if isinstance(frame, Note) or mark != self._expected:
-            return None  # late, forged, or without a receiver
-        assert self._waiting is not None
-        try:
-            # Room for one more than the streamed frames: a reply never waits.
-            statistics = self._waiting.statistics()
-            if isinstance(frame, Reply) or statistics.current_buffer_used < STREAM_FRAMES:
-                self._waiting.send_nowait(frame)
-        except (anyio.BrokenResourceError, anyio.WouldBlock):
-            pass
+        key = frame.id, frame.nonce
+        exchange = self._exchanges.get(key)
+        if exchange is None:
+            return  # late, forged, or without a receiver
+        exchange.take(frame)
+        if exchange.over:
+            del self._exchanges[key]
+
+    @contextmanager
+    def _exchange(self, state: str, run: Run | None = None) -> Generator[Exchange]:
+        """Route frames about a new request while the context is open; about a run, until it ends.
+
+        `state` is the first one of the exchange, see `wire/states.py`.
+        """
+        self._requests += 1
+        key = number, nonce = self._requests, new_nonce()
+        with Exchange({"id": number, "nonce": nonce}, state, run) as exchange:
+            self._exchanges[key] = exchange
+            try:
+                yield exchange
+            finally:
+                if run is None or not run.begun:
+                    self._exchanges.pop(key, None)
 
     async def request(
         self,
@@ -206,17 +200,12 @@ class Connection:
         Raises:
             SessionLost: There was no answer, or no valid one.
         """
-        self._requests += 1
-        number, nonce = self._expected = self._requests, new_nonce()
-        if run is not None:
-            self._runs[number, nonce] = run
-        self._watchdog.stir()
-        run_id = None if run is None else run.id
-        call = call_of(op, arguments, {"id": number, "nonce": nonce}, timeout, run_id)
-        if trace.wants_supervisor():
-            call["trace"] = True
-        self._waiting, answers = anyio.create_memory_object_stream[Stream | Reply](math.inf)
-        with self._waiting, answers:
+        with self._exchange("call" if run is None else "start", run) as exchange:
+            self._watchdog.stir()
+            run_id = None if run is None else run.id
+            call = call_of(op, arguments, exchange.mark, timeout, run_id)
+            if trace.wants_supervisor():
+                call["trace"] = True
             sent = False
             # A run goes on after its reply, which only says that it has begun.
             patience = timeout if run is None else START_SECONDS
@@ -225,25 +214,17 @@ class Connection:
                 with self._frames.answer_due(), anyio.fail_after(patience):
                     await self._frames.send(call, patience)
                     sent = True
-                    async for answer in answers:
-                        if isinstance(answer, Reply):
-                            self._settle_run(run, answer)
-                            trace.call(number, op, answer.execution)
-                            return self._with_visits(answer.execution)
-                        if on_stream is not None:
-                            await on_stream(answer)
-                    raise SessionLost(self._reason)
+                    execution = await exchange.reply(on_stream)
             except TimeoutError as exc:
                 self.give_up()
                 raise SessionLost("The sandbox did not answer in time.") from exc
             except anyio.get_cancelled_exc_class():
-                if sent and not await self._wound_up(number, answers, run):
+                if sent and not await self._wound_up(exchange):
                     self.give_up()
                 raise
-            finally:
-                self._expected = None
-                if run is not None and not run.begun:
-                    self._runs.pop((number, nonce), None)
+        told = self._told(execution)
+        trace.call(exchange.mark["id"], op, told)
+        return told
 
     async def ask_run(
         self, run_id: str, do: Literal["read", "stop", "watch"], seconds: float | None = None
@@ -253,17 +234,8 @@ class Connection:
         Raises:
             SessionLost: There was no answer, or no valid one.
         """
-        self._requests += 1
-        mark = number, nonce = self._requests, new_nonce()
-        done = anyio.Event()
-        answers: list[Execution | None] = []
-
-        def answered(execution: Execution | None) -> None:
-            answers.append(execution)
-            done.set()
-
-        self._asides[mark] = answered
-        try:
+        with self._exchange("question") as exchange:
+            number, nonce = exchange.mark["id"], exchange.mark["nonce"]
             question: AskRuns = {
                 "op": "runs",
                 "id": number,
@@ -273,41 +245,25 @@ class Connection:
             }
             if seconds is not None:
                 question["seconds"] = seconds
-            patience = ASIDE_SECONDS + self._patience_seconds
-            with self._frames.answer_due(), anyio.fail_after(patience):
-                await self._frames.send(question, patience)
-                await done.wait()
-        except TimeoutError as exc:
-            self.give_up()
-            raise SessionLost("The sandbox did not answer in time.") from exc
-        finally:
-            del self._asides[mark]
-        if answers[0] is None:
-            raise SessionLost(self._reason)
-        return self._with_visits(answers[0])
+            patience = QUESTION_SECONDS + self._patience_seconds
+            try:
+                with self._frames.answer_due(), anyio.fail_after(patience):
+                    await self._frames.send(question, patience)
+                    execution = await exchange.reply()
+            except TimeoutError as exc:
+                self.give_up()
+                raise SessionLost("The sandbox did not answer in time.") from exc
+        return self._told(execution)
 
-    async def _wound_up(
-        self,
-        number: int,
-        answers: MemoryObjectReceiveStream[Stream | Reply],
-        run: Run | None,
-    ) -> bool:
+    async def _wound_up(self, exchange: Exchange) -> bool:
         """Stop the call inside; tell if its reply arrived, so that the stream is in step."""
         try:
             with anyio.fail_after(CANCEL_SECONDS, shield=True):
-                await self._frames.send({"op": "cancel", "id": number}, CANCEL_SECONDS)
-                async for answer in answers:
-                    if isinstance(answer, Reply):
-                        self._settle_run(run, answer)
-                        return True
+                cancel: Cancel = {"op": "cancel", "id": exchange.mark["id"]}
+                await self._frames.send(cancel, CANCEL_SECONDS)
+                return await exchange.reply() is not None
         except (SessionLost, TimeoutError):
-            pass
-        return False
-
-    @staticmethod
-    def _settle_run(run: Run | None, reply: Reply) -> None:
-        if run is not None:
-            run.begun = reply.execution.status == "running"
+            return False
 
     @property
     def given_up(self) -> bool:
@@ -317,7 +273,10 @@ class Connection:
         """End `listen`: the sandbox is dead, or its stream may be out of step."""
         self._scope.cancel()
 
-    def _with_visits(self, execution: Execution) -> Execution:
+    def _told(self, execution: Execution | None) -> Execution:
+        """Add what its programs asked for outside; without an execution, say why there is none."""
+        if execution is None:
+            raise SessionLost(self._reason)
         records = self._multiplexer.request_log.take() if self._multiplexer is not None else []
         return execution.model_copy(update={"network": records}) if records else execution
 

@@ -26,6 +26,7 @@ from bellglass.sandboxes.wire.framing import (
     encode,
     loads,
 )
+from bellglass.sandboxes.wire.states import FRAMES, OutOfOrder, follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +49,8 @@ class Frames:
         self._incoming = BufferedByteReceiveStream(stream)
         self._sending = anyio.Lock(fast_acquire=True)
         self._on_torn = on_torn
+        self._state = "starting"
+        """Of `states.FRAMES`."""
         self._number = next(_numbers)
 
     def answer_due(self) -> AbstractContextManager[None]:
@@ -60,7 +63,7 @@ class Frames:
         """Return the next frame.
 
         Raises:
-            SessionLost: There is none, or no valid one.
+            SessionLost: There is none, or no valid one, or it is out of order.
         """
         try:
             header = await self._incoming.receive_exactly(HEADER_BYTES)
@@ -68,12 +71,15 @@ class Frames:
             # Untrusted code ran at the far end: frames are input, not truth.
             body = loads(await self._incoming.receive_exactly(size))
             frame = FromSupervisor.validate_python(body)
+            self._state = follow(FRAMES, self._state, frame.type)
             trace.frame(self._number, "<-", frame.type, getattr(frame, "id", None), size)
             return frame
         except anyio.BrokenResourceError as exc:
             raise SessionLost(str(exc) or "The sandbox died while running the code.") from exc
         except (anyio.EndOfStream, anyio.IncompleteRead) as exc:
             raise SessionLost("The sandbox died while running the code.") from exc
+        except OutOfOrder as exc:
+            raise SessionLost(f"The sandbox sent frames out of order: {exc}.") from exc
         except Oversized as exc:
             raise SessionLost("The sandbox sent an oversized reply.") from exc
         except (ValueError, RecursionError, ValidationError) as exc:

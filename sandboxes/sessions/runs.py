@@ -59,8 +59,7 @@ class Run:
             self._wake()
 
     def become(self, state: State) -> None:
-        order = ("running", "returned", "ended", "lost")
-        if order.index(state) > order.index(self.state):
+        if self.lives and state != self.state:
             self.state = state
             self.on_outcome(self)
             self._wake()

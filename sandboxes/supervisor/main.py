@@ -133,9 +133,9 @@ class Supervisor:
     def _serve_some(self) -> None:
         if not self._stream.read():
             os._exit(0)  # as PID 1: the kernel then ends the whole sandbox
-        while (request := self._stream.take()) is not None:
+        while self._stream.waiting:
             try:
-                self._handle(request)
+                self._handle(self._stream.take())
             except Exception as exc:
                 self._note_fault(exc)
         if self._stream.handover_nonce is not None:

@@ -16,9 +16,19 @@ from bellglass.sandboxes.wire.framing import (
     body_bytes,
     encode,
 )
+from bellglass.sandboxes.wire.states import REQUESTS, follow
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import Execution, Frame, Mark, Reply, Request, Tick
+    from bellglass.sandboxes.wire.schema import (
+        AskRuns,
+        Call,
+        Execution,
+        Frame,
+        Mark,
+        Reply,
+        Request,
+        Tick,
+    )
 
 TICK_INTERVAL_SECONDS = 1.0
 
@@ -34,6 +44,8 @@ class ServerStream:
         self.handover_nonce: str | None = None
         """Set when another server has taken over, and waits for a greeting with this nonce."""
         self._tick_at = 0.0
+        self._state = "new"
+        """Of `states.REQUESTS`."""
         os.set_blocking(read_fd, True)
 
     def read(self) -> bool:
@@ -54,13 +66,27 @@ class ServerStream:
             return False
         return True
 
-    def take(self) -> Request | None:
-        """Return the next request that was read, if there is one.
+    @property
+    def waiting(self) -> bool:
+        """Whether a request has been read that nobody has taken."""
+        return bool(self._requests)
+
+    def take(self) -> Request:
+        """Return the next request that was read.
 
         Requests stay here until they are taken: one read may bring a request together with its
         cancellation, which then finds the request running.
+
+        Raises:
+            OutOfOrder: It may not be asked now, and is dropped.
         """
-        return self._requests.popleft() if self._requests else None
+        request = self._requests.popleft()
+        op: str = request["op"]
+        self._note("call" if op in ("python", "bash", "job") else op)
+        return request
+
+    def _note(self, message: str) -> None:
+        self._state = follow(REQUESTS, self._state, message)
 
     def tick(self, now: float) -> None:
         """Tell the server now and then that we are awake: it ends a sandbox that is silent."""
@@ -82,8 +108,9 @@ class ServerStream:
             except BlockingIOError:
                 select.select([], [self._write_fd], [])
 
-    def reply(self, request: Mark, execution: Execution) -> None:
+    def reply(self, request: Call | AskRuns, execution: Execution) -> None:
         """Send the reply to a request, or an error if `execution` cannot be serialized."""
+        self._note("answer" if request["op"] == "runs" else "reply")
         mark: Mark = {"id": request["id"], "nonce": request["nonce"]}
         reply: Reply = {"type": "reply", **mark, "execution": execution}
         try:

@@ -61,6 +61,58 @@ async def test_a_second_greeting_changes_nothing() -> None:
     assert execution.value == "1"
 
 
+OUT_OF_ORDER: dict[str, list[dict[str, Any]]] = {
+    "a note of a call": [{"type": "note", "state": "ended"}],
+    "a call that is running": [{"type": "reply", "execution": {"status": "running"}}],
+}
+
+
+@pytest.mark.parametrize("what", OUT_OF_ORDER)
+async def test_a_frame_out_of_order_ends_the_sandbox(what: str) -> None:
+    async def script(far: Far) -> None:
+        await far.send(encode(READY))
+        request = await far.request()
+        mark = {"id": request["id"], "nonce": request["nonce"]}
+        await far.send(*[encode({**mark, **told}) for told in OUT_OF_ORDER[what]])
+        await anyio.sleep_forever()
+
+    await lost_and_restarted(script, "out of order")
+
+
+RUN_OUT_OF_ORDER: dict[str, list[dict[str, Any]]] = {
+    "output before it has begun": [{"type": "stream", "name": "stdout", "text": "early"}],
+    "a note before it has begun": [{"type": "note", "state": "returned"}],
+    "returned twice": [
+        {"type": "reply", "execution": {"status": "running"}},
+        {"type": "note", "state": "returned"},
+        {"type": "note", "state": "returned"},
+    ],
+    "begun twice": [
+        {"type": "reply", "execution": {"status": "running"}},
+        {"type": "reply", "execution": {"status": "running"}},
+    ],
+}
+
+
+@pytest.mark.parametrize("what", RUN_OUT_OF_ORDER)
+async def test_a_frame_of_a_run_out_of_order_ends_the_sandbox(what: str) -> None:
+    async def script(far: Far) -> None:
+        await far.send(encode(READY))
+        request = await far.request()
+        mark = {"id": request["id"], "nonce": request["nonce"]}
+        await far.send(*[encode({**mark, **told}) for told in RUN_OUT_OF_ORDER[what]])
+        await anyio.sleep_forever()
+
+    backend = LyingBackend(script)
+    with anyio.fail_after(20):
+        async with Session.open(backend) as one:
+            await one.begin("bash", {"command": "true"}, timeout=5)
+            while backend.places == 1:
+                after = await one.run("python", {"code": "1"}, timeout=20)
+
+    assert after.status == "ok"
+
+
 async def test_forged_and_late_replies_are_dropped() -> None:
     async def script(far: Far) -> None:
         await far.send(encode(READY))

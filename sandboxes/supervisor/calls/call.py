@@ -135,7 +135,8 @@ class Call:
         self._handle_requests()
 
     def _handle_requests(self) -> None:
-        while (request := self._stream.take()) is not None:
+        while self._stream.waiting:
+            request = self._stream.take()
             if request["op"] == "net":
                 self._relay.take(request)
             elif request["op"] == "cancel" and request["id"] == self.request["id"]:

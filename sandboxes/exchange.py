@@ -1,0 +1,103 @@
+"""One request to a supervisor, and all that is said about it."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
+
+import anyio
+
+from bellglass.sandboxes.errors import SessionLost
+from bellglass.sandboxes.protocol import Note, Reply, Stream
+from bellglass.sandboxes.wire.states import EXCHANGES, OutOfOrder, follow
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bellglass.sandboxes.execution import Execution
+    from bellglass.sandboxes.sessions.runs import Run
+    from bellglass.sandboxes.wire.schema import Mark
+
+STREAM_FRAMES = 16
+"""Output that waits for a slow reader; what comes beyond is in the reply anyway."""
+
+
+class Exchange:
+    """From the request to the last frame about it. A background run goes on after its reply."""
+
+    def __init__(self, mark: Mark, state: str, run: Run | None = None) -> None:
+        """`state` is the first one, of `states.EXCHANGES`; `run` is what the request begins."""
+        self.mark = mark
+        self.run = run
+        self._state = state
+        self._answers, self._answered = anyio.create_memory_object_stream[Stream | Reply](math.inf)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._answers.close()
+        self._answered.close()
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more may be said about it."""
+        return self._state == "over"
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether code runs inside until it is over."""
+        return self._state != "question"
+
+    def take(self, frame: Stream | Note | Reply) -> None:
+        """Hand on a frame about this request. Never waits.
+
+        Raises:
+            SessionLost: The frame is not legal after those that came before it.
+        """
+        try:
+            self._state = follow(EXCHANGES, self._state, _name_of(frame))
+        except OutOfOrder as exc:
+            raise SessionLost(f"The sandbox sent frames out of order: {exc}.") from exc
+        if isinstance(frame, Reply):
+            if self.run is not None:
+                self.run.begun = not self.over
+            self._offer(frame)
+        elif self.run is not None:
+            self.run.hear(frame)
+        elif isinstance(frame, Stream) and self._waiting_frames < STREAM_FRAMES:
+            self._offer(frame)
+
+    async def reply(
+        self, on_stream: Callable[[Stream], Awaitable[None]] | None = None
+    ) -> Execution | None:
+        """Wait for the reply, and hand on what is printed; None if none will come."""
+        async for answer in self._answered:
+            if isinstance(answer, Reply):
+                return answer.execution
+            if on_stream is not None:
+                await on_stream(answer)
+        return None
+
+    def give_up(self) -> None:
+        """Have nobody wait for more than has come."""
+        self._answers.close()
+
+    @property
+    def _waiting_frames(self) -> int:
+        return self._answers.statistics().current_buffer_used
+
+    def _offer(self, frame: Stream | Reply) -> None:
+        # Broken or closed: nobody waits for it any more.
+        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+            self._answers.send_nowait(frame)
+
+
+def _name_of(frame: Stream | Note | Reply) -> str:
+    """Return what `states.EXCHANGES` calls a frame."""
+    if isinstance(frame, Note):
+        return frame.state
+    if isinstance(frame, Reply) and frame.execution.status == "running":
+        return "running"
+    return frame.type
