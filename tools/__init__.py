@@ -1,6 +1,6 @@
-"""The public interface for authors of tools: one folder a tool, and in its `inside` what it runs.
+"""The public interface for authors of tools: one folder per tool, with its jobs in `inside`.
 
-What is not named here may change without a word.
+Names that are not listed here may change at any time.
 """
 
 from importlib import import_module
@@ -34,7 +34,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # At the need of it: a sandbox is started without the tools, and they import much.
+    # Imported on first use: a sandbox is started without the tools, which import much.
     if name in _MODULES:
         return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""What every tool does with code before it may run."""
+"""Admission of code to every tool: unwrap it, and ask the policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arguments that several tools take, each described once."""
+"""Arguments that several tools have, each described once."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 MAX_CODE = 1_000_000
 MAX_CHECKED_BYTES = 100_000
-"""Of a program that is looked through, for validate_code or a policy: more keeps others waiting."""
+"""Bytes of a program that is analysed, for validate_code or a policy: more would delay others."""
 
 MAX_TIMEOUT_SECONDS = 300
 MAX_BACKGROUND_SECONDS = 86_400
@@ -25,13 +25,13 @@ SessionOfFile = Annotated[str | None, Field(max_length=200, description="From an
 
 
 def _no_boolean(value: object) -> object:
-    """Refuse true, which would be a second."""
+    """Refuse true, which would count as one second."""
     if isinstance(value, bool):
         raise PydanticCustomError("float_type", "a number of seconds")
     return value
 
 
-# Bounds are of the number, and not of null, which clients send for what their model left out.
+# The bounds apply to a number, not to null, which clients send for an omitted argument.
 _Seconds = Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, allow_inf_nan=False)]
 
 Timeout = Annotated[
@@ -52,7 +52,7 @@ def utf8_length(text: str) -> int:
 
 
 def refuse_nul(name: str, text: str) -> None:
-    """Refuse a NUL, which neither Python nor a shell takes in a program."""
+    """Refuse a NUL character, which neither Python nor a shell accepts in a program."""
     position = text.find("\x00")
     if position >= 0:
         line = text.count("\n", 0, position) + 1

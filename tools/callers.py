@@ -1,4 +1,4 @@
-"""Who calls, as the transport tells: for fairness between callers, not for what they may do."""
+"""The caller of a request, from its transport: for fairness, not for permissions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _current: ContextVar[Caller | None] = ContextVar("caller", default=None)
 
 @contextmanager
 def calling(caller: Caller | None) -> Generator[None]:
-    """Let `current_caller` return `caller` for as long as the context is open."""
+    """Have `current_caller` return `caller` while the context is open."""
     token = _current.set(caller)
     try:
         yield
@@ -29,17 +29,17 @@ def calling(caller: Caller | None) -> Generator[None]:
 
 
 def current_caller() -> Caller | None:
-    """Return who made the call that this task works on; None on stdio, where all are one."""
+    """Return the caller of this task's call; None on stdio, where there is only one."""
     return _current.get()
 
 
 def caller_of_request(request: HTTPConnection, connection: str | None = None) -> Caller:
-    """Return who made a request over HTTP: on a legacy `connection`, or on its TCP connection."""
+    """Return the caller of an HTTP request: of a legacy `connection`, or of its TCP connection."""
     host, port = request.client or ("", 0)
     return Caller(connection or f"{host}:{port}", host)
 
 
 def owner_of_request() -> str | None:
-    """Return the principal of a request over HTTP that is no call, as the SDK keeps it."""
-    # Of its argument it makes no use.
+    """Return the principal of an HTTP request that is no call, as the SDK stores it."""
+    # The SDK ignores its argument.
     return authenticated_principal(cast("Any", None))

@@ -1,4 +1,4 @@
-"""What a tool call finds: the sessions, and how the operator wants them served."""
+"""The context of a tool call: the sessions, and the operator's settings."""
 
 from __future__ import annotations
 
@@ -17,47 +17,47 @@ if TYPE_CHECKING:
 
 
 class Listener(Protocol):
-    """Hears what the code printed as the code wrote it, in the process of the server."""
+    """Receives output and executions unrendered, in the process of the server."""
 
     async def hear(self, stream: Stream) -> None:
-        """Take output as it comes: what comes too fast is left out."""
+        """Take output as it arrives; output that arrives too fast is left out."""
 
     def end(self, execution: Execution) -> None:
-        """Take the execution, before it is rendered for a model."""
+        """Take the execution before it is rendered for a model."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ToolContext:
-    """Made once, in the server's lifespan."""
+    """The context of every tool call, made once in the server's lifespan."""
 
     sessions: Sessions
     tasks: TaskGroup
-    """For what outlives a call."""
+    """For tasks that outlive a call."""
 
     limits: Limits
     policy: Policy
     """What is refused before it runs."""
 
     updates: Updates
-    """Who watches files."""
+    """The subscriptions of clients that watch files."""
 
     network: str = "none"
-    """What sessions may reach, in the words of the setting."""
+    """What sessions may reach, as the setting names it."""
 
     timeout_seconds: float = 30
-    """Of a call that names no time limit."""
+    """The time limit of a call that names none."""
 
     background_seconds: float = 3600
-    """The most that a background run may take, and what it may if it names no limit; 0 for none."""
+    """The longest and the default time limit of a background run; 0 if there are none."""
 
     explicit_sessions: bool = False
-    """A call without session_id always starts a new session."""
+    """Whether a call without session_id always starts a new session."""
 
     grace_seconds: float = 30
-    """How long the session of a legacy connection outlives it."""
+    """Seconds for which the session of a legacy connection outlives it."""
 
     listener: Listener | None = None
-    """Of `bellglass run` and `bellglass shell`, whose users read output and not results."""
+    """For `bellglass run` and `bellglass shell`, whose users read output and not results."""
 
     errors_as_tool_errors: bool = False
-    """Mark results of code that failed with `isError`."""
+    """Whether results of code that failed have `isError`."""

@@ -1,8 +1,8 @@
-"""Times as people say them."""
+"""Durations in words."""
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people say it: 45 s, 30 minutes, 24 hours."""
+    """Return a duration in words: 45 s, 30 minutes, 24 hours."""
     if seconds < 120:
         return f"{max(0, round(seconds))} s"
     if seconds < 2 * 3600:

@@ -1,4 +1,4 @@
-"""A tool as the server lists it: ours, and those of other distributions."""
+"""The entry of a tool in the listing, for our tools and those of other distributions."""
 
 from __future__ import annotations
 
@@ -19,4 +19,4 @@ class ToolEntry:
     title: str
     annotations: ToolAnnotations
     shown: bool = False
-    """To people, by the page in `view`, where the client has a place for it."""
+    """Whether its results are shown to people by `view`, where the client supports that."""

@@ -1,4 +1,4 @@
-"""An exception as a model reads it: the first line, the code, the values, the way there."""
+"""Text of an exception for a model: the first line, the code, the values, the steps to it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ MAX_FIRST_LINE_CHARACTERS = 500
 """Characters of a message in the first line."""
 
 MAX_TEXT_CHARACTERS = 9_000
-"""Of a message or a traceback. They come cut shorter, with a note of how much is left out: cut
-again here, they would lose that note."""
+"""Characters of a message or a traceback. They arrive shorter, with a note of how much is left out:
+another cut would lose that note."""
 
 MAX_RECORD_TEXT_CHARACTERS = 4_000
 """Characters of a text in the record."""
 
 
 def first_line(error: ExecutionError) -> str:
-    """Return name, message and position, as far as they go into one line."""
+    """Return name, message and position, as far as they fit one line."""
     head = error.message.partition("\n")[0]
     if len(head) > MAX_FIRST_LINE_CHARACTERS:
         head = f"{head[:MAX_FIRST_LINE_CHARACTERS]} …"
@@ -34,7 +34,7 @@ def place(error: ExecutionError) -> str:
 
 
 def error_parts(error: ExecutionError) -> Iterator[str]:
-    """Tell what follows the first line."""
+    """Yield what follows the first line."""
     head, _, rest = error.message.partition("\n")
     message = (error.message if len(head) > MAX_FIRST_LINE_CHARACTERS else rest).strip("\n")
     if message:
@@ -43,14 +43,14 @@ def error_parts(error: ExecutionError) -> Iterator[str]:
         yield error.code
     yield from (f"{name} = {value}" for name, value in error.values.items())
     way = shortened(error.traceback.strip("\n"), MAX_TEXT_CHARACTERS).split("\n")
-    # The position itself stands in the first line already.
+    # The first line has the position already.
     lines = [f"  {line}" for line in way if line and line != error.where]
     if lines:
         yield "\n".join(["Traceback:", *lines])
 
 
 def error_record(error: ExecutionError, hint: str | None) -> dict[str, Any]:
-    """Return the error for programs, without what is not known."""
+    """Return the error for programs, without unknown fields."""
     told = error.model_dump(mode="json", exclude_defaults=True)
     for key in ("message", "traceback"):
         told[key] = shortened(told[key], MAX_RECORD_TEXT_CHARACTERS)

@@ -1,4 +1,4 @@
-"""How a failure reaches the model: what is wrong and what to do, never an internal."""
+"""Failures as a model reads them: what is wrong and what to do, without internals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def reported_to_model() -> Generator[None]:
     """Turn our failures into errors that the model reads.
 
-    SystemExit and its like must never leave a handler: the SDK would end the whole server.
+    SystemExit and the like must never leave a handler: the SDK would end the whole server.
     """
     try:
         yield
@@ -35,15 +35,15 @@ def reported_to_model() -> Generator[None]:
 
 
 def wrong_arguments(tool: str, error: ValidationError) -> str:
-    """Say what is wrong with the arguments of a call, without echoing them at length."""
+    """Describe what is wrong with the arguments of a call, without repeating them at length."""
     reasons = "; ".join(_reason(details) for details in error.errors(include_url=False)[:5])
     return f"{tool} was not called: {reasons}. Correct this and call again."
 
 
 def misspelt_argument(given: Mapping[str, Any], known: Iterable[str]) -> str | None:
-    """Say which argument is misspelt; an unknown one that resembles nothing is let pass.
+    """Describe a misspelt argument; an unknown one that resembles nothing is accepted.
 
-    An unknown argument would be ignored, and with a misspelt session_id goes the state.
+    An unknown argument would be ignored, and a misspelt session_id would lose the session.
     """
     free = [name for name in known if name not in given]
     for name in given:

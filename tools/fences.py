@@ -1,8 +1,8 @@
-"""Code that came wrapped in Markdown, or after a word of explanation, taken out of it.
+"""Extract code from Markdown, or from the explanation that precedes it.
 
-Models paste what they would show to a person. A fence is taken for one only where it cannot be
-part of the program: never within a string, a bracket or a here-document. All of it is one pass over
-the text, for it runs in the server itself.
+Models paste what they would show to a person. A fence counts only where it cannot be part of the
+program: never within a string, a bracket or a here-document. All of this is one pass over the text,
+because it runs in the server itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 100_000
 MAX_LINES = 5_000
 MAX_FENCES = 100
-"""Of a text that is looked through: what is pasted from an answer is smaller."""
+"""Characters of a text that is examined: what is pasted from an answer is smaller."""
 
 _PROMPTS = {"python": (">>> ", "... "), "bash": ("$ ", "> ")}
 _PROMPTED = ("pycon", "console", "terminal", "shell-session", "shellsession")
@@ -43,15 +43,15 @@ _LINE_ENDS = "The lines ended in CR LF, of which Bash takes the CR for text: the
 
 
 class Unwrapped(NamedTuple):
-    """The code itself, and what to tell of how it was found; no note where nothing was done."""
+    """The code itself, and a note on how it was found; no note if nothing was done."""
 
     code: str
     note: str | None = None
 
 
 def unwrapped(text: str, language: Language) -> Unwrapped:
-    """Return the code in `text`, which is `text` itself wherever that may be code as it stands."""
-    text = text.removeprefix("\ufeff")  # a mark of the file that it was copied from
+    """Return the code in `text`, which is `text` itself wherever that may be code as it is."""
+    text = text.removeprefix("\ufeff")  # the byte order mark of a file that it was copied from
     if language == "bash" and 0 < text.count("\r\n") == text.count("\n"):
         code, note = _from_markdown(text.replace("\r\n", "\n"), language)
         return Unwrapped(code, f"{note} {_LINE_ENDS}" if note else _LINE_ENDS)
@@ -73,7 +73,7 @@ def _from_markdown(text: str, language: Language) -> Unwrapped:
 
 
 def _blocks(text: str, language: Language) -> tuple[list[Block], bool]:
-    """Return the fenced blocks of `text`, and whether there is something around them."""
+    """Return the fenced blocks of `text`, and whether there is text around them."""
     lines = text.split("\n")
     fences = fences_of(lines, MAX_FENCES + 1)
     if len(fences) > MAX_FENCES:
@@ -97,10 +97,10 @@ def _blocks(text: str, language: Language) -> tuple[list[Block], bool]:
 
 
 def _first(lines: Sequence[str], fences: Sequence[Fence], language: Language) -> int:
-    """Return the first fence that is no part of a program which begins with the text.
+    """Return the first fence that cannot be part of a program that begins with the text.
 
-    A line of backticks is none wherever it is outside of strings. Tildes are operators of Python
-    (~~~x), but where nothing follows them, and no bracket is open.
+    A line of backticks outside of strings cannot. Tildes are operators of Python (~~~x), unless
+    nothing follows them and no bracket is open.
     """
     if not fences or (language == "bash" and _only_sentences(lines[: fences[0].line])):
         return 0
@@ -155,7 +155,7 @@ def _joined(blocks: list[Block], around: bool, language: Language) -> Unwrapped:
 
 
 def _without_prompts(block: Block, language: Language) -> str:
-    """Return what was typed in a recorded session, without what was answered."""
+    """Return the input of a recorded session, without the answers."""
     first, more = _PROMPTS[language]
     lines = block.code.split("\n")
     if block.opening.tag not in _PROMPTED or not any(line.startswith(first) for line in lines):

@@ -1,4 +1,4 @@
-"""The tools that a client can call, in the order of their listing."""
+"""The listing of the tools that a client can call, in order."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ from bellglass.tools.validate_code.tool import validate_code
 
 
 def _in_sandbox(*, destructive: bool = False, idempotent: bool = False) -> ToolAnnotations:
-    """Return what differs from what a client assumes: the listing is paid for by the letter."""
+    """Return what differs from a client's defaults: every character of the listing costs tokens."""
     return ToolAnnotations(
         destructive_hint=None if destructive else False,
         idempotent_hint=idempotent or None,
@@ -46,7 +46,7 @@ pass no tests. A failing case is a normal result.""",
     "read_file": "Not available: this server evaluates a subset of Python and has no files.",
     "write_file": "Not available: this server evaluates a subset of Python and has no files.",
 }
-"""Manuals of the tools where the restricted sandbox serves, if they differ."""
+"""Manuals of the tools for the restricted sandbox, if they differ."""
 
 RUNNING = frozenset({"execute_python", "execute_bash", "run_tests"})
 """Tools that run code, which may reach what the operator allows."""
@@ -64,15 +64,15 @@ TOOLS = (
     ToolEntry(write_file, "Write a file", _in_sandbox(destructive=True, idempotent=True)),
     ToolEntry(background_run, "Background run", _in_sandbox(destructive=True)),
 )
-"""In the order of the listing, which clients cache: add at the end."""
+"""The order of the listing, which clients cache: add at the end."""
 
 
 class ToolUnavailable(Exception):
-    """A tool that the operator named cannot be served; the text says why."""
+    """A tool that the operator has named cannot be served; the text says why."""
 
 
 def with_extra(names: Sequence[str]) -> tuple[ToolEntry, ...]:
-    """Return TOOLS, and those of other distributions that are named, in that order.
+    """Return TOOLS, followed by the named tools of other distributions.
 
     Raises:
         ToolUnavailable: One of them is not installed, cannot be imported, or has the name of
@@ -86,7 +86,7 @@ def with_extra(names: Sequence[str]) -> tuple[ToolEntry, ...]:
             raise ToolUnavailable(f"There is no tool {name!r} to add; installed: {known}.")
         try:
             entry = installed[name].load()
-        except Exception as exc:  # whatever another distribution does
+        except Exception as exc:  # another distribution may raise anything
             raise ToolUnavailable(f"The tool {name!r} cannot be imported: {exc!r}.") from exc
         if not isinstance(entry, ToolEntry):
             raise ToolUnavailable(f"{installed[name].value}, the tool {name!r}, is no ToolEntry.")

@@ -1,8 +1,8 @@
-"""The code blocks of a text in Markdown: the one reader of fences, for tools and for `solve`.
+"""Code blocks in Markdown: the one reader of fences, for tools and for `solve`.
 
-A CommonMark parser is of no use here: by its rules any line of backticks closes a block, also one
-within a string or a here-document of the program in it, and a block that a model forgot to close
-takes the next one in. What is read may be hostile: time grows as the text does, and no more.
+A CommonMark parser does not work here: by its rules any line of backticks closes a block, even one
+within a string or a here-document of the program, and a block that a model forgot to close includes
+the next one. The text may be hostile: the time grows linearly with it.
 """
 
 from __future__ import annotations
@@ -52,19 +52,19 @@ class Fence(NamedTuple):
 
 
 class Block(NamedTuple):
-    """What stands between two fences."""
+    """The text between two fences."""
 
     opening: Fence
     end: int
-    """Number of the line that closes it or, if it is not closed, of the first one beyond it."""
+    """The number of the line that closes it or, if it is not closed, of the first line after it."""
     closed: bool
     code: str
     inner: tuple[Block, ...] = ()
-    """The blocks in it, if it is itself Markdown."""
+    """The blocks within it, if it is itself Markdown."""
 
     @property
     def after(self) -> int:
-        """Number of the first line that is no part of it."""
+        """The number of the first line after it."""
         return self.end + 1 if self.closed else self.end
 
 
@@ -87,9 +87,9 @@ def blocks_of(
     language: Language = "python",
     nesting: int = MAX_NESTING,
 ) -> list[Block]:
-    """Return the blocks that `fences` of `lines` make, from the first of them on.
+    """Return the blocks that `fences` of `lines` form, from the first of them on.
 
-    `language` is that of a block which names none.
+    A block that names no language has `language`.
     """
     texts = {name: ProgramText(lines, name) for name in TAGS}
     blocks = []
@@ -101,7 +101,7 @@ def blocks_of(
         at, closed = _closing(lines, fences, at, program)
         end = fences[at].line if at < len(fences) else len(lines)
         code = "\n".join(lines[opening.line + 1 : end])
-        # A list sets in what is in it.
+        # A list indents its contents.
         code = textwrap.dedent(code) if opening.indent else code
         inner: list[Block] = []
         if nesting and opening.tag in _WRAPPERS:
@@ -115,10 +115,10 @@ def blocks_of(
 def _closing(
     lines: Sequence[str], fences: Sequence[Fence], first: int, program: ProgramText | None
 ) -> tuple[int, bool]:
-    """Return which fence ends the block that `first` opens, and if it closes it.
+    """Return which fence ends the block that `first` opens, and whether it closes it.
 
-    One with a tag opens the next block, and the one before it was never closed; in Markdown that
-    is itself fenced, unless it and then the one around it are closed further down.
+    A fence with a tag opens the next block, so the one before it was never closed; in fenced
+    Markdown that holds unless both it and then the outer block are closed further down.
     """
     opening = fences[first]
     line, depth = opening.line + 1, 0
@@ -146,7 +146,7 @@ def _closing(
 
 
 def _are_bare(following: Sequence[Fence], fence: Fence) -> bool:
-    """Tell if the next two fences are there and only close."""
+    """Tell if the next two fences exist and only close."""
     return len(following) == 2 and all(
         not other.info and other.mark[0] == fence.mark[0] for other in following
     )

@@ -1,7 +1,7 @@
-"""What the operator refuses to run, asked before a tool runs anything.
+"""The operator's policy: what is refused before a tool runs anything.
 
-It is about honest mistakes and house rules. Code that means to can hide from any reading; what
-keeps it from harm is the sandbox.
+It is for honest mistakes and house rules. Code that intends to can evade any analysis; the sandbox
+is what prevents harm.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bellglass.tools.results import Language
 
 CHECK_TIMEOUT_SECONDS = 10
-"""For looking through one program, which takes some 50 ms."""
+"""For analysing one program, which takes about 50 ms."""
 
 _TOO_LONG = (
     "Refused, and nothing was run: {name} has {given:,} characters, and the operator of this "
@@ -39,11 +39,11 @@ _UNCHECKED = "it could not be checked ({why})"
 
 
 class Program(NamedTuple):
-    """What a call would run, and the name of the argument it came in."""
+    """The code of a call, and the name of its argument."""
 
     name: str
     code: str | tuple[str, ...]
-    """A program, or expressions of Python, each run by itself."""
+    """A program, or Python expressions that are run one by one."""
     language: Language = "python"
 
 
@@ -53,7 +53,7 @@ class _Answer(BaseModel):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
-    """What is refused. Nothing but length, unless told."""
+    """What is refused: by default only code that is too long."""
 
     risks: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
@@ -63,7 +63,7 @@ class Policy:
         """Return if all of the programs may run.
 
         Raises:
-            ToolError: One may not, or cannot be looked through: then it is not run either.
+            ToolError: One may not run, or could not be analysed, and so does not run either.
         """
         for name, code, _ in programs:
             given = len("".join(code))

@@ -1,8 +1,8 @@
-"""Which lines of a program begin within a string or a here-document, in one pass over them.
+"""Find the lines of a program that begin within a string or a here-document, in one pass.
 
-It reads text that may be no program at all and may be made to take long. So each line costs one
-match of a pattern that cannot go back (possessive), and what may end a string much further down is
-looked up, not searched for again.
+The text may not be a program, and may be built to take long. So each line costs one match of a
+pattern without backtracking (possessive), and a possible end of a string further down is looked up,
+not searched for again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bellglass.tools.results import Language
 
 MAX_HERE_DOCUMENTS = 20
-"""Of one line; what more it announces is not looked at."""
+"""Here-documents of one line that are followed."""
 
 _DOUBLE = r'"(?:[^"\\]|\\.)*+"'
 _PYTHON_PLAIN = re.compile(
@@ -37,7 +37,7 @@ _BASH_PLAIN = re.compile(
     r"(?:[^'\"\\#<]"
     r"|\\.?"
     r"|\$'(?:[^'\\]|\\.)*+'"
-    r"|(?<=[A-Za-z])'(?=(?:s|t|re|ll|ve|d|m)\b)"  # of isn't, which stands in a sentence
+    r"|(?<=[A-Za-z])'(?=(?:s|t|re|ll|ve|d|m)\b)"  # as in "isn't", which is part of a sentence
     r"|'[^']*+'"
     rf"|{_DOUBLE}"
     r"|(?<![\s;&|(])(?<!^)\#"
@@ -53,11 +53,11 @@ class HereDocument(NamedTuple):
     end: str
     """The line that ends it."""
     tabs: bool
-    """That line may be set in by tabs."""
+    """Whether tabs may precede that line."""
 
 
 class ProgramText:
-    """A reading of `lines`, of which the caller goes past one after the other."""
+    """A reading of `lines`; the caller passes one line after the other."""
 
     def __init__(self, lines: Sequence[str], language: Language) -> None:
         self._lines = lines
@@ -65,7 +65,7 @@ class ProgramText:
         if language == "bash":
             self._past = self._past_bash
         self._quote = ""
-        """What ends the string that the next line begins in."""
+        """The end of the string that the next line begins in."""
         self._documents: list[HereDocument] = []
         self._last: dict[str, int] = {}
         self._last_lines: dict[bool, dict[str, int]] = {}
@@ -76,11 +76,11 @@ class ProgramText:
         return bool(self._quote or self._documents)
 
     def past(self, number: int) -> None:
-        """Go past the line `number`, which follows the one before."""
+        """Pass the line `number`, which follows the one before."""
         self._past(number)
 
     def forget(self) -> None:
-        """Begin anew: what comes next is another program."""
+        """Start again: the next line belongs to another program."""
         self._quote = ""
         self._documents = []
 
@@ -121,7 +121,7 @@ class ProgramText:
             if line[at] in "'\"":
                 if self._comes_again(line[at], number):
                     self._quote = line[at]
-                    return  # what the line announced before it begins where the quote ends
+                    return  # what the line announced before it begins after the closing quote
                 at += 1
             elif here := _HERE.match(line, at):
                 announced.append(HereDocument(here["end"], bool(here["tabs"])))
@@ -133,11 +133,11 @@ class ProgramText:
         self._documents = self._that_end(announced, number)
 
     def _that_end(self, documents: list[HereDocument], number: int) -> list[HereDocument]:
-        """Return what there is of `documents` from the first on that ends below a line."""
+        """Return `documents` from the first one on that ends below a line."""
         return [found for found in documents if self._last_line(found) > number]
 
     def _last_line(self, document: HereDocument) -> int:
-        """Return where the last line is that may end a here-document, or -1."""
+        """Return the number of the last line that may end a here-document, or -1."""
         known = self._last_lines.get(document.tabs)
         if known is None:
             known = {
@@ -149,7 +149,8 @@ class ProgramText:
         return known.get(document.end, -1)
 
     def _comes_again(self, quote: str, number: int) -> bool:
-        """Tell if a quote is in a line below: if not, it opens nothing, but stands in a text."""
+        """Tell if a line below has the quote; otherwise it opens no string, but is part of a
+        text."""
         if quote not in self._last:
             numbers = range(len(self._lines) - 1, -1, -1)
             self._last[quote] = next((at for at in numbers if quote in self._lines[at]), -1)

@@ -1,7 +1,7 @@
-"""Progress of a run, for clients that asked for it: the time gone and the new output.
+"""Progress notifications for clients that asked for them: elapsed time and new output.
 
-A task of its own sends it. A client that asks and does not read holds up that task, and not the
-call, nor the session that it has the turn of.
+A separate task sends them: a client that asks for them and does not read delays that task, but not
+the call, nor the session in whose turn it runs.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     OnStream = Callable[[Stream], Awaitable[None]]
 
 INTERVAL_SECONDS = 0.5
-"""Between two notes, at least."""
+"""The shortest time between two notifications."""
 
 QUIET_SECONDS = 10.0
-"""Without output, until a note says that it goes on: some clients wait longer for that."""
+"""Without output, the time to a notification that the call goes on: some clients need it."""
 
 MAX_NOTE_CHARACTERS = 2_000
-"""Of output in one note; of more, the end."""
+"""Characters of output in one notification; of more, the end."""
 
 
 @asynccontextmanager
 async def progress_to(
     ctx: Context[ToolContext], total_seconds: float
 ) -> AsyncGenerator[OnStream | None]:
-    """Yield what to call with output as it comes, or None if nobody asked for it.
+    """Yield a function that takes output as it arrives, or None if the client asked for none.
 
-    No note is sent after the context is left.
+    No notification is sent after the context is left.
     """
     meta = ctx.request_context.meta
     if meta is None or meta.get("progress_token") is None:
@@ -85,6 +85,6 @@ class _Notes:
                     await self._ctx.report_progress(gone, self._total, text or None)
                     await anyio.sleep(INTERVAL_SECONDS)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
-            pass  # the client has gone: what it asked for is cancelled elsewhere
+            pass  # the client has gone, and its call is cancelled elsewhere
         finally:
             self.ended.set()

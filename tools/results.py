@@ -1,4 +1,4 @@
-"""What validate_code and run_tests answer, for programs; the text beside it says the same."""
+"""Records that validate_code and run_tests return; the text beside them says the same."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Language = Literal["python", "bash"]
 
 
 def _brief(schema: dict[str, Any]) -> None:
-    """Drop what a client can do without: the listing is paid for in every conversation.
+    """Drop what a client can do without: the listing costs tokens in every conversation.
 
-    A field without a value is left out of the record, so that none of them is ever null.
+    A field without a value is left out of the record, so no field is ever null.
     """
     for name in ("title", "description"):
         schema.pop(name, None)
@@ -35,7 +35,7 @@ class Finding(_Result):
     column: int | None = None
     message: str = Field(max_length=2_000)
     source: str | None = Field(default=None, max_length=2_000)
-    """The line, with a caret under the column where that is known."""
+    """The line, with a caret under the column if that is known."""
     fix: str | None = Field(default=None, max_length=2_000)
 
 
@@ -52,9 +52,9 @@ class Missing(_Result):
     module: str = Field(max_length=1_000)
     line: int
     package: str | None = Field(default=None, max_length=1_000)
-    """The distribution that brings it, where that is certain."""
+    """The distribution that provides it, if that is certain."""
     near: str | None = Field(default=None, max_length=1_000)
-    """A module of a similar name that is well known."""
+    """A well-known module with a similar name."""
 
 
 class Validation(_Result):
@@ -82,7 +82,7 @@ class TestOutcome(_Result):
 
 
 class TestRun(_Result):
-    """How a suite ended, test by test."""
+    """The results of a suite, test by test."""
 
     __test__ = False
 
@@ -104,14 +104,14 @@ class TestRun(_Result):
 
 
 def records_of(tests: list[TestOutcome]) -> list[dict[str, Any]]:
-    """Return `tests` as clients get them: a test that passed at once is its name and outcome."""
+    """Return `tests` as clients get them: of a fast passed test only name and outcome."""
     return [test.model_dump(mode="json", exclude_defaults=True) for test in tests]
 
 
 def result_of(record: Validation | TestRun, text: str) -> CallToolResult:
-    """Return both halves: clients show a model the one or the other, seldom both.
+    """Return both halves: clients show a model one of them, seldom both.
 
-    The session is named in a block of its own, which nothing foreign is in.
+    The session is named in a block of its own, without any foreign text.
     """
     said, _, session = text.rpartition("\n")
     texts = (said, session) if said and session.startswith("session_id: ") else (text,)

@@ -1,8 +1,8 @@
-"""Output as a terminal would show it in the end, for a model to read.
+"""Output as a terminal would finally show it, for a model to read.
 
-A progress bar that was drawn over itself a thousand times is its last state, colours and links are
-gone, and lines that came again and again are counted. Text without control characters is not
-touched otherwise. Lines have any width: what a terminal would wrap is one line of the program.
+A progress bar that was redrawn a thousand times becomes its last state, colours and links are
+removed, and repeated lines are counted. Other text without control characters is unchanged. Lines
+have any width: what a terminal would wrap is one line of the program.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ from __future__ import annotations
 import re
 
 MAX_CONTROLS = 5_000
-"""Of more, sequences are taken out and nothing is moved: this is the event loop's time."""
+"""Above this size sequences are only removed, since this blocks the event loop."""
 
 MAX_COLUMN = 500
-"""Where a sequence can move the cursor to."""
+"""The farthest position to which a sequence can move the cursor."""
 
 MIN_REPEATS = 5
 MIN_REPEATED_CHARACTERS = 300
-"""Lines that came again are counted if these would be left out, at least."""
+"""Repeated lines are counted if at least this many would be left out."""
 
 MAX_PERIOD_LINES = 4
-"""Lines of a block that came again as a whole."""
+"""Lines of a block that may be repeated as a whole."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 _TOKEN = re.compile(
     r"(?P<text>[^\x00-\x08\x0a-\x1f\x7f-\x9f]+)"
     r"|(?:\x1b\[|\x9b)(?P<codes>[0-?]{0,100})[ -/]{0,10}(?P<final>[@-~])"
-    # Titles, links and other strings that have an end; without one, only their beginning goes.
+    # Titles, links and other strings with a terminator; without one, only their start is removed.
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x00-\x1f\x7f-\x9f]{0,8000}(?:\x07|\x1b\\|\x9c)"
     r"|\x1b[ -/]{0,10}(?P<short>[0-~]?)"
     r"|(?P<control>[\x00-\x1f\x7f-\x9f])"
@@ -37,7 +37,7 @@ _NEW_LINES = "\n\x0b\x0c\x85"
 _SILENT = "\x00\x07\x0e\x0f\x7f"
 
 _ALTERNATE = ("?47", "?1047", "?1049")
-"""The other screen, of editors and pagers: what was on it is gone when it is left."""
+"""The alternate screen of editors and pagers, whose contents are gone when it is left."""
 
 
 def as_shown(text: str) -> str:
@@ -61,16 +61,16 @@ def as_shown(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return `text` on one line, with its control characters as they are written in code."""
+    """Return `text` on one line, with control characters escaped as in code."""
     return _CONTROL.sub(lambda found: _plain(found[0]), " ".join(text.splitlines()))
 
 
 def counted(text: str) -> str:
-    """Return `text` with lines, or blocks of lines, that came again and again counted."""
+    """Return `text` with repeated lines, or blocks of lines, counted."""
     if len(text) < MIN_REPEATED_CHARACTERS:
         return text
     lines = text.split("\n")
-    # Not rows of numbers: they are what was asked for.
+    # Rows of numbers are kept: they are data.
     prose = [any(map(str.isalpha, line)) for line in lines]
     runs = [_runs(lines, period) for period in range(1, MAX_PERIOD_LINES + 1)]
     kept: list[str] = []
@@ -93,7 +93,7 @@ def counted(text: str) -> str:
 
 
 def _runs(lines: list[str], period: int) -> list[int]:
-    """Return for each line how many in a row, from it on, come again `period` lines later."""
+    """Return for each line how many lines in a row equal those `period` lines later."""
     runs = [0] * len(lines)
     for at in range(len(lines) - period - 1, -1, -1):
         if lines[at] == lines[at + period]:
@@ -102,7 +102,7 @@ def _runs(lines: list[str], period: int) -> list[int]:
 
 
 def _plain(control: str | None) -> str:
-    """Return a control character as a text that has none."""
+    """Return the escape of a control character."""
     if not control or control in _SILENT:
         return ""
     return "\n" if control in _NEW_LINES or control == "\r" else f"\\x{ord(control):02x}"
@@ -113,15 +113,15 @@ class _Screen:
 
     def __init__(self, length: int) -> None:
         self._room = length + 1_000
-        """Blanks that may be put in to move or erase, and characters that may be copied."""
+        """Blanks that may be inserted to move or erase, and characters that may be copied."""
         self._lines: list[list[str]] = [[]]
         self._drawn: set[int] = set()
-        """Lines that were written over: blanks at their end are what is left of it."""
+        """Lines that were overwritten, whose trailing blanks are left-overs."""
         self._row = self._column = self._top = 0
         self._saved = (0, 0)
         self._cleared = False
         self._below: list[list[str]] | None = None
-        """The lines of the first screen while the other one is shown."""
+        """The lines of the main screen while the alternate one is shown."""
 
     def text(self) -> str:
         self._leave_alternate(keep=True)
@@ -215,7 +215,7 @@ class _Screen:
             line[: self._column] = " " * min(self._column, len(line))
 
     def _clear(self) -> None:
-        """Begin a new screen: it takes the place of the last, but not of what was before any."""
+        """Start a new screen: it replaces the last one, but keeps what was before any."""
         if not self._cleared and self._lines[-1]:
             self._lines.append([])
         if not self._cleared:

@@ -16,7 +16,7 @@ from bellglass.tools.progress import progress_to
 from bellglass.tools.sessions.session_resolver import owner_of
 
 STOP_TIMEOUT_SECONDS = 10
-"""For a run that is stopped to have ended: it is killed after one."""
+"""Seconds for a stopped run to end: it is killed after one."""
 
 
 async def background_run(
@@ -47,14 +47,14 @@ async def background_run(
                 await run.outcome(end=True)
         elif wait and run.state == "running":
             await _wait(ctx, session, run, wait)
-            # Which may have been closed meanwhile, and its runs with it.
+            # The session may have been closed meanwhile, and its runs with it.
             context.sessions.get(session_id, owner_of(ctx))
         execution = await session.look(run_id)
     return rendered(execution, session, ctx, timeout=run.seconds)
 
 
 async def _wait(ctx: Context[ToolContext], session: Session, run: Run, seconds: float) -> None:
-    """Wait for what becomes of the run, and tell its output meanwhile."""
+    """Wait for the outcome of the run, and send its output meanwhile."""
     async with progress_to(ctx, seconds) as on_stream:
         with anyio.move_on_after(seconds):
             if on_stream is None:

@@ -1,4 +1,4 @@
-"""What a call changed in the workspace: a line for the model, links, and a record for programs."""
+"""Changes of a call in the workspace: a line for the model, links, a record for programs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.execution import Execution, FileChange
 
 MAX_NAMED_FILES = 10
-"""Files in the line for the model, and links."""
+"""Files that the line and the links name."""
 
 
 def changes_line(execution: Execution) -> Iterator[str]:
-    """Yield what the call changed, in one line, if it changed any file."""
+    """Yield the changes in one line, if there are any."""
     named = [_named(file) for file in execution.files[:MAX_NAMED_FILES]]
     more = len(execution.files) - len(execution.files[:MAX_NAMED_FILES]) + execution.files_left_out
     if named:
@@ -59,7 +59,7 @@ def changed_record(execution: Execution, session_id: str) -> dict[str, Any]:
 
 
 def size_of(number: int) -> str:
-    """Return bytes as people say them."""
+    """Return a number of bytes in words."""
     if number < 1_000:
         return f"{number} bytes" if number != 1 else "1 byte"
     for unit, size in (("kB", 1e3), ("MB", 1e6)):

@@ -1,4 +1,4 @@
-"""What code showed, in order with what it printed: blocks for the model, data for a view."""
+"""Displays of code in order with its output: blocks for the model, data for a view."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.sessions.session import Session
 
 VIEW = "bellglass/displays"
-"""Name in `_meta` of what a client may show that has a view for it."""
+"""The key in `_meta` of the data for clients that have a view."""
 
 MAX_VIEW_BYTES = 200_000
-"""Of all of it, as JSON."""
+"""Bytes of all of that data as JSON."""
 
 TABLE = "application/vnd.bellglass.table+json"
 
 
 def in_order(execution: Execution) -> Iterator[str | ImageContent]:
-    """Return stdout as a model reads it, and the displays where they were shown."""
+    """Yield stdout as a model reads it, with the displays at their positions."""
     text, before = execution.stdout.text, 0
     for display in sorted(execution.displays, key=lambda display: display.at):
         if printed := text[before : display.at].rstrip("\n"):
@@ -46,7 +46,7 @@ def in_order(execution: Execution) -> Iterator[str | ImageContent]:
 
 
 def blocks(parts: Iterable[str | ImageContent]) -> list[ContentBlock]:
-    """Return content blocks: texts that follow one another are one."""
+    """Return content blocks; adjacent texts are joined."""
     content: list[ContentBlock] = []
     lines: list[str] = []
     for part in parts:
@@ -63,7 +63,7 @@ def blocks(parts: Iterable[str | ImageContent]) -> list[ContentBlock]:
 
 
 def links(execution: Execution, session: Session) -> list[ResourceLink]:
-    """Return links to the files that hold the whole of what was cut."""
+    """Return links to the files with the full contents of what was cut."""
     return [
         link_to(display.file, display.file_bytes, session)
         for display in execution.displays
@@ -72,7 +72,7 @@ def links(execution: Execution, session: Session) -> list[ResourceLink]:
 
 
 def for_view(execution: Execution, session: Session) -> list[dict[str, Any]]:
-    """Return what a client may show better than as text. Pictures are blocks anyway."""
+    """Return the displays for a view. Pictures are content blocks already."""
     room = MAX_VIEW_BYTES
     shown = []
     for display in execution.displays:

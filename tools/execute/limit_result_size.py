@@ -1,4 +1,4 @@
-"""Every result below the size that clients take, whatever code printed and showed."""
+"""Limit every result to a size that clients accept, whatever code printed and showed."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
     from mcp.types import ContentBlock
 
 MAX_RESULT_BYTES = 880_000
-"""Of a result as JSON: clients break at 1 MB, and there is the envelope around it."""
+"""Bytes of a result as JSON: clients fail at 1 MB, and the envelope needs some."""
 
 CUT = "\n[… {gone:,} characters are left out here: the result would be too large …]\n"
 
 MAX_BYTES_PER_CHARACTER = 6
-"""Of one in JSON at the most."""
+"""The largest number of bytes of one character in JSON."""
 
 MIN_CUT_CHARACTERS = 2_000
-"""Characters to which a text is cut at most."""
+"""The least number of characters to which a text is cut."""
 
 
 def fitted(result: CallToolResult) -> CallToolResult:
-    """Return `result` small enough: without what only a view shows, then with texts cut.
+    """Return `result` small enough: without data for the view, then with texts cut.
 
-    What is left, pictures and links, is bounded where it is made.
+    Pictures and links are bounded where they are made.
     """
     if _surely_small(result) or _size(result) <= MAX_RESULT_BYTES:
         return result
     meta = dict(result.meta or {})
     shown: list[dict[str, Any]] = meta.get(VIEW, [])
     meta[VIEW] = [{"type": entry["type"], "omitted": True} for entry in shown]
-    meta.pop(LAYOUT, None)  # true of whole texts only
+    meta.pop(LAYOUT, None)  # it describes whole texts only
     result = result.model_copy(update={"meta": meta})
     while (over := _size(result) - MAX_RESULT_BYTES) > 0:
         texts = [block for block in result.content if isinstance(block, TextContent)]
@@ -50,7 +50,7 @@ def fitted(result: CallToolResult) -> CallToolResult:
 
 
 def _surely_small(result: CallToolResult) -> bool:
-    """Tell if there is no need to measure: most results are a few lines of text."""
+    """Tell if measuring is unnecessary: most results are a few lines of text."""
     if VIEW in (result.meta or {}):
         return False
     texts = [block for block in result.content if isinstance(block, TextContent)]

@@ -1,4 +1,4 @@
-"""What a call asked of the network, as a model and a program read it."""
+"""Network requests of a call, as a model and a program read them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.egress.request_log import RequestRecord
 
 MAX_NAMED_HOSTS = 5
-"""Hosts, or files, named in the text; the record has more."""
+"""Hosts, or files, that the text names; the record has more."""
 
 
 def network_lines(visits: Sequence[RequestRecord]) -> Iterator[str]:
-    """Say what was refused, what failed, and which packages came."""
+    """Yield lines on what was refused, what failed, and which packages were installed."""
     refused = [f"{_where(visit)} ({visit.reason})" for visit in visits if not visit.allowed]
     failed = [f"{_where(visit)} ({visit.reason})" for visit in visits if _failed(visit)]
     files = [f"{visit.file} ({_size(visit.size)})" for visit in visits if _came(visit)]
@@ -29,7 +29,7 @@ def network_lines(visits: Sequence[RequestRecord]) -> Iterator[str]:
 
 
 def network_record(visits: Sequence[RequestRecord]) -> list[dict[str, Any]]:
-    """Return every visit, for programs."""
+    """Return every request, for programs."""
     return [
         {
             "host": visit.host,
@@ -46,7 +46,7 @@ def network_record(visits: Sequence[RequestRecord]) -> list[dict[str, Any]]:
 
 
 def counted(record: dict[str, Any]) -> str:
-    """Return how often a call asked for something, for the log; nothing where it did not."""
+    """Return the number of requests of a call for the log, or an empty text."""
     visits = record.get("network") or ()
     total = sum(visit["requests"] for visit in visits)
     refused = sum(visit["requests"] for visit in visits if not visit["allowed"])
@@ -65,7 +65,7 @@ def _failed(visit: RequestRecord) -> bool:
 
 
 def _came(visit: RequestRecord) -> bool:
-    """Whether a package did; its metadata is only looked at."""
+    """Whether it was a package itself; requests for metadata do not count."""
     return visit.allowed and not visit.reason and visit.package
 
 

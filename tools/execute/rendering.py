@@ -1,4 +1,4 @@
-"""An execution as a model reads it: what happened first, then the output, then what to do next."""
+"""Rendering of an execution for a model: what happened, the output, and what to do next."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def rendered(
 ) -> CallToolResult:
     """Return the result of an execute tool: text for the model, the record for programs.
 
-    `note` is on how the code was found in what was given; `command` is what Bash ran.
+    `note` says how the code was found in what was given; `command` is what Bash ran.
     """
     context = ctx.request_context.lifespan_context
     if context.listener is not None:
@@ -116,7 +116,7 @@ def rendered_start(
 
 
 def record(execution: Execution, session: Session, hint: str | None = None) -> dict[str, Any]:
-    """Return what a program may want to know of an execution."""
+    """Return the record of an execution, for programs."""
     files = {
         name: {"path": output.file, "bytes": output.file_bytes}
         for name, output in (("stdout", execution.stdout), ("stderr", execution.stderr))
@@ -190,10 +190,10 @@ def _notes(execution: Execution) -> Iterator[str]:
 
 
 def ours(notes: Iterable[str], session_id: str) -> list[str]:
-    """Return the lines of the last block of a result, in which nothing but ours begins a line.
+    """Return the lines of the last block of a result, in which only our text begins a line.
 
-    A program can print what looks like a note or a session_id, but not into this block: what is
-    foreign in a note, such as the name of a file, stands within its line.
+    A program can print what looks like a note or a session_id, but not into this block: foreign
+    text in a note, such as the name of a file, is within its line.
     """
     return [*map(one_line, notes), f"session_id: {session_id}"]
 
@@ -225,7 +225,7 @@ def _outcome(execution: Execution, context: ToolContext, timeout: float) -> str:
 
 
 def _state(execution: Execution) -> str:
-    """Return what became of the variables, where that is in doubt."""
+    """Return what became of the variables, if that is in doubt."""
     if execution.status == "lost":
         return ". Variables and files are gone; the next call starts afresh."
     match execution.state:

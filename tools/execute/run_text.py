@@ -1,4 +1,4 @@
-"""What a model reads of background runs, besides their output."""
+"""Text about background runs for a model, beside their output."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def begun(run: RunState, session: Session) -> str:
-    """Return what is said when a run begins."""
+    """Return the text of the result that begins a run."""
     kept = f" All it prints is in {' and '.join(run.files)}." if run.files else ""
     return (
         f"Started {run.id} in the background, for at most {duration(run.limit_seconds)}. Read it "
@@ -25,7 +25,7 @@ def begun(run: RunState, session: Session) -> str:
 
 
 def went(run: RunState, execution: Execution, how: str) -> str:
-    """Return how it stands with a run, in one line; `how` says so of what has ended."""
+    """Return the state of a run in one line; `how` describes a failure of its code."""
     started = "1 process" if run.processes == 1 else f"{run.processes} processes"
     gone = f"{run.seconds:.1f} s" if run.seconds < 10 else duration(run.seconds)
     so_far = f"{gone} of at most {duration(run.limit_seconds)}, {started}"
@@ -43,7 +43,7 @@ def _so(how: str) -> str:
 
 
 def listed(session: Session) -> str:
-    """Return the runs of a session, a line each."""
+    """Return the runs of a session, one line each."""
     now = time.time()
     lines = []
     for run in session.runs:
@@ -58,7 +58,7 @@ def listed(session: Session) -> str:
 
 
 def more_time(execution: Execution, session: Session, context: ToolContext) -> str:
-    """Return how code that met its time limit can be given more."""
+    """Return how code that reached its time limit can be given more."""
     if execution.runs:
         return f"pass a larger timeout (at most {context.background_seconds:g} s)"
     longer = f"pass a larger timeout (at most {MAX_TIMEOUT_SECONDS} s)"

@@ -1,4 +1,4 @@
-"""How long code may run, and how it begins in the background."""
+"""Time limits of calls, and the start of background runs."""
 
 from __future__ import annotations
 

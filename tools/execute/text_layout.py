@@ -1,4 +1,4 @@
-"""What the text of a result is made of, told to a view: it has the program's words and ours."""
+"""Layout of a result's text, for a view: which lines the program wrote, and which are ours."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from mcp.types import ImageContent
 
 LAYOUT = "bellglass/layout"
-"""Name in `_meta`: what each run of lines is, in order, as `[kind, lines]`; an image has none.
+"""The key in `_meta` of the kinds of lines in order, as `[kind, lines]`; an image has none.
 
-A third element is the text as the program wrote it, where a model got another: the view keeps its
+A third element is the text as the program wrote it, if a model got another: the view shows its
 colours.
 """
 
@@ -25,13 +25,13 @@ Kind = Literal["failure", "heading", "stdout", "display", "picture", "value", "s
 
 
 class Part(str):
-    """A part of the text, and what it is. A part without a kind is a note of ours."""
+    """A part of the text, and its kind. A part without a kind is a note of ours."""
 
     __slots__ = ("kind", "written")
 
     kind: Kind
     written: str
-    """As the program wrote it."""
+    """The text as the program wrote it."""
 
     def __new__(cls, kind: Kind, text: str, written: str | None = None) -> Part:
         part = super().__new__(cls, text)
@@ -41,13 +41,13 @@ class Part(str):
 
     @classmethod
     def shown(cls, kind: Kind, written: str) -> Part:
-        """Return what a terminal would show of what a program wrote; repeated output is counted."""
+        """Return what a terminal would show of a program's output, with repeated lines counted."""
         text = as_shown(written)
         return cls(kind, counted(text) if kind in ("stdout", "stderr") else text, written)
 
 
 def layout_of(parts: Iterable[str | ImageContent], ctx: Context[Any]) -> dict[str, Any]:
-    """Return the layout, for a client that has a place for the view."""
+    """Return the layout, for a client that has a view."""
     if not client_supports_apps(ctx):
         return {}
     return {LAYOUT: [_entry(part) for part in parts]}

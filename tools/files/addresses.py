@@ -1,4 +1,4 @@
-"""Addresses of a session's files as resources."""
+"""URIs of a session's files as resources."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ TEMPLATES = (
 
 FILES, OUTPUT = (UriTemplate.parse(template.uri_template) for template in TEMPLATES)
 
-OUTPUT_FOLDER = "/tmp"  # of the sandbox; the supervisor keeps cut output there
+OUTPUT_FOLDER = "/tmp"  # in the sandbox; the supervisor keeps cut output there
 
 
 def file_uri(session_id: str, path: str) -> str:
-    """Return the address of a file of a session, however its path was written."""
+    """Return the URI of a file of a session, however its path was written."""
     path = posixpath.normpath(path)
     if posixpath.dirname(path) == OUTPUT_FOLDER:
         return f"sandbox://{session_id}/output/{quote(posixpath.basename(path), safe='')}"

@@ -1,4 +1,4 @@
-"""Completions of what leads to a file: the caller's sessions, and the paths in one of them."""
+"""Completions for file URIs: the caller's sessions, and the paths in one of them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 MAX_VALUES = 100  # the protocol's limit
 
 COMPLETION_TIMEOUT_SECONDS = 2
-"""A person is typing."""
+"""Short, because a person is typing."""
 
 
 async def complete(ctx: Context[ToolContext], params: CompleteRequestParams) -> Completion:
-    """Return what the argument of a template may be, or one of that name of a prompt."""
+    """Return completions for an argument of a template, or one of that name of a prompt."""
     given = params.argument.value
     match params.argument.name:
         case "session_id":
@@ -45,12 +45,12 @@ async def _paths(ctx: Context[ToolContext], session_id: str, root: str, given: s
     try:
         session = context.sessions.get(session_id, owner_of(ctx))
         if session.busy:
-            return Completion(values=[])  # code runs: its end is not waited for
+            return Completion(values=[])  # code runs, and a completion does not wait for it
         with anyio.move_on_after(COMPLETION_TIMEOUT_SECONDS):
             part = await read_part(session, root + top or ".", folders=True, prefix=prefix)
             return _of([top + name for name, _ in part.entries or []], part.size)
     except SandboxError:
-        pass  # nothing of that name is there, or no such session
+        pass  # no such session, or nothing with that name
     return Completion(values=[])
 
 

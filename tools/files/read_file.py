@@ -16,15 +16,15 @@ from bellglass.tools.files.session_files import FILE, reads_links, text_of
 from bellglass.tools.sessions.session_resolver import known_session_for
 
 MAX_TEXT_BYTES = 100_000
-"""Of a part at most, where an operator wants longer outputs than most."""
+"""Bytes of a part at most, if an operator has set a large output limit."""
 
 MAX_BASE64_BYTES = 450_000
-"""Of a part in base64."""
+"""Bytes of a part that is sent in base64."""
 
 MAX_LIST_CHARACTERS = 20_000
 
 MAX_IMAGE_BYTES = 600_000
-"""Of a picture that is shown: in base64 below what clients take."""
+"""Bytes of a picture that is shown: in base64 below what clients accept."""
 
 PICTURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
@@ -99,7 +99,7 @@ def _shown(path: str, part: Part, most: int, base64: bool) -> tuple[list[Content
         if text is None:
             return [_text(_why_not_shown(path, part))], 0
         if not whole and (cut := text.rfind("\n") + 1) > len(text) // 2:
-            text = text[:cut]  # at the end of a line, where there is one
+            text = text[:cut]  # at the end of a line, if there is one
         data, body = text.encode(), text
     end = part.offset + len(data)
     about = f"[{shown(path)}: bytes {part.offset:,} to {end:,} of {part.size:,}."

@@ -1,4 +1,4 @@
-"""Files of a session as resources: their addresses, and what a client gets that reads one."""
+"""Files of a session as resources: their URIs, and the contents that a client reads."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 FIRST_VERSION_WITH_LINKS = "2025-06-18"
 
 PART_BYTES = 600_000
-"""Of one answer: in base64 still below the 900 kB that clients take."""
+"""Bytes of one answer: in base64 below the 900 kB that clients accept."""
 
 MAX_TEXT_JSON_BYTES = 850_000
-"""Of a text as JSON; a part that needs more, with every character escaped, travels in base64."""
+"""Bytes of a text as JSON; a part that needs more because of escapes is sent in base64."""
 
 PART = "bellglass/part"
 FILE = "bellglass/file"
 
 
 def address_of(uri: str, ctx: ServerRequestContext[ToolContext, Any]) -> tuple[str, str] | None:
-    """Return the session and the path that `uri` leads to; None if it is no file's.
+    """Return the session and the path of `uri`; None if it is not a file's.
 
     Raises:
-        SandboxError: The session is not there, or not the caller's.
+        SandboxError: The session does not exist, or is not the caller's.
     """
     named = FILES.match(uri) or OUTPUT.match(uri)
     if named is None:
@@ -52,12 +52,12 @@ def address_of(uri: str, ctx: ServerRequestContext[ToolContext, Any]) -> tuple[s
 
 
 def link_to_output(output: Output, session: Session) -> ResourceLink | None:
-    """Return a link to the file that holds the whole of an output, if there is one."""
+    """Return a link to the file with the whole of an output, if there is one."""
     return None if output.file is None else link_to(output.file, output.file_bytes, session)
 
 
 def link_to(path: str, size: int, session: Session) -> ResourceLink:
-    """Return a link to a file that holds the whole of something that a result had to cut."""
+    """Return a link to a file with the whole of something that a result had to cut."""
     return ResourceLink(
         name=posixpath.basename(path),
         uri=file_uri(session.id, path),
@@ -67,24 +67,24 @@ def link_to(path: str, size: int, session: Session) -> ResourceLink:
 
 
 def reads_links(ctx: Context[ToolContext]) -> bool:
-    """Tell whether the protocol of this call knows links; an older client refuses the result."""
+    """Tell whether the protocol of this call has links; an older client rejects the result."""
     version = ctx.protocol_version
     return version is not None and version >= FIRST_VERSION_WITH_LINKS
 
 
 async def read(uri: str, ctx: Context[ToolContext]) -> list[ReadResourceContents] | None:
-    """Return the file at `uri`, or the part of it from `offset` on; None if it is no file's.
+    """Return the file at `uri`, or its part from `offset` on; None if it is not a file's.
 
-    Of a file that is longer than a part, `_meta` says where the part lies and names the next, and
-    a second text says so to a person.
+    For a file longer than a part, `_meta` says which part it is and names the next one; a second
+    text says so to a person.
 
     Raises:
-        ResourceError: The session or the file is not there, or cannot be read.
+        ResourceError: The session or the file does not exist, or cannot be read.
     """
     named = FILES.match(uri) or OUTPUT.match(uri)
     if named is None:
         return None
-    # No file of ours has a list in its address.
+    # URIs of our files have no lists.
     parts = {key: value for key, value in named.items() if isinstance(value, str)}
     path = parts.get("path") or f"{OUTPUT_FOLDER}/{parts.get('name')}"
     offset = _checked(path, parts)
@@ -99,7 +99,7 @@ async def read(uri: str, ctx: Context[ToolContext]) -> list[ReadResourceContents
 
 
 def _checked(path: str, parts: dict[str, str]) -> int:
-    """Return the offset asked for, if it and the path are such as can be asked for."""
+    """Return the requested offset; refuse an invalid offset or path."""
     absolute = "path" in parts and path.startswith("/")
     if absolute or "\0" in path or ".." in path.split("/") or "/" in parts.get("name", ""):
         raise ResourceNotFoundError(
@@ -138,7 +138,7 @@ def _content(
 
 
 def text_of(data: bytes, *, last: bool) -> str | None:
-    """Return `data` as text, without a character that its end cuts in two; None if it is none."""
+    """Return `data` as text, without an incomplete last character; None if it is not text."""
     for cut in range(1 if last else 4):
         try:
             text = data[: len(data) - cut].decode()

@@ -1,4 +1,4 @@
-"""Who watches files of sessions: the SDK's listeners of modern clients, and ours of legacy ones."""
+"""Subscriptions to files of sessions, of modern clients (by the SDK) and legacy ones (ours)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Updates(InMemorySubscriptionBus):
-    """Who watches files: the SDK's listeners of modern clients, and ours of legacy ones."""
+    """The subscribers to files: the SDK's listeners of modern clients, and ours of legacy ones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Updates(InMemorySubscriptionBus):
         return unsubscribe
 
     async def changed(self, session: Session, paths: Iterable[str]) -> None:
-        """Tell those who watch one of these files of the session."""
+        """Notify the subscribers to one of these files of the session."""
         if self._watchers:
             for path in paths:
                 await self.publish(ResourceUpdated(uri=file_uri(session.id, path)))

@@ -1,4 +1,4 @@
-"""`resources/subscribe` and its end, which only the older protocol has."""
+"""`resources/subscribe` and `resources/unsubscribe`, which only the older protocol has."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def watch(
     """Serve `resources/subscribe`, which only the older protocol has.
 
     Raises:
-        MCPError: It is no file of a session of the caller.
+        MCPError: The URI is not that of a file in a session of the caller.
     """
     connection = legacy_connection(ctx)
     try:
@@ -77,7 +77,7 @@ async def unwatch(
 def _notifier(
     ctx: ServerRequestContext[ToolContext, Any], given: str, uri: str, tasks: TaskGroup
 ) -> Callable[[ServerEvent], None]:
-    """Return a listener that tells the client of one file, by the address that it gave."""
+    """Return a listener that notifies the client about one file, by the URI that it gave."""
     waiting = False
 
     async def send() -> None:
@@ -91,7 +91,7 @@ def _notifier(
 
     def notify(event: ServerEvent) -> None:
         nonlocal waiting
-        # One that the client has not read yet says all that a second one would.
+        # A notification that the client has not read yet covers this change too.
         if isinstance(event, ResourceUpdated) and event.uri == uri and not waiting:
             waiting = True
             tasks.start_soon(send)

@@ -1,6 +1,6 @@
-"""What the sandbox reports while it runs tests, put together.
+"""Assemble the events that the sandbox reports while it runs tests.
 
-What happens in the sandbox is input, whoever says it: each message is checked like any.
+Everything from the sandbox is input, whoever sent it: each message is validated.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _Text = CleanStr | None
 
 class _Outcome(BaseModel):
     index: int | None = Field(default=None, ge=0, le=10_000)
-    """Which of the collected tests; None for what could not be collected."""
+    """The index of the collected test; None for what could not be collected."""
     id: CleanStr = Field(default="", max_length=1_000)
     outcome: Literal["passed", "failed", "error", "skipped"]
     seconds: float = Field(default=0.0, ge=0, le=1e6)
@@ -46,30 +46,31 @@ class _Event(BaseModel):
 
     collected: list[CleanStr] = Field(default=[], max_length=10_000)
     isolated: bool = False
-    """What was collected is compared outside of the process of the code."""
+    """Whether it is compared outside of the code's process."""
     started: int | None = None
     tests: list[_Outcome] = Field(default=[], max_length=10_000)
     problem: CleanStr | None = Field(default=None, max_length=20_000)
     missing: bool = False
-    """There is no pytest in the sandbox."""
+    """Whether the sandbox lacks pytest."""
     warnings: list[CleanStr] = Field(default=[], max_length=100)
-    """Signs that the code means to pass without being right."""
+    """Signs that the code tries to pass without being right."""
     said: CleanStr | None = Field(default=None, max_length=20_000)
     """What pytest printed before it ended without a verdict."""
     distributed: bool = False
-    """The project runs its tests in processes of pytest-xdist, which have no time limit of ours."""
+    """Whether the project runs tests in processes of pytest-xdist, to which test_timeout does not
+    apply."""
     uncovered: bool = False
-    """Coverage was asked for, and there is no library for it in the sandbox."""
+    """Whether coverage was asked for, and the sandbox lacks the library."""
     coverage: list[_Covered] | None = Field(default=None, max_length=100)
     finished: int | None = None
-    """Exit status of pytest."""
+    """The exit status of pytest."""
 
 
 class Report:
-    """The events of a run, put together."""
+    """The events of a run, assembled."""
 
     def __init__(self, execution: Execution, cases: list[str]) -> None:
-        """`cases` are the names of those that were asked for, if nothing is heard of them."""
+        """`cases` are the names of the requested cases, in case nothing is reported about them."""
         self.problem: str | None = None
         self.finished: int | None = None
         self.missing = False
@@ -109,7 +110,7 @@ class Report:
         for test in event.tests:
             if test.index is None:
                 self._uncollected.append(test)
-            else:  # the first word counts: what comes later cannot mend a failure
+            else:  # the first result counts: later ones cannot turn a failure into a pass
                 self._test_outcomes.setdefault(test.index, test)
 
     def outcomes(self) -> list[TestOutcome]:
@@ -128,7 +129,7 @@ class Report:
         return listed
 
     def running(self) -> int | None:
-        """Return which test was begun and has no result."""
+        """Return the test that was begun and has no result."""
         if self.started is None or self.started in self._test_outcomes:
             return None
         return self.started if 0 <= self.started < len(self._tests) else None

@@ -1,4 +1,4 @@
-"""What to do about tests that could not run as they were written."""
+"""Hints for tests that could not run as they were written."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 MAX_TOLD_NAMES = 8
 MAX_COMPARED_NAMES = 500
-"""Names of the code that a missing one is compared with."""
+"""Names in the code that are compared with a missing one."""
 MAX_MESSAGES = 20
 MAX_MESSAGE_CHARACTERS = 4_000
 MAX_CODE_LINES = 5_000
 MAX_CODE_CHARACTERS = 100_000
-"""Of the code, and of its tests, that are looked at."""
+"""Characters of the code, and of its tests, that are examined."""
 
-# With bounds: the texts are of any length, and hostile.
+# Bounded, because the texts are of any length, and hostile.
 _DEFINED = re.compile(
     r"^(?:(?:async {1,5})?def|class) {1,5}(\w{1,100})"
     r"|^(\w{1,100})(?: ?:[^=\n]{1,100})? {0,5}=(?!=)",
@@ -56,7 +56,7 @@ UNCALLED = (
 
 
 def hints_on(run: TestRun, code: str, tests: str) -> list[str]:
-    """Return what would mend `tests`, or their place, once each; they are of `code`."""
+    """Return how to repair `tests`, or where to put them, without repetitions."""
     said = [test.message or "" for test in run.tests if test.outcome in ("failed", "error")]
     if not said:
         return []
@@ -69,9 +69,9 @@ def hints_on(run: TestRun, code: str, tests: str) -> list[str]:
 
 
 def without_tests(source: str) -> str | None:
-    """Return what pytest made of a module that has asserts and no tests, None if it has neither.
+    """Describe a module that has asserts and no tests; None if it has neither.
 
-    It reads lines and parses nothing: in the server, a parser could be made to take long.
+    It reads lines and parses nothing: a parser in the server could be made to take long.
     """
     lines = source[:MAX_CODE_CHARACTERS].split("\n")[:MAX_CODE_LINES]
     program = ProgramText(lines, "python")

@@ -1,7 +1,7 @@
-"""From what the sandbox reports of a test run to the verdict, which is made here.
+"""The verdict on a test run, made here from what the sandbox reports.
 
-Silence is never a pass: a run counts only if it said that it finished, and a test only if its
-result came.
+A missing report is never a pass: a run counts only if it reported its end, and a test only if its
+result arrived.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.execution import Execution
 
 MAX_RECORD_BYTES = 600_000
-"""Of the structured half. Clients break at 1 MB, of both halves and their wrapping."""
+"""Bytes of the record. Clients fail at 1 MB for both halves with their envelope."""
 
 NO_TESTS = (
     "No tests were found. Write functions named test_..., with assert, in tests (they import the "
@@ -46,7 +46,7 @@ SUSPICIOUS = "Read the code before you believe this result: {}."
 
 
 def run_of(execution: Execution, session_id: str, cases: list[str]) -> TestRun:
-    """Return the verdict on a run; `cases` are the names of those that were asked for."""
+    """Return the verdict on a run; `cases` are the names of the requested cases."""
     report = Report(execution, cases)
     outcomes = report.outcomes()
     counts = {
@@ -57,7 +57,7 @@ def run_of(execution: Execution, session_id: str, cases: list[str]) -> TestRun:
     went_well = execution.status == "ok" and report.finished == 0 and error is None
     run = TestRun(
         session_id=session_id,
-        # Only what ran and passed is a pass: skipping everything proves nothing.
+        # Only tests that ran and passed count: skipping all of them proves nothing.
         ok=went_well and 0 < counts["passed"] == len(outcomes) - counts["skipped"],
         total=len(outcomes),
         passed=counts["passed"],
@@ -127,7 +127,7 @@ def _error(execution: Execution, report: Report, outcomes: list[TestOutcome]) ->
 
 
 def _fitted(run: TestRun) -> TestRun:
-    """Return `run` with as much detail as its size allows, all verdicts kept if possible."""
+    """Return `run` with as much detail as its size allows, and all verdicts if possible."""
     for limit in (8_000, 2_000, 500, 100):
         tests = [_cut(outcome, limit) for outcome in run.tests]
         if _size(tests) <= MAX_RECORD_BYTES:

@@ -1,4 +1,4 @@
-"""A test run as a model reads it: the counts, then each failure, then the rest."""
+"""Text of a test run for a model: the counts, then each failure, then the rest."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _counts(run: TestRun) -> str:
 
 
 def _failures(failures: list[TestOutcome]) -> Iterator[str]:
-    """Explain each cause once, with the names of all that it failed."""
+    """Yield each cause once, with the names of all tests that failed because of it."""
     causes: dict[str, list[TestOutcome]] = {}
     for test in failures:
         causes.setdefault(_cause(test), []).append(test)
@@ -93,19 +93,19 @@ def _failures(failures: list[TestOutcome]) -> Iterator[str]:
 _VARYING = re.compile(
     r"0x[0-9a-f]{1,16}|-?\d{1,400}(?:\.\d{1,400})?|'[^'\n]{0,400}'|\"[^\"\n]{0,400}\""
 )
-"""What differs between failures of one cause: numbers and texts."""
+"""Parts that differ between failures with the same cause: numbers and texts."""
 
 
 _PLACE = re.compile(
     r'^(?:\S[^\n]{0,300}:\d{1,9}: in | {1,9}File "[^\n]{0,300}, line \d)', re.MULTILINE
 )
-"""A step of the way to an exception, as pytest or Python write it."""
+"""A frame in a traceback, as pytest or Python write it."""
 
 
 def _cause(test: TestOutcome) -> str:
-    """Return a text that is equal for failures of one cause; of what has none, its name.
+    """Return a text that is equal for failures with the same cause; without a cause, the name.
 
-    Of an exception that is the line that raised it and what it says: the ways there may differ.
+    For an exception that is its last frame and its message, because other frames may differ.
     """
     if not test.message:
         return f"id {test.id}"
@@ -128,7 +128,7 @@ def _failure(test: TestOutcome) -> str:
 
 
 def ranges(numbers: list[int]) -> str:
-    """Return line numbers as people write them: 3-5, 9."""
+    """Return line numbers as ranges: 3-5, 9."""
     parts: list[list[int]] = []
     for number in sorted(numbers):
         if parts and number == parts[-1][1] + 1:

@@ -23,7 +23,7 @@ MAX_CASES = 1_000
 
 
 def _described_where_used(schema: dict[str, Any]) -> None:
-    """Leave the schema of a case to the examples beside it, which say more in less."""
+    """Leave out the schema of a case: the examples beside it say more in fewer words."""
     schema.clear()
     schema["type"] = "object"
 
@@ -131,7 +131,7 @@ async def run_tests(
 
 
 def _reason(run: TestRun, asked: dict[str, Any]) -> str | None:
-    """Return why there is no verdict, in terms of what was asked for."""
+    """Return why there is no verdict, in terms of the arguments."""
     select, paths = asked["select"], asked["paths"]
     if run.error == NO_TESTS and select:
         return f"select={select[:100]!r} fits the name of no test: it is compared as by pytest -k."
@@ -144,7 +144,7 @@ def _reason(run: TestRun, asked: dict[str, Any]) -> str | None:
 
 
 def refuse_path(path: str) -> None:
-    """Refuse what pytest would take for an option, or cannot be a file."""
+    """Refuse a path that pytest would take for an option, or that cannot be a file."""
     refuse_nul("paths", path)
     if len(path) > 1_000:
         raise ToolError("A path in paths is longer than 1,000 characters. Pass a path of a file.")

@@ -1,7 +1,7 @@
-"""Which session a call works in: the table of section 3 of the design.
+"""Resolve the session that a call works in.
 
-A call that names its session gets that one. Otherwise, in the protocol of 2026 a connection is
-not a conversation, so the call gets a new session, named in its result; in the older one it gets
+A call with a session_id gets that session. Otherwise, in the protocol of 2026 a connection is not a
+conversation, so the call gets a new session, which its result names; in the older protocol it gets
 the session of its connection.
 """
 
@@ -35,7 +35,7 @@ async def session_for(ctx: Context[ToolContext], session_id: str | None) -> Sess
     """Return the session that this call works in.
 
     Raises:
-        SessionNotFound: `session_id` leads nowhere, or not to a session of the caller.
+        SessionNotFound: No session of the caller has that id.
     """
     context = ctx.request_context.lifespan_context
     owner = owner_of(ctx)
@@ -48,17 +48,17 @@ async def session_for(ctx: Context[ToolContext], session_id: str | None) -> Sess
         session = await context.sessions.open(owner, current_caller())
         _opened(connection).add(session.id)
         return session
-    # Two first calls at once must not get a session each.
+    # Two concurrent first calls must get the same session.
     async with connection.state.setdefault(_LOCK, anyio.Lock()):
         return await _session_of_connection(context, connection, owner)
 
 
 async def known_session_for(ctx: Context[ToolContext], session_id: str | None) -> Session:
-    """Return the session that this call works in, but never one that it would be the first in.
+    """Return the session that this call works in, but only if it has run something before.
 
     Raises:
-        SessionNotFound: `session_id` leads nowhere, or not to a session of the caller.
-        ToolError: The call names no session, and has none.
+        SessionNotFound: No session of the caller has that id.
+        ToolError: The call names no session, and its connection has none.
     """
     connection = legacy_connection(ctx)
     if session_id is None:
@@ -72,15 +72,15 @@ async def known_session_for(ctx: Context[ToolContext], session_id: str | None) -
 
 
 def owner_of(ctx: Context[ToolContext]) -> str | None:
-    """Return who is calling, or None where the transport does not tell."""
+    """Return the owner that the call acts for, or None if the transport does not tell."""
     return authenticated_principal(ctx.request_context)
 
 
 def sessions_of(ctx: Context[ToolContext]) -> list[Session]:
     """Return the sessions that the caller may know of.
 
-    Callers over HTTP without authentication are all alike to us, and an id is all it takes to use
-    a session: such a caller is told only of what its own connection opened.
+    Without authentication all callers over HTTP are alike to us, and an id suffices to use a
+    session: such a caller sees only the sessions that its own connection opened.
     """
     sessions = ctx.request_context.lifespan_context.sessions.list(owner_of(ctx))
     if not is_anonymous(ctx):
@@ -91,7 +91,7 @@ def sessions_of(ctx: Context[ToolContext]) -> list[Session]:
 
 
 def is_anonymous(ctx: Context[ToolContext]) -> bool:
-    """Tell whether the caller is one of several that we cannot tell apart."""
+    """Tell whether the caller is one of several that we cannot distinguish."""
     return owner_of(ctx) is None and ctx.headers is not None
 
 
@@ -100,8 +100,8 @@ def legacy_connection(
 ) -> Connection | None:
     """Return the connection of a legacy call.
 
-    A modern request has a connection of its own, which ends with it: nothing may hang there. There
-    is no public way to the connection in mcp 2.3; a test fails if this one goes away.
+    A modern request has a connection of its own, which ends with it, so nothing may be attached to
+    it. mcp 2.3 has no public way to the connection; a test fails if this one disappears.
     """
     version = ctx.protocol_version
     if version is None or version >= FIRST_MODERN_VERSION:
@@ -140,7 +140,7 @@ def _release(context: ToolContext, connection: Connection, owner: str | None) ->
 
 
 async def _close_after_grace(context: ToolContext, session_id: str, owner: str | None) -> None:
-    """Close the session of a connection that ended, unless someone goes on with it by its id.
+    """Close the session of an ended connection, unless a client goes on with it by its id.
 
     Some clients open a connection for each call.
     """

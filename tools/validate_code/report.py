@@ -1,4 +1,4 @@
-"""From what the sandbox reports of a check to the answer of validate_code."""
+"""The answer of validate_code, from what the sandbox reports of a check."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class _Part(BaseModel):
 def validation_of(
     execution: Execution, language: Language, seconds: float, note: str | None = None
 ) -> Validation:
-    """Return what a check found; a parser that died of the code found the code at fault.
+    """Return the findings of a check; if the code crashed the parser, that is a finding.
 
     Raises:
-        SessionLost: The sandbox sent something else than a check.
+        SessionLost: The sandbox sent something other than a check.
     """
     try:
         parts = [_Part.model_validate(part) for part in execution.report[:100]]

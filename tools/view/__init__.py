@@ -1,6 +1,6 @@
-"""The view for people: a page that shows what a tool answered, in hosts that know MCP Apps.
+"""The view for people: a page that shows results of tools, in hosts that support MCP Apps.
 
-It is one resource for every tool that names it, made here of its parts. See docs/view.md.
+It is one resource for every tool that names it, assembled here from its parts. See docs/view.md.
 """
 
 import base64
@@ -27,7 +27,7 @@ SCRIPTS = (
     "execution.js",
     "view.js",
 )
-"""In the order in which the page has them, as one script."""
+"""The scripts in the order in which the page has them, as one script."""
 
 _NOTHING_FROM_OUTSIDE: dict[str, list[str]] = {
     "connectDomains": [],
@@ -56,7 +56,7 @@ def view_extension() -> Apps:
 
 @cache
 def page() -> str:
-    """Return the page. Its own policy lets nothing run or apply but what it came with."""
+    """Return the page. Its content policy permits only its own scripts and styles."""
     folder = Path(__file__).parent
     style = (folder / "view.css").read_text("utf-8")
     script = "\n".join((folder / name).read_text("utf-8") for name in SCRIPTS)

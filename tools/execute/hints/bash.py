@@ -1,4 +1,4 @@
-"""What to do about a command that failed."""
+"""Hints after a command that failed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _MISSING_TEXTS = (
 )
 
 MISSING = {name: text for names, text in _MISSING_TEXTS for name in names.split()}
-"""Commands that are often not there, and what to do instead."""
+"""Commands that are often missing, and what to do instead."""
 
 CR_LF = r"the lines end in CR LF: strip them with sed -i 's/\r$//'."
 
@@ -49,16 +49,16 @@ _RULES = (
         "the session is at its limit of processes.",
     ),
 )
-"""What bash or a program says, and what to do."""
+"""Messages of bash or a program, and what to do."""
 
 _SIGKILL_EXIT_CODE = 137
-"""The exit code of what SIGKILL ended, as shells tell it."""
+"""The exit code that shells report after SIGKILL."""
 
 _NO_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([\w.]{1,80})'", re.MULTILINE)
 
 
 def advice(exit_code: int | None, said: str, near: list[str], network: str) -> str | None:
-    """Return what to do about a command from its exit code and the end of what it said."""
+    """Return what to do after a command, from its exit code and the end of its output."""
     found = _NOT_FOUND.findall(said)
     if any(name in ("import", "from", "def", "print", "elif") for name in found):
         return MISSING["import"]
@@ -74,7 +74,7 @@ def advice(exit_code: int | None, said: str, near: list[str], network: str) -> s
             return text
     if wants_terminal(said):
         return NO_TERMINAL
-    if missing := _NO_MODULE.findall(said):  # of a Python that the command ran
+    if missing := _NO_MODULE.findall(said):  # from a Python that the command ran
         return missing_module(missing[-1], [], network)
     if exit_code == _SIGKILL_EXIT_CODE:
         return "exit code 137: it was killed, perhaps for want of memory."

@@ -1,4 +1,4 @@
-"""What to do about a run that failed, in one line."""
+"""The hint after a run that failed, in one line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KEEP_RUNNING = (
 )
 
 _COMMAND_FAILED = re.compile(r"^\[the command exited with code (\d{1,3})\]$", re.MULTILINE)
-"""Of `!command` and `%pip` in Python, which goes on after it."""
+"""The failure of `!command` and `%pip` in Python, which goes on after it."""
 
 
 def hint_for(
@@ -44,9 +44,8 @@ def hint_for(
 ) -> str | None:
     """Return a hint for a failed execution.
 
-    `fresh`: it was the first call of its session; `network`: what the operator allows of one;
-    `longer`: how more time can be had, background runs among it where they are to be had;
-    `command`: what Bash ran.
+    `fresh`: it was the first call of its session; `network`: what the operator allows; `longer`:
+    how to get more time, by a background run if there are any; `command`: what Bash ran.
     """
     said = tail(execution.stderr.text)
     advice = _of_network(execution, network, said) or _advice(
@@ -64,7 +63,7 @@ def _printed(execution: Execution) -> bool:
 
 
 def _left_running(execution: Execution) -> bool:
-    """Tell if a command left processes. Of Python they are mostly helpers of a library."""
+    """Tell if a command left processes. In Python they are mostly helpers of a library."""
     return (
         bool(execution.killed_processes) and execution.exit_code is not None and not execution.runs
     )
@@ -86,7 +85,7 @@ def _advice(
         case "oom":
             return SMALLER
         case "error" if error is not None and error.name == "MemoryError":
-            # A message names the limit itself.
+            # The message names the limit itself.
             most = f"a session may use {limits.memory_bytes // MIB} MB: "
             return f"{'' if error.message else most}{SMALLER}"
         case "error" if error is not None:
@@ -98,7 +97,7 @@ def _advice(
 
 
 def _of_network(execution: Execution, network: str, said: str) -> str | None:
-    """Return what to do about a network that was missed."""
+    """Return what to do about a network that the code tried to use."""
     failed = execution.status in ("error", "exit", "timeout")
     if not failed and not _COMMAND_FAILED.search(said):
         return None
@@ -117,7 +116,7 @@ def _not_awaited(value: str, said: str) -> str | None:
 
 
 def _of_command(said: str, network: str) -> str | None:
-    """Return what to do about a command of a notebook, as if it were one of Bash."""
+    """Return what to do after a command of a notebook, as for one of Bash."""
     found = _COMMAND_FAILED.search(said)
     return bash.advice(int(found[1]), said, [], network) if found else None
 

@@ -1,7 +1,7 @@
-"""Modules that are not there: what brings them, and what there is in their place.
+"""Hints about missing modules: which package provides them, and what exists instead.
 
-No package is recommended whose name is not known here: somebody may have put a harmful one under a
-name that models invent.
+Only packages known here are recommended: somebody may have published a harmful one under a name
+that models invent.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ INSTEAD = {
     "xlsxwriter": "write CSV instead",
     "yaml": "json and tomllib are there",
 }
-"""What to use where nothing can be installed."""
+"""Alternatives where nothing can be installed."""
 
 _NEVER_NEEDED = ("nest_asyncio",)
 
 SET_UP = frozenset(
     ("numpy", "pandas", "matplotlib", "pytest", "coverage", "IPython", "jinja2", "tabulate", "lxml")
 )
-"""Modules that `bellglass setup` and the image bring."""
+"""Modules that `bellglass setup` and the image install."""
 
 _NOT_SET_UP = (
     "{0} is not installed in this sandbox. The operator of this server can install it, with numpy, "
@@ -57,13 +57,13 @@ _REQUIRED = (
 
 
 def required(message: str) -> str | None:
-    """Return the module that a library says it cannot do something without."""
+    """Return the module that a library reports as required."""
     found = (pattern.search(message[:1_000]) for pattern in _REQUIRED)
     return next((match[1].lower() for match in found if match), None)
 
 
 def missing_module(module: str, near: list[str], network: str) -> str:
-    """Return what to do about a module that is not there; `near`: what is there and like it."""
+    """Return what to do about a missing module; `near`: existing modules with similar names."""
     top = module.partition(".")[0][:60]
     if top in _NEVER_NEEDED:
         return f"{INSTEAD[top]}."

@@ -1,4 +1,4 @@
-"""What there is of a network, as the operator set it: told before a call, and after a failure."""
+"""Texts about the network that the operator has set, for manuals and after a failure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MANUAL = {
     "open": "pip install works, and public hosts are reached by HTTP(S), through the proxy of the "
     "environment.",
 }
-"""A sentence for the manuals of tools, which are read before every conversation."""
+"""Sentences for the manuals of tools, which are read before every conversation."""
 
 ASIDE = {
     "none": " without network",
@@ -20,7 +20,7 @@ ASIDE = {
     "allow-list": " whose network is a list of hosts",
     "open": " with a proxy to public hosts",
 }
-"""The same within a sentence."""
+"""The same, within a sentence."""
 
 _OPERATOR = "the operator of this server can allow"
 
@@ -39,7 +39,7 @@ _MISSED = {
 _LOOKED_FOR = re.compile(r"No matching distribution found for (\S{1,200})")
 
 INSTALLS = ("packages", "open")
-"""Where pip has an index of ours."""
+"""The settings with which pip has our index."""
 
 CANNOT_INSTALL = {
     "none": f"and without network pip cannot get it{{}}. ({_OPERATOR.capitalize()} pip: "
@@ -47,11 +47,11 @@ CANNOT_INSTALL = {
     "allow-list": f"and pip has no index here{{}}. ({_OPERATOR.capitalize()} pip: "
     "BELLGLASS_NETWORK=packages or open.)",
 }
-"""What follows on "it is not installed", with room for what there is in its place."""
+"""What follows "it is not installed", with a place for the alternative."""
 
 
 def missed(network: str, said: str) -> str:
-    """Return what to do about a host that was not reached, from what was said of it."""
+    """Return what to do about a host that was not reached, given the message about it."""
     found = _LOOKED_FOR.search(said)
     if found and network in INSTALLS:
         return f"the package index has no {found[1]}, or none for this Python: look at the name."

@@ -1,4 +1,4 @@
-"""What to do about an exception in Python."""
+"""Hints after an exception in Python."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.execution import ExecutionError
 
 MAX_AVAILABLE_NAMES = 8
-"""Names of what is there that a hint tells."""
+"""Available names that a hint lists."""
 
 NEW_SESSION = (
     "this is a new session: for {0} of an earlier call, pass the session_id of its result."
@@ -61,7 +61,7 @@ def _name(error: ExecutionError, fresh: bool, network: str) -> str | None:
 
 def _file(error: ExecutionError, fresh: bool) -> str | None:
     parts = []
-    if error.target == "PATH":  # of a program that was to be started
+    if error.target == "PATH":  # a program that could not be started
         near = f" (is {' or '.join(error.suggestions)} meant?)" if error.suggestions else ""
         listed = " A command with arguments is a list." if " " in error.missing else ""
         return f"there is no program {error.missing!r} here{near}.{listed}"
@@ -78,14 +78,14 @@ def _file(error: ExecutionError, fresh: bool) -> str | None:
 
 
 def _module(error: ExecutionError, network: str) -> str | None:
-    if error.available:  # a subset of Python that nothing can be added to
+    if error.available:  # a subset of Python to which nothing can be added
         return f"here are only {', '.join(error.available)}."
     module = error.missing or quoted(error.message)
     return missing_module(module, error.suggestions, network) if module else None
 
 
 def _near(error: ExecutionError) -> str | None:
-    """Return what is like that which is not there, or what there is."""
+    """Return what is similar to a missing thing, or what is available."""
     module = error.target.removeprefix("module ")
     if error.name == "AttributeError" and error.available and module in sys.stdlib_module_names:
         return f"your file {error.available[0]} hides the module {module}: rename it."
@@ -106,6 +106,6 @@ def _list(there: list[str]) -> str:
 
 
 def quoted(message: str) -> str:
-    """Return the first name in quotes."""
+    """Return the first quoted name."""
     found = _QUOTED.search(message[:1_000])
     return found[1] if found else ""

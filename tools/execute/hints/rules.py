@@ -1,7 +1,7 @@
-"""Failures that come of this sandbox, known by their words, and what to do about each.
+"""Failures that are typical of this sandbox, recognized by their messages, with hints.
 
-What Python itself means by a message is not explained: a model knows it. A rule is for what it
-cannot know: that there is no network, no terminal, no more room, and who can change that.
+Python's own messages are not explained, because a model knows them. A rule is for what a model
+cannot know: that there is no network, no terminal, no more space, and who can change that.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 MAX_CHARACTERS = 4_000
 MAX_LINES = 60
 MAX_LINE_CHARACTERS = 300
-"""Of a text that is looked at, from its end on: it is of any length, and may be hostile."""
+"""Characters at the end of a text that are examined: it is of any length, and may be hostile."""
 
 WRITABLE = "only the working directory and /tmp can be written to."
 DISK_FULL = "the disk of the session is full: delete files."

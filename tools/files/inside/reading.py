@@ -1,4 +1,4 @@
-"""Reading files of the session, in a process that may read what its code may."""
+"""Read files of the session, in a process with the rights of its code."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from bellglass.sandboxes.common.jobs import Job
 from bellglass.tools.files.inside import safe_path
 
 DEFAULT_PART_BYTES = 600_000
-"""Of one answer, if no more is asked for: in base64 still below the 900 kB that clients take."""
+"""Bytes of an answer by default: in base64 below the 900 kB that clients accept."""
 
 MAX_PART_BYTES = 2_500_000
-"""Of one answer at all: in base64 below what `common.limits.MAX_REPORT_BYTES` lets pass."""
+"""Bytes of an answer at most: in base64 below `common.limits.MAX_REPORT_BYTES`."""
 
 MAX_LISTED_NAMES = 500
-"""Names of one answer."""
+"""Names in one answer."""
 
 MAX_ENTRIES = 50_000
-"""Looked at for a list; a session has no more files."""
+"""Entries that a list examines; a session has no more files."""
 
 Message = dict[str, Any]
 Send = Callable[[Message], None]
@@ -30,9 +30,9 @@ Send = Callable[[Message], None]
 def read(arguments: Message, send: Send) -> None:
     """Send a part of the file `path`: `size`, `stamp` and, in base64, `data` from `offset` on.
 
-    At most `bytes` of it; a negative offset counts from the end. Of a folder, if `folders` is set,
-    send `entries`: names and sizes, in order, from the one with the number `offset` on. The stamp
-    is another when the file is. What cannot be read is a `refusal`.
+    The part has at most `bytes`; a negative offset counts from the end. For a folder, if `folders`
+    is set, send `entries`: names and sizes, in order, from the entry with the number `offset` on.
+    The stamp changes when the file does. What cannot be read is answered with a `refusal`.
     """
     try:
         spot = safe_path.follow(arguments["path"])
@@ -44,7 +44,7 @@ def read(arguments: Message, send: Send) -> None:
             return
         safe_path.regular(about)
         offset, most = arguments["offset"], arguments.get("bytes", DEFAULT_PART_BYTES)
-        if offset < 0:  # and not what is added to it meanwhile
+        if offset < 0:  # so that bytes that are added meanwhile are not part of it
             offset, most = max(0, about.st_size + offset), min(most, -offset)
         data = os.pread(fd, min(most, MAX_PART_BYTES), offset)
     except safe_path.Refused as exc:
@@ -75,7 +75,7 @@ def _listing(fd: int, start: int, prefix: str) -> Message:
             try:
                 about = entry.stat(follow_symlinks=False)
             except OSError:
-                continue  # gone meanwhile
+                continue  # deleted meanwhile
             if stat.S_ISDIR(about.st_mode):
                 found.append((entry.name + "/", 0))
             else:

@@ -1,9 +1,9 @@
-"""Paths that a client names, followed step by step, so that none leads out of its folder.
+"""Follow a path from a client step by step, so that it cannot leave its folder.
 
-Not with openat2(RESOLVE_BENEATH): older kernels, gVisor and some filters refuse it, and it follows
-no link that is written from the root on, as `ln -s /work/data latest` writes one. Each step here
-starts from a descriptor that is held open, and `..` goes back to the one before, so it does not
-matter what is renamed or replaced meanwhile.
+openat2(RESOLVE_BENEATH) does not work: older kernels, gVisor and some filters refuse it, and it
+follows no absolute link, such as `ln -s /work/data latest` makes. Each step here starts from a
+descriptor that is held open, and `..` goes back to the one before, so it does not matter what is
+renamed or replaced meanwhile.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ import os
 import stat
 
 SCRATCH = "/tmp"
-"""The other folder that a path may lie in: the whole of a cut output is there."""
+"""The other folder that a path may lie in, because files with cut output are there."""
 
-MAX_LINKS = 40  # as Linux has it, path_resolution(7)
+MAX_LINKS = 40  # Linux's own limit, path_resolution(7)
 
 MAX_DEPTH = 200
-"""Folders within folders; each is a descriptor that is held open."""
+"""Depth of nested folders; the descriptor of each is held open."""
 
 FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 QUIET = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-"""For a name that may be a pipe's, a device's or a link's, whatever it was when looked up."""
+"""Flags for a name that may be a pipe, a device or a link, whatever it was before."""
 
 
 class Refused(Exception):
@@ -38,11 +38,11 @@ class DirEntryAt:
         self.name = name
 
     def open(self, flags: int) -> int:
-        """Open what is there, unless it is a link by now."""
+        """Open the entry, unless it has become a link."""
         return os.open(self.name, flags | QUIET, 0o666, dir_fd=self.folder)
 
     def about(self) -> os.stat_result | None:
-        """Return what is known of what is there; None if nothing is."""
+        """Return the entry's status; None if it does not exist."""
         try:
             return os.stat(self.name, dir_fd=self.folder, follow_symlinks=False)
         except FileNotFoundError:
@@ -50,10 +50,10 @@ class DirEntryAt:
 
 
 def follow(path: str, *, make: bool = False) -> DirEntryAt:
-    """Return where `path` lies, all links followed; the last name need not be there.
+    """Return the entry that `path` leads to, with all links followed; it need not exist.
 
-    A relative path starts in the workspace, which is the working directory. `make`: make the
-    folders on the way that are not there.
+    A relative path starts in the workspace, which is the working directory. `make`: create missing
+    folders on the way.
 
     Raises:
         Refused: It leads out of the workspace and of /tmp.
@@ -108,7 +108,7 @@ def _rooted(path: str) -> tuple[str, str]:
 
 
 def _link(name: str, folder: int) -> str | None:
-    """Return where a link points to; None of anything else, and of nothing."""
+    """Return the target of a link; None for anything else."""
     try:
         return os.readlink(name, dir_fd=folder)
     except OSError as exc:
@@ -132,7 +132,7 @@ def _close(descriptors: list[int]) -> None:
 
 
 def regular(about: os.stat_result) -> None:
-    """Refuse what is no regular file: a pipe or a device could be endless, or wait for ever."""
+    """Refuse anything but a regular file: a pipe or a device could be endless, or block forever."""
     if stat.S_ISDIR(about.st_mode):
         raise Refused("it is a directory")
     if not stat.S_ISREG(about.st_mode):

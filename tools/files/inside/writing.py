@@ -1,7 +1,7 @@
-"""Writing files of the session, in a process that may write what its code may.
+"""Write files of the session, in a process with the rights of its code.
 
-A file is replaced at once or not at all: what is written goes to a hidden file beside it, which
-then takes its name.
+A file is replaced atomically: its contents go to a hidden file beside it, which then takes its
+name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bellglass.tools.files.inside.safe_path import DirEntryAt, Refused
 WRITE_BYTES = 1 << 20
 
 MAX_SUMMED_BYTES = 2 * 1024**3
-"""Bytes of a file whose checksum is told: it takes two seconds."""
+"""Bytes of a file up to which a checksum is reported: it takes two seconds."""
 
 Message = dict[str, Any]
 Send = Callable[[Message], None]

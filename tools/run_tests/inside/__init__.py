@@ -1,1 +1,1 @@
-"""Running tests and cases in a process of their own: what `run_tests` asks the supervisor for."""
+"""The job of `run_tests`: it runs tests and cases in processes of their own."""

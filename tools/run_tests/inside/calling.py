@@ -1,6 +1,6 @@
-"""The process of the code, for cases: it gets calls, and hands back what they return.
+"""The process of the code, for cases: it executes calls, and returns their values.
 
-Nothing here is trusted, and nothing that is expected of a call is known here.
+Nothing here is trusted, and expected values are not known here.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ MAX_VALUE_CHARACTERS = 2_000
 """Characters of a value."""
 
 MAX_EXCEPTION_NAMES = 20
-"""Classes that an exception derives from."""
+"""Base classes of an exception that are reported."""
 
 
 def main(fd: int, settings: dict[str, Any], forget: Callable[[], None]) -> None:
-    """Do what is asked over `fd`, until that is closed."""
+    """Execute the requests on `fd`, until it is closed."""
     send = sender(fd, settings["token"])
     read = os.read
     forget()
@@ -79,7 +79,7 @@ def _outcome(call: str, names: dict[str, Any]) -> dict[str, Any]:
         return {"value": encode(value), "shown": shown}
     except TooMuch as exc:
         return {"not_carried": str(exc), "shown": f"<{exc}>"}
-    except BaseException:  # the parts of an object of the code can do anything
+    except BaseException:  # an object of the code may do anything while its parts are read
         return {"not_carried": f"an object of type {type(value).__name__}", "shown": shown}
 
 
@@ -87,9 +87,9 @@ _loop: Any = None
 
 
 def _evaluated(call: str, names: dict[str, Any]) -> Any:
-    """Return the value of an expression in the names of the code.
+    """Return the value of an expression that uses names of the code.
 
-    Of an async function, called with or without await, the result is meant.
+    For an async function, called with or without await, it is the result.
     """
     value = eval(compile(call, "<call>", "eval", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), names)
     if not hasattr(value, "__await__"):

@@ -1,7 +1,7 @@
-"""The short form of tests: calls, and what is expected of them.
+"""Cases: calls, and the values expected of them.
 
-The process of the code gets the calls one by one, and never what is expected: the comparison is
-made here, on values that were handed over as plain data.
+The process of the code gets the calls one by one, and never an expected value: the comparison is
+made here, on values that were sent as plain data.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bellglass.tools.run_tests.inside.lines import Lines, Message
 from bellglass.tools.run_tests.inside.record import Event, Record
 
 MAX_OUTPUT_BYTES = 4_000
-"""Bytes kept of what a case prints."""
+"""Bytes of a case's output that are kept."""
 
 MAX_VALUE_CHARACTERS = 2_000
 """Characters of a value."""
@@ -33,7 +33,7 @@ MAX_VALUE_CHARACTERS = 2_000
 MAX_ANSWER_BYTES = 4 * 1024**2
 
 MAX_RAISED_NAMES = 41
-"""Names of an exception and of what it derives from: who claims them all has raised none."""
+"""Names of an exception and its bases: whoever claims more has raised none of them."""
 
 NO_VALUE = (
     "The call returned {}, which is not plain data and cannot be compared with JSON. Compare a "
@@ -44,7 +44,7 @@ NO_VALUE = (
 def run(
     cases: list[dict[str, Any]], settings: dict[str, Any], record: Record, shell: JobShell
 ) -> None:
-    """Run every case that is selected, and record what became of each."""
+    """Run every selected case, and record its result."""
     select_ = settings["select"]
     chosen = [
         (name, case)
@@ -71,7 +71,7 @@ class _Gone(Exception):
 
 
 class _Calls:
-    """Calls of the code, in one process of it as long as that lives."""
+    """Calls of the code, in one process while that lives."""
 
     def __init__(self, settings: dict[str, Any], shell: JobShell) -> None:
         self._settings = settings
@@ -106,7 +106,7 @@ class _Calls:
         return event
 
     def save(self) -> None:
-        """Have the process keep what it measured."""
+        """Have the process save its coverage."""
         if self._child is not None and self._settings["coverage"]:
             try:
                 self._ask({"save": True})
@@ -134,7 +134,7 @@ class _Calls:
         try:
             child.socket.sendall(json.dumps(message).encode() + b"\n")
         except OSError:
-            pass  # it is gone; that shows when it is heard
+            pass  # it has ended, which shows when the answer is read
         sock = child.socket.fileno()
         fds = [sock, child.out, child.err]
         while True:
@@ -198,7 +198,8 @@ def _judged(case: dict[str, Any], answer: Message) -> Event:
     raised = answer.get("raised")
     if isinstance(raised, list):
         passed = wanted in raised[:MAX_RAISED_NAMES]
-        if not passed and "\n" in (message := str(answer.get("message"))):  # with a line of code
+        # the message has a line of code
+        if not passed and "\n" in (message := str(answer.get("message"))):
             event["message"] = message
     elif "not_carried" in answer:
         passed = False

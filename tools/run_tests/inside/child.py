@@ -1,4 +1,4 @@
-"""A fresh Python of the session for foreign code: nothing of ours is in its memory."""
+"""A fresh Python of the session for foreign code, without any data of ours in its memory."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ SHIPPED = (
     *(f"{PACKAGE}.{name}" for name in ("lines", "measuring", "plain_pytest")),
     "bellglass.sandboxes.common.values",
 )
-"""What the fresh Python has of us until it has imported what it needs of it."""
+"""The modules of ours in the fresh Python, until it has imported what it needs of them."""
 
 PYTHON = "python3"
-"""Found by the shell of the session: a virtual environment that is active there counts here."""
+"""The name is looked up by the session's shell, so an active virtual environment counts."""
 
 SOCKET_FD, PROGRAM_FD = 3, 4
 
@@ -64,12 +64,12 @@ start()
 
 
 class Child:
-    """The process, our end of its socket, and the pipes that it writes to."""
+    """The process, our end of its socket, and the pipes for its output."""
 
     def __init__(self, shell: JobShell, argv: list[str], *, stdin: int | None = None) -> None:
         """Start `argv` in the working directory, as a command of `shell`."""
         self.status: int | None = None
-        """Exit code, or minus the number of the signal, once it has ended."""
+        """The exit code, or minus the number of the signal, once it has ended."""
         self.socket, theirs = socket.socketpair()
         reader, self._program = os.pipe()
         self.out, their_out = os.pipe()
@@ -103,7 +103,7 @@ class Child:
             theirs.close()
 
     def ended(self, seconds: float = 0.0) -> bool:
-        """Tell if it has ended, after waiting for that for `seconds`."""
+        """Tell if it has ended, after waiting for up to `seconds`."""
         deadline = time.monotonic() + seconds
         while self.status is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -145,7 +145,7 @@ class Child:
                 file.write(data)
                 file.flush()
             except OSError:
-                pass  # it is gone; that shows when it is asked
+                pass  # it has ended, which shows when it is asked
 
 
 def start_ours(shell: JobShell, entry: str, settings: dict[str, Any]) -> Child:
@@ -156,7 +156,7 @@ def start_ours(shell: JobShell, entry: str, settings: dict[str, Any]) -> Child:
 
 
 def _marshalled() -> dict[str, tuple[bool, bytes]]:
-    """Return the code of our modules by name; parents are empty."""
+    """Return the code of our modules by name; parent packages are empty."""
     empty = marshal.dumps(compile("", "<bellglass>", "exec"))
     modules: dict[str, tuple[bool, bytes]] = {}
     for name in SHIPPED:
@@ -170,7 +170,7 @@ def _marshalled() -> dict[str, tuple[bool, bytes]]:
 
 
 _MODULES = _marshalled()
-"""Made once, where this is imported, and not in each job: it takes 7 ms."""
+"""Made at import and not in each job, because it takes 7 ms."""
 
 
 def told(child: Child) -> str:

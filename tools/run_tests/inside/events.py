@@ -1,4 +1,4 @@
-"""A plugin of pytest that says what happens as it happens, and changes nothing of it."""
+"""A pytest plugin that reports events as they happen, and changes none of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bellglass.tools.run_tests.inside.failures import (
 from bellglass.tools.run_tests.inside.lines import Message
 
 MAX_OUTPUT_CHARACTERS = 2_000
-"""Characters of what a test prints."""
+"""Characters of a test's output."""
 
 NAMES_PER_MESSAGE = 200
 """Names in one message."""
@@ -29,19 +29,19 @@ EXITED = (
 
 
 __tracebackhide__ = True
-"""pytest leaves our frames out of what it shows of an error."""
+"""Has pytest leave our frames out of tracebacks."""
 
 FAILED: Any = pytest.fail.Exception
 
 
 class Timeout(FAILED):  # type: ignore[misc]
-    """The time of one test is up: an outcome to pytest, so that fixtures are torn down."""
+    """The time of one test is up. pytest takes it for a failure, and tears fixtures down."""
 
     __module__ = "builtins"
 
 
 class Events:
-    """Hooks of pytest. Their names and arguments are pytest's."""
+    """Hooks of pytest, with pytest's names and arguments."""
 
     def __init__(self, send: Any, settings: dict[str, Any]) -> None:
         self._send = send
@@ -69,12 +69,12 @@ class Events:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[Any]) -> None:
-        """Leave what has a result already, after a process that did not end."""
+        """Deselect tests that have a result already, from a process that did not finish."""
         if self._wanted is None:
             return
         wanted = list(self._wanted)
         kept = []
-        for item in items[::-1]:  # of equal names it is the last that are left
+        for item in items[::-1]:  # of equal names the last ones are left
             if item.nodeid in wanted:
                 wanted.remove(item.nodeid)
                 kept.append(item)
@@ -93,13 +93,13 @@ class Events:
             self._send({"distributed": True})
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
-        # In one message with the end of the test before: there are many.
+        # Sent together with the end of the test before, because there are many.
         self._send({**self._ended, "begun": nodeid})
         self._ended = {}
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: Any) -> Iterator[None]:
-        """Have errors shown in short, and the tests see the options that pytest was given."""
+        """Shorten tracebacks, and let tests see the options that pytest was given."""
         option = item.config.option
         style = option.tbstyle
         option.tbstyle = "short" if style == "auto" else style
@@ -110,7 +110,7 @@ class Events:
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
-        """Take in one phase of a test, or a subtest; last, as pytest changes what it reports."""
+        """Take in one phase of a test, or a subtest; last, because pytest changes the report."""
         test = self._tests.get(report.nodeid)
         if test is None or (test.get("again") and report.when == "setup"):
             test = self._tests[report.nodeid] = {"outcome": "passed", "seconds": 0.0}
@@ -131,14 +131,15 @@ class Events:
         text = "\n".join(text for text in printed if text)
         if text and not (sub and report.passed):
             test["stdout"] = shortened(text, MAX_OUTPUT_CHARACTERS)
-        if report.when not in ("setup", "call", "teardown"):  # its process died: no more comes
+        # its process died: no other phase follows
+        if report.when not in ("setup", "call", "teardown"):
             self._send({"test": self._tests.pop(report.nodeid), "name": report.nodeid})
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self, nodeid: str) -> None:
         test = self._tests.pop(nodeid, None)
         if test is not None and not test.get("again"):
-            if self._ended:  # tests that run beside one another
+            if self._ended:  # tests that run in parallel
                 self._send(self._ended)
             self._ended = {"test": test, "name": nodeid}
 
@@ -147,19 +148,19 @@ class Events:
             self._send(self._ended)
             self._ended = {}
 
-    # --- when the run as a whole goes wrong
+    # --- failures of the run as a whole
 
     def pytest_internalerror(self, excinfo: Any) -> None:
         exited = isinstance(excinfo.value, SystemExit)
         self._send({"problem": EXITED if exited else explained(excinfo.value)})
 
     def pytest_keyboard_interrupt(self, excinfo: Any) -> None:
-        if not self._uncollected:  # else pytest stops itself, and the reason has been sent
+        if not self._uncollected:  # otherwise pytest stops itself, and the reason has been sent
             self._send({"problem": f"The run was ended by:\n{explained(excinfo.value)}"})
 
 
 class Interrupts:
-    """Hooks around the phases of a test, in which it is interrupted when its time is up."""
+    """Hooks around the phases of a test, which interrupt it when its time is up."""
 
     def __init__(self, send: Any, settings: dict[str, Any]) -> None:
         self._send = send

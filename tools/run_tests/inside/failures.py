@@ -1,4 +1,4 @@
-"""An exception in the words of the code that was tested: its files, its lines, nothing of ours."""
+"""Text of an exception in tested code, with its own files and lines, and nothing of ours."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def explained(exc: BaseException) -> str:
         text = "".join(shown.format(chain=False))
     except KeyboardInterrupt:
         raise
-    except BaseException:  # the exception of foreign code can do anything when it is shown
+    except BaseException:  # an exception of foreign code may do anything when it is shown
         text = type(exc).__name__
     return cleaned(text.replace("Traceback (most recent call last):\n", "", 1))
 
 
 def _is_own(file: str) -> bool:
-    """Tell if a file is of the session: neither of Python, nor of a package, nor of ours."""
+    """Tell if a file belongs to the session: not to Python, a package, or us."""
     here = os.getcwd() + os.sep
     return file == "<call>" or (file.startswith(here) and "/site-packages/" not in file)
 
 
 def cleaned(text: str) -> str:
-    """Return `text` with file names as the caller knows them, and cut to size."""
+    """Return `text` with file names as the caller knows them, cut to size."""
     text = shortened(text, 50 * MAX_MESSAGE_CHARACTERS).replace(
         f'File "{os.getcwd()}{os.sep}', 'File "'
     )
@@ -42,14 +42,14 @@ def cleaned(text: str) -> str:
     return shortened("\n".join(lines).strip("\n"), MAX_MESSAGE_CHARACTERS)
 
 
-# What pytest says to someone who can pass it options.
+# Advice of pytest for a user who can pass options.
 _ADVICE = re.compile(r"Use -vv? to (get|show)|use '-vv' to show|use 'pytest --fixtures")
 
 _FRAME = re.compile(r' *File "([^"]*)", line ')
 
 
 def own_frames(text: str, directory: str) -> str:
-    """Return what a crash printed, of its stack only the frames in files of `directory`."""
+    """Return the output of a crash with only the frames in files of `directory`."""
     lines = []
     for line in text.split("\n"):
         frame = _FRAME.match(line)
@@ -61,7 +61,7 @@ def own_frames(text: str, directory: str) -> str:
 
 
 def shortened(text: str, limit: int) -> str:
-    """Return head and tail of `text`, about `limit` characters."""
+    """Return the head and tail of `text`, about `limit` characters."""
     if len(text) <= limit:
         return text
     half = limit // 2
@@ -69,7 +69,7 @@ def shortened(text: str, limit: int) -> str:
 
 
 def text_of(describe: Callable[[Any], str], value: Any) -> str:
-    """Return `describe(value)`; foreign code in there may raise anything, even SystemExit."""
+    """Return `describe(value)`; foreign code in it may raise anything, even SystemExit."""
     try:
         return describe(value)
     except KeyboardInterrupt:

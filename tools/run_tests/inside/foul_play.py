@@ -1,4 +1,4 @@
-"""Cheap signs that the code means to pass without being right: warnings, never verdicts."""
+"""Cheap signs that code tries to pass without being right: warnings, never verdicts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import sys
 from typing import Any
 
 MAX_SIGNS = 10
-"""Signs of one kind that are told."""
+"""Signs of one kind that are reported."""
 
 
 class Originals:
-    """What tests rest on as it was before the code ran, to see what the code has replaced."""
+    """What tests rely on, saved before the code runs, to see what the code replaces."""
 
     def __init__(self, pytest: Any) -> None:
         self._modules = (builtins, pytest)
@@ -40,7 +40,7 @@ def _is_of_session(file: str) -> bool:
 
 
 def blind_equalities() -> list[str]:
-    """Name the classes of the code whose `==` does not look at what it is compared with."""
+    """Describe the classes of the code whose `==` ignores the other operand."""
     found = []
     for kind in list(vars(sys.modules.get("solution", sys)).values()):
         equal = vars(kind).get("__eq__") if isinstance(kind, type) else None

@@ -1,7 +1,7 @@
-"""Messages of a process of foreign code to the one that supervises it: JSON, a line each.
+"""Messages from a process of foreign code to its supervising process: one line of JSON each.
 
-What is needed to send one is held here, so a test may replace any function of `os` and `json`, and
-lies among the highest descriptors, so a test may close those that it did not open.
+References to what sending needs are held here, so a test may replace any function of `os` and
+`json`; the descriptor is among the highest, so a test may close those that it did not open.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ Message = dict[str, Any]
 def sender(fd: int, token: str) -> Any:
     """Return a function that sends a message over `fd`, which is moved to `send.descriptor`.
 
-    Each line begins with `token`: what a process writes to all of its descriptors is no message.
-    A child that a test forks sends nothing.
+    Each line begins with `token`: output that a process writes to all its descriptors is no
+    message. A child that a test forks sends nothing.
     """
     high = fcntl(
         fd, F_DUPFD_CLOEXEC, min(getrlimit(RLIMIT_NOFILE)[0], MAX_DESCRIPTOR) - RESERVED_DESCRIPTORS
@@ -43,7 +43,7 @@ def sender(fd: int, token: str) -> Any:
 
 
 class Lines:
-    """Takes bytes as they come, and gives the messages that are whole."""
+    """Assembles messages from bytes as they arrive."""
 
     def __init__(self, token: str, most: int) -> None:
         """`most` bounds the bytes of one message: a longer one is dropped."""

@@ -1,6 +1,6 @@
-"""Which lines ran, by the `coverage` library in the processes that run them.
+"""Line coverage, measured by the `coverage` library in the processes that run the code.
 
-These processes run the code, so this is a help for those who write tests, not a proof.
+The code could falsify it, so it helps those who write tests, and proves nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OMITTED = ("*/.venv/*", "*/test_*.py", "*_test.py", "*/conftest.py")
 
 
 class Measure:
-    """Measures the files of the session, if `file` says where to keep that."""
+    """Measures the files of the session, if `file` names a file for the data."""
 
     def __init__(self, file: str | None) -> None:
         self.missing = False
@@ -63,7 +63,7 @@ def main(fd: int, settings: dict[str, Any], forget: Callable[[], None]) -> None:
     for file in sorted(measured.get_data().measured_files())[:MAX_FILES]:
         try:
             _, statements, _, missing, _ = measured.analysis2(file)
-        except no_data:  # a file that is gone, or no Python
+        except no_data:  # a file that was deleted, or is not Python
             continue
         name = os.path.relpath(file)
         found.append({"file": name, "lines": len(statements), "missing": missing})

@@ -1,7 +1,6 @@
-"""pytest as `python -m pytest` runs it, with a plugin of ours beside.
+"""Run pytest as `python -m pytest` does, with a plugin of ours.
 
-All of this process can be taken over by the code that is tested: what it says of a test is worth
-what pytest's own word is worth.
+The tested code can take over all of this process: its reports are worth as much as those of pytest.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ def main(fd: int, settings: dict[str, Any], forget: Callable[[], None]) -> None:
     """Run pytest with the arguments in `settings`, and report over `fd`."""
     send = sender(fd, settings["token"])
     if not getattr(sys.flags, "safe_path", False):
-        sys.path[0] = os.getcwd()  # as of `python -m`
+        sys.path[0] = os.getcwd()  # as `python -m` sets it
     if not settings["paths"]:
         sys.dont_write_bytecode = True
     try:
@@ -49,12 +48,12 @@ def main(fd: int, settings: dict[str, Any], forget: Callable[[], None]) -> None:
 
 
 def _be_main(name: str, arguments: list[str]) -> None:
-    """Make `__main__` and the command line what they are under `python -m`."""
+    """Set `__main__` and the command line to what they are under `python -m`."""
     spec = importlib.util.find_spec(name)
     file = "" if spec is None else str(spec.origin)
     vars(sys.modules["__main__"]).update(
         __spec__=spec, __file__=file, __package__=name.rpartition(".")[0]
     )
     sys.argv[:] = [file, *arguments]
-    if hasattr(sys, "orig_argv"):  # from Python 3.10 on
+    if hasattr(sys, "orig_argv"):  # since Python 3.10
         sys.orig_argv[1:] = ["-m", "pytest", *arguments]

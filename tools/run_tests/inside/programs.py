@@ -1,4 +1,4 @@
-"""Cases of whole programs: what is given on standard input, and what has to be printed."""
+"""Cases of whole programs: their standard input, and the output expected of them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from bellglass.tools.run_tests.inside.failures import own_frames, shortened
 from bellglass.tools.run_tests.inside.measuring import OMITTED
 
 MAX_COMPARED_BYTES = 1024**2
-"""Bytes compared of what a program prints."""
+"""Bytes of a program's output that are compared."""
 
 MAX_VALUE_CHARACTERS = 2_000
 
 EXIT_TIMEOUT_SECONDS = 300.0
-"""For a program to end that has closed its output: what bounds all tests comes before it."""
+"""For a program to end after it closed its output, unless the limit for all tests is earlier."""
 
 MEASURED = ("-m", "coverage", "run", "--parallel-mode", "--rcfile=/dev/null")
 
 
 class Programs:
-    """Runs of the code as its own main program, each in a process of its own."""
+    """Runs of the code as a main program, each in a process of its own."""
 
     def __init__(self, settings: dict[str, Any], shell: JobShell) -> None:
         self._seconds: float | None = settings["test_timeout"]
@@ -36,9 +36,9 @@ class Programs:
             self._options = [*MEASURED, *kept, f"--include={os.getcwd()}/*"]
 
     def run(self, case: dict[str, Any]) -> dict[str, Any]:
-        """Run the program on the input of `case` and compare what it printed."""
+        """Run the program on the input of `case` and compare its output."""
         started = time.perf_counter()
-        # Not in memory without a name: the filter refuses that, as no limit would count it.
+        # Not a memfd: the filter refuses that, because no limit would count it.
         with tempfile.TemporaryFile() as stdin:
             stdin.write(case["stdin"].encode("utf-8", "replace"))
             stdin.seek(0)
@@ -73,7 +73,7 @@ class Programs:
 
 
 def same_output(expected: str, printed: str) -> bool:
-    """Compare line by line; blanks at the end of a line or of all do not count."""
+    """Compare line by line, ignoring blanks at the ends of lines and of the text."""
     return _lines(expected) == _lines(printed)
 
 

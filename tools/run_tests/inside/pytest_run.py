@@ -1,8 +1,7 @@
-"""Supervises pytest in the process of the code: times, crashes, and what is left to run.
+"""Supervision of pytest in the process of the code: time limits, crashes, and remaining tests.
 
-The supervisor never runs the code. Of what that process says it believes only what it cannot know
-better: not that a test passed that was running when the process ended, nor that a run has ended
-which never said so.
+The supervising process never runs the code. It does not believe what it can know better: that a
+test passed which was running when the process ended, or that a run has ended which never said so.
 """
 
 from __future__ import annotations
@@ -22,35 +21,35 @@ from bellglass.tools.run_tests.inside.lines import Lines, Message
 from bellglass.tools.run_tests.inside.record import Event, Record
 
 INTERRUPT = signal.SIGRTMAX - 3
-"""Asks a test to end that takes too long. Tests use SIGALRM and SIGUSR1 themselves."""
+"""Asks a test that takes too long to end. Tests use SIGALRM and SIGUSR1 themselves."""
 
 INTERRUPT_GRACE_SECONDS = 1.0
-"""For a test to heed it; then its process is killed."""
+"""For a test to react; then its process is killed."""
 
 MAX_MESSAGE_BYTES = 1024**2
 
 MAX_KEPT_OUTPUT_BYTES = 4_000
-"""Bytes of what a crash prints, or pytest where it cannot begin."""
+"""Bytes of the output of a crash, or of pytest if it cannot start."""
 
 TICK_INTERVAL_SECONDS = 0.1
 
 GATHER_INTERVAL_SECONDS = 0.01
-"""Between two looks at what the tests send: being woken by each of many costs them time."""
+"""Between two reads of what the tests send: waking us for each message costs them time."""
 
 CLOSED_TIMEOUT_SECONDS = 1.0
-"""For a process to end that has closed the socket to us; one that lives on has closed it itself."""
+"""For a process to end that has closed its socket; one that lives on closed it deliberately."""
 
 EXIT_TIMEOUT_SECONDS = 5.0
 """For the process to end by itself after pytest has: its threads and its exit functions."""
 
 
 class PytestRun:
-    """One run of pytest, and as many more as it takes after crashes and time-outs."""
+    """One run of pytest, and as many more as are needed after crashes and time-outs."""
 
     def __init__(self, settings: dict[str, Any], record: Record, shell: JobShell) -> None:
         """`settings` are those of `plain_pytest`."""
         self.status: int | None = None
-        """pytest's own, the worst of all runs; None if one never came to its end."""
+        """The worst exit status of pytest in all runs; None if one never finished."""
         self.missing = False
         self.uncovered = False
         self.warnings: list[str] = []
@@ -59,7 +58,7 @@ class PytestRun:
         self._shell = shell
         self._seconds: float | None = settings["test_timeout"]
         self._distributed = False
-        """Tests run in processes of pytest-xdist: none of them is ours to end."""
+        """Whether tests run in processes of pytest-xdist, which we cannot end one by one."""
         self._wanted: list[str] | None = None
         self._clear()
 
@@ -95,14 +94,14 @@ class PytestRun:
                 return
 
     def said(self) -> str:
-        """Return what the last process printed of its end."""
+        """Return what the last process printed about its end."""
         text = own_frames(self._output.decode("utf-8", "replace"), os.getcwd())
         return shortened(cleaned(text).strip(), 1_000)
 
     # --- one process
 
     def _follow(self, child: Child, lines: Lines) -> None:
-        """Take what comes until the process has ended, or is to be ended."""
+        """Take messages until the process has ended, or has to be ended."""
         sock = child.socket.fileno()
         open_fds = [sock, child.out, child.err]
         ended = False
@@ -125,14 +124,14 @@ class PytestRun:
                 elif fd == child.err:
                     self._output += data
                     del self._output[:-MAX_KEPT_OUTPUT_BYTES]
-            # Not the end of the socket alone: what the tests have forked may hold it open.
+            # The end of the socket alone is not enough: forks of the tests may hold it open.
             if sock not in open_fds or not ready:
                 ended = child.ended(0.0 if sock in open_fds else CLOSED_TIMEOUT_SECONDS)
                 if not ended and sock not in open_fds:
                     return
 
     def _in_time(self, child: Child) -> bool:
-        """Interrupt what takes too long; False when it has not heeded that."""
+        """Interrupt a test that takes too long; return False if it has not reacted."""
         if self._deadline is None or time.monotonic() < self._deadline:
             return True
         if self._interrupted or self._finished is not None:
@@ -196,12 +195,12 @@ class PytestRun:
         message = said if text in said else f"{text}\n{said}".rstrip()
         return {**test, "outcome": "failed", "cause": "timeout", "message": message}
 
-    # --- after one that did not come to its end
+    # --- after a process that did not finish
 
     def _go_on(self, ended: str | None) -> bool:
-        """Give the test that was running its result; tell if there are more to be run.
+        """Record a result for the test that was running; tell if more tests remain.
 
-        `ended` says how the process ended by itself, None that it was killed.
+        `ended` says how the process ended by itself; None if it was killed.
         """
         said = self.said()
         details = f"\n{said}" if said else ""
@@ -231,7 +230,7 @@ def _read(fd: int) -> bytes:
 
 
 def _checked(message: Message) -> Iterator[tuple[str, Any, str]]:
-    """Give the events in a message, as far as they have the agreed form."""
+    """Yield the events in a message that have the agreed form."""
     name = str(message.get("name", ""))
     for kind, value in message.items():
         if kind in ("collected", "warnings"):

@@ -1,4 +1,4 @@
-"""What became of each test, sent soon after it happens. Only the supervising process has it."""
+"""Results of the tests, sent soon after they happen, by the supervising process alone."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MAX_NAME_CHARACTERS = 300
 LIMITS = {"message": 8_000, "stdout": 2_000, "expected": 4_000, "actual": 4_000}
 
 MAX_TEXTS_BYTES = MAX_REPORT_BYTES // 2
-"""Bytes of texts in the report: half of what the supervisor takes, the rest is names and times."""
+"""Bytes of texts in the report: half of what the supervisor takes; names and times need room."""
 
 PROGRESS_INTERVAL_SECONDS = 0.2
 
@@ -32,17 +32,17 @@ class Record:
     """The tests in order, and which of them have a result: the first one counts."""
 
     def __init__(self, send: Send, progress: int) -> None:
-        """`progress` is the descriptor that a line goes to now and then."""
+        """`progress` is the descriptor for a progress line from time to time."""
         self._send = send
         self._room = MAX_TEXTS_BYTES
         self._progress = progress
         self._names: list[str] = []
         self._waiting: dict[str, list[int]] = {}
-        """The positions in `_names` of those without a result: names can be equal."""
+        """The positions in `_names` of tests without a result: names can be equal."""
         self._running: int | None = None
         """The test that was begun, until that is sent."""
         self._unsent: list[Event] = []
-        """Results: of tests that take no time many go into one message."""
+        """Results: those of fast tests are sent many at a time."""
         self._done = 0
         self._failed = 0
         self._said = 0.0
@@ -52,9 +52,9 @@ class Record:
         return self._failed > 0
 
     def collect(self, names: Iterable[str], *, isolated: bool = False) -> bool:
-        """Take in the names of tests; False if there are too many.
+        """Add the names of tests; return False if there are too many.
 
-        `isolated`: they are judged here, and not in the process of the code.
+        `isolated`: their verdict is made here, and not in the process of the code.
         """
         names = list(names)
         if len(self._names) + len(names) > MAX_TESTS:
@@ -74,7 +74,7 @@ class Record:
         self._running = self._waiting[name][0]
 
     def flush(self) -> None:
-        """Send the results since the last time, and which test is running by now."""
+        """Send the results since the last time, and which test is running now."""
         message: Event = {"tests": self._unsent} if self._unsent else {}
         if self._running is not None:
             message["started"] = self._running
@@ -93,7 +93,7 @@ class Record:
         self._tell()
 
     def uncollected(self, name: str, test: Event) -> None:
-        """Report what could not even be collected."""
+        """Report something that could not even be collected."""
         self._failed += test["outcome"] == "error"
         self._unsent.append({**self._cut(test), "id": name[:MAX_NAME_CHARACTERS]})
 
@@ -105,12 +105,12 @@ class Record:
         self._send({"distributed": True})
 
     def left(self) -> list[str]:
-        """Return the names of those without a result, in their order."""
+        """Return the names of tests without a result, in order."""
         places = sorted(place for places in self._waiting.values() for place in places)
         return [self._names[place] for place in places]
 
     def _cut(self, event: Event) -> Event:
-        """Return `event` with its texts cut to their limits, or left out when the room is used."""
+        """Return `event` with its texts cut to their limits, or left out if the room is used up."""
         cut = dict(event)
         for name, limit in LIMITS.items():
             text = cut.get(name)

@@ -1,7 +1,7 @@
-"""The code and its tests as files of the working directory, where plain pytest would find them.
+"""Put the code and its tests into the working directory, where plain pytest would find them.
 
-Files of the session that have their names are set aside meanwhile, and put back: by the job that
-set them aside, or, where that was killed, by process 1 after it or by the next run.
+Files of the session with the same names are moved aside and restored afterwards: by this job, or,
+if it was killed, by process 1 or by the next run.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ PACKAGE = "solution"
 
 ASIDE = ".run_tests"
 NONE = ".none"
-"""Marks, beside what was set aside, that there was no file of the name before."""
+"""Marks, beside the files moved aside, that there was no file with this name."""
 
 
 def put(name: str, text: str) -> None:
-    """Write a source file; what the session has under its name is set aside.
+    """Write a source file; a file of the session with its name is moved aside.
 
     Raises:
         OSError: It cannot be written.
@@ -33,13 +33,13 @@ def put(name: str, text: str) -> None:
         elif taken == name:
             os.symlink(name, os.path.join(ASIDE, name + NONE))
     _forget_compiled()
-    # Not what is there already: it may be a link, or be read while it is written.
+    # Never written in place: the file may be a link, or be read while it is written.
     with open(name, "xb") as file:
         file.write(text.encode("utf-8", "replace"))
 
 
 def restore() -> None:
-    """Put back what was set aside, and take away what was written in its place."""
+    """Restore what was moved aside, and remove what was written in its place."""
     if not os.path.isdir(ASIDE) or os.path.islink(ASIDE):
         return
     for name in (CODE, TESTS, PACKAGE):
@@ -56,7 +56,7 @@ def restore() -> None:
 
 
 def _forget_compiled() -> None:
-    """Remove what is compiled of them: it is told from other text by its size and second alone."""
+    """Remove compiled files: size and time alone may not distinguish them from older ones."""
     for name in (CODE, TESTS):
         for path in glob.glob(f"__pycache__/{name[:-3]}.*.pyc"):
             try:

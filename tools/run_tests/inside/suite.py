@@ -1,12 +1,12 @@
-"""Running tests on a piece of code, and sending what becomes of each.
+"""Run tests on a piece of code, and send the results.
 
 This process never runs the code: it compares what cases return, and supervises the processes that
-the code is in. It alone can report, and is closed to inspection, like every job that runs no
-foreign code.
+run the code. Only it can report, and it is not dumpable, like every job that runs no foreign code.
 
-The messages: `collected` with the names of cases and tests; `tests` that have finished, by their
-positions in that list, and the one that `started`; `problem` if the run as a whole went wrong;
-`coverage`, `warnings`; `finished` with the exit status of pytest. Who reads them gives the verdict.
+Its messages: `collected` with the names of cases and tests; `tests` that have finished, by their
+positions in that list, and the one that `started`; `problem` if the run as a whole failed;
+`coverage`, `warnings`; `finished` with the exit status of pytest. The server makes the verdict from
+them.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from bellglass.tools.run_tests.inside.pytest_run import PytestRun
 from bellglass.tools.run_tests.inside.record import Record, Send
 
 TEMPORARY = "pytest-of-*/pytest-*"
-"""Where pytest makes the folders of its tests, and keeps those of the last three runs."""
+"""The folder in which pytest makes folders for tests, and keeps those of the last three runs."""
 
 MAX_COVERAGE_BYTES = 1024**2
 
 
 def run(arguments: dict[str, Any], send: Send, shell: JobShell) -> None:
-    """Run the cases, then the tests: those given, or without either those in the code itself.
+    """Run the cases, then the tests that are given, or without either those in the code itself.
 
     Python is started as `shell` would start it.
     """
-    # The default of a job is to end at once: then nothing would be put back.
+    # By default the signal would end the job at once, and nothing would be restored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # What pytest prints is nothing that anybody reads; what is there goes to who waits.
+    # Nobody reads the output of pytest; only progress is sent.
     progress = os.dup(1)
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
@@ -54,7 +54,7 @@ def run(arguments: dict[str, Any], send: Send, shell: JobShell) -> None:
     except OSError as exc:
         send({"problem": f"The tests could not be run in {os.getcwd()}: {exc}"})
     except KeyboardInterrupt:
-        pass  # the time is up, and said to be
+        pass  # the time is up, which has been reported
     finally:
         sources.restore()
         for made in {directory, *glob.glob(temporary)} - before:
@@ -87,7 +87,7 @@ class _Run:
             self._send({"finished": status})
 
     def _run_all(self) -> int:
-        """Run cases and tests; return the worst status of pytest, -1 if it came to none."""
+        """Run cases and tests; return the worst status of pytest, -1 if it did not finish."""
         given, tests = self._arguments.get("cases") or [], self._arguments.get("tests")
         paths = self._arguments.get("paths") or []
         if code := self._arguments.get("code"):
@@ -96,7 +96,7 @@ class _Run:
         if given:
             cases.run(given, self._settings, self._record, self._shell)
         if tests is not None:
-            # Not before: the cases must not read there what is expected.
+            # Later than the cases, whose code must not read what is expected.
             sources.put(sources.TESTS, as_module(tests))
         ours = [sources.TESTS] if tests is not None else [sources.CODE]
         for files, is_project in ((ours, False), (paths, True)):
@@ -141,7 +141,7 @@ class _Run:
 
 
 def _worse(one: int, other: int) -> int:
-    """Return the worse of two exit statuses; a run that did not end, -1, is the worst."""
+    """Return the worse of two exit statuses; -1, of a run that did not finish, is the worst."""
     return min(one, other) if min(one, other) < 0 else max(one, other)
 
 

@@ -1,1 +1,1 @@
-"""Reading code without running any of it: what `validate_code` asks the supervisor for."""
+"""The job of `validate_code`: it analyses code without running any of it."""

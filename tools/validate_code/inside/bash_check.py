@@ -1,4 +1,4 @@
-"""What can be said of a Bash script without running it."""
+"""Check of a Bash script, without running it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ CARRIAGE_RETURN = "the line ends with a carriage return, which bash takes as par
 
 
 def findings(code: str, *, lint: bool) -> Iterator[tuple[str, list[Any]]]:
-    """Return errors, warnings and risks, each as soon as it is known.
+    """Yield errors, warnings and risks, each as soon as it is known.
 
-    `unread` tells why risks may be missing. Without `lint` there are no warnings.
+    `unread` says why risks may be missing. Without `lint` there are no warnings.
     """
     source = Source(code)
     at = code.find("\0")
     if at >= 0:
         yield "errors", [source.finding(*source.at(at), "a NUL byte cannot be part of a script")]
         return
-    # They read while we do.
+    # Both run while we do something else.
     reader = bash_grammar.Reader(code)
     linter = shellcheck.Reading(code) if lint else None
     errors, warnings = bash_syntax.read(code, source)

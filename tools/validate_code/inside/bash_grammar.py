@@ -1,4 +1,4 @@
-"""The commands of a Bash script, from the syntax tree of shfmt, and nothing of it run."""
+"""The commands of a Bash script, from shfmt's syntax tree; nothing of the script is run."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bellglass.tools.validate_code.inside.programs import HOW, Checker
 
 SHFMT_TIMEOUT_SECONDS = 5.0
 MAX_TREE_BYTES = 40 * 1024**2
-"""Of a syntax tree that is looked at: a script of 500 lines has 3 MB."""
+"""Bytes of a syntax tree that is read: a script of 500 lines has 3 MB."""
 
 MIN_HALVED_CHARACTERS = 5_000
-"""Characters from which on a script is read in halves: shfmt takes 70 ms to write 3 MB."""
+"""Characters above which a script is parsed in halves: shfmt takes 70 ms to write 3 MB."""
 
 PUT_IN = "$_"
-"""Stands in a word for what the shell puts in when it runs."""
+"""Stands in a word for what the shell substitutes when it runs."""
 
 _KEYWORDS = {"if", "then", "else", "elif", "fi", "do", "done", "while", "until", "!", "{", "}"}
 _SUBSCRIPT = re.compile(r"(?<=[\w(\s])\[\w+(?: \w+)+\](?=[=}+])")
@@ -27,53 +27,53 @@ _ASSIGNMENT = re.compile(r"\w+(\[.*\])?\+?=")
 
 
 class Word(NamedTuple):
-    """One word with its quotes taken off. Lines and columns count from 1, columns in bytes."""
+    """One word without its quotes. Lines and columns count from 1, columns in bytes."""
 
     text: str
     line: int
     column: int
     plain: bool = True
-    """Nothing in it is put in by the shell when it runs."""
+    """Whether the shell substitutes nothing in it."""
 
 
 class Command(NamedTuple):
-    """A simple command: its words, and the files it redirects to or from."""
+    """A simple command: its words, and the files of its redirections."""
 
     words: list[Word]
     redirects: list[tuple[str, Word]]
     piped: bool = False
-    """It reads what another command writes."""
+    """Whether it reads the output of another command."""
     background: bool = False
 
 
 class Unread(Exception):
-    """Why the commands of a script could not be had."""
+    """The commands of a script could not be found; the text says why."""
 
 
 class BadSyntax(Unread):
-    """It is no Bash, or Bash of a kind that the grammar does not know."""
+    """It is not Bash, or uses syntax that the grammar does not know."""
 
 
 class Reader:
-    """shfmt at work on a script, from here until its commands are asked for.
+    """shfmt running on a script, until its commands are asked for.
 
-    On both halves of a long one at once. Where the first is a script of its own, the second begins
-    with a new command, as bash reads one after the other.
+    A long script is parsed in two halves at once. If the first half is a complete script, the
+    second begins with a new command, as bash reads one after the other.
     """
 
     def __init__(self, code: str) -> None:
-        # Bash takes blanks in the subscript of an associative array, and shfmt does not.
+        # Bash permits blanks in the subscript of an associative array, shfmt does not.
         self._code = _SUBSCRIPT.sub(lambda found: found.group().replace(" ", "_"), code)
         self._checkers = [_shfmt(part) for part in _halves(self._code)]
 
     def commands(self) -> list[Command]:
-        """Return the commands of the script, also those within substitutions, in their order.
+        """Return the commands of the script in order, including those in substitutions.
 
         Raises:
             Unread: There is no syntax tree.
         """
         texts = [checker.read(SHFMT_TIMEOUT_SECONDS, MAX_TREE_BYTES) for checker in self._checkers]
-        if len(texts) > 1 and not all(texts):  # it must not be cut there
+        if len(texts) > 1 and not all(texts):  # the cut was not between two commands
             self._checkers = [_shfmt(self._code)]
             texts = [self._checkers[0].read(SHFMT_TIMEOUT_SECONDS, MAX_TREE_BYTES)]
         if not all(checker.installed for checker in self._checkers):
@@ -121,7 +121,7 @@ def _commands(tree: Any) -> Iterator[Command]:
 
 
 def _command(statement: dict[str, Any], piped: bool) -> Command | None:
-    """Return the simple command in a statement, or what a compound one redirects."""
+    """Return the simple command in a statement, or the redirections of a compound one."""
     command = statement.get("Cmd") or {}
     words: list[Word] = []
     if command.get("Type") == "CallExpr":
@@ -151,7 +151,7 @@ def _literal(literal: dict[str, Any]) -> Word:
 
 
 def _read(parts: Any, texts: list[str], *, quoted: bool) -> bool:
-    """Put the texts of `parts` into `texts`; tell if they are all of the word."""
+    """Append the texts of `parts` to `texts`; tell if they are the whole word."""
     plain = True
     for part in parts:
         kind, value = part["Type"], str(part.get("Value", ""))
@@ -169,7 +169,7 @@ def _read(parts: Any, texts: list[str], *, quoted: bool) -> bool:
 
 
 def _ansi(text: str) -> str:
-    """Return what stands between $' and ', with \\x72 for r and the like."""
+    """Return the text of $'...', with \\x72 replaced by r and the like."""
     try:
         return text.encode("latin-1", "backslashreplace").decode("unicode_escape")
     except UnicodeDecodeError:
@@ -177,9 +177,9 @@ def _ansi(text: str) -> str:
 
 
 def commands_by_line(code: str) -> Iterator[Command]:
-    """Return the simple commands of each line, where there is no syntax tree of the script.
+    """Yield the simple commands of each line, if there is no syntax tree of the script.
 
-    It knows quotes, comments and operators; not substitutions, nor where a here-document is.
+    It knows quotes, comments and operators, but neither substitutions nor here-documents.
     """
     for number, line in enumerate(code.split("\n"), 1):
         lexer = shlex.shlex(line, posix=True, punctuation_chars=True)

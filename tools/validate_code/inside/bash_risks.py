@@ -1,4 +1,4 @@
-"""What a bash script could do to the world around it. This informs; the sandbox is the boundary."""
+"""Risky operations of a Bash script. This informs; the sandbox is the boundary."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bellglass.tools.validate_code.inside import risk_rules as rules
 from bellglass.tools.validate_code.inside.bash_grammar import Command, Reader, Word
 
 MAX_SCRIPTS = 30
-"""Strings that a script runs as scripts and that are looked at: each takes shfmt 2 ms or more."""
+"""Strings that a script runs as scripts and that are analysed: each takes 2 ms or more."""
 
 _BY_NAME = rules.table("""
 deletes files: deletes files: rm unlink shred wipe srm
@@ -38,8 +38,8 @@ starts processes: leaves a process behind: nohup setsid disown at batch crontab 
 touches the environment: shows or changes environment variables: export unset printenv
 """)
 
-# Commands that run the command after them: the letters of their options that take a value, and how
-# many words come between.
+# Commands that run the command after them: the letters of their options with a value, and the
+# number of words in between.
 _WRAPPERS = {
     "builtin": ("", 0),
     "busybox": ("", 0),
@@ -73,13 +73,13 @@ _READERS = (
     *("xxd", "strings", "base64", "tac", "nl", "diff", "cmp"),
 )
 _PATTERN = re.compile(r"[*?]|\{.*,.*\}")
-"""In a command: which one it is, files or lists decide."""
+"""The table for a command: its name, files or lists decide."""
 
 _HARMLESS = ("/dev/null", "/dev/stdout", "/dev/stderr", "/dev/stdin", "/dev/tty", "/dev/fd/")
 
 
 class Reading(NamedTuple):
-    """The risks of a script, by line, and why they may not be all."""
+    """The risks of a script by line, and why they may be incomplete."""
 
     risks: list[dict[str, Any]]
     unread: str | None
@@ -88,19 +88,19 @@ class Reading(NamedTuple):
 class _Script(NamedTuple):
     code: str
     within: Word | None = None
-    """The command that runs it; None for the whole."""
+    """The command that runs it; None for the whole script."""
 
 
 def find(code: str, reader: Reader | None = None) -> Reading:
-    """Return the risky operations in `code`, which `reader` may be reading already.
+    """Return the risky operations in `code`, which `reader` may be parsing already.
 
-    What cannot be had as a syntax tree is looked at line by line.
+    A script without a syntax tree is analysed line by line.
     """
     found: dict[tuple[int, str, str], dict[str, Any]] = {}
     scripts = [_Script(code)]
     known = {code}
     unread = None
-    for script in scripts:  # which grows by the strings that are run as scripts
+    for script in scripts:  # it grows by the strings that are run as scripts
         try:
             commands = (reader or Reader(script.code)).commands()
         except bash_grammar.Unread as exc:
@@ -127,7 +127,7 @@ def find(code: str, reader: Reader | None = None) -> Reading:
 
 
 class _Risk(NamedTuple):
-    """What `word` stands for; `script`: text that it runs, which is to be looked at as well."""
+    """The risk of `word`; `script`: text that it runs, which has to be analysed as well."""
 
     word: Word
     kind: str
@@ -225,7 +225,7 @@ def _scripts(name: str, words: list[Word], command: Command) -> Iterator[str]:
 
 
 def _reads_script(words: list[Word]) -> bool:
-    """Tell if a shell with these arguments takes its script from its standard input."""
+    """Tell if a shell with these arguments reads its script from standard input."""
     texts = [word.text for word in words]
     return "-s" in texts or all(text.startswith("-") for text in texts)
 
@@ -246,7 +246,7 @@ def _redirected(operator: str, target: Word) -> Iterator[rules.Risk]:
 
 
 def _wrapped(words: list[Word], with_value: str, between: int) -> list[Word]:
-    """Return the command within the words of a wrapper: its options and settings left out."""
+    """Return the command in the words of a wrapper, without its options and settings."""
     index = 0
     while index < len(words):
         text = words[index].text

@@ -1,4 +1,4 @@
-"""Every syntax error of a bash script, from bash itself, which stops at the first."""
+"""Syntax errors of a Bash script, from bash itself, which stops at the first one."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 from bellglass.tools.validate_code.inside.places import Source
 
 BASH_TIMEOUT_SECONDS = 5
-"""For bash to read a script: it needs milliseconds, but for the worst of them."""
+"""For bash to read a script, which takes milliseconds except in the worst cases."""
 
 MAX_ERRORS = 10
 MORE_ERRORS_TIMEOUT_SECONDS = 1.0
-"""For reading again after an error; a reading takes 3 ms."""
+"""Repeated readings after an error; one takes 3 ms."""
 
 TOO_DEEP = "Nested too deeply for bash to parse."
 
@@ -29,17 +29,17 @@ _ENDS = re.compile(r"unexpected token `(fi|done|esac|then|do|else|elif|;;|\}|\))
 
 
 class Reading(NamedTuple):
-    """What bash made of a script: whether it can be run, and what it said."""
+    """What bash found in a script: whether it can be run, and its messages."""
 
     errors: list[dict[str, Any]]
     warnings: list[dict[str, Any]]
 
 
 def read(code: str, source: Source) -> Reading:
-    """Have bash read `code`, and run nothing of it.
+    """Have bash read `code` without running any of it.
 
-    After an error the line that has it is left out, and bash reads again: what then only follows
-    from the gap is not counted.
+    After an error the line with the error is left out, and bash reads again; errors that only
+    follow from the gap are not counted.
     """
     status, said = _parse(code)
     found = _places(said, source)
@@ -68,7 +68,7 @@ def read(code: str, source: Source) -> Reading:
 
 
 def _parse(code: str) -> tuple[int, str]:
-    """Return bash's exit status and what it said."""
+    """Return bash's exit status and its messages."""
     with tempfile.TemporaryFile() as file:
         file.write(code.encode("utf-8", "replace"))
         file.seek(0)
@@ -78,7 +78,7 @@ def _parse(code: str) -> tuple[int, str]:
                 stdin=file,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                # No BASH_ENV: bash would run that file.
+                # Without BASH_ENV: bash would run that file.
                 env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
                 timeout=BASH_TIMEOUT_SECONDS,
             )
@@ -91,7 +91,7 @@ def _places(said: str, source: Source) -> list[dict[str, Any]]:
     found: dict[tuple[int, str], dict[str, Any]] = {}
     for text in said.splitlines():
         match = _PLACE.match(text)
-        # The line after an error repeats the source, in quotes.
+        # The line after an error quotes the source.
         if match and not match.group(2).startswith("`"):
             line, message = int(match.group(1)), match.group(2).strip()
             line = min(line, len(source.lines))
@@ -104,7 +104,7 @@ def _places(said: str, source: Source) -> list[dict[str, Any]]:
 
 
 def _column(message: str, line: str) -> tuple[int, int]:
-    """Return where on `line` the token is that bash did not expect, and its width."""
+    """Return the position on `line` of the token that bash did not expect, and its width."""
     token = _TOKEN.search(message)
     if token and token.group(1) in line:
         return line.rindex(token.group(1)) + 1, len(token.group(1))

@@ -1,4 +1,4 @@
-"""Reading code without running any of it: is its syntax right, and what could it do."""
+"""Check code without running any of it: its syntax, and what it could do."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _INNER = ("imports", "unread")
 
 
 def run(arguments: dict[str, Any], send: Callable[[dict[str, Any]], None]) -> None:
-    """Send what there is to say about `code` in `language`, list by list, then `finished`.
+    """Send the findings about `code` in `language`, list by list, then `finished`.
 
-    A message holds one list, sent as soon as it is known: a parser that dies later takes nothing
-    back. With a `policy`, nothing is sent but what it refuses. Nothing of the code is executed.
+    A message holds one list and is sent as soon as it is known: a parser that crashes later does
+    not affect it. With a `policy`, only what it refuses is sent. No part of the code is executed.
     """
     policy, code = arguments.get("policy"), arguments["code"]
     lists: dict[str, list[Any]] = {}

@@ -1,4 +1,4 @@
-"""What a Python program imports, and what of it the sandbox does not have."""
+"""The imports of a Python program, and those that the sandbox lacks."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from bellglass.tools.validate_code.inside.names import IMPORTS, Names
 from bellglass.tools.validate_code.inside.scopes import Reading, Scope
 
 MAX_MISSING_MODULES = 100
-"""Modules that are looked for: one of a similar name takes a millisecond."""
+"""Modules that are looked up: finding a similar name takes a millisecond."""
 
 UNKNOWN = "*"
 _BROUGHT = ("solution",)
-"""What run_tests makes importable."""
+"""Modules that run_tests makes importable."""
 
 
 class Imported(NamedTuple):
-    """A module that a program names; `UNKNOWN` where only running it would tell."""
+    """A module that a program names; `UNKNOWN` if only running it would tell."""
 
     name: str
     node: ast.expr | ast.stmt
     optional: bool
-    """The program goes on without it."""
+    """Whether the program goes on without it."""
 
 
 def find(program: Reading, names: Names) -> list[Imported]:
-    """Return what a program imports, by statement or by a call whose text can be read."""
+    """Return what a program imports, by statement or by a call with a literal name."""
     return [*_statements(program.nodes), *_calls(program.uses, names)]
 
 
@@ -50,7 +50,7 @@ def _statements(nodes: list[ast.AST]) -> Iterator[Imported]:
                 yield Imported(alias.name, node, id(node) in optional)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield Imported(str(node.module), node, id(node) in optional)
-            for alias in node.names:  # which may be modules as well
+            for alias in node.names:  # these may be modules as well
                 yield Imported(f"{node.module}.{alias.name}", node, True)
 
 
@@ -72,9 +72,9 @@ def _calls(uses: list[tuple[ast.expr, Scope]], names: Names) -> Iterator[Importe
 
 
 def missing(imported: list[Imported]) -> list[dict[str, Any]]:
-    """Return the modules that this interpreter does not have, each once, where it is named first.
+    """Return the modules that this interpreter lacks, each once, where it is named first.
 
-    Nothing is imported for it, neither of the program nor of a package.
+    Nothing is imported for that, neither of the program nor of a package.
     """
     found: dict[str, dict[str, Any]] = {}
     for name, node, optional in imported:
@@ -98,7 +98,7 @@ def _is_here(top: str) -> bool:
     try:
         return util.find_spec(top) is not None
     except (ImportError, ValueError, AttributeError):
-        return True  # it is there, if not as it should be
+        return True  # it exists, though not in the usual form
 
 
 def _near(name: str) -> str | None:

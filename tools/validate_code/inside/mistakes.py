@@ -13,7 +13,7 @@ from inspect import Signature
 from bellglass.tools.validate_code.inside.scopes import Reading
 
 Mistake = tuple[ast.AST, str]
-"""The node where it is seen, and what it is."""
+"""The node of the mistake, and its description."""
 
 _LEAVING = {
     ast.Return: "return",
@@ -25,7 +25,7 @@ _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def find(program: Reading) -> Iterator[Mistake]:
-    """Return statements that are never reached, and calls that cannot work."""
+    """Yield statements that are never reached, and calls that cannot work."""
     for node in program.nodes:
         if isinstance(node, ast.Try):
             yield from _handlers(node)
@@ -38,7 +38,7 @@ def find(program: Reading) -> Iterator[Mistake]:
 def _unreachable(block: list[ast.stmt]) -> Iterator[Mistake]:
     for index, following in enumerate(block[1:]):
         if word := _LEAVING.get(type(block[index])):
-            # A bare yield after a return makes an empty generator: done on purpose.
+            # A bare yield after a return makes an empty generator deliberately.
             if not isinstance(getattr(following, "value", None), (ast.Yield, ast.YieldFrom)):
                 yield following, f"never reached: it comes after a {word}"
             return
@@ -58,7 +58,7 @@ def _handlers(node: ast.Try) -> Iterator[Mistake]:
 
 
 def _calls(program: Reading) -> Iterator[Mistake]:
-    """Return calls with wrong arguments, of a built-in or of what the program defines once."""
+    """Yield calls with wrong arguments, of a built-in or of what the program defines once."""
     defined = dict(_defined(program))
     for node, scope in program.uses:
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
@@ -74,7 +74,7 @@ def _calls(program: Reading) -> Iterator[Mistake]:
 
 
 def _defined(program: Reading) -> Iterator[tuple[str, tuple[ast.arguments, bool]]]:
-    """Return what calls of functions and classes take, and if the first one, self, is given."""
+    """Return the parameters of functions and classes, and whether the first one, self, is given."""
     assigned = Counter(
         getattr(node, "id", None) or getattr(node, "name", None)
         for node in program.nodes
@@ -99,7 +99,7 @@ def _defined(program: Reading) -> Iterator[tuple[str, tuple[ast.arguments, bool]
 
 
 def _signature(arguments: ast.arguments, bound: bool) -> Signature:
-    """Return the signature, from a function of ours that takes the same and does nothing."""
+    """Return the signature of a stub that takes the same parameters."""
     nothing = ast.Constant(None)
     same = ast.arguments(
         posonlyargs=[ast.arg(argument.arg) for argument in arguments.posonlyargs],
@@ -120,10 +120,10 @@ def _signature(arguments: ast.arguments, bound: bool) -> Signature:
     return Signature(parameters)
 
 
-@cache  # each is read from the text of its documentation
+@cache  # each is parsed from the text of its documentation
 def _of_builtin(name: str) -> Signature | None:
     function = getattr(builtins, name, None)
-    # Not classes: what is documented of them is not always what they take.
+    # Not of classes, whose documentation is not always accurate.
     if not inspect.isbuiltin(function):
         return None
     try:

@@ -1,9 +1,9 @@
-"""What the names of a Python program stand for, as far as its text tells.
+"""Resolution of names in a Python program, as far as its text allows.
 
 `os.system` is known by that name through `import os as o`, `from os import system as run`,
-`f = os.system`, `getattr(os, "sys" + "tem")`, `__import__("os").system` and the like. What a call
-returns is written with parentheses: `Path("a").unlink` is `pathlib.Path().unlink`. An answer is a
-set, because a name can be bound more than once; it is empty where the text does not tell.
+`f = os.system`, `getattr(os, "sys" + "tem")`, `__import__("os").system` and the like. The result of
+a call is written with parentheses: `Path("a").unlink` is `pathlib.Path().unlink`. An answer is a
+set, because a name can be bound more than once; it is empty if the text does not tell.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ MAX_DEPTH = 40
 """Steps from a use to its origin: programs that need more are not written by hand."""
 
 MAX_MEANINGS = 8
-"""Meanings followed of one expression."""
+"""Meanings of one expression that are followed."""
 
 MAX_NAME_CHARACTERS = 200
-"""Of a name in full."""
+"""Characters of a full name."""
 
 IMPORTS = (
     *("builtins.__import__", "importlib.import_module", "importlib.__import__"),
     *("builtins.__loader__.load_module", "builtins.__spec__.loader.load_module"),
 )
 
-# Modules that other modules have imported, and so hand on: shutil.os, random._os.
+# Modules that other modules have imported, and so expose: shutil.os, random._os.
 _HANDED_ON = ("os", "sys", "subprocess", "socket", "shutil", "builtins", "importlib", "pickle")
 
 _BACKWARDS = ast.dump(ast.parse("a[::-1]", mode="eval").body.slice)  # type: ignore[attr-defined]
 
-# The names that people write, for those that mean the same.
+# Common aliases of names that mean the same.
 _CANONICAL = {
     "builtins.__builtins__": "builtins",
     "io.open": "builtins.open",
@@ -54,7 +54,7 @@ _GETTERS = ("operator.attrgetter()", "operator.methodcaller()")
 
 
 class Names:
-    """The meaning of expressions. One of these serves one program."""
+    """The meanings of expressions in one program."""
 
     def __init__(self) -> None:
         self._known: dict[int, frozenset[str]] = {}
@@ -64,14 +64,14 @@ class Names:
     ) -> frozenset[str]:
         """Return the full names that `node` may stand for.
 
-        Asking for inner expressions before the outer ones keeps this from nesting deeply.
+        Inner expressions are resolved before outer ones, which keeps the recursion shallow.
         """
         known = self._known.get(id(node))
         if known is not None:
             return known
         if depth == 0 or node is None:
             return NOTHING
-        # Known from here on, so that a name defined by itself is not followed round in a circle.
+        # Set first, so that a name defined by itself causes no endless loop.
         self._known[id(node)] = NOTHING
         found: set[str] = set()
         for name in self._meanings(node, scope, depth - 1):
@@ -81,7 +81,7 @@ class Names:
         return self._known[id(node)]
 
     def text(self, node: ast.AST | None, scope: Scope, depth: int = 20) -> str | None:
-        """Return the string that `node` evaluates to, if that needs no running."""
+        """Return the string that `node` evaluates to, if it can be known without running it."""
         if isinstance(node, ast.Constant):
             return node.value if isinstance(node.value, str) else None
         parts: list[str | None] = []

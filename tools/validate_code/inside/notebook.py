@@ -1,4 +1,4 @@
-"""Code of a notebook as the Python that would run, and what its commands and magics could do."""
+"""Code of a notebook as Python, and the risks of its commands and magics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bellglass.sandboxes.common import risk_kinds as kinds
 from bellglass.tools.validate_code.inside import bash_risks
 
 MAX_FIELDS = 200
-"""Expressions in braces in one command that are looked at."""
+"""Expressions in braces in one command that are examined."""
 
 _METHODS = ("system", "getoutput", "run_line_magic", "run_cell_magic", "magic", "run_cell", "ev")
 
@@ -33,12 +33,13 @@ _PROGRAMS = ("script", "python", "python3", "perl", "ruby")
 
 
 def builtin_names() -> list[str]:
-    """Return the names that have a meaning in every program of a session."""
+    """Return the names that are defined in every program of a session."""
     return [*dir(builtins), "display", "get_ipython"]
 
 
 def advice(line: str) -> str | None:
-    """Return what to do about a line that does not parse, if it is a magic for want of IPython."""
+    """Return what to do about a line that does not parse, if it is a magic and IPython is
+    missing."""
     if not line.lstrip().startswith(("%", "?")):
         return None
     try:
@@ -49,7 +50,7 @@ def advice(line: str) -> str | None:
 
 
 def lay_open(tree: ast.Module) -> None:
-    """Add to each command what IPython evaluates in it: expressions in braces, as arguments."""
+    """Add to each command the expressions in braces that IPython evaluates in it, as arguments."""
     for node in list(ast.walk(tree)):
         if isinstance(node, ast.Call) and _is_method(node.func):
             for argument in list(node.args):
@@ -77,14 +78,14 @@ def _fields(text: object) -> list[tuple[str, str | None, str | None, str | None]
 
 
 class Reading(NamedTuple):
-    """What commands and magics could do, by line, and why that may not be all."""
+    """The risks of commands and magics by line, and why they may be incomplete."""
 
     risks: list[dict[str, Any]]
     unread: list[str]
 
 
 def read(nodes: list[ast.AST]) -> Reading:
-    """Return what the commands and magics in a program could do."""
+    """Return the risks of the commands and magics in a program."""
     names = {
         target.id
         for node in nodes
@@ -110,7 +111,7 @@ def _is_shell(node: ast.expr) -> bool:
 
 
 def _is_method(function: ast.expr, names: Collection[str] = ()) -> bool:
-    """Tell if `function` is a method of what `get_ipython()` returns, also by one of `names`."""
+    """Tell if `function` is a method of `get_ipython()`, or of one of `names`."""
     if not isinstance(function, ast.Attribute) or function.attr not in _METHODS:
         return False
     owner = function.value

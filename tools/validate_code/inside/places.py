@@ -1,4 +1,4 @@
-"""Where in a text something is, in words that need no editor to follow."""
+"""Positions in a text, shown with their source lines."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import re
 from typing import Any
 
 MAX_LINE_CHARACTERS = 160
-"""Characters shown of a line."""
+"""Characters of a line that are shown."""
 
 MAX_MESSAGE_CHARACTERS = 1_000
 
 
 class Source:
-    """A program text by lines. The first line and the first column are number 1."""
+    """A program text by lines. The first line and the first column have the number 1."""
 
     def __init__(self, code: str) -> None:
-        # As the compiler counts: str.splitlines would also split at form feeds and the like.
+        # As the compiler does: str.splitlines would also split at form feeds and others.
         self.lines = re.split("\r\n|\r|\n", code)
 
     def finding(
@@ -45,7 +45,7 @@ class Source:
         }
 
     def column(self, line: int, offset: int) -> int:
-        """Return the column that is `offset` bytes into the line as UTF-8: how a tree counts."""
+        """Return the column `offset` bytes into the line, which is how a syntax tree counts."""
         if not 1 <= line <= len(self.lines):
             return 1
         before = self.lines[line - 1][:offset].encode("utf-8", "replace")[:offset]

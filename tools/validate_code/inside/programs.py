@@ -1,4 +1,4 @@
-"""Checkers that are programs of their own, where the sandbox has them: ruff, shellcheck, shfmt."""
+"""Checkers that are separate programs, if the sandbox has them: ruff, shellcheck, shfmt."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import time
 from typing import Any
 
 MAX_OUTPUT_BYTES = 2 * 1024**2
-"""Read of one checker, which says more of a program that is wrong in every line."""
+"""Bytes that are read from one checker, which reports much if every line is wrong."""
 
 FOLDERS = tuple(
     dict.fromkeys(
         os.path.dirname(path) for path in (sys.executable, "/usr/local/bin/", "/usr/bin/") if path
     )
 )
-"""Where they may be: beside this interpreter, or the system's. Foreign code writes to none."""
+"""Where they may be: beside this interpreter, or the system's. Foreign code writes to neither."""
 
 HOW = "`bellglass setup` or, for Docker, `bellglass image build` brings it"
 MISSING = f"{{name}} is not installed in the sandbox, so fewer mistakes are found: {HOW}."
@@ -27,17 +27,17 @@ UNFINISHED = "{name} did not finish, so {what} may be missing."
 
 
 class Checker:
-    """A checker at work on `code`, until its answer is taken.
+    """A checker that runs on `code` until its answer is taken.
 
-    It sees the code on its stdin and gets no other file, no configuration and no network. What it
-    says is bounded, and so is the time that is waited for it.
+    It gets the code on stdin and no other file, no configuration and no network. Its output is
+    bounded, and so is the time that we wait for it.
     """
 
     def __init__(self, name: str, arguments: tuple[str, ...], code: str) -> None:
         self.name = name
         self.installed = False
         self.finished = False
-        """It came to its end in time, and all it said was read."""
+        """Whether it ended in time, and all of its output was read."""
         self._process: subprocess.Popen[bytes] | None = None
         program = _find(name)
         if program is None:
@@ -57,7 +57,7 @@ class Checker:
                         # One thread: more take longer to start than they save.
                         "RAYON_NUM_THREADS": "1",
                         "GOMAXPROCS": "1",
-                        # It ends soon, and what it holds until then is bounded by its input.
+                        # It ends soon, and its memory until then is bounded by its input.
                         "GOGC": "400",
                     },
                 )
