@@ -48,6 +48,7 @@ TABLE: list[tuple[Exception, Kind]] = [
     (RateLimitException("maximum number of concurrent E2B sandboxes"), "quota"),
     (ServiceBusyException("503"), "busy"),
     (TimeoutException("deadline"), "timeout"),
+    (TimeoutException("502: This error is likely due to sandbox timeout"), "away"),
     (httpx.ConnectError("refused"), "unreachable"),
     (httpx.ReadError("reset"), "unreachable"),
     (httpx.ReadTimeout("slow"), "timeout"),

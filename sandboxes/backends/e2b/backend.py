@@ -131,8 +131,6 @@ class E2BBackend(Backend, Lifecycle):
         except E2BError as exc:
             raise SandboxUnavailable(_NAME, f"{exc}") from None
 
-    # --- a place
-
     @asynccontextmanager
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
         """Start a machine and our program in it, or go on with what was left of the session.
@@ -249,8 +247,6 @@ class E2BBackend(Backend, Lifecycle):
     def metadata(self) -> dict[str, str]:
         """Name the engine and the template."""
         return {"engine": self.endpoint.api, "template": self.endpoint.template}
-
-    # --- between calls
 
     def on_session_start(self, session_id: str, owner: str | None, created_at: float) -> None:
         """Write down whose a session is: see `Lifecycle`."""

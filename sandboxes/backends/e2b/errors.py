@@ -16,6 +16,7 @@ from bellglass.sandboxes.execution import clean
 
 Kind = Literal[
     "gone",
+    "away",
     "ended",
     "changing",
     "unreachable",
@@ -36,6 +37,7 @@ Kind = Literal[
 ADVICE: dict[Kind, str] = {
     "gone": "The sandbox has ended: its lease ran out, it ran for as long as the plan allows, or "
     "somebody killed it.",
+    "away": "The sandbox has ended, or is out of reach for a moment. Try again.",
     "ended": "The machine is there, but the program that holds the session in it has ended: "
     "somebody killed it, or the machine was out of memory.",
     "changing": "The sandbox is just being paused or resumed. Try again in a few seconds.",
@@ -62,7 +64,7 @@ ADVICE: dict[Kind, str] = {
 }
 """What to do, by kind."""
 
-AGAIN: frozenset[Kind] = frozenset({"unreachable", "changing", "busy", "rate", "timeout"})
+AGAIN: frozenset[Kind] = frozenset({"unreachable", "away", "changing", "busy", "rate", "timeout"})
 """Kinds that may be gone in a moment. What is not idempotent is not repeated all the same."""
 
 _BY_NAME: dict[str, Kind] = {
@@ -108,6 +110,8 @@ _BY_STATUS: dict[int, Kind] = {
 
 _QUOTA = re.compile("concurren|quota|maximum number|limit of .{0,200}sandbox", re.IGNORECASE)
 _BILLING = re.compile("billing|payment|blocked|suspended|credit", re.IGNORECASE)
+_AWAY = re.compile("likely due to sandbox timeout")
+"""So the older SDK says of any 502 or 503 of a proxy, whatever the reason."""
 _NO_PROCESS = re.compile(r"process with pid \d{1,10} not found")
 _MOST = 300
 """Characters of an engine's own words that are passed on."""
@@ -143,6 +147,8 @@ def kind_of(exc: Exception) -> Kind:
         kind = "quota"
     if kind == "auth" and _BILLING.search(text):
         kind = "billing"
+    if kind == "timeout" and _AWAY.search(text):
+        kind = "away"
     if kind == "gone" and _NO_PROCESS.search(text):
         kind = "ended"
     return kind

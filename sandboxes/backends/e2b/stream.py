@@ -160,7 +160,7 @@ class CommandStream(PatientStream):
                 return
             except E2BError as exc:
                 self._out_of_reach = exc.kind != "ended"
-                if exc.kind == "gone":
+                if exc.kind in ("gone", "away"):
                     await self._look()
                 if exc.kind == "ended" or self._lease.is_over or self._reason is not None:
                     raise
