@@ -86,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
         description="An MCP server that runs a model's code in a sandbox. Without a command: serve "
         "on stdin and stdout, or on --http.",
         epilog="Every flag is also a variable: --max-sessions is BELLGLASS_MAX_SESSIONS.",
+        # Otherwise --session of a command is taken for a beginning of --session-scope and others.
+        allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_CommandParser)
     for name, told in COMMANDS.items():
