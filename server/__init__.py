@@ -1,1 +1,1 @@
-"""Speaks MCP: the command, its settings, the two transports."""
+"""The MCP server: the command, its settings, the two transports."""

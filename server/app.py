@@ -1,4 +1,4 @@
-"""The MCP server: its tools and what it says of itself."""
+"""Build the MCP server: its tools, and its description of itself."""
 
 import base64
 import inspect
@@ -41,7 +41,7 @@ _ICON = (
 )
 
 MIN_OMITTED_BOUND = 86_400
-"""Schemas for models leave out larger bounds: nobody meets them by accident."""
+"""Above this, schemas for models leave out a bound: no model reaches it by accident."""
 
 
 def build_server(
@@ -49,7 +49,7 @@ def build_server(
     choose: Callable[[], Awaitable[Backend]] | None = None,
     listener: Listener | None = None,
 ) -> BellglassServer:
-    """Return the server; `choose` makes the backend, at the first need of it."""
+    """Return the server; `choose` makes the backend on first use."""
     choose = choose or _chooser(settings)
 
     updates = Updates()
@@ -112,7 +112,7 @@ def build_server(
 
 def _chooser(settings: Settings) -> Callable[[], Awaitable[Backend]]:
     async def choose() -> Backend:
-        # At the first need: clients start servers only to ask for their tools.
+        # On first use, because many clients start a server only to list its tools.
         from bellglass.server.backend_selection import choose as chosen
 
         return await chosen(settings)
@@ -130,7 +130,7 @@ def _chooser_for_checks(settings: Settings) -> Callable[[], Awaitable[Backend | 
 
 
 def _tool(entry: ToolEntry, settings: Settings) -> Tool:
-    """Return `entry` as the SDK wants it, its texts true to the settings."""
+    """Return `entry` in the SDK's form, with texts that match the settings."""
     facts = {
         "{idle}": duration(settings.session_idle_seconds),
         "{age}": duration(settings.session_max_seconds),
@@ -168,7 +168,7 @@ def _annotations(entry: ToolEntry, settings: Settings) -> ToolAnnotations:
 
 
 def _without_titles(schema: Any) -> Any:
-    """Drop the titles that pydantic makes from names: the listing is paid for in every chat."""
+    """Drop the titles that pydantic makes from names: the listing costs tokens in every chat."""
     match schema:
         case dict():
             return {
@@ -183,9 +183,9 @@ def _without_titles(schema: Any) -> Any:
 
 
 def _without_bounds(schema: Any) -> Any:
-    """Leave out how long a text may be, defaults that are empty, and what is in an object.
+    """Leave out maximum lengths, empty defaults, and the contents of objects.
 
-    It is enforced all the same, and who meets a bound is told so.
+    They are enforced all the same, and an error names the bound.
     """
     match schema:
         case {"$ref": str()}:
@@ -205,7 +205,7 @@ def _without_bounds(schema: Any) -> Any:
 
 
 def _without_details(schema: Any) -> Any:
-    """Leave what lists hold to the results, which show it: for a schema of each, too few ask."""
+    """Leave out the schemas of list items: few clients need them, and results show the items."""
     match schema:
         case {"$ref": str()}:
             return {"type": "object"}
@@ -223,9 +223,9 @@ def _without_details(schema: Any) -> Any:
 
 
 def _without_nulls(schema: Any) -> Any:
-    """Let an argument that may be left out be left out, without a word on null.
+    """Remove null from the types of an optional argument.
 
-    Null is taken all the same. Several clients cannot read a choice of types.
+    Null is accepted all the same. Several clients cannot read a choice of types.
     """
     match schema:
         case {"anyOf": [dict(one), {"type": "null"}], "default": None, **rest}:

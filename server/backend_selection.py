@@ -14,16 +14,16 @@ log = logging.getLogger(__name__)
 
 
 def candidates(settings: Settings) -> list[str]:
-    """Return the names of the backends that may be used, the first choice first."""
+    """Return the names of the backends that may be used, in order of preference."""
     if settings.sandbox != "auto":
         return [settings.sandbox]
     return [name for name in registry.STRONG if name in registry.installed()]
 
 
 async def choose_for_checks(settings: Settings) -> Backend | None:
-    """Return a sandbox of this machine, for checks where places elsewhere cost money, if one runs.
+    """Return a local backend for checks if sandboxes cost money and a local one works.
 
-    A check runs no code, so it needs no machine of its own.
+    A check runs no code, so it needs no paid sandbox of its own.
     """
     if settings.sandbox != "e2b":
         return None
@@ -37,7 +37,7 @@ async def choose_for_checks(settings: Settings) -> Backend | None:
 
 
 def create(name: str, settings: Settings) -> Backend:
-    """Make the backend `name` as the settings want it.
+    """Make the backend `name` with the settings.
 
     Raises:
         SandboxUnavailable: It is not installed, or cannot be used here.
@@ -59,10 +59,10 @@ def create(name: str, settings: Settings) -> Backend:
 
 
 async def choose(settings: Settings) -> Backend:
-    """Return the first sandbox that can make places here.
+    """Return the first backend that can make sandboxes here.
 
     Raises:
-        SandboxUnavailable: None can; then nothing is run, weakly or otherwise.
+        SandboxUnavailable: None can; then no code is run at all.
     """
     failures: list[SandboxUnavailable] = []
     for name in candidates(settings):

@@ -1,4 +1,4 @@
-"""The settings of every backend that is installed, as one list with ours: see `Settings`."""
+"""The settings of all installed backends, as one list with the server's: see `Settings`."""
 
 from functools import cache
 from typing import NamedTuple
@@ -10,25 +10,25 @@ from bellglass.sandboxes import plugins
 from bellglass.sandboxes.backend_settings import BackendSettings
 
 OURS = ("embedded", "docker", "e2b")
-"""In the order of the documentation; plug-ins come after them, by name."""
+"""In the order of the documentation; plug-ins follow, sorted by name."""
 
 
 class Declared(NamedTuple):
-    """What one backend declares."""
+    """The settings that one backend declares."""
 
     prefix: str
-    """What stands before the names of its fields: `podman_`; nothing for the default backend."""
+    """The prefix of its fields' names: `podman_`; empty for the default backend."""
     model: type[BackendSettings] | None
-    """None where it cannot be imported."""
+    """None if it cannot be imported."""
     problem: str = ""
-    """Why not, in one line."""
+    """The reason why it cannot be imported, in one line."""
 
 
 @cache
 def declared() -> dict[str, Declared]:
     """Return what the installed backends declare, by their names.
 
-    A plug-in that cannot be imported costs the others nothing: see `Settings.from_environ`.
+    A plug-in that cannot be imported does not affect the others: see `Settings.from_environ`.
     """
     found = plugins.installed(plugins.SETTINGS)
     order = [*(name for name in OURS if name in found), *sorted(set(found) - set(OURS))]
@@ -44,7 +44,7 @@ def _declared(name: str) -> Declared:
         for field, info in model.model_fields.items():
             if info.is_required():
                 raise TypeError(f"the field {field} has no default")
-    except Exception as exc:  # whatever a module of somebody else's raises
+    except Exception as exc:  # a module of another distribution may raise anything
         return Declared(prefix, None, f"{type(exc).__name__}: {exc}".splitlines()[0])
     return Declared(prefix, model)
 

@@ -1,7 +1,7 @@
-"""The command `bellglass`: read its arguments, and run what they ask for.
+"""The command `bellglass`: read its arguments, and run the command that they name.
 
-A command is a module of `commands`, with `add_arguments` and `run`. Only the one that is asked for
-is imported, as serving on stdio must start fast.
+Each command is a module of `commands` with `add_arguments` and `run`. Only the named one is
+imported, because serving on stdio must start fast.
 """
 
 import argparse
@@ -33,8 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     from bellglass.server.failures import exit_code_of
 
     code = exit_code_of(lambda: _run(arguments), debug="--debug" in (arguments or sys.argv[1:]))
-    # Not by an interpreter that ends in order: threads of libraries in Rust, of E2B's transport and
-    # of Monty, abort one in a hundred.
+    # Without the interpreter's finalization: there, threads of Rust libraries (E2B's transport and
+    # Monty) abort the process one time in a hundred.
     from bellglass.server.shutdown import Stop
 
     stop = Stop()
@@ -43,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
-    # What is written to a stream that who started us has closed goes nowhere; else the number of
-    # its descriptor becomes another file's.
+    # If our parent has closed stderr, what is written to it is dropped; otherwise another file
+    # could get the number of its descriptor.
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     from bellglass.server.settings import Settings, known_settings
@@ -65,7 +65,7 @@ def _module(command: str) -> Any:
 
 
 class _CommandParser(argparse.ArgumentParser):
-    """The parser of one command, which gets its arguments when it is first needed."""
+    """The parser of one command, which gets its arguments on first use."""
 
     def __init__(self, command: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -1,4 +1,4 @@
-"""What people see at a terminal: our colours, and no control character of anybody else."""
+"""Output at a terminal: our own colours, and no control characters from anywhere else."""
 
 import os
 import re
@@ -9,14 +9,14 @@ _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "
 _CONTROLS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-"""What steers a terminal, or changes the order in which text is shown; but blanks and new lines."""
+"""Characters that control a terminal or change the direction of text, but no blanks or newlines."""
 
 
 def printable(text: str) -> str:
-    """Return `text` with control characters as they are written in code.
+    """Return `text` with control characters escaped as in code.
 
-    For everything that came out of a sandbox, from a server or a model: it could set the title,
-    write to the clipboard, or draw over what we have said.
+    It is for everything from a sandbox, a server or a model, which could set the terminal's title,
+    write to the clipboard, or overwrite our output.
     """
     return _CONTROLS.sub(_escaped, text)
 
@@ -35,7 +35,7 @@ def paint(style: str, text: str) -> str:
 
 
 def say(text: str = "") -> None:
-    """Write a line to stdout now; what in it is not ours is `printable`."""
+    """Write a line to stdout now; the caller makes foreign text `printable`."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

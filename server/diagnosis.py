@@ -1,4 +1,4 @@
-"""Find out which backends work on this machine, as a value that `bellglass doctor` shows."""
+"""Diagnose which backends work on this machine, as a value that `bellglass doctor` shows."""
 
 import platform
 import time
@@ -26,7 +26,7 @@ MAX_TEXT_CHARACTERS = 4000
 MAX_FINDINGS = 100
 
 _COMPLETED_BY = {"embedded": "bellglass setup", "docker": "bellglass image build"}
-"""What brings the packages that sessions of a backend should find."""
+"""The commands that install the packages that sessions of a backend expect."""
 
 _TRIAL = """
 import sys
@@ -46,7 +46,7 @@ print(*found, sep=", ")
 """
 
 Text = Annotated[str, BeforeValidator(lambda text: str(text)[:MAX_TEXT_CHARACTERS])]
-"""Text from a sandbox, an engine or a plug-in: bounded, but not yet fit for a terminal."""
+"""Text from a sandbox, an engine or a plug-in: bounded, but not made printable."""
 
 
 class _Report(BaseModel):
@@ -54,7 +54,7 @@ class _Report(BaseModel):
 
 
 class FindingReport(_Report):
-    """One thing that a backend says of itself here."""
+    """One finding of a backend about this machine."""
 
     what: Text
     holds: bool
@@ -62,7 +62,7 @@ class FindingReport(_Report):
 
 
 class BackendReport(_Report):
-    """Whether a backend works here, from running code in it."""
+    """Whether a backend works here, found by running code in it."""
 
     name: Text
     works: bool
@@ -79,7 +79,7 @@ class BackendReport(_Report):
 
 
 class LimitsReport(_Report):
-    """What a session may use, with the settings given."""
+    """The limits of a session with these settings."""
 
     memory_mib: int
     processes: int
@@ -114,7 +114,7 @@ class Report(_Report):
 
 
 def examine(settings: Settings, tell: Callable[[BackendReport], None]) -> Report:
-    """Try every backend, and `tell` of each when it was tried."""
+    """Try every backend, and `tell` the result of each when it is known."""
     backends = []
     for name in sorted(registry.installed()):
         backends.append(anyio.run(_examine_backend, name, settings))
@@ -146,7 +146,7 @@ async def _examine_backend(name: str, settings: Settings) -> BackendReport:
         finally:
             with anyio.CancelScope(shield=True):
                 await backend.aclose()
-    except Exception as exc:  # of a plug-in, for which the others shall not suffer
+    except Exception as exc:  # a fault of a plug-in must not affect the other backends
         match innermost(exc):
             case SandboxUnavailable() as cause:
                 reason = cause.reason
@@ -157,7 +157,7 @@ async def _examine_backend(name: str, settings: Settings) -> BackendReport:
 
 
 async def _try(backend: Backend, name: str, given: dict[str, str]) -> BackendReport:
-    """Run code in a sandbox of the backend, and ask the backend about itself."""
+    """Run code in a sandbox of the backend, and ask the backend for its findings."""
     started = time.monotonic()
     execution = await _first_run(backend)
     first_run_ms = round((time.monotonic() - started) * 1000)

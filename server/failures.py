@@ -1,4 +1,4 @@
-"""How a command ends: with an exit code, and at most one line on stderr, never a traceback."""
+"""The exit of a command: an exit code and at most one line on stderr, never a traceback."""
 
 from collections.abc import Callable
 
@@ -6,20 +6,20 @@ from bellglass.server.console import complain
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
-"""As a shell says of a program that SIGINT or SIGPIPE has ended."""
+"""The exit codes of shells for programs that SIGINT or SIGPIPE has ended."""
 
 
 class CommandError(Exception):
-    """A command cannot do what was asked; the text is one line for the person at the terminal."""
+    """A command failed; the text is one line for the person at the terminal."""
 
     exit_code = 1
 
 
 def exit_code_of(run: Callable[[], int], *, debug: bool) -> int:
-    """Run a command and return its exit code, whatever happens in it."""
+    """Run a command and return its exit code, whatever it raises."""
     try:
         return run()
-    except SystemExit as exc:  # of the parser, which has said why
+    except SystemExit as exc:  # from the parser, which has printed the reason
         return exc.code if isinstance(exc.code, int) else 2
     except BaseException as exc:
         if debug:
@@ -37,7 +37,7 @@ def _told(exc: BaseException) -> int:
             complain("interrupted.")
             return INTERRUPTED
         case BrokenPipeError():
-            return PIPE_CLOSED  # who read it has seen enough
+            return PIPE_CLOSED  # the reader of our output has seen enough
         case SettingsError():
             complain(str(exc))
             return 2
@@ -53,7 +53,7 @@ def _told(exc: BaseException) -> int:
 
 
 def innermost(failure: BaseException) -> BaseException:
-    """Return what a group of a task group was raised for."""
+    """Return the only exception in a group that a task group raised."""
     while isinstance(failure, BaseExceptionGroup):
         failure = failure.exceptions[0]
     return failure

@@ -1,7 +1,7 @@
 """A session of a server in this process, for a person at a terminal.
 
-A real client calls it over memory: checks, policy and texts are those of every client. The client
-and the server live in a thread, so that the main one can wait for a person, and be interrupted.
+A real client calls it in memory, so checks, policy and texts are those of every client. The client
+and the server run in a thread, so that the main thread can wait for input and be interrupted.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from bellglass.server.settings import Settings
 
 PUT_BYTES = 2_000_000
-"""Of a file in one call."""
+"""Bytes of a file in one call."""
 
 _KNOWS_LAYOUT = advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})
-"""A client with a view is told what each line of a text is."""
+"""Declares a view, so that results have a layout of their text."""
 
 
 class LocalSession:
-    """One session, and what its last call left."""
+    """One session, and the result of its last call."""
 
     def __init__(self, portal: BlockingPortal, client: Client, listener: _Listener) -> None:
         self._portal = portal
@@ -54,7 +54,7 @@ class LocalSession:
     @classmethod
     @contextmanager
     def open(cls, settings: Settings) -> Generator[LocalSession]:
-        """Start a server; it ends with the context, and its sandbox too."""
+        """Start a server, which ends with the context, as does its sandbox."""
         listener = _Listener()
         with (
             start_blocking_portal() as portal,
@@ -64,13 +64,13 @@ class LocalSession:
 
     @property
     def execution(self) -> Execution | None:
-        """What the last call did; nothing, if it was refused or interrupted."""
+        """The execution of the last call; None if the call was refused or interrupted."""
         return self._listener.execution
 
     def call(
         self, tool: str, arguments: dict[str, Any], show: Callable[[Stream], None]
     ) -> CallToolResult | None:
-        """Call a tool and `show` output as it comes; return nothing if it was interrupted.
+        """Call a tool and `show` output as it arrives; return None if it was interrupted.
 
         An interrupt stops the call. The session goes on.
         """
@@ -111,7 +111,7 @@ class LocalSession:
                 return
 
     def read(self, path: str) -> bytes:
-        """Return what is in a file of the session, or in one that holds a cut output.
+        """Return the contents of a file of the session, or of one with a cut output.
 
         Raises:
             CommandError: It cannot be read.
@@ -154,7 +154,7 @@ class LocalSession:
 
 
 class _Listener:
-    """Hands output from the thread of the server to the one that shows it."""
+    """Passes output from the thread of the server to the thread that shows it."""
 
     def __init__(self) -> None:
         self.execution: Execution | None = None
@@ -173,7 +173,7 @@ class _Listener:
         self._pieces.put(None)
 
     def drain(self, show: Callable[[Stream], None]) -> None:
-        """Show what comes until the call has ended."""
+        """Show output as it arrives, until the call has ended."""
         while (piece := self._pieces.get()) is not None:
             show(piece)
 
@@ -181,11 +181,11 @@ class _Listener:
 @asynccontextmanager
 async def _connected(settings: Settings, listener: _Listener) -> AsyncGenerator[Client]:
     server = build_server(settings, listener=listener)
-    # Not in the mode of a connection with a session of its own: ours is named in each call.
+    # With explicit sessions, because each call here names its session.
     async with Client(server, extensions=[_KNOWS_LAYOUT]) as client:
         yield client
 
 
 def text_of(result: CallToolResult) -> str:
-    """Return what a result says in words."""
+    """Return the text of a result."""
     return "\n".join(block.text for block in result.content if block.type == "text")

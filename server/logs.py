@@ -1,4 +1,4 @@
-"""The log: plain lines on stderr, without code, output or anything that opens a session."""
+"""The log: plain lines on stderr, without code, output or secrets."""
 
 import hashlib
 import logging
@@ -15,18 +15,18 @@ _IDS = re.compile(
     r"(?<![0-9A-Za-z_-])(?!e2b-code-interpreter\b)(?=[0-9A-Za-z_-]*[0-9])"
     r"[0-9A-Za-z_-]{20,}(?![0-9A-Za-z_-])"
 )
-"""What may be a session id or a token: long, without a space, with a digit. One package is that."""
+"""A possible session id or token: long, without blanks, with a digit. One package is like that."""
 
 
 def short_hash(secret: str) -> str:
-    """Return a name for `secret` that lines of a log can be matched by, and that opens nothing."""
+    """Return a short hash by which lines of a log can be matched, without revealing `secret`."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()[:8]
 
 
 class PlainFormatter(logging.Formatter):
-    """Escapes what could forge a line or steer a terminal, and shortens ids to hashes.
+    """Escapes what could forge a line or control a terminal, and replaces ids by hashes.
 
-    The net under everything else: a library may log a session id (the SDK does).
+    It also covers libraries, which may log a session id (the SDK does).
     """
 
     def formatMessage(self, record: logging.LogRecord) -> str:
@@ -41,13 +41,13 @@ class PlainFormatter(logging.Formatter):
 def configure(levels: str, traced: Sequence[str] = ()) -> None:
     """Log to stderr. Called before the server is built, which would set up boxes and colours.
 
-    `levels` is a level, and after commas those of packages: `info,sandboxes.egress=debug`.
+    `levels` is a level, followed by levels of packages after commas: `info,sandboxes.egress=debug`.
     """
     level, *others = levels.split(",")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # These tell of every request and name sessions; ours is the line that counts.
+    # These log every request and name sessions; our own line for each call is enough.
     for name in ("mcp", "httpx2", "sse_starlette", "asyncio", "uvicorn", "httpx", "e2b", "pyqwest"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
     for name, _, own in (other.partition("=") for other in others):

@@ -1,4 +1,4 @@
-"""Pass every request through: repair what comes in, and make safe to send what goes out."""
+"""Pass every request through: repair what arrives, and clean what is sent."""
 
 import logging
 import re
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 
 
 class BellglassServer(MCPServer[ToolContext]):
-    """The SDK's server, with our words for a refused call and one line of log for every call."""
+    """The SDK's server, with our errors for refused calls, and one line of log for every call."""
 
     def __init__(self, name: str, *, tools: Sequence[Tool], **options: Any) -> None:
         super().__init__(name, tools=list(tools), middleware=[guard], **options)
@@ -102,9 +102,9 @@ class BellglassServer(MCPServer[ToolContext]):
             )
 
     def _signed(self, result: Result, context: Context[ToolContext, Any] | None) -> Result:
-        """Say whose result it is, where the protocol wants it: without the icon, which is long.
+        """Identify the server in a result, if the protocol wants it: without the long icon.
 
-        Else the SDK signs with all that `server/discover` tells of us, in every result.
+        The SDK would put everything that `server/discover` returns into every result.
         """
         version = context.protocol_version if context is not None else None
         if version is None or version < FIRST_MODERN_VERSION:
@@ -113,12 +113,13 @@ class BellglassServer(MCPServer[ToolContext]):
         return result
 
     async def list_resources(self) -> list[Resource]:
-        """List no page: it is for hosts, which find it by the tools that name it."""
+        """List nothing: hosts find the page through the tools that name it."""
         resources = await super().list_resources()
         return [resource for resource in resources if not resource.uri.startswith("ui://")]
 
     async def list_prompts(self) -> list[Prompt]:
-        from bellglass.server import prompts  # few clients ask, and none before it has started
+        # few clients ask for them, so they are not imported at start
+        from bellglass.server import prompts
 
         return prompts.listed()
 
@@ -138,9 +139,9 @@ class BellglassServer(MCPServer[ToolContext]):
     async def read_resource(
         self, uri: Any, context: Context[ToolContext, Any] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
-        """Read a file of a session; anything else is the SDK's.
+        """Read a file of a session; the SDK reads other resources.
 
-        Not by a template of the SDK: each of its resources has one type of content and one part.
+        A template of the SDK would not do: its resources have one type of content and one part.
         """
         if context is not None:
             contents = await session_files.read(repaired(str(uri)), context)
@@ -162,9 +163,9 @@ class BellglassServer(MCPServer[ToolContext]):
         return CompleteResult(completion=await complete(context, params))
 
     async def run_on(self, received: "Received", sent: "Sent") -> None:
-        """Serve one client on these streams, the lifespan around it.
+        """Serve one client on these streams, with the lifespan around it.
 
-        mcp 2.3 does this for streams of its own only; a test fails if the attribute goes away.
+        mcp 2.3 does this only for streams of its own; a test fails if the attribute disappears.
         """
         server = self._lowlevel_server
         await server.run(received, sent, server.create_initialization_options())
@@ -174,7 +175,7 @@ class BellglassServer(MCPServer[ToolContext]):
     ) -> Result:
         known = self._arguments.get(name)
         if known is not None:
-            # Some clients send null for whatever their model left out.
+            # Some clients send null for arguments that their model left out.
             arguments = {
                 key: value
                 for key, value in repaired(arguments).items()
@@ -202,7 +203,7 @@ class BellglassServer(MCPServer[ToolContext]):
 
 
 async def guard(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> HandlerResult:
-    """Keep what a handler raises from ending the server or reaching the client."""
+    """Keep an exception of a handler from ending the server or reaching the client."""
     try:
         return await call_next(ctx)
     except (MCPError, ValidationError, get_cancelled_exc_class()):
@@ -215,7 +216,7 @@ async def guard(ctx: ServerRequestContext[Any, Any], call_next: CallNext) -> Han
 
 
 def repaired(value: Any) -> Any:
-    """Return `value` with every lone surrogate in it replaced; JavaScript clients send them."""
+    """Return `value` with every lone surrogate replaced; JavaScript clients send them."""
     match value:
         case str():
             return _SURROGATE.sub("\ufffd", value)
@@ -231,7 +232,7 @@ def _caller(context: Context[ToolContext, Any] | None) -> Caller | None:
     request = context.request_context.request if context is not None else None
     if context is None or not isinstance(request, HTTPConnection):
         return None
-    # The SDK has made sure that the session is one of its own, but only of a legacy request.
+    # The SDK has checked that the session is one of its own, but only for a legacy request.
     legacy = legacy_connection(context) is not None
     return caller_of_request(request, request.headers.get("mcp-session-id") if legacy else None)
 
@@ -248,7 +249,7 @@ def _sendable(result: Result) -> Result:
 
 
 def _summary(result: Result) -> tuple[str, str | None]:
-    """Return the status and the session of a call, as far as the result tells."""
+    """Return the status and the session of a call, as far as the result has them."""
     if not isinstance(result, CallToolResult):
         return "asks", None
     record = (result.meta or {}).get(RECORD, {})

@@ -1,4 +1,4 @@
-"""From the settings to what sessions may reach."""
+"""Make the network of sessions from the settings."""
 
 import os
 from pathlib import Path
@@ -13,11 +13,11 @@ from bellglass.sandboxes.limits import MIB
 from bellglass.server.settings import Settings
 
 PYPI: tuple[str, ...] = ("https://pypi.org/simple/", "https://files.pythonhosted.org/")
-"""The index, and where it has its files: a mirror that answers to these names is as good."""
+"""The index and the hosts of its files, which a mirror with these names may replace."""
 
 
 def network(settings: Settings) -> Network:
-    """Return what the operator allows."""
+    """Return the network that the operator allows."""
     rules = Rules(settings.network, settings.network_hosts)
     return Network(rules, _index(settings, rules))
 
@@ -29,13 +29,13 @@ def _index(settings: Settings, rules: Rules) -> Index | None:
     if settings.package_index is not None:
         urls = (settings.package_index,)
     elif settings.network == "allow-list":
-        return None  # nothing that is not on the list
+        return None  # only hosts on the list
     source = Remote(urls[0], Fetcher(rules, *urls))
     return Index(source, Cache(cache_folder(settings), settings.package_cache_mb * MIB))
 
 
 def cache_folder(settings: Settings) -> Path:
-    """Return where package files are kept (basedir-spec of freedesktop.org)."""
+    """Return the folder for package files (basedir-spec of freedesktop.org)."""
     if settings.package_cache is not None:
         return Path(settings.package_cache).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME", "")
@@ -44,7 +44,7 @@ def cache_folder(settings: Settings) -> Path:
 
 
 def described(settings: Settings) -> list[str]:
-    """Say what sessions may reach, for `bellglass doctor`."""
+    """Describe what sessions may reach, for `bellglass doctor`."""
     hosts = ", ".join(settings.network_hosts) or "none listed"
     lines = []
     if settings.network in ("allow-list", "open"):

@@ -1,4 +1,4 @@
-"""Types of settings that a plain type does not describe: how their text is read and checked."""
+"""Types of settings that need a parser or a check of their own."""
 
 import difflib
 import re
@@ -28,7 +28,7 @@ def _readable_hosts(given: tuple[str, ...], info: ValidationInfo) -> tuple[str, 
     if given and info.data.get("network") == "none":
         raise PydanticCustomError("hosts", "go with a BELLGLASS_NETWORK other than `none`")
     for text in given:
-        # Only now: few set this, and everybody waits for an import.
+        # Imported here: few operators set this, and the import takes time.
         from bellglass.sandboxes.egress.rules import Entry
 
         try:
@@ -53,8 +53,8 @@ def _readable_levels(given: str) -> str:
 
 
 def objection(error: ErrorDetails) -> str:
-    """Return what is wrong with a value, to stand after the name of its variable."""
-    if error["type"] in ("value_error", "assertion_error"):  # in the words of a validator
+    """Return what is wrong with a value, as a text that follows the name of its variable."""
+    if error["type"] in ("value_error", "assertion_error"):  # the message of a validator
         return f": {error['msg'].partition(', ')[2].rstrip('.')}."
     return f" should {re.sub('^[A-Z][a-z]+ should ', '', error['msg']).rstrip('.')}."
 

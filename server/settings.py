@@ -1,4 +1,4 @@
-"""What an operator may set: one field, one BELLGLASS_ variable, one flag."""
+"""Settings of an operator: each is one field, one BELLGLASS_ variable and one flag."""
 
 import difflib
 import os
@@ -22,7 +22,7 @@ _MAY_HOLD_A_PASSWORD = ("package_index",)
 
 
 class SettingsError(Exception):
-    """A setting cannot be used; the text is one line for the operator."""
+    """A setting is invalid; the text is one line for the operator."""
 
 
 class Settings(BaseModel):
@@ -157,7 +157,7 @@ class Settings(BaseModel):
     )
 
     backends: Mapping[str, BackendSettings] = {}
-    """What was set of each backend, by its name; no variable of its own."""
+    """The settings of each backend, by name of the backend; this is no variable itself."""
 
     @classmethod
     def from_environ(
@@ -195,7 +195,7 @@ class Settings(BaseModel):
         return self.backends.get(name) or (model() if model is not None else None)
 
     def given_to(self, backend: str) -> dict[str, str]:
-        """Return what was set of the backend, by variable, without secrets."""
+        """Return the variables that are set for the backend, without secrets."""
         model = self.backends.get(backend)
         return {
             setting.variable: "(secret)"
@@ -226,9 +226,9 @@ class Setting(NamedTuple):
     """`docker_image` is BELLGLASS_DOCKER_IMAGE and --docker-image."""
     info: FieldInfo
     backend: str | None
-    """Whose it is; None for those of the server."""
+    """The backend that declares it; None for settings of the server."""
     field: str
-    """Its name in the model of the backend."""
+    """The name of the field in the backend's model."""
 
     @property
     def variable(self) -> str:
@@ -236,7 +236,7 @@ class Setting(NamedTuple):
 
     @property
     def is_secret(self) -> bool:
-        """Other users of the machine can read a command line, so it has no flag."""
+        """Whether it has no flag, because other users of the machine can read a command line."""
         return self.name in _MAY_HOLD_A_PASSWORD or may_be_secret(self.info)
 
 
@@ -245,7 +245,7 @@ def known_settings() -> dict[str, Setting]:
     """Return every setting by name: the server's, then those of the installed backends.
 
     Raises:
-        SettingsError: A backend declares one that there is already.
+        SettingsError: A backend declares one that exists already.
     """
     known = {
         name: Setting(name, info, None, name)
@@ -269,7 +269,7 @@ def _validated(model: type[Model], values: dict[str, Any], prefix: str = "") -> 
         return model(**values)
     except ValidationError as exc:
         error = exc.errors(include_url=False)[0]
-        if not error["loc"]:  # of all fields together
+        if not error["loc"]:  # an error about several fields together
             raise SettingsError(f"{PREFIX}{prefix.upper()}*{objection(error)}") from exc
         setting = known_settings()[f"{prefix}{error['loc'][0]}"]
         given = "" if setting.is_secret else f"={str(error['input'])[:60]!r}"

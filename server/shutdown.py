@@ -1,7 +1,8 @@
-"""Stopping within seconds, whatever is going on.
+"""Stop within seconds, whatever is going on.
 
-A client waits two seconds after it closed our stdin, then kills. So the orderly way out (leave the
-lifespan, which ends every session) has a deadline, kept by a thread that nothing can hold up.
+A client waits two seconds after it has closed our stdin, then kills us. So the orderly shutdown
+(leave the lifespan, which ends every session) has a deadline, kept by a thread that nothing can
+block.
 """
 
 import contextlib
@@ -22,7 +23,7 @@ SIGNAL_TIMEOUT_SECONDS = 3.5
 
 
 class Stop:
-    """How this process ends: asked for once, by a signal or the end of input."""
+    """The end of this process, requested once, by a signal or the end of input."""
 
     def __init__(self, *, signal_seconds: float = SIGNAL_TIMEOUT_SECONDS) -> None:
         self.exit_code = 0

@@ -1,8 +1,8 @@
-"""The protocol's tasks (io.modelcontextprotocol/tasks): a long call is answered by a name.
+"""Tasks of the protocol (io.modelcontextprotocol/tasks): a long call is answered by a task id.
 
-For clients that declare them, from protocol 2026-07-28 on. The call goes on in a task of the
-server; its result waits to be fetched. What a model asks to run in the background is something
-else: `background_run`, which every client has.
+They are for clients that declare them, from protocol 2026-07-28 on. The call goes on in a task of
+the server, and the client fetches its result later. Background runs of a model are something else:
+every client has `background_run`.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ VERSIONS = frozenset({"2026-07-28"})
 LONG = frozenset({"execute_python", "execute_bash", "run_tests"})
 
 DIRECT_ANSWER_SECONDS = 5.0
-"""A call that has ended by then is answered as any: a task costs the client more requests."""
+"""A shorter call is answered directly: a task costs the client more requests."""
 
 POLL_INTERVAL_MS = 1_000
 
 RESULT_KEPT_SECONDS = 600.0
-"""For a result to be fetched, after the end of its task."""
+"""For which a result can be fetched, after the end of its task."""
 
 MAX_TASKS = 64
 """Tasks at one time, each with a result of at most 900 kB."""
@@ -62,7 +62,7 @@ class UpdateParams(TaskParams):
 
 
 class Task:
-    """A call, and what became of it."""
+    """A call and its outcome."""
 
     def __init__(self, owner: str | None) -> None:
         self.id = secrets.token_hex(16)
@@ -74,7 +74,7 @@ class Task:
         self._created = self._updated = time.time()
 
     async def run(self, ctx: Call, call_next: CallNext) -> None:
-        """Make the call; nothing that it raises goes further."""
+        """Make the call, and keep whatever it raises."""
         try:
             with self.scope:
                 result = await call_next(ctx)
@@ -86,7 +86,7 @@ class Task:
         except MCPError as exc:
             self._fail(exc.error.model_dump(by_alias=True, mode="json", exclude_none=True))
         except anyio.get_cancelled_exc_class():
-            self.status = "cancelled"  # with the server
+            self.status = "cancelled"  # by the end of the server
             raise
         except BaseException:
             log.exception("A task raised")
@@ -116,7 +116,7 @@ class Task:
 
 
 class Tasks(Extension):
-    """Gives long calls a name, and answers for them by it."""
+    """Answers long calls by a task id, and serves requests about them."""
 
     identifier = "io.modelcontextprotocol/tasks"
 
@@ -137,7 +137,7 @@ class Tasks(Extension):
     async def intercept_tool_call(
         self, params: CallToolRequestParams, ctx: Call, call_next: CallNext
     ) -> HandlerResult:
-        """Answer with a task if the call takes long, and the client knows tasks."""
+        """Answer with a task if the call takes long and the client supports tasks."""
         at_once = bool((params.arguments or {}).get("background"))
         if params.name not in self._long or at_once or not self._declared(ctx):
             return await call_next(ctx)
@@ -145,7 +145,7 @@ class Tasks(Extension):
         if len(self._tasks) >= MAX_TASKS:
             return await call_next(ctx)
         task = Task(authenticated_principal(ctx))
-        # There is no progress of what outlives its request.
+        # A client gets no progress after its request has been answered.
         meta: Any = {k: v for k, v in (ctx.meta or {}).items() if k != "progress_token"}
         quiet = dataclasses.replace(ctx, meta=meta)
         ctx.lifespan_context.tasks.start_soon(task.run, quiet, call_next)
@@ -178,14 +178,14 @@ class Tasks(Extension):
                 return
             del self._tasks[ended[0].id]
 
-    # --- what is asked of them
+    # --- requests about tasks
 
     async def _get(self, ctx: Call, params: TaskParams) -> HandlerResult:
         task = self._named(ctx, params)
         return {**task.facts(), **task.outcome}
 
     async def _update(self, ctx: Call, params: UpdateParams) -> HandlerResult:
-        self._named(ctx, params)  # ours never ask for anything
+        self._named(ctx, params)  # our tasks never ask the client for input
         return {}
 
     async def _cancel(self, ctx: Call, params: TaskParams) -> HandlerResult:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 MAX_LINE_BYTES = 16 * 1024**2
-"""Twice what the longest argument takes when each of its characters is sent as an escape."""
+"""Twice the size of the longest argument if each of its characters is sent as an escape."""
 
 ODD_ID = "The id of a request must be a string or an integer"
 
 _ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair: one character
+    # a surrogate pair is one character
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     rb"|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})"
     rb"|.)",
     re.DOTALL,
@@ -27,14 +28,14 @@ _SOME_ODD_ID = re.compile(rb'(?<!\\)"id"\s*:\s*(?:[^"\s\d-]|-?\d+[.eE])')
 
 
 class Line(NamedTuple):
-    """One line without its end; only the head of it if it was too long."""
+    """One line without its newline, or the start of it if it was too long."""
 
     data: bytes
     too_long: bool = False
 
 
 class LineBuffer:
-    """Cuts chunks into lines, holding no more than one line of bounded length."""
+    """Cuts chunks into lines, and holds no more than one line of bounded length."""
 
     def __init__(self, limit: int = MAX_LINE_BYTES) -> None:
         self._limit = limit
@@ -51,7 +52,7 @@ class LineBuffer:
             self._add(rest)
 
     def end(self) -> Iterator[Line]:
-        """Yield what stands after the last line end."""
+        """Yield what follows the last newline."""
         if self._parts:
             yield self._take()
 
@@ -76,7 +77,7 @@ def repair(line: bytes) -> bytes:
 
 
 def find_id(line: bytes) -> str | int | None:
-    """Return the id of a request that cannot be parsed, if it can be told.
+    """Return the id of a request that cannot be parsed, if it can be found.
 
     Clients write it as one of the first members, or as the last.
     """
@@ -96,10 +97,10 @@ def find_id(line: bytes) -> str | int | None:
 
 
 class OddId(NamedTuple):
-    """What a request has for an id that is neither a string nor an integer."""
+    """The id of a request if it is neither a string nor an integer."""
 
     value: float | None
-    """The number, which its answer has to name; None for what is none."""
+    """The number, which the answer has to repeat; None if it is not a number."""
 
 
 def find_odd_id(message: bytes) -> OddId | None:

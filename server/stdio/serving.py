@@ -1,7 +1,7 @@
-"""MCP over stdin and stdout, for as long as the client likes and whatever it sends.
+"""Serve MCP over stdin and stdout, whatever the client sends.
 
-The SDK's reader drops a line that it cannot parse, so that its sender waits for ever. Ours repairs
-what can be repaired and answers the rest; and it can be interrupted, being no thread.
+The SDK's reader drops a line that it cannot parse, and its sender waits forever. Ours repairs what
+can be repaired and answers the rest; and it can be cancelled, because it is not a thread.
 """
 
 import fcntl
@@ -44,7 +44,7 @@ _READ_BYTES = 256 * 1024
 
 
 async def serve_stdio(server: BellglassServer, stop: Stop) -> None:
-    """Serve until the end of stdin, or until `stop` is asked for."""
+    """Serve until the end of stdin, or until `stop` is requested."""
     wire = _claim(0, os.open(os.devnull, os.O_RDONLY))
     out = StdoutWriter(_claim(1, os.dup(2)))
     try:
@@ -62,13 +62,13 @@ async def serve_stdio(server: BellglassServer, stop: Stop) -> None:
             )
             tasks.cancel_scope.cancel()
     except* BrokenPipeError:
-        pass  # the client is gone, which is its way to say that it needs no more
+        pass  # the client has gone, and needs no answer
     finally:
         out.close()
 
 
 class _Requests:
-    """The messages on stdin, in the form in which the SDK reads a stream."""
+    """The messages on stdin, as a stream that the SDK reads."""
 
     def __init__(self, wire: int, sent: "Sent", at_end: Callable[[], None]) -> None:
         self._sent = sent
@@ -88,7 +88,7 @@ class _Requests:
                 yield SessionMessage(message)
 
     async def _parsed(self, line: Line) -> JSONRPCMessage | None:
-        """Return the message in `line`; answer it here if there is none."""
+        """Return the message in `line`; if there is none, answer it here."""
         if line.too_long:
             await self._refuse(line.data, INVALID_REQUEST, f"Longer than {MAX_LINE_BYTES} bytes")
             return None
@@ -147,7 +147,7 @@ class _AnyIdError(JSONRPCError):
 
 
 class _Nothing:
-    """Stands where the SDK would read stdin itself."""
+    """Replaces stdin, so that the SDK does not read it itself."""
 
     def __aiter__(self) -> Self:
         return self
@@ -157,7 +157,7 @@ class _Nothing:
 
 
 def _claim(descriptor: int, instead: int) -> int:
-    """Return a descriptor of our own for the wire; children, and what is printed, get `instead`."""
+    """Return a private copy of the descriptor; child processes and print() get `instead`."""
     wire = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
     os.dup2(instead, descriptor)
     os.close(instead)
@@ -168,6 +168,6 @@ async def _read_some(descriptor: int) -> bytes:
     try:
         await anyio.wait_readable(descriptor)
     except PermissionError:
-        # A file cannot be waited for: it is always ready.
+        # A file is always ready, and cannot be waited for.
         await anyio.lowlevel.checkpoint()
     return os.read(descriptor, _READ_BYTES)

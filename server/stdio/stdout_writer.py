@@ -1,8 +1,8 @@
-"""Writing to a pipe that a slow client reads, without a thread for each message.
+"""Write to a pipe that a slow client reads, without a thread for each message.
 
-The SDK's writer hands every write and every flush to a thread: two turns of the event loop each.
-Ours writes at once where there is room, and else waits for it like any other task. The descriptor
-stays in blocking mode: whoever started us may share it.
+The SDK's writer uses a thread for every write and every flush: two turns of the event loop each.
+Ours writes at once if there is room, and otherwise waits for it like any other task. The descriptor
+stays in blocking mode, because our parent may share it.
 """
 
 import contextlib
@@ -15,14 +15,14 @@ import stat
 import anyio
 
 PIPE_BYTES = select.PIPE_BUF
-"""A pipe that is ready takes that much without blocking: pipe(7) and poll(2)."""
+"""A ready pipe takes this many bytes without blocking: pipe(7) and poll(2)."""
 
 MAX_PIECES_PER_TURN = 64
-"""Pieces of a long message before others have their turn."""
+"""Pieces of a long message before other tasks get a turn."""
 
 
 class StdoutWriter:
-    """A file as the SDK's stdio transport writes to it: one message, then a flush."""
+    """A file as the SDK's stdio transport uses it: one message, then a flush."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -36,7 +36,7 @@ class StdoutWriter:
         """Write all of `text`.
 
         Raises:
-            BrokenPipeError: Nobody reads any more.
+            BrokenPipeError: Nobody reads it any more.
         """
         rest = memoryview(text.encode())
         for piece in itertools.count(1):
@@ -44,7 +44,7 @@ class StdoutWriter:
                 await anyio.wait_writable(self._descriptor)
             elif piece % MAX_PIECES_PER_TURN == 0:
                 await anyio.lowlevel.checkpoint()
-            with contextlib.suppress(BlockingIOError):  # who shares it was faster
+            with contextlib.suppress(BlockingIOError):  # another writer to the same pipe was faster
                 rest = rest[self._put(rest) :]
             if not rest:
                 return
@@ -55,7 +55,7 @@ class StdoutWriter:
         return os.write(self._descriptor, data[:PIPE_BYTES])
 
     async def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: there is no buffer."""
 
     def close(self) -> None:
         if self._socket is not None:
