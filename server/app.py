@@ -83,6 +83,7 @@ def build_server(
                 explicit_sessions=settings.session_scope == "explicit",
                 grace_seconds=settings.grace_seconds,
                 listener=listener,
+                links=settings.links,
                 errors_as_tool_errors=settings.errors_as_tool_errors,
             )
             assert isinstance(server, BellglassServer)

@@ -9,6 +9,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from bellglass.sandboxes.backend_settings import Names
 from bellglass.sandboxes.common.risk_kinds import KINDS
+from bellglass.server.backend_settings import declared
 
 
 def _lower(value: object) -> object:
@@ -57,6 +58,19 @@ def objection(error: ErrorDetails) -> str:
     if error["type"] in ("value_error", "assertion_error"):  # the message of a validator
         return f": {error['msg'].partition(', ')[2].rstrip('.')}."
     return f" should {re.sub('^[A-Z][a-z]+ should ', '', error['msg']).rstrip('.')}."
+
+
+def unknown(variable: str, names: list[str]) -> str:
+    """Return what is said of a variable that is none of `names`, the known ones."""
+    for name, (prefix, _, problem) in declared().items():
+        if problem and variable.upper().startswith(f"BELLGLASS_{prefix.upper()}"):
+            return (
+                f"{variable} cannot be read: the settings of the backend {name} cannot be "
+                f"imported ({problem}). Install its distribution anew, or unset the variable."
+            )
+    near = difflib.get_close_matches(variable.upper(), names, n=1)
+    hint = f" Did you mean {near[0]}?" if near else " `bellglass --help` lists the settings."
+    return f"{variable} is not a setting.{hint}"
 
 
 _LEVEL = "(debug|info|warning|error)"

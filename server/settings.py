@@ -1,6 +1,5 @@
 """Settings of an operator: each is one field, one BELLGLASS_ variable and one flag."""
 
-import difflib
 import os
 from collections.abc import Mapping
 from functools import cache
@@ -12,7 +11,14 @@ from pydantic.fields import FieldInfo
 from bellglass.sandboxes.backend_settings import BackendSettings, Names
 from bellglass.sandboxes.limits import MIB, Limits
 from bellglass.server.backend_settings import declared, may_be_secret
-from bellglass.server.setting_types import Hosts, LogLevels, RiskKinds, WebAddress, objection
+from bellglass.server.setting_types import (
+    Hosts,
+    LogLevels,
+    RiskKinds,
+    WebAddress,
+    objection,
+    unknown,
+)
 
 PREFIX = "BELLGLASS_"
 
@@ -129,6 +135,11 @@ class Settings(BaseModel):
         description="Tools of other distributions to serve, comma-separated, by the names of "
         "their entry points.",
     )
+    links: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="Whether results have links to files (`resource_link`); `auto`: only for "
+        "clients that are known to take them.",
+    )
     errors_as_tool_errors: bool = Field(
         False, description="Mark the result of code that failed as an error (`isError`)."
     )
@@ -174,7 +185,7 @@ class Settings(BaseModel):
             if variable.startswith(PREFIX):
                 name = variable.removeprefix(PREFIX).lower()
                 if name not in known or variable != variable.upper():
-                    raise SettingsError(_unknown(variable))
+                    raise SettingsError(unknown(variable, [one.variable for one in known.values()]))
                 if value != "":
                     given[name] = value
         values: dict[str | None, dict[str, Any]] = {None: {}}
@@ -283,16 +294,3 @@ def _refuse_broken(chosen: str) -> None:
             f"The settings of the backend {chosen} cannot be imported ({problem}). Install its "
             "distribution anew, or set BELLGLASS_SANDBOX to another backend."
         )
-
-
-def _unknown(variable: str) -> str:
-    for name, (prefix, _, problem) in declared().items():
-        if problem and variable.upper().startswith(PREFIX + prefix.upper()):
-            return (
-                f"{variable} cannot be read: the settings of the backend {name} cannot be "
-                f"imported ({problem}). Install its distribution anew, or unset the variable."
-            )
-    names = [setting.variable for setting in known_settings().values()]
-    near = difflib.get_close_matches(variable.upper(), names, n=1)
-    hint = f" Did you mean {near[0]}?" if near else " `bellglass --help` lists the settings."
-    return f"{variable} is not a setting.{hint}"

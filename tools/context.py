@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -58,6 +58,9 @@ class ToolContext:
 
     listener: Listener | None = None
     """For `bellglass run` and `bellglass shell`, whose users read output and not results."""
+
+    links: Literal["auto", "on", "off"] = "auto"
+    """Whether results have links to files; `auto`: for clients that are known to take them."""
 
     errors_as_tool_errors: bool = False
     """Whether results of code that failed have `isError`."""

@@ -1,6 +1,5 @@
 """Serve GET of /files/: a file, a range of it, or the names in a directory."""
 
-import mimetypes
 import posixpath
 import re
 from urllib.parse import quote
@@ -15,6 +14,7 @@ from bellglass.sandboxes.errors import SandboxError
 from bellglass.sandboxes.files import PART_BYTES, Part, read_part
 from bellglass.sandboxes.sessions.session import Session
 from bellglass.server.http.replies import WrongRequest, error
+from bellglass.tools.files.mime_types import mime_type_of
 
 HARMLESS = {
     # An HTML page that code wrote must not run with this server's origin, which may call its tools.
@@ -59,7 +59,7 @@ async def download(request: Request, session: Session, path: str, send: Send) ->
     headers = {
         **HARMLESS,
         "content-disposition": f"attachment; filename*=UTF-8''{quote(posixpath.basename(path))}",
-        "content-type": mimetypes.guess_type(path)[0] or "application/octet-stream",
+        "content-type": mime_type_of(path) or "application/octet-stream",
         "content-length": str(max(0, end - part.offset)),
         "accept-ranges": "bytes",
         "etag": etag,

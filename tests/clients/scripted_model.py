@@ -2,7 +2,8 @@
 
 It stands for a paid model, and for nothing else: the framework, its client of the model and its
 MCP client are real. The script is a conversation about one session: compute and keep a variable,
-use that variable in the session that the first result named, answer with both results.
+draw, write a file, print more than a result holds and show a large table in the session that the
+first result named, use the variable, answer with both numbers.
 """
 
 from __future__ import annotations
@@ -21,9 +22,20 @@ TASK = "Compute the sum of the squares of the first five primes, and twice their
 ANSWER = "208 and 56"
 
 FIRST = {"code": "primes = [2, 3, 5, 7, 11]\nsum(p * p for p in primes)"}
+MAKING = {
+    "code": """
+import matplotlib.pyplot as plt
+import pandas as pd
+plt.plot(primes)
+open("primes.txt", "w").write(str(primes))
+print("one of many lines\\n" * 20_000)
+pd.DataFrame({"n": range(100_000)})
+"""
+}
+"""Every kind of content that a result can have."""
 SECOND = {"code": "sum(primes) * 2"}
+CALLS = 3
 
-# As text, or as JSON in a text.
 _RESULT = re.compile(r"(\d+)(?:\\+n|\s)+session_id: ([0-9a-f]{32})")
 
 
@@ -39,31 +51,49 @@ class ScriptedModel:
         tools = {tool["function"]["name"] for tool in request.get("tools", ())}
         execute = next((name for name in tools if name.endswith("execute_python")), None)
         results = list(_results(request["messages"]))
-        match results:
-            case []:
-                assert execute is not None, f"the model was offered {sorted(tools)}"
-                return _call(execute, FIRST)
-            case [(_, session_id)]:
-                assert execute is not None
-                return _call(execute, {**SECOND, "session_id": session_id})
-            case [(squares, _), (twice, _), *_]:
-                answer = f"{squares} and {twice}"
-                if "final_answer" in tools:
-                    return _call("final_answer", {"answer": answer})
-                return {"role": "assistant", "content": answer}
-        raise AssertionError
+        if len(self.requests) > CALLS:
+            (squares, _), (twice, _), *_ = results
+            answer = f"{squares} and {twice}"
+            if "final_answer" in tools:
+                return _call("final_answer", {"answer": answer})
+            return {"role": "assistant", "content": answer}
+        assert execute is not None, f"the model was offered {sorted(tools)}"
+        if len(self.requests) == 1:
+            return _call(execute, FIRST)
+        ((_, session_id), *_) = results
+        code = MAKING if len(self.requests) == 2 else SECOND
+        return _call(execute, {**code, "session_id": session_id}, str(len(self.requests)))
 
 
 def _results(messages: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     for message in messages:
         if message["role"] not in ("assistant", "system"):
-            yield from _RESULT.findall(json.dumps(message["content"]))
+            yield from _RESULT.findall("\n".join(_texts(message["content"])))
 
 
-def _call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+def _texts(content: Any) -> Iterator[str]:
+    """Yield the texts of a message: a text, blocks, or either of them as JSON in a text."""
+    match content:
+        case str():
+            try:
+                inner = json.loads(content)
+            except ValueError:
+                inner = None
+            if isinstance(inner, list | dict):
+                yield from _texts(inner)
+            else:
+                yield content
+        case list():
+            for one in content:
+                yield from _texts(one)
+        case {"text": str(text)}:
+            yield from _texts(text)
+
+
+def _call(name: str, arguments: dict[str, Any], number: str = "1") -> dict[str, Any]:
     function = {"name": name, "arguments": json.dumps(arguments)}
     # Each with an id of its own: a framework may tell calls apart by it.
-    call = {"id": f"call_{len(arguments)}_{name}"[:40], "type": "function"}
+    call = {"id": f"call_{number}_{name}"[:40], "type": "function"}
     return {"role": "assistant", "content": None, "tool_calls": [{**call, "function": function}]}
 
 

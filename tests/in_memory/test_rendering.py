@@ -56,11 +56,15 @@ async def test_first_line_says_what_happened(
 
 
 async def test_what_was_cut_is_in_the_record_and_where_the_rest_is(connect: Connect) -> None:
-    cut = Output(text="a\n[...]\nb\n", total_bytes=90, cut_bytes=80, file="/work/o", file_bytes=90)
-    record = record_of(await shown(connect, Execution(status="ok", stdout=cut)))
+    text = "one line: ü\n[… 80 of 90 bytes omitted here …]\nb\n"
+    cut = Output(text=text, total_bytes=90, cut_bytes=80, file="/work/o", file_bytes=90)
+    result = await shown(connect, Execution(status="ok", stdout=cut))
+    record = record_of(result)
 
     assert record["cut"] == {"stdout": 80, "stderr": 0}
-    assert record["files"] == {"stdout": {"path": "/work/o", "bytes": 90}}
+    uri = f"sandbox://{record['session_id']}/files/o"
+    assert record["files"] == {"stdout": {"path": "/work/o", "bytes": 90, "uri": uri}}
+    assert 'Read on with read_file(path="/work/o", offset=12).' in text_of(result)
 
 
 async def test_a_picture_stands_where_it_was_shown(connect: Connect) -> None:

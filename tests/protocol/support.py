@@ -17,7 +17,7 @@ import httpx2
 import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.types import CallToolResult, TextContent
+from mcp.types import CallToolResult, Implementation, TextContent
 
 COMMAND = os.environ.get("BELLGLASS_TEST_COMMAND", str(Path(sys.executable).parent / "bellglass"))
 
@@ -172,7 +172,9 @@ def http_server(**settings: str) -> Generator[tuple[Server, str]]:
 @asynccontextmanager
 async def connected(target: Any, era: str, seconds: float | None = 100) -> AsyncGenerator[Client]:
     with anyio.fail_after(seconds):
-        async with Client(target, mode="legacy" if era == "legacy" else "auto") as client:
+        info = Implementation(name="test-client", version="1")  # which gets links to files
+        mode = "legacy" if era == "legacy" else "auto"
+        async with Client(target, mode=mode, client_info=info) as client:
             yield client
 
 

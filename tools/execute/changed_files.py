@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import mimetypes
 from typing import TYPE_CHECKING, Any
 
 from mcp.types import ResourceLink
 
 from bellglass.sandboxes.files import shown
 from bellglass.tools.files.addresses import file_uri
+from bellglass.tools.files.mime_types import mime_type_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,13 +19,18 @@ MAX_NAMED_FILES = 10
 """Files that the line and the links name."""
 
 
-def changes_line(execution: Execution) -> Iterator[str]:
-    """Yield the changes in one line, if there are any."""
+def changes_line(execution: Execution, *, linked: bool) -> Iterator[str]:
+    """Yield the changes in one line, if there are any.
+
+    Where no links to the files follow, the line says how to read one.
+    """
     named = [_named(file) for file in execution.files[:MAX_NAMED_FILES]]
     more = len(execution.files) - len(execution.files[:MAX_NAMED_FILES]) + execution.files_left_out
     if named:
         rest = f" and {more:,} more" if more else ""
-        yield f"Files: {', '.join(named)}{rest}"
+        readable = any(file.readable for file in execution.files)
+        how = ". Read one with read_file(path=...)." if readable and not linked else ""
+        yield f"Files: {', '.join(named)}{rest}{how}"
     if execution.files_unseen:
         yield "Note: the working directory has too many files to look through all for changes."
 
@@ -37,7 +42,7 @@ def links_to_changed(execution: Execution, session_id: str) -> Iterator[Resource
         yield ResourceLink(
             name=file.path,
             uri=file_uri(session_id, file.path),
-            mime_type=mimetypes.guess_type(file.path)[0] or "application/octet-stream",
+            mime_type=mime_type_of(file.path) or "application/octet-stream",
             size=file.bytes,
         )
 

@@ -11,7 +11,7 @@ from mcp.types import ImageContent, TextContent
 from bellglass.sandboxes.execution import Picture, Table
 from bellglass.tools.execute.text_layout import Part
 from bellglass.tools.files.addresses import file_uri
-from bellglass.tools.files.session_files import link_to
+from bellglass.tools.files.links import link_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -23,7 +23,8 @@ from bellglass.tools.execute.limit_result_size import fitted
 from bellglass.tools.execute.network_text import network_lines, network_record
 from bellglass.tools.execute.run_text import begun, more_time, went
 from bellglass.tools.execute.text_layout import Part, layout_of
-from bellglass.tools.files.session_files import link_to_output, reads_links
+from bellglass.tools.files.addresses import file_uri
+from bellglass.tools.files.links import link_to_output, takes_links
 from bellglass.tools.terminal import one_line
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def rendered(
         parts.insert(0, "(no output: there was nothing to run)" if empty else "(no output)")
     if note:
         notes.append(f"Note: {note}")
-    notes += changes_line(execution)
+    linked = takes_links(ctx)
+    notes += changes_line(execution, linked=linked)
     hint = hint_for(
         execution,
         context.limits,
@@ -81,7 +83,7 @@ def rendered(
     notes = ours(notes, session.id)
     failed = execution.status not in ("ok", "cancelled", "running")
     content = [*displays.blocks(parts), TextContent(type="text", text="\n".join(notes))]
-    if reads_links(ctx):
+    if linked:
         links = (link_to_output(out, session) for out in (execution.stdout, execution.stderr))
         content += (link for link in links if link is not None)
         content += displays.links(execution, session)
@@ -118,7 +120,7 @@ def rendered_start(
 def record(execution: Execution, session: Session, hint: str | None = None) -> dict[str, Any]:
     """Return the record of an execution, for programs."""
     files = {
-        name: {"path": output.file, "bytes": output.file_bytes}
+        name: _file_record(output.file, output.file_bytes, session)
         for name, output in (("stdout", execution.stdout), ("stderr", execution.stderr))
         if output.file is not None
     }
@@ -132,6 +134,11 @@ def record(execution: Execution, session: Session, hint: str | None = None) -> d
         "peak_memory_bytes": execution.peak_memory_bytes,
         "cut": {"stdout": execution.stdout.cut_bytes, "stderr": execution.stderr.cut_bytes},
         "files": files,
+        "display_files": [
+            _file_record(display.file, display.file_bytes, session)
+            for display in execution.displays
+            if display.file is not None
+        ],
         **changed_record(execution, session.id),
         "state": execution.state,
         "killed_processes": execution.killed_processes,
@@ -140,6 +147,10 @@ def record(execution: Execution, session: Session, hint: str | None = None) -> d
         "error": error_record(execution.error, hint) if execution.error is not None else None,
         "sandbox": session.metadata,
     }
+
+
+def _file_record(path: str, size: int, session: Session) -> dict[str, Any]:
+    return {"path": path, "bytes": size, "uri": file_uri(session.id, path)}
 
 
 def _parts(
@@ -168,8 +179,9 @@ def _parts(
 
 def _notes(execution: Execution) -> Iterator[str]:
     failed = execution.status not in ("ok", "running")
-    yield from _cuts("stdout", execution.stdout)
-    yield from _cuts("stderr", execution.stderr)
+    part = bool(execution.runs)
+    yield from _cuts("stdout", execution.stdout, part)
+    yield from _cuts("stderr", execution.stderr, part)
     for notice in execution.notices:
         yield f"Note: {notice}"
     yield from network_lines(execution.network)
@@ -239,7 +251,8 @@ def _state(execution: Execution) -> str:
             return ""
 
 
-def _cuts(name: str, output: Output) -> Iterator[str]:
+def _cuts(name: str, output: Output, part: bool) -> Iterator[str]:
+    """Yield how to read what was cut; `part`: the file has what earlier calls told as well."""
     if not output.cut_bytes:
         return
     if output.file is None:
@@ -248,5 +261,13 @@ def _cuts(name: str, output: Output) -> Iterator[str]:
     what = "it all" if output.file_bytes >= output.total_bytes else f"{output.file_bytes:,} of them"
     yield (
         f"Note: {name} was {output.total_bytes:,} bytes; {output.file} holds {what}. "
-        f"Read on with execute_bash, such as: sed -n '200,300p' {output.file}"
+        f'Read on with read_file(path="{output.file}"{"" if part else _offset(output)}).'
     )
+
+
+def _offset(output: Output) -> str:
+    """Return the argument that reads on where the output was cut."""
+    head, cut, _ = output.text.partition(
+        f"\n[… {output.cut_bytes:,} of {output.total_bytes:,} bytes"
+    )
+    return f", offset={len(head.encode())}" if cut else ""

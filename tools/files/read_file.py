@@ -1,5 +1,4 @@
 import base64 as coding
-import mimetypes
 from typing import Annotated
 
 from mcp.server.mcpserver import Context
@@ -12,7 +11,9 @@ from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.execute.changed_files import size_of
 from bellglass.tools.files.addresses import file_uri
-from bellglass.tools.files.session_files import FILE, reads_links, text_of
+from bellglass.tools.files.links import takes_links
+from bellglass.tools.files.mime_types import mime_type_of
+from bellglass.tools.files.session_files import FILE, text_of
 from bellglass.tools.sessions.session_resolver import known_session_for
 
 MAX_TEXT_BYTES = 100_000
@@ -57,8 +58,8 @@ async def read_file(
     else:
         blocks, read = _shown(path, part, most, base64)
     end = part.offset + read
-    if not read and part.size and reads_links(ctx):
-        kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+    if not read and part.size and takes_links(ctx):
+        kind = mime_type_of(path) or "application/octet-stream"
         uri = file_uri(session.id, path)
         blocks.append(ResourceLink(name=shown(path), uri=uri, mime_type=kind, size=part.size))
     blocks.append(TextContent(type="text", text=f"session_id: {session.id}"))
@@ -119,7 +120,7 @@ def _why_not_shown(path: str, part: Part) -> str:
             f"{shown(path)} is a picture ({kind}) of {size_of(part.size)}, too large to be shown. "
             "Save a smaller one with execute_python and read that."
         )
-    kind = mimetypes.guess_type(path)[0] or "no text in UTF-8"
+    kind = mime_type_of(path) or "no text in UTF-8"
     return (
         f"{shown(path)} ({kind}, {size_of(part.size)}) is not shown as text. "
         "Look into it with execute_python, or pass base64=true for its bytes."

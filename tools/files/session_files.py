@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import json
-import mimetypes
-import posixpath
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import authenticated_principal
 from mcp.server.mcpserver.exceptions import ResourceNotFoundError
-from mcp.types import ResourceLink
 
 from bellglass.sandboxes.errors import SandboxError
 from bellglass.sandboxes.files import Part, read_part
-from bellglass.tools.files.addresses import FILES, OUTPUT, OUTPUT_FOLDER, file_uri
+from bellglass.tools.files.addresses import FILES, OUTPUT, OUTPUT_FOLDER
+from bellglass.tools.files.mime_types import mime_type_of
 from bellglass.tools.sessions.session_resolver import owner_of
 
 if TYPE_CHECKING:
     from mcp.server.context import ServerRequestContext
     from mcp.server.mcpserver import Context
 
-    from bellglass.sandboxes.execution import Output
-    from bellglass.sandboxes.sessions.session import Session
     from bellglass.tools.context import ToolContext
-
-FIRST_VERSION_WITH_LINKS = "2025-06-18"
 
 PART_BYTES = 600_000
 """Bytes of one answer: in base64 below the 900 kB that clients accept."""
@@ -49,27 +43,6 @@ def address_of(uri: str, ctx: ServerRequestContext[ToolContext, Any]) -> tuple[s
     session_id, name = named["session_id"], named.get("path") or f"{OUTPUT_FOLDER}/{named['name']}"
     ctx.lifespan_context.sessions.get(str(session_id), authenticated_principal(ctx))
     return str(session_id), str(name)
-
-
-def link_to_output(output: Output, session: Session) -> ResourceLink | None:
-    """Return a link to the file with the whole of an output, if there is one."""
-    return None if output.file is None else link_to(output.file, output.file_bytes, session)
-
-
-def link_to(path: str, size: int, session: Session) -> ResourceLink:
-    """Return a link to a file with the whole of something that a result had to cut."""
-    return ResourceLink(
-        name=posixpath.basename(path),
-        uri=file_uri(session.id, path),
-        mime_type=mimetypes.guess_type(path)[0] or "text/plain",
-        size=size,
-    )
-
-
-def reads_links(ctx: Context[ToolContext]) -> bool:
-    """Tell whether the protocol of this call has links; an older client rejects the result."""
-    version = ctx.protocol_version
-    return version is not None and version >= FIRST_VERSION_WITH_LINKS
 
 
 async def read(uri: str, ctx: Context[ToolContext]) -> list[ReadResourceContents] | None:
@@ -117,7 +90,7 @@ def _contents(uri: str, path: str, offset: int, part: Part) -> list[ReadResource
     if text is not None:
         data = text.encode()
     end = offset + len(data)
-    kind = mimetypes.guess_type(path)[0]
+    kind = mime_type_of(path)
     if end >= part.size and offset == 0:
         return [_content(data, text, kind, None)]
     about: dict[str, str | int] = {"offset": offset, "bytes": len(data), "size": part.size}
