@@ -35,6 +35,31 @@ def test_every_page_is_in_the_index() -> None:
     assert set(re.findall(r"\]\(([\w-]+\.md)\)", (ROOT / "docs/index.md").read_text())) == pages
 
 
+def test_where_things_go_names_paths_that_exist() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    table = page.partition("\n## Where things go\n")[2].partition("\n## ")[0]
+    paths = re.findall(r"`([\w.-]+(?:/[\w.-]*)*(?:/|\.(?:py|md|toml|txt)))`", table)
+
+    assert len(paths) > 40
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_the_architecture_names_files_that_exist() -> None:
+    """A name may leave out the folders that its section is about."""
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    names_of_files = set(re.findall(r"`([\w./-]+\.(?:py|txt))`", page))
+    files = [
+        "/" + file.relative_to(ROOT).as_posix()
+        for folder in ("agent", "sandboxes", "server", "tests", "tools")
+        for file in (ROOT / folder).rglob("*.*")
+    ]
+
+    assert len(names_of_files) > 80
+    assert [
+        name for name in names_of_files if not any(file.endswith("/" + name) for file in files)
+    ] == []
+
+
 def _anchors(page: Path) -> set[str]:
     return {
         re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
