@@ -34,18 +34,18 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.sessions.runs import Run
     from bellglass.sandboxes.wire.schema import AskRuns, Cancel, NetRequest
 
-SLACK_SECONDS = 10.0
+REPLY_GRACE_SECONDS = 10.0
 """Beyond the time limit, for the supervisor to interrupt, kill, clean up and report. Normally
 tenths of a second; seconds under a fork bomb. Giving up earlier would lose the session's
 variables."""
 
-START_SECONDS = 10.0
+RUN_START_TIMEOUT_SECONDS = 10.0
 """For a background run to begin: forking a large process takes a while."""
 
-CANCEL_SECONDS = SLACK_SECONDS
+CANCEL_TIMEOUT_SECONDS = REPLY_GRACE_SECONDS
 """For a cancelled call to end inside; after that the sandbox is given up instead."""
 
-NET_SECONDS = 30.0
+NET_SEND_TIMEOUT_SECONDS = 30.0
 """For process 1 of a sandbox to take a frame; a sandbox that does not is given up."""
 
 QUESTION_SECONDS = 30.0
@@ -97,7 +97,7 @@ class Connection:
             SessionLost: The supervisor is gone.
         """
         if self._network is not None:
-            await self._frames.send(self._network.opening(), NET_SECONDS)
+            await self._frames.send(self._network.opening(), NET_SEND_TIMEOUT_SECONDS)
 
     async def listen(self) -> None:
         """Dispatch the supervisor's frames, until the stream ends or the sandbox is given up."""
@@ -208,8 +208,8 @@ class Connection:
                 call["trace"] = True
             sent = False
             # A run goes on after its reply, which only says that it has begun.
-            patience = timeout if run is None else START_SECONDS
-            patience += SLACK_SECONDS + self._patience_seconds
+            patience = timeout if run is None else RUN_START_TIMEOUT_SECONDS
+            patience += REPLY_GRACE_SECONDS + self._patience_seconds
             try:
                 with self._frames.answer_due(), anyio.fail_after(patience):
                     await self._frames.send(call, patience)
@@ -258,9 +258,9 @@ class Connection:
     async def _wound_up(self, exchange: Exchange) -> bool:
         """Stop the call inside; tell if its reply arrived, so that the stream is in step."""
         try:
-            with anyio.fail_after(CANCEL_SECONDS, shield=True):
+            with anyio.fail_after(CANCEL_TIMEOUT_SECONDS, shield=True):
                 cancel: Cancel = {"op": "cancel", "id": exchange.mark["id"]}
-                await self._frames.send(cancel, CANCEL_SECONDS)
+                await self._frames.send(cancel, CANCEL_TIMEOUT_SECONDS)
                 return await exchange.reply() is not None
         except (SessionLost, TimeoutError):
             return False
@@ -285,8 +285,8 @@ class Connection:
         if self._ending:
             return
         try:
-            with anyio.fail_after(NET_SECONDS, shield=True):
-                await self._frames.send(frame, NET_SECONDS)
+            with anyio.fail_after(NET_SEND_TIMEOUT_SECONDS, shield=True):
+                await self._frames.send(frame, NET_SEND_TIMEOUT_SECONDS)
         except (TimeoutError, SessionLost) as exc:
             self.give_up()
             raise anyio.BrokenResourceError from exc

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.execution import Execution
     from bellglass.sandboxes.sessions.session import Session
 
-PART_BYTES = 2_500_000
+MAX_PART_BYTES = 2_500_000
 """Bytes that are read or written at a time."""
 
-PATH_CHARACTERS = 4_096  # PATH_MAX
+MAX_PATH_CHARACTERS = 4_096  # PATH_MAX
 
-SECONDS = 15
+PART_TIMEOUT_SECONDS = 15
 """For one part, which takes milliseconds."""
 
-FINISH_SECONDS = 60
+CHECKSUM_TIMEOUT_SECONDS = 60
 """For the checksum of a whole file: 500 MB take a second."""
 
 
@@ -54,7 +54,9 @@ class Part(_Report):
     offset: int = Field(ge=0)
     stamp: ShortStr = ""
     """A tag that changes with the file."""
-    data: Annotated[bytes, BeforeValidator(_decoded)] = Field(default=b"", max_length=PART_BYTES)
+    data: Annotated[bytes, BeforeValidator(_decoded)] = Field(
+        default=b"", max_length=MAX_PART_BYTES
+    )
     entries: list[tuple[Annotated[CleanStr, Field(max_length=300)], int]] | None = Field(
         default=None, max_length=500
     )
@@ -80,7 +82,7 @@ async def read_part(
     session: Session,
     path: str,
     offset: int = 0,
-    most: int = PART_BYTES,
+    most: int = MAX_PART_BYTES,
     *,
     folders: bool = False,
     prefix: str = "",
@@ -94,7 +96,7 @@ async def read_part(
     arguments: dict[str, Any] = {"path": path, "offset": offset, "bytes": most}
     if folders:
         arguments |= {"folders": True, "prefix": prefix}
-    execution = await session.run("read", arguments, timeout=SECONDS)
+    execution = await session.run("read", arguments, timeout=PART_TIMEOUT_SECONDS)
     return _answer(Part, execution, path, "Look at it with execute_bash")
 
 
@@ -111,7 +113,7 @@ async def write_part(
     """
     encoded = base64.b64encode(data).decode()
     arguments = {"path": path, "data": encoded, "offset": offset, **upload}
-    seconds = FINISH_SECONDS if offset else SECONDS
+    seconds = CHECKSUM_TIMEOUT_SECONDS if offset else PART_TIMEOUT_SECONDS
     execution = await session.run("write", arguments, timeout=seconds)
     return _answer(Written, execution, path, "Nothing was written")
 

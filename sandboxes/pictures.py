@@ -10,7 +10,7 @@ import zlib
 PNG = b"\x89PNG\r\n\x1a\n"
 JPEG = b"\xff\xd8"
 
-EDGE = 2_000
+MAX_EDGE_PIXELS = 2_000
 """Pixels of the longer side. Ours have at most 1568; a small file can hold a huge picture."""
 
 _NO_SIZE = (0xC4, 0xC8, 0xCC)
@@ -27,7 +27,7 @@ def checked(data: bytes, kind: object) -> tuple[int, int]:
         width, height = _png(data) if kind == "image/png" else _jpeg(data)
     except IndexError:
         raise ValueError("the picture is cut off") from None
-    if not (0 < width <= EDGE and 0 < height <= EDGE):
+    if not (0 < width <= MAX_EDGE_PIXELS and 0 < height <= MAX_EDGE_PIXELS):
         raise ValueError(f"the picture has {width} x {height} pixels")
     return width, height
 

@@ -10,7 +10,7 @@ import anyio
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LOOK_SECONDS = 1.0
+LOOK_INTERVAL_SECONDS = 1.0
 """Seconds between two checks whether something has arrived."""
 
 
@@ -41,11 +41,11 @@ class Watchdog:
             with anyio.CancelScope() as self._pause:
                 self.stir()
                 await anyio.sleep_forever()
-            silent = silent + LOOK_SECONDS if self._active() and not self.heard else 0.0
+            silent = silent + LOOK_INTERVAL_SECONDS if self._active() and not self.heard else 0.0
             self.heard = False
         self._on_silence()
 
     def stir(self) -> None:
         """Have `watch` start to check, if something goes on and it does not check already."""
         if self._pause.deadline == math.inf and self._active():
-            self._pause.deadline = anyio.current_time() + LOOK_SECONDS
+            self._pause.deadline = anyio.current_time() + LOOK_INTERVAL_SECONDS

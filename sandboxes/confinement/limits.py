@@ -19,11 +19,11 @@ _UNKNOWN_TO_GVISOR = {_RLIMIT_SIGPENDING, _RLIMIT_MSGQUEUE, _RLIMIT_NICE, _RLIMI
 """gVisor refuses to set these. What they limit is in its own memory, not in the host's kernel
 (pkg/sentry/syscalls/linux/sys_rlimit.go, setableLimits)."""
 
-_THREAD_ADDRESS_SPACE = 160 * MIB
+_ADDRESS_BYTES_PER_THREAD = 160 * MIB
 """Address space of one thread: 8 MiB of stack, and what malloc reserves for its arena (128 MiB:
 twice glibc's HEAP_MAX_SIZE of 64 MiB, in order to align it)."""
 
-_SET_ASIDE = 64 * 1024 * MIB
+_RESERVED_ADDRESS_BYTES = 64 * 1024 * MIB
 """Address space that V8 reserves and never fills (measured with vl_convert, which renders charts of
 altair). It is granted where a control group counts the memory in use. Elsewhere a watcher counts
 it, ten times a second, and what a process can allocate in between has to be limited."""
@@ -33,7 +33,7 @@ OOM_SCORE = 990
 killed first. They may return to this value if root set it; it is so near 1000 that it does not
 protect them."""
 
-_UNCOUNTED_OPEN_FILES = 256
+_MAX_UNCOUNTED_OPEN_FILES = 256
 """Limit of open files per process where no control group counts the buffers of sockets."""
 
 
@@ -47,10 +47,10 @@ def table(limits: dict[str, int], *, count_processes: bool) -> dict[int, int]:
     counted = {_RLIMIT_NPROC: limits["processes"]} if count_processes else {}
     open_files = limits["open_files"]
     if not limits.get("counted_by_group", 1):
-        open_files = min(open_files, _UNCOUNTED_OPEN_FILES)
-    addresses = 2 * memory + limits["processes"] * _THREAD_ADDRESS_SPACE
+        open_files = min(open_files, _MAX_UNCOUNTED_OPEN_FILES)
+    addresses = 2 * memory + limits["processes"] * _ADDRESS_BYTES_PER_THREAD
     if limits.get("counted_by_group"):
-        addresses += _SET_ASIDE
+        addresses += _RESERVED_ADDRESS_BYTES
     return {
         **counted,
         # Private writable memory of one process. RLIMIT_AS would also count what threads only

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.conformance.check import bash, check, python
-from bellglass.sandboxes.files import PART_BYTES, FileRefused, read_part, write_part
+from bellglass.sandboxes.files import MAX_PART_BYTES, FileRefused, read_part, write_part
 from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ async def a_file_is_written_in_parts_of_which_none_is_doubled(backend: Backend) 
 
 @check
 async def large_parts_come_and_go_whole(backend: Backend) -> None:
-    data = bytes(range(256)) * (PART_BYTES // 256)
+    data = bytes(range(256)) * (MAX_PART_BYTES // 256)
     async with Session.open(backend) as session:
         await write_part(session, "f", data)
         part = await read_part(session, "f")

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_READ = 1024**2
+_READ_BYTES = 1024**2
 _UNFINISHED = ".part"
-_UNFINISHED_SECONDS = 86_400.0
+_MAX_UNFINISHED_SECONDS = 86_400.0
 """After this long an unfinished file is assumed to be abandoned."""
 
 
@@ -71,7 +71,7 @@ class Cache:
         found = sorted(self._files())
         total = sum(size for _, size, _ in found)
         for changed, size, path in found:
-            stale = path.endswith(_UNFINISHED) and changed < time.time() - _UNFINISHED_SECONDS
+            stale = path.endswith(_UNFINISHED) and changed < time.time() - _MAX_UNFINISHED_SECONDS
             if stale or (total > self.most_bytes and not path.endswith(_UNFINISHED)):
                 _unlink(path)
                 total -= size

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.egress.names import Address
 
-CONNECT_SECONDS = 10.0
+CONNECT_TIMEOUT_SECONDS = 10.0
 """Timeout for one address to answer."""
 
 
@@ -29,7 +29,7 @@ async def dial(addresses: Sequence[Address], port: int) -> SocketStream:
     """
     for address in addresses:
         try:
-            with anyio.fail_after(CONNECT_SECONDS):
+            with anyio.fail_after(CONNECT_TIMEOUT_SECONDS):
                 return await anyio.connect_tcp(str(address), port)
         except OSError:
             pass

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.egress.names import Address
     from bellglass.sandboxes.egress.rules import Rules
 
-REDIRECTS = 5
+MAX_REDIRECTS = 5
 TIMEOUTS = {"connect": 15.0, "read": 60.0, "write": 60.0, "pool": 60.0}
 PORTS = {"http": 80, "https": 443}
 
@@ -67,7 +67,7 @@ class Fetcher:
             Failed: There is no successful response.
             Refused: The rules do not allow the host.
         """
-        for _ in range(REDIRECTS):
+        for _ in range(MAX_REDIRECTS):
             target = self._target(url)
             headers = [(b"Accept", accept.encode()), (b"Accept-Encoding", b"identity")]
             headers.append((b"User-Agent", b"bellglass"))

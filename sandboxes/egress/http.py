@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteStream
 
-HEAD_BYTES = 64 * 1024
+MAX_HEAD_BYTES = 64 * 1024
 """Maximum size of a request or response before its body."""
 
-IDLE_SECONDS = 300.0
+IDLE_TIMEOUT_SECONDS = 300.0
 """A connection is closed after this long without a byte."""
 
 _READ_BYTES = 32 * 1024
@@ -34,7 +34,7 @@ class HttpPeer:
 
     def __init__(self, stream: ByteStream, role: Any) -> None:
         self.stream = stream
-        self.state = h11.Connection(role, max_incomplete_event_size=HEAD_BYTES)
+        self.state = h11.Connection(role, max_incomplete_event_size=MAX_HEAD_BYTES)
 
     async def receive(self) -> Any:
         """Return the next event.
@@ -45,7 +45,7 @@ class HttpPeer:
         """
         while (event := self.state.next_event()) is h11.NEED_DATA:
             try:
-                with anyio.fail_after(IDLE_SECONDS):
+                with anyio.fail_after(IDLE_TIMEOUT_SECONDS):
                     data = await self.stream.receive(_READ_BYTES)
             except anyio.EndOfStream:
                 data = b""
@@ -55,7 +55,7 @@ class HttpPeer:
     async def send(self, event: Any) -> None:
         data = self.state.send(event)
         if data:
-            with anyio.fail_after(IDLE_SECONDS):
+            with anyio.fail_after(IDLE_TIMEOUT_SECONDS):
                 await self.stream.send(data)
 
     async def respond(self, status: int, reason: str, headers: Iterable[tuple[str, str]]) -> None:

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.egress.request_log import RequestLog, RequestRecord
     from bellglass.sandboxes.egress.sources import Source
 
-MOST_BYTES = 4 * 1024**3
+MAX_FILE_BYTES = 4 * 1024**3
 """Maximum size of one file."""
 
-_CHUNK = 256 * 1024
+_READ_BYTES = 256 * 1024
 _METADATA = ".metadata"
 _BINARY = "application/octet-stream"
 
@@ -154,7 +154,7 @@ async def _checked(
         digest.update(part)
         record.size += len(part)
         total += len(part)
-        if total > MOST_BYTES:
+        if total > MAX_FILE_BYTES:
             raise Failed("the file is too long")
         if writing is not None:
             await writing.write(part)
@@ -177,14 +177,14 @@ async def _chained(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[by
 
 
 async def _read(file: BinaryIO, record: RequestRecord) -> AsyncIterator[bytes]:
-    while part := await to_thread.run_sync(file.read, _CHUNK):
+    while part := await to_thread.run_sync(file.read, _READ_BYTES):
         record.size += len(part)
         yield part
 
 
 async def _cut(body: bytes) -> AsyncIterator[bytes]:
-    for at in range(0, len(body), _CHUNK):
-        yield body[at : at + _CHUNK]
+    for at in range(0, len(body), _READ_BYTES):
+        yield body[at : at + _READ_BYTES]
 
 
 def _text(status: int, text: str) -> Answer:

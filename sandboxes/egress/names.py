@@ -13,7 +13,7 @@ Address = IPv4Address | IPv6Address
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
 _NUMBER = re.compile(r"[0-9]+|0[xX][0-9a-fA-F]*")
-_MOST = 253
+_MAX_HOST_CHARACTERS = 253
 
 
 class InvalidHost(ValueError):
@@ -73,7 +73,7 @@ def normalized(host: str) -> str:
     Raises:
         InvalidHost: It is neither.
     """
-    if not host or len(host) > _MOST + 1:
+    if not host or len(host) > _MAX_HOST_CHARACTERS + 1:
         raise InvalidHost("the host is missing or too long")
     if ":" in host:
         try:
@@ -92,7 +92,7 @@ def normalized(host: str) -> str:
             return str(IPv4Address(socket.inet_aton(host)))
         except OSError:
             raise InvalidHost("this is not an IPv4 address") from None
-    if len(host) > _MOST or not all(_LABEL.fullmatch(label) for label in labels):
+    if len(host) > _MAX_HOST_CHARACTERS or not all(_LABEL.fullmatch(label) for label in labels):
         raise InvalidHost("this is not a host name")
     return host
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.egress.multiplexer import Multiplexer
 from bellglass.sandboxes.egress.proxy import Proxy
-from bellglass.sandboxes.egress.quota import MAX_FILES
+from bellglass.sandboxes.egress.quota import MAX_FILES_AT_ONCE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -56,7 +56,7 @@ class Network:
             "PIP_NO_CACHE_DIR": "1",
             "UV_NO_CACHE": "1",
             "UV_LINK_MODE": "copy",
-            "UV_CONCURRENT_DOWNLOADS": str(MAX_FILES),
+            "UV_CONCURRENT_DOWNLOADS": str(MAX_FILES_AT_ONCE),
             "PIP_NO_COMPILE": "1",
             "PIP_NO_INPUT": "1",
             "PIP_PROGRESS_BAR": "off",

@@ -14,7 +14,7 @@ import h11
 
 from bellglass.sandboxes.egress.dialing import Unreachable, dial
 from bellglass.sandboxes.egress.fetching import Failed
-from bellglass.sandboxes.egress.http import IDLE_SECONDS, HttpPeer, end_to_end
+from bellglass.sandboxes.egress.http import IDLE_TIMEOUT_SECONDS, HttpPeer, end_to_end
 from bellglass.sandboxes.egress.names import InvalidHost, Target, parsed
 from bellglass.sandboxes.egress.quota import NoneLeft, Outside
 from bellglass.sandboxes.egress.rules import Refused
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.egress.request_log import RequestLog, RequestRecord
     from bellglass.sandboxes.egress.rules import Rules
 
-REQUEST_SECONDS = 60.0
+REQUEST_TIMEOUT_SECONDS = 60.0
 """Time from the opening of a connection to the end of the head of its request."""
 
-TAKE_SECONDS = 30.0
+WRITE_TIMEOUT_SECONDS = 30.0
 """Time for a program to read one part of a package file or of a page."""
 
 _HTTP_PORT = 80
-_CHUNK = 32 * 1024
+_READ_BYTES = 32 * 1024
 
 
 class Answer(Exception):
@@ -62,7 +62,7 @@ class Proxy:
         """Answer the request that arrives on `channel`."""
         client = HttpPeer(channel, h11.SERVER)
         try:
-            with anyio.fail_after(REQUEST_SECONDS):
+            with anyio.fail_after(REQUEST_TIMEOUT_SECONDS):
                 request = await client.receive()
             if isinstance(request, h11.Request):
                 await self._answer(client, request, request_log, quota)
@@ -163,7 +163,7 @@ class Proxy:
             if request.method == b"GET":
                 async for part in answer.parts:
                     # A client that does not read would keep a connection to the index from others.
-                    with anyio.fail_after(TAKE_SECONDS):
+                    with anyio.fail_after(WRITE_TIMEOUT_SECONDS):
                         await client.send(h11.Data(data=part))
             await client.send(h11.EndOfMessage())
 
@@ -251,15 +251,15 @@ async def _pass_response(remote: HttpPeer, client: HttpPeer, record: RequestReco
 
 async def _joined(near: ByteStream, far: ByteStream, record: RequestRecord) -> None:
     """Relay bytes both ways until both sides have ended, or nothing has arrived for a while."""
-    with anyio.CancelScope(deadline=anyio.current_time() + IDLE_SECONDS) as scope:
+    with anyio.CancelScope(deadline=anyio.current_time() + IDLE_TIMEOUT_SECONDS) as scope:
 
         async def move(source: ByteStream, sink: ByteStream, counted: int) -> None:
             try:
                 with suppress(anyio.EndOfStream):
                     while True:
-                        data = await source.receive(_CHUNK)
+                        data = await source.receive(_READ_BYTES)
                         record.size += counted * len(data)
-                        scope.deadline = anyio.current_time() + IDLE_SECONDS
+                        scope.deadline = anyio.current_time() + IDLE_TIMEOUT_SECONDS
                         await sink.send(data)
                 await sink.send_eof()
             except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError):

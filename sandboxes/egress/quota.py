@@ -11,19 +11,19 @@ import anyio
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-MAX_FILES = 4  # as pip and uv are told to fetch
-MAX_PAGES = 8
+MAX_FILES_AT_ONCE = 4  # as pip and uv are told to fetch
+MAX_PAGES_AT_ONCE = 8
 
-MAX_OUTSIDE = 512  # connections to other hosts, of all sandboxes together
-FEW_OUTSIDE = 8  # a sandbox with fewer than these may also use the last quarter
+MAX_OUTSIDE_CONNECTIONS = 512  # connections to other hosts, of all sandboxes together
+RESERVED_OUTSIDE_CONNECTIONS = 8  # a sandbox with fewer than these may also use the last quarter
 
 
 class Quota:
     """Semaphores of one sandbox. A program that exceeds them waits for others of its sandbox."""
 
     def __init__(self) -> None:
-        self.files = anyio.Semaphore(MAX_FILES)
-        self.pages = anyio.Semaphore(MAX_PAGES)
+        self.files = anyio.Semaphore(MAX_FILES_AT_ONCE)
+        self.pages = anyio.Semaphore(MAX_PAGES_AT_ONCE)
         self.outside = 0
 
 
@@ -37,7 +37,11 @@ class Outside:
     def __init__(self, most: int | None = None) -> None:
         # A quarter of the descriptors: sessions and clients need some too.
         descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        bound = MAX_OUTSIDE if descriptors < 0 else min(MAX_OUTSIDE, descriptors // 4)
+        bound = (
+            MAX_OUTSIDE_CONNECTIONS
+            if descriptors < 0
+            else min(MAX_OUTSIDE_CONNECTIONS, descriptors // 4)
+        )
         self._most = most or bound
         self._open = 0
 
@@ -49,7 +53,7 @@ class Outside:
             NoneLeft: No further connection is allowed.
         """
         left = self._most - self._open
-        if left <= 0 or (left <= self._most // 4 and quota.outside >= FEW_OUTSIDE):
+        if left <= 0 or (left <= self._most // 4 and quota.outside >= RESERVED_OUTSIDE_CONNECTIONS):
             raise NoneLeft
         self._open += 1
         quota.outside += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-MOST = 50
+MAX_REQUESTS = 50
 """Different requests that one result lists; the others are counted."""
 
 
@@ -45,7 +45,7 @@ class RequestLog:
         if known is not None:
             known.requests += 1
             return known
-        if len(self._records) < MOST:
+        if len(self._records) < MAX_REQUESTS:
             self._records[key] = record
         else:
             self._left_out += 1

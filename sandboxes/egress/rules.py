@@ -23,8 +23,8 @@ Resolve = Callable[[str], Awaitable[Sequence[str]]]
 USUAL_PORTS = (80, 443)
 """Ports that an entry without a port allows."""
 
-RESOLVE_SECONDS = 10.0
-_MOST_ADDRESSES = 16
+RESOLVE_TIMEOUT_SECONDS = 10.0
+_MAX_ADDRESSES = 16
 
 
 class Refused(Exception):
@@ -148,11 +148,11 @@ class Rules:
         if target.address is not None:
             return [target.address]
         try:
-            with anyio.fail_after(RESOLVE_SECONDS):
+            with anyio.fail_after(RESOLVE_TIMEOUT_SECONDS):
                 texts = await self._resolve(target.host)
             found = [ipaddress.ip_address(text.partition("%")[0]) for text in texts]
         except (OSError, UnicodeError, ValueError):
             found = []
         if not found:
             raise Refused("there is no such host")
-        return found[:_MOST_ADDRESSES]
+        return found[:_MAX_ADDRESSES]

@@ -14,7 +14,7 @@ JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "text/html"
 ACCEPTED = f"{JSON}, {HTML};q=0.1"
 
-MOST_FILES = 50_000
+MAX_FILES_OF_PROJECT = 50_000
 """Files of one project that are read: the largest projects have some ten thousand."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -61,11 +61,11 @@ def read(body: bytes, content_type: str, url: str) -> list[File]:
     """
     if "json" in content_type:
         entries = json.loads(body)["files"]
-        found = (_from_json(entry, url) for entry in entries[:MOST_FILES])
+        found = (_from_json(entry, url) for entry in entries[:MAX_FILES_OF_PROJECT])
         return [file for file in found if file is not None]
     parser = _Links(url)
     parser.feed(body.decode("utf-8", "replace"))
-    return parser.files[:MOST_FILES]
+    return parser.files[:MAX_FILES_OF_PROJECT]
 
 
 def _from_json(entry: dict[str, Any], url: str) -> File | None:

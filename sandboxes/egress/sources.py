@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-PAGE_BYTES = 64 * 1024**2
+MAX_PAGE_BYTES = 64 * 1024**2
 """Maximum size of one page: the largest have some twenty million bytes."""
 
-PAGE_SECONDS = 300.0
+PAGE_KEPT_SECONDS = 300.0
 """Time for which a page is cached."""
 
-PAGES = 100
+MAX_KEPT_PAGES = 100
 
-_CHUNK = 256 * 1024
+_READ_BYTES = 256 * 1024
 
 
 class Source(Protocol):
@@ -81,16 +81,16 @@ class Remote:
             body = bytearray()
             async for part in response.aiter_stream():
                 body += part
-                if len(body) > PAGE_BYTES:
+                if len(body) > MAX_PAGE_BYTES:
                     raise Failed("its page in the index is too long")
         try:
             # In a thread: parsing the page of a large project takes a second.
             files = await to_thread.run_sync(simple.read, bytes(body), kind, url)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
             raise Failed("the index answered with something that is not a package page") from exc
-        self._pages[project] = (time.monotonic() + PAGE_SECONDS, files)
+        self._pages[project] = (time.monotonic() + PAGE_KEPT_SECONDS, files)
         self._pages.move_to_end(project)
-        if len(self._pages) > PAGES:
+        if len(self._pages) > MAX_KEPT_PAGES:
             self._pages.popitem(last=False)
         return files
 
@@ -151,7 +151,7 @@ class Folder:
         with file:
 
             async def parts() -> AsyncIterator[bytes]:
-                while part := await to_thread.run_sync(file.read, _CHUNK):
+                while part := await to_thread.run_sync(file.read, _READ_BYTES):
                     yield part
 
             yield parts()

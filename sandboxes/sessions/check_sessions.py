@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.sessions.session import Session
 
 MAX_SESSIONS = 2  # so that one caller, who has one at a time, never has them all
-MAX_WAITING = 64  # checks of one caller; each takes milliseconds, and at most ten seconds
+MAX_WAITING_CHECKS = 64  # checks of one caller; each takes milliseconds, and at most ten seconds
 
 
 class CheckSessions:
@@ -30,7 +30,7 @@ class CheckSessions:
         self._end = end
         self._free: list[tuple[str | None, Session]] = []
         """Each session, with the only owner it may serve if it costs money."""
-        self._turns = FairTurns(MAX_SESSIONS, max_waiting=MAX_WAITING)
+        self._turns = FairTurns(MAX_SESSIONS, max_waiting=MAX_WAITING_CHECKS)
 
     @asynccontextmanager
     async def lent(

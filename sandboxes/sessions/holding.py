@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-START_SECONDS = 60.0
+START_TIMEOUT_SECONDS = 60.0
 """For a sandbox to be ready: on a busy machine a container takes seconds, a VM tens of them."""
 
 
@@ -134,13 +134,13 @@ class Holder:
             stream, backend.silence_seconds, backend.network, backend.patience_seconds
         )
         try:
-            with anyio.fail_after(START_SECONDS):
+            with anyio.fail_after(START_TIMEOUT_SECONDS):
                 ready = await connection.ready()
                 self.reattached_state = ready.state
                 self._backend.verify(ready)
                 await connection.open_network()
         except TimeoutError as exc:
-            reason = f"the runner did not start within {START_SECONDS:.0f} s."
+            reason = f"the runner did not start within {START_TIMEOUT_SECONDS:.0f} s."
             raise self._unavailable(reason) from exc
         except SessionLost as exc:
             raise self._unavailable(exc.reason) from exc

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.sessions.session import Session
 
-PAUSE_SECONDS = 0.5
+QUIET_BEFORE_NEXT_SECONDS = 0.5
 """Seconds without a new session before the next sandbox is made: waiting clients come first."""
 
-STALE_SECONDS = 3600.0
+MAX_WARM_SECONDS = 3600.0
 """A sandbox that nobody used for this long is destroyed: an idle server holds nothing, and new
 sandboxes have what was installed or built meanwhile."""
 
-LOOK_SECONDS = 30.0
+LOOK_INTERVAL_SECONDS = 30.0
 """Seconds between two searches for sandboxes that have died or are stale."""
 
 
@@ -48,7 +48,7 @@ class Pool:
 
     def _sort_out(self) -> None:
         """Drop sessions that are dead or stale."""
-        oldest = time.time() - STALE_SECONDS
+        oldest = time.time() - MAX_WARM_SECONDS
         for session in list(self._warm):
             if session.failed or session.created_at < oldest:
                 self._warm.remove(session)
@@ -57,12 +57,12 @@ class Pool:
     async def keep(self) -> None:
         """Fill the pool after each use, when waiting clients have been served."""
         while True:
-            with anyio.move_on_after(LOOK_SECONDS):
+            with anyio.move_on_after(LOOK_INTERVAL_SECONDS):
                 await self._needed.wait()
             self._sort_out()
             if self._needed.is_set():
                 self._needed = anyio.Event()
-                with anyio.move_on_after(PAUSE_SECONDS) as pause:
+                with anyio.move_on_after(QUIET_BEFORE_NEXT_SECONDS) as pause:
                     await self._needed.wait()
                 if pause.cancelled_caught:
                     await self._fill()

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 State = Literal["running", "returned", "ended", "lost"]
 
-KNOWN = 24
+MAX_KNOWN_RUNS = 24
 """Runs of a session that can be queried: at most those that the supervisor has."""
 
-FRAMES = 64
+MAX_WAITING_FRAMES = 64
 """Frames of output that wait for a slow reader."""
 
 
@@ -54,7 +54,7 @@ class Run:
             self.become(frame.state)
         else:
             for waiting in self._listeners:
-                if len(waiting) < FRAMES:
+                if len(waiting) < MAX_WAITING_FRAMES:
                     waiting.append(frame)
             self._wake()
 
@@ -103,7 +103,7 @@ class Runs:
     def add(self, run: Run) -> None:
         self._runs[run.id] = run
         over = [known for known in self._runs.values() if not known.lives]
-        for old in over[: max(0, len(self._runs) - KNOWN)]:
+        for old in over[: max(0, len(self._runs) - MAX_KNOWN_RUNS)]:
             del self._runs[old.id]
 
     def remove(self, run_id: str) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.sessions.callers import Caller
 
 
-PAID_IDLE_SECONDS = 30.0
+MAX_PAID_IDLE_SECONDS = 30.0
 """Seconds without a check after which a session for checks ends if its sandbox costs money."""
 
 _ID = re.compile(f"[0-9a-f]{{{2 * ID_BYTES}}}")
@@ -274,7 +274,7 @@ class Sessions:
     def _is_over(self, session: Session) -> bool:
         """Tell if a session for checks has been idle for long enough."""
         idle = self._clock() - session.used_at
-        return self.seconds_left(session) == 0 or (session.is_paid and idle > PAID_IDLE_SECONDS)
+        return self.seconds_left(session) == 0 or (session.is_paid and idle > MAX_PAID_IDLE_SECONDS)
 
     async def _expire(self) -> None:
         while True:
@@ -287,4 +287,4 @@ class Sessions:
             self.checking.end_idle(self._is_over)
             waits = [self.seconds_left(tenancy.session) for tenancy in self._live.values()]
             # A session opened meanwhile lives at least a minute, or as long as it may be idle.
-            await anyio.sleep(max(0.5, min([*waits, PAID_IDLE_SECONDS, self.idle_seconds])))
+            await anyio.sleep(max(0.5, min([*waits, MAX_PAID_IDLE_SECONDS, self.idle_seconds])))

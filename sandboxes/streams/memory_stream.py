@@ -10,7 +10,7 @@ from anyio.abc import ByteStream
 if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-FRAMES = 16
+MAX_WAITING_SENDS = 16
 """Sends that wait for the other end."""
 
 
@@ -42,6 +42,6 @@ class MemoryStream(ByteStream):
 
 def pair() -> tuple[MemoryStream, MemoryStream]:
     """Return the two ends of a stream."""
-    there_send, there_receive = anyio.create_memory_object_stream[bytes](FRAMES)
-    back_send, back_receive = anyio.create_memory_object_stream[bytes](FRAMES)
+    there_send, there_receive = anyio.create_memory_object_stream[bytes](MAX_WAITING_SENDS)
+    back_send, back_receive = anyio.create_memory_object_stream[bytes](MAX_WAITING_SENDS)
     return MemoryStream(there_send, back_receive), MemoryStream(back_send, there_receive)

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Send
 
 from bellglass.sandboxes.errors import SandboxError
-from bellglass.sandboxes.files import PART_BYTES, Part, read_part
+from bellglass.sandboxes.files import MAX_PART_BYTES, Part, read_part
 from bellglass.sandboxes.sessions.session import Session
 from bellglass.server.http.replies import WrongRequest, error
 from bellglass.tools.files.mime_types import mime_type_of
@@ -36,7 +36,7 @@ async def download(request: Request, session: Session, path: str, send: Send) ->
     """
     first, last = _range_of(request)
     head = request.method == "HEAD"
-    most = 0 if head else PART_BYTES if last is None else min(last - first + 1, PART_BYTES)
+    most = 0 if head else MAX_PART_BYTES if last is None else min(last - first + 1, MAX_PART_BYTES)
     part = await read_part(session, path, first, most, folders=True)
     if part.entries is not None:
         entries = [{"name": name, "bytes": size} for name, size in part.entries]
@@ -92,7 +92,7 @@ async def _send_parts(session: Session, path: str, part: Part, end: int, send: S
         if not more:
             return
         try:
-            part = await read_part(session, path, at, min(PART_BYTES, end - at))
+            part = await read_part(session, path, at, min(MAX_PART_BYTES, end - at))
         except SandboxError:
             return  # the response is cut off, so the client notices
         if part.stamp != stamp or not part.data:

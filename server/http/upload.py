@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Send
 
 from bellglass.sandboxes.errors import SandboxError
-from bellglass.sandboxes.files import PART_BYTES, FileRefused, Written, write_part
+from bellglass.sandboxes.files import MAX_PART_BYTES, FileRefused, Written, write_part
 from bellglass.sandboxes.sessions.session import Session
 from bellglass.server.http.guard import FILES
 from bellglass.server.http.replies import WrongRequest
@@ -106,7 +106,7 @@ async def _taken(
                 raise WrongRequest(f"The body is longer than the announced {wanted.end:,} bytes.")
             digest.update(piece)
             waiting += piece
-            if len(waiting) >= PART_BYTES - (1 << 18):
+            if len(waiting) >= MAX_PART_BYTES - (1 << 18):
                 size = await _put(session, path, waiting, size)
         size = await _put(session, path, waiting, size)
     except (ClientDisconnect, FileRefused, WrongRequest) as exc:
@@ -119,8 +119,8 @@ async def _taken(
 
 
 async def _put(session: Session, path: str, waiting: bytearray, size: int) -> int:
-    for at in range(0, len(waiting), PART_BYTES):
-        part = bytes(waiting[at : at + PART_BYTES])
+    for at in range(0, len(waiting), MAX_PART_BYTES):
+        part = bytes(waiting[at : at + MAX_PART_BYTES])
         size = (await write_part(session, path, part, size, upload=True, more=True)).size
     waiting.clear()
     return size

@@ -95,8 +95,8 @@ async def test_an_engine_that_hangs_is_not_waited_for(
         own.send(signal.SIGSTOP)
         try:
             with monkeypatch.context() as patched, anyio.fail_after(60):
-                patched.setattr(container, "LAUNCH_SECONDS", 1.0)
-                patched.setattr(container, "REMOVE_SECONDS", 1.0)
+                patched.setattr(container, "LAUNCH_TIMEOUT_SECONDS", 1.0)
+                patched.setattr(container, "REMOVE_TIMEOUT_SECONDS", 1.0)
                 with pytest.raises(SandboxUnavailable, match="did not answer"):
                     await python(session, "1")
         finally:

@@ -71,7 +71,7 @@ async def test_a_container_that_is_ended_from_outside_costs_its_call(
 async def test_a_container_that_is_paused_is_given_up_and_removed(
     backend: DockerBackend, engine: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "SLACK_SECONDS", 1.0)
+    monkeypatch.setattr(connection, "REPLY_GRACE_SECONDS", 1.0)
     async with Session.open(backend) as session:
         await python(session, "x = 1")
         container = container_of(engine, session)

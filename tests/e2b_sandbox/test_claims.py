@@ -21,7 +21,7 @@ from protocol.support import TOKEN, connected, http_server, record_of, text_of
 
 from bellglass.sandboxes.backends.e2b.owner import Owner
 from bellglass.sandboxes.backends.e2b.session_records import (
-    MOST_BYTES,
+    MAX_RECORD_BYTES,
     Record,
     SessionRecords,
     caller,
@@ -262,7 +262,7 @@ def test_what_is_no_record_of_ours_is_not_believed(tmp_path: Path) -> None:
         "{}",
         "nonsense",
         "[" * 4000,
-        good + " " * MOST_BYTES,
+        good + " " * MAX_RECORD_BYTES,
         good.replace("7", '"7"'),
     ):
         path.write_text(text)

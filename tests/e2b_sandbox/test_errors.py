@@ -186,7 +186,7 @@ async def test_a_template_without_bash_is_told(double: Double) -> None:
 async def test_a_profile_that_asks_for_a_line_does_no_harm(
     double: Double, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(starting, "NUDGE_SECONDS", 0.2)
+    monkeypatch.setattr(starting, "NUDGE_INTERVAL_SECONDS", 0.2)
     double.engine.profile = "read -r answer"
     async with session_on(double) as session:
         assert (await python(session, "print(2)")).stdout.text == "2\n"
@@ -195,8 +195,8 @@ async def test_a_profile_that_asks_for_a_line_does_no_harm(
 async def test_a_profile_that_reads_everything_is_hinted_at(
     double: Double, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(starting, "NUDGE_SECONDS", 0.1)
-    monkeypatch.setattr(starting, "START_SECONDS", 0.5)
+    monkeypatch.setattr(starting, "NUDGE_INTERVAL_SECONDS", 0.1)
+    monkeypatch.setattr(starting, "START_TIMEOUT_SECONDS", 0.5)
     double.engine.profile = "cat"
     async with session_on(double) as session:
         with pytest.raises(SandboxUnavailable, match="a login profile of Bash, wait for input"):

@@ -56,7 +56,7 @@ async def test_connections_that_die_in_silence_between_calls_cost_no_session(
         async with session_on(double, **urls) as session:
             await ready(session)
             double.call(wire.silence_connections)
-            with anyio.fail_after(patience.PATIENCE_SECONDS + LATE):
+            with anyio.fail_after(patience.UNREACHABLE_TIMEOUT_SECONDS + LATE):
                 await kept(session, double)
 
 
@@ -70,7 +70,7 @@ async def test_connections_that_die_in_silence_during_a_call_cost_no_session(
             async def silence() -> None:
                 double.call(wire.silence_connections)
 
-            with anyio.fail_after(patience.PATIENCE_SECONDS + LATE):
+            with anyio.fail_after(patience.UNREACHABLE_TIMEOUT_SECONDS + LATE):
                 execution = await while_running(session, silence, SLOW)
             assert (execution.status, execution.value) == ("ok", "39")
             await kept(session, double)
@@ -91,7 +91,7 @@ async def test_a_network_that_is_silent_for_a_minute_costs_no_session(double: Do
 
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(end_later)
-                with anyio.fail_after(patience.PATIENCE_SECONDS + LATE):
+                with anyio.fail_after(patience.UNREACHABLE_TIMEOUT_SECONDS + LATE):
                     execution = await while_running(session, silence, SLOW)
             assert (execution.status, execution.value) == ("ok", "39")
             await kept(session, double)
@@ -124,8 +124,8 @@ async def test_output_that_dies_in_silence_during_a_start_costs_seconds(
 async def test_a_network_that_is_silent_during_a_start_is_not_taken_for_a_profile_that_waits(
     double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(starting, "NUDGE_SECONDS", 0.5)
-    monkeypatch.setattr(starting, "START_SECONDS", 8.0)
+    monkeypatch.setattr(starting, "NUDGE_INTERVAL_SECONDS", 0.5)
+    monkeypatch.setattr(starting, "START_TIMEOUT_SECONDS", 8.0)
     begun = slow_profile(double, tmp_path)
     with wired(double) as (wire, urls):
         options = {**urls, "api_url": double.url}
@@ -218,7 +218,7 @@ async def test_a_machine_that_stands_still_is_waited_for(double: Double, when: s
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the patience at its end after two seconds."""
-    monkeypatch.setattr(stream, "PATIENCE_SECONDS", 2.0)
+    monkeypatch.setattr(stream, "UNREACHABLE_TIMEOUT_SECONDS", 2.0)
 
 
 @pytest.mark.usefixtures("impatient")

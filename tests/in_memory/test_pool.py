@@ -115,7 +115,7 @@ async def test_no_more_are_kept_than_wanted() -> None:
     async with pooled(backend, size=2) as sessions:
         assert await first_value(await sessions.open()) == "2"
         await backend.until(made=3)
-        with anyio.move_on_after(2 * pool.PAUSE_SECONDS):
+        with anyio.move_on_after(2 * pool.QUIET_BEFORE_NEXT_SECONDS):
             await backend.until(made=4)
 
         assert len(backend.sandboxes) == 3
@@ -137,7 +137,7 @@ async def test_a_warm_sandbox_that_is_stale_is_not_used(monkeypatch: pytest.Monk
     async with pooled(backend) as sessions:
         await first_value(await sessions.open())
         await backend.until(made=2)
-        monkeypatch.setattr(pool, "STALE_SECONDS", 0.0)
+        monkeypatch.setattr(pool, "MAX_WARM_SECONDS", 0.0)
 
         session = await sessions.open()
         assert await first_value(session) == "2"
@@ -164,7 +164,7 @@ async def test_a_backend_that_fails_is_tried_again_at_the_next_need() -> None:
     async with pooled(backend) as sessions:
         with pytest.raises(SandboxUnavailable):
             await first_value(await sessions.open())
-        with anyio.move_on_after(2 * pool.PAUSE_SECONDS):
+        with anyio.move_on_after(2 * pool.QUIET_BEFORE_NEXT_SECONDS):
             await backend.until(made=1)
         backend.failing = False
 

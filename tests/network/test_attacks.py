@@ -12,8 +12,8 @@ from network.support import Page, bash, kept, network, publish, python, wheel
 
 from bellglass.sandboxes.egress import quota
 from bellglass.sandboxes.egress.network import Network
-from bellglass.sandboxes.egress.proxy import TAKE_SECONDS
-from bellglass.sandboxes.egress.quota import MAX_FILES
+from bellglass.sandboxes.egress.proxy import WRITE_TIMEOUT_SECONDS
+from bellglass.sandboxes.egress.quota import MAX_FILES_AT_ONCE
 from bellglass.sandboxes.egress.rules import Rules
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ async def test_a_thousand_connections_that_say_nothing_cost_only_their_own_call(
 async def test_connections_of_one_session_leave_some_for_others(
     opened: Opened, silent: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quota, "MAX_OUTSIDE", 16)
+    monkeypatch.setattr(quota, "MAX_OUTSIDE_CONNECTIONS", 16)
     where = f"127.0.0.1:{silent}"
     allowed = network("allow-list", where)
     many = f"""{RAW}
@@ -267,18 +267,20 @@ async def test_files_that_one_session_does_not_read_keep_no_other_from_the_index
             "    one.sendall(head('GET /files/big/big-1.0-py3-none-any.whl', '127.0.0.1:3128'))\n"
             "import select\n"
             "while len(begun := select.select(held, [], [], 25)[0]) in range(1, %d): pass\n"
-            "len(begun)" % MAX_FILES,
+            "len(begun)" % MAX_FILES_AT_ONCE,
         )
         begun = fetched()
         async with opened(packages) as other:
             installed = await bash(other, "python -m pip install -q alpha; python -m alpha")
-            with anyio.fail_after(2 * TAKE_SECONDS):  # those that take nothing make room for more
-                while fetched() == MAX_FILES:  # noqa: ASYNC110 - the index is another thread's
+            with anyio.fail_after(
+                2 * WRITE_TIMEOUT_SECONDS
+            ):  # those that take nothing make room for more
+                while fetched() == MAX_FILES_AT_ONCE:  # noqa: ASYNC110 - the index is another thread's
                     await anyio.sleep(0.1)
 
-    assert held.value == str(MAX_FILES), held
+    assert held.value == str(MAX_FILES_AT_ONCE), held
     assert installed.exit_code == 0, installed
-    assert begun == MAX_FILES
+    assert begun == MAX_FILES_AT_ONCE
 
 
 async def test_a_poisoned_cache_is_not_believed(opened: Opened, index: Web, tmp_path: Path) -> None:

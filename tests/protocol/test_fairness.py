@@ -14,7 +14,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from protocol.support import INITIALIZE, connected, http_server, record_of, text_of
 
-from bellglass.sandboxes.sessions.check_sessions import MAX_WAITING
+from bellglass.sandboxes.sessions.check_sessions import MAX_WAITING_CHECKS
 
 ERAS = pytest.mark.parametrize("era", ["legacy", "modern"])
 
@@ -74,16 +74,16 @@ async def test_a_caller_has_no_more_checks_waiting_than_a_bound(url: str) -> Non
     async def check(client: Client) -> None:
         result = await client.call_tool("validate_code", {"code": LONG_TO_CHECK})
         answers.append(text_of(result))
-        if f"{MAX_WAITING} checks of yours wait already" in answers[-1]:
+        if f"{MAX_WAITING_CHECKS} checks of yours wait already" in answers[-1]:
             tasks.cancel_scope.cancel()
 
     async with caller(url) as client:
         with anyio.fail_after(60):
             async with anyio.create_task_group() as tasks:
-                for _ in range(2 * MAX_WAITING):
+                for _ in range(2 * MAX_WAITING_CHECKS):
                     tasks.start_soon(check, client)
 
-    assert f"{MAX_WAITING} checks of yours wait already" in answers[-1]
+    assert f"{MAX_WAITING_CHECKS} checks of yours wait already" in answers[-1]
 
 
 @ERAS

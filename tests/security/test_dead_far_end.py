@@ -46,14 +46,14 @@ async def test_a_death_between_frames_is_told() -> None:
 
 
 async def test_a_sandbox_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "SLACK_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "REPLY_GRACE_SECONDS", 0.2)
     await lost_and_restarted(after_request(), "did not answer in time")
 
 
 async def test_output_without_end_does_not_put_off_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connection, "SLACK_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "REPLY_GRACE_SECONDS", 0.2)
 
     async def script(far: Far) -> None:
         await far.send(encode(READY))
@@ -68,7 +68,7 @@ async def test_output_without_end_does_not_put_off_the_end(
 async def test_a_cancelled_call_to_a_dead_end_costs_the_sandbox(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connection, "CANCEL_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "CANCEL_TIMEOUT_SECONDS", 0.2)
     asked = anyio.Event()
 
     async def script(far: Far) -> None:

@@ -208,7 +208,7 @@ async def test_a_result_beyond_what_is_agreed_is_no_result(execution: dict[str, 
 async def test_a_wrong_greeting_is_no_sandbox(
     greeting: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holding, "START_SECONDS", 0.2)
+    monkeypatch.setattr(holding, "START_TIMEOUT_SECONDS", 0.2)
 
     async def script(far: Far) -> None:
         await far.send(*([greeting] if greeting else []))

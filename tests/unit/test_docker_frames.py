@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from bellglass.sandboxes.backends.docker.frames import ERROR_BYTES, DockerStreamError, Frames
+from bellglass.sandboxes.backends.docker.frames import MAX_ERROR_BYTES, DockerStreamError, Frames
 
 
 def piece(kind: int, data: bytes) -> bytes:
@@ -42,7 +42,7 @@ def test_of_stderr_only_the_end_is_kept() -> None:
     frames.feed(piece(2, b"x" * 100_000) + piece(2, b"the end"))
 
     assert taken(frames) == b""
-    assert len(frames.errors) == ERROR_BYTES
+    assert len(frames.errors) == MAX_ERROR_BYTES
     assert frames.errors.endswith(b"the end")
 
 

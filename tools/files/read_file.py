@@ -5,7 +5,7 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
 from pydantic import Field
 
-from bellglass.sandboxes.files import PATH_CHARACTERS, Part, read_part, shown
+from bellglass.sandboxes.files import MAX_PATH_CHARACTERS, Part, read_part, shown
 from bellglass.tools.arguments import SessionOfFile
 from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
@@ -36,7 +36,7 @@ PICTURES = {
 
 
 async def read_file(
-    path: Annotated[str, Field(max_length=PATH_CHARACTERS)],
+    path: Annotated[str, Field(max_length=MAX_PATH_CHARACTERS)],
     ctx: Context[ToolContext],
     session_id: SessionOfFile = None,
     offset: Annotated[

@@ -7,7 +7,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 
-from bellglass.sandboxes.files import PATH_CHARACTERS, shown, write_part
+from bellglass.sandboxes.files import MAX_PATH_CHARACTERS, shown, write_part
 from bellglass.tools.arguments import SessionOfFile
 from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
@@ -20,7 +20,7 @@ MAX_BASE64 = 3_000_000
 
 
 async def write_file(
-    path: Annotated[str, Field(max_length=PATH_CHARACTERS)],
+    path: Annotated[str, Field(max_length=MAX_PATH_CHARACTERS)],
     ctx: Context[ToolContext],
     text: Annotated[str | None, Field(max_length=MAX_TEXT)] = None,
     base64: Annotated[str | None, Field(max_length=MAX_BASE64)] = None,

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.limits import Limits
     from bellglass.sandboxes.self_check import SelfCheck
 
-BOOT_SECONDS = 30.0
+BOOT_TIMEOUT_SECONDS = 30.0
 """Timeout from the start of a container to the supervisor's first byte; usually 0.1 s."""
 
 MAX_POOL_WAIT_SECONDS = 86_400.0
 """That a container may be older than the oldest session: it can wait for one before it is used."""
 
-_INFO_SECONDS = 15.0
-_SWEEP_SECONDS = 20.0
+_INFO_TIMEOUT_SECONDS = 15.0
+_SWEEP_TIMEOUT_SECONDS = 20.0
 
 
 class DockerBackend(Backend):
@@ -95,7 +95,7 @@ class DockerBackend(Backend):
         async with self._starting:
             if self._started and self._engine.connected:
                 return
-            self._info = await self._engine.run(lambda client: client.info(), _INFO_SECONDS)
+            self._info = await self._engine.run(lambda client: client.info(), _INFO_TIMEOUT_SECONDS)
             if self._info.get("OSType", "linux") != "linux":
                 reason = "the engine runs Windows containers: switch it to Linux containers."
                 raise SandboxUnavailable(NAME, reason)
@@ -115,7 +115,7 @@ class DockerBackend(Backend):
             left = [each.id for each in found if self._owner.has_left(each, live)]
             container.sweep(client, left)
 
-        await self._engine.run(sweep, _SWEEP_SECONDS)
+        await self._engine.run(sweep, _SWEEP_TIMEOUT_SECONDS)
 
     @asynccontextmanager
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
@@ -149,14 +149,14 @@ class DockerBackend(Backend):
 
     async def _boot(self, code: bytes, stream: AttachedStream) -> None:
         try:
-            with anyio.fail_after(BOOT_SECONDS):
+            with anyio.fail_after(BOOT_TIMEOUT_SECONDS):
                 await stream.send(code)
                 await stream.wait_started()
         except (TimeoutError, EndOfStream, BrokenResourceError, ClosedResourceError) as exc:
             # If sending failed, the container's stderr has not been read yet.
             await stream.drain()
             said = stream.errors.splitlines()[-1:] or ["it does not say why"]
-            after = f" within {BOOT_SECONDS:.0f} s" if isinstance(exc, TimeoutError) else ""
+            after = f" within {BOOT_TIMEOUT_SECONDS:.0f} s" if isinstance(exc, TimeoutError) else ""
             reason = f"a container of the image {self._image} does not come up{after}: {said[0]}."
             raise SandboxUnavailable(NAME, reason) from exc
 

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LAUNCH_SECONDS = 45.0
+LAUNCH_TIMEOUT_SECONDS = 45.0
 """Timeout to create, attach and start one: usually 0.2 s, on a loaded machine some seconds."""
 
-REMOVE_SECONDS = 10.0
+REMOVE_TIMEOUT_SECONDS = 10.0
 
-VERDICT_SECONDS = 2.0
+VERDICT_TIMEOUT_SECONDS = 2.0
 """Time to wait until the engine reports why a container ended."""
 
 OUT_OF_MEMORY = (
@@ -87,7 +87,7 @@ class Container:
         try:
             async with self._engine.starting:
                 launch = partial(self._launch, options)
-                await self._engine.run(launch, LAUNCH_SECONDS)
+                await self._engine.run(launch, LAUNCH_TIMEOUT_SECONDS)
                 # Over TLS the SDK returns the socket itself, otherwise a file object around it.
                 connection = getattr(self._attached, "_sock", self._attached)
                 stream = AttachedStream(SocketStream(connection))
@@ -147,14 +147,14 @@ class Container:
         A container with a kernel of its own ends as a whole. A shared kernel kills single
         processes, which the supervisor reports.
         """
-        with suppress(SandboxUnavailable), anyio.move_on_after(2 * VERDICT_SECONDS):
-            return await self._engine.run(self._verdict, 2 * VERDICT_SECONDS)
+        with suppress(SandboxUnavailable), anyio.move_on_after(2 * VERDICT_TIMEOUT_SECONDS):
+            return await self._engine.run(self._verdict, 2 * VERDICT_TIMEOUT_SECONDS)
         return ""
 
     def _verdict(self, client: APIClient) -> str:
         """Read the engine's past events, because the container itself may be removed by now."""
         filters = {"container": self._id, "event": ["oom", "die", "destroy"]}
-        until = int(time.time() + VERDICT_SECONDS)
+        until = int(time.time() + VERDICT_TIMEOUT_SECONDS)
         code = None
         # The "oom" event comes from the kernel and "die" from the engine, in either order.
         events = client.events(since=1, until=until, filters=filters, decode=True)
@@ -182,9 +182,9 @@ class Container:
             return
         why = "it takes too long"
         # A timeout around all of it, because the engine may have to be reconnected first.
-        with anyio.move_on_after(REMOVE_SECONDS):
+        with anyio.move_on_after(REMOVE_TIMEOUT_SECONDS):
             try:
-                await self._engine.run(self._removed, REMOVE_SECONDS)
+                await self._engine.run(self._removed, REMOVE_TIMEOUT_SECONDS)
                 self.removed = True
             except SandboxUnavailable as exc:
                 why = exc.reason

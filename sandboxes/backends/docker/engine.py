@@ -20,9 +20,9 @@ T = TypeVar("T")
 
 NAME = "docker"
 
-CONNECT_SECONDS = 15.0
+CONNECT_TIMEOUT_SECONDS = 15.0
 
-AT_ONCE = 8
+MAX_STARTING_CONTAINERS = 8
 """Containers that start at the same time: more would overload the engine."""
 
 
@@ -34,9 +34,9 @@ class Engine:
         self._image = image
         self._client: APIClient | None = None
         self._connecting = anyio.Lock()
-        self.starting = CapacityLimiter(AT_ONCE)
+        self.starting = CapacityLimiter(MAX_STARTING_CONTAINERS)
         """Must be held while a container starts."""
-        self._calling = CapacityLimiter(2 * AT_ONCE)
+        self._calling = CapacityLimiter(2 * MAX_STARTING_CONTAINERS)
 
     async def run(self, call: Callable[[APIClient], T], seconds: float) -> T:
         """Run `call` with a client of the engine in a thread, and return its result.
@@ -52,7 +52,7 @@ class Engine:
         async with self._connecting:
             if self._client is None:
                 connect = partial(_connect, self._wanted)
-                self._client = await self._in_thread(connect, CONNECT_SECONDS)
+                self._client = await self._in_thread(connect, CONNECT_TIMEOUT_SECONDS)
             return self._client
 
     async def _in_thread(self, call: Callable[[], T], seconds: float) -> T:
@@ -111,6 +111,6 @@ def _judged(call: Callable[[], T], host: str | None, image: str) -> T:
 
 def _connect(host: str | None) -> APIClient:
     try:
-        return connect(host, connections=2 * AT_ONCE).api
+        return connect(host, connections=2 * MAX_STARTING_CONTAINERS).api
     except SandboxUnavailable as exc:
         raise BrokenEngine(exc.reason) from exc

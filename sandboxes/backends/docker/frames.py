@@ -11,7 +11,7 @@ import struct
 _HEADER = struct.Struct(">BxxxI")
 _STDOUT, _STDERR = 1, 2
 
-ERROR_BYTES = 4096
+MAX_ERROR_BYTES = 4096
 """Bytes kept of the end of stderr: the supervisor writes there only when it cannot start."""
 
 
@@ -55,5 +55,5 @@ class Frames:
             self._left -= len(piece)
             if self._kind == _STDOUT:
                 return piece
-            self.errors = (self.errors + piece)[-ERROR_BYTES:]
+            self.errors = (self.errors + piece)[-MAX_ERROR_BYTES:]
         return b""

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.backends.docker.engine import Engine
 
-PULL_SECONDS = 50.0
+PULL_TIMEOUT_SECONDS = 50.0
 """A call waits this long for a pull. A longer pull goes on, and the next call waits again."""
 
-_INSPECT_SECONDS = 10.0
+_INSPECT_TIMEOUT_SECONDS = 10.0
 
 
 async def require(engine: Engine, image: str) -> None:
@@ -25,14 +25,14 @@ async def require(engine: Engine, image: str) -> None:
     Raises:
         SandboxUnavailable: The image is missing, or it cannot be used.
     """
-    if await engine.run(lambda client: _checked(client, image), _INSPECT_SECONDS):
+    if await engine.run(lambda client: _checked(client, image), _INSPECT_TIMEOUT_SECONDS):
         return
     if image == IMAGE:
         # Never pulled: on a registry, anybody may have registered this name.
         reason = f"the engine has no image {image}: run `bellglass image build` once."
         raise SandboxUnavailable(NAME, reason)
     try:
-        await engine.run(lambda client: _pull(client, image), PULL_SECONDS)
+        await engine.run(lambda client: _pull(client, image), PULL_TIMEOUT_SECONDS)
     except SandboxUnavailable as exc:
         text = f"the engine has no image {image}"
         if isinstance(exc.__cause__, TimeoutError):
@@ -41,7 +41,7 @@ async def require(engine: Engine, image: str) -> None:
             text += f", and it cannot be pulled: {exc.reason} Name one that it has with "
             text += "BELLGLASS_DOCKER_IMAGE, or unset it and run `bellglass image build`."
         raise SandboxUnavailable(NAME, text) from exc
-    await engine.run(lambda client: _checked(client, image), _INSPECT_SECONDS)
+    await engine.run(lambda client: _checked(client, image), _INSPECT_TIMEOUT_SECONDS)
 
 
 def _pull(client: APIClient, image: str) -> None:

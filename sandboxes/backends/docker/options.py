@@ -20,12 +20,12 @@ UIDS = range(60_945, 61_184)
 resources by uid. No package and no person has them: they are the second half of a range whose first
 half the embedded backend uses (see embedded.uids). In the image each has a name."""
 
-KERNEL_THREADS = 448
+GVISOR_KERNEL_THREADS = 448
 """Threads that gVisor itself needs for 64 processes of a session. A process inside takes three or
 four threads outside; with a lower limit gVisor dies, and the session with it."""
 
 _SCRATCH_INODES = 8192
-_PERIOD = 1_000_000_000  # nano-CPUs of one processor
+_NANO_CPUS_PER_CPU = 1_000_000_000  # nano-CPUs of one processor
 
 
 def create(
@@ -77,10 +77,10 @@ def _host_config(
         security_opt=["no-new-privileges"],  # no seccomp option: the engine's own profile applies
         read_only=True,
         tmpfs=_tmpfs(limits, uid),
-        pids_limit=limits.processes + (KERNEL_THREADS if own_kernel else 0),
+        pids_limit=limits.processes + (GVISOR_KERNEL_THREADS if own_kernel else 0),
         mem_limit=limits.all_bytes,
         memswap_limit=limits.all_bytes,  # memory plus swap, so there is no swap
-        nano_cpus=int(cpus * _PERIOD),
+        nano_cpus=int(cpus * _NANO_CPUS_PER_CPU),
         ulimits=[
             Ulimit(name=name, soft=value, hard=value)
             for name, value in (

@@ -25,7 +25,7 @@ _CREATED = _PREFIX + "created"
 _EXPIRES = _PREFIX + "expires"
 _VERSION = _PREFIX + "version"
 
-UNSTARTED_SECONDS = 600.0
+MAX_UNSTARTED_SECONDS = 600.0
 """A container is started right after its creation: after this long its server must be dead."""
 
 
@@ -72,7 +72,9 @@ class Owner:
         if space and space == _space():
             pid = process.partition("-")[0]
             return not pid.isdigit() or process_name(int(pid)) != labels[_PROCESS]
-        return found.state == "created" and now > _number(labels.get(_CREATED)) + UNSTARTED_SECONDS
+        return (
+            found.state == "created" and now > _number(labels.get(_CREATED)) + MAX_UNSTARTED_SECONDS
+        )
 
 
 def process_name(pid: int) -> str:

@@ -9,7 +9,7 @@ import requests
 
 from bellglass.sandboxes.execution import clean
 
-_TEXT = 300
+_MAX_TEXT_CHARACTERS = 300
 """Characters of an engine's own message that are quoted."""
 
 _ADVICE = (
@@ -51,7 +51,7 @@ def refusal(exc: BaseException, image: str) -> str:
     for pattern, advice in _ADVICE:
         if re.search(pattern, text, re.IGNORECASE | re.DOTALL):
             return advice.format(image=image)
-    return f"the Docker engine refused: {text.strip().rstrip('.')[:_TEXT]}."
+    return f"the Docker engine refused: {text.strip().rstrip('.')[:_MAX_TEXT_CHARACTERS]}."
 
 
 def is_name_taken(exc: BaseException) -> bool:

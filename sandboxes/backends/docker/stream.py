@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.streams.sockets import SocketStream
 
 _READ_BYTES = 65536
-_DRAIN_SECONDS = 1.0
+_DRAIN_TIMEOUT_SECONDS = 1.0
 
 
 class AttachedStream(ByteStream):
@@ -70,7 +70,10 @@ class AttachedStream(ByteStream):
 
     async def drain(self) -> None:
         """Read the rest of the output of a container that is ending, for `errors`."""
-        with anyio.move_on_after(_DRAIN_SECONDS), suppress(EndOfStream, BrokenResourceError):
+        with (
+            anyio.move_on_after(_DRAIN_TIMEOUT_SECONDS),
+            suppress(EndOfStream, BrokenResourceError),
+        ):
             while True:
                 await self.receive()
 

@@ -20,10 +20,10 @@ from bellglass.sandboxes.backends.e2b.errors import E2BError
 from bellglass.sandboxes.backends.e2b.launch_runner import launch_runner
 from bellglass.sandboxes.backends.e2b.lease import Lease
 from bellglass.sandboxes.backends.e2b.listing import first_page, metadata
-from bellglass.sandboxes.backends.e2b.machine import KILL_SECONDS, Machine
+from bellglass.sandboxes.backends.e2b.machine import KILL_TIMEOUT_SECONDS, Machine
 from bellglass.sandboxes.backends.e2b.orphans import OrphanSweeper
 from bellglass.sandboxes.backends.e2b.owner import Owner
-from bellglass.sandboxes.backends.e2b.patience import PATIENCE_SECONDS
+from bellglass.sandboxes.backends.e2b.patience import UNREACHABLE_TIMEOUT_SECONDS
 from bellglass.sandboxes.backends.e2b.rate_limiter import RateLimiter
 from bellglass.sandboxes.backends.e2b.session_store import SessionStore
 from bellglass.sandboxes.backends.e2b.settings import E2BSettings
@@ -58,8 +58,8 @@ class E2BBackend(Backend, Lifecycle):
 
     is_paid = True
     waivers = WAIVERS
-    patience_seconds = PATIENCE_SECONDS
-    silence_seconds = Backend.silence_seconds + PATIENCE_SECONDS
+    patience_seconds = UNREACHABLE_TIMEOUT_SECONDS
+    silence_seconds = Backend.silence_seconds + UNREACHABLE_TIMEOUT_SECONDS
 
     def __init__(
         self,
@@ -295,5 +295,5 @@ class E2BBackend(Backend, Lifecycle):
             self._unreachable.clear()
             self._orphans.suspect()
         if self._orphans.suspects:
-            with anyio.move_on_after(KILL_SECONDS):
+            with anyio.move_on_after(KILL_TIMEOUT_SECONDS):
                 await self._sweep()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PAUSES = (0.2, 0.6, 1.8)
+RETRY_DELAYS_SECONDS = (0.2, 0.6, 1.8)
 """Seconds before each repetition of an idempotent call."""
 
 
@@ -41,7 +41,7 @@ async def bounded(
     """
     scope = anyio.CancelScope(deadline=anyio.current_time() + seconds)
     with scope:
-        for pause in (*PAUSES, None):
+        for pause in (*RETRY_DELAYS_SECONDS, None):
             try:
                 with anyio.fail_after(attempt_seconds):
                     return await call()

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-DISCONNECT_SECONDS = 1.0
+DISCONNECT_TIMEOUT_SECONDS = 1.0
 
-_ERROR_CHARACTERS = 300
+_MAX_ERROR_CHARACTERS = 300
 
 
 class Connection:
@@ -77,7 +77,7 @@ class Connection:
     async def close(self) -> None:
         """End the connection. The command goes on."""
         if self._handle is not None:
-            with anyio.move_on_after(DISCONNECT_SECONDS, shield=True):
+            with anyio.move_on_after(DISCONNECT_TIMEOUT_SECONDS, shield=True):
                 await self._handle.disconnect()
                 await self.ended()  # so that somebody has asked how it ended
 
@@ -87,4 +87,4 @@ class Connection:
         return " ".join(clean(self._errors).split())
 
     async def _note_error(self, text: str) -> None:
-        self._errors = (self._errors + text)[-_ERROR_CHARACTERS:]
+        self._errors = (self._errors + text)[-_MAX_ERROR_CHARACTERS:]

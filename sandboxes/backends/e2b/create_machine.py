@@ -9,8 +9,8 @@ import anyio
 
 from bellglass.sandboxes.backends.e2b.errors import E2BError, Kind
 from bellglass.sandboxes.backends.e2b.listing import PLACE, marked
-from bellglass.sandboxes.backends.e2b.machine import KILL_SECONDS, Machine
-from bellglass.sandboxes.backends.e2b.patience import GONE_LOOKS, LOOK_PAUSE_SECONDS
+from bellglass.sandboxes.backends.e2b.machine import KILL_TIMEOUT_SECONDS, Machine
+from bellglass.sandboxes.backends.e2b.patience import LOOK_INTERVAL_SECONDS, MIN_GONE_LOOKS
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.endpoint import Endpoint
@@ -22,10 +22,10 @@ UNSURE: frozenset[Kind] = frozenset(
 )
 """Kinds of failure after which the machine may be there all the same. Any other is a refusal."""
 
-LOOKS = (0.0, 1.0, 3.0)
+LOOK_DELAYS_SECONDS = (0.0, 1.0, 3.0)
 """Seconds before each look for it: what was cut off may just be coming into being."""
 
-LOOK_SECONDS = 20.0
+LOOKS_TIMEOUT_SECONDS = 20.0
 """For all looks together: who waits for the place is waiting already."""
 
 
@@ -44,8 +44,8 @@ async def create_machine(
         return await _create(client, endpoint, marks, lease_seconds)
     except anyio.get_cancelled_exc_class():
         # Nobody will use it. It is ended at once, and if that fails the sweep comes by.
-        with anyio.move_on_after(KILL_SECONDS, shield=True):
-            found = await _found(client, endpoint, marks[PLACE], LOOKS[:2])
+        with anyio.move_on_after(KILL_TIMEOUT_SECONDS, shield=True):
+            found = await _found(client, endpoint, marks[PLACE], LOOK_DELAYS_SECONDS[:2])
             await _end(client, endpoint, found)
         raise
 
@@ -58,12 +58,12 @@ async def find_machine(
     Raises:
         E2BError: It is gone, or out of our reach.
     """
-    for _ in range(GONE_LOOKS - 1):
+    for _ in range(MIN_GONE_LOOKS - 1):
         try:
             return await Machine.attach(client, endpoint, sandbox_id, lease_seconds)
         except E2BError as exc:
             logger.info("E2B: %s", exc)
-        await anyio.sleep(LOOK_PAUSE_SECONDS)
+        await anyio.sleep(LOOK_INTERVAL_SECONDS)
     return await Machine.attach(client, endpoint, sandbox_id, lease_seconds)
 
 
@@ -86,8 +86,8 @@ async def _reattach(
     client: Any, endpoint: Endpoint, place: str, lease_seconds: int
 ) -> Machine | None:
     """Return the machine that was made for `place`, or None; any that is of no use is ended."""
-    with anyio.move_on_after(LOOK_SECONDS):
-        unused = await _found(client, endpoint, place, LOOKS)
+    with anyio.move_on_after(LOOKS_TIMEOUT_SECONDS):
+        unused = await _found(client, endpoint, place, LOOK_DELAYS_SECONDS)
         try:
             if unused:
                 machine = await Machine.attach(client, endpoint, unused[0], lease_seconds)
@@ -96,7 +96,7 @@ async def _reattach(
         except E2BError as exc:
             logger.warning("E2B: %s", exc)
         finally:
-            with anyio.move_on_after(KILL_SECONDS, shield=True):
+            with anyio.move_on_after(KILL_TIMEOUT_SECONDS, shield=True):
                 await _end(client, endpoint, unused)
     return None
 

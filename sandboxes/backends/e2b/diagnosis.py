@@ -16,7 +16,7 @@ from bellglass.sandboxes.backends.e2b.starting import outdated
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.endpoint import Endpoint
 
-_TRIAL_LEASE = 60
+_TRIAL_LEASE_SECONDS = 60
 
 
 async def findings(endpoint: Endpoint, client: Any) -> list[Finding]:
@@ -31,11 +31,13 @@ async def findings(endpoint: Endpoint, client: Any) -> list[Finding]:
         ),
     ]
     try:
-        machine = await Machine.create(client, endpoint, {"bellglass-trial": "1"}, _TRIAL_LEASE)
+        machine = await Machine.create(
+            client, endpoint, {"bellglass-trial": "1"}, _TRIAL_LEASE_SECONDS
+        )
     except E2BError as exc:
         return [*found, Finding(what="makes sandboxes", holds=False, detail=str(exc))]
     try:
-        found.append(await _finding("renews leases", machine.renew(_TRIAL_LEASE)))
+        found.append(await _finding("renews leases", machine.renew(_TRIAL_LEASE_SECONDS)))
         found.append(await _program(machine))
         found.append(await _finding("lets sandboxes sleep and wake", _sleeps(machine)))
     finally:
@@ -66,7 +68,7 @@ async def _program(machine: Machine) -> Finding:
 
 async def _sleeps(machine: Machine) -> None:
     await machine.pause()
-    await machine.resume(_TRIAL_LEASE)
+    await machine.resume(_TRIAL_LEASE_SECONDS)
 
 
 async def _finding(what: str, attempt: Any) -> Finding:

@@ -113,9 +113,9 @@ _BILLING = re.compile("billing|payment|blocked|suspended|credit", re.IGNORECASE)
 _AWAY = re.compile("likely due to sandbox timeout")
 """So the older SDK says of any 502 or 503 of a proxy, whatever the reason."""
 _NO_PROCESS = re.compile(r"process with pid \d{1,10} not found")
-_MOST = 300
+_MAX_SHOWN_CHARACTERS = 300
 """Characters of an engine's own words that are passed on."""
-_MOST_READ = 2_000
+_MAX_READ_CHARACTERS = 2_000
 """Characters of them that are looked at."""
 
 
@@ -142,7 +142,7 @@ def kind_of(exc: Exception) -> Kind:
             break
     if kind in ("unknown", "rate", "foreign"):
         kind = _BY_STATUS.get(_status(exc), kind)
-    text = str(exc)[:_MOST_READ]
+    text = str(exc)[:_MAX_READ_CHARACTERS]
     if kind == "rate" and _QUOTA.search(text):
         kind = "quota"
     if kind == "auth" and _BILLING.search(text):
@@ -173,7 +173,7 @@ def _words(exc: Exception, secrets: tuple[str, ...]) -> str:
     for secret in filter(None, secrets):
         text = text.replace(secret, "[key]")
     text = _unprintable().sub("\ufffd", clean(text))
-    return text if len(text) <= _MOST else text[:_MOST] + "..."
+    return text if len(text) <= _MAX_SHOWN_CHARACTERS else text[:_MAX_SHOWN_CHARACTERS] + "..."
 
 
 @cache

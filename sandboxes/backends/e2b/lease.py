@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from bellglass.sandboxes.backends.e2b.errors import E2BError
-from bellglass.sandboxes.backends.e2b.patience import ATTEMPT_SECONDS
+from bellglass.sandboxes.backends.e2b.patience import ATTEMPT_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.machine import Machine
@@ -75,7 +75,7 @@ class Lease:
         """
         if self._left() < self.seconds / 2 and anyio.current_time() >= self._try_again_at:
             try:
-                with anyio.fail_after(ATTEMPT_SECONDS):
+                with anyio.fail_after(ATTEMPT_TIMEOUT_SECONDS):
                     await self.renew()
             except (E2BError, TimeoutError) as exc:
                 if isinstance(exc, E2BError) and exc.kind == "gone":

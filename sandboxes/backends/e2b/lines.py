@@ -8,16 +8,16 @@ import json
 import secrets
 from typing import Any
 
-from bellglass.sandboxes.backends.e2b.inside.relay import WINDOW
+from bellglass.sandboxes.backends.e2b.inside.relay import WINDOW_BYTES
 
-CHUNK = 96 * 1024
+MAX_LINE_DATA_BYTES = 96 * 1024
 """Bytes in one line to the place: one request, of 170 kB by the time that it is JSON."""
 
-ACKNOWLEDGE = WINDOW // 2
+ACKNOWLEDGE_AFTER_BYTES = WINDOW_BYTES // 2
 """After so many bytes the place is told that they came. An answer of usual size needs no such
 request of its own."""
 
-_MAX_LINE = 64 * 1024
+_MAX_LINE_BYTES = 64 * 1024
 """Twice the longest that a relay sends."""
 
 
@@ -60,7 +60,7 @@ class Lines:
             Malformed: It goes on without ever ending a line.
         """
         *lines, self._line = (self._line + text).split("\n")
-        if len(self._line) > _MAX_LINE:
+        if len(self._line) > _MAX_LINE_BYTES:
             raise RelayProtocolError
         return b"".join(map(self._taken, lines))
 
@@ -108,8 +108,8 @@ class Lines:
     def encoded(self, data: bytes) -> list[bytes]:
         """Return the lines that carry `data` on. Each may be sent twice, but in this order."""
         lines = []
-        for at in range(0, len(data), CHUNK):
-            content = data[at : at + CHUNK]
+        for at in range(0, len(data), MAX_LINE_DATA_BYTES):
+            content = data[at : at + MAX_LINE_DATA_BYTES]
             lines.append(b"D %d %s\n" % (self.sent, base64.b64encode(content)))
             self.sent += len(content)
         return lines
@@ -117,7 +117,7 @@ class Lines:
     def acknowledgement(self, consumed: int) -> bytes | None:
         """Return the line that says that so much was read, when it is time for one."""
         consumed += self.joined_at
-        if consumed - self._acknowledged < ACKNOWLEDGE:
+        if consumed - self._acknowledged < ACKNOWLEDGE_AFTER_BYTES:
             return None
         self._acknowledged = consumed
         return b"A %d\n" % consumed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.backends.e2b.calls import bounded
 from bellglass.sandboxes.backends.e2b.errors import E2BError
-from bellglass.sandboxes.backends.e2b.machine import REQUEST_SECONDS
+from bellglass.sandboxes.backends.e2b.machine import REQUEST_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.endpoint import Endpoint
@@ -18,7 +18,7 @@ MARK = "bellglass"
 
 PLACE = f"{MARK}-place"
 
-_PAGES = 50
+_MAX_PAGES = 50
 """Of a hundred each: more than any account holds."""
 
 
@@ -53,7 +53,7 @@ async def marked(client: Any, endpoint: Endpoint, **more: str) -> list[Any]:
     states = [SandboxState.RUNNING, SandboxState.PAUSED]
     pages = client.list(query=SandboxQuery(metadata=wanted, state=states), limit=100)
     found: list[Any] = []
-    for _ in range(_PAGES):
+    for _ in range(_MAX_PAGES):
         if not pages.has_next:
             break
         found += [info for info in await _page(pages, endpoint) if _has(info, wanted)]
@@ -77,7 +77,7 @@ async def _page(pages: Any, endpoint: Endpoint) -> Any:
     what = "list sandboxes"
     try:
         return await bounded(
-            what, pages.next_items, seconds=REQUEST_SECONDS, secrets=endpoint.secrets
+            what, pages.next_items, seconds=REQUEST_TIMEOUT_SECONDS, secrets=endpoint.secrets
         )
     except E2BError as exc:
         if exc.kind in ("gone", "old"):  # a list that is not there is none of E2B's

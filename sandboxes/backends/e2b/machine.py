@@ -10,9 +10,9 @@ import anyio
 from bellglass.sandboxes.backends.e2b.calls import bounded, supported
 from bellglass.sandboxes.backends.e2b.errors import E2BError
 from bellglass.sandboxes.backends.e2b.patience import (
-    ATTEMPT_SECONDS,
-    GONE_LOOKS,
-    LOOK_PAUSE_SECONDS,
+    ATTEMPT_TIMEOUT_SECONDS,
+    LOOK_INTERVAL_SECONDS,
+    MIN_GONE_LOOKS,
 )
 
 if TYPE_CHECKING:
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
     Output = Callable[[str], Awaitable[None]]
 
-CREATE_SECONDS = 45.0
+CREATE_TIMEOUT_SECONDS = 45.0
 """Half a second is usual; a cold node of a cluster takes tens."""
 
-REQUEST_SECONDS = 15.0
+REQUEST_TIMEOUT_SECONDS = 15.0
 """Any other request to the control plane, and to open a stream."""
 
-PROGRAM_SECONDS = 45.0
+PROGRAM_TIMEOUT_SECONDS = 45.0
 """To send our program: it is more than a pipe holds, so it has to be read meanwhile."""
 
-KILL_SECONDS = 10.0
-SEND_SECONDS = 10.0
-PAUSE_SECONDS = 60.0
+KILL_TIMEOUT_SECONDS = 10.0
+SEND_TIMEOUT_SECONDS = 10.0
+PAUSE_TIMEOUT_SECONDS = 60.0
 """Four seconds for each GiB of memory, says the vendor."""
 
 USER = "root"
@@ -78,8 +78,8 @@ class Machine:
         try:
             sandbox = await bounded(
                 what,
-                lambda: client.create(**options, request_timeout=CREATE_SECONDS),
-                seconds=CREATE_SECONDS,
+                lambda: client.create(**options, request_timeout=CREATE_TIMEOUT_SECONDS),
+                seconds=CREATE_TIMEOUT_SECONDS,
                 secrets=endpoint.secrets,
             )
         except E2BError as exc:
@@ -104,7 +104,7 @@ class Machine:
         sandbox = await bounded(
             what,
             lambda: client.connect(sandbox_id, timeout=lease_seconds),
-            seconds=PAUSE_SECONDS,
+            seconds=PAUSE_TIMEOUT_SECONDS,
             repeat=True,
             secrets=endpoint.secrets,
         )
@@ -122,7 +122,7 @@ class Machine:
         await bounded(
             "end a sandbox that was left over",
             lambda: client.kill(sandbox_id),
-            seconds=KILL_SECONDS,
+            seconds=KILL_TIMEOUT_SECONDS,
             repeat=True,
             secrets=endpoint.secrets,
         )
@@ -182,11 +182,11 @@ class Machine:
 
     async def send(self, pid: int, data: bytes) -> None:
         """Write to the stdin of the command. A second copy of `data` must do no harm."""
-        await self._send(pid, data, SEND_SECONDS, repeat=True)
+        await self._send(pid, data, SEND_TIMEOUT_SECONDS, repeat=True)
 
     async def send_program(self, pid: int, data: bytes) -> None:
         """Write our program to a command that asks for it, once; wait until it has read most."""
-        await self._send(pid, data, PROGRAM_SECONDS, repeat=False)
+        await self._send(pid, data, PROGRAM_TIMEOUT_SECONDS, repeat=False)
 
     async def _send(self, pid: int, data: bytes, seconds: float, *, repeat: bool) -> None:
         commands = self._sandbox.commands
@@ -204,7 +204,7 @@ class Machine:
     async def pause(self) -> None:
         """Put it to sleep with its memory: connections break, processes go on later."""
         what = "pause the sandbox"
-        paused = await self._bounded(what, self._sandbox.pause, seconds=PAUSE_SECONDS)
+        paused = await self._bounded(what, self._sandbox.pause, seconds=PAUSE_TIMEOUT_SECONDS)
         # The SDK says no both of one that sleeps already and of one that is in between.
         if paused is False and await self.state() != "paused":
             raise E2BError("changing", what)
@@ -230,8 +230,8 @@ class Machine:
         A proxy may say so of one that it does not find at the moment, and so may a replica.
         "unknown" is what the control plane does not tell now.
         """
-        for look in range(GONE_LOOKS):
-            await anyio.sleep(LOOK_PAUSE_SECONDS if look else 0)
+        for look in range(MIN_GONE_LOOKS):
+            await anyio.sleep(LOOK_INTERVAL_SECONDS if look else 0)
             try:
                 state = await self.state()
             except E2BError:
@@ -243,7 +243,7 @@ class Machine:
     async def kill(self) -> bool:
         """End it; tell if that is certain. It is no error if it has ended already."""
         try:
-            await self._bounded("kill", self._sandbox.kill, True, seconds=KILL_SECONDS)
+            await self._bounded("kill", self._sandbox.kill, True, seconds=KILL_TIMEOUT_SECONDS)
         except E2BError as exc:
             return exc.kind == "gone"
         return True
@@ -254,14 +254,14 @@ class Machine:
         call: Callable[[], Awaitable[Any]],
         repeat: bool = False,
         *,
-        seconds: float = REQUEST_SECONDS,
+        seconds: float = REQUEST_TIMEOUT_SECONDS,
     ) -> Any:
         return await bounded(
             what,
             call,
             seconds=seconds,
             repeat=repeat,
-            attempt_seconds=ATTEMPT_SECONDS if repeat else None,
+            attempt_seconds=ATTEMPT_TIMEOUT_SECONDS if repeat else None,
             secrets=self._endpoint.secrets,
         )
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-OVERDUE_SECONDS = 3600.0
+MIN_OVERDUE_SECONDS = 3600.0
 """After the end of its lease or of its session, before a sandbox of another host is ended: the
 engine should have done it, and clocks differ."""
 
@@ -107,7 +107,7 @@ def _owner(info: Any) -> Owner:
 def _is_overdue(info: Any) -> bool:
     """Tell if the engine should have ended it, or its own server should have long ago."""
     until = str(info.metadata.get(f"{MARK}-until"))
-    overdue = time.time() - OVERDUE_SECONDS
+    overdue = time.time() - MIN_OVERDUE_SECONDS
     if until.isdecimal() and int(until) < overdue:
         return True
     state = getattr(info.state, "value", info.state)

@@ -5,22 +5,22 @@ gone, when our program in the machine has ended, or when the lease is over. docs
 table of hiccups, and what a user sees of each.
 """
 
-PATIENCE_SECONDS = 120.0
+UNREACHABLE_TIMEOUT_SECONDS = 120.0
 """A call waits so long for a machine that cannot be reached. A connection of HTTP/2 that has died
 in silence is noticed by the transport after 31 s, and a laptop may need a minute to wake."""
 
-ATTEMPT_SECONDS = 5.0
+ATTEMPT_TIMEOUT_SECONDS = 5.0
 """One try of a request that may be made again: one that hangs must not use up the patience."""
 
-SILENCE_SECONDS = 10.0
+SILENCE_TIMEOUT_SECONDS = 10.0
 """Without a byte from the machine while an answer is due, before the connection is replaced."""
 
-GONE_LOOKS = 4
+MIN_GONE_LOOKS = 4
 """Times in a row that the control plane has to say that there is no such machine: proxies and
 replicas say so for a moment of machines that run."""
 
-LOOK_PAUSE_SECONDS = 1.5
+LOOK_INTERVAL_SECONDS = 1.5
 """Between two of these looks."""
 
-PAUSES_SECONDS = (0.1, 0.3, 1.0)
+RETRY_DELAYS_SECONDS = (0.1, 0.3, 1.0)
 """Before each new try, the last of them over and over."""

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MOST = 1000
+MAX_RECORDS = 1000
 """Records in the folder. Beyond, the oldest of a dead server makes room, or none is written."""
 
-MOST_BYTES = 4096
+MAX_RECORD_BYTES = 4096
 """Of a record, which has some 500."""
 
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -113,7 +113,7 @@ class SessionRecords:
         if self._folder is None or not self._is_ours():
             return set()
         found = set()
-        for path in list(self._folder.iterdir())[: 2 * MOST]:
+        for path in list(self._folder.iterdir())[: 2 * MAX_RECORDS]:
             record = _read(path)
             if record is not None and record.until > time.time():
                 found.add(record.sandbox)
@@ -128,7 +128,7 @@ class SessionRecords:
         """Tell if one more may be written, at worst for the oldest that a dead server left."""
         assert self._folder is not None
         known = list(self._folder.iterdir())
-        if len(known) < MOST:
+        if len(known) < MAX_RECORDS:
             return True
         for path in sorted(known, key=lambda path: path.lstat().st_mtime):
             record = _read(path)
@@ -181,8 +181,8 @@ def _read(path: Path) -> Record | None:
         with open(descriptor, "rb") as file:
             facts = os.fstat(descriptor)
             private = stat.S_ISREG(facts.st_mode) and _is_private(facts)
-            if not private or facts.st_size > MOST_BYTES:
+            if not private or facts.st_size > MAX_RECORD_BYTES:
                 return None
-            return Record.model_validate_json(file.read(MOST_BYTES))
+            return Record.model_validate_json(file.read(MAX_RECORD_BYTES))
     except (OSError, ValidationError):
         return None

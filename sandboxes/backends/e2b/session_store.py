@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.owner import Owner
     from bellglass.sandboxes.limits import Limits
 
-_REMEMBERED = 10_000
+_MAX_REMEMBERED_SESSIONS = 10_000
 """Sessions of which it is known whose they are."""
 
 
@@ -50,7 +50,7 @@ class SessionStore:
     def assign(self, session_id: str, owner: str | None, created_at: float) -> None:
         """Note whose a session is: before that it is not written down."""
         self._assigned[session_id] = owner, created_at
-        while len(self._assigned) > _REMEMBERED:
+        while len(self._assigned) > _MAX_REMEMBERED_SESSIONS:
             self._assigned.popitem(last=False)
         if session_id in self._places:  # it was kept ready
             self._write(session_id)

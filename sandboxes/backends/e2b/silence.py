@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from bellglass.sandboxes.backends.e2b.patience import SILENCE_SECONDS
+from bellglass.sandboxes.backends.e2b.patience import SILENCE_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ class SilenceWatch:
         """Watch until cancelled."""
         while True:
             await self._answer_due.wait()
-            left = self._heard_at + SILENCE_SECONDS - anyio.current_time()
+            left = self._heard_at + SILENCE_TIMEOUT_SECONDS - anyio.current_time()
             if left > 0:
                 await anyio.sleep(left)
             else:

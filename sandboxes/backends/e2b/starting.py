@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-START_SECONDS = 45.0
+START_TIMEOUT_SECONDS = 45.0
 """For a Python to start and to ask for our program. A tenth of a second is usual; with many that
 start at once, or from a cold disk, it is tens."""
 
-NUDGE_SECONDS = 5.0
+NUDGE_INTERVAL_SECONDS = 5.0
 """Then, and as often again, an empty line is sent: a profile of the template may wait for one."""
 
 
@@ -36,9 +36,9 @@ async def provide(
     `spoken` is set when something has come of it. Who holds `turn` may write to the command.
     """
     reached = True
-    with anyio.move_on_after(START_SECONDS):
+    with anyio.move_on_after(START_TIMEOUT_SECONDS):
         while not spoken.is_set():
-            with anyio.move_on_after(NUDGE_SECONDS):
+            with anyio.move_on_after(NUDGE_INTERVAL_SECONDS):
                 await spoken.wait()
             if not spoken.is_set():
                 logger.info("E2B: our program has not started yet; does a login profile wait?")
@@ -50,7 +50,7 @@ async def provide(
         if not reached:
             return "The machine could not be reached while our program started in it. Call again."
         return (
-            f"Our program did not start in the template within {START_SECONDS:g} s. Does "
+            f"Our program did not start in the template within {START_TIMEOUT_SECONDS:g} s. Does "
             "something there, such as a login profile of Bash, wait for input or take long?"
         )
     try:

@@ -18,7 +18,10 @@ from bellglass.sandboxes.backend import PatientStream
 from bellglass.sandboxes.backends.e2b.connection import Connection
 from bellglass.sandboxes.backends.e2b.errors import E2BError
 from bellglass.sandboxes.backends.e2b.lines import Lines, RelayProtocolError
-from bellglass.sandboxes.backends.e2b.patience import PATIENCE_SECONDS, PAUSES_SECONDS
+from bellglass.sandboxes.backends.e2b.patience import (
+    RETRY_DELAYS_SECONDS,
+    UNREACHABLE_TIMEOUT_SECONDS,
+)
 from bellglass.sandboxes.backends.e2b.silence import SilenceWatch
 from bellglass.sandboxes.backends.e2b.starting import provide, why_ended
 
@@ -152,8 +155,10 @@ class CommandStream(PatientStream):
         Raises:
             E2BError: The machine or our program is gone, or the patience is at its end.
         """
-        deadline = anyio.current_time() + PATIENCE_SECONDS
-        for pause in itertools.chain(PAUSES_SECONDS, itertools.repeat(PAUSES_SECONDS[-1])):
+        deadline = anyio.current_time() + UNREACHABLE_TIMEOUT_SECONDS
+        for pause in itertools.chain(
+            RETRY_DELAYS_SECONDS, itertools.repeat(RETRY_DELAYS_SECONDS[-1])
+        ):
             try:
                 await step()
                 self._out_of_reach = False

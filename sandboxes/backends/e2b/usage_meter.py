@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.lease import Lease
 
-_REMEMBERED = 10_000
+_MAX_REMEMBERED_SESSIONS = 10_000
 """Sessions whose use is remembered after their machines have ended."""
 
 
@@ -30,7 +30,7 @@ class UsageMeter:
         self._leases.pop(session_id, None)
         self._before.pop(session_id, None)
         self._before[session_id] = used
-        while len(self._before) > _REMEMBERED:
+        while len(self._before) > _MAX_REMEMBERED_SESSIONS:
             self._before.popitem(last=False)
 
     def of(self, session_id: str) -> float:

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 _NEEDED = ("--size", "--disable-userns", "--as-pid-1", "--clearenv", "--perms")
 """Options that we use and old versions lack; the newest is of 0.8.0, from 2023."""
 
-_PLAN_SECONDS = 30
-_GRACE_SECONDS = 5.0
+_PLAN_TIMEOUT_SECONDS = 30
+_EXIT_GRACE_SECONDS = 5.0
 """Time for bubblewrap to end by itself after its stream was closed; usually 50 ms."""
 
 
@@ -156,7 +156,7 @@ class Bubblewrap:
         except LaunchFailed as exc:
             raise LaunchFailed(exc.step, exc.errno, process.errors() or exc.text) from exc
         finally:
-            await process.end(grace=_GRACE_SECONDS)
+            await process.end(grace=_EXIT_GRACE_SECONDS)
 
     async def aclose(self) -> None:
         """Do nothing: no process outlives its sandbox."""
@@ -190,7 +190,7 @@ def _ask_plan(python: str) -> Plan:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             pass_fds=[bundle_fd],
-            timeout=_PLAN_SECONDS,
+            timeout=_PLAN_TIMEOUT_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as exc:

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 _SPARE_PROCESSES = 16
 """Added to pids.max, which is a backstop: RLIMIT_NPROC is the limit that users set."""
 
-_TCP_BYTES = 64 * 1024**2
+_MAX_TCP_BYTES = 64 * 1024**2
 
-_REMOVE_SECONDS = 2.0
+_REMOVE_TIMEOUT_SECONDS = 2.0
 _count = itertools.count()
 
 
@@ -70,7 +70,7 @@ class Group:
 
     async def remove(self) -> None:
         """Remove the directories. A group is busy for a moment after its last process ended."""
-        with anyio.move_on_after(_REMOVE_SECONDS, shield=True):
+        with anyio.move_on_after(_REMOVE_TIMEOUT_SECONDS, shield=True):
             while self.directories:
                 try:
                     self.directories[-1].rmdir()
@@ -153,7 +153,7 @@ class Version1(_Real):
         # TCP buffers are counted separately. Without a limit, the loopback of one sandbox can use
         # up the memory that the kernel has for all TCP connections, also those of the host.
         with contextlib.suppress(OSError):
-            write_setting(f"{memory}/memory.kmem.tcp.limit_in_bytes", str(_TCP_BYTES))
+            write_setting(f"{memory}/memory.kmem.tcp.limit_in_bytes", str(_MAX_TCP_BYTES))
         write_setting(f"{pids}/pids.max", str(limits.processes + _SPARE_PROCESSES))
         # The process writes to `tasks` itself: cgroup.procs would take 10 ms, for a lock that a
         # thread which moves itself does not need (cgroup_procs_write_start in the kernel).

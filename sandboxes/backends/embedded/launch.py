@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LAUNCH_TIMEOUT_SECONDS = 20.0
 """Timeout for a new sandbox; it usually takes a hundredth of a second."""
 
-_MAX_FRAME = 64 * 1024
+_MAX_FRAME_BYTES = 64 * 1024
 
 
 class Launcher(Protocol):
@@ -151,6 +151,6 @@ class _Launched:
 async def receive_frame(stream: SignedStream, start: bytes = b"") -> dict[str, object]:
     """Receive a frame before any code of a session has run; `start` was received already."""
     header = start + await stream.receive_exactly(HEADER_BYTES - len(start))
-    frame = json.loads(await stream.receive_exactly(body_bytes(header, _MAX_FRAME)))
+    frame = json.loads(await stream.receive_exactly(body_bytes(header, _MAX_FRAME_BYTES)))
     assert isinstance(frame, dict)
     return frame

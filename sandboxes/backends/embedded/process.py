@@ -17,10 +17,10 @@ from bellglass.sandboxes.bundle import CONFINEMENT, bundle
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-EXIT_SECONDS = 5.0
+EXIT_TIMEOUT_SECONDS = 5.0
 """Time for a killed process to end: the kernel has to free its memory."""
 
-_STDERR_BYTES = 4096
+_MAX_STDERR_BYTES = 4096
 
 
 def bundle_file() -> int:
@@ -72,7 +72,9 @@ class Process:
     def errors(self) -> str:
         """Return the end of its stderr."""
         try:
-            return os.read(self._errors, 1 << 20)[-_STDERR_BYTES:].decode(errors="replace").strip()
+            return (
+                os.read(self._errors, 1 << 20)[-_MAX_STDERR_BYTES:].decode(errors="replace").strip()
+            )
         except OSError:
             return ""
 
@@ -89,7 +91,7 @@ class Process:
                     with anyio.move_on_after(grace):
                         await anyio.wait_readable(fd)
                     self._process.kill()
-                    with anyio.move_on_after(EXIT_SECONDS):
+                    with anyio.move_on_after(EXIT_TIMEOUT_SECONDS):
                         await anyio.wait_readable(fd)
                 finally:
                     os.close(fd)
@@ -106,7 +108,7 @@ async def end_process(pidfd: int) -> None:
     they have ended.
     """
     try:
-        with anyio.move_on_after(EXIT_SECONDS, shield=True):
+        with anyio.move_on_after(EXIT_TIMEOUT_SECONDS, shield=True):
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             await anyio.wait_readable(pidfd)

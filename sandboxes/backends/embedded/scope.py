@@ -13,10 +13,10 @@ import subprocess
 import time
 from pathlib import Path
 
-ASK_SECONDS = 3.0
+ANSWER_TIMEOUT_SECONDS = 3.0
 """Timeout of the request; it usually takes some milliseconds."""
 
-MOVE_SECONDS = 2.0
+MOVE_TIMEOUT_SECONDS = 2.0
 """Time after the answer for the manager to move us."""
 
 _MANAGER = (
@@ -45,7 +45,7 @@ def request(proc: Path = Path("/proc")) -> bool:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=ASK_SECONDS,
+            timeout=ANSWER_TIMEOUT_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
@@ -62,7 +62,7 @@ def _environment() -> dict[str, str]:
 
 def _moved(own_groups: Path, name: str) -> bool:
     """Wait until systemd has done the job: it answers when the job is queued."""
-    deadline = time.monotonic() + MOVE_SECONDS
+    deadline = time.monotonic() + MOVE_TIMEOUT_SECONDS
     while f"/{name}" not in own_groups.read_text():
         if time.monotonic() > deadline:
             return False

@@ -35,7 +35,7 @@ range from 2**16 to the first id that Debian assigns to containers of users foll
 
 DIRECTORY = Path("/run/bellglass/uids")
 
-_BATCH = 8
+_UIDS_PER_LOOK = 8
 """Uids that are checked at a time, because reading all processes takes milliseconds."""
 
 
@@ -82,12 +82,12 @@ class Uids:
         finally:
             # Not ready for use: first it has to be checked that its processes have ended.
             self._returned.append(uid)
-            if len(self._returned) > _BATCH:  # leave some for other servers of this machine
+            if len(self._returned) > _UIDS_PER_LOOK:  # leave some for other servers of this machine
                 os.close(self._locks.pop(self._returned.pop(0)))
 
     def _make_ready(self) -> None:
         found, self._returned = self._returned, []
-        more = max(0, _BATCH - len(found))
+        more = max(0, _UIDS_PER_LOOK - len(found))
         while not self._ready:
             candidates = filter(self._lock, filter(_exists_here, self._uids))
             found += itertools.islice(candidates, more)
@@ -96,7 +96,10 @@ class Uids:
             used = in_use(found)
             self._ready = [uid for uid in found if uid not in used]
             self._returned += used
-            found, more = [], _BATCH  # all of them may belong to sandboxes that are still ending
+            found, more = (
+                [],
+                _UIDS_PER_LOOK,
+            )  # all of them may belong to sandboxes that are still ending
 
     def _lock(self, uid: int) -> bool:
         if uid in self._locks:

@@ -14,7 +14,7 @@ import anyio
 from bellglass.sandboxes.backends.embedded.boot import BOOT
 from bellglass.sandboxes.backends.embedded.failure import LaunchFailed
 from bellglass.sandboxes.backends.embedded.process import (
-    EXIT_SECONDS,
+    EXIT_TIMEOUT_SECONDS,
     Process,
     boot_arguments,
     bundle_file,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.backends.embedded.cgroups import Group
 
-START_SECONDS = 60.0
+START_TIMEOUT_SECONDS = 60.0
 """Timeout for a cold disk and the import of pandas; without them it takes a tenth of a second."""
 
 
@@ -78,7 +78,7 @@ class Zygote:
                 os.close(bundle_fd)
                 theirs.close()
             try:
-                with anyio.fail_after(START_SECONDS):
+                with anyio.fail_after(START_TIMEOUT_SECONDS):
                     await self._await_serving(process)
             except TimeoutError as exc:
                 raise LaunchFailed("start the zygote", 0, "it took too long") from exc
@@ -94,7 +94,8 @@ class Zygote:
             data, pid = await self._receive()
             if not data:
                 reason = (
-                    process.errors() or f"it exited with {await process.end(grace=EXIT_SECONDS)}"
+                    process.errors()
+                    or f"it exited with {await process.end(grace=EXIT_TIMEOUT_SECONDS)}"
                 )
                 raise LaunchFailed("start the zygote", 0, reason)
             message = json.loads(data)

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.self_check import Protection
 
-MEMORY_BYTES = 64 * MIB
+MAX_MEMORY_BYTES = 64 * MIB
 """Maximum memory of a session: the server also holds its state, in order to restore it."""
 
-PROCESSES = 256
+MAX_PROCESSES = 256
 """Processes in the pool: more than there are sessions and runs of tests."""
 
-START_SECONDS = 20.0
+START_TIMEOUT_SECONDS = 20.0
 
 NEEDS = "pydantic-monty>=1.4,<2"
 """As in pyproject.toml. It is named because bellglass, with its extras, is on no package index."""
@@ -112,7 +112,7 @@ class RestrictedBackend(Backend):
 
     def __init__(self, limits: Limits) -> None:
         super().__init__(
-            dataclasses.replace(limits, memory_bytes=min(limits.memory_bytes, MEMORY_BYTES))
+            dataclasses.replace(limits, memory_bytes=min(limits.memory_bytes, MAX_MEMORY_BYTES))
         )
         self._pool: AsyncMonty | None = None
         self._open = AsyncExitStack()
@@ -137,7 +137,7 @@ class RestrictedBackend(Backend):
             ) from exc
         try:
             pool = AsyncMonty(
-                min_processes=1, max_processes=PROCESSES, checkout_timeout=START_SECONDS
+                min_processes=1, max_processes=MAX_PROCESSES, checkout_timeout=START_TIMEOUT_SECONDS
             )
             return await self._open.enter_async_context(pool)
         except (MontyError, OSError, RuntimeError) as exc:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.backends.restricted.interpreter import Interpreter
 
-STDOUT = 4_000
+MAX_STDOUT_CHARACTERS = 4_000
 """Characters kept of the output of a case."""
 
-NOTHING_COLLECTED = 5
+NOTHING_COLLECTED_EXIT_CODE = 5
 """pytest's exit code if no test was collected."""
 
 Event = dict[str, Any]
@@ -49,7 +49,7 @@ async def run(
         send({"test": {"index": index, **outcome}})
         if arguments.get("stop") and outcome["outcome"] != "passed":
             break
-    send({"finished": 0 if chosen else NOTHING_COLLECTED})
+    send({"finished": 0 if chosen else NOTHING_COLLECTED_EXIT_CODE})
 
 
 async def _broken(code: str, interpreter: Interpreter) -> str | None:
@@ -79,7 +79,7 @@ async def _timed(case: dict[str, Any], interpreter: Interpreter, limit: float | 
 async def _outcome(case: dict[str, Any], interpreter: Interpreter) -> Event:
     wanted = case.get("raises")
     printed: list[str] = []
-    room = STDOUT
+    room = MAX_STDOUT_CHARACTERS
 
     def note(stream: str, text: str) -> None:
         nonlocal room

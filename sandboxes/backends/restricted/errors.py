@@ -30,7 +30,7 @@ NO_PYTEST = (
     'call returns, {"call": "add(2, None)", "raises": "TypeError"} for what it raises.'
 )
 
-STEPS = 12
+MAX_STEPS = 12
 
 
 def refusal(text: str) -> ExecutionError:
@@ -92,7 +92,7 @@ def _steps(frames: list[Frame], current: str) -> list[str]:
         text = (frame.source_line or "").strip()
         steps.append(f"{_place(frame, current)}{': ' if text else ''}{short(text, 100)}")
     steps.append(_place(frames[-1], current))
-    if len(steps) > STEPS:
-        half = STEPS // 2
+    if len(steps) > MAX_STEPS:
+        half = MAX_STEPS // 2
         steps[half:-half] = [f"[{len(steps) - 2 * half} more]"]
     return steps

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.wire.schema import VariableState
 
-STATE_BYTES = 8 * 1024**2
+MAX_STATE_BYTES = 8 * 1024**2
 """Maximum size of the state that the server keeps: about 200,000 objects."""
 
-DEPTH = 500
+MAX_RECURSION_DEPTH = 500
 """Maximum depth of recursion. Monty has crashed on deeper calls."""
 
-SUSPENSIONS = 1_000_000
+MAX_SUSPENSIONS = 1_000_000
 """Maximum number of sleeps and unknown names of a session; Monty's default is for one script."""
 
-FEED_SECONDS = 310
+MAX_FEED_SECONDS = 310
 """Longer than the longest call: it ends a process whose server was killed."""
 
 
@@ -37,9 +37,9 @@ class Interpreter:
         self._memory_bytes = memory_bytes
         self._limits: ResourceLimits = {
             "max_memory": memory_bytes,
-            "max_recursion_depth": DEPTH,
-            "max_suspensions": SUSPENSIONS,
-            "max_feed_duration_secs": FEED_SECONDS,
+            "max_recursion_depth": MAX_RECURSION_DEPTH,
+            "max_suspensions": MAX_SUSPENSIONS,
+            "max_feed_duration_secs": MAX_FEED_SECONDS,
         }
         self._process = AsyncExitStack()
         self._session: AsyncMontySession | None = None
@@ -81,7 +81,7 @@ class Interpreter:
         except (MontyError, RuntimeError):
             return False
         self._kept = True
-        self._state = state if len(state) <= STATE_BYTES else None
+        self._state = state if len(state) <= MAX_STATE_BYTES else None
         return True
 
     async def restore(self) -> VariableState:

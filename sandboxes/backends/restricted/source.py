@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-PARSED = 20_000
+MAX_PARSED_CHARACTERS = 20_000
 """Code of at most so many characters is rewritten. The server parses it itself, in 20 ms."""
 
-VALUE_CHARACTERS = 8_000
+MAX_VALUE_CHARACTERS = 8_000
 
 NAME = "_"
 """Holds the last value, as in an interactive Python."""
@@ -20,7 +20,7 @@ NAME = "_"
 OPENING = f"{NAME} = ("
 
 # A conversion and a format: code can redefine `repr` and `str`, but not these.
-SHOW = f'None if {NAME} is None else f"{{{NAME}!r:.{VALUE_CHARACTERS + 1}}}"'
+SHOW = f'None if {NAME} is None else f"{{{NAME}!r:.{MAX_VALUE_CHARACTERS + 1}}}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Source:
 def fed(code: str) -> Source:
     """Return `code`, rewritten so that it returns no value."""
     plain = Source(f"{code}\nNone")
-    if len(code) > PARSED or code.rstrip().endswith(";"):
+    if len(code) > MAX_PARSED_CHARACTERS or code.rstrip().endswith(";"):
         return plain
     try:
         body = ast.parse(code).body

@@ -17,7 +17,7 @@ from pydantic_monty import MontyCrashedError, MontyError, MontyRuntimeError, Mon
 
 from bellglass.sandboxes.backends.restricted import cases, errors
 from bellglass.sandboxes.backends.restricted.output import Printed
-from bellglass.sandboxes.backends.restricted.source import SHOW, VALUE_CHARACTERS, Source, fed
+from bellglass.sandboxes.backends.restricted.source import MAX_VALUE_CHARACTERS, SHOW, Source, fed
 from bellglass.sandboxes.wire.framing import (
     HEADER_BYTES,
     MAX_REQUEST_BYTES,
@@ -192,8 +192,8 @@ class Supervisor:
             return {"status": "error", "error": errors.described(exc, code, source)}
         except MontyError as exc:
             return {"status": "error", "error": errors.refusal(str(exc)[:1_000])}
-        if isinstance(value, str) and len(value) > VALUE_CHARACTERS:
-            value = f"{value[:VALUE_CHARACTERS]} … [the rest is omitted]"
+        if isinstance(value, str) and len(value) > MAX_VALUE_CHARACTERS:
+            value = f"{value[:MAX_VALUE_CHARACTERS]} … [the rest is omitted]"
         return {"status": "ok", "value": value if isinstance(value, str) else None}
 
     async def _fed(self, source: Source, code: str, note: Callable[[str, str], None]) -> None:

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from docker import DockerClient
 
-TAIL_LINES = 15
+MAX_TAIL_LINES = 15
 """Lines of a failed step's output that the error message shows."""
 
-LINE_CHARACTERS = 500
+MAX_LINE_CHARACTERS = 500
 """Characters of one line of build output, which is untrusted."""
 
-TIDY_SECONDS = 300
+TIDY_TIMEOUT_SECONDS = 300
 """Timeout for the engine to remove layers of half a gigabyte, on a busy disk."""
 
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
@@ -58,7 +58,7 @@ def build(recipe: Recipe, engine: DockerClient) -> Iterator[Step | str]:
         BuildFailed: The base is not available, a step failed, or the connection was lost.
     """
     step = Step(0, 0, "")
-    tail: deque[str] = deque(maxlen=TAIL_LINES)
+    tail: deque[str] = deque(maxlen=MAX_TAIL_LINES)
     try:
         for event in _events(recipe, engine):
             if "error" in event:
@@ -101,7 +101,7 @@ def _tidied(engine: DockerClient) -> Iterator[str]:
 
     The new image exists by now, so a failure here is only reported.
     """
-    engine.api.timeout = TIDY_SECONDS
+    engine.api.timeout = TIDY_TIMEOUT_SECONDS
     try:
         for label in (_STAGE, RECIPE_LABEL):
             engine.images.prune({"dangling": True, "label": label})
@@ -113,14 +113,14 @@ def _shown(event: dict[str, Any]) -> Iterator[Step | str]:
     """Yield the steps and lines that an event of the builder reports."""
     if match := _STEP.match(str(event.get("stream", ""))):
         instruction = " ".join(match[3].split())
-        yield Step(int(match[1]), int(match[2]), instruction[:LINE_CHARACTERS])
+        yield Step(int(match[1]), int(match[2]), instruction[:MAX_LINE_CHARACTERS])
     elif "stream" in event:
         for line in _COLOUR.sub("", str(event["stream"])).splitlines():
             if line.strip() and not _BOOKKEEPING.match(line):
-                yield line.rstrip()[:LINE_CHARACTERS]
+                yield line.rstrip()[:MAX_LINE_CHARACTERS]
     elif "status" in event and not event.get("progressDetail"):
         layer = f"{event['id']}: " if "id" in event else ""
-        yield f"{layer}{event['status']}"[:LINE_CHARACTERS]
+        yield f"{layer}{event['status']}"[:MAX_LINE_CHARACTERS]
 
 
 def _explained(error: str, step: Step, tail: deque[str], recipe: Recipe) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from docker import DockerClient
 
-ANSWER_SECONDS = 30
+ANSWER_TIMEOUT_SECONDS = 30
 """Timeout for one answer of the engine. A loaded engine takes seconds."""
 
 _SOCKET = "/var/run/docker.sock"
@@ -36,7 +36,7 @@ def connect(host: str | None = None, *, connections: int = 10) -> DockerClient:
     try:
         _knock(environ.get("DOCKER_HOST") or f"unix://{_SOCKET}")
         return docker.from_env(
-            timeout=ANSWER_SECONDS, max_pool_size=connections, environment=environ
+            timeout=ANSWER_TIMEOUT_SECONDS, max_pool_size=connections, environment=environ
         )
     except (docker.errors.DockerException, OSError, ValueError) as exc:
         raise SandboxUnavailable("docker", why_unreached(exc, environ)) from exc
@@ -51,7 +51,7 @@ def _knock(host: str) -> None:
     scheme, _, path = host.partition("://")
     if scheme == "unix" and sys.platform != "win32":
         with socket.socket(socket.AF_UNIX) as end:
-            end.settimeout(ANSWER_SECONDS)
+            end.settimeout(ANSWER_TIMEOUT_SECONDS)
             end.connect("/" + path.lstrip("/"))
 
 
@@ -77,7 +77,8 @@ def why_unreached(error: BaseException, environ: Mapping[str, str] = os.environ)
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return f"No Docker engine listens {where}. {_install()}"
     if any(isinstance(cause, TimeoutError) for cause in causes) or "timed out" in str(error):
-        return f"The Docker engine {where} does not answer within {ANSWER_SECONDS} s. Restart it."
+        seconds = ANSWER_TIMEOUT_SECONDS
+        return f"The Docker engine {where} does not answer within {seconds} s. Restart it."
     last = str(causes[-1]).strip().rstrip(".")[:300]
     return f"The Docker engine {where} cannot be used: {last}."
 

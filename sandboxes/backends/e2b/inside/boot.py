@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _FIRST_PID_NAMESPACE = 0xEFFFFFFC  # PROC_PID_INIT_INO of include/linux/proc_ns.h
 
-_MEMORY_PART = 0.8
+_MAX_MEMORY_SHARE = 0.8
 """Of the machine's memory that a session may have: its system and our relay need the rest."""
 
 
@@ -47,7 +47,7 @@ def main(bundle: bytes, config: dict[str, Any]) -> NoReturn:
 def _within_machine(limits: dict[str, int]) -> dict[str, int]:
     """Return `limits` with no more memory than the machine has to give."""
     page = os.sysconf("SC_PAGE_SIZE")
-    most = int(os.sysconf("SC_PHYS_PAGES") * page * _MEMORY_PART)
+    most = int(os.sysconf("SC_PHYS_PAGES") * page * _MAX_MEMORY_SHARE)
     return {**limits, "memory_bytes": min(limits["memory_bytes"], most)}
 
 

@@ -26,13 +26,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import socket
 
-WINDOW = 2 * 1024**2
+WINDOW_BYTES = 2 * 1024**2
 """Bytes on the way that the server has not acknowledged: more waits in the runner."""
 
-CHUNK = 24 * 1024
+MAX_LINE_DATA_BYTES = 24 * 1024
 """Bytes in one line: as base64 they are 32 KiB, which is what envd reads at once."""
 
-_BACKLOG = 1024**2
+_MAX_BACKLOG_BYTES = 1024**2
 """Bytes that wait for the runner, beyond which stdin is not read."""
 
 
@@ -67,10 +67,10 @@ class Relay:
         """Relay until the runner has ended, or nobody holds our stdin any more."""
         while not (self._told and not self._outward):
             poll = select.poll()
-            if len(self._inward) < _BACKLOG:
+            if len(self._inward) < _MAX_BACKLOG_BYTES:
                 poll.register(0, select.POLLIN)
             events = select.POLLOUT if self._inward else 0
-            if len(self._kept) < WINDOW:
+            if len(self._kept) < WINDOW_BYTES:
                 events |= select.POLLIN
             if events and not self._ended:
                 poll.register(self._place, events)
@@ -165,9 +165,9 @@ class Relay:
 
     def _fill(self) -> None:
         """Make lines of what is to be sent, a few at a time."""
-        while len(self._outward) < 4 * CHUNK:
+        while len(self._outward) < 4 * MAX_LINE_DATA_BYTES:
             start = self._next - self._base
-            content = bytes(self._kept[start : start + CHUNK])
+            content = bytes(self._kept[start : start + MAX_LINE_DATA_BYTES])
             if not content:
                 if self._ended and not self._told:
                     self._outward += b"E\n"

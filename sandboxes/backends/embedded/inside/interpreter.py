@@ -14,7 +14,7 @@ VENV = "/opt/bellglass"
 """Path of the virtual environment in a sandbox. Its path on the host may be below a directory that
 the sandbox replaces (/work, /tmp), and may reveal who runs the server."""
 
-_LARGE_SCRIPT = 64 * 1024
+_MAX_SCRIPT_BYTES = 64 * 1024
 _TAKEN = ("/work", "/tmp", "/dev", "/proc", "/etc", "/run", "/sys", VENV)
 
 _WIDE = ("/opt", "/home", "/root", "/mnt", "/srv", "/var")
@@ -60,7 +60,7 @@ def describe() -> Interpreter:
         target = f"{VENV}/bin/{entry.name}"
         if entry.is_symlink() or entry.name in _names() or not os.access(entry.path, os.X_OK):
             continue
-        if entry.stat().st_size > _LARGE_SCRIPT:
+        if entry.stat().st_size > _MAX_SCRIPT_BYTES:
             binds.append((entry.path, target))
         else:
             with open(entry.path, "rb") as program:

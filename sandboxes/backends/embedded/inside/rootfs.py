@@ -14,8 +14,8 @@ from bellglass.sandboxes.backends.embedded.inside.plan import (
 from bellglass.sandboxes.confinement.failure import step
 
 _OLD = "/.host"
-_BYTES = 16 * 1024**2
-_INODES = 4096
+_MAX_VIEW_BYTES = 16 * 1024**2
+_MAX_VIEW_FILES = 4096
 
 
 def enter(plan: Plan, *, own_proc: bool) -> None:
@@ -30,7 +30,7 @@ def enter(plan: Plan, *, own_proc: bool) -> None:
     with step("mounts private"):
         mounts.make_private()
     with step("view tmpfs"):
-        mounts.tmpfs("/tmp", _BYTES, _INODES, 0o755)
+        mounts.tmpfs("/tmp", _MAX_VIEW_BYTES, _MAX_VIEW_FILES, 0o755)
         os.mkdir("/tmp" + _OLD)
     with step("pivot_root"):
         mounts.change_root("/tmp", "/tmp" + _OLD)
@@ -63,7 +63,7 @@ def enter(plan: Plan, *, own_proc: bool) -> None:
     with step("scratch tmpfs"):
         # Only for the zygote: modules that it imports write caches. Each sandbox mounts its own
         # tmpfs on top.
-        mounts.tmpfs("/tmp", _BYTES, _INODES, 0o1777)
+        mounts.tmpfs("/tmp", _MAX_VIEW_BYTES, _MAX_VIEW_FILES, 0o1777)
     with step("detach the host's root"):
         mounts.detach(_OLD)
         os.rmdir(_OLD)

@@ -21,7 +21,7 @@ STREAM = 3
 """Descriptor of the stream to the server; those of the control group's counters follow it."""
 
 _SCRATCH_INODES = 8192
-_OUT_OF_THE_WAY = 20
+_MIN_MOVED_DESCRIPTOR = 20
 
 
 class Descriptors(NamedTuple):
@@ -102,7 +102,7 @@ def _only_descriptors(given: Descriptors) -> socket.socket:
     null = os.open("/dev/null", os.O_RDWR)
     wanted = [null, null, null, given.stream, *given.counters.values()]
     # Copy them to high numbers first: a target number may be one of the given descriptors.
-    copies = [fcntl.fcntl(fd, fcntl.F_DUPFD, _OUT_OF_THE_WAY) for fd in wanted]
+    copies = [fcntl.fcntl(fd, fcntl.F_DUPFD, _MIN_MOVED_DESCRIPTOR) for fd in wanted]
     for to, fd in enumerate(copies):
         os.dup2(fd, to, inheritable=to < STREAM)
     try:
