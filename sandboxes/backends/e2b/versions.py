@@ -16,7 +16,7 @@ TESTED: Pair = ("2.63.0", "2.11.5")
 """With which every test is run."""
 
 TESTED_OLD: Pair = ("2.50.0", "2.10.0")
-"""For engines that speak only version 1 of the API; the main path was tried on the double."""
+"""For engines that speak only version 1 of the API: `.ci/run` tries it on the double."""
 
 _OLDEST: Pair = ("2.50", "2.10")
 """Before: 2.38 and 2.39 of `e2b` break every execution, and none was tried."""
