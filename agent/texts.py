@@ -7,10 +7,10 @@ MAX_FEEDBACK_CHARACTERS = 8_000
 
 IMPOSSIBLE = "IMPOSSIBLE:"
 
-_COMMON = """You write code for a task. It is run in a sandbox without network, in Python {python}\
-{packages}, and what happens is told to you; then you may correct it.
+_COMMON = """You write code for a task. It runs in a sandbox without network, in Python {python}\
+{packages}. You are told the result, and may then correct the code.
 
-Reply with a few words on your way, and then exactly these two fenced blocks, each complete:
+Describe your approach in a few words, then give exactly these two fenced blocks, each complete:
 
 ```python program
 {program}
@@ -20,8 +20,8 @@ Reply with a few words on your way, and then exactly these two fenced blocks, ea
 {proof_text}
 ```
 
-When you are told of a failure, find its cause and reply with both blocks again, whole, not with \
-changes to them. If the {proof} block was wrong and not the program, say so and correct that. \
+When you are told of a failure, find its cause and reply with both blocks again, complete, not as \
+a diff. If the {proof} block was wrong and not the program, say so and correct that. \
 Never weaken it to make it pass. If the task cannot be done here, reply with \
 the line {impossible} and the reason."""
 

@@ -27,12 +27,12 @@ variable `answer` at their top level, a number, a text, or a dict or list of the
 that answer the question, and no more. The program also draws one figure that shows the answer, \
 with matplotlib, axes labelled with units, and no plt.savefig.
 
-Mind what the profile tells: missing values, mixed kinds, rows that are repeated, dates as text. \
-Say in your words what you did about them.
+Take account of what the profile shows: missing values, mixed types, repeated rows, dates as text. \
+Say what you did about them.
 
 The check computes the same answer from the files in another way (csv and plain Python instead of \
 pandas, say), draws nothing, and takes nothing from the program. The two answers are compared, \
-numbers to a relative 1e-6."""
+numbers with a relative tolerance of 1e-6."""
 
 WORKBOOKS = (".xlsx", ".xlsm")
 

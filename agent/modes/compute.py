@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _RULES = """Both blocks are programs of their own and set the variable `answer` at their top \
 level. Compute exactly: int, fractions.Fraction, decimal.Decimal or str, or a list, tuple or dict \
-of them, never a float. What is irrational is a Decimal or str of as many digits as the task \
+of them, never a float. An irrational value is a Decimal or str with as many digits as the task \
 asks for.
 
 The check computes the same value in another way (brute force, a recurrence, another formula, a \

@@ -18,7 +18,7 @@ _RULES = """The program is a module: functions or classes that do the work, and 
 
 The tests are a module for pytest that imports the program as `solution`, such as \
 `from solution import total`. Write them from the task and not from the program: ordinary values \
-worked out by hand, the edges (nothing, one, many, negative, repeated), and input that must be \
+worked out by hand, edge cases (nothing, one, many, negative, repeated), and input that must be \
 refused. Files of the task are in the working directory. The same tests are then run on a copy of \
 the program whose functions are empty, and must fail on it."""
 

@@ -13,7 +13,7 @@ AT_LEAST = 0x35  # BPF_JMP | BPF_JGE | BPF_K
 ANY_BIT = 0x45  # BPF_JMP | BPF_JSET | BPF_K
 RETURN = 0x06  # BPF_RET | BPF_K
 
-# struct seccomp_data; both machines are little-endian, so an argument's low half comes first
+# struct seccomp_data; both architectures are little-endian: the low half of an argument is first
 NUMBER_AT = 0
 ARCHITECTURE_AT = 4
 

@@ -17,7 +17,7 @@ EXAMPLES = """examples:
       --model NAME --base-url http://127.0.0.1:11434/v1
 
 The answer goes to stdout, what happens meanwhile to stderr. The exit code is 0 if the answer was
-verified, 1 if it was not, 2 if the task could not be begun."""
+verified, 1 if it was not, 2 if the task could not be started."""
 
 
 @dataclass(frozen=True, kw_only=True)
