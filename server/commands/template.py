@@ -30,9 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Build the template, and show the progress; return the exit code."""
-    from bellglass.sandboxes.backends.e2b import template, versions
+    from bellglass.sandboxes.backends.e2b import versions
     from bellglass.sandboxes.backends.e2b.backend import E2BBackend
     from bellglass.sandboxes.backends.e2b.errors import E2BError
+    from bellglass.sandboxes.backends.e2b.program import template
 
     name = options.name
     try:

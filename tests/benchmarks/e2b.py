@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bellglass.sandboxes.backends.e2b.command import compiled, name_in_template, sources
 from bellglass.sandboxes.backends.e2b.endpoint import Endpoint
+from bellglass.sandboxes.backends.e2b.program.command import compiled, name_in_template, sources
 
 from .peers import OURS, call, connected, record_of
 from .rows import Row, Times

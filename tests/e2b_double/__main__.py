@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from bellglass.sandboxes.backends.e2b.command import FOLDER
+from bellglass.sandboxes.backends.e2b.program.command import FOLDER
 from bellglass.sandboxes.backends.embedded.python import find_python
 from e2b_double import KEY, Double
 

@@ -19,7 +19,7 @@ from e2b_sandbox.support import on, python, settings_for
 from mcp.client.streamable_http import streamable_http_client
 from protocol.support import TOKEN, connected, http_server, record_of, text_of
 
-from bellglass.sandboxes.backends.e2b.owner import Owner
+from bellglass.sandboxes.backends.e2b.machines.owner import Owner
 from bellglass.sandboxes.backends.e2b.session_records import (
     MAX_RECORD_BYTES,
     Record,
@@ -244,7 +244,7 @@ def test_the_oldest_of_a_dead_server_makes_room_for_one_more(
 async def test_nothing_is_written_where_nobody_could_tell_that_we_are_dead(
     double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bellglass.sandboxes.backends.e2b.owner._PROC", tmp_path / "proc")
+    monkeypatch.setattr("bellglass.sandboxes.backends.e2b.machines.owner._PROC", tmp_path / "proc")
     async with sessions_on(double, tmp_path / "state") as sessions:
         assert (await python(await sessions.open(), "6 * 7")).value == "42"
         assert os.listdir(tmp_path) == []

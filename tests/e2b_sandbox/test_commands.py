@@ -92,7 +92,7 @@ def test_the_server_needs_nothing_of_linux() -> None:
         "    sys.modules[name] = None\n"
         "from bellglass.sandboxes.limits import Limits\n"
         "from bellglass.sandboxes.backends.e2b import E2BBackend\n"
-        "from bellglass.sandboxes.backends.e2b.command import command, program\n"
+        "from bellglass.sandboxes.backends.e2b.program.command import command, program\n"
         "E2BBackend(Limits(), key='k'); command(Limits()); program(str())\n"
         "print([name for name in sys.modules if name.endswith(('libc', 'embedded.backend'))])"
     )

@@ -25,8 +25,9 @@ from e2b_code_interpreter import (
 from e2b_double import KEY, Double, Fault
 from e2b_sandbox.support import LIMITS, on, python, session_on
 
-from bellglass.sandboxes.backends.e2b import E2BBackend, starting
+from bellglass.sandboxes.backends.e2b import E2BBackend
 from bellglass.sandboxes.backends.e2b.errors import ADVICE, Kind, from_exception, kind_of
+from bellglass.sandboxes.backends.e2b.program import starting
 from bellglass.sandboxes.errors import SandboxUnavailable
 
 CREATE = "POST /v2/sandboxes"
@@ -234,7 +235,7 @@ async def test_the_headers_of_the_settings_are_sent(double: Double) -> None:
 async def test_a_call_that_hangs_is_given_up(
     double: Double, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bellglass.sandboxes.backends.e2b.machine.CREATE_SECONDS", 1.0)
+    monkeypatch.setattr("bellglass.sandboxes.backends.e2b.machines.machine.CREATE_SECONDS", 1.0)
     double.engine.faults.add(Fault(CREATE, delay=30))
     async with session_on(double) as session:
         with (

@@ -13,7 +13,9 @@ from e2b_double import Double, Fault, Wire
 from e2b_sandbox.support import python, session_on, settled, until
 from meanwhile import while_running
 
-from bellglass.sandboxes.backends.e2b import patience, starting, stream
+from bellglass.sandboxes.backends.e2b import patience
+from bellglass.sandboxes.backends.e2b.program import starting
+from bellglass.sandboxes.backends.e2b.stream import stream
 from bellglass.sandboxes.errors import SandboxUnavailable, SessionUnreachable
 from bellglass.sandboxes.sessions.notices import REACHED_AGAIN, STATES
 

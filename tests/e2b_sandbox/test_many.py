@@ -9,7 +9,7 @@ import anyio
 import pytest
 from e2b_sandbox.support import on, python
 
-from bellglass.sandboxes.backends.e2b.rate_limiter import RateLimiter
+from bellglass.sandboxes.backends.e2b.machines.rate_limiter import RateLimiter
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.sessions.session import Session
 

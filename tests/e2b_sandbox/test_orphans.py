@@ -15,9 +15,9 @@ from e2b_double import KEY, Fault
 from e2b_sandbox.support import on, python, settings_for, until
 from protocol.support import Wire
 
-from bellglass.sandboxes.backends.e2b.listing import metadata
-from bellglass.sandboxes.backends.e2b.orphans import OrphanSweeper
-from bellglass.sandboxes.backends.e2b.owner import Owner
+from bellglass.sandboxes.backends.e2b.machines.listing import metadata
+from bellglass.sandboxes.backends.e2b.machines.orphans import OrphanSweeper
+from bellglass.sandboxes.backends.e2b.machines.owner import Owner
 from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:

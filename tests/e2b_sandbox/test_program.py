@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from e2b_sandbox.support import python, session_on
 
-from bellglass.sandboxes.backends.e2b import command
-from bellglass.sandboxes.backends.e2b.command import compiled, edition, sources
+from bellglass.sandboxes.backends.e2b.program import command
+from bellglass.sandboxes.backends.e2b.program.command import compiled, edition, sources
 
 if TYPE_CHECKING:
     from pathlib import Path

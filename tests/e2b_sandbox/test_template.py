@@ -10,9 +10,9 @@ from e2b_sandbox.support import on, python, session_on
 from e2b_sandbox.test_commands import run
 from e2b_sandbox.test_program import sent
 
-from bellglass.sandboxes.backends.e2b import template
-from bellglass.sandboxes.backends.e2b.command import FOLDER
 from bellglass.sandboxes.backends.e2b.errors import E2BError
+from bellglass.sandboxes.backends.e2b.program import template
+from bellglass.sandboxes.backends.e2b.program.command import FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path

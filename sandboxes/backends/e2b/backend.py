@@ -13,22 +13,22 @@ import anyio
 from bellglass.sandboxes.backend import Backend, Finding
 from bellglass.sandboxes.backends.e2b import configuring
 from bellglass.sandboxes.backends.e2b.client import Client
-from bellglass.sandboxes.backends.e2b.create_machine import create_machine, find_machine
 from bellglass.sandboxes.backends.e2b.diagnosis import findings
 from bellglass.sandboxes.backends.e2b.endpoint import CLOUD, TEMPLATE, Endpoint, parsed_headers
 from bellglass.sandboxes.backends.e2b.errors import E2BError
-from bellglass.sandboxes.backends.e2b.launch_runner import launch_runner
-from bellglass.sandboxes.backends.e2b.lease import Lease
-from bellglass.sandboxes.backends.e2b.listing import first_page, metadata
-from bellglass.sandboxes.backends.e2b.machine import KILL_TIMEOUT_SECONDS, Machine
-from bellglass.sandboxes.backends.e2b.orphans import OrphanSweeper
-from bellglass.sandboxes.backends.e2b.owner import Owner
+from bellglass.sandboxes.backends.e2b.machines.create_machine import create_machine, find_machine
+from bellglass.sandboxes.backends.e2b.machines.lease import Lease
+from bellglass.sandboxes.backends.e2b.machines.listing import first_page, metadata
+from bellglass.sandboxes.backends.e2b.machines.machine import KILL_TIMEOUT_SECONDS, Machine
+from bellglass.sandboxes.backends.e2b.machines.orphans import OrphanSweeper
+from bellglass.sandboxes.backends.e2b.machines.owner import Owner
+from bellglass.sandboxes.backends.e2b.machines.rate_limiter import RateLimiter
+from bellglass.sandboxes.backends.e2b.machines.unreachable import Unreachable, UnreachableMachines
+from bellglass.sandboxes.backends.e2b.machines.usage_meter import UsageMeter
 from bellglass.sandboxes.backends.e2b.patience import UNREACHABLE_TIMEOUT_SECONDS
-from bellglass.sandboxes.backends.e2b.rate_limiter import RateLimiter
+from bellglass.sandboxes.backends.e2b.program.launch_runner import launch_runner
 from bellglass.sandboxes.backends.e2b.session_store import SessionStore
 from bellglass.sandboxes.backends.e2b.settings import E2BSettings
-from bellglass.sandboxes.backends.e2b.unreachable import Unreachable, UnreachableMachines
-from bellglass.sandboxes.backends.e2b.usage_meter import UsageMeter
 from bellglass.sandboxes.backends.embedded.waivers import WAIVERS
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.lifecycle import Lifecycle
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.backend_settings import BackendSettings
     from bellglass.sandboxes.backends.e2b.session_records import Record
-    from bellglass.sandboxes.backends.e2b.stream import CommandStream
+    from bellglass.sandboxes.backends.e2b.stream.stream import CommandStream
     from bellglass.sandboxes.limits import Limits
 
 logger = logging.getLogger(__name__)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from bellglass.sandboxes.backend import Finding
-from bellglass.sandboxes.backends.e2b import command, versions
+from bellglass.sandboxes.backends.e2b import versions
 from bellglass.sandboxes.backends.e2b.errors import E2BError
-from bellglass.sandboxes.backends.e2b.listing import first_page
-from bellglass.sandboxes.backends.e2b.machine import Machine
-from bellglass.sandboxes.backends.e2b.starting import outdated
+from bellglass.sandboxes.backends.e2b.machines.listing import first_page
+from bellglass.sandboxes.backends.e2b.machines.machine import Machine
+from bellglass.sandboxes.backends.e2b.program import command
+from bellglass.sandboxes.backends.e2b.program.starting import outdated
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.endpoint import Endpoint

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bellglass.sandboxes.backends.e2b.owner import Owner
+from bellglass.sandboxes.backends.e2b.machines.owner import Owner
 
 if TYPE_CHECKING:
     from pathlib import Path

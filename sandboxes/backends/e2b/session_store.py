@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
-from bellglass.sandboxes.backends.e2b.command import edition
+from bellglass.sandboxes.backends.e2b.program.command import edition
 from bellglass.sandboxes.backends.e2b.session_records import Record, SessionRecords, caller
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.endpoint import Endpoint
-    from bellglass.sandboxes.backends.e2b.owner import Owner
+    from bellglass.sandboxes.backends.e2b.machines.owner import Owner
     from bellglass.sandboxes.limits import Limits
 
 _MAX_REMEMBERED_SESSIONS = 10_000

@@ -2,7 +2,7 @@
 
 E2B hands on the output of a command as text, and drops what comes while nobody is connected. So
 data travels as base64 in lines with the offset of its first byte, and is kept until the server
-has said that it has it. `sandboxes/backends/e2b/lines.py` is the other end.
+has said that it has it. `sandboxes/backends/e2b/stream/lines.py` is the other end.
 
 from the server   D OFFSET BASE64   data for the runner
                   A OFFSET          everything before OFFSET has arrived

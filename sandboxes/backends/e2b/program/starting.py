@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio import to_thread
 
-from bellglass.sandboxes.backends.e2b.command import program
 from bellglass.sandboxes.backends.e2b.errors import E2BError
+from bellglass.sandboxes.backends.e2b.program.command import program
 from bellglass.sandboxes.execution import clean
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.backends.e2b.lines import Lines
-    from bellglass.sandboxes.backends.e2b.machine import Machine
+    from bellglass.sandboxes.backends.e2b.machines.machine import Machine
+    from bellglass.sandboxes.backends.e2b.stream.lines import Lines
 
 logger = logging.getLogger(__name__)
 

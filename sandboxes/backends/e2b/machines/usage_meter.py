@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.backends.e2b.lease import Lease
+    from bellglass.sandboxes.backends.e2b.machines.lease import Lease
 
 _MAX_REMEMBERED_SESSIONS = 10_000
 """Sessions whose use is remembered after their machines have ended."""

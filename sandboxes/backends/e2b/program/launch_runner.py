@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio import to_thread
 
-from bellglass.sandboxes.backends.e2b.command import command
 from bellglass.sandboxes.backends.e2b.errors import E2BError
-from bellglass.sandboxes.backends.e2b.reattach import reattach
-from bellglass.sandboxes.backends.e2b.starting import no_start
-from bellglass.sandboxes.backends.e2b.stream import CommandStream
+from bellglass.sandboxes.backends.e2b.program.command import command
+from bellglass.sandboxes.backends.e2b.program.reattach import reattach
+from bellglass.sandboxes.backends.e2b.program.starting import no_start
+from bellglass.sandboxes.backends.e2b.stream.stream import CommandStream
 from bellglass.sandboxes.errors import SandboxUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from bellglass.sandboxes.backends.e2b.lease import Lease
-    from bellglass.sandboxes.backends.e2b.machine import Machine
+    from bellglass.sandboxes.backends.e2b.machines.lease import Lease
+    from bellglass.sandboxes.backends.e2b.machines.machine import Machine
     from bellglass.sandboxes.limits import Limits
 
 

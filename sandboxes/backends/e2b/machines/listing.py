@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.backends.e2b.calls import bounded
 from bellglass.sandboxes.backends.e2b.errors import E2BError
-from bellglass.sandboxes.backends.e2b.machine import REQUEST_TIMEOUT_SECONDS
+from bellglass.sandboxes.backends.e2b.machines.machine import REQUEST_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.endpoint import Endpoint
-    from bellglass.sandboxes.backends.e2b.owner import Owner
+    from bellglass.sandboxes.backends.e2b.machines.owner import Owner
 
 MARK = "bellglass"
 """Key of the metadata that all of ours have."""

@@ -12,7 +12,7 @@ from bellglass.sandboxes.backends.e2b.errors import E2BError
 from bellglass.sandboxes.backends.e2b.patience import ATTEMPT_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.backends.e2b.machine import Machine
+    from bellglass.sandboxes.backends.e2b.machines.machine import Machine
 
 logger = logging.getLogger(__name__)
 

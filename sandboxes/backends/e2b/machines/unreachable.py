@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.backends.e2b.lease import Lease
-    from bellglass.sandboxes.backends.e2b.machine import Machine
+    from bellglass.sandboxes.backends.e2b.machines.lease import Lease
+    from bellglass.sandboxes.backends.e2b.machines.machine import Machine
 
 
 class Unreachable(NamedTuple):

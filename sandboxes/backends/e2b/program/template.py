@@ -11,8 +11,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from bellglass.sandboxes.backends.e2b.command import FOLDER, compiled, name_in_template, sources
 from bellglass.sandboxes.backends.e2b.errors import from_exception
+from bellglass.sandboxes.backends.e2b.program.command import (
+    FOLDER,
+    compiled,
+    name_in_template,
+    sources,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from bellglass.sandboxes.backends.e2b.errors import E2BError, Kind
-from bellglass.sandboxes.backends.e2b.listing import PLACE, marked
-from bellglass.sandboxes.backends.e2b.machine import KILL_TIMEOUT_SECONDS, Machine
+from bellglass.sandboxes.backends.e2b.machines.listing import PLACE, marked
+from bellglass.sandboxes.backends.e2b.machines.machine import KILL_TIMEOUT_SECONDS, Machine
 from bellglass.sandboxes.backends.e2b.patience import LOOK_INTERVAL_SECONDS, MIN_GONE_LOOKS
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from bellglass.sandboxes.execution import clean
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from bellglass.sandboxes.backends.e2b.machine import Machine
+    from bellglass.sandboxes.backends.e2b.machines.machine import Machine
 
 logger = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from bellglass.sandboxes.backends.e2b.errors import E2BError
-from bellglass.sandboxes.backends.e2b.listing import MARK, PLACE, marked
-from bellglass.sandboxes.backends.e2b.machine import Machine
-from bellglass.sandboxes.backends.e2b.owner import Owner
+from bellglass.sandboxes.backends.e2b.machines.listing import MARK, PLACE, marked
+from bellglass.sandboxes.backends.e2b.machines.machine import Machine
+from bellglass.sandboxes.backends.e2b.machines.owner import Owner
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -15,22 +15,22 @@ import anyio
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 
 from bellglass.sandboxes.backend import PatientStream
-from bellglass.sandboxes.backends.e2b.connection import Connection
 from bellglass.sandboxes.backends.e2b.errors import E2BError
-from bellglass.sandboxes.backends.e2b.lines import Lines, RelayProtocolError
 from bellglass.sandboxes.backends.e2b.patience import (
     RETRY_DELAYS_SECONDS,
     UNREACHABLE_TIMEOUT_SECONDS,
 )
-from bellglass.sandboxes.backends.e2b.silence import SilenceWatch
-from bellglass.sandboxes.backends.e2b.starting import provide, why_ended
+from bellglass.sandboxes.backends.e2b.program.starting import provide, why_ended
+from bellglass.sandboxes.backends.e2b.stream.connection import Connection
+from bellglass.sandboxes.backends.e2b.stream.lines import Lines, RelayProtocolError
+from bellglass.sandboxes.backends.e2b.stream.silence import SilenceWatch
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextlib import AbstractContextManager
 
-    from bellglass.sandboxes.backends.e2b.lease import Lease
-    from bellglass.sandboxes.backends.e2b.machine import Machine
+    from bellglass.sandboxes.backends.e2b.machines.lease import Lease
+    from bellglass.sandboxes.backends.e2b.machines.machine import Machine
 
 logger = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from bellglass.sandboxes.protocol import new_nonce
 from bellglass.sandboxes.wire.framing import HEADER_BYTES, encode
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.backends.e2b.stream import CommandStream
+    from bellglass.sandboxes.backends.e2b.stream.stream import CommandStream
     from bellglass.sandboxes.wire.schema import Resume
 
 REATTACH_SECONDS = 30.0

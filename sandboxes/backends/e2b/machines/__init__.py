@@ -1,0 +1,1 @@
+"""Machines of an engine: made, leased, listed, ended, and what they cost."""

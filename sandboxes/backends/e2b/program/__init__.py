@@ -1,0 +1,1 @@
+"""Our program in a machine: sent or found in its template, launched, taken over."""
