@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any
 
 import anyio
 from mcp.server import CacheHint
@@ -16,6 +15,7 @@ from mcp.types import ToolAnnotations
 
 from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.sessions.sessions import Sessions
+from bellglass.server import tool_schemas
 from bellglass.server.middleware import BellglassServer
 from bellglass.server.settings import Settings
 from bellglass.server.tasks import Tasks
@@ -39,9 +39,6 @@ _ICON = (
     b'stroke-width="1.8" stroke-linecap="round"><path d="M5 19v-8a7 7 0 0 1 14 0v8M3 19h18"/>'
     b'<circle cx="12" cy="2.5" r="1"/></svg>'
 )
-
-MIN_OMITTED_BOUND = 86_400
-"""Above this, schemas for models leave out a bound: no model reaches it by accident."""
 
 
 def build_server(
@@ -154,11 +151,9 @@ def _tool(entry: ToolEntry, settings: Settings) -> Tool:
         annotations=_annotations(entry, settings),
         meta={"ui": {"resourceUri": VIEW}} if entry.shown else None,
     )
-    parameters = _without_bounds(_without_nulls(_without_titles(tool.parameters)))
+    parameters = tool_schemas.for_arguments(tool.parameters)
     tool.parameters = json.loads(filled(json.dumps(parameters)))
-    tool.fn_metadata.output_schema = _without_details(
-        _without_titles(tool.fn_metadata.output_schema)
-    )
+    tool.fn_metadata.output_schema = tool_schemas.for_results(tool.fn_metadata.output_schema)
     return tool
 
 
@@ -166,74 +161,3 @@ def _annotations(entry: ToolEntry, settings: Settings) -> ToolAnnotations:
     if settings.network == "none" or entry.function.__name__ not in RUNNING:
         return entry.annotations
     return entry.annotations.model_copy(update={"open_world_hint": True})
-
-
-def _without_titles(schema: Any) -> Any:
-    """Drop the titles that pydantic makes from names: the listing costs tokens in every chat."""
-    match schema:
-        case dict():
-            return {
-                key: _without_titles(value)
-                for key, value in schema.items()
-                if not (key == "title" and isinstance(value, str))
-            }
-        case list():
-            return [_without_titles(item) for item in schema]
-        case _:
-            return schema
-
-
-def _without_bounds(schema: Any) -> Any:
-    """Leave out maximum lengths, empty defaults, and the contents of objects.
-
-    They are enforced all the same, and an error names the bound.
-    """
-    match schema:
-        case {"$ref": str()}:
-            return {"type": "object"}
-        case dict():
-            return {
-                key: _without_bounds(value)
-                for key, value in schema.items()
-                if key not in ("maxLength", "maxItems", "exclusiveMinimum", "$defs")
-                and not (key in ("minimum", "maximum") and abs(value) >= MIN_OMITTED_BOUND)
-                and not (key == "default" and not value)
-            }
-        case list():
-            return [_without_bounds(item) for item in schema]
-        case _:
-            return schema
-
-
-def _without_details(schema: Any) -> Any:
-    """Leave out the schemas of list items: few clients need them, and results show the items."""
-    match schema:
-        case {"$ref": str()}:
-            return {"type": "object"}
-        case dict():
-            return {
-                key: _without_details(value)
-                for key, value in _without_nulls(schema).items()
-                if key not in ("$defs", "additionalProperties")
-                and not (key == "required" and isinstance(value, list))
-            }
-        case list():
-            return [_without_details(item) for item in schema]
-        case _:
-            return schema
-
-
-def _without_nulls(schema: Any) -> Any:
-    """Remove null from the types of an optional argument.
-
-    Null is accepted all the same. Several clients cannot read a choice of types.
-    """
-    match schema:
-        case {"anyOf": [dict(one), {"type": "null"}], "default": None, **rest}:
-            return {**_without_nulls(one), **rest}
-        case dict():
-            return {key: _without_nulls(value) for key, value in schema.items()}
-        case list():
-            return [_without_nulls(item) for item in schema]
-        case _:
-            return schema

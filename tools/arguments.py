@@ -31,16 +31,15 @@ def _no_boolean(value: object) -> object:
     return value
 
 
-# The bounds apply to a number, not to null, which clients send for an omitted argument.
-_Seconds = Annotated[float, BeforeValidator(_no_boolean), Field(gt=0, allow_inf_nan=False)]
-
-Timeout = Annotated[
-    Annotated[_Seconds, Field(le=MAX_TIMEOUT_SECONDS)] | None,
-    Field(description="Seconds; {timeout} if left out."),
-]
-
+# The bounds apply to a number, not to null, which clients send for an omitted argument. They stand
+# before the validator: after it, pydantic writes keywords of its own into the schema.
 RunTimeout = Annotated[
-    Annotated[_Seconds, Field(le=MAX_BACKGROUND_SECONDS)] | None,
+    Annotated[
+        float,
+        Field(gt=0, le=MAX_BACKGROUND_SECONDS, allow_inf_nan=False),
+        BeforeValidator(_no_boolean),
+    ]
+    | None,
     Field(description="Seconds, at most 300; {timeout} if left out."),
 ]
 
