@@ -46,6 +46,14 @@ def _web_address(given: str) -> str:
     return given
 
 
+def _origins(given: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in given:
+        if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s*]+", origin):
+            hint = f"be origins such as https://app.example, without a path: {origin!r} is none"
+            raise PydanticCustomError("origins", "{hint}", {"hint": hint})
+    return given
+
+
 def _readable_levels(given: str) -> str:
     if not re.fullmatch(rf"{_LEVEL}(,(server|tools|sandboxes)[a-z0-9_.]*={_LEVEL})*", given):
         hint = "be debug, info, warning or error; for packages add such as ,sandboxes.egress=debug"
@@ -76,6 +84,7 @@ def unknown(variable: str, names: list[str]) -> str:
 _LEVEL = "(debug|info|warning|error)"
 
 Hosts = Annotated[Names, AfterValidator(_readable_hosts)]
+Origins = Annotated[Names, AfterValidator(_origins)]
 RiskKinds = Annotated[Names, AfterValidator(_known_kinds)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 LogLevels = Annotated[str, BeforeValidator(_lower), AfterValidator(_readable_levels)]

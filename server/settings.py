@@ -14,6 +14,7 @@ from bellglass.server.backend_settings import declared, may_be_secret
 from bellglass.server.setting_types import (
     Hosts,
     LogLevels,
+    Origins,
     RiskKinds,
     WebAddress,
     objection,
@@ -153,7 +154,7 @@ class Settings(BaseModel):
     http_hosts: Names = Field(
         (), description="Host names, comma-separated, that HTTP clients reach this server by."
     )
-    http_origins: Names = Field(
+    http_origins: Origins = Field(
         (), description="Origins of web pages, comma-separated, that may call over HTTP."
     )
     log_level: LogLevels = Field(

@@ -13,8 +13,10 @@ import anyio
 from mcp.server.auth.middleware.auth_context import AuthContextMiddleware
 from mcp.server.auth.middleware.bearer_auth import AuthenticatedUser
 from mcp.server.auth.provider import AccessToken
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from bellglass.server.http.browsers import readable_by
 from bellglass.server.http.connections import ADMITTED
 
 BODY_TIMEOUT_SECONDS = 30
@@ -52,9 +54,13 @@ class Guard:
         *,
         hosts: frozenset[Authority],
         origins: frozenset[str],
+        pages: frozenset[str] = frozenset(),
         token: str | None,
     ) -> None:
+        """`origins` are all that may call; `pages` those of them that are other servers' pages."""
         self._app = AuthContextMiddleware(app)
+        # Before the token is checked: a browser sends none with a preflight.
+        self._admit = readable_by(pages, self._authorized) if pages else self._authorized
         self._hosts = hosts
         self._origins = origins
         self._token = token
@@ -78,11 +84,14 @@ class Guard:
             await _answer(send, 421, "This server does not serve that Host.")
         elif not all(origin in self._origins for origin in headers.get("origin", [])):
             await _answer(send, 403, "Web pages of that Origin may not call this server.")
-        elif scope["path"] == "/health" and scope["method"] in ("GET", "HEAD"):
+        else:
+            await self._admit(scope, receive, send)
+
+    async def _authorized(self, scope: Scope, receive: Receive, send: Send) -> None:
+        given = Headers(scope=scope).getlist("authorization")
+        if scope["path"] == "/health" and scope["method"] in ("GET", "HEAD"):
             await _answer(send, 200, "ok")
-        elif self._token is not None and not _carries(
-            headers.get("authorization", []), self._token
-        ):
+        elif self._token is not None and not _carries(given, self._token):
             await _answer(send, 401, "A bearer token is needed.", ("www-authenticate", "Bearer"))
         else:
             if self._token is not None:

@@ -105,7 +105,8 @@ def _guarded(
     )
     app = MessageCheck(app, MAX_BODY_BYTES)
     app = FileRoutes(app, lambda: mcp.context)
-    return Guard(app, hosts=hosts, origins=origins, token=token)
+    pages = frozenset(settings.http_origins)
+    return Guard(app, hosts=hosts, origins=origins, pages=pages, token=token)
 
 
 def _hosts(settings: Settings, host: str, port: int) -> frozenset[Authority]:
