@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.sessions.runs import Run
     from bellglass.sandboxes.wire.schema import Mark
 
-STREAM_FRAMES = 16
+MAX_WAITING_STREAM_FRAMES = 16
 """Output that waits for a slow reader; what comes beyond is in the reply anyway."""
 
 
@@ -66,7 +66,7 @@ class Exchange:
             self._offer(frame)
         elif self.run is not None:
             self.run.hear(frame)
-        elif isinstance(frame, Stream) and self._waiting_frames < STREAM_FRAMES:
+        elif isinstance(frame, Stream) and self._waiting_frames < MAX_WAITING_STREAM_FRAMES:
             self._offer(frame)
 
     async def reply(

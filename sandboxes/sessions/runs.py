@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import anyio
 
+from bellglass.sandboxes.common.limits import MAX_ENDED_RUNS, MAX_RUNS
 from bellglass.sandboxes.errors import RunNotFound
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 State = Literal["running", "returned", "ended", "lost"]
 
-MAX_KNOWN_RUNS = 24
+MAX_KNOWN_RUNS = MAX_RUNS + MAX_ENDED_RUNS
 """Runs of a session that can be queried: at most those that the supervisor has."""
 
 MAX_WAITING_FRAMES = 64

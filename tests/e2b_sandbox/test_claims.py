@@ -230,7 +230,7 @@ def test_a_record_is_claimed_once_by_whom_it_is_for(tmp_path: Path) -> None:
 def test_the_oldest_of_a_dead_server_makes_room_for_one_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bellglass.sandboxes.backends.e2b.session_records.MOST", 2)
+    monkeypatch.setattr("bellglass.sandboxes.backends.e2b.session_records.MAX_RECORDS", 2)
     folder = tmp_path / "e2b"
     records = SessionRecords(folder)
     mine = {"host": Owner.this().host, "process": Owner.this().process}
