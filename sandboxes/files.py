@@ -100,21 +100,72 @@ async def read_part(
     return _answer(Part, execution, path, "Look at it with execute_bash")
 
 
-async def write_part(
-    session: Session, path: str, data: bytes, offset: int = 0, **upload: object
-) -> Written:
-    """Write a part of a file at `offset`, which is 0 for a new file and else the size so far.
-
-    `upload` is for a large file in parts; see `runner.writing`.
+async def write_part(session: Session, path: str, data: bytes, offset: int = 0) -> Written:
+    """Replace a file, or with `offset`, which is its size so far, extend it.
 
     Raises:
         FileRefused: It cannot be written there; the file is as it was.
         SandboxError: As `Session.run`.
     """
     encoded = base64.b64encode(data).decode()
-    arguments = {"path": path, "data": encoded, "offset": offset, **upload}
-    seconds = CHECKSUM_TIMEOUT_SECONDS if offset else PART_TIMEOUT_SECONDS
-    execution = await session.run("write", arguments, timeout=seconds)
+    if offset:
+        return await _write(
+            session, path, "extend", CHECKSUM_TIMEOUT_SECONDS, data=encoded, offset=offset
+        )
+    return await _write(session, path, "replace", data=encoded)
+
+
+class Upload:
+    """A file that comes in parts beside the one of its name, and takes its place at the end.
+
+    What of it is there stays for a later call, until it is begun anew, committed or aborted.
+    Each method raises FileRefused if it cannot be done, and SandboxError as `Session.run`.
+    """
+
+    def __init__(self, session: Session, path: str) -> None:
+        self._session = session
+        self._path = path
+
+    async def begin(self) -> None:
+        """Begin with nothing, whatever was there of an earlier one."""
+        await _write(self._session, self._path, "begin")
+
+    async def append(self, data: bytes, offset: int) -> int:
+        """Add a part at `offset`, the size so far; return the size by then."""
+        encoded = base64.b64encode(data).decode()
+        written = await _write(self._session, self._path, "append", data=encoded, offset=offset)
+        return written.size
+
+    async def commit(self, size: int, sha256: str | None) -> Written:
+        """Make it the file, if it has that size and, where it is known, that checksum."""
+        return await _write(
+            self._session,
+            self._path,
+            "commit",
+            CHECKSUM_TIMEOUT_SECONDS,
+            offset=size,
+            sha256=sha256,
+        )
+
+    async def abort(self) -> None:
+        """Delete what there is of it."""
+        await _write(self._session, self._path, "abort")
+
+    async def stat(self) -> int:
+        """Return how much of it is there."""
+        try:
+            return (await _write(self._session, self._path, "stat")).size
+        except FileRefused as exc:
+            if exc.kind == "missing":
+                return 0
+            raise
+
+
+async def _write(
+    session: Session, path: str, do: str, seconds: float = PART_TIMEOUT_SECONDS, **arguments: object
+) -> Written:
+    given = {"do": do, "path": path, **arguments}
+    execution = await session.run("write", given, timeout=seconds)
     return _answer(Written, execution, path, "Nothing was written")
 
 

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Send
 
 from bellglass.sandboxes.errors import SandboxError
-from bellglass.sandboxes.files import MAX_PART_BYTES, FileRefused, Written, write_part
+from bellglass.sandboxes.files import MAX_PART_BYTES, FileRefused, Upload
 from bellglass.sandboxes.sessions.session import Session
 from bellglass.server.http.guard import FILES
 from bellglass.server.http.replies import WrongRequest
@@ -43,16 +43,17 @@ async def upload(
         WrongRequest, FileRefused, SandboxError: It is refused. Received bytes are deleted, unless
             the upload can be resumed.
     """
-    wanted = _wanted(request)
+    wanted, transfer = _wanted(request), Upload(session, path)
     if wanted.asks:
-        about: dict[str, Any] = {"session_id": session.id, "size": await _uploaded(session, path)}
+        about: dict[str, Any] = {"session_id": session.id, "size": await transfer.stat()}
         response = JSONResponse(about, status_code=202)
     else:
-        size, digest = await _taken(request, session, path, wanted)
+        size, digest = await _taken(request, transfer, wanted)
         if wanted.total is not None and size < wanted.total:
             response = JSONResponse({"session_id": session.id, "size": size}, status_code=202)
         else:
-            written = await _finish(session, path, size, digest, request)
+            expected = request.query_params.get("sha256", digest)
+            written = await transfer.commit(size, expected)
             await context.updates.changed(session, [path])
             about = {"session_id": session.id, "path": path}
             about |= {"size": written.size, "sha256": written.sha256}
@@ -81,25 +82,13 @@ def _wanted(request: Request) -> _Wanted:
     return _Wanted(first, end, total, True)
 
 
-async def _uploaded(session: Session, path: str) -> int:
-    """Return how many bytes of an upload have been received."""
-    try:
-        return (await write_part(session, path, b"", 1 << 50, upload=True)).size
-    except FileRefused as exc:
-        if exc.kind in ("offset", "missing"):
-            return exc.size
-        raise
-
-
-async def _taken(
-    request: Request, session: Session, path: str, wanted: _Wanted
-) -> tuple[int, str | None]:
+async def _taken(request: Request, transfer: Upload, wanted: _Wanted) -> tuple[int, str | None]:
     """Write the body in parts; return the size, and the checksum if the file is complete."""
     size, waiting = wanted.first, bytearray()
     came, digest = wanted.first, hashlib.sha256()
     try:
         if size == 0:
-            await write_part(session, path, b"", upload=True)
+            await transfer.begin()
         async for piece in request.stream():
             came += len(piece)
             if wanted.end is not None and came > wanted.end:
@@ -107,32 +96,22 @@ async def _taken(
             digest.update(piece)
             waiting += piece
             if len(waiting) >= MAX_PART_BYTES - (1 << 18):
-                size = await _put(session, path, waiting, size)
-        size = await _put(session, path, waiting, size)
+                size = await _put(transfer, waiting, size)
+        size = await _put(transfer, waiting, size)
     except (ClientDisconnect, FileRefused, WrongRequest) as exc:
         if not wanted.resumable:
-            await _abandon(session, path)
+            with contextlib.suppress(
+                SandboxError
+            ):  # if the session is gone, so is the partial file
+                await transfer.abort()
         elif isinstance(exc, ClientDisconnect):
-            await _put(session, path, waiting, size)
+            await _put(transfer, waiting, size)
         raise
     return size, digest.hexdigest() if wanted.first == 0 else None
 
 
-async def _put(session: Session, path: str, waiting: bytearray, size: int) -> int:
+async def _put(transfer: Upload, waiting: bytearray, size: int) -> int:
     for at in range(0, len(waiting), MAX_PART_BYTES):
-        part = bytes(waiting[at : at + MAX_PART_BYTES])
-        size = (await write_part(session, path, part, size, upload=True, more=True)).size
+        size = await transfer.append(bytes(waiting[at : at + MAX_PART_BYTES]), size)
     waiting.clear()
     return size
-
-
-async def _finish(
-    session: Session, path: str, size: int, digest: str | None, request: Request
-) -> Written:
-    expected = request.query_params.get("sha256", digest)
-    return await write_part(session, path, b"", size, upload=True, finish=True, sha256=expected)
-
-
-async def _abandon(session: Session, path: str) -> None:
-    with contextlib.suppress(SandboxError):  # if the session is gone, so is the partial file
-        await write_part(session, path, b"", upload=True, abandon=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from bellglass.sandboxes.files import FileRefused, read_part, write_part
+from bellglass.sandboxes.files import FileRefused, Upload, read_part, write_part
 
 if TYPE_CHECKING:
     from security.support import Target
@@ -96,7 +96,7 @@ build()
 async def test_upload_is_not_written_through_a_link(target: Target) -> None:
     await target.python("os.symlink('/dev/shm/planted', '.big.part'); os.symlink('x', 'x')")
 
-    await write_part(target.session, "big", b"abc", upload=True)
+    await Upload(target.session, "big").begin()
     with pytest.raises(FileRefused):
         await write_part(target.session, "x", b"abc")
     outside = await target.session.run(

@@ -27,32 +27,25 @@ Send = Callable[[Message], None]
 
 
 def write(arguments: Message, send: Send) -> None:
-    """Write `data`, in base64, to the file `path`, making folders; send its `size` and `sha256`.
+    """Do what `do` names to the file `path`; send its `size` by then, or a `refusal`.
 
-    `offset`: where in the file the data goes. 0 replaces the file; another must be its size, so
-    that a part that is missing or comes twice is found out. A part that is there already, because
-    the same call was made twice, is left as it is and told as `repeated`.
-    `upload`: the same with a hidden file, which begins anew at offset 0 unless there is `more`, and
-    which a last part with `finish` makes the file, if `sha256` is its checksum or null.
-    A refusal may have a `kind`: "full", or "offset" with the `size` that the file has.
+    At once: `replace` the file by `data`, in base64, making folders; `extend` it by `data`. In
+    parts, as an upload that becomes the file at its end: `begin` it anew; `append` `data`; `commit`
+    it if `sha256` is its checksum or null; `abort` it; `stat` how much is there.
+    `offset` is the size so far, for all that go on with something. So a part that is missing or
+    comes twice is found out: one that is there already is left as it is, and told as `repeated`.
+    A refusal may have a `kind`: "full", "missing", or "offset" with the `size` so far.
     """
     spot: DirEntryAt | None = None
     try:
-        spot = safe_path.follow(arguments["path"], make=True)
+        operation = _OPERATIONS[arguments["do"]]
+        spot = safe_path.follow(arguments["path"], make=operation in (_replace, _extend, _begin))
         if spot.name == ".":
             raise Refused("it is a directory")
         about = spot.about()
         if about is not None:
             safe_path.regular(about)
-        data = base64.b64decode(arguments["data"])
-        if arguments.get("upload"):
-            answer = _upload(spot, data, about, arguments)
-        elif arguments["offset"]:
-            answer = _add(spot, data, arguments["offset"])
-            answer["sha256"] = _sum(spot)
-        else:
-            answer = _replace(spot, data, about)
-        send(answer)
+        send(operation(spot, about, arguments))
     except WrongOffset as exc:
         send({"refusal": str(exc), "kind": "offset", "size": exc.size})
     except Refused as exc:
@@ -73,7 +66,11 @@ class WrongOffset(Refused):
         self.size = size
 
 
-def _replace(spot: DirEntryAt, data: bytes, about: os.stat_result | None) -> Message:
+# --- at once
+
+
+def _replace(spot: DirEntryAt, about: os.stat_result | None, arguments: Message) -> Message:
+    data = base64.b64decode(arguments["data"])
     hidden = DirEntryAt(spot.folder, f".{os.urandom(8).hex()}.part")
     fd = hidden.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
@@ -85,6 +82,73 @@ def _replace(spot: DirEntryAt, data: bytes, about: os.stat_result | None) -> Mes
         os.unlink(hidden.name, dir_fd=spot.folder)
         raise
     return {"size": len(data), "sha256": _digest([data])}
+
+
+def _extend(spot: DirEntryAt, about: os.stat_result | None, arguments: Message) -> Message:
+    answer = _add(spot, base64.b64decode(arguments["data"]), arguments["offset"])
+    return {**answer, "sha256": _sum(spot)}
+
+
+# --- as an upload
+
+
+def _upload(spot: DirEntryAt) -> DirEntryAt:
+    """Return the hidden file beside `spot` that an upload goes to."""
+    return DirEntryAt(spot.folder, f".{spot.name}.part")
+
+
+def _begin(spot: DirEntryAt, about: os.stat_result | None, arguments: Message) -> Message:
+    hidden = _upload(spot)
+    _unlink(hidden)
+    hidden.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    return {"size": 0}
+
+
+def _append(spot: DirEntryAt, about: os.stat_result | None, arguments: Message) -> Message:
+    return _add(_upload(spot), base64.b64decode(arguments["data"]), arguments["offset"])
+
+
+def _commit(spot: DirEntryAt, about: os.stat_result | None, arguments: Message) -> Message:
+    hidden, wanted = _upload(spot), arguments["sha256"]
+    size = _size(hidden)
+    if size != arguments["offset"]:
+        raise WrongOffset(size)
+    found = _sum(hidden)
+    if None not in (found, wanted) and found != wanted:
+        _unlink(hidden)
+        raise Refused("it was changed by something else while it was written")
+    if about is not None:
+        os.chmod(hidden.name, stat.S_IMODE(about.st_mode) & 0o777, dir_fd=spot.folder)
+    os.rename(hidden.name, spot.name, src_dir_fd=spot.folder, dst_dir_fd=spot.folder)
+    return {"size": size, "sha256": found}
+
+
+def _abort(spot: DirEntryAt, about: os.stat_result | None, arguments: Message) -> Message:
+    _unlink(_upload(spot))
+    return {"size": 0}
+
+
+def _stat(spot: DirEntryAt, about: os.stat_result | None, arguments: Message) -> Message:
+    return {"size": _size(_upload(spot))}
+
+
+_OPERATIONS: dict[str, Callable[[DirEntryAt, os.stat_result | None, Message], Message]] = {
+    "replace": _replace,
+    "extend": _extend,
+    "begin": _begin,
+    "append": _append,
+    "commit": _commit,
+    "abort": _abort,
+    "stat": _stat,
+}
+
+# --- what they have in common
+
+
+def _size(spot: DirEntryAt) -> int:
+    about = os.fstat(spot.open(os.O_RDONLY))
+    safe_path.regular(about)
+    return about.st_size
 
 
 def _add(spot: DirEntryAt, data: bytes, offset: int) -> Message:
@@ -103,30 +167,6 @@ def _add(spot: DirEntryAt, data: bytes, offset: int) -> Message:
         os.ftruncate(fd, offset)
         raise
     return {"size": offset + len(data)}
-
-
-def _upload(
-    spot: DirEntryAt, data: bytes, about: os.stat_result | None, arguments: Message
-) -> Message:
-    hidden = DirEntryAt(spot.folder, f".{spot.name}.part")
-    if arguments.get("abandon"):
-        _unlink(hidden)
-        return {"size": 0}
-    if arguments["offset"] == 0 and not arguments.get("more") and not arguments.get("finish"):
-        _unlink(hidden)
-        fd = hidden.open(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        _write(fd, data, 0)
-        return {"size": len(data)}
-    answer = _add(hidden, data, arguments["offset"])
-    if arguments.get("finish"):
-        answer["sha256"] = found = _sum(hidden)
-        if None not in (found, arguments["sha256"]) and found != arguments["sha256"]:
-            _unlink(hidden)
-            raise Refused("it was changed by something else while it was written")
-        if about is not None:
-            os.chmod(hidden.name, stat.S_IMODE(about.st_mode) & 0o777, dir_fd=spot.folder)
-        os.rename(hidden.name, spot.name, src_dir_fd=spot.folder, dst_dir_fd=spot.folder)
-    return answer
 
 
 def _write(fd: int, data: bytes, offset: int) -> None:
