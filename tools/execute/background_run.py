@@ -11,6 +11,7 @@ from bellglass.tools.arguments import MAX_TIMEOUT_SECONDS
 from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.execute.rendering import rendered
+from bellglass.tools.execute.result import result_for
 from bellglass.tools.execute.run_text import listed
 from bellglass.tools.progress import progress_to
 from bellglass.tools.sessions.session_resolver import owner_of
@@ -50,7 +51,7 @@ async def background_run(
             # The session may have been closed meanwhile, and its runs with it.
             context.sessions.get(session_id, owner_of(ctx))
         execution = await session.look(run_id)
-    return rendered(execution, session, ctx, timeout=run.seconds)
+    return result_for(ctx, rendered(execution, session, ctx, timeout=run.seconds))
 
 
 async def _wait(ctx: Context[ToolContext], session: Session, run: Run, seconds: float) -> None:

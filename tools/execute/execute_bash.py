@@ -9,6 +9,7 @@ from bellglass.tools.arguments import MAX_CODE, Background, RunTimeout, SessionI
 from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.execute.rendering import rendered
+from bellglass.tools.execute.result import result_for
 from bellglass.tools.execute.start_background import begin, call_seconds
 from bellglass.tools.policy import Program
 from bellglass.tools.progress import progress_to
@@ -42,7 +43,7 @@ async def execute_bash(
         async with progress_to(ctx, seconds) as on_stream:
             execution = await session.run("bash", arguments, timeout=seconds, on_stream=on_stream)
     await context.updates.changed(session, (file.path for file in execution.files))
-    return rendered(
+    told = rendered(
         execution,
         session,
         ctx,
@@ -51,3 +52,4 @@ async def execute_bash(
         command=command,
         empty=not command.strip(),
     )
+    return result_for(ctx, told)

@@ -9,6 +9,7 @@ from bellglass.tools.arguments import MAX_CODE, Background, RunTimeout, SessionI
 from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.execute.rendering import rendered
+from bellglass.tools.execute.result import result_for
 from bellglass.tools.execute.start_background import begin, call_seconds
 from bellglass.tools.policy import Program
 from bellglass.tools.progress import progress_to
@@ -44,4 +45,6 @@ async def execute_python(
         async with progress_to(ctx, seconds) as on_stream:
             execution = await session.run("python", arguments, timeout=seconds, on_stream=on_stream)
     await context.updates.changed(session, (file.path for file in execution.files))
-    return rendered(execution, session, ctx, timeout=seconds, note=note, empty=not code.strip())
+    empty = not code.strip()
+    told = rendered(execution, session, ctx, timeout=seconds, note=note, empty=empty)
+    return result_for(ctx, told)

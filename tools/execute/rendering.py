@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from mcp.types import CallToolResult, TextContent
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bellglass.sandboxes.limits import MIB
 from bellglass.sandboxes.sessions.notices import REPLACED, RESTARTED
@@ -19,10 +17,9 @@ from bellglass.tools.error_text import (
 from bellglass.tools.execute import displays
 from bellglass.tools.execute.changed_files import changed_record, changes_line, links_to_changed
 from bellglass.tools.execute.hints.hints import hint_for
-from bellglass.tools.execute.limit_result_size import fitted
 from bellglass.tools.execute.network_text import network_lines, network_record
 from bellglass.tools.execute.run_text import begun, more_time, went
-from bellglass.tools.execute.text_layout import Part, layout_of
+from bellglass.tools.execute.text_layout import Part
 from bellglass.tools.files.addresses import file_uri
 from bellglass.tools.files.links import link_to_output, takes_links
 from bellglass.tools.terminal import one_line
@@ -31,13 +28,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from mcp.server.mcpserver import Context
-    from mcp.types import ImageContent
+    from mcp.types import ImageContent, ResourceLink
 
     from bellglass.sandboxes.execution import Execution, Output
     from bellglass.sandboxes.sessions.session import Session
     from bellglass.tools.context import ToolContext
 
 RECORD = "bellglass/execution"
+
+
+class Rendered(NamedTuple):
+    """What is told of an execution, built once."""
+
+    parts: list[str | ImageContent]
+    """What the code printed and showed, for the model."""
+    notes: list[str]
+    """Lines of ours, in a block of their own."""
+    links: list[ResourceLink]
+    """To files that hold more, for a client that takes links."""
+    record: dict[str, Any]
+    """For programs."""
+    view: list[dict[str, Any]]
+    """What a client may show better than as text."""
+    failed: bool
+    """The code did not end well."""
 
 
 def rendered(
@@ -49,8 +63,8 @@ def rendered(
     note: str | None = None,
     command: str = "",
     empty: bool = False,
-) -> CallToolResult:
-    """Return the result of an execute tool: text for the model, the record for programs.
+) -> Rendered:
+    """Return what is told of a call, or of a background run.
 
     `note` says how the code was found in what was given; `command` is what Bash ran.
     """
@@ -80,41 +94,41 @@ def rendered(
     )
     if hint:
         notes.append(hint)
-    notes = ours(notes, session.id)
-    failed = execution.status not in ("ok", "cancelled", "running")
-    content = [*displays.blocks(parts), TextContent(type="text", text="\n".join(notes))]
-    if linked:
-        links = (link_to_output(out, session) for out in (execution.stdout, execution.stderr))
-        content += (link for link in links if link is not None)
-        content += displays.links(execution, session)
-        content += links_to_changed(execution, session.id)
-    meta: dict[str, Any] = {
-        RECORD: record(execution, session, hint),
-        **layout_of([*parts, *notes], ctx),
-    }
-    if view := displays.for_view(execution, session):
-        meta[displays.VIEW] = view
-    return fitted(
-        CallToolResult(
-            content=content,
-            is_error=failed and context.errors_as_tool_errors,
-            _meta=meta,
-        )
+    return Rendered(
+        parts=parts,
+        notes=ours(notes, session.id),
+        links=_links(execution, session) if linked else [],
+        record=record(execution, session, hint),
+        view=displays.for_view(execution, session),
+        failed=execution.status not in ("ok", "cancelled", "running"),
     )
 
 
 def rendered_start(
     execution: Execution, session: Session, ctx: Context[ToolContext], note: str | None = None
-) -> CallToolResult:
-    """Return the result of a call that began a background run, or was refused one."""
+) -> Rendered:
+    """Return what is told of a call that began a background run, or was refused one."""
     if execution.status != "running" or not execution.runs:
         return rendered(execution, session, ctx, timeout=0, note=note)
-    parts = [begun(execution.runs[0], session)]
-    parts += [f"Note: {said}" for said in (*execution.notices, note) if said]
-    return CallToolResult(
-        content=[TextContent(type="text", text="\n".join(ours(parts, session.id)))],
-        _meta={RECORD: record(execution, session)},
+    notes = [begun(execution.runs[0], session)]
+    notes += [f"Note: {said}" for said in (*execution.notices, note) if said]
+    return Rendered(
+        parts=[],
+        notes=ours(notes, session.id),
+        links=[],
+        record=record(execution, session),
+        view=[],
+        failed=False,
     )
+
+
+def _links(execution: Execution, session: Session) -> list[ResourceLink]:
+    outputs = (link_to_output(out, session) for out in (execution.stdout, execution.stderr))
+    return [
+        *(link for link in outputs if link is not None),
+        *displays.links(execution, session),
+        *links_to_changed(execution, session.id),
+    ]
 
 
 def record(execution: Execution, session: Session, hint: str | None = None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from bellglass.tools.arguments import MAX_TIMEOUT_SECONDS
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.execute.rendering import rendered_start
+from bellglass.tools.execute.result import result_for
 from bellglass.tools.sessions.session_resolver import session_for
 
 if TYPE_CHECKING:
@@ -51,4 +52,4 @@ async def begin(
         left = session.created_at + context.sessions.age_seconds - time.time()
         seconds = max(1.0, min(timeout or most, most, left))
         execution = await session.begin(op, arguments, timeout=seconds)
-    return rendered_start(execution, session, ctx, note)
+    return result_for(ctx, rendered_start(execution, session, ctx, note))
