@@ -235,7 +235,9 @@ async def test_the_headers_of_the_settings_are_sent(double: Double) -> None:
 async def test_a_call_that_hangs_is_given_up(
     double: Double, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bellglass.sandboxes.backends.e2b.machines.machine.CREATE_SECONDS", 1.0)
+    monkeypatch.setattr(
+        "bellglass.sandboxes.backends.e2b.machines.machine.CREATE_TIMEOUT_SECONDS", 1.0
+    )
     double.engine.faults.add(Fault(CREATE, delay=30))
     async with session_on(double) as session:
         with (
