@@ -1,4 +1,4 @@
-"""One request to a supervisor, and all that is said about it."""
+"""One request to a supervisor, and the frames about it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema import Mark
 
 MAX_WAITING_STREAM_FRAMES = 16
-"""Output that waits for a slow reader; what comes beyond is in the reply anyway."""
+"""Frames of output that wait for a slow reader; output beyond them is in the reply anyway."""
 
 
 class Exchange:
-    """From the request to the last frame about it. A background run goes on after its reply."""
+    """A request, up to the last frame about it. A background run goes on after its reply."""
 
     def __init__(self, mark: Mark, state: str, run: Run | None = None) -> None:
         """`state` is the first one, of `states.EXCHANGES`; `run` is what the request begins."""

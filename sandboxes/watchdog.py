@@ -36,7 +36,7 @@ class Watchdog:
         """Check until the supervisor has been silent for too long."""
         silent = 0.0
         # Silence is counted in our own checks: if the server itself did not get to run, frames that
-        # have arrived meanwhile are taken first. meanwhile is heard first.
+        # have arrived meanwhile are taken first.
         while silent < self._silence_seconds:
             with anyio.CancelScope() as self._pause:
                 self.stir()

@@ -18,8 +18,8 @@ from bellglass.sandboxes.errors import (
 from bellglass.sandboxes.execution import Execution
 from bellglass.sandboxes.lifecycle import lifecycle_of
 from bellglass.sandboxes.sessions import notices
-from bellglass.sandboxes.sessions.holding import Holder
 from bellglass.sandboxes.sessions.runs import Run, Runs
+from bellglass.sandboxes.sessions.sandbox_holder import SandboxHolder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -57,7 +57,7 @@ class Session:
         self._lifecycle = lifecycle_of(backend)
         self._turn = anyio.Lock(fast_acquire=True)
         self._waiting = 0
-        self._holder = Holder(backend, session_id, self._note_death)
+        self._holder = SandboxHolder(backend, session_id, self._note_death)
         self._restarted = False
         """Whether the loss of the last sandbox has not been reported yet."""
         self._reattaches = False

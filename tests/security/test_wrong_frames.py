@@ -10,7 +10,7 @@ import pytest
 from security.lying import READY, Far, LyingBackend, after_request, frame, lost_and_restarted
 
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.sessions import holding
+from bellglass.sandboxes.sessions import sandbox_holder
 from bellglass.sandboxes.sessions.session import Session
 from bellglass.sandboxes.wire.framing import MAX_FRAME_BYTES, encode
 
@@ -208,7 +208,7 @@ async def test_a_result_beyond_what_is_agreed_is_no_result(execution: dict[str, 
 async def test_a_wrong_greeting_is_no_sandbox(
     greeting: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(holding, "START_TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(sandbox_holder, "START_TIMEOUT_SECONDS", 0.2)
 
     async def script(far: Far) -> None:
         await far.send(*([greeting] if greeting else []))

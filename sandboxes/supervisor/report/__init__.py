@@ -1,1 +1,1 @@
-"""What is told of a call or a background run: verdict, error, displays, all of it validated."""
+"""The report of a call or a background run: verdict, error and displays, all of it validated."""

@@ -23,7 +23,7 @@ START_TIMEOUT_SECONDS = 60.0
 """For a sandbox to be ready: on a busy machine a container takes seconds, a VM tens of them."""
 
 
-class Holder:
+class SandboxHolder:
     """Holds one sandbox at a time. `hold` must be running in a task of its own."""
 
     def __init__(self, backend: Backend, session_id: str, on_death: Callable[[], None]) -> None:
