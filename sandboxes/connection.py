@@ -124,7 +124,7 @@ class Connection:
     async def _listen(self) -> None:
         while True:
             frame = await self._frames.receive()
-            self._watchdog.heard = True
+            self._watchdog.frame_arrived = True
             if not isinstance(frame, Net):
                 self._hand_on(frame)
             elif self._multiplexer is not None and not self._multiplexer.take(frame):
@@ -222,9 +222,9 @@ class Connection:
                 if sent and not await self._wound_up(exchange):
                     self.give_up()
                 raise
-        told = self._told(execution)
-        trace.call(exchange.mark["id"], op, told)
-        return told
+        execution = self._with_requests(execution)
+        trace.call(exchange.mark["id"], op, execution)
+        return execution
 
     async def ask_run(
         self, run_id: str, do: Literal["read", "stop", "watch"], seconds: float | None = None
@@ -253,7 +253,7 @@ class Connection:
             except TimeoutError as exc:
                 self.give_up()
                 raise SessionLost("The sandbox did not answer in time.") from exc
-        return self._told(execution)
+        return self._with_requests(execution)
 
     async def _wound_up(self, exchange: Exchange) -> bool:
         """Stop the call inside; tell if its reply arrived, so that the stream is in step."""
@@ -273,8 +273,8 @@ class Connection:
         """End `listen`: the sandbox is dead, or its stream may be out of step."""
         self._scope.cancel()
 
-    def _told(self, execution: Execution | None) -> Execution:
-        """Add what its programs asked for outside; without an execution, say why there is none."""
+    def _with_requests(self, execution: Execution | None) -> Execution:
+        """Add the network requests of its programs; raise `SessionLost` if there is no execution."""
         if execution is None:
             raise SessionLost(self._reason)
         records = self._multiplexer.request_log.take() if self._multiplexer is not None else []

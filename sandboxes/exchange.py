@@ -65,7 +65,7 @@ class Exchange:
                 self.run.begun = not self.over
             self._offer(frame)
         elif self.run is not None:
-            self.run.hear(frame)
+            self.run.take_frame(frame)
         elif isinstance(frame, Stream) and self._waiting_frames < MAX_WAITING_STREAM_FRAMES:
             self._offer(frame)
 

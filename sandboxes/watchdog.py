@@ -25,7 +25,7 @@ class Watchdog:
         self, silence_seconds: float, active: Callable[[], bool], on_silence: Callable[[], None]
     ) -> None:
         """`active` tells whether something goes on. After `on_silence` nothing is watched."""
-        self.heard = False
+        self.frame_arrived = False
         """Whether something has arrived since the last check."""
         self._silence_seconds = silence_seconds
         self._active = active
@@ -42,7 +42,7 @@ class Watchdog:
                 self.stir()
                 await anyio.sleep_forever()
             silent = silent + LOOK_INTERVAL_SECONDS if self._active() and not self.heard else 0.0
-            self.heard = False
+            self.frame_arrived = False
         self._on_silence()
 
     def stir(self) -> None:

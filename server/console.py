@@ -40,6 +40,6 @@ def say(text: str = "") -> None:
     sys.stdout.flush()
 
 
-def complain(text: str) -> None:
+def print_error(text: str) -> None:
     """Write an error to stderr."""
     sys.stderr.write(f"bellglass: {printable(text)}\n")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bellglass.server.console import complain
+from bellglass.server.console import print_error
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
@@ -34,21 +34,21 @@ def _told(exc: BaseException) -> int:
 
     match exc:
         case KeyboardInterrupt():
-            complain("interrupted.")
+            print_error("interrupted.")
             return INTERRUPTED
         case BrokenPipeError():
             return PIPE_CLOSED  # the reader of our output has seen enough
         case SettingsError():
-            complain(str(exc))
+            print_error(str(exc))
             return 2
         case CommandError():
-            complain(str(exc))
+            print_error(str(exc))
             return exc.exit_code
         case OSError() if exc.strerror:
             text = f"{exc.filename}: {exc.strerror}" if exc.filename else exc.strerror
         case _:
             text = f"{type(exc).__name__}: {exc}"
-    complain(f"{' '.join(text.split())[:500]} (--debug shows where)")
+    print_error(f"{' '.join(text.split())[:500]} (--debug shows where)")
     return 1
 
 

@@ -160,7 +160,7 @@ class _Listener:
         self.execution: Execution | None = None
         self._pieces: queue.SimpleQueue[Stream | None] = queue.SimpleQueue()
 
-    async def hear(self, stream: Stream) -> None:
+    async def take_output(self, stream: Stream) -> None:
         self._pieces.put(stream)
 
     def end(self, execution: Execution) -> None:

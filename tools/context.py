@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Listener(Protocol):
     """Receives output and executions unrendered, in the process of the server."""
 
-    async def hear(self, stream: Stream) -> None:
+    async def take_output(self, stream: Stream) -> None:
         """Take output as it arrives; output that arrives too fast is left out."""
 
     def end(self, execution: Execution) -> None:

@@ -85,7 +85,7 @@ class Policy:
             "policy": {"risks": self.risks, "imports": self.imports},
         }
         with reported_to_model():
-            async with sessions.checking.lent(current_caller(), owner_of_request()) as session:
+            async with sessions.checking.reserved(current_caller(), owner_of_request()) as session:
                 execution = await session.run("check", arguments, timeout=CHECK_TIMEOUT_SECONDS)
             try:
                 answers = [_Answer.model_validate(part) for part in execution.report[:10]]

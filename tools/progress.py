@@ -45,7 +45,7 @@ async def progress_to(
     meta = ctx.request_context.meta
     if meta is None or meta.get("progress_token") is None:
         listener = ctx.request_context.lifespan_context.listener
-        yield listener.hear if listener is not None else None
+        yield listener.take_output if listener is not None else None
         return
     notes = _Notes(ctx, total_seconds)
     ctx.request_context.lifespan_context.tasks.start_soon(notes.send)

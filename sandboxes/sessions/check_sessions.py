@@ -33,7 +33,7 @@ class CheckSessions:
         self._turns = FairTurns(MAX_SESSIONS, max_waiting=MAX_WAITING_CHECKS)
 
     @asynccontextmanager
-    async def lent(
+    async def reserved(
         self, caller: Caller | None, owner: str | None = None
     ) -> AsyncGenerator[Session]:
         """Reserve a session for `caller` while the context is open.

@@ -38,7 +38,7 @@ class Run:
         """Whether the supervisor has confirmed that it exists."""
         self.on_outcome: Callable[[Run], None] = lambda run: None
         self._listeners: list[list[Stream]] = []
-        self._heard = anyio.Event()
+        self._changed = anyio.Event()
 
     @property
     def lives(self) -> bool:
@@ -49,7 +49,7 @@ class Run:
         """The latest time at which it ends."""
         return self.started_at + self.seconds if self.lives else 0.0
 
-    def hear(self, frame: Stream | Note) -> None:
+    def take_frame(self, frame: Stream | Note) -> None:
         """Take in a report of the supervisor."""
         if frame.type == "note":
             self.become(frame.state)
@@ -66,13 +66,13 @@ class Run:
             self._wake()
 
     def _wake(self) -> None:
-        self._heard.set()
-        self._heard = anyio.Event()
+        self._changed.set()
+        self._changed = anyio.Event()
 
     async def outcome(self, *, end: bool = False) -> None:
         """Wait until its code has returned, or with `end` until nothing of it is left."""
         while self.state == "running" or (end and self.state == "returned"):
-            await self._heard.wait()
+            await self._changed.wait()
 
     async def output(self) -> AsyncGenerator[Stream]:
         """Yield its output from now on, until its code has returned."""
@@ -80,12 +80,12 @@ class Run:
         self._listeners.append(waiting)
         try:
             while True:
-                heard = self._heard
+                changed = self._changed
                 while waiting:
                     yield waiting.pop(0)
                 if self.state != "running":
                     return
-                await heard.wait()
+                await changed.wait()
         finally:
             self._listeners.remove(waiting)
 

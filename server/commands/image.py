@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bellglass.server.console import complain, paint, printable, say
+from bellglass.server.console import paint, print_error, printable, say
 from bellglass.server.failures import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -125,5 +125,5 @@ def _cropped(line: str) -> str:
 
 
 def _failed(message: str) -> int:
-    complain(message)
+    print_error(message)
     return 1

@@ -11,7 +11,7 @@ from bellglass.server.clients.catalogue import CHATGPT, CLIENTS, NAME, Client
 from bellglass.server.clients.change import planned
 from bellglass.server.clients.errors import CannotEdit
 from bellglass.server.clients.launch_command import LaunchCommand, NoLaunchCommand, launch_command
-from bellglass.server.console import complain
+from bellglass.server.console import print_error
 from bellglass.server.settings import Settings
 
 NAMES = (*(client.name for client in CLIENTS), "chatgpt")
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     try:
         command = launch_command()
     except NoLaunchCommand as exc:
-        complain(f"nothing was written: {exc}")
+        print_error(f"nothing was written: {exc}")
         return 2
     entry = client.entry([*command.words, *_arguments(options.flags)])
     return edit(client, entry, command, project=options.project, dry_run=options.dry_run)
@@ -64,7 +64,7 @@ def edit(
     try:
         path = client.path(project=Path.cwd() if project else None)
     except LookupError as exc:
-        complain(f"{exc}")
+        print_error(f"{exc}")
         return 2
     try:
         change = planned(path, client.form, client.section, NAME, entry)
@@ -80,10 +80,10 @@ def edit(
             command.keep_wheel()
         backup = change.write()
     except NoLaunchCommand as exc:
-        complain(f"nothing was written: {exc}")
+        print_error(f"nothing was written: {exc}")
         return 1
     except CannotEdit as exc:
-        complain(f"{path} was not changed: {exc}.")
+        print_error(f"{path} was not changed: {exc}.")
         if entry is not None:
             sys.stderr.write(f"To add it by hand:\n{_by_hand(client, entry)}")
         return 1

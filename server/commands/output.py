@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TextIO
 
 from bellglass.sandboxes.execution import Picture
-from bellglass.server.console import complain, printable
+from bellglass.server.console import print_error, printable
 from bellglass.server.failures import CommandError
 from bellglass.server.local_session import text_of
 from bellglass.tools.execute.text_layout import LAYOUT
@@ -50,7 +50,7 @@ class CallOutput:
             whole, shown = _whole(session, output), self._shown[name]
             if not whole.startswith(shown):
                 shown = shown[: _common(whole, shown)]
-                complain(f"a piece of {name} is missing above; it goes on from there.")
+                print_error(f"a piece of {name} is missing above; it goes on from there.")
             self._write(name, whole[len(shown) :])
 
     def end_line(self) -> None:
@@ -90,7 +90,7 @@ def _whole(session: LocalSession, output: Output) -> str:
         return output.text  # the code has deleted it
     left_out = output.total_bytes - output.file_bytes
     if left_out > 0:
-        complain(f"{left_out:,} bytes of output did not fit into the session and are lost.")
+        print_error(f"{left_out:,} bytes of output did not fit into the session and are lost.")
     return whole
 
 
@@ -126,7 +126,7 @@ def show_displays(execution: Execution, folder: Path | None) -> None:
             name = f"figure-{number}.{display.type.partition('/')[2]}"
             _keep(folder, name, display.data)
         else:
-            complain("a figure was shown; `bellglass run --out FOLDER` keeps it.")
+            print_error("a figure was shown; `bellglass run --out FOLDER` keeps it.")
 
 
 def keep_files(session: LocalSession, execution: Execution, folder: Path) -> None:

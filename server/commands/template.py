@@ -8,7 +8,7 @@ import anyio
 
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.server.commands.setup import CHECKERS, FONTS, PACKAGES
-from bellglass.server.console import complain, paint, printable, say
+from bellglass.server.console import paint, print_error, printable, say
 from bellglass.server.failures import INTERRUPTED
 from bellglass.server.settings import Settings
 
@@ -57,13 +57,13 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         optional = (*CHECKERS, *FONTS)
         anyio.run(partial(template.build, endpoint, name, PACKAGES, optional, tell))
     except SandboxUnavailable as exc:
-        complain(exc.reason)
+        print_error(exc.reason)
         return 1
     except E2BError as exc:
-        complain(f"{exc}")
+        print_error(f"{exc}")
         return 1
     except KeyboardInterrupt:
-        complain("stopped. The engine may go on building; the template is as it was until then.")
+        print_error("stopped. The engine may go on building; the template is as it was until then.")
         return INTERRUPTED
     say(paint("green", f"Ready. To use it: BELLGLASS_E2B_TEMPLATE={name}"))
     return 0

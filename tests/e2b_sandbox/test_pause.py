@@ -168,11 +168,11 @@ async def test_a_sandbox_that_somebody_else_paused_is_woken(double: Double) -> N
 
 async def test_the_session_for_checks_ends_when_it_is_idle(double: Double) -> None:
     async with sessions_on(double) as sessions:
-        async with sessions.checking.lent(None) as session:
+        async with sessions.checking.reserved(None) as session:
             code = {"language": "python", "code": "1 +"}
             execution = await session.run("check", code, timeout=20)
         assert execution.report
         await until(lambda: not double.engine.machines)
-        async with sessions.checking.lent(None) as again:
+        async with sessions.checking.reserved(None) as again:
             assert again is not session
             assert (await python(again, "6 * 7")).value == "42"

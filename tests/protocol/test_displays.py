@@ -148,12 +148,12 @@ async def test_characters_without_a_glyph_are_lent_a_font_or_named(client: Clien
     plot = (
         "import matplotlib.pyplot as plt\nplt.bar(['東京', '서울'], [1, 2])\nplt.savefig('a.png')"
     )
-    lent = await client.call_tool("execute_python", {"code": plot, "timeout": 60})
-    session = {"session_id": record_of(lent)["session_id"]}
+    reserved = await client.call_tool("execute_python", {"code": plot, "timeout": 60})
+    session = {"session_id": record_of(reserved)["session_id"]}
     code = "plt.title('\\u0e01 and \\U0001f378')\nplt.plot([1])"
     lacking = await client.call_tool("execute_python", {"code": code, **session})
 
-    assert "stderr" not in text_of(lent)
+    assert "stderr" not in text_of(reserved)
     assert "[No font of the figure has these characters, which are drawn as boxes: ก🍸]" in text_of(
         lacking
     )

@@ -13,11 +13,11 @@ MAX_NAMED_HOSTS = 5
 """Hosts, or files, that the text names; the record has more."""
 
 
-def network_lines(visits: Sequence[RequestRecord]) -> Iterator[str]:
+def network_lines(records: Sequence[RequestRecord]) -> Iterator[str]:
     """Yield lines on what was refused, what failed, and which packages were installed."""
-    refused = [f"{_where(visit)} ({visit.reason})" for visit in visits if not visit.allowed]
-    failed = [f"{_where(visit)} ({visit.reason})" for visit in visits if _failed(visit)]
-    files = [f"{visit.file} ({_size(visit.size)})" for visit in visits if _came(visit)]
+    refused = [f"{_where(record)} ({record.reason})" for record in records if not record.allowed]
+    failed = [f"{_where(record)} ({record.reason})" for record in records if _failed(record)]
+    files = [f"{record.file} ({_size(record.size)})" for record in records if _came(record)]
     for what, listed in (("refused", refused), ("no success with", failed), ("fetched", files)):
         if listed:
             more = (
@@ -28,45 +28,45 @@ def network_lines(visits: Sequence[RequestRecord]) -> Iterator[str]:
             yield f"Network: {what} {', '.join(listed[:MAX_NAMED_HOSTS])}{more}"
 
 
-def network_record(visits: Sequence[RequestRecord]) -> list[dict[str, Any]]:
+def network_record(records: Sequence[RequestRecord]) -> list[dict[str, Any]]:
     """Return every request, for programs."""
     return [
         {
-            "host": visit.host,
-            "port": visit.port,
-            "allowed": visit.allowed,
-            "reason": visit.reason,
-            "bytes": visit.size,
-            "requests": visit.requests,
-            "file": visit.file or None,
-            "cached": visit.cached,
+            "host": record.host,
+            "port": record.port,
+            "allowed": record.allowed,
+            "reason": record.reason,
+            "bytes": record.size,
+            "requests": record.requests,
+            "file": record.file or None,
+            "cached": record.cached,
         }
-        for visit in visits
+        for record in records
     ]
 
 
 def counted(record: dict[str, Any]) -> str:
     """Return the number of requests of a call for the log, or an empty text."""
-    visits = record.get("network") or ()
-    total = sum(visit["requests"] for visit in visits)
-    refused = sum(visit["requests"] for visit in visits if not visit["allowed"])
-    return f" network {total} of which refused {refused}" if visits else ""
+    records = record.get("network") or ()
+    total = sum(entry["requests"] for entry in records)
+    refused = sum(entry["requests"] for entry in records if not entry["allowed"])
+    return f" network {total} of which refused {refused}" if records else ""
 
 
-def _where(visit: RequestRecord) -> str:
-    if visit.file:
-        return visit.file
-    host = f"[{visit.host}]" if ":" in visit.host else visit.host
-    return f"{host}:{visit.port}" if host else f"{visit.requests} other requests"
+def _where(record: RequestRecord) -> str:
+    if record.file:
+        return record.file
+    host = f"[{record.host}]" if ":" in record.host else record.host
+    return f"{host}:{record.port}" if host else f"{record.requests} other requests"
 
 
-def _failed(visit: RequestRecord) -> bool:
-    return visit.allowed and bool(visit.reason)
+def _failed(record: RequestRecord) -> bool:
+    return record.allowed and bool(record.reason)
 
 
-def _came(visit: RequestRecord) -> bool:
+def _came(record: RequestRecord) -> bool:
     """Whether it was a package itself; requests for metadata do not count."""
-    return visit.allowed and not visit.reason and visit.package
+    return record.allowed and not record.reason and record.package
 
 
 def _size(size: int) -> str:

@@ -21,7 +21,7 @@ class Connection:
         """Bytes that the server can still take."""
         self.waiting = bytearray()
         """Data from the server that the program has not taken."""
-        self.heard_out = False
+        self.program_ended = False
         """Whether the program will send nothing more."""
         self.ending = False
         """Whether the server will send nothing more."""
@@ -41,7 +41,7 @@ class Connection:
         except BlockingIOError:
             return None
         self.room -= len(data)
-        self.heard_out = not data
+        self.program_ended = not data
         return data
 
     def write(self) -> int:
@@ -68,7 +68,7 @@ class Connection:
     @property
     def over(self) -> bool:
         """Whether the connection is finished in both directions."""
-        return not self.waiting and (self.closing or (self.ending and self.heard_out))
+        return not self.waiting and (self.closing or (self.ending and self.program_ended))
 
     def close(self) -> None:
         # Closing a socket with unread data makes the kernel drop what is undelivered.

@@ -99,7 +99,7 @@ class Relay:
         self._accept_more()
 
     def _read(self, connection: Connection) -> None:
-        if connection.heard_out or not connection.room:
+        if connection.program_ended or not connection.room:
             return self._drop(connection)  # including what it sent beyond what the server takes
         try:
             data = connection.read()
@@ -139,7 +139,7 @@ class Relay:
 
     def _poller(self, connection: Connection) -> None:
         mask = _OUT if connection.waiting else 0
-        if connection.room and not connection.heard_out:
+        if connection.room and not connection.program_ended:
             mask |= _IN
         if mask:
             serve, drop = partial(self._serve, connection), partial(self._drop, connection)

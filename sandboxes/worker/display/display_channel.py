@@ -34,7 +34,7 @@ class DisplayChannel:
         """`is_current_call` tells if the calling thread belongs to the running call."""
         self._control = control
         self._flush = flush
-        self._heard = is_current_call
+        self._is_current_call = is_current_call
         self._owner = 0
         """The pid of the process whose displays count; 0 between calls."""
         self._nonce = ""
@@ -69,7 +69,7 @@ class DisplayChannel:
         return self._shown >= display_bounds.MAX_DISPLAYS or not self._is_call()
 
     def _is_call(self) -> bool:
-        return self._owner == _getpid() and self._heard()
+        return self._owner == _getpid() and self._is_current_call()
 
     def show(self, entry: dict[str, Any]) -> int:
         """Send `entry`, wait for the acknowledgement; return its number, 0 if it was not kept."""
