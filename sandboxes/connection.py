@@ -274,7 +274,7 @@ class Connection:
         self._scope.cancel()
 
     def _with_requests(self, execution: Execution | None) -> Execution:
-        """Add the network requests of its programs; raise `SessionLost` if there is no execution."""
+        """Add the network requests of its programs. Raise SessionLost if there is no execution."""
         if execution is None:
             raise SessionLost(self._reason)
         records = self._multiplexer.request_log.take() if self._multiplexer is not None else []

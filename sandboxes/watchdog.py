@@ -41,7 +41,9 @@ class Watchdog:
             with anyio.CancelScope() as self._pause:
                 self.stir()
                 await anyio.sleep_forever()
-            silent = silent + LOOK_INTERVAL_SECONDS if self._active() and not self.heard else 0.0
+            silent = (
+                silent + LOOK_INTERVAL_SECONDS if self._active() and not self.frame_arrived else 0.0
+            )
             self.frame_arrived = False
         self._on_silence()
 

@@ -1,4 +1,4 @@
-"""What a test needs of the machine and may not find there."""
+"""Requirements of a test that the machine may lack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A call, and what happens to its session in the middle of it."""
+"""A call, and an event in its session in the middle of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`bellglass solve` as a person runs it, ends it, and gets it wrong."""
+"""`bellglass solve` as a person runs it, interrupts it, and misuses it."""
 
 from __future__ import annotations
 

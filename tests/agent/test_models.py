@@ -1,4 +1,4 @@
-"""The library for models, against an endpoint that answers, fails, falls silent and breaks off."""
+"""The client library for models, against an endpoint that answers, fails, hangs and breaks off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults put into recorded answers: the recorded answer that follows mends them.
+"""Faults put into recorded answers: the recorded answer that follows repairs them.
 
 What stays broken is never called verified.
 """

@@ -1,4 +1,4 @@
-"""What `validate_code` takes for a long program, warm."""
+"""The time that `validate_code` takes for a long program, warm."""
 
 import ast
 import inspect

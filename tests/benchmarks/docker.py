@@ -1,4 +1,4 @@
-"""The Docker sandbox beside the embedded one, and beside what others do: an exec for every call."""
+"""The Docker sandbox beside the embedded one, and beside the usual way: an exec for every call."""
 
 from __future__ import annotations
 

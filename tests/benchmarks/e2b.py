@@ -1,4 +1,4 @@
-"""A new session on E2B's double, beside what the SDK alone costs there: a machine and `true`."""
+"""A new session on E2B's double, beside the SDK alone: a machine and `true`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the machine is, how busy it is, and what processes on it use."""
+"""The machine: its hardware, its load, and the resources of its processes."""
 
 import contextlib
 import os

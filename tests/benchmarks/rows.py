@@ -1,4 +1,4 @@
-"""What is measured, and how it is kept: samples by rounds, and a line of the table."""
+"""The rows of the table of figures, and the samples behind them, by rounds."""
 
 import statistics
 import time

@@ -1,4 +1,4 @@
-"""What sessions cost: their first result, their memory, much output, many at once."""
+"""The costs of sessions: their first result, their memory, much output, many at once."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The Inspector of the protocol's makers: what it finds fault with, and what it gets."""
+"""The protocol's Inspector: what it objects to, and what it gets."""
 
 import json
 

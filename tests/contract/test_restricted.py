@@ -1,4 +1,4 @@
-"""The contract on the restricted tier: what it means to hold, it holds."""
+"""The contract on the restricted backend, except for what it does not promise."""
 
 from __future__ import annotations
 

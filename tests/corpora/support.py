@@ -1,4 +1,4 @@
-"""Programs that others have written, with what they should do."""
+"""Programs that others have written, with their expected behaviour."""
 
 from __future__ import annotations
 

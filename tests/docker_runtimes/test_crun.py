@@ -1,4 +1,4 @@
-"""crun does what runc does: seen in what depends on a runtime."""
+"""crun behaves as runc does, in everything that depends on a runtime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract under gVisor, and the three checks of it that end otherwise there."""
+"""The contract under gVisor, and the three of its checks that end differently there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An engine of a test's own, to stop, to hold and to fill: never the one of the machine."""
+"""A test's own engine, to stop, to pause and to fill: never the one of the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which sandbox serves when none is named."""
+"""Selection of a backend when none is named."""
 
 from __future__ import annotations
 

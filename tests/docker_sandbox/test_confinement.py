@@ -1,4 +1,4 @@
-"""How a live container is confined, as the engine has it: field by field (P33)."""
+"""Confinement of a live container, as the engine reports it: field by field (P33)."""
 
 from __future__ import annotations
 

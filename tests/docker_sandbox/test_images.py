@@ -1,4 +1,4 @@
-"""Images that are missing, or that no session can have."""
+"""Images that are missing, or unsuitable for sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Containers that somebody else ends, holds or has left behind."""
+"""Containers that somebody else stops, pauses or has left behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the engine says of our containers."""
+"""The engine's view of our containers."""
 
 from __future__ import annotations
 

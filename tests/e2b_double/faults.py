@@ -1,4 +1,4 @@
-"""What goes wrong on demand."""
+"""Faults of the double, on demand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stretch of network before the double, whose connections can fall silent without an end."""
+"""A network link before the double, whose connections can fall silent without being closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doubles to test on."""
+"""Doubles of E2B for the tests."""
 
 from __future__ import annotations
 

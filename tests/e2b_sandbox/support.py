@@ -1,4 +1,4 @@
-"""The E2B sandbox on the double, through the real SDK."""
+"""The E2B backend on the double, through the real SDK."""
 
 from __future__ import annotations
 

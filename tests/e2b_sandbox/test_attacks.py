@@ -1,4 +1,4 @@
-"""The attacks of `tests/security` on a place in a machine."""
+"""The attacks of `tests/security` on a sandbox in a machine of E2B."""
 
 from __future__ import annotations
 

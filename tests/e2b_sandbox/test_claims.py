@@ -1,4 +1,4 @@
-"""Sessions of a server that was killed, which the next one goes on with."""
+"""Sessions of a killed server that the next server goes on with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator sees: `bellglass doctor`, `bellglass check`, and the list of sessions."""
+"""The operator's view: `bellglass doctor`, `bellglass check`, and the list of sessions."""
 
 from __future__ import annotations
 

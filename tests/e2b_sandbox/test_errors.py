@@ -1,4 +1,4 @@
-"""What an engine answers when it cannot or will not, and what we make of it."""
+"""Errors of an engine, and the errors that we make of them."""
 
 from __future__ import annotations
 

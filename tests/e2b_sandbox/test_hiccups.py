@@ -1,4 +1,4 @@
-"""What lasts seconds costs time, and no session: docs/e2b.md has the table."""
+"""Interruptions of some seconds delay calls, and lose no session: docs/e2b.md has the table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Machines whose making was answered late, wrongly, or never: found by their marks."""
+"""Machines whose creation was answered late, wrongly, or never: found by their metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A way out for sessions on E2B, whose machines have no internet."""
+"""Network access of sessions on E2B, whose machines have no internet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is left of servers that died, and whose it is."""
+"""Machines of dead servers, and who may end them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Idle sessions that sleep, and wake with what they had."""
+"""Idle sessions that are paused, and resumed with everything they had."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How our program gets into a machine, and when it is there already."""
+"""Delivery of our program into a machine, unless its template has it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What E2B's own servers do that a double could leave out: their sources say so."""
+"""Behaviour of E2B's servers that a double could leave out, taken from their sources."""
 
 from __future__ import annotations
 

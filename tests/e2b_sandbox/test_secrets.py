@@ -1,4 +1,4 @@
-"""Where requests go, and where the key does not."""
+"""The destinations of requests, and the places where the key must not appear."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`bellglass template build`, by the real SDK's builder, and sessions of what it makes."""
+"""`bellglass template build`, by the real SDK's builder, and sessions from its template."""
 
 from __future__ import annotations
 

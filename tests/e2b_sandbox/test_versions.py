@@ -1,4 +1,4 @@
-"""Versions of the SDK that will do, and those that will not."""
+"""Supported and unsupported versions of the SDK."""
 
 from __future__ import annotations
 

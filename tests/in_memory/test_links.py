@@ -1,4 +1,4 @@
-"""Links to files: for the clients that take them. The text and the record say the same to all."""
+"""Links to files, for clients that support them; the text and the record are the same for all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sessions that are ready before they are asked for."""
+"""Sessions that are ready before a client asks for one."""
 
 from __future__ import annotations
 

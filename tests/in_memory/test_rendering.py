@@ -1,4 +1,4 @@
-"""What a model and a program read of an execution, of any that a sandbox may report."""
+"""Rendering, for a model and a program, of any execution that a sandbox may report."""
 
 from __future__ import annotations
 

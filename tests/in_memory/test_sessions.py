@@ -1,4 +1,4 @@
-"""Which session a call works in, and when: what no sandbox has a part in."""
+"""The session that a call works in, and when: the part that does not depend on a sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Editing of configurations: what is asked for is changed, and not a character besides."""
+"""Editing of configurations: only what was asked for is changed, to the character."""
 
 import json
 from typing import Any

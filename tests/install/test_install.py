@@ -1,4 +1,4 @@
-"""`bellglass install`, as a user runs it: what is written starts, and what was there stays."""
+"""`bellglass install`, as a user runs it: the new entry works, and everything else stays."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What is published about the server: the manifest of the bundle, and the entry of the registry."""
+"""Published metadata of the server: the manifest of the bundle, and the entry of the registry."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Sandboxes whose places have a way out for one test."""
+"""Sandboxes with network access for one test."""
 
 from __future__ import annotations
 

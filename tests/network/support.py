@@ -1,4 +1,4 @@
-"""Servers of the tests' own, on the loopback: a web host that says what it is told, an index."""
+"""Servers for the tests on the loopback: a web host with given answers, and a package index."""
 
 from __future__ import annotations
 

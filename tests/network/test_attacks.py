@@ -1,4 +1,4 @@
-"""What code in a place does to get out, to get at others, or to hold the server up."""
+"""Attempts of code in a sandbox to get out, to reach others, or to block the server."""
 
 from __future__ import annotations
 
@@ -275,7 +275,8 @@ async def test_files_that_one_session_does_not_read_keep_no_other_from_the_index
             with anyio.fail_after(
                 2 * WRITE_TIMEOUT_SECONDS
             ):  # those that take nothing make room for more
-                while fetched() == MAX_FILES_AT_ONCE:  # noqa: ASYNC110 - the index is another thread's
+                # noqa: ASYNC110 - the index is another thread's
+                while fetched() == MAX_FILES_AT_ONCE:
                     await anyio.sleep(0.1)
 
     assert held.value == str(MAX_FILES_AT_ONCE), held

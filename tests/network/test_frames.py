@@ -1,4 +1,4 @@
-"""A place that lies about its connections: frames that its runner would never send."""
+"""A sandbox that lies about its connections: frames that no supervisor would send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The judge: one spelling for each host, every address looked at, and what the operator meant."""
+"""The rules: one spelling for each host, a check of every address, and the operator's intent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sessions reach, on every sandbox: packages, hosts of a list, and nothing besides."""
+"""Hosts that sessions reach, on every backend: packages, listed hosts, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Long work through a real client: begun, read, awaited, stopped."""
+"""Background runs through a real client: begun, read, awaited, stopped."""
 
 import re
 import secrets

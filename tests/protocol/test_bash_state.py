@@ -1,4 +1,4 @@
-"""What lasts from one Bash command to the next, as in one shell, or is told not to."""
+"""State that lasts from one Bash command to the next, as in one shell, and state that does not."""
 
 from typing import Any
 

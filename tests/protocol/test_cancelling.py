@@ -1,4 +1,4 @@
-"""A client that gives up: what it asked for stops, and its session lives."""
+"""Cancellation by a client: the call stops, and its session goes on."""
 
 import fcntl
 import secrets

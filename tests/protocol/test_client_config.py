@@ -1,4 +1,4 @@
-"""The configurations that people paste, each in the form of its client, started as it stands."""
+"""The configurations in the documentation, in each client's format, started as they are."""
 
 from __future__ import annotations
 

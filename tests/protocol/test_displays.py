@@ -1,4 +1,4 @@
-"""What a model and a view get of pictures, tables and markup."""
+"""Pictures, tables and markup, as a model and a view get them."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What a model sees of common failures of generated code: `explained/failures.txt`, run anew.
+"""Common failures of generated code as a model sees them: `explained/failures.txt`, run again.
 
 `BELLGLASS_TEST_WRITE=1 pytest tests/protocol/test_explained.py` writes the document; read the
 difference.

@@ -1,4 +1,4 @@
-"""Several callers of one server over HTTP: what one of them takes, the others still have.
+"""Several callers of one server over HTTP: one of them cannot use up what the others need.
 
 All of them call from the loopback: only their connections tell them apart.
 """

@@ -1,4 +1,4 @@
-"""Where people get stuck with code that works elsewhere: it works, or is answered at once."""
+"""Code that works elsewhere and where people get stuck: it works here, or fails at once."""
 
 import re
 

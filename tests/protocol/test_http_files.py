@@ -1,4 +1,4 @@
-"""Large files over HTTP: streamed both ways, in the words of the tools, and nobody else's."""
+"""Large files over HTTP: streamed both ways, with the tools' errors, and only for their owner."""
 
 import contextlib
 import hashlib

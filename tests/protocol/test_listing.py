@@ -1,4 +1,4 @@
-"""What a client is told before it calls anything: paid for in every conversation."""
+"""The listing of tools, which costs tokens in every conversation."""
 
 import json
 from importlib.metadata import version

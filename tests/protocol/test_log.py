@@ -1,4 +1,4 @@
-"""What is logged of a call: enough to watch, nothing to steal."""
+"""The log line of a call: enough for monitoring, without secrets."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""What a client sees of the network that an operator allows."""
+"""The network that an operator allows, as a client sees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the operator refuses is refused by every tool that runs code, before anything of it runs."""
+"""Every tool that runs code refuses what the operator's policy refuses, before any of it runs."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Prompts: what is listed, what a model is told, and what is said of a wrong argument."""
+"""Prompts: the listing, the messages for a model, and errors about wrong arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the end of a run is told: first line, record, and whether it counts as an error."""
+"""The outcome of a run in its result: first line, record, and whether it counts as an error."""
 
 import base64
 from functools import partial

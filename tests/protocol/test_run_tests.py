@@ -1,4 +1,4 @@
-"""Tests run in the session's place, and silence is never a pass."""
+"""Tests run in the session's sandbox; a missing report is never a pass."""
 
 from typing import Any
 

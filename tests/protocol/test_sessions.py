@@ -1,4 +1,4 @@
-"""Which session a call works in."""
+"""The session that a call works in."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""However the server ends, within seconds nothing of it is left, also in the middle of a call."""
+"""The end of the server, in any way and also during a call: within seconds nothing is left."""
 
 import json
 import signal

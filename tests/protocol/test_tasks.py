@@ -1,4 +1,4 @@
-"""Long calls of a client that knows tasks: named, fetched, cancelled; by raw requests over HTTP."""
+"""Long calls as tasks: named, fetched, cancelled; by raw requests over HTTP."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Every way of testing that run_tests has, where the code really runs: in a session's place."""
+"""Every way of testing that run_tests has, with code that really runs in a session's sandbox."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the README and the documentation point to is there, and every page is in the index."""
+"""Links and paths in the README and the documentation lead somewhere; the index has every page."""
 
 from __future__ import annotations
 

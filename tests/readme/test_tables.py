@@ -1,4 +1,4 @@
-"""What the README and the pages of docs/ list is what the code has."""
+"""Tables of the README and the pages of docs/ agree with the code."""
 
 from __future__ import annotations
 

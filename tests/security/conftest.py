@@ -1,4 +1,4 @@
-"""What every attack starts from."""
+"""Fixtures of every attack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways of code to have its tests pass: each answers wrongly, and then does what it can.
+"""Ways in which code may try to pass its tests: each answers wrongly, and then does what it can.
 
 `add` is tested to return 5 for 2 and 3, and is written to return 6.
 """

@@ -1,4 +1,4 @@
-"""A far end that lies: a small real backend that says what a test wants."""
+"""A supervisor that lies: a small real backend that sends what a test wants."""
 
 from __future__ import annotations
 

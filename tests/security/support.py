@@ -1,4 +1,4 @@
-"""A session under attack, and what must hold after every one."""
+"""A session under attack, and the checks after every attack."""
 
 from __future__ import annotations
 

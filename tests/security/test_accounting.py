@@ -1,4 +1,4 @@
-"""What a call used is counted, however it is hidden; what another call used is not."""
+"""Resource usage counts for the call that causes it, however hidden, and for no other call."""
 
 from __future__ import annotations
 

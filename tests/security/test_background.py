@@ -1,4 +1,4 @@
-"""What runs in the background may not cost the session, nor lie about another run."""
+"""Background runs cannot end the session, and cannot lie about another run."""
 
 from __future__ import annotations
 

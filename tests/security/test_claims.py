@@ -1,4 +1,4 @@
-"""What a worker, its copy or its children may claim, and what it gets them."""
+"""False claims of a worker, its checkpoint or its children, and their effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A far end that dies, hangs or cannot be had."""
+"""A supervisor that dies, hangs or cannot be started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing more than a session may."""
+"""Attempts to write more than a session may."""
 
 from __future__ import annotations
 

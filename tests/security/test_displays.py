@@ -1,4 +1,4 @@
-"""What code shows to break whoever keeps, orders or draws it."""
+"""Displays that are made to break whatever keeps, orders or draws them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded sandbox when something ends that should not, or lacks what it should have."""
+"""The embedded backend when a process of it dies, or a protection is missing."""
 
 from __future__ import annotations
 
@@ -227,7 +227,8 @@ async def test_a_sandbox_that_lacks_a_protection_is_refused(weakness: dict[str, 
 
 @pytest.mark.parametrize("launcher", ["zygote", "bubblewrap", "auto"])
 async def test_without_its_python_it_says_what_to_do(launcher: str) -> None:
-    backend = EmbeddedBackend(LIMITS, launcher=launcher, python="/nonexistent/python")  # type: ignore[arg-type]
+    # type: ignore[arg-type]
+    backend = EmbeddedBackend(LIMITS, launcher=launcher, python="/nonexistent/python")
 
     with pytest.raises(SandboxUnavailable, match="bellglass setup") as caught:
         async with backend.connect("x"):

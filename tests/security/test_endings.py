@@ -1,4 +1,4 @@
-"""Ending what should go on, and going on after the end."""
+"""Attempts to end what should go on, and to go on after the end."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""One session's text costs other sessions no time: nothing that grows with it is done between
-their calls.
-"""
+"""One session's text does not delay other sessions: no work that grows with it blocks their
+calls."""
 
 import os
 import secrets

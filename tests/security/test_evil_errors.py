@@ -1,4 +1,4 @@
-"""Exceptions and values on the failing line that would rather not be explained."""
+"""Exceptions and values on the failing line that resist explanation."""
 
 from __future__ import annotations
 

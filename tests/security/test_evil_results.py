@@ -1,4 +1,4 @@
-"""Values, errors and output made to break whoever shows them."""
+"""Values, errors and output that are made to break whatever shows them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files and descriptors that lead out of the place, or are the host's."""
+"""Files and descriptors that lead out of the sandbox, or belong to the host."""
 
 from __future__ import annotations
 

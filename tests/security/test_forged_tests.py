@@ -1,4 +1,4 @@
-"""Code that wants its cases to pass without being right, and tests that never came to their end."""
+"""Code that tries to pass its cases without being right, and tests that never finished."""
 
 from __future__ import annotations
 

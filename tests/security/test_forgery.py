@@ -1,4 +1,4 @@
-"""Making the server believe what did not happen: frames and packets that are not the runner's."""
+"""Forged frames and packets, meant to have the server believe what did not happen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that wait, grow, move or mislead, while they are looked for and read from outside."""
+"""Files that block, grow, move or mislead, while they are looked up and read from outside."""
 
 from __future__ import annotations
 

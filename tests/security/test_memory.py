@@ -1,4 +1,4 @@
-"""Taking more memory than a session may."""
+"""Attempts to use more memory than a session may."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A supervisor that is asked out of order says so, and goes on."""
+"""Requests out of order: the supervisor refuses them, and goes on."""
 
 from __future__ import annotations
 

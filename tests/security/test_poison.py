@@ -1,4 +1,4 @@
-"""Changing what our own code inside works with: its interpreter, its shell, its files."""
+"""Attempts to change what our code inside relies on: its interpreter, its shell, its files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Privileges, devices and terminals that code might gain."""
+"""Attempts to gain privileges, devices and terminals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking more processes than a session may, and changing the limits themselves."""
+"""Attempts to use more processes than a session may, and to change the limits themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What proc shows and lets turn, and processes that are not the own."""
+"""Contents of /proc, its switches, and processes of others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox's Python, installed where other things are: places see it, and not those."""
+"""The sandbox's Python beside other things in one folder: sandboxes see it, and not those."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the code must not see: the server's environment, its processes, files of the host."""
+"""Secrets that code must not see: the server's environment, its processes, files of the host."""
 
 from __future__ import annotations
 

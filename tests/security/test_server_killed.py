@@ -1,4 +1,4 @@
-"""Killing from the host what serves a session: the runner, the launcher, the server itself."""
+"""Killing from the host of what serves a session: the supervisor, the launcher, the server."""
 
 from __future__ import annotations
 

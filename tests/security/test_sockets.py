@@ -1,4 +1,4 @@
-"""Sockets: those that must not be had are only created, and never connected."""
+"""Sockets: forbidden kinds cannot even be created."""
 
 from __future__ import annotations
 

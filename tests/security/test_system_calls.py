@@ -1,4 +1,4 @@
-"""System calls that lead out of the place, and the filter that refuses them."""
+"""System calls that lead out of the sandbox, and the filter that refuses them."""
 
 from __future__ import annotations
 

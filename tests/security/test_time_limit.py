@@ -1,4 +1,4 @@
-"""Running on after the time limit."""
+"""Attempts to run on after the time limit."""
 
 from __future__ import annotations
 

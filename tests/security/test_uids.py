@@ -1,4 +1,4 @@
-"""Uids of places: no two at a time have one, whichever server makes them."""
+"""Uids of sandboxes: no two sandboxes share one at a time, whichever server makes them."""
 
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ async def test_sandboxes_that_are_yet_ending_keep_no_new_one_out(tmp_path: Path)
             for _ in range(16):
                 uid = await places.enter_async_context(uids.taken())
                 had.add(uid)
-                ending.append(subprocess.Popen(["sleep", "60"], user=uid, group=uid))  # noqa: ASYNC220
+                # noqa: ASYNC220
+                ending.append(subprocess.Popen(["sleep", "60"], user=uid, group=uid))
         async with uids.taken() as one:
             assert one not in had
     finally:

@@ -1,4 +1,4 @@
-"""The kernel's memory that no limit of its own counts: held by a session, and taken back."""
+"""Kernel memory that no limit of the kernel counts: held by a session, and freed again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A supervisor that falls silent costs its session, and nobody waits for it."""
+"""A supervisor that falls silent loses its session, and nobody waits for it."""
 
 from __future__ import annotations
 

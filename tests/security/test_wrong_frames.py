@@ -1,4 +1,4 @@
-"""Frames that are none, no answer to what was asked, or beyond what is agreed."""
+"""Malformed frames, answers to other requests, and frames beyond the agreed bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator is told when the machine cannot isolate."""
+"""Advice for an operator whose machine cannot isolate code."""
 
 from __future__ import annotations
 

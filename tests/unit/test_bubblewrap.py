@@ -1,4 +1,4 @@
-"""The command line of bubblewrap is a security policy: this is the reviewed one."""
+"""The command line of bubblewrap, which is a security policy: this is the reviewed one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Output of which the head and the tail are kept."""
+"""Capture of output: the head and the tail are kept."""
 
 from bellglass.sandboxes.supervisor.background.output import Output
 from bellglass.sandboxes.supervisor.capture import Capture

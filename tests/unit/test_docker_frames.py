@@ -1,4 +1,4 @@
-"""What an engine sends on an attached stream, however it is cut."""
+"""Frames of an engine on an attached stream, in any pieces."""
 
 from __future__ import annotations
 

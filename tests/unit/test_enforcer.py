@@ -1,4 +1,4 @@
-"""When a call is interrupted, and when killed, by a clock that the test moves."""
+"""The times at which a call is interrupted and killed, by a clock that the test sets."""
 
 from __future__ import annotations
 

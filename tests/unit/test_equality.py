@@ -1,4 +1,4 @@
-"""When a value is what a case expects."""
+"""Equality of a value and the expectation of a case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns go round between callers, and who makes room for whom."""
+"""Rotation of turns between callers, and which session ends to make room."""
 
 from __future__ import annotations
 

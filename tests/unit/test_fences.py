@@ -1,4 +1,4 @@
-"""Code is taken out of Markdown, and left alone wherever it is code as it stands."""
+"""Code is taken out of Markdown, and left alone wherever it is code as it is."""
 
 from __future__ import annotations
 

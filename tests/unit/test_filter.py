@@ -1,4 +1,4 @@
-"""The system-call filter, run in an interpreter of classic BPF, for both machines."""
+"""The system call filter, run in an interpreter of classic BPF, for both architectures."""
 
 from __future__ import annotations
 

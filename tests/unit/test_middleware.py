@@ -1,4 +1,4 @@
-"""What leaves a tool, whatever happened in it."""
+"""Results of tools as they leave the server, whatever happened in the tool."""
 
 import pytest
 from mcp import Client

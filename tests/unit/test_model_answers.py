@@ -1,4 +1,4 @@
-"""Code found in what models answer, however it is fenced and whatever stands around it."""
+"""Code in answers of models, however it is fenced and whatever stands around it."""
 
 from __future__ import annotations
 

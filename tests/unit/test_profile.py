@@ -1,4 +1,4 @@
-"""The profile of data, all that a model sees of it: true, and never more than its bound."""
+"""The profile of data, which is all that a model sees of it: true, and bounded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which Python runs the code, and how a place sees its virtual environment."""
+"""Choice of the Python that runs the code, and its virtual environment inside a sandbox."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing to a client: whole messages, at its own pace, and nothing of its descriptor changed."""
+"""The writer to a client: whole messages, at the client's pace, with its descriptor unchanged."""
 
 from __future__ import annotations
 

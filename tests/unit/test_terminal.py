@@ -1,4 +1,4 @@
-"""What a model reads of output that was meant for a terminal."""
+"""Output that was meant for a terminal, as a model reads it."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""What the server takes in is what the supervisor says, field by field."""
+"""The models of the server match the types of the supervisor, field by field."""
 
 from __future__ import annotations
 

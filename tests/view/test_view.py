@@ -1,4 +1,5 @@
-"""What people see of a call, in Chromium, framed by a host that allows as little as it may."""
+"""The view of a call for people, in Chromium, framed by a host that allows as little as
+possible."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Sixty snippets, half of them risky: what patterns over text say of them, and what we say.
+"""Sixty snippets, half of them risky: the findings of patterns over text, and ours.
 
 Run as a program, this writes the table in docs/checks.md anew.
 """

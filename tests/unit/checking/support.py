@@ -1,4 +1,4 @@
-"""Running a check as the runner does, without a sandbox."""
+"""Run a check as the supervisor does, without a sandbox."""
 
 from __future__ import annotations
 

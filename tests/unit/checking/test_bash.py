@@ -1,4 +1,4 @@
-"""What is said of bash that is only read."""
+"""Findings about Bash scripts that are not run."""
 
 from __future__ import annotations
 

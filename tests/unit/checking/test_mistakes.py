@@ -1,4 +1,4 @@
-"""Warnings: code that is right, and hardly what was meant."""
+"""Warnings about code that is correct, and hardly intended."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Risks of Python code that is only read."""
+"""Risks of Python code that is not run."""
 
 from __future__ import annotations
 

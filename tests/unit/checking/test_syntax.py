@@ -1,4 +1,4 @@
-"""What is said of code that cannot be right, and how much of it is read."""
+"""Findings about invalid code, and the bounds on reading it."""
 
 from __future__ import annotations
 

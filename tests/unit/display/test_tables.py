@@ -1,4 +1,4 @@
-"""Tables as text: whatever is left out, the text says so and where the whole is."""
+"""Tables as text: the text says what was left out, and where all of it is."""
 
 from collections.abc import Iterable
 from typing import Any

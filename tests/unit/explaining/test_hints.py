@@ -1,4 +1,4 @@
-"""Hints say what only this sandbox can know, and name no package that nobody knows."""
+"""Hints say only what is particular to this sandbox, and name no unknown package."""
 
 import pytest
 

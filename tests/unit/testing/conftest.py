@@ -1,4 +1,4 @@
-"""Running tests as the runner does: in a process of their own, as in a session."""
+"""Run tests as the supervisor does: in a process of their own, as in a session."""
 
 from __future__ import annotations
 

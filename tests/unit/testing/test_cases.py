@@ -1,4 +1,4 @@
-"""What is reported of cases: calls of the code, and what each should return or raise."""
+"""Reports of cases: calls of the code, and what each should return or raise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a test leaves to be cleared up is cleared up, however the test or its clearing up ends."""
+"""Cleaning up after tests, however a test or its cleaning up ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is reported of a suite for pytest."""
+"""Reports of a pytest suite."""
 
 from __future__ import annotations
 
