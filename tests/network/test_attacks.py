@@ -275,8 +275,7 @@ async def test_files_that_one_session_does_not_read_keep_no_other_from_the_index
             with anyio.fail_after(
                 2 * WRITE_TIMEOUT_SECONDS
             ):  # those that take nothing make room for more
-                # noqa: ASYNC110 - the index is another thread's
-                while fetched() == MAX_FILES_AT_ONCE:
+                while fetched() == MAX_FILES_AT_ONCE:  # noqa: ASYNC110 - the index is another thread's
                     await anyio.sleep(0.1)
 
     assert held.value == str(MAX_FILES_AT_ONCE), held

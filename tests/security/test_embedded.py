@@ -227,8 +227,7 @@ async def test_a_sandbox_that_lacks_a_protection_is_refused(weakness: dict[str, 
 
 @pytest.mark.parametrize("launcher", ["zygote", "bubblewrap", "auto"])
 async def test_without_its_python_it_says_what_to_do(launcher: str) -> None:
-    # type: ignore[arg-type]
-    backend = EmbeddedBackend(LIMITS, launcher=launcher, python="/nonexistent/python")
+    backend = EmbeddedBackend(LIMITS, launcher=launcher, python="/nonexistent/python")  # type: ignore[arg-type]
 
     with pytest.raises(SandboxUnavailable, match="bellglass setup") as caught:
         async with backend.connect("x"):

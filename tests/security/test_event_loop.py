@@ -1,5 +1,4 @@
-"""One session's text does not delay other sessions: no work that grows with it blocks their
-calls."""
+"""One session's text does not delay other sessions: work that grows with it blocks no calls."""
 
 import os
 import secrets

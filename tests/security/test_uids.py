@@ -98,8 +98,7 @@ async def test_sandboxes_that_are_yet_ending_keep_no_new_one_out(tmp_path: Path)
             for _ in range(16):
                 uid = await places.enter_async_context(uids.taken())
                 had.add(uid)
-                # noqa: ASYNC220
-                ending.append(subprocess.Popen(["sleep", "60"], user=uid, group=uid))
+                ending.append(subprocess.Popen(["sleep", "60"], user=uid, group=uid))  # noqa: ASYNC220
         async with uids.taken() as one:
             assert one not in had
     finally:

@@ -1,5 +1,4 @@
-"""The view of a call for people, in Chromium, framed by a host that allows as little as
-possible."""
+"""The view of a call for people, in Chromium, framed by a host that allows as little as it may."""
 
 import base64
 import json

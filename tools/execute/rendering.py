@@ -215,7 +215,7 @@ def _notes(execution: Execution) -> Iterator[str]:
         yield f"Note: {left} that the code left running ended with the call."
 
 
-def own_lines(notes: Iterable[str], session_id: str) -> list[str]:
+def ours(notes: Iterable[str], session_id: str) -> list[str]:
     """Return the lines of the last block of a result, in which only our text begins a line.
 
     A program can print what looks like a note or a session_id, but not into this block: foreign
