@@ -6,6 +6,7 @@
 """
 
 import json
+import runpy
 import shutil
 import sys
 import tomllib
@@ -20,6 +21,19 @@ PROGRAM = (
     *("server", "tools", "sandboxes", "agent"),
     *("pyproject.toml", "setup.py", "README.md", "LICENSE"),
 )
+
+ICON = "icon.png"
+
+LONG_DESCRIPTION = """\
+Claude runs Python and Bash in a sandbox on this computer, instead of guessing what code would do.
+
+Variables, files and a shell last through a chat. Figures and tables are shown, tests are run by
+pytest, and code that fails says why. The code has no network unless you allow it, and cannot read
+your files.
+
+On Linux the sandbox needs nothing else. On macOS it needs Docker or an E2B account. Windows is not
+supported by this bundle: there, install bellglass in WSL.
+"""
 
 TITLES = {
     "sandbox": "Sandbox",
@@ -43,12 +57,21 @@ KEY = {
 def manifest() -> dict[str, Any]:
     """Return what the bundle says of itself."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    owner, _, repository = json.loads((ROOT / "server.json").read_text("utf-8"))["name"].partition(
+        "/"
+    )
+    home = f"https://github.com/{owner.removeprefix('io.github.')}/{repository}"
     return {
         "manifest_version": "0.4",
         "name": project["name"],
         "display_name": "bellglass",
         "version": project["version"],
         "description": project["description"],
+        "long_description": LONG_DESCRIPTION,
+        "icon": ICON,
+        "homepage": home,
+        "documentation": f"{home}/tree/main/docs",
+        "support": f"{home}/issues",
         "author": {"name": "The bellglass authors"},
         "license": project["license"],
         "keywords": project["keywords"],
@@ -70,7 +93,7 @@ def manifest() -> dict[str, Any]:
         "prompts_generated": True,
         "user_config": {**{name: _option(name) for name in TITLES}, "e2b_api_key": KEY},
         "compatibility": {
-            "platforms": ["darwin", "linux", "win32"],
+            "platforms": ["darwin", "linux"],
             "runtimes": {"python": project["requires-python"]},
         },
     }
@@ -98,6 +121,7 @@ def main(folder: Path) -> None:
             shutil.copytree(source, folder / name, ignore=ignored)
         else:
             shutil.copy(source, folder / name)
+    (folder / ICON).write_bytes(runpy.run_path(str(ROOT / "bundle/icon.py"))["png"]())
     (folder / "manifest.json").write_text(json.dumps(manifest(), indent=2) + "\n", "utf-8")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from bellglass.sandboxes import plugins
 from bellglass.sandboxes.backend_settings import Names
 from bellglass.sandboxes.common.risk_kinds import KINDS
 from bellglass.server.backend_settings import declared
@@ -79,6 +80,16 @@ def unknown(variable: str, names: list[str]) -> str:
     near = difflib.get_close_matches(variable.upper(), names, n=1)
     hint = f" Did you mean {near[0]}?" if near else " `bellglass --help` lists the settings."
     return f"{variable} is not a setting.{hint}"
+
+
+def unknown_backend(chosen: str) -> str:
+    """Return what is said of a backend that is not installed; nothing of one that is."""
+    names = ["auto", *plugins.installed(plugins.BACKENDS)] if chosen != "auto" else [chosen]
+    if chosen in names:
+        return ""
+    near = difflib.get_close_matches(chosen, names, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"Installed: {', '.join(sorted(names[1:]))}."
+    return f"BELLGLASS_SANDBOX={chosen[:60]!r} is no backend that is installed. {hint}"
 
 
 _LEVEL = "(debug|info|warning|error)"

@@ -19,6 +19,7 @@ from bellglass.server.setting_types import (
     WebAddress,
     objection,
     unknown,
+    unknown_backend,
 )
 
 PREFIX = "BELLGLASS_"
@@ -289,7 +290,9 @@ def _validated(model: type[Model], values: dict[str, Any], prefix: str = "") -> 
 
 
 def _refuse_broken(chosen: str) -> None:
-    """Refuse to start with a backend whose settings cannot be imported."""
+    """Refuse to start with a backend that is not installed, or whose settings are broken."""
+    if objection_to_backend := unknown_backend(chosen):
+        raise SettingsError(objection_to_backend)
     if chosen in declared() and (problem := declared()[chosen].problem):
         raise SettingsError(
             f"The settings of the backend {chosen} cannot be imported ({problem}). Install its "

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shlex
 import sys
 import tempfile
 import time
@@ -61,7 +62,7 @@ async def _converse(log: TextIO) -> None:
     say()
     say(json.dumps({"mcpServers": {"bellglass": _entry()}}, indent=2))
     say()
-    say(f"or: claude mcp add bellglass -- {_command()}")
+    say(f"or: claude mcp add bellglass -- {shlex.quote(str(_command()))}")
 
 
 class _Conversation:

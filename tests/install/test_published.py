@@ -18,6 +18,19 @@ CONFIGURATION: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_tex
 PROJECT = CONFIGURATION["project"]
 
 
+def test_bundle_claims_what_it_runs_on_and_shows_what_hosts_ask_for(tmp_path: Path) -> None:
+    runpy.run_path(str(ROOT / "bundle/stage.py"))["main"](tmp_path / "staged")
+    manifest = json.loads((tmp_path / "staged" / "manifest.json").read_text("utf-8"))
+    icon = (tmp_path / "staged" / manifest["icon"]).read_bytes()
+
+    assert manifest["compatibility"]["platforms"] == ["darwin", "linux"]  # Windows: only in WSL
+    assert icon.startswith(b"\x89PNG\r\n\x1a\n")
+    assert int.from_bytes(icon[16:20], "big") == 512
+    assert "sandbox" in manifest["long_description"]
+    links = [manifest[name] for name in ("homepage", "documentation", "support")]
+    assert all(link.startswith("https://") for link in links)
+
+
 def test_every_setting_of_the_bundle_is_used_and_explained() -> None:
     manifest = runpy.run_path(str(ROOT / "bundle/stage.py"))["manifest"]()
     env = manifest["server"]["mcp_config"]["env"]

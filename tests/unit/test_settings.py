@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from bellglass.server.settings import Settings, SettingsError, known_settings
@@ -80,3 +82,11 @@ def test_limits_follow_the_settings() -> None:
 
     assert limits.memory_bytes == 256 * 1024**2
     assert limits.disk_bytes == limits.file_bytes == 10 * 1024**2
+
+
+@pytest.mark.parametrize(
+    ("chosen", "hint"), [("dcoker", "Did you mean docker?"), ("zzz", "Installed: ")]
+)
+def test_backend_that_is_not_installed_stops_the_start(chosen: str, hint: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(hint)):
+        Settings.from_environ({"BELLGLASS_SANDBOX": chosen})
