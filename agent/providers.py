@@ -89,7 +89,7 @@ class ProvidedModel:
 
         deadline = anyio.current_time() + seconds
         failure: Exception | None = None
-        caught: tuple[type[Exception], ...] = (ModelAPIError, UserError, *_broken())
+        caught: tuple[type[Exception], ...] = (ModelAPIError, UserError, Garbled, *_broken())
         for number in range(MAX_TRIES):
             if failure is not None and not await _waited(failure, number, deadline):
                 break
@@ -98,7 +98,7 @@ class ProvidedModel:
                 # Its connections are closed after each answer: none is open while code runs.
                 async with self._model:
                     with anyio.fail_after(left):
-                        return await self._answer(messages, tokens)
+                        return await self._read(messages, tokens)
             except TimeoutError as exc:
                 failure = ModelFailed(f"{self.name} did not answer in the time that was left.")
                 failure.__cause__ = exc
@@ -109,6 +109,15 @@ class ProvidedModel:
                     break
         assert failure is not None
         raise _told(self.name, failure) from failure
+
+    async def _read(self, messages: tuple[Message, ...], tokens: int) -> Turn:
+        from pydantic_ai.exceptions import UnexpectedModelBehavior
+
+        try:
+            return await self._answer(messages, tokens)
+        except (UnexpectedModelBehavior, ValueError, LookupError, TypeError, AttributeError) as exc:
+            # The library trips over an answer that is no stream, or one of something else.
+            raise Garbled from exc
 
     async def _answer(self, messages: tuple[Message, ...], tokens: int) -> Turn:
         from pydantic_ai.direct import model_request_stream
@@ -152,6 +161,13 @@ def _broke_off(response: ModelResponse) -> bool:
     return response.finish_reason is None or (said is None and not counted)
 
 
+class Garbled(Exception):
+    """An endpoint answers, but not with what the library of its provider can read."""
+
+    def __init__(self) -> None:
+        super().__init__("its endpoint answers with something other than a stream of completions.")
+
+
 class Silent(Exception):
     """A stream ended without a sign that it is complete."""
 
@@ -180,7 +196,7 @@ def _passes(failure: Exception) -> bool:
         return status in PASSING
     from pydantic_ai.exceptions import ModelRequestRejectedError, UserError
 
-    return not isinstance(failure, (UserError, ModelRequestRejectedError))
+    return not isinstance(failure, (UserError, ModelRequestRejectedError, Garbled))
 
 
 async def _waited(failure: Exception, number: int, deadline: float) -> bool:
@@ -225,7 +241,8 @@ def _told(name: str, failure: Exception) -> ModelFailed:
             return ModelFailed(f"{name} failed at the provider ({status}): {said} Try later.")
         case int():
             return ModelUnavailable(f"{name} refuses the request ({status}): {said}")
-    return ModelFailed(f"{name} gave no whole answer: {said} Is its endpoint up?")
+    todo = "Check its URL." if isinstance(failure, Garbled) else "Is its endpoint up?"
+    return ModelFailed(f"{name} gave no whole answer: {said} {todo}")
 
 
 def _first_line(failure: Exception) -> str:

@@ -24,6 +24,8 @@ class Reply(NamedTuple):
     """End the answer in its middle without a word on why, as some gateways do."""
     hang: bool = False
     """Say a word, and then nothing more until the client leaves."""
+    raw: tuple[str, bytes] | None = None
+    """Answer with this content type and body instead of a stream of completions."""
     finish: str = "stop"
     tokens: int = 11
     """Of the prompt, as the endpoint counts them."""
@@ -76,6 +78,14 @@ class _Handler(BaseHTTPRequestHandler):
             for name, value in reply.headers:
                 self.send_header(name, value)
             self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+            return
+        if reply.raw is not None:
+            kind, data = reply.raw
+            self.send_response(200)
+            self.send_header("content-type", kind)
             self.send_header("content-length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

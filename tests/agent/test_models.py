@@ -82,6 +82,28 @@ async def test_what_will_not_pass_is_asked_once(reply: Reply, told: str) -> None
         await ask(server.url)
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", b'{"choices": [{"message": {"content": "whole"}}]}'),
+        ("text/html", b"<html>Welcome</html>"),
+        ("text/event-stream", b""),
+        ("text/event-stream", b"data: nonsense\n\n"),
+        ("text/event-stream", b'data: {"choices": 7}\n\ndata: [DONE]\n\n'),
+        ("text/event-stream", b"data: [1, 2]\n\ndata: [DONE]\n\n"),
+        ("application/octet-stream", b"\xff\x00\xfe"),
+    ],
+)
+async def test_endpoint_that_does_not_stream_or_streams_nonsense_is_told(
+    kind: str, body: bytes
+) -> None:
+    with endpoint(*[Reply(raw=(kind, body))] * 4) as server, pytest.raises(ModelFailed) as told:
+        await ask(server.url)
+
+    assert "gave no whole answer" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
 async def test_wait_that_is_too_long_is_not_waited() -> None:
     busy = Reply(status=429, headers=(("retry-after", "3600"),))
     with (
