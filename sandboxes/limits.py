@@ -12,7 +12,7 @@ class Limits:
     """The resources of one session. Every backend enforces them, or documents which it does not."""
 
     memory_bytes: int = 1024 * MIB
-    """Of all processes of the session together. Room for a data frame of 200 MB and its copies."""
+    """Memory of all processes of the session: enough for a data frame of 200 MB and its copies."""
 
     processes: int = 64
     """Processes and threads at one time. A pool on a large machine starts 32."""
@@ -36,10 +36,10 @@ class Limits:
     """Descriptors of one process."""
 
     output_bytes: int = 20_000
-    """Of each of stdout and stderr in a result: half from the head, half from the tail."""
+    """Bytes of each of stdout and stderr in a result: half from the head, half from the tail."""
 
     output_file_bytes: int = 16 * MIB
-    """Of output kept in a file of the session when a result had to cut it."""
+    """Bytes of output kept in a file of the session when a result had to cut it."""
 
     @property
     def all_bytes(self) -> int:

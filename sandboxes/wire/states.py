@@ -1,4 +1,4 @@
-"""Which message may follow which: every legal order of the protocol, as tables.
+"""Legal orders of the messages of the protocol, as tables.
 
 A table has, for each state, the messages that are legal in it and the state that each leads to.
 What a table does not have is out of order. Then one end is broken, or is not ours: nobody guesses.

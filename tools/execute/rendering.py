@@ -38,20 +38,20 @@ RECORD = "bellglass/execution"
 
 
 class Rendered(NamedTuple):
-    """What is told of an execution, built once."""
+    """The rendered execution, built once."""
 
     parts: list[str | ImageContent]
     """What the code printed and showed, for the model."""
     notes: list[str]
     """Lines of ours, in a block of their own."""
     links: list[ResourceLink]
-    """To files that hold more, for a client that takes links."""
+    """Links to files that hold more, for a client that supports links."""
     record: dict[str, Any]
-    """For programs."""
+    """The record, for programs."""
     view: list[dict[str, Any]]
-    """What a client may show better than as text."""
+    """Displays that a client may show better than as text."""
     failed: bool
-    """The code did not end well."""
+    """Whether the code failed."""
 
 
 def rendered(

@@ -66,7 +66,7 @@ class Checker:
         self.installed = True
 
     def lines(self, seconds: float) -> list[Any]:
-        """Wait for its end, for so long at most; return the JSON values it wrote, one a line."""
+        """Wait for its end, at most this long; return the JSON values in its lines."""
         values = []
         for line in self.read(seconds).split(b"\n"):
             try:
@@ -76,7 +76,7 @@ class Checker:
         return values
 
     def read(self, seconds: float, most_bytes: int = MAX_OUTPUT_BYTES) -> bytes:
-        """Wait for its end, for so long at most; return what it wrote, of the size at most."""
+        """Wait for its end, at most this long; return what it wrote, up to the given size."""
         if self._process is None:
             return b""
         deadline = time.monotonic() + seconds
@@ -89,7 +89,7 @@ class Checker:
                     break
                 chunk = os.read(pipe.fileno(), 1 << 16)
                 if not chunk:
-                    # 1: it found something. Ended by a signal it has not said all.
+                    # Status 1: it found something. If a signal ended it, its output is incomplete.
                     self.finished = self._process.wait() in (0, 1)
                     break
                 data += chunk

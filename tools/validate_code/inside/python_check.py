@@ -1,4 +1,4 @@
-"""What can be said of a Python program without running it."""
+"""Check of a Python program, without running it."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ Lists = Iterator[tuple[str, list[Any]]]
 
 TOO_DEEP = "Nested too deeply, or too large, for Python to parse."
 MAX_NAMES = 500
-"""Of a program in which a misspelt one is looked for: comparing takes long."""
+"""Names of a program in which a misspelt one is looked for: comparing takes long."""
 
 _ENDLESS = ("was never closed", "unterminated triple-quoted")
-"""Said of what swallows the lines after it, whose own errors only follow from it."""
+"""Messages of errors that swallow the lines after them, whose own errors only follow from them."""
 _OPEN = re.compile(r"Expected '[,)\]}]', found|Positional argument cannot follow keyword")
 _FOLLOWS = re.compile(rf"{_OPEN.pattern}|Unexpected indentation|unindent")
 _OTHER_LANGUAGES = {"true": "True", "false": "False", "null": "None", "nil": "None"}
 
 
 def findings(code: str, *, lint: bool) -> Lists:
-    """Return errors, warnings, risks and what is imported, each as soon as it is known.
+    """Yield errors, warnings, risks and imports, each as soon as it is known.
 
-    `unread` tells why risks may be missing. Without `lint` there are no warnings.
+    `unread` says why risks may be missing. Without `lint` there are no warnings.
     """
     code = code[1:] if code.startswith("\ufeff") else code
     source = Source(code)
@@ -49,7 +49,7 @@ def findings(code: str, *, lint: bool) -> Lists:
         place = source.at(code.index("\0"))
         yield "errors", [source.finding(*place, "a NUL byte cannot be part of a program")]
         return
-    linter = ruff.start(code)  # it reads while we do
+    linter = ruff.start(code)  # it runs while we do something else
     code = as_python(code)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -101,7 +101,7 @@ class _Program:
             return None
 
     def risks(self) -> tuple[list[Finding], list[str]]:
-        """Return our own findings, and why they may not be all."""
+        """Return our own findings, and why they may be incomplete."""
         of_magics = notebook.read(self._read.nodes)
         found = python_risks.find(self._read, self._names) + of_magics.risks
         for risk in found:
@@ -119,7 +119,7 @@ class _Program:
             yield self.source.finding(line, column, message)
 
     def raising(self) -> set[int]:
-        """Return the lines of expressions that are alone in a with or a try: to see them raise."""
+        """Return the lines of expressions alone in a with or a try: they test an exception."""
         return {
             node.body[0].lineno
             for node in self._read.nodes
@@ -127,7 +127,7 @@ class _Program:
         }
 
     def origin(self, name: str) -> str | None:
-        """Return where a name that has no meaning may come from."""
+        """Return where an undefined name may come from."""
         if name in _OTHER_LANGUAGES:
             return f"write {_OTHER_LANGUAGES[name]}"
         if statement := import_of(name):
@@ -142,7 +142,7 @@ class _Program:
 
 def _compiled(code: str, source: Source) -> tuple[Finding | None, CodeType | None]:
     try:
-        # Compiling reads, and runs nothing. The flag is the one execute_python sets.
+        # Compiling runs nothing. The flag is the one that execute_python sets.
         flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         return None, compile(code, "<code>", "exec", flags, dont_inherit=True)
     except SyntaxError as exc:
@@ -165,10 +165,10 @@ def _compiled(code: str, source: Source) -> tuple[Finding | None, CodeType | Non
 def _further_errors(
     first: Finding, reports: Iterable[ruff.Report], source: Source
 ) -> list[Finding]:
-    """Return the syntax errors beside the compiler's: ruff goes on after an error.
+    """Return the syntax errors after the compiler's first one: ruff goes on after an error.
 
-    Of one line only the first counts, and none of what only follows from the line above: where a
-    bracket is open, the first word of a line is where that shows.
+    Only the first error of a line counts, and none that only follows from the line above: an open
+    bracket there causes an error at the first word of the next line.
     """
     if first["line"] is None or any(words in first["message"] for words in _ENDLESS):
         return []
@@ -199,7 +199,7 @@ def _likely_bugs(
     program: _Program | None,
     source: Source,
 ) -> list[Finding]:
-    """Return the compiler's warnings, our own and ruff's by line, none twice."""
+    """Return the compiler's warnings, our own and ruff's by line, without duplicates."""
     found = [source.finding(warning.lineno, None, str(warning.message)) for warning in caught]
     if program is not None:
         found += program.mistakes()

@@ -16,7 +16,7 @@ from bellglass.tools.validate_code.inside.names import Names
 from bellglass.tools.validate_code.inside.risk_rules import Risk
 from bellglass.tools.validate_code.inside.scopes import Reading, Scope
 
-# A method of a path, also after the attributes and methods that give another path.
+# A method of a path, also after attributes and methods that return another path.
 _PATH = re.compile(
     r"pathlib\.Path(?:\.home|\.cwd)?\(\)"
     r"(?:\.parent|\.parents|\.(?:absolute|expanduser|joinpath|relative_to|resolve|with_name"
@@ -33,7 +33,7 @@ def find(program: Reading, names: Names) -> list[dict[str, Any]]:
     """
     finder = _Finder(program, names)
     found: dict[tuple[int, str, str], dict[str, Any]] = {}
-    # From the inside out, so that every answer builds on ready ones.
+    # Inner expressions first, so that every answer builds on known ones.
     for node, scope in reversed(program.uses):
         for kind, reason in finder.risks(node, scope):
             found.setdefault(
@@ -52,7 +52,7 @@ def find(program: Reading, names: Names) -> list[dict[str, Any]]:
 class _Finder:
     def __init__(self, program: Reading, names: Names) -> None:
         self.calls = {id(node.func): node for node, _ in program.uses if isinstance(node, ast.Call)}
-        """By what is called."""
+        """Risks by the name of what is called."""
         self._names = names
         self._own: set[str] = set()
         """Functions that the program itself defines."""
@@ -64,7 +64,7 @@ class _Finder:
                 self._modules.update(alias.name for alias in node.names)
 
     def risks(self, node: ast.expr, scope: Scope) -> Iterator[Risk]:
-        """Return what is risky about `node`, whose inner expressions were asked before."""
+        """Return the risks of `node`, whose inner expressions were examined before."""
         called = id(node) in self.calls
         known = False
         for full in sorted(self._names.meanings(node, scope)):
@@ -105,7 +105,7 @@ class _Finder:
                 yield kinds.DYNAMIC, f"takes {what} {_shown(full)} by a name that is a value"
 
     def _by_arguments(self, full: str, call: ast.Call, scope: Scope) -> Iterator[Risk]:
-        """Return what is risky about `call`, a call of `full`, because of its arguments."""
+        """Return the risks of `call`, a call of `full`, that depend on its arguments."""
         names = self._names
         if full in rules.OPENERS:
             yield from self._opens(call, rules.OPENERS[full], scope)
@@ -145,7 +145,7 @@ class _Finder:
 
 
 def _by_name(full: str, called: bool) -> Iterator[Risk]:
-    """Return what is risky about anything called `full`, however it is used."""
+    """Return the risks of anything called `full`, however it is used."""
     owner, _, name = full.rpartition(".")
     path = _PATH.fullmatch(full)
     method = f"pathlib.Path.{path.group(1)}" if path else f"{owner[:-2]}.{name}"
@@ -160,7 +160,7 @@ def _by_name(full: str, called: bool) -> Iterator[Risk]:
 
 
 def _asks_own_class(node: ast.Attribute, scope: Scope) -> bool:
-    """Tell if this is a class of the program asking for its subclasses: a registry."""
+    """Tell if a class of the program asks for its own subclasses, as a registry does."""
     owner = node.value
     return (
         node.attr == "__subclasses__"

@@ -1,4 +1,4 @@
-"""What of a program an operator's policy refuses."""
+"""Reasons for which an operator's policy refuses a program."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from bellglass.tools.validate_code.inside.imports import UNKNOWN
 
 MAX_REASONS = 5
-"""Reasons that are given."""
+"""Reasons that are listed."""
 
 _INNER = {"posix": "os", "nt": "os", "_socket": "socket", "_pickle": "pickle", "_ctypes": "ctypes"}
 """Modules behind others that do the same."""

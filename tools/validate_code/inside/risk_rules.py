@@ -1,9 +1,9 @@
-"""What is risky in Python: by full name, where ruff has no rule for it, and by ruff's rules."""
+"""Rules for risks in Python: by full name, if ruff has no rule for it, and by ruff's rules."""
 
 from __future__ import annotations
 
 Risk = tuple[str, str]
-"""Kind, and reason in words."""
+"""A kind, and the reason in words."""
 
 
 def table(text: str) -> dict[str, Risk]:
@@ -91,10 +91,10 @@ reaches into the interpreter: sees the frames or objects of other code: sys._get
 reaches into the interpreter: watches or changes all that runs: sys.settrace sys.setprofile
     sys.addaudithook threading.settrace
 """)
-"""Risky wherever they are named: called now, or handed on to be called later."""
+"""Functions that are risky wherever they are named: called now, or passed on."""
 
 MODULES = frozenset(name.split(".")[0] for name in FUNCTIONS)
-"""Modules of which an attribute that is not known may be any of them."""
+"""Modules of which an unknown attribute may be any of them."""
 
 OPENERS = {
     "builtins.open": 1,
@@ -108,12 +108,12 @@ OPENERS = {
     "os.fdopen": 1,
     "pathlib.Path().open": 0,
 }
-"""What opens a file, and the position of its argument for the mode."""
+"""Functions that open a file, and the position of the argument for the mode."""
 
 TAKE_SHELL = frozenset(
     f"subprocess.{name}" for name in ("run", "call", "check_call", "check_output", "Popen")
 )
-"""What runs a command in a shell if `shell` is true."""
+"""Functions that run a command in a shell if `shell` is true."""
 
 RUN_TEXT = (
     "timeit.timeit",
@@ -123,7 +123,7 @@ RUN_TEXT = (
     "profile.run",
     "pdb.run",
 )
-"""What runs a string as code, and takes a function as well, which is not risky."""
+"""Functions that run a string as code, but also accept a function, which is not risky."""
 
 SAFE_LOADERS = frozenset(
     f"yaml.{name}" for name in ("SafeLoader", "CSafeLoader", "BaseLoader", "CBaseLoader")
@@ -135,14 +135,14 @@ _CLIENTS = (
     "urllib.request urllib3 websocket websockets xmlrpc.client xmlrpc.server"
 )
 CLIENTS = frozenset(_CLIENTS.split())
-"""Modules in which every call is about the network, but for making exceptions."""
+"""Modules in which every call uses the network, except for making exceptions."""
 
 _REQUESTS = (
     "get post put patch delete head options request send stream connect urlopen login "
     "sendmail send_message retrbinary storbinary exec_command ws_connect"
 )
 REQUESTS = frozenset(_REQUESTS.split())
-"""Methods of what CLIENTS make that talk to the other side."""
+"""Methods of the objects of CLIENTS that talk to the other side."""
 
 METHODS = table("""
 reads files: reads a file: pathlib.Path.read_text pathlib.Path.read_bytes pathlib.Path.readlink
@@ -161,7 +161,7 @@ writes files: unpacks files: tarfile.open.extract
 writes files: unpacks files: tarfile.TarFile.extract
 writes files: unpacks files: zipfile.ZipFile.extract
 """)
-"""What a method of an instance does, by class."""
+"""Risks of the methods of an instance, by class."""
 
 ANYWHERE = table("""
 reads files: reads a file: read_text read_bytes
@@ -171,7 +171,7 @@ writes files: unpacks files: extractall
 deletes files: deletes a file: unlink
 deletes files: deletes a directory: rmdir
 """)
-"""By name alone, where the class is not known: little else is called so."""
+"""Methods that are recognized by name alone if the class is unknown: few others have the name."""
 
 _INNARDS = (
     "__subclasses__ __globals__ __builtins__ __code__ __closure__ f_globals f_locals f_builtins "

@@ -1,4 +1,4 @@
-"""What ruff says of a Python program: syntax errors, likely bugs, and risks."""
+"""Findings of ruff in a Python program: syntax errors, likely bugs, and risks."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bellglass.tools.validate_code.inside import risk_rules
 from bellglass.tools.validate_code.inside.programs import Checker
 
 RUFF_TIMEOUT_SECONDS = 3.0
-"""For ruff to finish: it takes 20 ms, and seconds only where every line is wrong."""
+"""For ruff to finish: it takes 20 ms, and seconds only if every line is wrong."""
 
 MAX_REPORTS = 500
-"""Of ruff's that are looked at: a result lists fewer of each kind."""
+"""Findings of ruff that are examined: a result lists fewer of each kind."""
 
 _OLDEST, _NEWEST = 7, 14
-"""Minor versions of Python 3 that every ruff knows by name."""
+"""Minor versions of Python 3 that every supported ruff knows by name."""
 
 # https://docs.astral.sh/ruff/rules/: what is hardly ever meant, and nothing that is style. What
 # CPython warns of by itself is not asked for again.
@@ -30,11 +30,11 @@ _LIKELY_BUGS = (
 )
 
 _SYNTAX = ("F404", "F407", "F622", "F701", "F702", "F704", "F706", "F707", "PLE0115", "PLE0117")
-"""Codes of what the compiler refuses, once the parser has taken the program."""
+"""Codes of what the compiler refuses after the parser has accepted the program."""
 
 
 class Report(NamedTuple):
-    """One thing that ruff says. Lines and columns count from 1."""
+    """One finding of ruff. Lines and columns count from 1."""
 
     code: str
     line: int
@@ -50,7 +50,7 @@ class Report(NamedTuple):
 
     @property
     def risk(self) -> tuple[str, str] | None:
-        """Kind and reason, if the report is of a risk."""
+        """The kind and reason, if the finding is a risk."""
         return risk_rules.RUFF.get(self.code)
 
 
@@ -73,9 +73,9 @@ def start(code: str) -> Checker:
         "ruff",
         (
             "check",
-            "--isolated",  # no configuration of anybody's
+            "--isolated",  # without any configuration of the user's
             "--no-cache",
-            "--ignore-noqa",  # a comment in the code is no reason to be silent
+            "--ignore-noqa",  # a comment in the code must not hide a finding
             "--no-fix",
             f"--target-version=py3{minor}",
             f"--select={','.join([*_LIKELY_BUGS.split(), *risk_rules.RUFF])}",
@@ -88,13 +88,13 @@ def start(code: str) -> Checker:
 
 
 def reports(checker: Checker) -> list[Report]:
-    """Return what `checker` found, line by line."""
+    """Return the findings of `checker`, by line."""
     found = []
     for value in checker.lines(RUFF_TIMEOUT_SECONDS):
         try:
             found.append(_report(value))
         except (KeyError, TypeError, AttributeError):
-            continue  # of another shape than the ruff we know
+            continue  # of another shape than that of the ruff we know
     return sorted(found, key=lambda report: (report.line, report.column))[:MAX_REPORTS]
 
 

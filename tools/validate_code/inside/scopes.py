@@ -23,29 +23,29 @@ _SCOPES = (*_DEFINITIONS, *_TABLE_NAMES)
 
 
 class Binding(NamedTuple):
-    """What a name was given: a full name by an import, or an expression."""
+    """The binding of a name: a full name by an import, or an expression."""
 
     scope: Scope
     expression: ast.expr | None = None
     full: str | None = None
     instance: bool = False
-    """The expression is an annotation: the name holds an instance of it."""
+    """Whether the expression is an annotation: the name holds an instance of it."""
 
 
 class Scope:
-    """One symbol table of the program, with the bindings that tell what a name stands for."""
+    """One symbol table of the program, with the bindings of its names."""
 
     def __init__(self, table: symtable.SymbolTable, parent: Scope | None) -> None:
         self.parent = parent
         self.module: Scope = parent.module if parent else self
         self.is_class = table.get_type() == "class"
         self.names: set[str] = set()
-        """What the scope itself binds."""
+        """Names that the scope itself binds."""
         self.globals: set[str] = set()
-        """What it takes from the module or the builtins."""
+        """Names that it takes from the module or the builtins."""
         self.bindings: dict[str, list[Binding]] = {}
         self.stars: list[str] = parent.stars if parent else []
-        """Modules of which everything was imported."""
+        """Modules from which everything was imported."""
         self.everywhere: set[str] = parent.everywhere if parent else set()
         """Names that any scope of the program binds."""
         for symbol in table.get_symbols():
@@ -89,12 +89,12 @@ def _tables_in(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
     for inner in table.get_children():
         if inner.get_type() in ("function", "class"):
             yield inner
-        else:  # of type parameters or annotations, around a function or a class
+        else:  # a scope of type parameters or annotations, around a function or a class
             yield from _tables_in(inner)
 
 
 class Reading(NamedTuple):
-    """A program that was read: all its nodes, and the expressions that name or call something."""
+    """A parsed program: all its nodes, and the expressions that name or call something."""
 
     nodes: list[ast.AST]
     uses: list[tuple[ast.expr, Scope]]
@@ -132,7 +132,7 @@ def _children(node: ast.AST, scope: Scope, inner: Scope) -> Iterator[tuple[ast.A
     annotation = getattr(node, "annotation", None) or getattr(node, "returns", None)
     for child in _child_nodes(node):
         if child is annotation and not any(isinstance(n, ast.Call) for n in ast.walk(child)):
-            continue  # the name of a class, which does nothing
+            continue  # the name of a class, which has no effect
         outside = isinstance(child, ast.arguments) or (
             isinstance(node, _DEFINITIONS) and not isinstance(child, ast.stmt)
         )
@@ -140,7 +140,7 @@ def _children(node: ast.AST, scope: Scope, inner: Scope) -> Iterator[tuple[ast.A
 
 
 def _child_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    # Nearly half of what ast.iter_child_nodes gives are marks that lead nowhere, as ast.Load.
+    # Nearly half of what ast.iter_child_nodes yields are context nodes such as ast.Load.
     for field in node._fields:
         value = getattr(node, field, None)
         if isinstance(value, list):
@@ -152,7 +152,7 @@ def _child_nodes(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _bind(node: ast.AST, scope: Scope) -> None:
-    """Take in what the statement `node` binds in `scope`, where its text tells what that is."""
+    """Record what the statement `node` binds in `scope`, as far as its text tells."""
     if isinstance(node, ast.Import):
         for alias in node.names:
             name = alias.asname or alias.name.split(".")[0]
@@ -172,7 +172,7 @@ def _bind(node: ast.AST, scope: Scope) -> None:
     elif isinstance(node, ast.withitem) and node.optional_vars is not None:
         _assign(node.optional_vars, node.context_expr, scope)
     elif isinstance(node, (ast.For, ast.comprehension)):
-        for value in getattr(node.iter, "elts", ())[:50]:  # of a list or tuple as it stands there
+        for value in getattr(node.iter, "elts", ())[:50]:  # the elements of a literal list or tuple
             _assign(node.target, value, scope)
 
 

@@ -1,4 +1,4 @@
-"""What shellcheck says of a bash script: likely bugs, beside what bash itself refuses."""
+"""Findings of shellcheck in a Bash script: likely bugs, beside bash's own syntax errors."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from bellglass.tools.validate_code.inside.places import Source
 from bellglass.tools.validate_code.inside.programs import Checker
 
 MAX_LINES = 300
-"""Of a script that shellcheck reads: it needs up to a millisecond a line."""
+"""Lines of a script that shellcheck reads: it needs up to a millisecond a line."""
 
 MAX_CHARACTERS = 30_000
-"""A single line can be long as well."""
+"""Characters of a script, because a single line can be long as well."""
 
 SHELLCHECK_TIMEOUT_SECONDS = 3.0
 
 # https://www.shellcheck.net/wiki/
 _LEFT_OUT = (
-    "SC1017,"  # carriage returns: ours says it once
-    "SC1090,SC1091,"  # files that are sourced, which are not read
-    "SC2034,"  # variables that are not used: a later call may
+    "SC1017,"  # carriage returns, which our own finding reports once
+    "SC1090,SC1091,"  # sourced files, which are not read
+    "SC2034,"  # unused variables: a later call may use them
     "SC2164,"  # cd without || exit
     "SC2148"  # no shebang
 )
 
 _ALSO = (2046, 2059, 2086)
-"""Codes of a lower level that count all the same: quotes that are missing."""
+"""Codes of a lower level that count all the same: missing quotes."""
 
 _TOO_LONG = f"shellcheck did not read it: check a script of more than {MAX_LINES} lines in parts."
 
 
 class Reading:
-    """shellcheck at work, from here until its findings are asked for."""
+    """shellcheck running on a script, until its findings are asked for."""
 
     def __init__(self, code: str) -> None:
         self._checker: Checker | None = None
@@ -42,14 +42,14 @@ class Reading:
                 "--format=json1",
                 "--severity=info",
                 f"--exclude={_LEFT_OUT}",
-                # Where values flow takes seconds to follow.
+                # Data flow analysis takes seconds.
                 "--extended-analysis=false",
                 "-",
             )
             self._checker = Checker("shellcheck", arguments, code)
 
     def warnings(self, source: Source) -> list[dict[str, Any]]:
-        """Return what it found, by line."""
+        """Return its findings, by line."""
         answers = self._checker.lines(SHELLCHECK_TIMEOUT_SECONDS) if self._checker else []
         comments = [comment for answer in answers for comment in answer["comments"]]
         found = [finding for comment in comments if (finding := _finding(comment, source))]
@@ -63,7 +63,7 @@ class Reading:
 def _finding(comment: dict[str, Any], source: Source) -> dict[str, Any] | None:
     code = int(comment["code"])
     if (comment["level"] == "info" and code not in _ALSO) or 1000 <= code < 2000:
-        return None  # style; or what bash says of the syntax, in other words
+        return None  # a matter of style, or what bash says about the syntax in other words
     line, column, end = comment["line"], comment["column"], comment["endColumn"]
     width = end - column if comment["endLine"] == line else 1
     message = str(comment["message"])
