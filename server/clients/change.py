@@ -2,10 +2,13 @@
 
 import copy
 import difflib
+import json
 import os
+import re
 import stat
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +16,10 @@ from typing import Any
 
 from bellglass.server.clients import jsonc, toml_file, yaml_file
 from bellglass.server.clients.errors import CannotEdit
+from bellglass.server.clients.remote import KEYS
+
+MIN_HIDDEN_CHARACTERS = 6
+"""Shorter values are no secrets, and stand in other words."""
 
 FORMS: dict[str, ModuleType] = {"json": jsonc, "toml": toml_file, "yaml": yaml_file}
 
@@ -24,20 +31,25 @@ class Change:
     path: Path
     before: bytes | None
     after: bytes
+    hidden: tuple[str, ...] = ()
+    """Values of other entries, some of which are secrets: a diff does not show them."""
 
     @property
     def empty(self) -> bool:
         return self.before == self.after or (self.before is None and not self.after)
 
     def diff(self) -> str:
-        """Return the change as a unified diff."""
+        """Return the changed lines as a unified diff, without the values of other entries."""
         old, new = (
             (text or b"").decode("utf-8").splitlines(keepends=True)
             for text in (self.before, self.after)
         )
         name = str(self.path)
-        shown = difflib.unified_diff(old, new, fromfile=name, tofile=name, n=2)
-        return "".join(line if line.endswith("\n") else f"{line}\n" for line in shown)
+        shown = difflib.unified_diff(old, new, fromfile=name, tofile=name, n=0)
+        text = "".join(line if line.endswith("\n") else f"{line}\n" for line in shown)
+        for value in sorted(self.hidden, key=len, reverse=True):
+            text = text.replace(value, "(hidden)")
+        return re.sub(r"Bearer [\w.~+/=-]+", "Bearer (hidden)", text)
 
     def write(self) -> Path | None:
         """Replace the file atomically; return the path of the backup, if there was a file.
@@ -92,7 +104,27 @@ def planned(path: Path, form: str, section: str, name: str, entry: dict[str, Any
     if _without_empty(editor.parse(after), section) != _without_empty(wanted, section):
         raise CannotEdit("it has a form that cannot be edited safely. Edit it by hand")
     written = after.replace("\n", "\r\n") if crlf else after
-    return Change(path, before, written.encode())
+    others = editor.parse(text)
+    _put_in(others, form, section, name, None)
+    hidden = tuple(
+        spelt
+        for value in _texts(others)
+        if len(value) >= MIN_HIDDEN_CHARACTERS
+        for spelt in (value, json.dumps(value, ensure_ascii=False)[1:-1])
+    )
+    return Change(path, before, written.encode(), hidden)
+
+
+def _texts(data: Any) -> Iterator[str]:
+    match data:
+        case str():
+            yield data
+        case dict():
+            for value in data.values():
+                yield from _texts(value)
+        case list():
+            for value in data:
+                yield from _texts(value)
 
 
 def _held(data: dict[str, Any], section: str, name: str) -> dict[str, Any] | None:
@@ -104,11 +136,18 @@ def _held(data: dict[str, Any], section: str, name: str) -> dict[str, Any] | Non
 
 
 def _merged(old: dict[str, Any] | None, new: dict[str, Any]) -> dict[str, Any]:
-    merged = {**(old or {}), **new}
+    kept = dict(old or {})
+    if _is_remote(kept) != _is_remote(new):
+        kept = {key: value for key, value in kept.items() if key not in KEYS}
+    merged = {**kept, **new}
     for key in ("env", "envs"):
-        if old and isinstance(old.get(key), dict):
-            merged[key] = {**new.get(key, {}), **old[key]}
+        if isinstance(kept.get(key), dict):
+            merged[key] = {**new.get(key, {}), **kept[key]}
     return merged
+
+
+def _is_remote(entry: dict[str, Any]) -> bool:
+    return not {"command", "cmd"} & entry.keys()
 
 
 def _put_in(

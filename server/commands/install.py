@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +12,10 @@ from bellglass.server.clients.catalogue import CHATGPT, CLIENTS, NAME, Client
 from bellglass.server.clients.change import planned
 from bellglass.server.clients.errors import CannotEdit
 from bellglass.server.clients.launch_command import LaunchCommand, NoLaunchCommand, launch_command
+from bellglass.server.clients.remote import NoRemoteForm, entry_of
 from bellglass.server.console import print_error
-from bellglass.server.settings import Settings
+from bellglass.server.http.tokens import token_of
+from bellglass.server.settings import Settings, SettingsError
 
 NAMES = (*(client.name for client in CLIENTS), "chatgpt")
 
@@ -24,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--project", action="store_true", help="for the project in this directory only"
     )
+    parser.add_argument("--url", help="of a server that runs already, such as http://HOST/mcp")
+    parser.add_argument("--token-file", metavar="FILE", help="with the bearer token for it")
     parser.add_argument("--dry-run", action="store_true", help="only show the change")
 
 
@@ -33,6 +38,8 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         sys.stdout.write(CHATGPT)
         return 0
     client = client_named(options.client)
+    if options.url or options.token_file or settings.http:
+        return _install_remote(client, options, settings)
     try:
         command = launch_command()
     except NoLaunchCommand as exc:
@@ -40,6 +47,21 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         return 2
     entry = client.entry([*command.words, *_arguments(options.flags)])
     return edit(client, entry, command, project=options.project, dry_run=options.dry_run)
+
+
+def _install_remote(client: Client, options: argparse.Namespace, settings: Settings) -> int:
+    """Write the URL of a server: a program that serves HTTP does not answer on stdio."""
+    url = options.url or f"http://{settings.http}/mcp"
+    try:
+        if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", url):
+            raise SettingsError(f"--url {url!r}: expected a URL with http:// or https://.")
+        named = {"http_token": None, "http_token_file": options.token_file}
+        given = settings.model_copy(update=named) if options.token_file else settings
+        entry = entry_of(client.name, url, token_of(given))
+    except NoRemoteForm as exc:
+        print_error(f"nothing was written: {exc}")
+        return 2
+    return edit(client, entry, project=options.project, dry_run=options.dry_run)
 
 
 def client_named(name: str) -> Client:

@@ -158,3 +158,42 @@ def test_chatgpt_is_told_what_to_do(tmp_path: Path) -> None:
     assert "no configuration for a single project" in run(
         "install", "claude-desktop", "--project", home=tmp_path, code=2
     )
+
+
+@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
+def test_server_on_http_is_written_by_its_url(client: Client, tmp_path: Path) -> None:
+    path = client.path(environ={"HOME": str(tmp_path)})
+    (tmp_path / "token").write_text("a-token-for-tests-0123456789-abcdef\n")
+    remote = ("--url", "https://tools.example/mcp", "--token-file", "token")
+    if client.name == "claude-desktop":
+        said = run("--http", "127.0.0.1:8000", "install", client.name, home=tmp_path, code=2)
+
+        assert "nothing was written: claude-desktop has no URLs" in said
+        assert not path.exists()
+        return
+
+    run("install", client.name, home=tmp_path)
+    run("--http", "127.0.0.1:8000", "install", client.name, home=tmp_path)
+    local = configured(client, path.read_text())
+    run("install", client.name, *remote, home=tmp_path)
+    hosted = configured(client, path.read_text())
+
+    assert "http://127.0.0.1:8000/mcp" in local.values()
+    assert not {"command", "cmd", "args"} & local.keys()
+    assert "https://tools.example/mcp" in hosted.values()
+    assert "Bearer a-token-for-tests-0123456789-abcdef" in json.dumps(hosted)
+
+
+def test_what_is_shown_has_no_secret(tmp_path: Path) -> None:
+    path = tmp_path / ".cursor" / "mcp.json"
+    path.parent.mkdir()
+    path.write_text('{"mcpServers": {"github": {"env": {"TOKEN": "ghp_of_another_server"}}}}')
+    (tmp_path / "token").write_text("a-token-for-tests-0123456789-abcdef")
+    remote = ("--url", "https://tools.example/mcp", "--token-file", "token")
+
+    said = run("install", "cursor", *remote, home=tmp_path)
+
+    assert "https://tools.example/mcp" in said
+    assert "ghp_of" not in said
+    assert "a-token-for" not in said
+    assert "ghp_of_another_server" in path.read_text()
