@@ -34,13 +34,13 @@ class SharedMemory:
     growth since then counts as unshared.
     """
 
-    def __init__(self, limit: int, job: int, copy: int) -> None:
-        """`job` is the process of the call. Memory that only the checkpoint `copy` has is free."""
+    def __init__(self, limit: int, job: int, checkpoint: int) -> None:
+        """`job` is the process of the call. Memory of `checkpoint` alone does not count."""
         self.seen = 0
         """Shared bytes at the last measurement."""
         self._limit = limit
         self._job = job
-        self._copy = copy
+        self._checkpoint = checkpoint
         self._sum = 0
         self._not_before = 0.0
 
@@ -59,7 +59,7 @@ class SharedMemory:
 
     def _measure_stopped(self, total: int, pids: list[int]) -> int:
         """Measure while everything is stopped. Above the limit, only the job is continued."""
-        held = [pid for pid in pids if pid != self._copy and not processes.stopped(pid)]
+        held = [pid for pid in pids if pid != self._checkpoint and not processes.stopped(pid)]
         for pid in held:
             processes.send_signal(pid, signal.SIGSTOP)
         once = self._look(total, pids, LAST_LOOK_TIMEOUT_SECONDS)
@@ -71,7 +71,7 @@ class SharedMemory:
         began, since = time.thread_time(), time.monotonic()
         once = 0
         for pid in pids:
-            once += share(pid, alone=pid != self._copy)
+            once += share(pid, alone=pid != self._checkpoint)
             waited = time.monotonic() - since
             if waited > seconds or time.thread_time() - began > LOOK_CPU_SECONDS:
                 self._not_before = time.monotonic() + MIN_PAUSE_IN_LOOKS * waited

@@ -23,24 +23,23 @@ class Usage:
         self,
         job: int,
         limits: dict[str, int],
-        spare: AbstractSet[int],
-        copy: int,
+        own_pids: AbstractSet[int],
+        checkpoint: int,
         runs: Runs,
         group: GroupCounters,
     ) -> None:
-        """`job` is the process of the call, `spare` are the worker and its checkpoint `copy`.
+        """`job` is the process of the call, `own_pids` are the worker and its `checkpoint`.
 
-        Processes of `spare` and of background runs are excluded; memory and file counts cover the
-        whole session.
+        They and background runs are excluded; memory and file counts cover the whole session.
         """
         self.peak = 0
         """The most memory that was seen, in bytes."""
-        if job in spare:
+        if job in own_pids:
             processes.forget_peak(job)  # drop the peak of earlier calls
         self._job = job
-        self._own = {*spare, job}
-        self._copy = copy
-        self._shared = SharedMemory(limits["memory_bytes"], job, copy)
+        self._own = {*own_pids, job}
+        self._checkpoint = checkpoint
+        self._shared = SharedMemory(limits["memory_bytes"], job, checkpoint)
         self._limits = limits
         self._runs = runs
         self._group = group
@@ -55,7 +54,7 @@ class Usage:
 
         The checkpoint shares its pages with the worker; they are not counted twice.
         """
-        total = seen = processes.memory({self._copy})
+        total = seen = processes.memory({self._checkpoint})
         if total - processes.resident(self._job) > MIN_GROWTH_BYTES:
             total, seen = self._shared.counted_once(total), self._shared.seen
         self.peak = max(self.peak, seen)

@@ -87,11 +87,11 @@ class ProcessReaper:
         self.settled = True
         self._python.stop()
         self._python.offer_to_oom_killer()
-        copy = self._python.checkpoint
+        checkpoint = self._python.checkpoint
         newest = processes.last_pid()
         expected = {self._newest}
-        if copy is not None:
-            expected = {self._newest, self._newest + 1} & {self._newest, copy.pid}
+        if checkpoint is not None:
+            expected = {self._newest, self._newest + 1} & {self._newest, checkpoint.pid}
         if newest not in expected or time.monotonic() - self._rest_since > MAX_PID_TRUST_SECONDS:
             ended: processes.Ended = {}
             processes.sweep(self._runs.is_kept, ended)
