@@ -7,7 +7,6 @@ import os
 import re
 import stat
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +65,7 @@ class Change:
             mode = 0o600
             if self.before is not None:
                 mode = stat.S_IMODE(path.stat().st_mode)
-                backup = _free(path)
+                backup = path.with_name(f"{path.name}.bellglass.bak")  # one, of the last change
                 _put(backup, self.before, mode)
             _put(path, self.after, mode)
         except OSError as exc:
@@ -181,16 +180,6 @@ def _read(path: Path) -> bytes | None:
         return None
     except OSError as exc:
         raise CannotEdit(f"it cannot be read: {exc.strerror}") from exc
-
-
-def _free(path: Path) -> Path:
-    """Return an unused path for the backup."""
-    for count in range(1, 1000):
-        number = f"-{count}" if count > 1 else ""
-        copy_path = path.with_name(f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}{number}.bak")
-        if not copy_path.exists():
-            return copy_path
-    raise CannotEdit("there are too many backups of it. Delete some")
 
 
 def _put(path: Path, data: bytes, mode: int) -> None:

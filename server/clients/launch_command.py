@@ -78,6 +78,22 @@ def launch_command() -> LaunchCommand:
     return _by_uvx(uvx, _origin())
 
 
+def shared(command: LaunchCommand) -> LaunchCommand:
+    """Return a command for a file that others share: names on their PATH, no path of one's own.
+
+    Raises:
+        NoLaunchCommand: It cannot do without such a path.
+    """
+    program, *arguments = command.words
+    name = Path(program).name
+    if name not in (NAME, "uvx") or any(Path(word).is_absolute() for word in arguments):
+        raise NoLaunchCommand(
+            "the file of a project is shared, and this bellglass is at a path of your own. "
+            + _ADVICE
+        )
+    return LaunchCommand([name, *arguments])
+
+
 def _by_uvx(uvx: str, origin: dict[str, Any]) -> LaunchCommand:
     url = str(origin.get("url", ""))
     if "vcs_info" in origin:

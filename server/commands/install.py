@@ -11,7 +11,12 @@ from bellglass.server.clients import toml_file, yaml_file
 from bellglass.server.clients.catalogue import CHATGPT, CLIENTS, NAME, Client
 from bellglass.server.clients.change import planned
 from bellglass.server.clients.errors import CannotEdit
-from bellglass.server.clients.launch_command import LaunchCommand, NoLaunchCommand, launch_command
+from bellglass.server.clients.launch_command import (
+    LaunchCommand,
+    NoLaunchCommand,
+    launch_command,
+    shared,
+)
 from bellglass.server.clients.remote import NoRemoteForm, entry_of
 from bellglass.server.console import print_error
 from bellglass.server.http.tokens import token_of
@@ -22,8 +27,9 @@ NAMES = (*(client.name for client in CLIENTS), "chatgpt")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "client", choices=NAMES, metavar="CLIENT", help=f"one of {', '.join(NAMES)}"
+        "client", choices=NAMES, metavar="CLIENT", nargs="?", help=f"one of {', '.join(NAMES)}"
     )
+    parser.add_argument("--list", action="store_true", help="which clients have it, and where")
     parser.add_argument(
         "--project", action="store_true", help="for the project in this directory only"
     )
@@ -34,6 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, settings: Settings) -> int:
     """Add the server to the configuration of a client; return the exit code."""
+    if options.list:
+        return _list(project=options.project)
+    if options.client is None:
+        print_error(f"name a client: {', '.join(NAMES)}.")
+        return 2
     if options.client == "chatgpt":
         sys.stdout.write(CHATGPT)
         return 0
@@ -42,11 +53,26 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         return _install_remote(client, options, settings)
     try:
         command = launch_command()
+        if options.project:
+            command = shared(command)
     except NoLaunchCommand as exc:
         print_error(f"nothing was written: {exc}")
         return 2
     entry = client.entry([*command.words, *_arguments(options.flags)])
     return edit(client, entry, command, project=options.project, dry_run=options.dry_run)
+
+
+def _list(*, project: bool) -> int:
+    """Print for each client whether its configuration has the server."""
+    for client in CLIENTS:
+        try:
+            path = client.path(project=Path.cwd() if project else None)
+            change = planned(path, client.form, client.section, NAME, None)
+            state = "no" if change.empty else "yes"
+        except (CannotEdit, LookupError) as exc:
+            state, path = "?", Path(str(exc))
+        sys.stdout.write(f"{client.name:15} {state:4} {path}\n")
+    return 0
 
 
 def _install_remote(client: Client, options: argparse.Namespace, settings: Settings) -> int:
@@ -57,7 +83,10 @@ def _install_remote(client: Client, options: argparse.Namespace, settings: Setti
             raise SettingsError(f"--url {url!r}: expected a URL with http:// or https://.")
         named = {"http_token": None, "http_token_file": options.token_file}
         given = settings.model_copy(update=named) if options.token_file else settings
-        entry = entry_of(client.name, url, token_of(given))
+        token = token_of(given)
+        if token and options.project:
+            raise NoRemoteForm("the file of a project is shared, a token is not: leave one out.")
+        entry = entry_of(client.name, url, token)
     except NoRemoteForm as exc:
         print_error(f"nothing was written: {exc}")
         return 2

@@ -86,9 +86,9 @@ async def test_what_is_written_starts_and_goes_again(client: Client, tmp_path: P
 
 
 async def test_what_is_written_runs_code(tmp_path: Path) -> None:
-    run("install", "claude-code", "--project", home=tmp_path)
+    run("install", "claude-code", home=tmp_path)
 
-    entry = jsonc.parse((tmp_path / ".mcp.json").read_text())["mcpServers"]["bellglass"]
+    entry = jsonc.parse((tmp_path / ".claude.json").read_text())["mcpServers"]["bellglass"]
     parameters = StdioServerParameters(
         command=entry["command"], args=entry["args"], env=environment({})
     )
@@ -197,3 +197,25 @@ def test_what_is_shown_has_no_secret(tmp_path: Path) -> None:
     assert "ghp_of" not in said
     assert "a-token-for" not in said
     assert "ghp_of_another_server" in path.read_text()
+
+
+def test_file_of_a_project_has_no_path_and_no_token_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("a-token-for-tests-0123456789-abcdef")
+    remote = ("--url", "https://tools.example/mcp", "--token-file", "token")
+    refused = run("install", "claude-code", "--project", *remote, home=tmp_path, code=2)
+    run("install", "claude-code", "--project", home=tmp_path)
+
+    assert "a token is not" in refused
+    written = json.loads((tmp_path / ".mcp.json").read_text())
+    assert written["mcpServers"]["bellglass"]["command"] == "bellglass"
+
+
+def test_clients_are_listed_and_one_backup_is_kept(tmp_path: Path) -> None:
+    for change in (["install"], ["uninstall"], ["install"], ["--sandbox", "docker", "install"]):
+        run(*change, "cursor", home=tmp_path)
+
+    listed = run("install", "--list", home=tmp_path)
+
+    assert len(list((tmp_path / ".cursor").glob("*.bak"))) == 1
+    states = {line.split()[0]: line.split()[1] for line in listed.splitlines()}
+    assert states == {client.name: "yes" if client.name == "cursor" else "no" for client in CLIENTS}
