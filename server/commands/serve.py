@@ -2,6 +2,8 @@
 
 import argparse
 import gc
+import os
+import shutil
 import sys
 from functools import partial
 
@@ -22,6 +24,12 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     if sys.platform == "win32":
         raise CannotServe(
             "on Windows it runs in WSL: install it there, and start it as `wsl bellglass`."
+        )
+    python = settings.given_to("embedded").get("BELLGLASS_PYTHON")
+    if python is not None and shutil.which(os.path.expanduser(python)) is None:
+        raise CannotServe(
+            f"BELLGLASS_PYTHON={python!r} is no program here. Leave it out, and it is "
+            "what `bellglass setup` made."
         )
     # Each is None if the parent process has closed it.
     if settings.http is None and (sys.stdin is None or sys.stdout is None):

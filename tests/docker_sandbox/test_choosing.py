@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from docker import APIClient
 
-NO_EMBEDDED = {"BELLGLASS_PYTHON": "/none/python3"}
+NO_EMBEDDED = {"BELLGLASS_PYTHON": "/bin/false"}
 """With it no place of the embedded sandbox can be made."""
 
 
