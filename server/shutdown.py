@@ -50,7 +50,8 @@ class Stop:
     def now(self) -> NoReturn:
         """End the process. Threads that block in a read or write cannot hold this up."""
         logging.shutdown()
-        for stream in (sys.stdout, sys.stderr):
+        # Each is None where who started us has closed it.
+        for stream in filter(None, (sys.stdout, sys.stderr)):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
         os._exit(self.exit_code)

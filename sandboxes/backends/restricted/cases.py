@@ -46,7 +46,7 @@ async def run(
         outcome: Event = {"outcome": "error", "message": broken if index == 0 else "As above."}
         if broken is None:
             outcome = await _timed(case, interpreter, arguments.get("test_timeout"))
-        send({"test": {"index": index, **outcome}})
+        send({"tests": [{"index": index, **outcome}]})
         if arguments.get("stop") and outcome["outcome"] != "passed":
             break
     send({"finished": 0 if chosen else NOTHING_COLLECTED_EXIT_CODE})
