@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.egress.network import Network
     from bellglass.sandboxes.execution import Execution
     from bellglass.sandboxes.sessions.runs import Run
-    from bellglass.sandboxes.wire.schema import AskRuns, Cancel, NetRequest
+    from bellglass.sandboxes.wire.schema.requests import AskRuns, Cancel, NetRequest
 
 REPLY_GRACE_SECONDS = 10.0
 """Beyond the time limit, for the supervisor to interrupt, kill, clean up and report. Normally

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.execution import Execution
     from bellglass.sandboxes.sessions.runs import Run
-    from bellglass.sandboxes.wire.schema import Mark
+    from bellglass.sandboxes.wire.schema.basics import Mark
 
 MAX_WAITING_STREAM_FRAMES = 16
 """Frames of output that wait for a slow reader; output beyond them is in the reply anyway."""

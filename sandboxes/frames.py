@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteStream
 
-    from bellglass.sandboxes.wire.schema import Request
+    from bellglass.sandboxes.wire.schema.requests import Request
 
 
 _numbers = itertools.count(1)

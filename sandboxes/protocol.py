@@ -7,7 +7,7 @@ answered at any time. While something goes on, `tick` frames say that the superv
 nonce is random and never shown to the code that runs, so nothing that the code writes, anywhere,
 can be taken for an answer.
 
-`wire/schema.py` has the types with which the supervisor builds these frames.
+`wire/schema` has the types with which the supervisor builds these frames.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from bellglass.sandboxes.execution import CleanStr, Execution
 from bellglass.sandboxes.self_check import SelfCheck
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import Call, CallOptions, Mark
+    from bellglass.sandboxes.wire.schema.basics import Mark
+    from bellglass.sandboxes.wire.schema.requests import Call, CallOptions
 
 
 def _decoded(data: object) -> object:

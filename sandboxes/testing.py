@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteStream, TaskGroup
 
-    from bellglass.sandboxes.wire.schema import AskRuns, Call, Frame, Mark
-    from bellglass.sandboxes.wire.schema import Request as RequestFrame
+    from bellglass.sandboxes.wire.schema.basics import Mark
+    from bellglass.sandboxes.wire.schema.frames import Frame
+    from bellglass.sandboxes.wire.schema.requests import AskRuns, Call
+    from bellglass.sandboxes.wire.schema.requests import Request as RequestFrame
 
 CONFINED = SelfCheck(
     python="3.13.0",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from bellglass.sandboxes.protocol import Net
-    from bellglass.sandboxes.wire.schema import NetRequest
+    from bellglass.sandboxes.wire.schema.requests import NetRequest
 
 
 class Channel(ByteStream):

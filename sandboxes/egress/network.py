@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.egress.index import Index
     from bellglass.sandboxes.egress.rules import Rules
-    from bellglass.sandboxes.wire.schema import NetRequest, OpenNetwork
+    from bellglass.sandboxes.wire.schema.requests import NetRequest, OpenNetwork
 
 PORT = 3128
 """Port on the loopback of each sandbox where its programs find the proxy and the index."""

@@ -7,7 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import Output
+    from bellglass.sandboxes.wire.schema.execution import Output
 
 READ_BYTES = 1 << 18
 

@@ -27,7 +27,9 @@ from bellglass.sandboxes.supervisor.server_stream import ServerStream
 from bellglass.sandboxes.supervisor.worker_process import WorkerMain, WorkerProcess
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import Call, OpenNetwork, Ready, Request, VariableState
+    from bellglass.sandboxes.wire.schema.basics import VariableState
+    from bellglass.sandboxes.wire.schema.frames import Ready
+    from bellglass.sandboxes.wire.schema.requests import Call, OpenNetwork, Request
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 

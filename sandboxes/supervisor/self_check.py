@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import Ready
+    from bellglass.sandboxes.wire.schema.frames import Ready
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _PR_GET_NO_NEW_PRIVS = 39  # include/uapi/linux/prctl.h

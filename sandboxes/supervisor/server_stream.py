@@ -19,16 +19,10 @@ from bellglass.sandboxes.wire.framing import (
 from bellglass.sandboxes.wire.states import REQUESTS, follow
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import (
-        AskRuns,
-        Call,
-        Execution,
-        Frame,
-        Mark,
-        Reply,
-        Request,
-        Tick,
-    )
+    from bellglass.sandboxes.wire.schema.basics import Mark
+    from bellglass.sandboxes.wire.schema.execution import Execution
+    from bellglass.sandboxes.wire.schema.frames import Frame, Reply, Tick
+    from bellglass.sandboxes.wire.schema.requests import AskRuns, Call, Request
 
 TICK_INTERVAL_SECONDS = 1.0
 

@@ -21,12 +21,8 @@ from bellglass.sandboxes.supervisor.worker_socket import WorkerSocket
 from bellglass.sandboxes.wire.packets import Packets
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import (
-        Answered,
-        RunCode,
-        TakeCheckpoint,
-        VariableState,
-    )
+    from bellglass.sandboxes.wire.schema.basics import VariableState
+    from bellglass.sandboxes.wire.schema.packets import Answered, RunCode, TakeCheckpoint
 
 MAX_RESTORES = 10
 """Restores in a row: the code may have broken what the worker and its checkpoints need."""

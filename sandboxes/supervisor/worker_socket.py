@@ -16,7 +16,7 @@ from bellglass.sandboxes.wire.framing import loads
 from bellglass.sandboxes.wire.packets import HEADER_BYTES, MAX_PAYLOAD_BYTES, Packets
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import Claim
+    from bellglass.sandboxes.wire.schema.packets import Claim
 
 SO_PASSRIGHTS = 83  # include/uapi/asm-generic/socket.h, since Linux 6.16
 

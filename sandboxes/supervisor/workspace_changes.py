@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import FileChanges
+    from bellglass.sandboxes.wire.schema.execution import FileChanges
 
 Change = Literal["new", "changed", "deleted"]
 

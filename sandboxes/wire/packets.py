@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import Claim
+    from bellglass.sandboxes.wire.schema.packets import Claim
 
 MAX_MESSAGE_BYTES = 8 * 1024**2
 """Bytes of all packets of messages that are still incomplete."""

@@ -14,7 +14,8 @@ from bellglass.sandboxes.worker.explaining.chain import text_of
 from bellglass.sandboxes.worker.explaining.describe import described, line_of
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import ClaimedStatus, ExecutionError
+    from bellglass.sandboxes.wire.schema.basics import ClaimedStatus
+    from bellglass.sandboxes.wire.schema.execution import ExecutionError
 
 FUTURES = 0
 for _name in __future__.all_feature_names:

@@ -29,7 +29,7 @@ from bellglass.sandboxes.worker.spawning import end_helpers
 from bellglass.sandboxes.worker.streams import CallStream, is_current_call, open_stream, restored
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import (
+    from bellglass.sandboxes.wire.schema.packets import (
         Answer,
         BeginRun,
         Rested,

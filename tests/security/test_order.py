@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.backend import Backend
     from bellglass.sandboxes.execution import Execution
-    from bellglass.sandboxes.wire.schema import Call, Request
+    from bellglass.sandboxes.wire.schema.requests import Call, Request
 
 
 pytestmark = pytest.mark.once

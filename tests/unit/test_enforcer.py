@@ -21,7 +21,7 @@ from bellglass.sandboxes.supervisor.calls.limit_enforcer import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bellglass.sandboxes.wire.schema import Status
+    from bellglass.sandboxes.wire.schema.basics import Status
 
 HEARS = """
 import signal

@@ -12,19 +12,19 @@ from pydantic_core import PydanticUndefined
 from typing_extensions import is_typeddict
 
 from bellglass.sandboxes import execution, protocol
-from bellglass.sandboxes.wire import schema
+from bellglass.sandboxes.wire.schema import basics, frames
 
 OURS = {"network": "What programs asked for outside: the server's own record."}
 """Fields of a model that no supervisor sends."""
 
 FRAMES = {
-    kind: (getattr(protocol, kind), getattr(schema, kind))
+    kind: (getattr(protocol, kind), getattr(frames, kind))
     for kind in ("Ready", "Stream", "Net", "Note", "Tick", "Reply")
 }
 
 
 def test_every_frame_has_a_model() -> None:
-    assert {typed for _, typed in FRAMES.values()} == set(get_args(schema.Frame))
+    assert {typed for _, typed in FRAMES.values()} == set(get_args(frames.Frame))
     assert {model for model, _ in FRAMES.values()} == set(get_args(protocol.AnyFrame))
 
 
@@ -36,7 +36,7 @@ def test_models_and_types_have_the_same_fields(kind: str) -> None:
 
 
 def test_statuses_are_the_same() -> None:
-    assert kind_of(execution.Status) == kind_of(schema.Status)
+    assert kind_of(execution.Status) == kind_of(basics.Status)
 
 
 def of_model(model: type[BaseModel]) -> dict[str, Any]:
@@ -80,14 +80,14 @@ def kind_of(annotation: Any) -> object:
 
 
 def test_a_field_on_one_side_alone_is_noticed() -> None:
-    class More(schema.Tick):
+    class More(frames.Tick):
         size: int
 
     class Reply(protocol.Reply):
         size: int = 0
 
     assert of_type(More) != of_model(protocol.Tick)
-    assert of_model(Reply) != of_type(schema.Reply)
+    assert of_model(Reply) != of_type(frames.Reply)
 
 
 def test_kinds_are_told_apart() -> None:

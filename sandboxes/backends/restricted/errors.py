@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pydantic_monty import Frame, MontyRuntimeError, MontySyntaxError
 
     from bellglass.sandboxes.backends.restricted.source import Source
-    from bellglass.sandboxes.wire.schema import ExecutionError
+    from bellglass.sandboxes.wire.schema.execution import ExecutionError
 
 MODULES = (
     "asyncio, base64, bisect, binascii, collections, copy, csv, dataclasses, datetime, decimal, "

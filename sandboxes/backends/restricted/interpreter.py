@@ -14,7 +14,7 @@ from pydantic_monty import AsyncMonty, AsyncMontySession, MontyError, ResourceLi
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bellglass.sandboxes.wire.schema import VariableState
+    from bellglass.sandboxes.wire.schema.basics import VariableState
 
 MAX_STATE_BYTES = 8 * 1024**2
 """Maximum size of the state that the server keeps: about 200,000 objects."""

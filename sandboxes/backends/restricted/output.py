@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import Output
+    from bellglass.sandboxes.wire.schema.execution import Output
 
 
 class Printed:

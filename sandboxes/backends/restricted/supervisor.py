@@ -32,17 +32,10 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.backends.restricted.interpreter import Interpreter
     from bellglass.sandboxes.limits import Limits
-    from bellglass.sandboxes.wire.schema import (
-        Call,
-        Execution,
-        Frame,
-        JobCall,
-        Mark,
-        PythonCall,
-        Ready,
-        Request,
-        Status,
-    )
+    from bellglass.sandboxes.wire.schema.basics import Mark, Status
+    from bellglass.sandboxes.wire.schema.execution import Execution
+    from bellglass.sandboxes.wire.schema.frames import Frame, Ready
+    from bellglass.sandboxes.wire.schema.requests import Call, JobCall, PythonCall, Request
 
 StreamName = Literal["stdout", "stderr"]
 

@@ -14,7 +14,7 @@ from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.accounting import LOOK_INTERVAL_SECONDS
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import Status
+    from bellglass.sandboxes.wire.schema.basics import Status
 
 LOCK_LOOK_INTERVAL_SECONDS = 1.0
 """Running time between two counts of locks: about 200,000 of 192 bytes can be taken in it. Each

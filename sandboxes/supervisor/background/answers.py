@@ -9,7 +9,8 @@ from bellglass.sandboxes.supervisor.background.run import Run
 from bellglass.sandboxes.supervisor.report.execution_report import execution_report
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import AskRuns, Execution
+    from bellglass.sandboxes.wire.schema.execution import Execution
+    from bellglass.sandboxes.wire.schema.requests import AskRuns
 
 
 def answered(runs: Mapping[str, Run], request: AskRuns) -> Execution:

@@ -12,7 +12,7 @@ from bellglass.sandboxes.supervisor.worker_process import WorkerProcess
 from bellglass.sandboxes.supervisor.worker_socket import Smuggled
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import BeginRun
+    from bellglass.sandboxes.wire.schema.packets import BeginRun
 
 HAND_OVER_TIMEOUT_SECONDS = 5.0
 """Seconds to wait for room for descriptors in transit, which the kernel counts over all processes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bellglass.sandboxes.supervisor.capture import OutputFile, Unsent, Window, drain
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import Output as OutputReport
+    from bellglass.sandboxes.wire.schema.execution import Output as OutputReport
 
 MAX_BYTES_PER_TICK = 4 * 1024**2
 """Bytes taken in one tick: a flood must not cost us a processor, so it waits in its pipe."""

@@ -20,20 +20,11 @@ from bellglass.sandboxes.supervisor.worker_socket import SMUGGLED, Smuggled
 from bellglass.sandboxes.wire.framing import STREAM_INTERVAL_SECONDS
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import (
-        Answered,
-        BashCall,
-        Claim,
-        Display,
-        Mark,
-        Note,
-        Outcome,
-        PythonCall,
-        RunState,
-        RunStatus,
-        Status,
-        Stream,
-    )
+    from bellglass.sandboxes.wire.schema.basics import Mark, RunStatus, Status
+    from bellglass.sandboxes.wire.schema.execution import Display, Outcome, RunState
+    from bellglass.sandboxes.wire.schema.frames import Note, Stream
+    from bellglass.sandboxes.wire.schema.packets import Answered, Claim
+    from bellglass.sandboxes.wire.schema.requests import BashCall, PythonCall
 
 INTERRUPT_GRACE_SECONDS = 1.0
 """Seconds between the interrupt and the kill."""

@@ -30,7 +30,9 @@ from bellglass.sandboxes.supervisor.shell import Shell
 from bellglass.sandboxes.supervisor.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import AskRuns, BashCall, BeginRun, Execution, PythonCall
+    from bellglass.sandboxes.wire.schema.execution import Execution
+    from bellglass.sandboxes.wire.schema.packets import BeginRun
+    from bellglass.sandboxes.wire.schema.requests import AskRuns, BashCall, PythonCall
 
 TOO_MANY = (
     f"A session may have {MAX_RUNS} background runs at a time. "

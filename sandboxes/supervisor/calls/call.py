@@ -27,8 +27,9 @@ from bellglass.sandboxes.supervisor.worker_socket import SMUGGLED
 from bellglass.sandboxes.wire.framing import STREAM_INTERVAL_SECONDS
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import Call as CallRequest
-    from bellglass.sandboxes.wire.schema import Outcome, Stream
+    from bellglass.sandboxes.wire.schema.execution import Outcome
+    from bellglass.sandboxes.wire.schema.frames import Stream
+    from bellglass.sandboxes.wire.schema.requests import Call as CallRequest
 
 
 class Call:

@@ -29,15 +29,10 @@ from bellglass.sandboxes.supervisor.workspace_changes import Changes
 from bellglass.sandboxes.wire.packets import Packets
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import (
-        BashCall,
-        Execution,
-        FileChanges,
-        JobCall,
-        PythonCall,
-        VariableState,
-    )
-    from bellglass.sandboxes.wire.schema import Call as CallRequest
+    from bellglass.sandboxes.wire.schema.basics import VariableState
+    from bellglass.sandboxes.wire.schema.execution import Execution, FileChanges
+    from bellglass.sandboxes.wire.schema.requests import BashCall, JobCall, PythonCall
+    from bellglass.sandboxes.wire.schema.requests import Call as CallRequest
 
 HELD = (
     "Background runs of the session stood still while the tests ran, so that they could not change "

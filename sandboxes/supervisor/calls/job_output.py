@@ -17,7 +17,7 @@ from bellglass.sandboxes.supervisor.report.display_log import DisplayLog, displa
 from bellglass.sandboxes.supervisor.worker_socket import Smuggled
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import Answered, Claim
+    from bellglass.sandboxes.wire.schema.packets import Answered, Claim
 
 
 class JobOutput:

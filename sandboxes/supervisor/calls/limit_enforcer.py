@@ -17,7 +17,7 @@ from bellglass.sandboxes.supervisor.job import Job
 from bellglass.sandboxes.supervisor.report.exit_status import ended_by
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import Status
+    from bellglass.sandboxes.wire.schema.basics import Status
 
 INTERRUPT_GRACE_SECONDS = 0.4
 """Seconds between the interrupt and the kill: a call with a limit of 1 s ends within 2, unless the

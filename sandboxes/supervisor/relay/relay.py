@@ -23,7 +23,8 @@ from bellglass.sandboxes.supervisor.relay.connection import Connection
 from bellglass.sandboxes.wire.relay import MAX_CONNECTIONS, WINDOW_BYTES
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import Net, NetRequest
+    from bellglass.sandboxes.wire.schema.frames import Net
+    from bellglass.sandboxes.wire.schema.requests import NetRequest
 
 _IN, _OUT = select.POLLIN, select.POLLOUT
 _GONE = select.POLLHUP | select.POLLERR

@@ -9,7 +9,8 @@ from bellglass.sandboxes.common import display_bounds
 from bellglass.sandboxes.supervisor.report.untrusted import display
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import Claim, Display, Displayed, Shown
+    from bellglass.sandboxes.wire.schema.execution import Display, Shown
+    from bellglass.sandboxes.wire.schema.packets import Claim, Displayed
 
 
 def displayed(nonce: str, number: int, *, kept: bool) -> Displayed:

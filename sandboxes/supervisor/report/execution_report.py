@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from bellglass.sandboxes.supervisor.report.missing_command import missing_command
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import Answered, Display, Execution, Outcome, Output
+    from bellglass.sandboxes.wire.schema.execution import Display, Execution, Outcome, Output
+    from bellglass.sandboxes.wire.schema.packets import Answered
 
 MAX_REASON_CHARACTERS = 1_000
 

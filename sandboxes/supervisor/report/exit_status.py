@@ -7,7 +7,9 @@ import signal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import Answered, Outcome, Status
+    from bellglass.sandboxes.wire.schema.basics import Status
+    from bellglass.sandboxes.wire.schema.execution import Outcome
+    from bellglass.sandboxes.wire.schema.packets import Answered
 
 CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 

@@ -10,7 +10,7 @@ from bellglass.sandboxes.common.similar import like, listing
 from bellglass.sandboxes.common.text import short
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import ExecutionError
+    from bellglass.sandboxes.wire.schema.execution import ExecutionError
 
 MISSING = re.compile(r"^(?:bash: )?line (\d+): ([^\s:]+): command not found$", re.MULTILINE)
 

@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING, Any
 from bellglass.sandboxes.common import display_bounds
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import (
-        Answered,
-        Claim,
-        ClaimedStatus,
+    from bellglass.sandboxes.wire.schema.basics import ClaimedStatus
+    from bellglass.sandboxes.wire.schema.execution import (
         Column,
         ExecutionError,
         Shown,
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
         ShownTable,
         ShownText,
     )
+    from bellglass.sandboxes.wire.schema.packets import Answered, Claim
 
 MAX_TEXT_CHARACTERS = 50_000
 """Characters of one text; our own code sends fewer."""

@@ -13,7 +13,8 @@ from bellglass.sandboxes.common import display_bounds
 from bellglass.sandboxes.wire.packets import Packets
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import Clear, Show, Shown
+    from bellglass.sandboxes.wire.schema.execution import Shown
+    from bellglass.sandboxes.wire.schema.packets import Clear, Show
 
 ANSWER_TIMEOUT_SECONDS = 2.0
 """Seconds to wait for the supervisor to acknowledge a display, which takes microseconds."""

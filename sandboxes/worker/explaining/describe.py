@@ -22,7 +22,7 @@ from bellglass.sandboxes.worker.explaining.steps import (
 from bellglass.sandboxes.worker.explaining.values import class_name, isinstance_of
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema import ExecutionError
+    from bellglass.sandboxes.wire.schema.execution import ExecutionError
 
 Details = dict[str, Any]
 """Some fields of an `ExecutionError`."""

@@ -14,7 +14,7 @@ from bellglass.sandboxes.wire.framing import HEADER_BYTES, encode
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.stream.stream import CommandStream
-    from bellglass.sandboxes.wire.schema import Resume
+    from bellglass.sandboxes.wire.schema.requests import Resume
 
 REATTACH_SECONDS = 30.0
 """For the runner to stop the call that goes on and to greet us."""
