@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 MIB = 1024**2
 
+MAX_OUTPUT_BYTES = 60_000
+"""The most that `Limits.output_bytes` may be: a reply has to stay below a frame's size."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:

@@ -19,7 +19,7 @@ from bellglass.sandboxes.sessions.sessions import Sessions
 from bellglass.server.backend_selection import candidates, create
 from bellglass.server.failures import innermost
 from bellglass.server.settings import Settings
-from bellglass.tools.arguments import MAX_TIMEOUT_SECONDS
+from bellglass.tools.limits import MAX_TIMEOUT_SECONDS
 
 TRIAL_TIMEOUT_SECONDS = 30
 MAX_TEXT_CHARACTERS = 4000

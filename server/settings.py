@@ -3,20 +3,16 @@
 import os
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, Literal, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from bellglass.sandboxes.backend_settings import BackendSettings, Names
+from bellglass.sandboxes.backend_settings import BackendSettings
 from bellglass.sandboxes.limits import MIB, Limits
 from bellglass.server.backend_settings import declared, may_be_secret
+from bellglass.server.server_settings import ServerSettings
 from bellglass.server.setting_types import (
-    Hosts,
-    LogLevels,
-    Origins,
-    RiskKinds,
-    WebAddress,
     objection,
     unknown,
     unknown_backend,
@@ -33,141 +29,8 @@ class SettingsError(Exception):
     """A setting is invalid; the text is one line for the operator."""
 
 
-class Settings(BaseModel):
-    """One field is one variable and one flag: `disk_mb`, BELLGLASS_DISK_MB, --disk-mb."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    sandbox: str = Field(
-        "auto",
-        description="How code is isolated: `auto`, `embedded`, `docker`, `e2b`, `restricted`, or a "
-        "plug-in.",
-    )
-    session_scope: Literal["connection", "explicit"] = Field(
-        "connection",
-        description="Whether a legacy connection has a session of its own (`connection`), or every "
-        "call without session_id starts a new one (`explicit`).",
-    )
-    max_sessions: int = Field(64, ge=1, le=10_000, description="Sessions at one time.")
-    warm_sessions: int | None = Field(
-        None,
-        ge=0,
-        le=1000,
-        description="New sessions that are kept ready. Default: 1, but none where they cost: E2B.",
-    )
-    session_idle_seconds: float = Field(
-        1800,
-        gt=0,
-        allow_inf_nan=False,
-        description="A session ends after this time without a call.",
-    )
-    session_max_seconds: float = Field(
-        86_400, gt=0, allow_inf_nan=False, description="A session ends at this age."
-    )
-    grace_seconds: float = Field(
-        30,
-        ge=0,
-        allow_inf_nan=False,
-        description="A legacy connection's session lives on for this time after the connection.",
-    )
-    memory_mb: int = Field(1024, ge=64, description="Memory of all processes of a session, in MiB.")
-    max_processes: int = Field(64, ge=8, description="Processes and threads of a session.")
-    background_seconds: float = Field(
-        3600,
-        ge=0,
-        le=86_400,
-        allow_inf_nan=False,
-        description="Time limit of a background run, and what it has if it names none; 0: there "
-        "are none.",
-    )
-    cpu_seconds: int = Field(
-        600,
-        ge=1,
-        description="CPU time of one call; of a background run longer than 300 s, in proportion.",
-    )
-    disk_mb: int = Field(256, ge=1, description="Size of a session's files, in MiB.")
-    output_bytes: int = Field(
-        20_000,
-        ge=1_000,
-        le=60_000,
-        description="Of stdout, and of stderr, shown in a result; the rest stays in a file.",
-    )
-    timeout_seconds: float = Field(
-        30, gt=0, le=300, allow_inf_nan=False, description="Time limit of a call that names none."
-    )
-    network: Literal["none", "packages", "allow-list", "open"] = Field(
-        "none",
-        description="What sessions may reach: nothing; `packages`, of an index, for `pip install`; "
-        "`allow-list`, the hosts of `BELLGLASS_NETWORK_HOSTS`; `open`, every public host.",
-    )
-    network_hosts: Hosts = Field(
-        (),
-        description="Hosts, comma-separated: `example.org`, `*.example.org`, an address, or one of "
-        "them with `:PORT`. Without a port: 80 and 443.",
-    )
-    package_index: WebAddress | None = Field(
-        None,
-        description="URL of the index that packages come from. Default: PyPI; with `allow-list`, "
-        "none.",
-    )
-    package_dir: str | None = Field(
-        None, description="A folder of wheels that packages come from, instead of an index."
-    )
-    package_cache: str | None = Field(
-        None,
-        description="Folder where package files are kept for all sessions. Default: in the user's "
-        "cache directory.",
-    )
-    package_cache_mb: int = Field(
-        2048, ge=0, description="Size of that folder, in MiB; the longest unused go first."
-    )
-    refuse_risks: RiskKinds = Field(
-        (),
-        description="Kinds of risk, comma-separated, in the words of `validate_code`, such as "
-        "`deletes files,opens the network`: code that has one is not run.",
-    )
-    refuse_imports: Names = Field(
-        (), description="Modules, comma-separated: Python that imports one is not run."
-    )
-    max_code_characters: int = Field(
-        1_000_000, ge=1, le=1_000_000, description="Characters of code: longer code is not run."
-    )
-    extra_tools: Names = Field(
-        (),
-        description="Tools of other distributions to serve, comma-separated, by the names of "
-        "their entry points.",
-    )
-    links: Literal["auto", "on", "off"] = Field(
-        "auto",
-        description="Whether results have links to files (`resource_link`); `auto`: only for "
-        "clients that are known to take them.",
-    )
-    errors_as_tool_errors: bool = Field(
-        False, description="Mark the result of code that failed as an error (`isError`)."
-    )
-    http: str | None = Field(
-        None, description="HOST:PORT to serve streamable HTTP on, at /mcp, instead of stdio."
-    )
-    http_token: SecretStr | None = Field(
-        None, description="Bearer token that HTTP clients must send: 128 random bits or more."
-    )
-    http_token_file: str | None = Field(None, description="A file with that token.")
-    http_hosts: Names = Field(
-        (), description="Host names, comma-separated, that HTTP clients reach this server by."
-    )
-    http_origins: Origins = Field(
-        (), description="Origins of web pages, comma-separated, that may call over HTTP."
-    )
-    log_level: LogLevels = Field(
-        "info",
-        description="How much to log on stderr: `debug`, `info`, `warning` or `error`; levels for "
-        "parts of bellglass follow, as in `info,sandboxes.egress=debug`.",
-    )
-    trace: Names = Field(
-        (),
-        description="What to log for debugging, comma-separated: `frames` to and from sandboxes, "
-        "and what their `supervisor` does and when. Sizes, ids and times; never code or output.",
-    )
+class Settings(ServerSettings):
+    """The settings of the server, and those of backends that are set."""
 
     backends: Mapping[str, BackendSettings] = {}
     """The settings of each backend, by name of the backend; this is no variable itself."""

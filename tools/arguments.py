@@ -6,12 +6,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-MAX_CODE = 1_000_000
-MAX_CHECKED_BYTES = 100_000
-"""Bytes of a program that is analysed, for validate_code or a policy: more would delay others."""
-
-MAX_TIMEOUT_SECONDS = 300
-MAX_BACKGROUND_SECONDS = 86_400
+from bellglass.tools.limits import MAX_BACKGROUND_SECONDS, MAX_TIMEOUT_SECONDS
 
 SessionId = Annotated[
     str | None,
@@ -40,7 +35,7 @@ RunTimeout = Annotated[
         BeforeValidator(_no_boolean),
     ]
     | None,
-    Field(description="Seconds, at most 300; {timeout} if left out."),
+    Field(description=f"Seconds, at most {MAX_TIMEOUT_SECONDS}; {{timeout}} if left out."),
 ]
 
 Background = Annotated[bool, Field(description="Return at once, see background_run.")]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from bellglass.tools.limits import DEFAULT_BACKGROUND_SECONDS, DEFAULT_TIMEOUT_SECONDS
+
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
@@ -44,10 +46,10 @@ class ToolContext:
     network: str = "none"
     """What sessions may reach, as the setting names it."""
 
-    timeout_seconds: float = 30
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     """The time limit of a call that names none."""
 
-    background_seconds: float = 3600
+    background_seconds: float = DEFAULT_BACKGROUND_SECONDS
     """The longest and the default time limit of a background run; 0 if there are none."""
 
     explicit_sessions: bool = False

@@ -10,6 +10,7 @@ from anyio import get_cancelled_exc_class
 from mcp.server.mcpserver.exceptions import ToolError
 
 from bellglass.sandboxes.errors import SandboxError
+from bellglass.tools.limits import MAX_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping
@@ -70,7 +71,8 @@ def _reason(details: ErrorDetails) -> str:
             return f"{name} must be a string, not {_kind(given)}"
         case "greater_than" | "less_than_equal" | "finite_number" | "float_parsing" | "float_type":
             return (
-                f"{name} must be a number of seconds above 0 and at most 300, not {_brief(given)}"
+                f"{name} must be a number of seconds above 0 and at most {MAX_TIMEOUT_SECONDS}, "
+                f"not {_brief(given)}"
             )
         case _:
             place = ".".join(str(part)[:40] for part in details["loc"])

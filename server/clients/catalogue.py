@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from bellglass.tools.limits import MAX_TIMEOUT_SECONDS
+
 NAME = "bellglass"
 
-CALL_TIMEOUT_SECONDS = 310
+CALL_TIMEOUT_SECONDS = MAX_TIMEOUT_SECONDS + 10
 """A little more than the longest time limit of a call."""
 
 EXPLICIT = {"BELLGLASS_SESSION_SCOPE": "explicit"}

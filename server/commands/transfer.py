@@ -12,6 +12,7 @@ from bellglass.server.console import printable
 from bellglass.server.failures import CommandError
 from bellglass.server.http.tokens import token_of
 from bellglass.server.settings import Settings
+from bellglass.tools.limits import MAX_TIMEOUT_SECONDS
 
 PIECE_BYTES = 1 << 20
 
@@ -20,8 +21,8 @@ MAX_TRIES = 5
 
 RETRY_DELAY_SECONDS = 1.0
 
-TIMEOUT = httpx2.Timeout(10, read=330, write=60)
-"""The read timeout is longer than the longest call, 300 s, for which a transfer waits."""
+TIMEOUT = httpx2.Timeout(10, read=MAX_TIMEOUT_SECONDS + 30, write=60)
+"""The read timeout is longer than the longest call, for which a transfer waits."""
 
 
 class TransferError(CommandError):

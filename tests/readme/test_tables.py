@@ -16,9 +16,14 @@ from readme.blocks import README, first_cells, names, page, section
 from bellglass.sandboxes import registry
 from bellglass.sandboxes.execution import Status
 from bellglass.server.settings import Settings, known_settings
-from bellglass.tools.arguments import MAX_CHECKED_BYTES, MAX_CODE, MAX_TIMEOUT_SECONDS
+from bellglass.tools.limits import (
+    MAX_CASES,
+    MAX_CHECKED_BYTES,
+    MAX_CODE_CHARACTERS,
+    MAX_TIMEOUT_SECONDS,
+)
 from bellglass.tools.listing import TOOLS
-from bellglass.tools.run_tests.tool import MAX_CASES, run_tests
+from bellglass.tools.run_tests.tool import run_tests
 
 
 def test_commands_are_those_of_the_program() -> None:
@@ -118,7 +123,7 @@ def test_bounds_of_a_call_are_those_of_the_code() -> None:
         f"| time limit of `run_tests`, for all tests | {for_tests} s | {MAX_TIMEOUT_SECONDS} s |",
         f"| time limit of a background run | {settings.background_seconds:.0f} s (",
         f"| CPU time of a call | {settings.cpu_seconds} s (",
-        f"| code in one argument | | {MAX_CODE:,} characters (",
+        f"| code in one argument | | {MAX_CODE_CHARACTERS:,} characters (",
         f"| code that `validate_code` reads | | {MAX_CHECKED_BYTES:,} bytes |",
         f"| cases of `run_tests` | | {MAX_CASES:,} |",
         f"| stdout, and stderr, in a result | {settings.output_bytes:,} bytes (",

@@ -8,7 +8,7 @@ import pytest
 from security.support import stands_still
 
 from bellglass.sandboxes.wire.packets import MAX_MESSAGE_BYTES
-from bellglass.tools.arguments import MAX_CODE
+from bellglass.tools.limits import MAX_CODE_CHARACTERS
 
 if TYPE_CHECKING:
     from security.support import Target
@@ -55,8 +55,8 @@ os._exit(0)
 
 
 async def test_a_program_as_long_as_may_be_costs_no_variables(lasting: Target) -> None:
-    longest = "len('" + "\U0001f600" * (MAX_CODE - 7) + "')"
-    control = "len('" + "\1" * (MAX_CODE - 7) + "')"
+    longest = "len('" + "\U0001f600" * (MAX_CODE_CHARACTERS - 7) + "')"
+    control = "len('" + "\1" * (MAX_CODE_CHARACTERS - 7) + "')"
     for program in (longest, control):
         execution = await lasting.python(program)
 

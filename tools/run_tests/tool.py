@@ -8,9 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bellglass.sandboxes.common.case_names import names_of
 from bellglass.tools.admission import admitted
-from bellglass.tools.arguments import MAX_CODE, MAX_TIMEOUT_SECONDS, SessionId, refuse_nul
+from bellglass.tools.arguments import SessionId, refuse_nul
 from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
+from bellglass.tools.limits import (
+    DEFAULT_TESTS_TIMEOUT_SECONDS,
+    MAX_CASES,
+    MAX_CODE_CHARACTERS,
+    MAX_TIMEOUT_SECONDS,
+)
 from bellglass.tools.policy import Program
 from bellglass.tools.progress import progress_to
 from bellglass.tools.results import TestRun, result_of
@@ -18,8 +24,6 @@ from bellglass.tools.run_tests.hints import hints_on, without_tests
 from bellglass.tools.run_tests.report import NO_TESTS, run_of
 from bellglass.tools.run_tests.text import run_text
 from bellglass.tools.sessions.session_resolver import session_for
-
-MAX_CASES = 1_000
 
 
 def _described_where_used(schema: dict[str, Any]) -> None:
@@ -34,8 +38,8 @@ class Case(BaseModel):
     call: Annotated[str, Field(min_length=1, max_length=10_000)] | None = None
     expected: Any = None  # any JSON value
     raises: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    stdin: Annotated[str, Field(max_length=MAX_CODE)] | None = None
-    stdout: Annotated[str, Field(max_length=MAX_CODE)] | None = None
+    stdin: Annotated[str, Field(max_length=MAX_CODE_CHARACTERS)] | None = None
+    stdout: Annotated[str, Field(max_length=MAX_CODE_CHARACTERS)] | None = None
 
     @model_validator(mode="after")
     def _one_expectation(self) -> Self:
@@ -55,10 +59,10 @@ class Case(BaseModel):
 
 async def run_tests(
     ctx: Context[ToolContext],
-    code: Annotated[str, Field(max_length=MAX_CODE)] = "",
+    code: Annotated[str, Field(max_length=MAX_CODE_CHARACTERS)] = "",
     tests: Annotated[
         str | None,
-        Field(max_length=MAX_CODE, description="Such as: from solution import add ..."),
+        Field(max_length=MAX_CODE_CHARACTERS, description="Such as: from solution import add ..."),
     ] = None,
     cases: Annotated[
         list[Case] | None,
@@ -87,7 +91,7 @@ async def run_tests(
             allow_inf_nan=False,
             description="Seconds, for all tests.",
         ),
-    ] = 60,
+    ] = DEFAULT_TESTS_TIMEOUT_SECONDS,
 ) -> Annotated[CallToolResult, TestRun]:
     """Test Python code in a sandbox and return what failed, and why.
 
@@ -107,8 +111,9 @@ async def run_tests(
     if not code.strip() and not paths:
         raise ToolError("code is empty, so there is nothing to test. Pass the program as code.")
     given = [case.as_request() for case in cases or []]
-    if len(json.dumps(given)) > MAX_CODE:
-        raise ToolError(f"cases are larger than {MAX_CODE:,} characters. Pass them in parts.")
+    if len(json.dumps(given)) > MAX_CODE_CHARACTERS:
+        most = f"{MAX_CODE_CHARACTERS:,} characters"
+        raise ToolError(f"cases are larger than {most}. Pass them in parts.")
     arguments = {
         "code": code,
         "tests": tests or None,

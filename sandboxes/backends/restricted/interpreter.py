@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 import anyio
 from pydantic_monty import AsyncMonty, AsyncMontySession, MontyError, ResourceLimits
 
+from bellglass.sandboxes.common.limits import MAX_CALL_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,7 +27,7 @@ MAX_RECURSION_DEPTH = 500
 MAX_SUSPENSIONS = 1_000_000
 """Maximum number of sleeps and unknown names of a session; Monty's default is for one script."""
 
-MAX_FEED_SECONDS = 310
+MAX_FEED_SECONDS = MAX_CALL_SECONDS + 10
 """Longer than the longest call: it ends a process whose server was killed."""
 
 
