@@ -24,6 +24,8 @@ from bellglass.server.settings import Settings, SettingsError
 
 NAMES = (*(client.name for client in CLIENTS), "chatgpt")
 
+_TOKEN = re.compile(r"Bearer [^\"']+")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -146,9 +148,11 @@ def edit(
 
 
 def _by_hand(client: Client, entry: dict[str, object]) -> str:
-    """Return the text of a configuration file that has only this entry."""
+    """Return the text of a configuration file that has only this entry, without a token."""
     if client.form == "toml":
-        return toml_file.written(client.section, NAME, entry)
-    listed = client.form == "yaml" and client.section in yaml_file.LISTS
-    # JSON is also valid YAML.
-    return json.dumps({client.section: [entry] if listed else {NAME: entry}}, indent=2) + "\n"
+        text = toml_file.written(client.section, NAME, entry)
+    else:
+        listed = client.form == "yaml" and client.section in yaml_file.LISTS
+        # JSON is also valid YAML.
+        text = json.dumps({client.section: [entry] if listed else {NAME: entry}}, indent=2) + "\n"
+    return _TOKEN.sub("Bearer (your token)", text)

@@ -199,6 +199,20 @@ def test_what_is_shown_has_no_secret(tmp_path: Path) -> None:
     assert "ghp_of_another_server" in path.read_text()
 
 
+def test_what_is_to_be_added_by_hand_has_no_secret(tmp_path: Path) -> None:
+    path = tmp_path / ".cursor" / "mcp.json"
+    path.parent.mkdir()
+    path.write_text("{broken")
+    (tmp_path / "token").write_text("a-token-for-tests-0123456789-abcdef")
+    remote = ("--url", "https://tools.example/mcp", "--token-file", "token")
+
+    said = run("install", "cursor", *remote, home=tmp_path, code=1)
+
+    assert "https://tools.example/mcp" in said
+    assert "Bearer (your token)" in said
+    assert "a-token-for" not in said
+
+
 def test_file_of_a_project_has_no_path_and_no_token_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("a-token-for-tests-0123456789-abcdef")
     remote = ("--url", "https://tools.example/mcp", "--token-file", "token")
