@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.errors import SandboxError, SandboxUnavailable
     from bellglass.sandboxes.execution import Execution, ExecutionError, Output
     from bellglass.sandboxes.lifecycle import Lifecycle
-    from bellglass.sandboxes.limits import Limits
     from bellglass.sandboxes.program import SupervisorProgram, supervisor_program
     from bellglass.sandboxes.self_check import PROTECTIONS, Protection, SelfCheck
+    from bellglass.sandboxes.session_limits import Limits
     from bellglass.sandboxes.sessions.session import Session
 
 _MODULES = {
@@ -25,7 +25,7 @@ _MODULES = {
     "errors": ("SandboxError", "SandboxUnavailable"),
     "execution": ("Execution", "ExecutionError", "Output"),
     "lifecycle": ("Lifecycle",),
-    "limits": ("Limits",),
+    "session_limits": ("Limits",),
     "self_check": ("PROTECTIONS", "Protection", "SelfCheck"),
     "sessions.session": ("Session",),
     "program": ("SupervisorProgram", "supervisor_program"),

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.backend_settings import BackendSettings
     from bellglass.sandboxes.egress.network import Network
-    from bellglass.sandboxes.limits import Limits
     from bellglass.sandboxes.self_check import Protection, SelfCheck
+    from bellglass.sandboxes.session_limits import Limits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,9 +9,7 @@ import anyio
 
 from bellglass.sandboxes import trace
 from bellglass.sandboxes.errors import SessionLost
-from bellglass.sandboxes.exchange import Exchange
-from bellglass.sandboxes.frames import Frames
-from bellglass.sandboxes.protocol import (
+from bellglass.sandboxes.frame_models import (
     Net,
     Note,
     Ready,
@@ -21,6 +19,8 @@ from bellglass.sandboxes.protocol import (
     call_of,
     new_nonce,
 )
+from bellglass.sandboxes.frame_stream import Frames
+from bellglass.sandboxes.open_requests import Exchange
 from bellglass.sandboxes.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.egress.multiplexer import Multiplexer
     from bellglass.sandboxes.egress.network import Network
     from bellglass.sandboxes.execution import Execution
-    from bellglass.sandboxes.sessions.runs import Run
+    from bellglass.sandboxes.sessions.background_runs import Run
     from bellglass.sandboxes.wire.schema.requests import AskRuns, Cancel, NetRequest
 
 REPLY_GRACE_SECONDS = 10.0
@@ -170,7 +170,7 @@ class Connection:
     def _exchange(self, state: str, run: Run | None = None) -> Generator[Exchange]:
         """Route frames about a new request while the context is open; about a run, until it ends.
 
-        `state` is the first one of the exchange, see `wire/states.py`.
+        `state` is the first one of the exchange, see `wire/legal_orders.py`.
         """
         self._requests += 1
         key = number, nonce = self._requests, new_nonce()

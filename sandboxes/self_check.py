@@ -11,7 +11,7 @@ from bellglass.sandboxes.execution import CleanStr
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from bellglass.sandboxes.limits import Limits
+    from bellglass.sandboxes.session_limits import Limits
 
 Protection = Literal[
     "unprivileged_user",

@@ -19,8 +19,8 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.execution import Execution, ExecutionError
-from bellglass.sandboxes.limits import Limits
 from bellglass.sandboxes.self_check import SelfCheck
+from bellglass.sandboxes.session_limits import Limits
 from bellglass.sandboxes.streams.memory_stream import pair
 from bellglass.sandboxes.wire.framing import (
     HEADER_BYTES,

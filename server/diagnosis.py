@@ -13,13 +13,13 @@ from bellglass.sandboxes import registry
 from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.execution import Execution
-from bellglass.sandboxes.limits import MIB
 from bellglass.sandboxes.self_check import PROTECTIONS
+from bellglass.sandboxes.session_limits import MIB
 from bellglass.sandboxes.sessions.sessions import Sessions
 from bellglass.server.backend_selection import candidates, create
 from bellglass.server.failures import innermost
 from bellglass.server.settings import Settings
-from bellglass.tools.limits import MAX_TIMEOUT_SECONDS
+from bellglass.tools.call_limits import MAX_TIMEOUT_SECONDS
 
 TRIAL_TIMEOUT_SECONDS = 30
 MAX_TEXT_CHARACTERS = 4000

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
     from bellglass.sandboxes.execution import Execution
-    from bellglass.sandboxes.protocol import Stream
+    from bellglass.sandboxes.frame_models import Stream
     from bellglass.server.settings import Settings
 
 PUT_BYTES = 2_000_000

@@ -9,7 +9,7 @@ from bellglass.sandboxes.egress.index import Index
 from bellglass.sandboxes.egress.network import Network
 from bellglass.sandboxes.egress.rules import Rules
 from bellglass.sandboxes.egress.sources import Folder, Remote
-from bellglass.sandboxes.limits import MIB
+from bellglass.sandboxes.session_limits import MIB
 from bellglass.server.settings import Settings
 
 PYPI: tuple[str, ...] = ("https://pypi.org/simple/", "https://files.pythonhosted.org/")

@@ -5,9 +5,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from bellglass.sandboxes.backend_settings import Names
-from bellglass.sandboxes.limits import MAX_OUTPUT_BYTES, MIB, Limits
+from bellglass.sandboxes.session_limits import MAX_OUTPUT_BYTES, MIB, Limits
 from bellglass.server.setting_types import Hosts, LogLevels, Origins, RiskKinds, WebAddress
-from bellglass.tools.limits import (
+from bellglass.tools.call_limits import (
     DEFAULT_BACKGROUND_SECONDS,
     DEFAULT_TIMEOUT_SECONDS,
     MAX_BACKGROUND_SECONDS,

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from bellglass.sandboxes.backend_settings import BackendSettings
-from bellglass.sandboxes.limits import MIB, Limits
+from bellglass.sandboxes.session_limits import MIB, Limits
 from bellglass.server.backend_settings import declared, may_be_secret
 from bellglass.server.server_settings import ServerSettings
 from bellglass.server.setting_types import (

@@ -11,7 +11,7 @@ from absent import need, need_engine
 
 from bellglass.sandboxes.backends.docker import DockerBackend
 from bellglass.sandboxes.backends.embedded import EmbeddedBackend
-from bellglass.sandboxes.limits import Limits
+from bellglass.sandboxes.session_limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from bellglass.sandboxes.execution import Execution
-    from bellglass.sandboxes.protocol import Stream
+    from bellglass.sandboxes.frame_models import Stream
     from bellglass.sandboxes.sessions.session import Session
 
 FOR_LONG = "import time\nprint('it runs', flush=True)\ntime.sleep(600)"

@@ -6,7 +6,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from bellglass.tools.limits import MAX_BACKGROUND_SECONDS, MAX_TIMEOUT_SECONDS
+from bellglass.tools.call_limits import MAX_BACKGROUND_SECONDS, MAX_TIMEOUT_SECONDS
 
 SessionId = Annotated[
     str | None,

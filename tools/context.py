@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from bellglass.tools.limits import DEFAULT_BACKGROUND_SECONDS, DEFAULT_TIMEOUT_SECONDS
+from bellglass.tools.call_limits import DEFAULT_BACKGROUND_SECONDS, DEFAULT_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from bellglass.sandboxes.execution import Execution
-    from bellglass.sandboxes.limits import Limits
-    from bellglass.sandboxes.protocol import Stream
+    from bellglass.sandboxes.frame_models import Stream
+    from bellglass.sandboxes.session_limits import Limits
     from bellglass.sandboxes.sessions.sessions import Sessions
     from bellglass.tools.files.updates import Updates
     from bellglass.tools.policy import Policy

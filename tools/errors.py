@@ -10,7 +10,7 @@ from anyio import get_cancelled_exc_class
 from mcp.server.mcpserver.exceptions import ToolError
 
 from bellglass.sandboxes.errors import SandboxError
-from bellglass.tools.limits import MAX_TIMEOUT_SECONDS
+from bellglass.tools.call_limits import MAX_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping

@@ -13,9 +13,9 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field, ValidationError
 
 from bellglass.tools.arguments import utf8_length
+from bellglass.tools.call_limits import MAX_CHECKED_BYTES
 from bellglass.tools.callers import current_caller, owner_of_request
 from bellglass.tools.errors import reported_to_model
-from bellglass.tools.limits import MAX_CHECKED_BYTES
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.sessions.sessions import Sessions

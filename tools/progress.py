@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from mcp.server.mcpserver import Context
 
-    from bellglass.sandboxes.protocol import Stream
+    from bellglass.sandboxes.frame_models import Stream
     from bellglass.tools.context import ToolContext
 
     OnStream = Callable[[Stream], Awaitable[None]]

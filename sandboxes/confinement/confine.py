@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from bellglass.sandboxes.confinement import filter, landlock, libc, limits
+from bellglass.sandboxes.confinement import landlock, libc, resource_limits, syscall_filter
 from bellglass.sandboxes.confinement.failure import Failure, step
 
 
@@ -14,9 +14,9 @@ def program(machine: str, *, counted: bool) -> bytes:
     Raises:
         Failure: There is no filter for it.
     """
-    if machine not in filter.AUDIT_ARCHITECTURES:
+    if machine not in syscall_filter.AUDIT_ARCHITECTURES:
         raise Failure("system call filter", 0, f"there is no filter for {machine}")
-    return filter.build(machine, counted=counted)
+    return syscall_filter.build(machine, counted=counted)
 
 
 def confine(
@@ -32,7 +32,7 @@ def confine(
     is the session's. Returns the version of Landlock.
     """
     with step("resource limits"):
-        limits.apply(session, count_processes=count_processes)
+        resource_limits.apply(session, count_processes=count_processes)
     os.environ.clear()
     os.environ.update(environment)
     os.umask(0o022)
@@ -42,5 +42,5 @@ def confine(
     with step("Landlock"):
         version = landlock.restrict()
     with step("system call filter"):
-        filter.install(the_filter)
+        syscall_filter.install(the_filter)
     return version

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 
-from bellglass.sandboxes.confinement.syscalls import number_here
+from bellglass.sandboxes.confinement.syscall_numbers import number_here
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

@@ -9,7 +9,7 @@ from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backend import Backend
-    from bellglass.sandboxes.protocol import Stream
+    from bellglass.sandboxes.frame_models import Stream
 
 
 @check

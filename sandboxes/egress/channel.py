@@ -18,7 +18,7 @@ from bellglass.sandboxes.wire.relay import MAX_DATA_BYTES, WINDOW_BYTES
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from bellglass.sandboxes.protocol import Net
+    from bellglass.sandboxes.frame_models import Net
     from bellglass.sandboxes.wire.schema.requests import NetRequest
 
 

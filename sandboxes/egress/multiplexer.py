@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from bellglass.sandboxes.protocol import Net
+    from bellglass.sandboxes.frame_models import Net
     from bellglass.sandboxes.wire.schema.requests import NetRequest
 
 logger = logging.getLogger(__name__)

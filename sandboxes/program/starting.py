@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bellglass.sandboxes.bundle import CONFINEMENT, LOADER, bundle
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.limits import Limits
+    from bellglass.sandboxes.session_limits import Limits
 
 # The first lines work in any Python. All of our code comes over stdin, so no image needs it.
 _BOOT = f"""\

@@ -18,14 +18,14 @@ from bellglass.sandboxes.errors import (
 from bellglass.sandboxes.execution import Execution
 from bellglass.sandboxes.lifecycle import lifecycle_of
 from bellglass.sandboxes.sessions import notices
-from bellglass.sandboxes.sessions.runs import Run, Runs
+from bellglass.sandboxes.sessions.background_runs import Run, Runs
 from bellglass.sandboxes.sessions.sandbox_holder import SandboxHolder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from bellglass.sandboxes.backend import Backend
-    from bellglass.sandboxes.protocol import Stream
+    from bellglass.sandboxes.frame_models import Stream
 
 UNSEEN = ("read",)
 """Operations whose results no model sees: the next visible one reports what was lost."""

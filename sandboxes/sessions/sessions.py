@@ -14,9 +14,9 @@ import anyio
 from bellglass.sandboxes.errors import SessionNotFound
 from bellglass.sandboxes.lifecycle import lifecycle_of
 from bellglass.sandboxes.sessions.backends import Backends
+from bellglass.sandboxes.sessions.capacity import Tenancy, to_make_room
 from bellglass.sandboxes.sessions.check_sessions import CheckSessions
 from bellglass.sandboxes.sessions.pool import Pool
-from bellglass.sandboxes.sessions.room import Tenancy, to_make_room
 from bellglass.sandboxes.sessions.session import ID_BYTES, Session
 
 if TYPE_CHECKING:

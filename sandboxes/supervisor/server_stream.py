@@ -16,7 +16,7 @@ from bellglass.sandboxes.wire.framing import (
     body_bytes,
     encode,
 )
-from bellglass.sandboxes.wire.states import REQUESTS, follow
+from bellglass.sandboxes.wire.legal_orders import REQUESTS, follow
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema.basics import Mark

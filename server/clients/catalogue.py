@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from bellglass.tools.limits import MAX_TIMEOUT_SECONDS
+from bellglass.tools.call_limits import MAX_TIMEOUT_SECONDS
 
 NAME = "bellglass"
 

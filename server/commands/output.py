@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
     from bellglass.sandboxes.execution import Execution, Output
-    from bellglass.sandboxes.protocol import Stream
+    from bellglass.sandboxes.frame_models import Stream
     from bellglass.server.local_session import LocalSession
 
 FLOOD_BYTES = 8_000

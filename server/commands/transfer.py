@@ -12,7 +12,7 @@ from bellglass.server.console import printable
 from bellglass.server.failures import CommandError
 from bellglass.server.http.tokens import token_of
 from bellglass.server.settings import Settings
-from bellglass.tools.limits import MAX_TIMEOUT_SECONDS
+from bellglass.tools.call_limits import MAX_TIMEOUT_SECONDS
 
 PIECE_BYTES = 1 << 20
 

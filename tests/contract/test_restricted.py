@@ -11,7 +11,7 @@ from protocol.support import COMMAND, environment
 from bellglass.sandboxes import registry
 from bellglass.sandboxes.backends.restricted import RestrictedBackend
 from bellglass.sandboxes.conformance import CHECKS, Check
-from bellglass.sandboxes.limits import Limits
+from bellglass.sandboxes.session_limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

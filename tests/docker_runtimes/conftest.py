@@ -11,7 +11,7 @@ from bellglass.sandboxes.backends.docker import DockerBackend
 from bellglass.sandboxes.backends.docker.diagnosis import runtimes
 from bellglass.sandboxes.backends.docker.image.client import connect
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.limits import MIB, Limits
+from bellglass.sandboxes.session_limits import MIB, Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -12,7 +12,7 @@ from bellglass.sandboxes.backends.docker import DockerBackend
 from bellglass.sandboxes.backends.docker.image import IMAGE
 from bellglass.sandboxes.backends.docker.options import UIDS
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.protocol import Ready
+from bellglass.sandboxes.frame_models import Ready
 from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:

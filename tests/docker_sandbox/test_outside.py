@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SERVER = """
 import anyio
-from bellglass.sandboxes.limits import Limits
+from bellglass.sandboxes.session_limits import Limits
 from bellglass.sandboxes.backends.docker import DockerBackend
 from bellglass.sandboxes.sessions.session import Session
 

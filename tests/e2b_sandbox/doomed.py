@@ -17,7 +17,7 @@ from bellglass.sandboxes.sessions.sessions import Sessions
 from bellglass.sandboxes.wire.framing import encode
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.protocol import Stream
+    from bellglass.sandboxes.frame_models import Stream
     from bellglass.sandboxes.sessions.session import Session
 
 TALK = "while True:\n    x = 41\n    print('x' * 5000)"

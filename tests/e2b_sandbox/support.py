@@ -12,7 +12,7 @@ from e2b_double import KEY
 
 from bellglass.sandboxes.backends.e2b import E2BBackend
 from bellglass.sandboxes.backends.embedded.python import find_python
-from bellglass.sandboxes.limits import Limits
+from bellglass.sandboxes.session_limits import Limits
 from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:

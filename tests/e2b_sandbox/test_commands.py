@@ -90,7 +90,7 @@ def test_the_server_needs_nothing_of_linux() -> None:
         "import sys\n"
         "for name in ('fcntl', 'resource', 'e2b', 'e2b_code_interpreter'):\n"
         "    sys.modules[name] = None\n"
-        "from bellglass.sandboxes.limits import Limits\n"
+        "from bellglass.sandboxes.session_limits import Limits\n"
         "from bellglass.sandboxes.backends.e2b import E2BBackend\n"
         "from bellglass.sandboxes.backends.e2b.program.command import command, program\n"
         "E2BBackend(Limits(), key='k'); command(Limits()); program(str())\n"

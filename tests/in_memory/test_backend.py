@@ -20,7 +20,7 @@ from bellglass.sandboxes import (
 from bellglass.sandboxes.testing import CONFINED, InMemoryBackend, Request, SandboxDied
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.protocol import Stream
+    from bellglass.sandboxes.frame_models import Stream
 
 
 async def test_a_call_gets_the_answer_that_is_written_down() -> None:

@@ -16,7 +16,7 @@ from readme.blocks import README, first_cells, names, page, section
 from bellglass.sandboxes import registry
 from bellglass.sandboxes.execution import Status
 from bellglass.server.settings import Settings, known_settings
-from bellglass.tools.limits import (
+from bellglass.tools.call_limits import (
     MAX_CASES,
     MAX_CHECKED_BYTES,
     MAX_CODE_CHARACTERS,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from bellglass.sandboxes.backend import Backend
-from bellglass.sandboxes.limits import Limits
+from bellglass.sandboxes.session_limits import Limits
 from bellglass.sandboxes.sessions.session import Session
 from bellglass.sandboxes.streams.memory_stream import pair
 from bellglass.sandboxes.testing import CONFINED

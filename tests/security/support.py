@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bellglass.sandboxes.execution import Execution
-    from bellglass.sandboxes.limits import Limits
+    from bellglass.sandboxes.session_limits import Limits
     from bellglass.sandboxes.sessions.session import Session
 
 PRELUDE = """

@@ -8,7 +8,7 @@ import pytest
 from security.support import stands_still
 
 from bellglass.sandboxes.wire.packets import MAX_MESSAGE_BYTES
-from bellglass.tools.limits import MAX_CODE_CHARACTERS
+from bellglass.tools.call_limits import MAX_CODE_CHARACTERS
 
 if TYPE_CHECKING:
     from security.support import Target

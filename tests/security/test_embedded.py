@@ -18,8 +18,8 @@ from bellglass.sandboxes.backends.embedded import EmbeddedBackend
 from bellglass.sandboxes.backends.embedded.launch import receive_frame
 from bellglass.sandboxes.backends.embedded.zygote import Zygote
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.limits import MIB, Limits
-from bellglass.sandboxes.protocol import Ready
+from bellglass.sandboxes.frame_models import Ready
+from bellglass.sandboxes.session_limits import MIB, Limits
 from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ async def test_leaving_ends_the_zygote() -> None:
 
 SERVER = """
 import anyio, os, sys
-from bellglass.sandboxes.limits import Limits
+from bellglass.sandboxes.session_limits import Limits
 from bellglass.sandboxes.backends.embedded import EmbeddedBackend
 
 async def main():

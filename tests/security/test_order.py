@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bellglass.sandboxes.frames import Frames
-from bellglass.sandboxes.protocol import Reply, call_of
+from bellglass.sandboxes.frame_models import Reply, call_of
+from bellglass.sandboxes.frame_stream import Frames
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -5,12 +5,12 @@ from __future__ import annotations
 import resource
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.limits import MIB
+from bellglass.sandboxes.session_limits import MIB
 
 if TYPE_CHECKING:
     from security.support import Target
 
-    from bellglass.sandboxes.protocol import Stream
+    from bellglass.sandboxes.frame_models import Stream
 
 
 async def test_output_without_end_costs_the_server_nothing(lasting: Target) -> None:

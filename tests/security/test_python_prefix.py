@@ -16,7 +16,7 @@ from bellglass.sandboxes.backends.embedded import EmbeddedBackend
 from bellglass.sandboxes.backends.embedded.inside.interpreter import refuse_if_private
 from bellglass.sandboxes.confinement.failure import Failure
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.limits import MIB, Limits
+from bellglass.sandboxes.session_limits import MIB, Limits
 from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 from security.support import until
 
 from bellglass.sandboxes.backends.restricted import RestrictedBackend
-from bellglass.sandboxes.limits import Limits
+from bellglass.sandboxes.session_limits import Limits
 from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bellglass.sandboxes.confinement.syscalls import number
+from bellglass.sandboxes.confinement.syscall_numbers import number
 
 if TYPE_CHECKING:
     from security.support import Target

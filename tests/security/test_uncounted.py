@@ -12,7 +12,7 @@ from security.support import Target, until
 
 from bellglass.sandboxes.backends.embedded import EmbeddedBackend
 from bellglass.sandboxes.backends.embedded.cgroups import Cgroups
-from bellglass.sandboxes.limits import MIB, Limits
+from bellglass.sandboxes.session_limits import MIB, Limits
 from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:

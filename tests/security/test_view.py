@@ -17,7 +17,7 @@ import pytest
 from bellglass.sandboxes.backends.embedded import EmbeddedBackend, cgroups
 from bellglass.sandboxes.backends.embedded.inside.plan import MASKED
 from bellglass.sandboxes.backends.embedded.uids import UIDS
-from bellglass.sandboxes.limits import MIB, Limits
+from bellglass.sandboxes.session_limits import MIB, Limits
 from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:

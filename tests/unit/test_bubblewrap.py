@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bellglass.sandboxes.backends.embedded.bubblewrap import arguments
 from bellglass.sandboxes.backends.embedded.inside.plan import Plan
-from bellglass.sandboxes.limits import Limits
+from bellglass.sandboxes.session_limits import Limits
 
 PLAN = Plan(
     binds=[("/usr/bin", "/usr/bin"), ("/home/me/venv/lib", "/opt/bellglass/lib")],

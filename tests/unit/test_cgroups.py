@@ -11,7 +11,7 @@ import pytest
 
 from bellglass.sandboxes.backends.embedded import cgroups
 from bellglass.sandboxes.backends.embedded.failure import LaunchFailed
-from bellglass.sandboxes.limits import Limits
+from bellglass.sandboxes.session_limits import Limits
 
 LIMITS = Limits(memory_bytes=100, disk_bytes=20, scratch_bytes=3, processes=5)
 

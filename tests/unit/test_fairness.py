@@ -7,7 +7,7 @@ import pytest
 
 from bellglass.sandboxes.errors import CallerLimit, SessionLimit, TooManyWaiting
 from bellglass.sandboxes.sessions.callers import Caller, FairTurns
-from bellglass.sandboxes.sessions.room import Tenancy, to_make_room
+from bellglass.sandboxes.sessions.capacity import Tenancy, to_make_room
 from bellglass.sandboxes.sessions.session import Session
 from bellglass.sandboxes.testing import InMemoryBackend
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bellglass.sandboxes.confinement import assembler, filter, syscalls
+from bellglass.sandboxes.confinement import assembler, syscall_filter, syscall_numbers
 
 MASK = 0xFFFFFFFF
 ALLOW = "allow"
@@ -37,13 +37,13 @@ def verdict(
 ) -> str:
     """Run the program on a call; return what the kernel would do."""
     if architecture is None:
-        architecture = filter.AUDIT_ARCHITECTURES[machine]
+        architecture = syscall_filter.AUDIT_ARCHITECTURES[machine]
     padded = [*arguments, 0, 0, 0, 0, 0, 0][:6]
     data = struct.pack("<IIQ6Q", number & MASK, architecture, 0, *padded)
-    result = run(filter.build(machine, counted=counted), data)
-    if result == filter.ALLOW:
+    result = run(syscall_filter.build(machine, counted=counted), data)
+    if result == syscall_filter.ALLOW:
         return ALLOW
-    if result == filter.KILL:
+    if result == syscall_filter.KILL:
         return KILL
     assert result & 0xFFFF0000 == 0x00050000
     return errno.errorcode.get(result & 0xFFFF, "0")
@@ -76,27 +76,31 @@ def run(program: bytes, data: bytes) -> int:
 
 
 def known(names: tuple[str, ...], machine: str) -> list[int]:
-    numbers = [syscalls.number(name, machine) for name in names]
+    numbers = [syscall_numbers.number(name, machine) for name in names]
     return [number for number in numbers if number is not None]
 
 
-@pytest.fixture(params=syscalls.MACHINES)
+@pytest.fixture(params=syscall_numbers.MACHINES)
 def machine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 def call(machine: str, name: str, *arguments: int) -> str:
-    number = syscalls.number(name, machine)
+    number = syscall_numbers.number(name, machine)
     assert number is not None
     return verdict(machine, number, *arguments)
 
 
 def test_every_denied_call_is_refused(machine: str) -> None:
-    assert {verdict(machine, number) for number in known(filter.DENIED, machine)} == {"EPERM"}
+    assert {verdict(machine, number) for number in known(syscall_filter.DENIED, machine)} == {
+        "EPERM"
+    }
 
 
 def test_calls_with_hidden_arguments_do_not_exist(machine: str) -> None:
-    assert {verdict(machine, number) for number in known(filter.ABSENT, machine)} == {"ENOSYS"}
+    assert {verdict(machine, number) for number in known(syscall_filter.ABSENT, machine)} == {
+        "ENOSYS"
+    }
 
 
 def test_sync_does_nothing_and_says_that_it_worked(machine: str) -> None:
@@ -243,7 +247,7 @@ def test_options_of_other_protocols_do_not_exist(machine: str, level: int) -> No
 def test_buffers_of_sockets_grow_only_where_a_group_counts_them(
     machine: str, counted: bool, expected: str
 ) -> None:
-    number = syscalls.number("setsockopt", machine)
+    number = syscall_numbers.number("setsockopt", machine)
     assert number is not None
 
     assert verdict(machine, number, 3, 1, 7, counted=counted) == expected
@@ -267,7 +271,7 @@ def test_prctl_adds_no_filter(machine: str) -> None:
 
 
 def test_the_program_fits_into_the_kernel(machine: str) -> None:
-    assert len(filter.build(machine)) // 8 <= 4096  # BPF_MAXINSNS
+    assert len(syscall_filter.build(machine)) // 8 <= 4096  # BPF_MAXINSNS
 
 
 def test_the_assembler_counts_jumps() -> None:
@@ -301,7 +305,7 @@ def test_the_numbers_are_those_of_the_kernel_headers(machine: str) -> None:
         pytest.skip("no kernel headers here")
     pattern = r"#define __NR(?:3264)?_(\w+)\s+(\d+)"
     kernel = {name: int(number) for name, number in re.findall(pattern, header.read_text())}
-    ours = {name: syscalls.number(name, machine) for name in syscalls.NUMBERS}
+    ours = {name: syscall_numbers.number(name, machine) for name in syscall_numbers.NUMBERS}
 
     # Old headers lack the youngest calls, never the other way round.
     assert {name: kernel[name] for name in ours if name in kernel} == {

@@ -16,7 +16,7 @@ from mcp.types import CallToolResult, TextContent
 from bellglass.agent.reading import read
 from bellglass.sandboxes.egress.request_log import RequestRecord
 from bellglass.sandboxes.execution import Execution, ExecutionError, FileChange, Output
-from bellglass.sandboxes.limits import Limits
+from bellglass.sandboxes.session_limits import Limits
 from bellglass.server.console import printable
 from bellglass.server.stdio.json_lines import LineBuffer, find_id, find_odd_id, repair
 from bellglass.tools.arguments import utf8_length

@@ -11,21 +11,21 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from typing_extensions import is_typeddict
 
-from bellglass.sandboxes import execution, protocol
+from bellglass.sandboxes import execution, frame_models
 from bellglass.sandboxes.wire.schema import basics, frames
 
 OURS = {"network": "What programs asked for outside: the server's own record."}
 """Fields of a model that no supervisor sends."""
 
 FRAMES = {
-    kind: (getattr(protocol, kind), getattr(frames, kind))
+    kind: (getattr(frame_models, kind), getattr(frames, kind))
     for kind in ("Ready", "Stream", "Net", "Note", "Tick", "Reply")
 }
 
 
 def test_every_frame_has_a_model() -> None:
     assert {typed for _, typed in FRAMES.values()} == set(get_args(frames.Frame))
-    assert {model for model, _ in FRAMES.values()} == set(get_args(protocol.AnyFrame))
+    assert {model for model, _ in FRAMES.values()} == set(get_args(frame_models.AnyFrame))
 
 
 @pytest.mark.parametrize("kind", FRAMES)
@@ -83,10 +83,10 @@ def test_a_field_on_one_side_alone_is_noticed() -> None:
     class More(frames.Tick):
         size: int
 
-    class Reply(protocol.Reply):
+    class Reply(frame_models.Reply):
         size: int = 0
 
-    assert of_type(More) != of_model(protocol.Tick)
+    assert of_type(More) != of_model(frame_models.Tick)
     assert of_model(Reply) != of_type(frames.Reply)
 
 

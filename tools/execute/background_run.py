@@ -5,14 +5,14 @@ from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 
-from bellglass.sandboxes.sessions.runs import Run
+from bellglass.sandboxes.sessions.background_runs import Run
 from bellglass.sandboxes.sessions.session import Session
+from bellglass.tools.call_limits import MAX_TIMEOUT_SECONDS
 from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.execute.rendering import rendered
 from bellglass.tools.execute.result import result_for
 from bellglass.tools.execute.run_text import listed
-from bellglass.tools.limits import MAX_TIMEOUT_SECONDS
 from bellglass.tools.progress import progress_to
 from bellglass.tools.sessions.session_resolver import owner_of
 

@@ -6,12 +6,12 @@ from pydantic import Field
 
 from bellglass.tools.admission import admitted
 from bellglass.tools.arguments import Background, RunTimeout, SessionId
+from bellglass.tools.call_limits import MAX_CODE_CHARACTERS
 from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.execute.rendering import rendered
 from bellglass.tools.execute.result import result_for
 from bellglass.tools.execute.start_background import begin, call_seconds
-from bellglass.tools.limits import MAX_CODE_CHARACTERS
 from bellglass.tools.policy import Program
 from bellglass.tools.progress import progress_to
 from bellglass.tools.sessions.session_resolver import session_for

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bellglass.sandboxes.limits import MIB
+from bellglass.sandboxes.session_limits import MIB
 from bellglass.sandboxes.sessions.notices import REPLACED, RESTARTED
 from bellglass.tools.error_text import (
     MAX_TEXT_CHARACTERS,

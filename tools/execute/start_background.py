@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver.exceptions import ToolError
 
+from bellglass.tools.call_limits import MAX_TIMEOUT_SECONDS
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.execute.rendering import rendered_start
 from bellglass.tools.execute.result import result_for
-from bellglass.tools.limits import MAX_TIMEOUT_SECONDS
 from bellglass.tools.sessions.session_resolver import session_for
 
 if TYPE_CHECKING:

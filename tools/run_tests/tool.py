@@ -9,14 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bellglass.sandboxes.common.case_names import names_of
 from bellglass.tools.admission import admitted
 from bellglass.tools.arguments import SessionId, refuse_nul
-from bellglass.tools.context import ToolContext
-from bellglass.tools.errors import reported_to_model
-from bellglass.tools.limits import (
+from bellglass.tools.call_limits import (
     DEFAULT_TESTS_TIMEOUT_SECONDS,
     MAX_CASES,
     MAX_CODE_CHARACTERS,
     MAX_TIMEOUT_SECONDS,
 )
+from bellglass.tools.context import ToolContext
+from bellglass.tools.errors import reported_to_model
 from bellglass.tools.policy import Program
 from bellglass.tools.progress import progress_to
 from bellglass.tools.results import TestRun, result_of

@@ -5,11 +5,11 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from bellglass.tools.arguments import utf8_length
+from bellglass.tools.call_limits import MAX_CHECKED_BYTES, MAX_CODE_CHARACTERS
 from bellglass.tools.callers import current_caller
 from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.fences import unwrapped
-from bellglass.tools.limits import MAX_CHECKED_BYTES, MAX_CODE_CHARACTERS
 from bellglass.tools.results import Finding, Language, Validation, result_of
 from bellglass.tools.sessions.session_resolver import owner_of
 from bellglass.tools.validate_code.report import validation_of, validation_text

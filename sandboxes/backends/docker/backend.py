@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.backend_settings import BackendSettings
     from bellglass.sandboxes.backends.docker.stream import AttachedStream
-    from bellglass.sandboxes.limits import Limits
     from bellglass.sandboxes.self_check import SelfCheck
+    from bellglass.sandboxes.session_limits import Limits
 
 BOOT_TIMEOUT_SECONDS = 30.0
 """Timeout from the start of a container to the supervisor's first byte; usually 0.1 s."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bellglass.sandboxes.confinement.limits import OOM_SCORE
+from bellglass.sandboxes.confinement.resource_limits import OOM_SCORE
 
 if TYPE_CHECKING:
     from docker import APIClient
 
-    from bellglass.sandboxes.limits import Limits
+    from bellglass.sandboxes.session_limits import Limits
 
 UIDS = range(60_945, 61_184)
 """Uids (and gids) of containers. Each container has its own, because the kernel counts some

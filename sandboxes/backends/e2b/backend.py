@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.backend_settings import BackendSettings
     from bellglass.sandboxes.backends.e2b.session_records import Record
     from bellglass.sandboxes.backends.e2b.stream.stream import CommandStream
-    from bellglass.sandboxes.limits import Limits
+    from bellglass.sandboxes.session_limits import Limits
 
 logger = logging.getLogger(__name__)
 

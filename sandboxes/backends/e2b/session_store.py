@@ -17,7 +17,7 @@ from bellglass.sandboxes.backends.e2b.session_records import Record, SessionReco
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.endpoint import Endpoint
     from bellglass.sandboxes.backends.e2b.machines.owner import Owner
-    from bellglass.sandboxes.limits import Limits
+    from bellglass.sandboxes.session_limits import Limits
 
 _MAX_REMEMBERED_SESSIONS = 10_000
 """Sessions of which it is known whose they are."""

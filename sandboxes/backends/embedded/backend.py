@@ -27,7 +27,7 @@ from bellglass.sandboxes.backends.embedded.uids import Uids
 from bellglass.sandboxes.backends.embedded.waivers import WAIVERS
 from bellglass.sandboxes.backends.embedded.zygote import Zygote
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.protocol import Ready
+from bellglass.sandboxes.frame_models import Ready
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import ByteStream
 
-    from bellglass.sandboxes.limits import Limits
+    from bellglass.sandboxes.session_limits import Limits
 
 _NAME = "embedded"
 

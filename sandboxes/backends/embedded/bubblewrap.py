@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from bellglass.sandboxes.backends.embedded.cgroups import Group
-    from bellglass.sandboxes.limits import Limits
+    from bellglass.sandboxes.session_limits import Limits
 
 _NEEDED = ("--size", "--disable-userns", "--as-pid-1", "--clearenv", "--perms")
 """Options that we use and old versions lack; the newest is of 0.8.0, from 2023."""

@@ -26,7 +26,7 @@ from bellglass.sandboxes.confinement.libc import write_setting
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bellglass.sandboxes.limits import Limits
+    from bellglass.sandboxes.session_limits import Limits
 
 _SPARE_PROCESSES = 16
 """Added to pids.max, which is a backstop: RLIMIT_NPROC is the limit that users set."""

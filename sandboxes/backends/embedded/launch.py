@@ -16,7 +16,7 @@ from bellglass.sandboxes.backends.embedded.failure import LaunchFailed
 from bellglass.sandboxes.backends.embedded.inside import namespaces
 from bellglass.sandboxes.backends.embedded.process import end_process
 from bellglass.sandboxes.backends.embedded.stream import SignedStream, pair
-from bellglass.sandboxes.confinement.limits import offer_to_oom_killer
+from bellglass.sandboxes.confinement.resource_limits import offer_to_oom_killer
 from bellglass.sandboxes.wire.framing import HEADER_BYTES, body_bytes, encode
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.backends.embedded.cgroups import Cgroups, Group
     from bellglass.sandboxes.backends.embedded.uids import Uids
-    from bellglass.sandboxes.limits import Limits
+    from bellglass.sandboxes.session_limits import Limits
 
 LAUNCH_TIMEOUT_SECONDS = 20.0
 """Timeout for a new sandbox; it usually takes a hundredth of a second."""

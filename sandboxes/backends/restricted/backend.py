@@ -10,7 +10,7 @@ import anyio
 
 from bellglass.sandboxes.backend import Backend, Finding
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.limits import MIB, Limits
+from bellglass.sandboxes.session_limits import MIB, Limits
 from bellglass.sandboxes.streams.memory_stream import pair
 
 if TYPE_CHECKING:

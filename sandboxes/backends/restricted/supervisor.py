@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from anyio.abc import ByteStream
 
     from bellglass.sandboxes.backends.restricted.interpreter import Interpreter
-    from bellglass.sandboxes.limits import Limits
+    from bellglass.sandboxes.session_limits import Limits
     from bellglass.sandboxes.wire.schema.basics import Mark, Status
     from bellglass.sandboxes.wire.schema.execution import Execution
     from bellglass.sandboxes.wire.schema.frames import Frame, Ready

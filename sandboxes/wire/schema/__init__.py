@@ -6,7 +6,7 @@
     worker       packets of claims: Started, Answer, Show, Clear, Rested, RunBegun
 
 The sender builds such a value once. A receiver that trusts the sender less validates it first: the
-server with the models of `sandboxes/protocol.py`, the supervisor with `untrusted.py`. A test
+server with the models of `sandboxes/frame_models.py`, the supervisor with `untrusted.py`. A test
 compares those models with these types field by field.
 
 Classes with `total=False` have the optional fields: Python 3.9 has no `NotRequired`. Creating these

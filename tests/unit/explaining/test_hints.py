@@ -3,7 +3,7 @@
 import pytest
 
 from bellglass.sandboxes.execution import Execution, ExecutionError, Output
-from bellglass.sandboxes.limits import Limits
+from bellglass.sandboxes.session_limits import Limits
 from bellglass.tools.execute.hints.hints import hint_for
 from bellglass.tools.execute.hints.rules import RULES
 

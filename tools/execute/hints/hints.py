@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.limits import MIB
+from bellglass.sandboxes.session_limits import MIB
 from bellglass.tools.execute.hints import bash, python
 from bellglass.tools.execute.hints.networks import missed
 from bellglass.tools.execute.hints.rules import (
@@ -19,7 +19,7 @@ from bellglass.tools.execute.hints.rules import (
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.execution import Execution
-    from bellglass.sandboxes.limits import Limits
+    from bellglass.sandboxes.session_limits import Limits
 
 SMALLER = "work on the data in parts, or delete variables that are not needed."
 NOT_AWAITED = "a coroutine was made and not run: await it (await works at the top level)."

@@ -21,7 +21,7 @@ from bellglass.sandboxes.backends.embedded.boot import BOOT
 from bellglass.sandboxes.bundle import CONFINEMENT, LOADER, bundle
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.limits import Limits
+    from bellglass.sandboxes.session_limits import Limits
 
 FOLDER = "/usr/local/lib/bellglass"
 """Where a template has our program."""

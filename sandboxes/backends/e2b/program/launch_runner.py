@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.backends.e2b.machines.lease import Lease
     from bellglass.sandboxes.backends.e2b.machines.machine import Machine
-    from bellglass.sandboxes.limits import Limits
+    from bellglass.sandboxes.session_limits import Limits
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ import anyio
 from anyio import BrokenResourceError, EndOfStream
 
 from bellglass.sandboxes.backends.e2b.errors import E2BError
-from bellglass.sandboxes.protocol import new_nonce
+from bellglass.sandboxes.frame_models import new_nonce
 from bellglass.sandboxes.wire.framing import HEADER_BYTES, encode
 
 if TYPE_CHECKING:

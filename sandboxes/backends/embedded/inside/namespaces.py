@@ -8,7 +8,7 @@ import signal
 from contextlib import suppress
 
 from bellglass.sandboxes.confinement import libc
-from bellglass.sandboxes.confinement.syscalls import number_here
+from bellglass.sandboxes.confinement.syscall_numbers import number_here
 
 # include/uapi/linux/sched.h
 NEWNS = 0x00020000

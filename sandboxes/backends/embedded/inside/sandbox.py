@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bellglass.sandboxes.backends.embedded.inside import mounts, namespaces, network
 from bellglass.sandboxes.backends.embedded.inside.failure import as_frame, receive_frame, send_frame
 from bellglass.sandboxes.backends.embedded.inside.plan import HOSTNAME, MASKED
-from bellglass.sandboxes.confinement import confine, libc, limits
+from bellglass.sandboxes.confinement import confine, libc, resource_limits
 from bellglass.sandboxes.confinement.failure import step
 
 if TYPE_CHECKING:
@@ -152,6 +152,6 @@ def _confine(session: dict[str, int], prepared: Prepared) -> int:
     with step("capabilities"):
         namespaces.drop_capabilities()
     with step("out of memory score"):
-        limits.offer_to_oom_killer()
+        resource_limits.offer_to_oom_killer()
     program = prepared.programs[bool(session.get("counted_by_group", 1))]
     return confine.confine(session, program, prepared.environment, count_processes=True)

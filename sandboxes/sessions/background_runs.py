@@ -13,7 +13,7 @@ from bellglass.sandboxes.errors import RunNotFound
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
-    from bellglass.sandboxes.protocol import Note, Stream
+    from bellglass.sandboxes.frame_models import Note, Stream
 
 State = Literal["running", "returned", "ended", "lost"]
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Self
 import anyio
 
 from bellglass.sandboxes.errors import SessionLost
-from bellglass.sandboxes.protocol import Note, Reply, Stream
-from bellglass.sandboxes.wire.states import EXCHANGES, OutOfOrder, follow
+from bellglass.sandboxes.frame_models import Note, Reply, Stream
+from bellglass.sandboxes.wire.legal_orders import EXCHANGES, OutOfOrder, follow
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from bellglass.sandboxes.execution import Execution
-    from bellglass.sandboxes.sessions.runs import Run
+    from bellglass.sandboxes.sessions.background_runs import Run
     from bellglass.sandboxes.wire.schema.basics import Mark
 
 MAX_WAITING_STREAM_FRAMES = 16

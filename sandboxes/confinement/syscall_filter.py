@@ -23,7 +23,7 @@ from bellglass.sandboxes.confinement.assembler import (
     Assembler,
     argument_at,
 )
-from bellglass.sandboxes.confinement.syscalls import number
+from bellglass.sandboxes.confinement.syscall_numbers import number
 
 # include/uapi/linux/audit.h: AUDIT_ARCH_X86_64 and AUDIT_ARCH_AARCH64
 AUDIT_ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}

@@ -1,4 +1,4 @@
-"""What a call may ask for: defaults and bounds. `sandboxes/limits.py` has those of a session."""
+"""What a call may ask for: defaults and bounds. Those of a session are in `session_limits.py`."""
 
 from bellglass.sandboxes.common.limits import MAX_CALL_SECONDS
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from bellglass.sandboxes import trace
 from bellglass.sandboxes.backend import PatientStream
 from bellglass.sandboxes.errors import SessionLost
-from bellglass.sandboxes.protocol import AnyFrame, FromSupervisor
+from bellglass.sandboxes.frame_models import AnyFrame, FromSupervisor
 from bellglass.sandboxes.wire.framing import (
     HEADER_BYTES,
     MAX_FRAME_BYTES,
@@ -26,7 +26,7 @@ from bellglass.sandboxes.wire.framing import (
     encode,
     loads,
 )
-from bellglass.sandboxes.wire.states import FRAMES, OutOfOrder, follow
+from bellglass.sandboxes.wire.legal_orders import FRAMES, OutOfOrder, follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
