@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from bellglass.sandboxes.common.limits import MAX_PART_BYTES
 from bellglass.sandboxes.errors import SandboxError
 from bellglass.sandboxes.execution import CleanStr, ShortStr
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.execution import Execution
     from bellglass.sandboxes.sessions.session import Session
-
-MAX_PART_BYTES = 2_500_000
-"""Bytes that are read or written at a time."""
 
 MAX_PATH_CHARACTERS = 4_096  # PATH_MAX
 

@@ -24,3 +24,6 @@ MAX_CHECKED_BYTES = 100_000
 
 MAX_CASES = 1_000
 """Cases of one call of `run_tests`."""
+
+CHECK_TIMEOUT_SECONDS = 10
+"""Time limit of one check of code, for validate_code or a policy."""

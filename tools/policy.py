@@ -13,16 +13,13 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field, ValidationError
 
 from bellglass.tools.arguments import utf8_length
-from bellglass.tools.call_limits import MAX_CHECKED_BYTES
+from bellglass.tools.call_limits import CHECK_TIMEOUT_SECONDS, MAX_CHECKED_BYTES
 from bellglass.tools.callers import current_caller, owner_of_request
 from bellglass.tools.errors import reported_to_model
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.sessions.sessions import Sessions
     from bellglass.tools.results import Language
-
-CHECK_TIMEOUT_SECONDS = 10
-"""For analysing one program, which takes about 50 ms."""
 
 _TOO_LONG = (
     "Refused, and nothing was run: {name} has {given:,} characters, and the operator of this "

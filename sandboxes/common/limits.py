@@ -16,3 +16,9 @@ MAX_REPORT_BYTES = 4 * 1024**2
 
 MAX_REPORT_MESSAGES = 10_000
 """Messages of one report."""
+
+MAX_PART_BYTES = 2_500_000
+"""The largest part of a file that one request reads or writes: in base64 it stays below a frame."""
+
+MAX_SCRATCH_FILES = 8_192
+"""Files and directories in /tmp, and in /dev/shm."""

@@ -13,6 +13,10 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 DEFAULT_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGCHLD)
 """Signals that PID 1 ignores or handles; a child resets them to their defaults."""
 
+RESERVED_DESCRIPTORS = 16
+"""Our descriptors in a process of foreign code are the top few below its limit, out of the way of
+loops over small numbers."""
+
 KEPT = 3
 """The descriptors that a child inherits begin this far above its control socket. The two between
 belong to the child: see `worker`."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from bellglass.sandboxes.common.limits import MAX_PART_BYTES
 from bellglass.sandboxes.conformance.check import bash, check, python
-from bellglass.sandboxes.files import MAX_PART_BYTES, FileRefused, read_part, write_part
+from bellglass.sandboxes.files import FileRefused, read_part, write_part
 from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:

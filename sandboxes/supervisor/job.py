@@ -10,17 +10,18 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
-from bellglass.sandboxes.common.process import DEFAULT_SIGNALS, KEPT, set_oom_score
+from bellglass.sandboxes.common.process import (
+    DEFAULT_SIGNALS,
+    KEPT,
+    RESERVED_DESCRIPTORS,
+    set_oom_score,
+)
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.worker_socket import WorkerSocket
 from bellglass.sandboxes.wire.packets import Packets
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 PR_SET_DUMPABLE = 4  # include/uapi/linux/prctl.h
-
-RESERVED_DESCRIPTORS = 16
-"""Descriptors of ours that a worker keeps lie just below the limit on open files, out of the way of
-loops over small numbers."""
 
 MESSAGE_TIMEOUT_SECONDS = 2.0
 """Seconds that PID 1 waits for a process to take a message, which takes microseconds."""

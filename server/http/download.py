@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Send
 
+from bellglass.sandboxes.common.limits import MAX_PART_BYTES
 from bellglass.sandboxes.errors import SandboxError
-from bellglass.sandboxes.files import MAX_PART_BYTES, Part, read_part
+from bellglass.sandboxes.files import Part, read_part
 from bellglass.sandboxes.sessions.session import Session
 from bellglass.server.http.replies import WrongRequest, error
 from bellglass.tools.files.mime_types import mime_type_of

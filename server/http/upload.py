@@ -10,8 +10,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import Send
 
+from bellglass.sandboxes.common.limits import MAX_PART_BYTES
 from bellglass.sandboxes.errors import SandboxError
-from bellglass.sandboxes.files import MAX_PART_BYTES, FileRefused, Upload
+from bellglass.sandboxes.files import FileRefused, Upload
 from bellglass.sandboxes.sessions.session import Session
 from bellglass.server.http.guard import FILES
 from bellglass.server.http.replies import WrongRequest

@@ -5,7 +5,11 @@ from mcp.types import CallToolResult
 from pydantic import Field
 
 from bellglass.tools.arguments import utf8_length
-from bellglass.tools.call_limits import MAX_CHECKED_BYTES, MAX_CODE_CHARACTERS
+from bellglass.tools.call_limits import (
+    CHECK_TIMEOUT_SECONDS,
+    MAX_CHECKED_BYTES,
+    MAX_CODE_CHARACTERS,
+)
 from bellglass.tools.callers import current_caller
 from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
@@ -13,9 +17,6 @@ from bellglass.tools.fences import unwrapped
 from bellglass.tools.results import Finding, Language, Validation, result_of
 from bellglass.tools.sessions.session_resolver import owner_of
 from bellglass.tools.validate_code.report import validation_of, validation_text
-
-CHECK_TIMEOUT_SECONDS = 10
-"""A program of 500 lines takes 50 ms."""
 
 _TOO_LARGE = (
     "Not checked, and nothing of it was read: {given:,} bytes are too many. At most {most:,} are "

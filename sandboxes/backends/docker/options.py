@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bellglass.sandboxes.common.limits import MAX_SCRATCH_FILES
 from bellglass.sandboxes.confinement.resource_limits import OOM_SCORE
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ GVISOR_KERNEL_THREADS = 448
 """Threads that gVisor itself needs for 64 processes of a session. A process inside takes three or
 four threads outside; with a lower limit gVisor dies, and the session with it."""
 
-_SCRATCH_INODES = 8192
 _NANO_CPUS_PER_CPU = 1_000_000_000  # nano-CPUs of one processor
 
 
@@ -112,8 +112,8 @@ def _tmpfs(limits: Limits, uid: int) -> dict[str, str]:
     return {
         # Without "exec" the engine mounts noexec, and compiled programs would not run.
         "/work": options(limits.disk_bytes, limits.files, f"exec,mode=0700,{owner}"),
-        "/tmp": options(scratch, _SCRATCH_INODES, "exec,mode=1777"),
-        "/dev/shm": options(scratch, _SCRATCH_INODES, "noexec,mode=1777"),
+        "/tmp": options(scratch, MAX_SCRATCH_FILES, "exec,mode=1777"),
+        "/dev/shm": options(scratch, MAX_SCRATCH_FILES, "noexec,mode=1777"),
         # Replaces the terminals: the machine has some 3,000 for all containers together.
         "/dev/pts": "ro,nosuid,nodev,noexec,size=4096,nr_inodes=1,mode=0755",
     }

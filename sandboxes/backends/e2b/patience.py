@@ -24,3 +24,6 @@ LOOK_INTERVAL_SECONDS = 1.5
 
 RETRY_DELAYS_SECONDS = (0.1, 0.3, 1.0)
 """Before each new try, the last of them over and over."""
+
+MAX_REMEMBERED_SESSIONS = 10_000
+"""Sessions about which something is remembered after they have ended; the oldest go first."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
+from bellglass.sandboxes.backends.e2b.patience import MAX_REMEMBERED_SESSIONS
 from bellglass.sandboxes.backends.e2b.program.command import edition
 from bellglass.sandboxes.backends.e2b.session_records import Record, SessionRecords, caller
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.endpoint import Endpoint
     from bellglass.sandboxes.backends.e2b.machines.owner import Owner
     from bellglass.sandboxes.session_limits import Limits
-
-_MAX_REMEMBERED_SESSIONS = 10_000
-"""Sessions of which it is known whose they are."""
 
 
 class SessionStore:
@@ -50,7 +48,7 @@ class SessionStore:
     def assign(self, session_id: str, owner: str | None, created_at: float) -> None:
         """Note whose a session is: before that it is not written down."""
         self._assigned[session_id] = owner, created_at
-        while len(self._assigned) > _MAX_REMEMBERED_SESSIONS:
+        while len(self._assigned) > MAX_REMEMBERED_SESSIONS:
             self._assigned.popitem(last=False)
         if session_id in self._places:  # it was kept ready
             self._write(session_id)

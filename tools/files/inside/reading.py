@@ -9,13 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from bellglass.sandboxes.common.jobs import Job
+from bellglass.sandboxes.common.limits import MAX_PART_BYTES
 from bellglass.tools.files.inside import safe_path
 
 DEFAULT_PART_BYTES = 600_000
 """Bytes of an answer by default: in base64 below the 900 kB that clients accept."""
-
-MAX_PART_BYTES = 2_500_000
-"""Bytes of an answer at most: in base64 below `common.limits.MAX_REPORT_BYTES`."""
 
 MAX_LISTED_NAMES = 500
 """Names in one answer."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from bellglass.sandboxes.backends.e2b.patience import MAX_REMEMBERED_SESSIONS
+
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.machines.lease import Lease
-
-_MAX_REMEMBERED_SESSIONS = 10_000
-"""Sessions whose use is remembered after their machines have ended."""
 
 
 class UsageMeter:
@@ -30,7 +29,7 @@ class UsageMeter:
         self._leases.pop(session_id, None)
         self._before.pop(session_id, None)
         self._before[session_id] = used
-        while len(self._before) > _MAX_REMEMBERED_SESSIONS:
+        while len(self._before) > MAX_REMEMBERED_SESSIONS:
             self._before.popitem(last=False)
 
     def of(self, session_id: str) -> float:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bellglass.sandboxes.backends.embedded.inside import mounts, namespaces, network
 from bellglass.sandboxes.backends.embedded.inside.failure import as_frame, receive_frame, send_frame
 from bellglass.sandboxes.backends.embedded.inside.plan import HOSTNAME, MASKED
+from bellglass.sandboxes.common.limits import MAX_SCRATCH_FILES
 from bellglass.sandboxes.confinement import confine, libc, resource_limits
 from bellglass.sandboxes.confinement.failure import step
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 STREAM = 3
 """Descriptor of the stream to the server; those of the control group's counters follow it."""
 
-_SCRATCH_INODES = 8192
 _MIN_MOVED_DESCRIPTOR = 20
 
 
@@ -140,8 +140,8 @@ def _make_directories(session: dict[str, int]) -> None:
     scratch = session["scratch_bytes"]
     for target, size, inodes, mode in (
         ("/work", session["disk_bytes"], session["files"], 0o700),
-        ("/tmp", scratch, _SCRATCH_INODES, 0o1777),
-        ("/dev/shm", scratch, _SCRATCH_INODES, 0o1777),
+        ("/tmp", scratch, MAX_SCRATCH_FILES, 0o1777),
+        ("/dev/shm", scratch, MAX_SCRATCH_FILES, 0o1777),
     ):
         with step(f"mount {target}"):
             mounts.tmpfs(target, size, inodes, mode)
