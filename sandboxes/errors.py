@@ -47,9 +47,9 @@ class SessionLimit(SandboxError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"All {limit} sessions are busy: code runs in them, also in the background. Pass the "
-            "session_id of one you have, close one or stop its background run (list_sessions names "
-            "them), or try again when a call has ended."
+            f"All {limit} sessions are busy: code runs in them, also in the background, or other "
+            "callers go on with them. Pass the session_id of one you have, close one or stop its "
+            "background run (list_sessions names them), or try again when a call has ended."
         )
 
 

@@ -46,14 +46,17 @@ async def lasting_wire() -> AsyncGenerator[Wire]:
 
 @pytest.fixture(scope="session")
 def http_url() -> Generator[str]:
-    """One server for every test that leaves the settings alone."""
-    with http_server() as (_, url):
+    """One server for every test that leaves the settings alone.
+
+    Each test is another caller, whose sessions no other's need ends: there is room for all.
+    """
+    with http_server(BELLGLASS_MAX_SESSIONS="2000") as (_, url):
         yield url
 
 
 @pytest.fixture(scope="session")
 def explicit_url() -> Generator[str]:
-    with http_server(BELLGLASS_SESSION_SCOPE="explicit") as (_, url):
+    with http_server(BELLGLASS_SESSION_SCOPE="explicit", BELLGLASS_MAX_SESSIONS="2000") as (_, url):
         yield url
 
 

@@ -37,11 +37,11 @@ async def test_no_place_for_files_is_shared(target: Target, other: Target) -> No
 
 async def test_processes_do_not_see_each_other(target: Target, other: Target) -> None:
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(target.bash, "exec -a visible sleep 2", 1)
+        tasks.start_soon(target.bash, "exec -a of-the-other-session sleep 2", 1)
         await anyio.sleep(0.3)
         seen = await other.bash("cat /proc/[0-9]*/cmdline | tr '\\0' ' '; kill -9 -1")
 
-    assert "visible" not in seen.stdout.text
+    assert "of-the-other-session" not in seen.stdout.text
 
 
 async def test_addresses_are_not_shared(target: Target, other: Target) -> None:
