@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-import trustme
-
 if TYPE_CHECKING:
     from e2b_double.server import Double
 
@@ -38,6 +36,8 @@ class Front:
 
     def __enter__(self) -> Self:
         assert PROXY is not None
+        import trustme  # here: the double itself is also run where it is not installed
+
         authority = trustme.CA()
         authority.cert_pem.write_to_path(self.authority)
         certificate = authority.issue_cert("127.0.0.1")
