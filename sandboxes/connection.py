@@ -48,8 +48,8 @@ CANCEL_TIMEOUT_SECONDS = REPLY_GRACE_SECONDS
 NET_SEND_TIMEOUT_SECONDS = 30.0
 """For process 1 of a sandbox to take a frame; a sandbox that does not is given up."""
 
-QUESTION_SECONDS = 30.0
-"""For an answer that runs no code: it takes a millisecond, unless a VM has to be resumed."""
+QUESTION_TIMEOUT_SECONDS = 30.0
+"""For an answer about a background run: a millisecond, unless a machine has to be resumed."""
 
 
 class Connection:
@@ -245,7 +245,7 @@ class Connection:
             }
             if seconds is not None:
                 question["seconds"] = seconds
-            patience = QUESTION_SECONDS + self._patience_seconds
+            patience = QUESTION_TIMEOUT_SECONDS + self._patience_seconds
             try:
                 with self._frames.answer_due(), anyio.fail_after(patience):
                     await self._frames.send(question, patience)

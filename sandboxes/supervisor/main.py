@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
-MAX_TOLD_FAULTS = 3
+MAX_REPORTED_FAULTS = 3
 """Errors of ours that one reply reports."""
 
 FAULT_DELAY_SECONDS = 0.05
@@ -129,7 +129,7 @@ class Supervisor:
 
     def _note_fault(self, exc: Exception) -> None:
         text = f"The supervisor of the sandbox had an error and went on: {exc!r}"[:500]
-        if text not in self._faults and len(self._faults) < MAX_TOLD_FAULTS:
+        if text not in self._faults and len(self._faults) < MAX_REPORTED_FAULTS:
             self._faults.append(text)
 
     def _serve_some(self) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bellglass.server.console import paint, print_error, printable, say
-from bellglass.server.failures import INTERRUPTED
+from bellglass.server.failures import INTERRUPTED_EXIT_CODE
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -89,7 +89,7 @@ def _build(base: str | None, tag: str | None, wheels: str | None) -> int:
         return _failed(str(exc))
     except KeyboardInterrupt:
         sys.stderr.write(f"\nbellglass: stopped; {recipe.tag} is unchanged.\n")
-        return INTERRUPTED
+        return INTERRUPTED_EXIT_CODE
     finally:
         engine.close()
     if image is None:

@@ -25,7 +25,7 @@ from bellglass.sandboxes.backends.e2b.machines.owner import Owner
 from bellglass.sandboxes.backends.e2b.machines.rate_limiter import RateLimiter
 from bellglass.sandboxes.backends.e2b.machines.unreachable import Unreachable, UnreachableMachines
 from bellglass.sandboxes.backends.e2b.machines.usage_meter import UsageMeter
-from bellglass.sandboxes.backends.e2b.patience import UNREACHABLE_TIMEOUT_SECONDS
+from bellglass.sandboxes.backends.e2b.patience import MAX_UNREACHABLE_SECONDS
 from bellglass.sandboxes.backends.e2b.program.launch_runner import launch_runner
 from bellglass.sandboxes.backends.e2b.session_store import SessionStore
 from bellglass.sandboxes.backends.e2b.settings import E2BSettings
@@ -58,8 +58,8 @@ class E2BBackend(Backend, Lifecycle):
 
     is_paid = True
     waivers = WAIVERS
-    patience_seconds = UNREACHABLE_TIMEOUT_SECONDS
-    silence_seconds = Backend.silence_seconds + UNREACHABLE_TIMEOUT_SECONDS
+    patience_seconds = MAX_UNREACHABLE_SECONDS
+    silence_seconds = Backend.silence_seconds + MAX_UNREACHABLE_SECONDS
 
     def __init__(
         self,

@@ -21,6 +21,7 @@ from bellglass.sandboxes.backends.restricted.source import MAX_VALUE_CHARACTERS,
 from bellglass.sandboxes.wire.framing import (
     HEADER_BYTES,
     MAX_REQUEST_BYTES,
+    STREAM_INTERVAL_SECONDS,
     body_bytes,
     encode,
 )
@@ -40,9 +41,6 @@ if TYPE_CHECKING:
 StreamName = Literal["stdout", "stderr"]
 
 FULL = "The variables took more memory than a copy of them leaves room for."
-
-STREAM_SECONDS = 0.25
-"""Interval of frames with new output."""
 
 CHECK = (
     "import json, sys; from bellglass.tools.validate_code.inside import check; "
@@ -200,7 +198,7 @@ class Supervisor:
         """Send new output while the code runs."""
         mark: Mark = {"id": request["id"], "nonce": request["nonce"]}
         while True:
-            await anyio.sleep(STREAM_SECONDS)
+            await anyio.sleep(STREAM_INTERVAL_SECONDS)
             for name, stream in printed.items():
                 text, stream.unsent = stream.unsent, ""
                 if text:

@@ -25,8 +25,8 @@ UNSURE: frozenset[Kind] = frozenset(
 LOOK_DELAYS_SECONDS = (0.0, 1.0, 3.0)
 """Seconds before each look for it: what was cut off may just be coming into being."""
 
-LOOKS_TIMEOUT_SECONDS = 20.0
-"""For all looks together: who waits for the place is waiting already."""
+SEARCH_TIMEOUT_SECONDS = 20.0
+"""For all searches together: a client is waiting for the sandbox."""
 
 
 async def create_machine(
@@ -86,7 +86,7 @@ async def _reattach(
     client: Any, endpoint: Endpoint, place: str, lease_seconds: int
 ) -> Machine | None:
     """Return the machine that was made for `place`, or None; any that is of no use is ended."""
-    with anyio.move_on_after(LOOKS_TIMEOUT_SECONDS):
+    with anyio.move_on_after(SEARCH_TIMEOUT_SECONDS):
         unused = await _found(client, endpoint, place, LOOK_DELAYS_SECONDS)
         try:
             if unused:

@@ -28,7 +28,7 @@ CREATE_TIMEOUT_SECONDS = 45.0
 REQUEST_TIMEOUT_SECONDS = 15.0
 """Any other request to the control plane, and to open a stream."""
 
-PROGRAM_TIMEOUT_SECONDS = 45.0
+SEND_PROGRAM_TIMEOUT_SECONDS = 45.0
 """To send our program: it is more than a pipe holds, so it has to be read meanwhile."""
 
 KILL_TIMEOUT_SECONDS = 10.0
@@ -186,7 +186,7 @@ class Machine:
 
     async def send_program(self, pid: int, data: bytes) -> None:
         """Write our program to a command that asks for it, once; wait until it has read most."""
-        await self._send(pid, data, PROGRAM_TIMEOUT_SECONDS, repeat=False)
+        await self._send(pid, data, SEND_PROGRAM_TIMEOUT_SECONDS, repeat=False)
 
     async def _send(self, pid: int, data: bytes, seconds: float, *, repeat: bool) -> None:
         commands = self._sandbox.commands

@@ -26,8 +26,8 @@ MIN_OVERDUE_SECONDS = 3600.0
 engine should have done it, and clocks differ."""
 
 
-SWEEP_SECONDS = 60.0
-"""Between two looks for what is left over."""
+ORPHAN_SWEEP_INTERVAL_SECONDS = 60.0
+"""Seconds between two searches for machines that are left over."""
 
 
 class OrphanSweeper:
@@ -52,7 +52,7 @@ class OrphanSweeper:
 
     async def due(self) -> None:
         """Wait until it is time for the next sweep."""
-        with anyio.move_on_after(SWEEP_SECONDS):
+        with anyio.move_on_after(ORPHAN_SWEEP_INTERVAL_SECONDS):
             await self._doubt.wait()
             await anyio.sleep(1)  # what was cut off may just be coming into being
 

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.stream.stream import CommandStream
     from bellglass.sandboxes.wire.schema.requests import Resume
 
-REATTACH_SECONDS = 30.0
-"""For the runner to stop the call that goes on and to greet us."""
+REATTACH_TIMEOUT_SECONDS = 30.0
+"""For the supervisor to stop the call that goes on and to send its first frame again."""
 
-REATTACH_READS = 2048
-"""Of some ten kilobytes each, of what was meant for the server before us."""
+MAX_REATTACH_READS = 2048
+"""Maximum number of reads, of some ten kilobytes each, of what was meant for the killed server."""
 
 """Before each frame."""
 
@@ -39,12 +39,12 @@ async def reattach(stream: CommandStream) -> None:
     beginning = json.dumps({"type": "ready", "nonce": nonce}, separators=(",", ":"))[:-1]
     mark = beginning.encode()
     try:
-        with stream.answer_due(), anyio.fail_after(REATTACH_SECONDS):
+        with stream.answer_due(), anyio.fail_after(REATTACH_TIMEOUT_SECONDS):
             await stream.joined.wait()
             request: Resume = {"op": "resume", "nonce": nonce}
             await stream.send(encode(request))
             heard = b""
-            for _ in range(REATTACH_READS):
+            for _ in range(MAX_REATTACH_READS):
                 heard += await stream.receive()
                 at = heard.find(mark)
                 if at >= HEADER_BYTES:

@@ -17,8 +17,8 @@ from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 from bellglass.sandboxes.backend import PatientStream
 from bellglass.sandboxes.backends.e2b.errors import E2BError
 from bellglass.sandboxes.backends.e2b.patience import (
+    MAX_UNREACHABLE_SECONDS,
     RETRY_DELAYS_SECONDS,
-    UNREACHABLE_TIMEOUT_SECONDS,
 )
 from bellglass.sandboxes.backends.e2b.program.starting import provide, why_ended
 from bellglass.sandboxes.backends.e2b.stream.connection import Connection
@@ -155,7 +155,7 @@ class CommandStream(PatientStream):
         Raises:
             E2BError: The machine or our program is gone, or the patience is at its end.
         """
-        deadline = anyio.current_time() + UNREACHABLE_TIMEOUT_SECONDS
+        deadline = anyio.current_time() + MAX_UNREACHABLE_SECONDS
         for pause in itertools.chain(
             RETRY_DELAYS_SECONDS, itertools.repeat(RETRY_DELAYS_SECONDS[-1])
         ):
