@@ -128,7 +128,7 @@ class Connection:
             if not isinstance(frame, Net):
                 self._hand_on(frame)
             elif self._multiplexer is not None and not self._multiplexer.take(frame):
-                raise SessionLost("The sandbox sent more than it may.")
+                raise SessionLost("The sandbox sent more data than it was allowed to.")
 
     async def _listen_to_network(self, network: Network) -> None:
         lost: SessionLost | None = None
@@ -147,7 +147,7 @@ class Connection:
         return self._ticks and any(known.runs_code for known in self._exchanges.values())
 
     def _end_silent(self) -> None:
-        self._reason = "The sandbox was ended: its supervisor did not answer any more."
+        self._reason = "The sandbox was ended: its supervisor stopped answering."
         self.give_up()
 
     async def hang_up(self) -> None:

@@ -221,7 +221,7 @@ def serve(read_fd: int, write_fd: int, config: dict[str, Any], worker: WorkerMai
     It must be process 1 of a PID namespace, because it kills every process that is not its own.
     """
     if os.getpid() != 1:
-        raise RuntimeError("the runner has to be process 1 of a pid namespace of its own")
+        raise RuntimeError("the supervisor has to be process 1 of a PID namespace of its own")
     LIBC.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)

@@ -52,10 +52,10 @@ def _show() -> int:
     for image in built(engine):
         say(_line(image))
     if wanted is None:
-        say(f"There is no {IMAGE} yet: `bellglass image build` makes it.")
+        say(f"There is no image {IMAGE} yet: `bellglass image build` makes it.")
         return 1
     if not wanted.current:
-        say(f"{IMAGE} was not made by this version: `bellglass image build` makes it anew.")
+        say(f"{IMAGE} was not made by this version: `bellglass image build` makes it again.")
     return 0
 
 

@@ -120,7 +120,7 @@ def _set_arguments(session: LocalSession, arguments: list[str]) -> None:
     if execution is None:
         raise NotRun(text_of(result))
     if execution.status != "ok" and len(arguments) > 1:
-        raise NotRun("this sandbox has no arguments for programs.")
+        raise NotRun("this backend passes no arguments to programs.")
 
 
 def prepare(settings: Settings) -> None:

@@ -39,7 +39,7 @@ def wired(double: Double) -> Generator[tuple[Wire, dict[str, str]]]:
 
 
 async def ready(session: Session) -> None:
-    """Set a variable, and have the runner make its copy of it."""
+    """Set a variable, and have the supervisor make its copy of it."""
     await python(session, "x = 41")
     await settled(session)
 

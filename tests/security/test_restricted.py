@@ -1,4 +1,4 @@
-"""The restricted tier from inside: nothing reaches out, and nothing grows without bound."""
+"""The restricted backend from inside: nothing reaches out, and nothing grows without bound."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ EXIT_REASON_TIMEOUT_SECONDS = 2.0
 """Time to wait until the engine reports why a container ended."""
 
 OUT_OF_MEMORY = (
-    "The sandbox was ended: it used more memory than it may. "
+    "The sandbox was ended: it used more memory than its limit. "
     "Use less at once: smaller data, fewer processes, or parts of a file."
 )
 KILLED = (

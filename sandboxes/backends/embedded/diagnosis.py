@@ -90,4 +90,6 @@ def python_finding(python: str) -> Finding:
         return _finding("python", False, f"{python} cannot be executed")
     if prepared:
         return _finding("python", True, python)
-    return _finding("python", False, f"{python}, without numpy and its like: run `bellglass setup`")
+    return _finding(
+        "python", False, f"{python}, without numpy and other packages: run `bellglass setup`"
+    )

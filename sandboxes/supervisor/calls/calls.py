@@ -118,7 +118,7 @@ class Calls:
         call = self._run(request, kind)
         timeline.mark("ended")
         self._reaper.sweep(call.wall_seconds())
-        timeline.mark("processes swept")
+        timeline.mark("processes ended")
         call.output.drain()
         if kind is not None and kind.clean_up is not None:
             kind.clean_up()

@@ -76,7 +76,7 @@ def build(recipe: Recipe, engine: DockerClient) -> Iterator[Step | str]:
     except errors.DockerException as exc:  # before anything was sent: the tag is invalid
         raise BuildFailed(f"The builder refused this: {exc}.") from exc
     except requests.RequestException as exc:
-        reason = f"The engine went away during the build ({exc})."
+        reason = f"The engine stopped answering during the build ({exc})."
         raise BuildFailed(f"{reason} Start it, and build again.") from exc
 
 

@@ -37,7 +37,7 @@ PAUSE_TIMEOUT_SECONDS = 60.0
 """Four seconds for each GiB of memory, says the vendor."""
 
 USER = "root"
-"""Who starts our program. It makes a place in which the code is nobody of the machine."""
+"""The user that starts our program, which makes a sandbox whose code has no user of the machine."""
 
 
 class Machine:
@@ -134,7 +134,7 @@ class Machine:
         """
         commands = self._sandbox.commands
         options = supported(commands.run, retain_output=False)
-        what = "start the runner"
+        what = "start our program"
         try:
             return await self._bounded(
                 what,
@@ -168,7 +168,7 @@ class Machine:
         commands = self._sandbox.commands
         options = supported(commands.connect, retain_output=False)
         return await self._bounded(
-            "listen to the runner again",
+            "listen to our program again",
             lambda: commands.connect(
                 pid,
                 timeout=0,
@@ -191,7 +191,7 @@ class Machine:
     async def _send(self, pid: int, data: bytes, seconds: float, *, repeat: bool) -> None:
         commands = self._sandbox.commands
         await self._bounded(
-            "reach the runner",
+            "reach our program",
             lambda: commands.send_stdin(pid, data, request_timeout=seconds),
             repeat,
             seconds=seconds,

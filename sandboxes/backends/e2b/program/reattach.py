@@ -1,4 +1,4 @@
-"""Going on with a runner that another server has talked to until it was killed."""
+"""Re-attach to a supervisor whose server was killed."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ MAX_REATTACH_READS = 2048
 
 
 async def reattach(stream: CommandStream) -> None:
-    """Bring a joined stream into step; what is received next is a greeting.
+    """Bring a joined stream into step; what is received next is the first frame, sent again.
 
-    Its `listen` must be running. What the runner has to say to the server before us is dropped, up
-    to a bound. The greeting is known by a number that was just made up, and that no code in the
-    place gets to know.
+    Its `listen` must be running. What the supervisor has to say to the server before us is dropped,
+    up to a bound. The frame is known by a nonce that was just made, and that no code in the sandbox
+    gets to know.
 
     Raises:
-        E2BError: There is no greeting.
+        E2BError: That frame does not come.
     """
     nonce = new_nonce()
     beginning = json.dumps({"type": "ready", "nonce": nonce}, separators=(",", ":"))[:-1]
@@ -53,5 +53,5 @@ async def reattach(stream: CommandStream) -> None:
                 heard = heard[-len(mark) - HEADER_BYTES :]
     except (TimeoutError, EndOfStream, BrokenResourceError) as exc:
         reason = str(exc) or "it does not answer"
-        raise E2BError("gone", "take over the runner", reason) from None
-    raise E2BError("gone", "take over the runner", "it does not stop talking")
+        raise E2BError("gone", "re-attach to our program", reason) from None
+    raise E2BError("gone", "re-attach to our program", "it does not stop talking")
