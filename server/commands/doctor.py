@@ -69,7 +69,7 @@ def _show_rest(report: Report) -> None:
     _show_network(report.network)
     say()
     if report.usable:
-        say(paint("green", f"Code runs in sandboxes of the backend {report.usable}."))
+        say(paint("green", f"Code runs on the {report.usable} backend."))
     else:
         say(paint("red", "No backend works here, so the server will refuse to run code."))
 
