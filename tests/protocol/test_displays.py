@@ -35,7 +35,7 @@ async def test_all_stands_in_the_order_in_which_it_was_shown(client: Client) -> 
     before, image, after, ours, *links = result.content
 
     assert isinstance(before, TextContent)
-    assert before.text.startswith("a line\n[picture of ")
+    assert before.text.startswith("a line\n[figure; ")
     assert isinstance(image, ImageContent)
     assert base64.b64decode(image.data).startswith(b"\x89PNG")
     assert isinstance(after, TextContent)
@@ -45,7 +45,7 @@ async def test_all_stands_in_the_order_in_which_it_was_shown(client: Client) -> 
     assert lines[4].startswith(title)
     assert lines[5].split() == ["n", "t", "long"]
     assert lines[6].split()[:3] == ["0", "0", "2024-02-29"]
-    assert "480 rows in the middle are left out, long cells are cut" in after.text
+    assert "490 rows in the middle are left out, long cells are cut" in after.text
     assert isinstance(ours, TextContent)
     # The session of a connection of the shared server may have made room for another test's.
     assert ours.text.splitlines()[-1].startswith("session_id: ")
@@ -75,7 +75,7 @@ async def test_failure_stands_first_and_what_was_shown_before_it_is_there(client
 
     assert isinstance(first, TextContent)
     assert first.text.startswith("Failed: ZeroDivisionError")
-    assert "[picture of 3000 x 20 px, shown as 1568 x 10; the original is in /tmp/" in first.text
+    assert "[picture; 3000 x 20 px, shown as 1568 x 10; the original is in /tmp/" in first.text
     assert isinstance(image, ImageContent)
     assert isinstance(last, TextContent)
     assert "session_id: " in last.text
@@ -112,9 +112,9 @@ async def test_the_worst_result_is_one_that_clients_take(client: Client) -> None
 
 
 OPTIONS = [
-    ("pd.set_option('display.max_rows', None)\nframe", "\n49  7.000000  "),
+    ("pd.set_option('display.max_rows', None)\nframe", "\n49  7.00000  "),
     ("pd.set_option('display.max_rows', 4)\nframe", "\n[46 rows in the middle are left out"),
-    ("pd.reset_option('display.max_rows')\nframe", "\n[30 rows in the middle are left out"),
+    ("pd.reset_option('display.max_rows')\nframe", "\n[40 rows in the middle are left out"),
     ("pd.set_option('display.precision', 2)\nframe.head(2)", "\n1  0.14 "),
     ("pd.options.display.float_format = '{:.1f} EUR'.format\nframe.head(2)", "\n1 0.1 EUR "),
     ("pd.set_option('display.max_colwidth', None)\nframe.head(1)", "x" * 100),
@@ -179,3 +179,71 @@ Plain()
         "[HTML]\nNone None\nin words\n{'text/plain': 'not a bundle unless raw=True'}\n"
         "shows itself\nin words\n"
     )
+
+
+@pytest.mark.parametrize("mode", [("stdio", "modern")], indirect=True)
+async def test_a_figure_has_the_name_that_the_code_gave_it(client: Client) -> None:
+    code = (
+        "import matplotlib.pyplot as plt\nplt.plot([1, 2])\n"
+        "plt.xlabel('day\\n(UTC)'); plt.ylabel('amount'); plt.title('Sales, 30-day mean')"
+    )
+    result = await client.call_tool("execute_python", {"code": code, "timeout": 60})
+
+    first = 'figure: "Sales, 30-day mean"; x: day (UTC), y: amount; '
+    assert text_of(result).startswith(f"[{first}")
+
+
+ARTISTS = [
+    "plt.bar(['a', 'b'], [1, 2])",
+    "plt.plot([1, 2])",
+    "plt.title('a')",
+    "plt.boxplot([1, 2, 3])",
+    "fig, axes = plt.subplots(2, 2)\naxes[0, 0].plot([1])\nfig, axes",
+    "import pandas as pd\npd.Series([1, 2]).plot()",
+    "%matplotlib inline\nplt.plot([1, 2])",
+]
+
+
+@pytest.mark.parametrize("mode", [("stdio", "modern")], indirect=True)
+async def test_what_drawing_returns_is_not_told_beside_the_figure(
+    client: Client, subtests: pytest.Subtests
+) -> None:
+    for code in ARTISTS:
+        with subtests.test(code):
+            result = await client.call_tool(
+                "execute_python",
+                {"code": f"import matplotlib.pyplot as plt\n{code}", "timeout": 60},
+            )
+
+            lines = text_of(result).splitlines()
+            assert [line.partition(" ")[0].strip(":;") for line in lines] == [
+                "[figure",
+                "session_id",
+            ]
+
+    alone = "import matplotlib.text\nmatplotlib.text.Text(0, 0, 'a')"
+    result = await client.call_tool("execute_python", {"code": alone, "timeout": 60})
+    assert text_of(result).startswith("Text(0, 0, 'a')"), "Without a figure it is all there is."
+
+
+NUMBERS = [
+    ("[1234567.891, 2.25, 99.5]", ["1234567.89", "2.25", "99.50"]),
+    ("[0.123456789, 0.5, 0.000123456]", ["0.123457", "0.500000", "0.000123"]),
+    ("[48.73301234, 50.1, 45.6152]", ["48.7330", "50.1000", "45.6152"]),
+    ("[1e300, 2.0, float('inf')]", ["1.000000e+300", "2.000000e+00", "inf"]),
+    ("[1.5e-7, 2.5e-7]", ["1.500000e-07", "2.500000e-07"]),
+    ("[float('nan'), 0.0]", ["NaN", "0.0"]),
+]
+
+
+@pytest.mark.parametrize("mode", [("stdio", "modern")], indirect=True)
+async def test_numbers_of_a_table_have_six_digits(
+    client: Client, subtests: pytest.Subtests
+) -> None:
+    for numbers, expected in NUMBERS:
+        with subtests.test(numbers):
+            code = f"import pandas as pd\npd.DataFrame({{'v': {numbers}}})"
+            result = await client.call_tool("execute_python", {"code": code, "timeout": 60})
+
+            lines = text_of(result).splitlines()[2:-1]
+            assert [line.split()[1] for line in lines] == expected

@@ -143,7 +143,7 @@ for seed in range(8):
     result = await run(client, code, {})
 
     assert [block.type for block in result.content].count("image") == 1
-    assert "picture of 280 x 280 px]" in text_of(result)
+    assert "picture; 280 x 280 px]" in text_of(result)
 
 
 async def test_clear_output_leaves_what_comes_after_it(client: Client) -> None:

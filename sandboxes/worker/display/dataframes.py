@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import sys
 import time
 from collections.abc import Generator, Iterable, Iterator
@@ -20,13 +21,13 @@ from bellglass.sandboxes.worker.display.tables import Column
 CELLS_PER_WRITE = 20_000
 """Cells that are written as CSV at a time."""
 
-WRITE_TIMEOUT_SECONDS = 1.5
-"""Seconds for writing a whole table. A million numbers take one."""
+WRITE_TIMEOUT_SECONDS = 0.5
+"""Seconds for writing a whole table, which nobody may want. Half a million numbers take them."""
 
 MAX_ROWS, MAX_COLUMNS, MAX_CELLS = 1_000, 200, 20_000
 """The limit if the code has set pandas to show tables without one: more than fits a result."""
 
-MAX_TYPES_CHARACTERS = 400
+TYPES = 400
 """Characters that list the types of columns."""
 
 
@@ -75,7 +76,7 @@ def _is_long(cells: Iterable[Any], most: int | None) -> bool:
 
 PANDAS = {
     "display.max_rows": ((60,), 30),
-    "display.min_rows": ((10,), 20),
+    "display.min_rows": ((10,), 10),
     "display.max_columns": ((0, 20), 20),
     "display.width": ((80,), 240),
     "display.max_colwidth": ((50,), 60),
@@ -109,7 +110,7 @@ def _of_pandas(value: Any, write: Write) -> dict[str, Any]:
     if not is_frame(value):
         frame = value.to_frame(name="" if value.name is None else value.name)
     with _options(frame.shape[1]) as options:
-        text = repr(value)
+        text = repr(_rounded(value, options))
     rows = tables.part(len(frame), options["display.max_rows"], options["display.min_rows"])
     most = options["display.max_columns"]
     columns = tables.part(frame.shape[1], most, most)
@@ -130,7 +131,7 @@ def _of_pandas(value: Any, write: Write) -> dict[str, Any]:
     title = _title(value, rows.total, frame.shape[1])
     if is_frame(value):
         types = ", ".join(f"{column.name} {column.dtype}" for column in cells)
-        title += f" ({short(types, MAX_TYPES_CHARACTERS)})" if types else ""
+        title += f" ({short(types, TYPES)})" if types else ""
     shown = (ends.iloc[:, place].tolist() for place in range(len(numbers)))
     return tables.entry(
         f"{title}\n{text}",
@@ -142,6 +143,54 @@ def _of_pandas(value: Any, write: Write) -> dict[str, Any]:
         by_hand="df.to_csv('name.csv')",
         write=write,
     )
+
+
+DIGITS = 6
+"""Decimals of pandas, and the digits that a number has here."""
+
+
+def _rounded(value: Any, options: dict[str, Any]) -> Any:
+    """Return what is shown of a frame or series, its floats rounded, unless the code sets digits.
+
+    It has more rows and columns than are shown, so that pandas puts the dots between them.
+    """
+    pandas: Any = sys.modules["pandas"]
+    if (
+        pandas.get_option("display.precision") != DIGITS
+        or pandas.get_option("display.float_format") is not None
+        or type(value) not in (pandas.DataFrame, pandas.Series)
+    ):
+        return value
+    value = value.iloc[_ends(len(value), options["display.max_rows"])]
+    if type(value) is pandas.Series:
+        return value.round(_decimals(value)) if value.dtype.kind == "f" else value
+    value = value.iloc[:, _ends(value.shape[1], options["display.max_columns"])].copy()
+    for at, dtype in enumerate(value.dtypes):
+        if dtype.kind == "f":
+            column = value.iloc[:, at]
+            value.isetitem(at, column.round(_decimals(column)))
+    return value
+
+
+def _ends(count: int, most: int) -> Any:
+    """Return the positions of all, or of a few more than `most` at both ends."""
+    half = most // 2 + 1
+    return slice(None) if count <= 2 * half else [*range(half), *range(count - half, count)]
+
+
+def _decimals(column: Any) -> int:
+    """Return decimals for all digits of the largest number, four of most, one of the smallest."""
+    numbers = (abs(float(number)) for number in column.tolist())
+    ordered = sorted(number for number in numbers if 0 < number < math.inf)
+    if not ordered:
+        return DIGITS
+    wanted = ((ordered[-1], DIGITS), (ordered[len(ordered) // 2], 4), (ordered[0], 1))
+    decimals = max(digits - 1 - math.floor(math.log10(number)) for number, digits in wanted)
+    return decimals if decimals < DIGITS else MAX_DECIMALS
+
+
+MAX_DECIMALS = 15
+"""Decimals that keep a small number as it is: pandas writes it with an exponent."""
 
 
 def styled(value: Any) -> str:

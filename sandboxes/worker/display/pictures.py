@@ -49,7 +49,9 @@ class Room:
         return self._left
 
 
-def entry(data: bytes, room: Room, write: Write, *, of: int = 1) -> dict[str, Any]:
+def entry(
+    data: bytes, room: Room, write: Write, *, of: int = 1, name: str = "picture"
+) -> dict[str, Any]:
     """Return the display of a PNG or JPEG: as it is, reduced, or in a file.
 
     Raises:
@@ -57,14 +59,14 @@ def entry(data: bytes, room: Room, write: Write, *, of: int = 1) -> dict[str, An
     """
     size = _size(data)
     if max(size) <= display_bounds.MAX_EDGE_PIXELS and len(data) <= room.share(of):
-        return _shown(data, size, size, room)
+        return _shown(data, name, size, size, room)
     ending = "png" if data.startswith(PNG) else "jpg"
     smaller = _smaller(data, room.share(of))
     path, written, _ = write("picture", ending, [data])
     if smaller:
-        return _shown(smaller, _size(smaller), size, room, path, written)
+        return _shown(smaller, name, _size(smaller), size, room, path, written)
     where = f"it is in {path}" if written == len(data) else "save it to a file"
-    text = f"[picture of {_times(size)} px, {len(data):,} bytes: too large to show; {where}]"
+    text = f"[{name}; {_times(size)} px, {len(data):,} bytes: too large to show; {where}]"
     return {
         "kind": "picture",
         "type": "image/png",
@@ -81,6 +83,7 @@ def of_image(image: Any, room: Room, write: Write) -> dict[str, Any]:
 
 def _shown(
     data: bytes,
+    name: str,
     size: tuple[int, int],
     original: tuple[int, int],
     room: Room,
@@ -88,7 +91,7 @@ def _shown(
     written: int = 0,
 ) -> dict[str, Any]:
     room.take(len(data))
-    text = f"picture of {_times(original)} px"
+    text = f"{name}; {_times(original)} px"
     if size != original:
         text += f", shown as {_times(size)}"
     if path:

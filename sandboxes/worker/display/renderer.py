@@ -27,6 +27,8 @@ PLAIN = frozenset(
 )
 """Classes that have nothing to show but their repr."""
 
+CONTAINERS = frozenset({list, tuple, dict})
+
 ITSELF = "application/x-bellglass-object"
 """The kind of a bundle's entry that is the object itself and not a text."""
 
@@ -51,6 +53,8 @@ class Renderer:
         self._room = Room()
         self._shown: list[Any] = []
         """Figures that the call has shown, and that are not shown again at its end."""
+        self._drew = False
+        """Whether the call has shown a figure."""
         self._named: dict[str, list[_Place]] = {}
         """Displays of the call that have an id, by which code can replace them."""
 
@@ -58,18 +62,30 @@ class Renderer:
         self._files = OverflowFiles(call, self._file_bytes)
         self._room = Room()
         self._shown = []
+        self._drew = False
         self._named = {}
         CallStream.before_output = None
 
     def as_value(self, value: Any) -> str | None:
         """Show the value of a last line; return it as text if nothing better can be shown."""
+        if self._is_drawn(value):
+            return None
+        return self._as_text(value)
+
+    def _is_drawn(self, value: Any) -> bool:
+        """Tell if `value` is what drawing returned, in a call that shows a figure."""
+        if type(value) in PLAIN - CONTAINERS or figures.is_figure(value):
+            return False
+        return (self._drew or figures.any_open()) and figures.is_artist(value)
+
+    def _as_text(self, value: Any) -> str | None:
         return self._shown_or_text(self._of_value(value))
 
     def display(self, *objects: Any, raw: bool = False, **options: Any) -> None:
         """Show objects now: pictures, tables and HTML as such, everything else as text."""
         for value in objects:
             known = raw and isinstance(value, dict)
-            text = self.bundle(value) if known else self.as_value(value)
+            text = self.bundle(value) if known else self._as_text(value)
             if text is not None:
                 sys.stdout.write(f"{text}\n")
 
@@ -120,6 +136,7 @@ class Renderer:
             or figures.is_figure(value)
             or pictures.is_image(value)
             or charts.library_of(value)
+            or self._is_drawn(value)
         )
 
     def open_figures(self) -> None:
@@ -143,6 +160,7 @@ class Renderer:
         self._show(found)
 
     def _figure(self, figure: Any, of: int) -> dict[str, Any]:
+        self._drew = True
         found, lacking = figures.entry(figure, self._room, self._files.write, of=of)
         if lacking:
             self._note(
@@ -161,7 +179,8 @@ class Renderer:
     def _of_data(self, data: dict[str, Any]) -> dict[str, Any] | str | None:
         """Return the display of a bundle, or its plain text."""
         if ITSELF in data:
-            return self._of_value(data[ITSELF])
+            value = data[ITSELF]
+            return None if self._is_drawn(value) else self._of_value(value)
         given = data.get("text/plain")
         plain = given if type(given) is str else None
         found = self._of_bundle(data, _if_informative(plain), "a bundle")
