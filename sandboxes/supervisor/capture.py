@@ -24,8 +24,10 @@ class Sink(Protocol):
 class Window:
     """The head and the tail of a stream, in memory bounded by `kept`."""
 
-    def __init__(self, kept: int) -> None:
+    def __init__(self, kept: int, start: int = 0) -> None:
+        """`start` is where the stream begins in the file with all of it."""
         self.total = 0
+        self._start_in_file = start
         self._head_room = kept // 2
         self._tail_room = kept - kept // 2
         self._head = bytearray()
@@ -53,7 +55,7 @@ class Window:
         head, tail = self._ends()
         cut = self.total - len(head) - len(tail)
         return {
-            "text": self._start(head, tail, file) + tail.decode("utf-8", "replace"),
+            "text": self._until_tail(head, tail, file) + tail.decode("utf-8", "replace"),
             "total_bytes": self.total,
             "cut_bytes": cut,
             "file": file.path if file.written and cut else None,
@@ -66,7 +68,9 @@ class Window:
         if offset <= len(head):
             return len(head[:offset].decode("utf-8", "replace"))
         before = max(0, offset - (self.total - len(tail)))
-        return len(self._start(head, tail, file)) + len(tail[:before].decode("utf-8", "replace"))
+        return len(self._until_tail(head, tail, file)) + len(
+            tail[:before].decode("utf-8", "replace")
+        )
 
     def take_unfinished(self) -> bytes:
         """Remove and return the start of a character whose other bytes have not arrived yet."""
@@ -91,14 +95,22 @@ class Window:
             tail = tail[begun:]
         return head, tail
 
-    def _start(self, head: bytes, tail: bytes, file: OutputFile) -> str:
-        """Return the text before the tail: the head, and the note about a cut."""
+    def _until_tail(self, head: bytes, tail: bytes, file: OutputFile) -> str:
+        """Return the text before the tail: the head, and how to read what was cut."""
         cut = self.total - len(head) - len(tail)
         text = head.decode("utf-8", "replace")
         if cut > 0:
-            where = f"; the output is in {file.path}" if file.written else ""
-            text += f"\n[… {cut:,} of {self.total:,} bytes omitted here{where} …]\n"
+            offset = self._start_in_file + len(head)
+            text += cut_marker(cut, self.total, file.path, offset, file.written)
         return text
+
+
+def cut_marker(cut: int, total: int, path: str = "", offset: int = 0, written: int = 0) -> str:
+    """Return the line in place of what was cut: the call that reads on, if the file has more."""
+    how = f': read_file(path="{path}", offset={offset})' if offset < written else ""
+    if how and written < offset + cut:
+        how += f", of which {written - offset:,} bytes were kept"
+    return f"\n[… {cut:,} of {total:,} bytes omitted{how} …]\n"
 
 
 _LATER_BYTES = frozenset(bytes([byte]) for byte in range(0x80, 0xC0))
@@ -199,7 +211,7 @@ class Capture:
 
     def clear(self) -> None:
         """Drop what has arrived. A file that was already written keeps all of it."""
-        self._window = Window(self._kept)
+        self._window = Window(self._kept, self.file.written)
 
     def report(self) -> Output:
         """Return the stream as it is reported."""

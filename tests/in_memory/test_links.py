@@ -15,11 +15,13 @@ from bellglass.tools.files.mime_types import mime_type_of
 if TYPE_CHECKING:
     from in_memory.conftest import Connect
 
+READ_ON = 'read_file(path="/tmp/stdout-1.txt", offset=1)'
+
 MADE = Execution.model_validate(
     {
         "status": "ok",
         "stdout": {
-            "text": "a\n[… 8 of 10 bytes omitted here …]\nb",
+            "text": f"a\n[… 8 of 10 bytes omitted: {READ_ON} …]\nb",
             "total_bytes": 10,
             "cut_bytes": 8,
             "file": "/tmp/stdout-1.txt",
@@ -63,7 +65,7 @@ async def test_links_are_for_clients_that_take_them(
 
     assert sum(isinstance(block, ResourceLink) for block in result.content) == links
     text, record = text_of(result), record_of(result)
-    assert 'read_file(path="/tmp/stdout-1.txt", offset=1)' in text
+    assert text.count(READ_ON) == 1
     assert "/tmp/picture-1-1.png" in text
     assert "sales.csv (new, 1.5 kB)" in text
     assert ("Read one with read_file(path=...)." in text) == (links == 0)

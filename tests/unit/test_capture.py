@@ -16,7 +16,7 @@ def test_no_cut_lies_inside_a_character() -> None:
 
             assert "\ufffd" not in report["text"]
             text = report["text"].replace(
-                f"\n[… {report['cut_bytes']} of {report['total_bytes']} bytes omitted here …]\n", ""
+                f"\n[… {report['cut_bytes']} of {report['total_bytes']} bytes omitted …]\n", ""
             )
             assert len(text.encode()) + report["cut_bytes"] == report["total_bytes"]
 

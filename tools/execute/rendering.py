@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
     from mcp.types import ImageContent, ResourceLink
 
-    from bellglass.sandboxes.execution import Execution, Output
+    from bellglass.sandboxes.execution import Execution
     from bellglass.sandboxes.sessions.session import Session
     from bellglass.tools.context import ToolContext
 
@@ -72,7 +72,7 @@ def rendered(
     if context.listener is not None:
         context.listener.end(execution)
     parts: list[str | ImageContent] = list(_parts(execution, context, timeout))
-    notes = list(_notes(execution))
+    notes = [*_untold_cuts(execution, parts), *_notes(execution)]
     shown = execution.stdout.text or execution.stderr.text or execution.value is not None
     if execution.runs:
         quiet = execution.status in ("ok", "running", "cancelled")
@@ -193,9 +193,6 @@ def _parts(
 
 def _notes(execution: Execution) -> Iterator[str]:
     failed = execution.status not in ("ok", "running")
-    part = bool(execution.runs)
-    yield from _cuts("stdout", execution.stdout, part)
-    yield from _cuts("stderr", execution.stderr, part)
     for notice in execution.notices:
         yield f"Note: {notice}"
     yield from network_lines(execution.network)
@@ -207,12 +204,19 @@ def _notes(execution: Execution) -> Iterator[str]:
             "calls printed are not shown."
         )
     if execution.killed_processes:
-        left = (
-            "1 process"
-            if execution.killed_processes == 1
-            else f"{execution.killed_processes} processes"
-        )
-        yield f"Note: {left} that the code left running ended with the call."
+        count = execution.killed_processes
+        were, them = ("process was", "it") if count == 1 else ("processes were", "them")
+        yield f"Note: {count} {were} still running and stopped; background=true keeps {them}."
+
+
+def _untold_cuts(execution: Execution, parts: list[str | ImageContent]) -> Iterator[str]:
+    """Yield what was cut where the text does not say so, as the program erased it from a screen."""
+    text = "\n".join(part for part in parts if isinstance(part, str))
+    for name, output in (("stdout", execution.stdout), ("stderr", execution.stderr)):
+        cut = f"{output.cut_bytes:,} of {output.total_bytes:,} bytes omitted"
+        if output.cut_bytes and f"[… {cut}" not in text:
+            how = f': read_file(path="{output.file}")' if output.file else ""
+            yield f"Note: {name}: {cut}{how}"
 
 
 def ours(notes: Iterable[str], session_id: str) -> list[str]:
@@ -230,7 +234,9 @@ def _outcome(execution: Execution, context: ToolContext, timeout: float) -> str:
         case "error" if error := execution.error:
             return f"Failed: {first_line(error)}"
         case "exit":
-            return f"Exited with code {execution.exit_code}"
+            shown = execution.stdout.text or execution.stderr.text or execution.displays
+            quiet = "" if shown or execution.error else " (no output)"
+            return f"Exited with code {execution.exit_code}{quiet}"
         case "timeout":
             where = place(execution.error) if execution.error is not None else ""
             return f"Timed out after {timeout:g} s{where}"
@@ -263,25 +269,3 @@ def _state(execution: Execution) -> str:
             return ". Variables are kept."
         case _:
             return ""
-
-
-def _cuts(name: str, output: Output, part: bool) -> Iterator[str]:
-    """Yield how to read what was cut; `part`: the file has what earlier calls told as well."""
-    if not output.cut_bytes:
-        return
-    if output.file is None:
-        yield f"Note: {name} was {output.total_bytes:,} bytes; {output.cut_bytes:,} are not shown."
-        return
-    what = "it all" if output.file_bytes >= output.total_bytes else f"{output.file_bytes:,} of them"
-    yield (
-        f"Note: {name} was {output.total_bytes:,} bytes; {output.file} holds {what}. "
-        f'Read on with read_file(path="{output.file}"{"" if part else _offset(output)}).'
-    )
-
-
-def _offset(output: Output) -> str:
-    """Return the argument that reads on where the output was cut."""
-    head, cut, _ = output.text.partition(
-        f"\n[… {output.cut_bytes:,} of {output.total_bytes:,} bytes"
-    )
-    return f", offset={len(head.encode())}" if cut else ""

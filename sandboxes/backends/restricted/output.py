@@ -37,6 +37,6 @@ class Printed:
         cut = self._total - len(head.encode()) - len(tail.encode())
         text = head
         if cut > 0:
-            text += f"\n[… {cut:,} of {self._total:,} bytes omitted here …]\n"
+            text += f"\n[… {cut:,} of {self._total:,} bytes omitted …]\n"
         text += tail
         return {"text": text, "total_bytes": self._total, "cut_bytes": cut}

@@ -57,9 +57,10 @@ class Output:
 
         An incomplete character is held back until the rest of it arrives, or nothing more can.
         """
-        unread, self._unread = self._unread, Window(self._kept)
-        if self.file.is_open:
-            self._unread.add(unread.take_unfinished())
+        unread = self._unread
+        rest = unread.take_unfinished() if self.file.is_open else b""
+        self._unread = Window(self._kept, self.file.written - len(rest))
+        self._unread.add(rest)
         return unread.report(self.file)
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.common.jobs import Job as JobKind
-from bellglass.sandboxes.common.process import KEPT_FD_OFFSET
+from bellglass.sandboxes.common.process import KEPT
 from bellglass.sandboxes.supervisor import jobs, processes
 from bellglass.sandboxes.supervisor.accounting.group_counters import GroupCounters
 from bellglass.sandboxes.supervisor.accounting.usage import Usage
@@ -118,7 +118,7 @@ class Calls:
         call = self._run(request, kind)
         timeline.mark("ended")
         self._reaper.sweep(call.wall_seconds())
-        timeline.mark("processes ended")
+        timeline.mark("processes swept")
         call.output.drain()
         if kind is not None and kind.clean_up is not None:
             kind.clean_up()
@@ -178,7 +178,7 @@ class Calls:
 
         def run(control: Packets) -> None:
             # In the job the state of the shell has another descriptor.
-            shell = self._shell.for_job(control.socket.fileno() + KEPT_FD_OFFSET)
+            shell = self._shell.for_job(control.socket.fileno() + KEPT)
             kind.run(arguments, control.send, shell)
 
         with self._alone() as notices:
