@@ -55,16 +55,16 @@ async def test_first_line_says_what_happened(
     assert not result.is_error
 
 
-async def test_what_was_cut_is_in_the_record_and_where_the_rest_is(connect: Connect) -> None:
-    text = "one line: ü\n[… 80 of 90 bytes omitted here …]\nb\n"
-    cut = Output(text=text, total_bytes=90, cut_bytes=80, file="/work/o", file_bytes=90)
+async def test_what_was_cut_is_in_the_record(connect: Connect) -> None:
+    cut = Output(text="a\nb\n", total_bytes=90, cut_bytes=80, file="/work/o", file_bytes=90)
     result = await shown(connect, Execution(status="ok", stdout=cut))
     record = record_of(result)
 
     assert record["cut"] == {"stdout": 80, "stderr": 0}
     uri = f"sandbox://{record['session_id']}/files/o"
     assert record["files"] == {"stdout": {"path": "/work/o", "bytes": 90, "uri": uri}}
-    assert 'Read on with read_file(path="/work/o", offset=12).' in text_of(result)
+    told = 'Note: stdout: 80 of 90 bytes omitted: read_file(path="/work/o")'
+    assert told in text_of(result), "Told once more only because the text does not have it."
 
 
 async def test_a_picture_stands_where_it_was_shown(connect: Connect) -> None:
@@ -85,3 +85,36 @@ async def test_state_that_was_lost_is_told_with_what_to_do(connect: Connect) -> 
 
     assert "The worker died." in text_of(result)
     assert record_of(result)["state"] == "lost"
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            [("new", "a.py", 1), ("changed", "b.py", 2)],
+            "a.py (new, 1 byte), b.py (changed, 2 bytes)",
+        ),
+        (
+            [("new", f"data/f{n}.txt", n) for n in (0, 1, 10, 2)],
+            "4 new in data/ (0 to 10 bytes): f0.txt, f1.txt … f10.txt",
+        ),
+        (
+            [("new", f"f{n}", 1500) for n in range(5)] + [("deleted", "old", 0)],
+            "5 new (1.5 kB each): f0, f1 … f4, old (deleted, 0 bytes)",
+        ),
+        ([("new", f"{n}/f", 3) for n in range(9)], "0/f (new, 3 bytes), 1/f (new, 3 bytes)"),
+    ],
+    ids=["few", "a folder", "two kinds", "many folders"],
+)
+async def test_many_files_are_told_in_one_line(
+    changes: list[tuple[str, str, int]], line: str, connect: Connect
+) -> None:
+    files = [
+        {"change": change, "path": path, "bytes": size, "readable": True}
+        for change, path, size in changes
+    ]
+    result = await shown(connect, Execution.model_validate({"status": "ok", "files": files}))
+
+    told = next(told for told in text_of(result).splitlines() if told.startswith("Files: "))
+    assert told.startswith(f"Files: {line}")
+    assert len(told) < 250

@@ -52,8 +52,8 @@ async def test_changed_files_are_named_and_linked(client: Client) -> None:
     for link, entry in zip(links, record_of(made)["changed"], strict=True):
         assert link.uri == entry["uri"]
         await client.read_resource(link.uri)
-    assert "f009 (new, 0 bytes) and 290 more\n" in text_of(more)
-    assert len([block for block in more.content if isinstance(block, ResourceLink)]) == 10
+    assert "Files: 100 new (0 bytes each): f000, f001 … f099 and 200 more\n" in text_of(more)
+    assert len([block for block in more.content if isinstance(block, ResourceLink)]) == 3
     record = record_of(more)
     assert (len(record["changed"]), record["changed_left_out"]) == (100, 200)
 
@@ -76,10 +76,11 @@ async def test_text_is_written_and_read_in_parts(client: Client) -> None:
         read += blocks(result)[0]
         if offset is not None:
             assert read.endswith("\n")
-            assert f"Read on with offset={offset}." in blocks(result)[1]
+            assert f"; next: offset={offset}]" in blocks(result)[1]
     tail = await client.call_tool("read_file", {**place, "offset": -5})
 
-    assert hashlib.sha256(lines.encode()).hexdigest() in text_of(second)
+    assert second.meta is not None
+    assert second.meta["bellglass/file"]["sha256"] == hashlib.sha256(lines.encode()).hexdigest()
     assert "nothing was added" in text_of(again)
     assert gap.is_error
     assert f"the next part has the offset {len(lines.encode())}" in text_of(gap)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from mcp.types import ResourceLink
@@ -15,8 +16,13 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.execution import Execution, FileChange
 
-MAX_NAMED_FILES = 10
-"""Files that the line and the links name."""
+MAX_NAMED_FILES = 3
+"""Files of one kind that are named one by one, and files that are linked."""
+
+MAX_GROUPS = 6
+"""Groups of files, each with the same change in the same folder, that the line names."""
+
+_NUMBER = re.compile(r"(\d{1,18})")
 
 
 def changes_line(execution: Execution, *, linked: bool) -> Iterator[str]:
@@ -24,9 +30,13 @@ def changes_line(execution: Execution, *, linked: bool) -> Iterator[str]:
 
     Where no links to the files follow, the line says how to read one.
     """
-    named = [_named(file) for file in execution.files[:MAX_NAMED_FILES]]
-    more = len(execution.files) - len(execution.files[:MAX_NAMED_FILES]) + execution.files_left_out
-    if named:
+    groups: dict[tuple[str, str], list[FileChange]] = {}
+    for file in execution.files:
+        groups.setdefault((file.change, file.path.rpartition("/")[0]), []).append(file)
+    told = list(groups.values())[:MAX_GROUPS]
+    more = len(execution.files) - sum(map(len, told)) + execution.files_left_out
+    if told:
+        named = [text for group in told for text in _told(group)]
         rest = f" and {more:,} more" if more else ""
         readable = any(file.readable for file in execution.files)
         how = ". Read one with read_file(path=...)." if readable and not linked else ""
@@ -71,6 +81,32 @@ def size_of(number: int) -> str:
         if number < 999.5 * size:
             return f"{number / size:.3g} {unit}"
     return f"{number / 1e9:.3g} GB"
+
+
+def _told(files: list[FileChange]) -> list[str]:
+    """Return files with the same change in the same folder: one by one if they are few."""
+    if len(files) <= MAX_NAMED_FILES:
+        return [_named(file) for file in files]
+    ordered = sorted(files, key=lambda file: _natural(file.path))
+    folder, _, _ = ordered[0].path.rpartition("/")
+    first, second, *_, last = (shown(file.path.rpartition("/")[2]) for file in ordered)
+    sizes = sorted(file.bytes for file in files if file.readable)
+    about = f" ({_range(size_of(sizes[0]), size_of(sizes[-1]))})" if sizes else ""
+    where = f" in {shown(folder)}/" if folder else ""
+    return [f"{len(files):,} {ordered[0].change}{where}{about}: {first}, {second} … {last}"]
+
+
+def _range(least: str, most: str) -> str:
+    """Return sizes from least to most, the unit once if it is the same."""
+    number, _, unit = least.partition(" ")
+    if least == most:
+        return f"{least} each"
+    return f"{number if most.endswith(unit.rstrip('s') + 's') else least} to {most}"
+
+
+def _natural(path: str) -> list[tuple[int, str]]:
+    """Return a key that sorts f2 before f10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in _NUMBER.split(path)]
 
 
 def _named(file: FileChange) -> str:

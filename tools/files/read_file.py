@@ -44,7 +44,11 @@ async def read_file(
     ] = 0,
     base64: Annotated[bool, Field(description="For programs.")] = False,
 ) -> CallToolResult:
-    """Read a file in /work: text in parts, a picture as an image, a folder as a list."""
+    """Read a file of the session: text, an image as a picture, a folder as a list.
+
+    Long text comes in parts: pass the offset that the result names. Paths are relative to /work;
+    /tmp works too, as for output that was cut.
+    """
     context = ctx.request_context.lifespan_context
     most = MAX_BASE64_BYTES if base64 else min(context.limits.output_bytes, MAX_TEXT_BYTES)
     with reported_to_model():
@@ -103,14 +107,16 @@ def _shown(path: str, part: Part, most: int, base64: bool) -> tuple[list[Content
             text = text[:cut]  # at the end of a line, if there is one
         data, body = text.encode(), text
     end = part.offset + len(data)
-    about = f"[{shown(path)}: bytes {part.offset:,} to {end:,} of {part.size:,}."
     if part.size == 0:
-        about = f"[{shown(path)} is empty."
+        about = f"[{shown(path)} is empty.]"
     elif part.offset >= part.size:
-        about = f"[{shown(path)} ends at byte {part.size:,}."
-    elif end < part.size:
-        about += f" Read on with offset={end}."
-    return [_text(body), _text(f"{about}]")], len(data)
+        about = f"[{shown(path)} ends at byte {part.size:,}.]"
+    elif len(data) == part.size:
+        return [_text(body)], len(data)
+    else:
+        about = f"[{shown(path)}: bytes {part.offset:,} to {end:,} of {part.size:,}"
+        about += f"; next: offset={end}]" if end < part.size else "]"
+    return [_text(body), _text(about)], len(data)
 
 
 def _why_not_shown(path: str, part: Part) -> str:
@@ -139,7 +145,7 @@ def _listing(path: str, part: Part) -> tuple[list[ContentBlock], int]:
     end = part.offset + len(lines)
     about = f"[{shown(path)}: {part.size:,} entries"
     if end < part.size:
-        about += f", {part.offset:,} to {end:,} shown. Read on with offset={end}."
+        about += f", {part.offset:,} to {end:,} shown; next: offset={end}"
     return [_text("\n".join(lines)), _text(f"{about}]")], len(lines)
 
 

@@ -11,35 +11,38 @@ from bellglass.sandboxes.files import MAX_PATH_CHARACTERS, shown, write_part
 from bellglass.tools.arguments import SessionOfFile
 from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
+from bellglass.tools.execute.changed_files import size_of
 from bellglass.tools.files.addresses import file_uri
 from bellglass.tools.files.session_files import FILE
 from bellglass.tools.sessions.session_resolver import session_for
 
-MAX_TEXT_CHARACTERS = 1_000_000
-MAX_BASE64_CHARACTERS = 3_000_000
+MAX_TEXT = 1_000_000
+MAX_BASE64 = 3_000_000
 
 
 async def write_file(
     path: Annotated[str, Field(max_length=MAX_PATH_CHARACTERS)],
     ctx: Context[ToolContext],
-    text: Annotated[str | None, Field(max_length=MAX_TEXT_CHARACTERS)] = None,
-    base64: Annotated[str | None, Field(max_length=MAX_BASE64_CHARACTERS)] = None,
+    text: Annotated[str | None, Field(max_length=MAX_TEXT)] = None,
+    base64: Annotated[str | None, Field(max_length=MAX_BASE64)] = None,
     offset: Annotated[
-        int, Field(ge=0, le=1 << 50, description="Of a later part: the size so far.")
+        int, Field(ge=0, le=1 << 50, description="Of a later part: bytes written so far.")
     ] = 0,
     session_id: SessionOfFile = None,
 ) -> CallToolResult:
-    """Write a file in /work, from text or base64; it is replaced, and its folders are made."""
+    """Create or replace a file in /work, with its folders. Better than a heredoc.
+
+    Give text, or base64 for binary data; large files in parts.
+    """
     with reported_to_model():
         data = _data(text, base64)
         session = await session_for(ctx, session_id)
         written = await write_part(session, path, data, offset)
     await ctx.request_context.lifespan_context.updates.changed(session, [path])
     done = "Those bytes were there already; nothing was added to" if written.repeated else "Wrote"
+    following = f"; the next part has offset={written.size}" if offset else ""
     lines = [
-        f"{done} {shown(path)}: {written.size:,} bytes",
-        f"sha256 {written.sha256}" if written.sha256 else "",
-        f"The next part has offset={written.size}." if offset else "",
+        f"{done} {shown(path)} ({size_of(written.size)}{following}).",
         f"session_id: {session.id}",
     ]
     record = {
@@ -49,7 +52,7 @@ async def write_file(
         **written.model_dump(),
     }
     return CallToolResult(
-        content=[TextContent(type="text", text="\n".join(filter(None, lines)))],
+        content=[TextContent(type="text", text="\n".join(lines))],
         _meta={FILE: record},
     )
 

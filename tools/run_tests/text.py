@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from bellglass.tools.results import TestOutcome, TestRun
 
 MAX_FAILURE_CHARACTERS = 3_000
-MAX_FAILURES_CHARACTERS = 30_000
-MAX_LIST_CHARACTERS = 3_000
+MAX_FAILURES_CHARACTERS = 12_000
+MAX_FAILURES = 10
+"""Failures with different causes that are told in full."""
+MAX_LIST_CHARACTERS = 1_500
 
 
 def run_text(run: TestRun, timeout: float) -> str:
@@ -37,7 +39,7 @@ def _parts(run: TestRun, timeout: float) -> Iterator[str]:
             if test.outcome == outcome
         ]
         if names:
-            yield shortened(f"{word}: {', '.join(names)}", MAX_LIST_CHARACTERS)
+            yield f"{word}: {_listed(names)}"
     for covered in run.coverage or ():
         lines, missing = covered["lines"], covered["missing"]
         text = f"Coverage of {covered['file']}: {lines - len(missing)} of {lines} lines"
@@ -72,22 +74,41 @@ def _failures(failures: list[TestOutcome]) -> Iterator[str]:
     for test in failures:
         causes.setdefault(_cause(test), []).append(test)
     room = MAX_FAILURES_CHARACTERS
+    told = 0
     untold: list[str] = []
     for first, *others in causes.values():
         text = _failure(first)
         if others:
-            names = ", ".join(test.id for test in others)
-            names = shortened(names, MAX_LIST_CHARACTERS)
+            names = _listed([test.id for test in others])
             text += f"\nFor the same cause {len(others)} more: {names}"
         room -= len(text)
-        if room < 0:
+        if room < 0 or told == MAX_FAILURES:
             untold += [test.id for test in (first, *others)]
         else:
+            told += 1
             yield text
     if untold:
-        yield shortened(f"\nFailed as well: {', '.join(untold)}", MAX_LIST_CHARACTERS)
+        yield f"\n{len(untold)} more failed: {_listed(untold)}"
     if failures:
         yield ""
+
+
+def _listed(names: list[str]) -> str:
+    """Return names in a row, each without what it has in common with the one before.
+
+    Of `a.py::f[1]`, `a.py::f[2]` and `a.py::g` that is `a.py::f[1], [2], ::g`.
+    """
+    parts = []
+    before = ""
+    for name in names:
+        start = 0
+        for mark in ("::", "["):
+            at = name.find(mark)
+            if at > 0 and before.startswith(name[: at + len(mark)]):
+                start = at
+        parts.append(name[start:])
+        before = name
+    return shortened(", ".join(parts), MAX_LIST_CHARACTERS)
 
 
 _VARYING = re.compile(
