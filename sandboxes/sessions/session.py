@@ -20,6 +20,7 @@ from bellglass.sandboxes.lifecycle import lifecycle_of
 from bellglass.sandboxes.sessions import notices
 from bellglass.sandboxes.sessions.background_runs import Run, Runs
 from bellglass.sandboxes.sessions.sandbox_holder import SandboxHolder
+from bellglass.sandboxes.sessions.session_ids import ID_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 UNSEEN = ("read",)
 """Operations whose results no model sees: the next visible one reports what was lost."""
-
-ID_BYTES = 16
-"""128 bits: the id is a name, but without authentication it is also the key."""
 
 
 class Session:

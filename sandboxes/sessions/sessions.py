@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 import time
 from contextlib import asynccontextmanager
 from functools import partial
@@ -17,7 +15,8 @@ from bellglass.sandboxes.sessions.backends import Backends
 from bellglass.sandboxes.sessions.capacity import Tenancy, to_make_room
 from bellglass.sandboxes.sessions.check_sessions import CheckSessions
 from bellglass.sandboxes.sessions.pool import Pool
-from bellglass.sandboxes.sessions.session import ID_BYTES, Session
+from bellglass.sandboxes.sessions.session import Session
+from bellglass.sandboxes.sessions.session_ids import SessionIds
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
 MAX_PAID_IDLE_SECONDS = 30.0
 """Seconds without a check after which a session for checks ends if its sandbox costs money."""
-
-_ID = re.compile(f"[0-9a-f]{{{2 * ID_BYTES}}}")
 
 
 class Sessions:
@@ -47,6 +44,7 @@ class Sessions:
         age_seconds: float,
         pool: int | None = None,
         choose_for_checks: Callable[[], Awaitable[Backend | None]] | None = None,
+        short_ids: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.idle_seconds = idle_seconds
@@ -57,6 +55,7 @@ class Sessions:
         self._max_sessions = max_sessions
         self._pool_size = pool
         self._pool: Pool | None = None
+        self._ids = SessionIds(short=short_ids)
         self._clock = clock
         self._live: dict[str, Tenancy] = {}
         self._scopes: dict[str, anyio.CancelScope] = {}
@@ -74,11 +73,13 @@ class Sessions:
         age_seconds: float,
         pool: int | None = None,
         choose_for_checks: Callable[[], Awaitable[Backend | None]] | None = None,
+        short_ids: bool = False,
     ) -> AsyncGenerator[Self]:
         """Serve sessions until the context is left; then every sandbox is destroyed.
 
         `pool`: the number of sessions that are kept ready; None for the backend's default.
         `choose_for_checks` makes another backend for checks of code, or returns None.
+        `short_ids`: the server has one user, so that knowing an id permits nothing.
         """
         sessions: Self | None = None
         try:
@@ -91,6 +92,7 @@ class Sessions:
                     age_seconds=age_seconds,
                     pool=pool,
                     choose_for_checks=choose_for_checks,
+                    short_ids=short_ids,
                 )
                 tasks.start_soon(sessions._expire)
                 try:
@@ -155,7 +157,7 @@ class Sessions:
         return warm or self._made(backend)
 
     def _made(self, backend: Backend, session_id: str | None = None) -> Session:
-        session = Session(session_id or secrets.token_hex(ID_BYTES), backend)
+        session = Session(session_id or self._ids.unused(self._scopes), backend)
         self._scopes[session.id] = anyio.CancelScope()
         self._tasks.start_soon(self._hold, session, self._scopes[session.id])
         return session
@@ -182,7 +184,7 @@ class Sessions:
             SandboxUnavailable, SessionLimit, CallerLimit: As `open`, if it is not one of this
                 server's.
         """
-        if session_id in self._live or not _ID.fullmatch(session_id):
+        if session_id in self._live or not self._ids.has_form(session_id):
             return self.get(session_id, owner)
         backend = await self.backend()
         async with self._reattaching:
