@@ -138,7 +138,7 @@ class Replay:
         if self._next >= len(turns):
             raise RecordingMismatch(
                 f"The recording ends after {len(turns)} answers, and one more was asked for. "
-                "Record the task again."
+                "Record the task anew."
             )
         turn = turns[self._next]
         self._next += 1

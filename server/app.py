@@ -15,7 +15,7 @@ from mcp.types import ToolAnnotations
 
 from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.sessions.sessions import Sessions
-from bellglass.server import tool_schemas
+from bellglass.server import programs, tool_schemas
 from bellglass.server.middleware import BellglassServer
 from bellglass.server.settings import Settings
 from bellglass.server.tasks import Tasks
@@ -48,6 +48,7 @@ def build_server(
 ) -> BellglassServer:
     """Return the server; `choose` makes the backend on first use."""
     choose = choose or _chooser(settings)
+    found = programs.sentence(settings)
 
     updates = Updates()
 
@@ -61,6 +62,7 @@ def build_server(
                 age_seconds=settings.session_max_seconds,
                 pool=settings.warm_sessions,
                 choose_for_checks=_chooser_for_checks(settings),
+                short_ids=settings.http is None,
             ) as sessions,
             anyio.create_task_group() as tasks,
         ):
@@ -100,7 +102,7 @@ def build_server(
                 sizes=["any"],
             )
         ],
-        tools=[_tool(entry, settings) for entry in with_extra(settings.extra_tools)],
+        tools=[_tool(entry, settings, found) for entry in with_extra(settings.extra_tools)],
         extensions=[view_extension(), Tasks()],
         cache_hints={"tools/list": CacheHint(ttl_ms=3_600_000, scope="public")},
         lifespan=lifespan,
@@ -127,13 +129,17 @@ def _chooser_for_checks(settings: Settings) -> Callable[[], Awaitable[Backend | 
     return choose
 
 
-def _tool(entry: ToolEntry, settings: Settings) -> Tool:
-    """Return `entry` in the SDK's form, with texts that match the settings."""
+def _tool(entry: ToolEntry, settings: Settings, found: str) -> Tool:
+    """Return `entry` in the SDK's form, with texts that match the settings.
+
+    `found` is a sentence about programs of the sandbox.
+    """
     facts = {
         "{idle}": duration(settings.session_idle_seconds),
         "{age}": duration(settings.session_max_seconds),
         "{timeout}": f"{settings.timeout_seconds:g}",
         "{network}": MANUAL[settings.network],
+        "{programs}": found,
     }
 
     def filled(text: str) -> str:

@@ -8,6 +8,7 @@ import anyio
 from bellglass.sandboxes import registry
 from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.server import programs
 from bellglass.server.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -31,9 +32,7 @@ async def choose_for_checks(settings: Settings) -> Backend | None:
         backend = create("embedded", settings.model_copy(update={"network": "none"}))
         await _started(backend)
     except SandboxUnavailable as exc:
-        log.info(
-            "Code is checked in sandboxes of E2B, since embedded does not work: %s", exc.reason
-        )
+        log.info("Code is checked on machines of E2B: %s", exc.reason)
         return None
     return backend
 
@@ -54,9 +53,7 @@ def create(name: str, settings: Settings) -> Backend:
         from bellglass.server.networking import network
 
         if name == "restricted":
-            reason = (
-                "it cannot give code a network. Unset BELLGLASS_NETWORK, or choose another backend."
-            )
+            reason = "it has no way to a network. Unset BELLGLASS_NETWORK, or choose another."
             raise SandboxUnavailable(name, reason)
         backend.network = network(settings)
     return backend
@@ -77,6 +74,7 @@ async def choose(settings: Settings) -> Backend:
             failures.append(exc)
         else:
             log.info("Sandbox: %s", name)
+            await programs.remember(name, settings, backend)
             return backend
     match failures:
         case []:

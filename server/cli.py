@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 COMMANDS = {
     "demo": "show a short conversation with a real client",
-    "doctor": "say which backends work here, and how to mend the others",
+    "doctor": "say which sandboxes work here, and how to mend the others",
     "setup": "prepare numpy, pandas, ... for the code inside",
     "image": "show, or build, the image of Docker sessions",
     "template": "build a template of E2B for sessions",
@@ -23,7 +23,7 @@ COMMANDS = {
     "get": "fetch a file of a session of a server on HTTP",
     "check": "run the contract checks on a backend",
     "install": "write this server, with the flags given, into a client's configuration",
-    "uninstall": "remove this server from a client's configuration",
+    "uninstall": "take it out again",
     "solve": "solve a task with a model: code written, run, tested, repaired",
     "version": "print the version",
 }

@@ -1,6 +1,5 @@
 """Make the network of sessions from the settings."""
 
-import os
 from pathlib import Path
 
 from bellglass.sandboxes.egress.cache import Cache
@@ -11,6 +10,7 @@ from bellglass.sandboxes.egress.rules import Rules
 from bellglass.sandboxes.egress.sources import Folder, Remote
 from bellglass.sandboxes.session_limits import MIB
 from bellglass.server.settings import Settings
+from bellglass.server.user_cache import user_cache
 
 PYPI: tuple[str, ...] = ("https://pypi.org/simple/", "https://files.pythonhosted.org/")
 """The index and the hosts of its files, which a mirror with these names may replace."""
@@ -35,12 +35,10 @@ def _index(settings: Settings, rules: Rules) -> Index | None:
 
 
 def cache_folder(settings: Settings) -> Path:
-    """Return the folder for package files (basedir-spec of freedesktop.org)."""
+    """Return the folder for package files."""
     if settings.package_cache is not None:
         return Path(settings.package_cache).expanduser()
-    cache = os.environ.get("XDG_CACHE_HOME", "")
-    base = Path(cache) if os.path.isabs(cache) else Path.home() / ".cache"
-    return base / "bellglass" / "packages"
+    return user_cache() / "packages"
 
 
 def described(settings: Settings) -> list[str]:

@@ -50,7 +50,7 @@ def _web_address(given: str) -> str:
 def _origins(given: tuple[str, ...]) -> tuple[str, ...]:
     for origin in given:
         if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s*]+", origin):
-            hint = f"be origins such as https://app.example, without a path: {origin!r} is not"
+            hint = f"be origins such as https://app.example, without a path: {origin!r} is none"
             raise PydanticCustomError("origins", "{hint}", {"hint": hint})
     return given
 
@@ -75,7 +75,7 @@ def unknown(variable: str, names: list[str]) -> str:
         if problem and variable.upper().startswith(f"BELLGLASS_{prefix.upper()}"):
             return (
                 f"{variable} cannot be read: the settings of the backend {name} cannot be "
-                f"imported ({problem}). Reinstall its distribution, or unset the variable."
+                f"imported ({problem}). Install its distribution anew, or unset the variable."
             )
     near = difflib.get_close_matches(variable.upper(), names, n=1)
     hint = f" Did you mean {near[0]}?" if near else " `bellglass --help` lists the settings."
@@ -89,7 +89,7 @@ def unknown_backend(chosen: str) -> str:
         return ""
     near = difflib.get_close_matches(chosen, names, n=1)
     hint = f"Did you mean {near[0]}?" if near else f"Installed: {', '.join(sorted(names[1:]))}."
-    return f"BELLGLASS_SANDBOX={chosen[:60]!r} is not an installed backend. {hint}"
+    return f"BELLGLASS_SANDBOX={chosen[:60]!r} is no backend that is installed. {hint}"
 
 
 _LEVEL = "(debug|info|warning|error)"

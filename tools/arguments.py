@@ -12,7 +12,7 @@ SessionId = Annotated[
     str | None,
     Field(
         max_length=200,
-        description="From an earlier result, to go on with it.",
+        description="From an earlier result: same variables and files.",
     ),
 ]
 
@@ -38,7 +38,10 @@ RunTimeout = Annotated[
     Field(description=f"Seconds, at most {MAX_TIMEOUT_SECONDS}; {{timeout}} if left out."),
 ]
 
-Background = Annotated[bool, Field(description="Return at once, see background_run.")]
+Background = Annotated[
+    bool,
+    Field(description="Return at once, for servers and long work: see background_run."),
+]
 
 
 def utf8_length(text: str) -> int:

@@ -96,7 +96,8 @@ class TestRun(_Result):
     not_run: int
     timed_out: bool
     isolated: bool
-    error: str | None = Field(default=None, description="Why the run as a whole went wrong.")
+    error: str | None = None
+    """Why the run as a whole went wrong."""
     seconds: float
     tests: list[TestOutcome]
     coverage: list[dict[str, Any]] | None = Field(default=None, description="file, lines, missing.")

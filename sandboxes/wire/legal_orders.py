@@ -40,8 +40,7 @@ REQUESTS: Table = {
         "resume": "handover",
     },
 }
-"""What a supervisor may be asked, and when it replies. Every supervisor keeps to it, also
-those of the restricted backend and of the in-memory backend, which run in the server."""
+"""What a supervisor may be asked, and when it replies. The supervisor keeps to it."""
 
 FRAMES: Table = {
     "starting": {"ready": "ready"},

@@ -10,9 +10,9 @@ from urllib.parse import quote
 import httpx2
 
 from bellglass.server.commands.transfer import (
-    MAX_ATTEMPTS,
+    MAX_TRIES,
+    PIECE_BYTES,
     RETRY_DELAY_SECONDS,
-    TRANSFER_PIECE_BYTES,
     Progress,
     TransferError,
     add_server,
@@ -73,7 +73,7 @@ def _fetch(client: httpx2.Client, url: str, stream: BinaryIO) -> None:
                     raise TransferError("it is a folder. Pack it first, such as with `tar`.")
                 total = at + int(response.headers["content-length"])
                 progress = Progress(url.rpartition("/")[2], total)
-                for piece in response.iter_raw(TRANSFER_PIECE_BYTES):
+                for piece in response.iter_raw(PIECE_BYTES):
                     stream.write(piece)
                     at += len(piece)
                     failures = 0
@@ -83,7 +83,7 @@ def _fetch(client: httpx2.Client, url: str, stream: BinaryIO) -> None:
                 return
         except httpx2.TransportError as exc:
             failures += 1
-            if failures >= MAX_ATTEMPTS:
+            if failures >= MAX_TRIES:
                 raise gave_up(exc) from exc
             stream.seek(at)
             time.sleep(RETRY_DELAY_SECONDS)

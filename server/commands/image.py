@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bellglass.server.console import paint, print_error, printable, say
-from bellglass.server.failures import INTERRUPTED_EXIT_CODE
+from bellglass.server.failures import INTERRUPTED
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -52,10 +52,10 @@ def _show() -> int:
     for image in built(engine):
         say(_line(image))
     if wanted is None:
-        say(f"There is no image {IMAGE} yet: `bellglass image build` makes it.")
+        say(f"There is no {IMAGE} yet: `bellglass image build` makes it.")
         return 1
     if not wanted.current:
-        say(f"{IMAGE} was not made by this version: `bellglass image build` makes it again.")
+        say(f"{IMAGE} was not made by this version: `bellglass image build` makes it anew.")
     return 0
 
 
@@ -89,7 +89,7 @@ def _build(base: str | None, tag: str | None, wheels: str | None) -> int:
         return _failed(str(exc))
     except KeyboardInterrupt:
         sys.stderr.write(f"\nbellglass: stopped; {recipe.tag} is unchanged.\n")
-        return INTERRUPTED_EXIT_CODE
+        return INTERRUPTED
     finally:
         engine.close()
     if image is None:

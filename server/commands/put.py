@@ -12,9 +12,9 @@ from urllib.parse import quote
 import httpx2
 
 from bellglass.server.commands.transfer import (
-    MAX_ATTEMPTS,
+    MAX_TRIES,
+    PIECE_BYTES,
     RETRY_DELAY_SECONDS,
-    TRANSFER_PIECE_BYTES,
     OutOfStep,
     Progress,
     TransferError,
@@ -72,7 +72,7 @@ class _Upload:
                 answer = self._send(at)
             except (httpx2.TransportError, OutOfStep) as exc:
                 failures += 1
-                if failures >= MAX_ATTEMPTS:
+                if failures >= MAX_TRIES:
                     raise gave_up(exc) from exc
                 time.sleep(RETRY_DELAY_SECONDS)
                 before, at = at, self._there()
@@ -98,7 +98,7 @@ class _Upload:
 
     def _pieces(self, at: int) -> Iterator[bytes]:
         self._stream.seek(at)
-        while piece := self._stream.read(TRANSFER_PIECE_BYTES):
+        while piece := self._stream.read(PIECE_BYTES):
             if at == self._digested:
                 self._digest.update(piece)
                 self._digested += len(piece)
@@ -118,7 +118,7 @@ class _Upload:
         if self._digested != self._total:  # parts were sent twice
             self._stream.seek(0)
             self._digest = hashlib.sha256()
-            while piece := self._stream.read(TRANSFER_PIECE_BYTES):
+            while piece := self._stream.read(PIECE_BYTES):
                 self._digest.update(piece)
         return self._digest.hexdigest()
 

@@ -10,12 +10,12 @@ from typing import Any
 from bellglass.sandboxes.execution import Execution
 from bellglass.server import logs
 from bellglass.server.commands.output import CallOutput, keep_files, show_displays, show_words
-from bellglass.server.failures import INTERRUPTED_EXIT_CODE, CommandError
+from bellglass.server.failures import INTERRUPTED, CommandError
 from bellglass.server.local_session import LocalSession, text_of
 from bellglass.server.settings import Settings
 
-NOT_RUN_EXIT_CODE = 125
-TIMED_OUT_EXIT_CODE = 124
+NOT_RUN = 125
+TIMED_OUT = 124
 """The exit code that `timeout` uses, too."""
 
 EXAMPLES = """examples:
@@ -31,7 +31,7 @@ goes to stdout and stderr, and what bellglass says of it to stderr. The program 
 class NotRun(CommandError):
     """The program was not run."""
 
-    exit_code = NOT_RUN_EXIT_CODE
+    exit_code = NOT_RUN
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -120,7 +120,7 @@ def _set_arguments(session: LocalSession, arguments: list[str]) -> None:
     if execution is None:
         raise NotRun(text_of(result))
     if execution.status != "ok" and len(arguments) > 1:
-        raise NotRun("this backend passes no arguments to programs.")
+        raise NotRun("this sandbox has no arguments for programs.")
 
 
 def prepare(settings: Settings) -> None:
@@ -141,9 +141,9 @@ def exit_code(execution: Execution) -> int:
         case "ok" | "running":
             return 0
         case "timeout":
-            return TIMED_OUT_EXIT_CODE
+            return TIMED_OUT
         case "cancelled":
-            return INTERRUPTED_EXIT_CODE
+            return INTERRUPTED
     if execution.signal is not None and execution.signal in signal.Signals.__members__:
         return 128 + signal.Signals[execution.signal]
     if execution.status == "oom":

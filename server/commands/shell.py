@@ -16,7 +16,7 @@ from bellglass.server.local_session import LocalSession
 from bellglass.server.settings import Settings
 
 LEAVING = ("exit", "quit", "exit()", "quit()")
-SYNTAX_CHECK_TIMEOUT_SECONDS = 5
+CHECK_SECONDS = 5
 
 _UNFINISHED = ("unexpected end of file", "looking for matching", "delimited by end-of-file")
 """Parts of the messages of `bash -n` on incomplete code."""
@@ -101,7 +101,7 @@ def _is_complete_bash(code: str) -> bool:
         capture_output=True,
         text=True,
         errors="replace",
-        timeout=SYNTAX_CHECK_TIMEOUT_SECONDS,
+        timeout=CHECK_SECONDS,
         env={"LC_ALL": "C"},
         check=False,
     )

@@ -9,7 +9,7 @@ import anyio
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.server.commands.setup import CHECKERS, FONTS, PACKAGES
 from bellglass.server.console import paint, print_error, printable, say
-from bellglass.server.failures import INTERRUPTED_EXIT_CODE
+from bellglass.server.failures import INTERRUPTED
 from bellglass.server.settings import Settings
 
 NAME = "bellglass"
@@ -64,6 +64,6 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         return 1
     except KeyboardInterrupt:
         print_error("stopped. The engine may go on building; the template is as it was until then.")
-        return INTERRUPTED_EXIT_CODE
+        return INTERRUPTED
     say(paint("green", f"Ready. To use it: BELLGLASS_E2B_TEMPLATE={name}"))
     return 0

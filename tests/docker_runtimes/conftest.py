@@ -1,4 +1,4 @@
-"""The Docker backend with runtimes other than the engine's own."""
+"""The docker sandbox with runtimes other than the engine's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract checks on the E2B backend."""
+"""The contract checks on the E2B sandbox."""
 
 from __future__ import annotations
 

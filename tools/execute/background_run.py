@@ -35,7 +35,7 @@ async def background_run(
     ] = 0,
     stop: bool = False,
 ) -> CallToolResult:
-    """Return new output of a run begun with background=true and, if it has ended, its result."""
+    """Look at what background=true started: its new output, and its result if it has ended."""
     context = ctx.request_context.lifespan_context
     with reported_to_model():
         session = await context.sessions.find(session_id, owner_of(ctx))

@@ -24,14 +24,13 @@ async def execute_bash(
     timeout: RunTimeout = None,
     background: Background = False,
 ) -> CallToolResult:
-    """Run a Bash command in a sandbox and return its output.
+    """Run a Bash command in the sandbox of execute_python: same files, same session_id.
 
-    Working directory, variables, functions, options (not set -e, -u, -x) and files persist between
-    calls that pass the same session_id; execute_python sees the same files. No root. {network} A
-    session is deleted {idle} after its last call, at the latest {age} after its first.
+    The current directory, variables, functions and options (not set -e, -u, -x) stay for later
+    calls. Ordinary user, no sudo. {programs} {network}
 
-    A command that fails is a normal result: its first line gives the exit code, signal or limit.
-    What still runs when the command returns is ended.
+    A command that fails is a normal result: its first line gives the exit code, signal or time
+    limit. Processes that still run when it returns are stopped; background=true keeps them.
     """
     context = ctx.request_context.lifespan_context
     command, note = await admitted(context, Program("command", command, "bash"))

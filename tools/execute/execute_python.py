@@ -24,16 +24,17 @@ async def execute_python(
     timeout: RunTimeout = None,
     background: Background = False,
 ) -> CallToolResult:
-    """Run Python in a sandbox and return its output and the value of its last expression.
+    """Run Python in an isolated sandbox and see what happens.
 
-    Variables, imports and files (working directory /work) persist between calls that pass the same
-    session_id, and execute_bash sees the same files. Top-level await works, and so do display(),
-    !command, %pip and %%bash. numpy, pandas, matplotlib and pytest are installed; figures and
-    tables are shown. {network} A session is deleted {idle} after its last call, at the latest {age}
-    after its first.
+    Use it to compute, analyse data, draw plots and try code instead of guessing. Returns what was
+    printed, the value of the last expression, figures as images, and which files were made.
+    Variables, imports and files stay for later calls with the same session_id; execute_bash sees
+    the same files. The working directory is /work. As in a notebook, top-level await, display(),
+    !command, %pip and %%bash work. numpy, pandas, matplotlib and pytest are installed. {network}
 
-    Code that fails is a normal result: its first line says how, and whether variables were kept.
-    Long output is cut; the whole is kept in a file.
+    Code that fails is a normal result: its first line says how, then come the failing line, the
+    values on it and a hint. Long output is cut, and the result says how to read the rest. A session
+    ends {idle} after its last call, at the latest {age} after its first.
     """
     context = ctx.request_context.lifespan_context
     code, note = await admitted(context, Program("code", code))

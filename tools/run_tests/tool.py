@@ -20,8 +20,8 @@ from bellglass.tools.errors import reported_to_model
 from bellglass.tools.policy import Program
 from bellglass.tools.progress import progress_to
 from bellglass.tools.results import TestRun, result_of
-from bellglass.tools.run_tests.hints import hints_on
-from bellglass.tools.run_tests.report import run_of
+from bellglass.tools.run_tests.hints import hints_on, without_tests
+from bellglass.tools.run_tests.report import NO_TESTS, run_of
 from bellglass.tools.run_tests.text import run_text
 from bellglass.tools.sessions.session_resolver import session_for
 
@@ -93,12 +93,12 @@ async def run_tests(
         ),
     ] = DEFAULT_TESTS_TIMEOUT_SECONDS,
 ) -> Annotated[CallToolResult, TestRun]:
-    """Test Python code in a sandbox and return what failed, and why.
+    """Run tests of Python code; returns which failed, with expected and actual values.
 
-    tests is a pytest or unittest module that imports the code as `solution`; cases are calls or
-    program runs; with neither, tests in code run. Tests are plain pytest in /work, in one
-    process with the code; it cannot forge cases (isolated). Session variables are not there. A
-    failing test is a normal result.
+    Give code and one of: tests (a pytest or unittest module that imports it as `solution`), cases
+    (short checks), paths (test files of the session). With none of them, tests and doctests inside
+    code run. Files of the session are there, its variables are not. Tests are plain pytest in one
+    process with the code; cases it cannot forge (isolated). A failing test is a normal result.
     """
     for path in paths or ():
         refuse_path(path)
@@ -131,14 +131,17 @@ async def run_tests(
     run = run_of(execution, session.id, [] if select else names_of(given))
     notes = [text for text in dict.fromkeys((note, tests_note)) if text]
     notes += [*run.notes, *hints_on(run, code, tests)]
-    run = run.model_copy(update={"notes": notes, "error": _reason(run, select, paths)})
+    run = run.model_copy(update={"notes": notes, "error": _reason(run, arguments)})
     return result_of(run, run_text(run, timeout))
 
 
-def _reason(run: TestRun, select: str | None, paths: list[str] | None) -> str | None:
+def _reason(run: TestRun, asked: dict[str, Any]) -> str | None:
     """Return why there is no verdict, in terms of the arguments."""
-    if select and (run.error or "").startswith("No tests were found"):
+    select, paths = asked["select"], asked["paths"]
+    if run.error == NO_TESTS and select:
         return f"select={select[:100]!r} fits the name of no test: it is compared as by pytest -k."
+    if run.error == NO_TESTS and not paths:
+        return without_tests(asked["tests"] or asked["code"]) or NO_TESTS
     if paths and not run.tests and "file or directory not found" in (run.error or ""):
         named = ", ".join(paths)[:300]
         return f"No such file, or none that pytest reads: {named}. Name files or folders in /work."

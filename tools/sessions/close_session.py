@@ -13,7 +13,7 @@ from bellglass.tools.sessions.session_resolver import owner_of
 async def close_session(
     session_id: Annotated[str, Field(max_length=200)], ctx: Context[ToolContext]
 ) -> CallToolResult:
-    """End a session now: stop what runs in it and delete its variables and files."""
+    """Delete a session now: processes, variables and files. Optional, as each ends by itself."""
     with reported_to_model():
         try:
             await ctx.request_context.lifespan_context.sessions.close(session_id, owner_of(ctx))

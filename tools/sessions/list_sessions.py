@@ -10,7 +10,7 @@ from bellglass.tools.sessions.session_resolver import is_anonymous, sessions_of
 
 
 async def list_sessions(ctx: Context[ToolContext]) -> CallToolResult:
-    """List your open sessions: id, age, calls, and the time left without a call."""
+    """List the open sessions: id, age, calls, time left. Needed only if a session_id was lost."""
     manager = ctx.request_context.lifespan_context.sessions
     sessions = sorted(sessions_of(ctx), key=lambda session: session.used_at, reverse=True)
     text = "\n".join(_line(session, manager.seconds_left(session)) for session in sessions)

@@ -35,11 +35,11 @@ async def validate_code(
     ctx: Context[ToolContext],
     language: Language = "python",
 ) -> Annotated[CallToolResult, Validation]:
-    """Check code without running any of it.
+    """Check Python or Bash without running it.
 
-    Returns syntax errors, likely bugs, modules that are not installed, and risks (what the code
-    could do to files, processes, network ...), each with line and fix or reason. At most 100 kB.
-    This informs and is never the boundary: the sandbox is.
+    Returns syntax errors, likely bugs, modules missing in the sandbox, and risky operations, each
+    with line and fix or reason. At most 100 kB. For code that will run elsewhere; to try code here,
+    run it: the sandbox protects, not this check.
     """
     if (given := utf8_length(code)) > MAX_CHECKED_BYTES:
         message = _TOO_LARGE.format(given=given, most=MAX_CHECKED_BYTES)

@@ -65,7 +65,5 @@ def _checked(client: APIClient, image: str) -> bool:
         return False
     if volumes := (found.get("Config") or {}).get("Volumes"):
         text = f"the image {image} declares volumes ({', '.join(volumes)}): files in them are not "
-        raise SandboxUnavailable(
-            NAME, text + "limited, so bellglass does not use it. Name another image."
-        )
+        raise SandboxUnavailable(NAME, text + "limited, so bellglass does not use it.")
     return True

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.common.limits import MAX_SCRATCH_FILES
-from bellglass.sandboxes.confinement.resource_limits import OOM_SCORE_ADJ
+from bellglass.sandboxes.confinement.resource_limits import OOM_SCORE
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -92,7 +92,7 @@ def _host_config(
         ],
         ipc_mode="private",
         cgroupns="private",
-        oom_score_adj=OOM_SCORE_ADJ,
+        oom_score_adj=OOM_SCORE,
         init=False,  # an engine can be configured to run its own init as process 1
         log_config=LogConfig(type=LogConfig.types.NONE),
         runtime=runtime,

@@ -14,8 +14,8 @@ from bellglass.sandboxes.backends.embedded.inside.plan import (
 from bellglass.sandboxes.confinement.failure import step
 
 _OLD = "/.host"
-_MAX_ROOT_BYTES = 16 * 1024**2
-_MAX_ROOT_FILES = 4096
+_MAX_VIEW_BYTES = 16 * 1024**2
+_MAX_VIEW_FILES = 4096
 
 
 def enter(plan: Plan, *, own_proc: bool) -> None:
@@ -29,8 +29,8 @@ def enter(plan: Plan, *, own_proc: bool) -> None:
     os.umask(0o022)
     with step("mounts private"):
         mounts.make_private()
-    with step("root tmpfs"):
-        mounts.tmpfs("/tmp", _MAX_ROOT_BYTES, _MAX_ROOT_FILES, 0o755)
+    with step("view tmpfs"):
+        mounts.tmpfs("/tmp", _MAX_VIEW_BYTES, _MAX_VIEW_FILES, 0o755)
         os.mkdir("/tmp" + _OLD)
     with step("pivot_root"):
         mounts.change_root("/tmp", "/tmp" + _OLD)
@@ -39,7 +39,7 @@ def enter(plan: Plan, *, own_proc: bool) -> None:
         with step(f"bind {target}"):
             _mount_point(_OLD + source, target)
             mounts.bind_read_only(_OLD + source, target)
-    with step("root files"):
+    with step("view files"):
         for directory in DIRECTORIES:
             os.makedirs(directory, exist_ok=True)
         for path, target in [*plan.links, *DEVICE_LINKS.items()]:
@@ -63,7 +63,7 @@ def enter(plan: Plan, *, own_proc: bool) -> None:
     with step("scratch tmpfs"):
         # Only for the zygote: modules that it imports write caches. Each sandbox mounts its own
         # tmpfs on top.
-        mounts.tmpfs("/tmp", _MAX_ROOT_BYTES, _MAX_ROOT_FILES, 0o1777)
+        mounts.tmpfs("/tmp", _MAX_VIEW_BYTES, _MAX_VIEW_FILES, 0o1777)
     with step("detach the host's root"):
         mounts.detach(_OLD)
         os.rmdir(_OLD)

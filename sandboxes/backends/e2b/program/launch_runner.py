@@ -1,4 +1,4 @@
-"""Start or join our program in a machine, listen to it, and renew the lease meanwhile."""
+"""Our program in a machine: started or joined, listened to, and its machine's lease kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def launch_supervisor(
+async def launch_runner(
     machine: Machine, lease: Lease, limits: Limits, pid: int | None
 ) -> AsyncGenerator[CommandStream]:
     """Start our program, or go on with it as process `pid`, which another server has started.
