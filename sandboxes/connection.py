@@ -174,13 +174,12 @@ class Connection:
         """
         self._requests += 1
         key = number, nonce = self._requests, new_nonce()
-        with Exchange({"id": number, "nonce": nonce}, state, run) as exchange:
-            self._exchanges[key] = exchange
-            try:
-                yield exchange
-            finally:
-                if run is None or not run.begun:
-                    self._exchanges.pop(key, None)
+        exchange = self._exchanges[key] = Exchange({"id": number, "nonce": nonce}, state, run)
+        try:
+            yield exchange
+        finally:
+            if run is None or not run.begun:
+                self._exchanges.pop(key, None)
 
     async def request(
         self,

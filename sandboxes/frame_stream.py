@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
-from anyio.streams.buffered import BufferedByteReceiveStream
 from pydantic import ValidationError
 
 from bellglass.sandboxes import trace
@@ -37,6 +36,10 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema.requests import Request
 
 
+READ_BYTES = 4096
+"""Bytes that are read at once: most replies, and not so many small frames of a hostile sandbox that
+other tasks would notice."""
+
 _numbers = itertools.count(1)
 
 
@@ -46,7 +49,8 @@ class Frames:
     def __init__(self, stream: ByteStream, on_torn: Callable[[], None]) -> None:
         """`on_torn` is called when only a part of a frame was sent: the stream is out of step."""
         self._stream = stream
-        self._incoming = BufferedByteReceiveStream(stream)
+        self._arrived = bytearray()
+        """Bytes of the next frames."""
         self._sending = anyio.Lock(fast_acquire=True)
         self._on_torn = on_torn
         self._state = "starting"
@@ -66,17 +70,16 @@ class Frames:
             SessionLost: There is none, or no valid one, or it is out of order.
         """
         try:
-            header = await self._incoming.receive_exactly(HEADER_BYTES)
-            size = body_bytes(header, MAX_FRAME_BYTES)
+            size = body_bytes(await self._receive_exactly(HEADER_BYTES), MAX_FRAME_BYTES)
             # Untrusted code ran at the far end: frames are input, not truth.
-            body = loads(await self._incoming.receive_exactly(size))
+            body = loads(await self._receive_exactly(size))
             frame = FromSupervisor.validate_python(body)
             self._state = follow(FRAMES, self._state, frame.type)
             trace.frame(self._number, "<-", frame.type, getattr(frame, "id", None), size)
             return frame
         except anyio.BrokenResourceError as exc:
             raise SessionLost(str(exc) or "The sandbox died while running the code.") from exc
-        except (anyio.EndOfStream, anyio.IncompleteRead) as exc:
+        except anyio.EndOfStream as exc:
             raise SessionLost("The sandbox died while running the code.") from exc
         except OutOfOrder as exc:
             raise SessionLost(f"The sandbox sent frames out of order: {exc}.") from exc
@@ -84,6 +87,14 @@ class Frames:
             raise SessionLost("The sandbox sent an oversized reply.") from exc
         except (ValueError, RecursionError, ValidationError) as exc:
             raise SessionLost("The sandbox sent a malformed reply.") from exc
+
+    async def _receive_exactly(self, size: int) -> bytes:
+        arrived = self._arrived
+        while len(arrived) < size:
+            arrived += await self._stream.receive(max(READ_BYTES, size - len(arrived)))
+        data = bytes(arrived[:size])
+        del arrived[:size]
+        return data
 
     async def send(self, request: Request, seconds: float) -> None:
         """Send a request, after those that are being sent, within this many seconds.

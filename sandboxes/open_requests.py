@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from collections import deque
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -31,14 +30,10 @@ class Exchange:
         self.mark = mark
         self.run = run
         self._state = state
-        self._answers, self._answered = anyio.create_memory_object_stream[Stream | Reply](math.inf)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._answers.close()
-        self._answered.close()
+        self._answers: deque[Stream | Reply] = deque()
+        """Frames that `reply` has not handed on yet."""
+        self._arrived = anyio.Event()
+        self._given_up = False
 
     @property
     def over(self) -> bool:
@@ -63,35 +58,36 @@ class Exchange:
         if isinstance(frame, Reply):
             if self.run is not None:
                 self.run.begun = not self.over
-            self._offer(frame)
+            self._add(frame)
         elif self.run is not None:
             self.run.take_frame(frame)
-        elif isinstance(frame, Stream) and self._waiting_frames < MAX_WAITING_STREAM_FRAMES:
-            self._offer(frame)
+        elif isinstance(frame, Stream) and len(self._answers) < MAX_WAITING_STREAM_FRAMES:
+            self._add(frame)
 
     async def reply(
         self, on_stream: Callable[[Stream], Awaitable[None]] | None = None
     ) -> Execution | None:
         """Wait for the reply, and hand on what is printed; None if none will come."""
-        async for answer in self._answered:
-            if isinstance(answer, Reply):
-                return answer.execution
-            if on_stream is not None:
-                await on_stream(answer)
-        return None
+        while True:
+            while self._answers:
+                answer = self._answers.popleft()
+                if isinstance(answer, Reply):
+                    return answer.execution
+                if on_stream is not None:
+                    await on_stream(answer)
+            if self._given_up:
+                return None
+            self._arrived = anyio.Event()
+            await self._arrived.wait()
 
     def give_up(self) -> None:
         """Have nobody wait for more than has come."""
-        self._answers.close()
+        self._given_up = True
+        self._arrived.set()
 
-    @property
-    def _waiting_frames(self) -> int:
-        return self._answers.statistics().current_buffer_used
-
-    def _offer(self, frame: Stream | Reply) -> None:
-        # Broken or closed: nobody waits for it any more.
-        with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-            self._answers.send_nowait(frame)
+    def _add(self, frame: Stream | Reply) -> None:
+        self._answers.append(frame)
+        self._arrived.set()
 
 
 def _name_of(frame: Stream | Note | Reply) -> str:

@@ -46,6 +46,8 @@ def configure(levels: str, traced: Sequence[str] = ()) -> None:
     level, *others = levels.split(",")
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    # Our lines do not have these, and each line would pay for them.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # These log every request and name sessions; our own line for each call is enough.
     for name in ("mcp", "httpx2", "sse_starlette", "asyncio", "uvicorn", "httpx", "e2b", "pyqwest"):

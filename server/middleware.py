@@ -38,7 +38,7 @@ from bellglass.sandboxes.execution import clean, cleaned
 from bellglass.sandboxes.sessions.callers import Caller
 from bellglass.server.logs import short_hash
 from bellglass.tools.callers import caller_of_request, calling
-from bellglass.tools.context import ToolContext
+from bellglass.tools.context import Request, ToolContext
 from bellglass.tools.errors import misspelt_argument, wrong_arguments
 from bellglass.tools.execute.network_text import counted
 from bellglass.tools.execute.rendering import RECORD
@@ -82,12 +82,13 @@ class BellglassServer(MCPServer[ToolContext]):
     ) -> Result:
         started = time.monotonic()
         status, session_id, asked = "cancelled", None, ""
+        request = context.request_context if context is not None else None
         try:
-            with calling(_caller(context)):
+            with calling(_caller(request)):
                 result = await self._call(name, arguments, context)
             status, session_id = _summary(result)
             asked = counted((getattr(result, "meta", None) or {}).get(RECORD, {}))
-            return self._signed(result, context)
+            return self._signed(result, request)
         except ToolError as exc:
             # An unexpected exception has the SDK's wrapper, which is a ToolError too.
             status = "refused" if type(exc) is ToolError else "internal error"
@@ -101,13 +102,12 @@ class BellglassServer(MCPServer[ToolContext]):
                 (f" session {short_hash(session_id)}" if session_id else "") + asked,
             )
 
-    def _signed(self, result: Result, context: Context[ToolContext, Any] | None) -> Result:
+    def _signed(self, result: Result, request: Request | None) -> Result:
         """Identify the server in a result, if the protocol wants it: without the long icon.
 
         The SDK would put everything that `server/discover` returns into every result.
         """
-        version = context.protocol_version if context is not None else None
-        if version is None or version < FIRST_MODERN_VERSION:
+        if request is None or request.protocol_version < FIRST_MODERN_VERSION:
             return result
         result.meta = {**(result.meta or {}), SERVER_INFO_META_KEY: self._signature}
         return result
@@ -228,13 +228,13 @@ def repaired(value: Any) -> Any:
             return value
 
 
-def _caller(context: Context[ToolContext, Any] | None) -> Caller | None:
-    request = context.request_context.request if context is not None else None
-    if context is None or not isinstance(request, HTTPConnection):
+def _caller(request: Request | None) -> Caller | None:
+    http = request.request if request is not None else None
+    if request is None or not isinstance(http, HTTPConnection):
         return None
     # The SDK has checked that the session is one of its own, but only for a legacy request.
-    legacy = legacy_connection(context) is not None
-    return caller_of_request(request, request.headers.get("mcp-session-id") if legacy else None)
+    legacy = legacy_connection(request) is not None
+    return caller_of_request(http, http.headers.get("mcp-session-id") if legacy else None)
 
 
 def _sendable(result: Result) -> Result:

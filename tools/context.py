@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from mcp.server.context import ServerRequestContext
 
 from bellglass.tools.call_limits import DEFAULT_BACKGROUND_SECONDS, DEFAULT_TIMEOUT_SECONDS
 
@@ -66,3 +68,8 @@ class ToolContext:
 
     errors_as_tool_errors: bool = False
     """Whether results of code that failed have `isError`."""
+
+
+Request = ServerRequestContext[ToolContext, Any]
+"""What `ctx.request_context` of a tool is. A function takes it once: `ctx` is a model of pydantic,
+in which that is slow."""

@@ -42,13 +42,13 @@ async def progress_to(
 
     No notification is sent after the context is left.
     """
-    meta = ctx.request_context.meta
-    if meta is None or meta.get("progress_token") is None:
-        listener = ctx.request_context.lifespan_context.listener
+    request = ctx.request_context
+    if request.meta is None or request.meta.get("progress_token") is None:
+        listener = request.lifespan_context.listener
         yield listener.take_output if listener is not None else None
         return
     notes = _Notes(ctx, total_seconds)
-    ctx.request_context.lifespan_context.tasks.start_soon(notes.send)
+    request.lifespan_context.tasks.start_soon(notes.send)
     try:
         yield notes.add
     finally:

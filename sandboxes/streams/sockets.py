@@ -11,6 +11,9 @@ import anyio.lowlevel
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 from anyio.abc import ByteStream
 
+MAX_SMALL_BYTES = 4096
+"""A task that sends no more than this at once need not let others run before it goes on."""
+
 
 class SocketStream(ByteStream):
     """One end of a connected socket; it may speak TLS."""
@@ -52,7 +55,8 @@ class SocketStream(ByteStream):
                 await self._wait(reading=True)
             except OSError as exc:
                 raise self._broken() from exc
-        await anyio.lowlevel.cancel_shielded_checkpoint()
+        if len(item) > MAX_SMALL_BYTES:  # others have their turn while the answer is waited for
+            await anyio.lowlevel.cancel_shielded_checkpoint()
 
     async def send_eof(self) -> None:
         if not self._closed:

@@ -240,12 +240,18 @@ def spent(pid: int) -> Spent | None:
     if fields is None:
         return None
     ticks = [int(field) for field in fields[11:15]]
-    try:
-        # The CPU clock of a process by its id: CPUCLOCK_SCHED of clock_getcpuclockid(3).
-        own = time.clock_gettime(((~pid) << 3) | 2)
-    except OSError:
+    own = cpu_clock(pid)
+    if own is None:
         own = sum(ticks[:2]) / TICKS_PER_SECOND
     return Spent(own, sum(ticks[2:]) / TICKS_PER_SECOND, int(fields[19]))
+
+
+def cpu_clock(pid: int) -> float | None:
+    """Return the CPU time of a process itself; None if there is no such clock, as in gVisor."""
+    try:
+        return time.clock_gettime(((~pid) << 3) | 2)  # CPUCLOCK_SCHED of clock_getcpuclockid(3)
+    except OSError:
+        return None
 
 
 def cpu_seconds(pid: int) -> float:

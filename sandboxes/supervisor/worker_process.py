@@ -212,8 +212,7 @@ class WorkerProcess:
         does not use.
         """
         if not changed and self.checkpoint is not None:
-            self.stop()
-            return
+            return  # the worker rests already, and `settle` stops it
         self._resting = False
         self._rest_by = time.monotonic() + self.patience
         self._nonce = os.urandom(16).hex()

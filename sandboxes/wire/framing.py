@@ -35,7 +35,7 @@ def encode(message: Mapping[str, object]) -> bytes:
     Raises:
         TypeError, ValueError, RecursionError: It cannot be serialized as JSON.
     """
-    body = json.dumps(message, separators=(",", ":")).encode()
+    body = _ENCODER.encode(message).encode()
     return len(body).to_bytes(HEADER_BYTES, "big") + body
 
 
@@ -73,6 +73,8 @@ def _finite_float(text: str) -> float | None:
 def _bounded_int(text: str) -> int | None:
     return int(text) if len(text.lstrip("-")) <= MAX_DIGITS else None
 
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 _DECODER = json.JSONDecoder(
     parse_constant=_no_number, parse_float=_finite_float, parse_int=_bounded_int

@@ -42,7 +42,8 @@ class Packets:
         self.received = 0
         """Bytes of the last complete message."""
         # Bound now, because foreign code may replace these later.
-        self._dumps: Callable[..., str] = json.dumps
+        # With ASCII escapes, a program of the permitted length could be too long.
+        self._encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
         self._loads: Callable[[bytearray], Any] = json.loads
         self._poll = select.poll
         self._urandom = os.urandom
@@ -59,9 +60,7 @@ class Packets:
             OSError: The other end is closed, or does not read in time.
             ValueError: It is too long; nothing was sent.
         """
-        # With ASCII escapes, a program of the permitted length could be too long.
-        text = self._dumps(message, separators=(",", ":"), ensure_ascii=False)
-        body = text.encode("utf-8", "surrogatepass")
+        body = self._encode(message).encode("utf-8", "surrogatepass")
         if len(body) >= MAX_MESSAGE_BYTES:
             raise ValueError(
                 f"{len(body):,} bytes are too long: {MAX_MESSAGE_BYTES - 1:,} may be sent"
@@ -95,7 +94,7 @@ class Packets:
 
     def offer(self, message: Mapping[str, object]) -> None:
         """Send a short message if the other end has room for it; that end may never read."""
-        body = self._dumps(message, separators=(",", ":")).encode()
+        body = self._encode(message).encode()
         try:
             self.socket.send(b"." + self._urandom(TAG_BYTES) + body, socket.MSG_DONTWAIT)
         except OSError:

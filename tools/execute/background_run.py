@@ -36,9 +36,10 @@ async def background_run(
     stop: bool = False,
 ) -> CallToolResult:
     """Look at what background=true started: its new output, and its result if it has ended."""
-    context = ctx.request_context.lifespan_context
+    request = ctx.request_context
+    context = request.lifespan_context
     with reported_to_model():
-        session = await context.sessions.find(session_id, owner_of(ctx))
+        session = await context.sessions.find(session_id, owner_of(request))
         if run_id is None:
             return CallToolResult(content=[TextContent(type="text", text=listed(session))])
         run = session.runs.get(run_id)
@@ -49,7 +50,7 @@ async def background_run(
         elif wait and run.state == "running":
             await _wait(ctx, session, run, wait)
             # The session may have been closed meanwhile, and its runs with it.
-            context.sessions.get(session_id, owner_of(ctx))
+            context.sessions.get(session_id, owner_of(request))
         execution = await session.look(run_id)
     return result_for(ctx, rendered(execution, session, ctx, timeout=run.seconds))
 

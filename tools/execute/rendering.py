@@ -68,7 +68,8 @@ def rendered(
 
     `note` says how the code was found in what was given; `command` is what Bash ran.
     """
-    context = ctx.request_context.lifespan_context
+    request = ctx.request_context
+    context = request.lifespan_context
     if context.listener is not None:
         context.listener.end(execution)
     parts: list[str | ImageContent] = list(_parts(execution, context, timeout))
@@ -82,7 +83,7 @@ def rendered(
         parts.insert(0, "(no output: there was nothing to run)" if empty else "(no output)")
     if note:
         notes.append(f"Note: {note}")
-    linked = takes_links(ctx)
+    linked = takes_links(request)
     notes += changes_line(execution, linked=linked)
     hint = hint_for(
         execution,

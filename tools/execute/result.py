@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 
 def result_for(ctx: Context[ToolContext], rendered: Rendered) -> CallToolResult:
     """Return the result, small enough for any client."""
+    request = ctx.request_context
     notes = TextContent(type="text", text="\n".join(rendered.notes))
     content = [*displays.blocks(rendered.parts), notes, *rendered.links]
     meta: dict[str, Any] = {
         RECORD: rendered.record,
-        **layout_of([*rendered.parts, *rendered.notes], ctx),
+        **layout_of([*rendered.parts, *rendered.notes], request),
     }
     if rendered.view:
         meta[displays.VIEW] = rendered.view
-    marks_errors = ctx.request_context.lifespan_context.errors_as_tool_errors
+    marks_errors = request.lifespan_context.errors_as_tool_errors
     return fitted(
         CallToolResult(content=content, is_error=rendered.failed and marks_errors, _meta=meta)
     )

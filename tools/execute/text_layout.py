@@ -11,8 +11,9 @@ from bellglass.tools.terminal import as_shown, counted
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mcp.server.mcpserver import Context
     from mcp.types import ImageContent
+
+    from bellglass.tools.context import Request
 
 LAYOUT = "bellglass/layout"
 """The key in `_meta` of the kinds of lines in order, as `[kind, lines]`; an image has none.
@@ -46,9 +47,9 @@ class Part(str):
         return cls(kind, counted(text) if kind in ("stdout", "stderr") else text, written)
 
 
-def layout_of(parts: Iterable[str | ImageContent], ctx: Context[Any]) -> dict[str, Any]:
+def layout_of(parts: Iterable[str | ImageContent], request: Request) -> dict[str, Any]:
     """Return the layout, for a client that has a view."""
-    if not client_supports_apps(ctx):
+    if not client_supports_apps(request):
         return {}
     return {LAYOUT: [_entry(part) for part in parts]}
 

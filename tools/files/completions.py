@@ -41,9 +41,10 @@ async def complete(ctx: Context[ToolContext], params: CompleteRequestParams) -> 
 async def _paths(ctx: Context[ToolContext], session_id: str, root: str, given: str) -> Completion:
     folder, _, prefix = given.rpartition("/")
     top = folder + "/" if "/" in given else ""
-    context = ctx.request_context.lifespan_context
+    request = ctx.request_context
+    context = request.lifespan_context
     try:
-        session = context.sessions.get(session_id, owner_of(ctx))
+        session = context.sessions.get(session_id, owner_of(request))
         if session.busy:
             return Completion(values=[])  # code runs, and a completion does not wait for it
         with anyio.move_on_after(COMPLETION_TIMEOUT_SECONDS):

@@ -12,11 +12,9 @@ from bellglass.tools.files.addresses import file_uri
 from bellglass.tools.files.mime_types import mime_type_of
 
 if TYPE_CHECKING:
-    from mcp.server.mcpserver import Context
-
     from bellglass.sandboxes.execution import Output
     from bellglass.sandboxes.sessions.session import Session
-    from bellglass.tools.context import ToolContext
+    from bellglass.tools.context import Request
 
 FIRST_VERSION_WITH_LINKS = "2025-06-18"
 
@@ -38,19 +36,18 @@ PROBES = ("test", "test-client", "t")
 """Whole names that programs give themselves which speak the protocol by hand to try a server."""
 
 
-def takes_links(ctx: Context[ToolContext]) -> bool:
+def takes_links(request: Request) -> bool:
     """Tell whether the client of this call gets links; what they say is in the text as well."""
-    version = ctx.protocol_version
-    if version is None or version < FIRST_VERSION_WITH_LINKS:
+    if request.protocol_version < FIRST_VERSION_WITH_LINKS:
         return False  # such a client refuses the whole result
-    wanted = ctx.request_context.lifespan_context.links
-    return wanted == "on" or (wanted == "auto" and _known_to_take_links(ctx))
+    wanted = request.lifespan_context.links
+    return wanted == "on" or (wanted == "auto" and _known_to_take_links(request))
 
 
-def _known_to_take_links(ctx: Context[ToolContext]) -> bool:
-    client = ctx.session.client_params
+def _known_to_take_links(request: Request) -> bool:
+    client = request.session.client_params
     name = client.client_info.name.lower() if client is not None else ""
-    return client_supports_apps(ctx) or name.startswith(TAKERS) or name in PROBES
+    return client_supports_apps(request) or name.startswith(TAKERS) or name in PROBES
 
 
 def link_to_output(output: Output, session: Session) -> ResourceLink | None:

@@ -49,7 +49,8 @@ async def read_file(
     Long text comes in parts: pass the offset that the result names. Paths are relative to /work;
     /tmp works too, as for output that was cut.
     """
-    context = ctx.request_context.lifespan_context
+    request = ctx.request_context
+    context = request.lifespan_context
     most = MAX_BASE64_BYTES if base64 else min(context.limits.output_bytes, MAX_TEXT_BYTES)
     with reported_to_model():
         session = await known_session_for(ctx, session_id)
@@ -62,7 +63,7 @@ async def read_file(
     else:
         blocks, read = _shown(path, part, most, base64)
     end = part.offset + read
-    if not read and part.size and takes_links(ctx):
+    if not read and part.size and takes_links(request):
         kind = mime_type_of(path) or "application/octet-stream"
         uri = file_uri(session.id, path)
         blocks.append(ResourceLink(name=shown(path), uri=uri, mime_type=kind, size=part.size))

@@ -61,10 +61,10 @@ async def read(uri: str, ctx: Context[ToolContext]) -> list[ReadResourceContents
     parts = {key: value for key, value in named.items() if isinstance(value, str)}
     path = parts.get("path") or f"{OUTPUT_FOLDER}/{parts.get('name')}"
     offset = _checked(path, parts)
+    request = ctx.request_context
+    sessions = request.lifespan_context.sessions
     try:
-        session = await ctx.request_context.lifespan_context.sessions.find(
-            parts["session_id"], owner_of(ctx)
-        )
+        session = await sessions.find(parts["session_id"], owner_of(request))
         part = await read_part(session, path, offset, PART_BYTES)
     except SandboxError as exc:
         raise ResourceNotFoundError(str(exc)) from exc

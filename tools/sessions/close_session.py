@@ -14,9 +14,10 @@ async def close_session(
     session_id: Annotated[str, Field(max_length=200)], ctx: Context[ToolContext]
 ) -> CallToolResult:
     """Delete a session now: processes, variables and files. Optional, as each ends by itself."""
+    request = ctx.request_context
     with reported_to_model():
         try:
-            await ctx.request_context.lifespan_context.sessions.close(session_id, owner_of(ctx))
+            await request.lifespan_context.sessions.close(session_id, owner_of(request))
         except SessionNotFound as exc:
             raise SessionNotFound("There is nothing to close.") from exc
     return CallToolResult(

@@ -7,7 +7,7 @@ the session of its connection.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 from mcp.server.mcpserver import authenticated_principal
@@ -18,11 +18,10 @@ from bellglass.tools.callers import current_caller
 
 if TYPE_CHECKING:
     from mcp.server.connection import Connection
-    from mcp.server.context import ServerRequestContext
     from mcp.server.mcpserver import Context
 
     from bellglass.sandboxes.sessions.session import Session
-    from bellglass.tools.context import ToolContext
+    from bellglass.tools.context import Request, ToolContext
 
 FIRST_MODERN_VERSION = "2026-07-28"
 
@@ -37,11 +36,12 @@ async def session_for(ctx: Context[ToolContext], session_id: str | None) -> Sess
     Raises:
         SessionNotFound: No session of the caller has that id.
     """
-    context = ctx.request_context.lifespan_context
-    owner = owner_of(ctx)
+    request = ctx.request_context
+    context = request.lifespan_context
+    owner = owner_of(request)
     if session_id is not None:
         return await context.sessions.find(session_id, owner, current_caller())
-    connection = legacy_connection(ctx)
+    connection = legacy_connection(request)
     if connection is None:
         return await context.sessions.open(owner, current_caller(), of_one_call=True)
     if context.explicit_sessions:
@@ -60,20 +60,21 @@ async def known_session_for(ctx: Context[ToolContext], session_id: str | None) -
         SessionNotFound: No session of the caller has that id.
         ToolError: The call names no session, and its connection has none.
     """
-    connection = legacy_connection(ctx)
+    request = ctx.request_context
+    connection = legacy_connection(request)
     if session_id is None:
         known = connection.state.get(_DEFAULT) if connection is not None else None
         if known is None:
             raise ToolError(
                 "Pass the session_id that an earlier result named: files are a session's."
             )
-        return ctx.request_context.lifespan_context.sessions.get(known, owner_of(ctx))
+        return request.lifespan_context.sessions.get(known, owner_of(request))
     return await session_for(ctx, session_id)
 
 
-def owner_of(ctx: Context[ToolContext]) -> str | None:
+def owner_of(request: Request) -> str | None:
     """Return the owner that the call acts for, or None if the transport does not tell."""
-    return authenticated_principal(ctx.request_context)
+    return authenticated_principal(request)
 
 
 def sessions_of(ctx: Context[ToolContext]) -> list[Session]:
@@ -82,31 +83,29 @@ def sessions_of(ctx: Context[ToolContext]) -> list[Session]:
     Without authentication all callers over HTTP are alike to us, and an id suffices to use a
     session: such a caller sees only the sessions that its own connection opened.
     """
-    sessions = ctx.request_context.lifespan_context.sessions.list(owner_of(ctx))
+    request = ctx.request_context
+    sessions = request.lifespan_context.sessions.list(owner_of(request))
     if not is_anonymous(ctx):
         return sessions
-    connection = legacy_connection(ctx)
+    connection = legacy_connection(request)
     opened = _opened(connection) if connection else set()
     return [session for session in sessions if session.id in opened]
 
 
 def is_anonymous(ctx: Context[ToolContext]) -> bool:
     """Tell whether the caller is one of several that we cannot distinguish."""
-    return owner_of(ctx) is None and ctx.headers is not None
+    return owner_of(ctx.request_context) is None and ctx.headers is not None
 
 
-def legacy_connection(
-    ctx: Context[ToolContext] | ServerRequestContext[ToolContext, Any],
-) -> Connection | None:
+def legacy_connection(request: Request) -> Connection | None:
     """Return the connection of a legacy call.
 
     A modern request has a connection of its own, which ends with it, so nothing may be attached to
     it. mcp 2.3 has no public way to the connection; a test fails if this one disappears.
     """
-    version = ctx.protocol_version
-    if version is None or version >= FIRST_MODERN_VERSION:
+    if request.protocol_version >= FIRST_MODERN_VERSION:
         return None
-    connection: Connection = ctx.session._connection
+    connection: Connection = request.session._connection
     return connection
 
 

@@ -47,9 +47,10 @@ async def validate_code(
         return result_of(validation, message)
     code, note = unwrapped(code, language)
     with reported_to_model():
-        sessions = ctx.request_context.lifespan_context.sessions
+        request = ctx.request_context
+        sessions = request.lifespan_context.sessions
         arguments = {"code": code, "language": language}
-        async with sessions.checking.reserved(current_caller(), owner_of(ctx)) as session:
+        async with sessions.checking.reserved(current_caller(), owner_of(request)) as session:
             execution = await session.run("check", arguments, timeout=CHECK_TIMEOUT_SECONDS)
         validation = validation_of(execution, language, CHECK_TIMEOUT_SECONDS, note)
         if sessions.checks_elsewhere:  # other packages are installed there

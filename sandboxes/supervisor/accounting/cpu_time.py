@@ -45,25 +45,33 @@ class CpuMeter:
 class CallTime:
     """CPU time of one call: of its job, and of every process started since."""
 
-    def __init__(self, job: int, others: processes.Lister) -> None:
-        """`others` lists processes that may belong to the call, including older zombies."""
+    def __init__(self, job: int, others: processes.Lister, newest: int, reaped: float) -> None:
+        """`others` lists processes that may belong to the call, including older zombies.
+
+        `newest` is the newest process when the call began, `reaped` is as in `seconds`.
+        """
         self._job = job
         self._others = others
         self._meter = CpuMeter()
-        self._newest = 0
+        self._newest = newest
         self._began = time.clock_gettime(time.CLOCK_BOOTTIME) * processes.TICKS_PER_SECOND
         self._started_some = False
+        self._before = self._meter.seconds([job], reaped)
+        self._clock_before = processes.cpu_clock(job)
 
-    def seconds(self, reaped: float) -> float:
-        """Return the CPU time, given `reaped`: what PID 1 has waited for since it started.
+    def seconds(self, reaped: float, newest: int) -> float:
+        """Return the CPU time so far.
 
-        The first call returns the time that was used before.
+        `reaped` is what PID 1 has waited for since it started, `newest` is the newest process now.
         """
-        newest = processes.last_pid()
-        self._started_some = self._started_some or newest != (self._newest or newest)
-        self._newest = newest
+        self._started_some = self._started_some or newest != self._newest
+        if not self._started_some:
+            # Only the job itself can have used any: one clock instead of files to read.
+            clock = processes.cpu_clock(self._job)
+            if clock is not None and self._clock_before is not None:
+                return clock - self._clock_before
         started = filter(self._is_of_the_call, self._others()) if self._started_some else ()
-        return self._meter.seconds([self._job, *started], reaped)
+        return max(0.0, self._meter.seconds([self._job, *started], reaped) - self._before)
 
     def _is_of_the_call(self, pid: int) -> bool:
         return processes.alive(pid) or (processes.start_time(pid) or 0) >= int(self._began)

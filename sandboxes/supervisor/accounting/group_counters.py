@@ -7,6 +7,10 @@ import re
 import time
 from typing import NamedTuple
 
+_OOM_KILLS = re.compile(rb"^oom_kill (\d+)", re.MULTILINE)
+_CPU_TIME = re.compile(rb"^usage_usec (\d+)|^(\d+)$", re.MULTILINE)
+"""Of cpu.stat in microseconds, or of cpuacct.usage in nanoseconds."""
+
 
 class GroupCounters(NamedTuple):
     """Descriptors of the control group's files; None where a file does not exist."""
@@ -18,23 +22,22 @@ class GroupCounters(NamedTuple):
 
     def oom_kills(self) -> int:
         """Return how many processes of this sandbox the kernel has killed for lack of memory."""
-        return _number(rb"^oom_kill (\d+)", self.memory_events) or 0
+        found = _found(_OOM_KILLS, self.memory_events)
+        return int(found[1]) if found else 0
 
     def cpu_seconds(self) -> float | None:
         """Return the CPU time of all processes but PID 1, including those nobody waited for."""
-        microseconds = _number(rb"^usage_usec (\d+)", self.cpu_time)
-        if microseconds is not None:
-            return microseconds / 1e6 - time.process_time()
-        nanoseconds = _number(rb"^(\d+)$", self.cpu_time)
-        return None if nanoseconds is None else nanoseconds / 1e9 - time.process_time()
+        found = _found(_CPU_TIME, self.cpu_time)
+        if found is None:
+            return None
+        seconds = int(found[1]) / 1e6 if found[1] else int(found[2]) / 1e9
+        return seconds - time.process_time()
 
 
-def _number(pattern: bytes, descriptor: int | None) -> int | None:
+def _found(pattern: re.Pattern[bytes], descriptor: int | None) -> re.Match[bytes] | None:
     if descriptor is None:
         return None
     try:
-        text = os.pread(descriptor, 16_384, 0)
+        return pattern.search(os.pread(descriptor, 16_384, 0))
     except OSError:
         return None
-    found = re.search(pattern, text, re.MULTILINE)
-    return int(found[1]) if found else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.accounting.cpu_time import CallTime
-from bellglass.sandboxes.supervisor.accounting.files import count_files
+from bellglass.sandboxes.supervisor.accounting.files import FileCounter
 from bellglass.sandboxes.supervisor.accounting.group_counters import GroupCounters
 from bellglass.sandboxes.supervisor.accounting.shared_memory import MIN_GROWTH_BYTES, SharedMemory
 
@@ -27,10 +27,13 @@ class Usage:
         checkpoint: int,
         runs: Runs,
         group: GroupCounters,
+        files: FileCounter,
+        newest: int,
     ) -> None:
         """`job` is the process of the call, `own_pids` are the worker and its `checkpoint`.
 
         They and background runs are excluded; memory and file counts cover the whole session.
+        `newest` is the newest process when the call began.
         """
         self.peak = 0
         """The most memory that was seen, in bytes."""
@@ -44,10 +47,10 @@ class Usage:
         self._runs = runs
         self._group = group
         self._oom_kills_before = self._oom_kills()
-        self._cpu = CallTime(job, self._started)
-        self._cpu_before = self._cpu.seconds(self._reaped())
+        self._cpu = CallTime(job, self._started, newest, self._reaped())
         self._group_cpu_before = None if runs.roots() else group.cpu_seconds()
-        self._files_before = count_files(limits["files"])
+        self._files = files
+        self._files_before = files.most()
 
     def memory(self) -> int:
         """Return the bytes in memory now.
@@ -63,9 +66,9 @@ class Usage:
     def exceeded(self) -> Verdict | None:
         """Return the verdict and the exceeded resource, if any, except for memory."""
         most_cpu, most_files = self._limits["cpu_seconds"], self._limits["files"]
-        if self.cpu_seconds() > most_cpu:
+        if self.cpu_seconds(processes.last_pid()) > most_cpu:
             return "timeout", f"more than {most_cpu} s of CPU time, its limit"
-        now = count_files(most_files)
+        now = self._files.most()
         if now > max(most_files, self._files_before):
             return "killed", f"{now:,} files, of which it may have {most_files:,}"
         return None
@@ -81,13 +84,13 @@ class Usage:
     def _oom_kills(self) -> int:
         return self._group.oom_kills() - self._runs.oom_kills
 
-    def cpu_seconds(self) -> float:
-        """Return the CPU time of the job, and of every process started since.
+    def cpu_seconds(self, newest: int) -> float:
+        """Return the CPU time of the job, and of every process started since, up to `newest`.
 
         The control group knows of processes that came and went unseen. Its figure may be a little
         behind, and it includes background runs.
         """
-        counted = max(0.0, self._cpu.seconds(self._reaped()) - self._cpu_before)
+        counted = self._cpu.seconds(self._reaped(), newest)
         before, now = self._group_cpu_before, self._group.cpu_seconds()
         return counted if before is None or now is None else max(counted, now - before)
 

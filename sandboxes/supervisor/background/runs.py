@@ -14,7 +14,7 @@ from bellglass.sandboxes.common.limits import MAX_ENDED_RUNS, MAX_RUNS
 from bellglass.sandboxes.common.process import KEPT
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.accounting import LOOK_INTERVAL_SECONDS
-from bellglass.sandboxes.supervisor.accounting.files import count_files
+from bellglass.sandboxes.supervisor.accounting.files import FileCounter
 from bellglass.sandboxes.supervisor.accounting.kernel_memory import KernelMemory, Verdict
 from bellglass.sandboxes.supervisor.accounting.shared_memory import SharedMemory, share
 from bellglass.sandboxes.supervisor.background import process_tree
@@ -75,6 +75,7 @@ class Runs:
         self._kept = kept
         self._count_oom_kills = oom_kills
         self._shared = SharedMemory(limits["memory_bytes"], 0, 0)
+        self._files = FileCounter(limits["files"])
         self._poller = poller
         self._disarmed: list[tuple[int, Run, str]] = []
         """Descriptors that are not read again until the next tick."""
@@ -225,7 +226,7 @@ class Runs:
         total = self._shared.counted_once(processes.memory(frozenset()))
         if total > most:
             self.relieve(total, always=True)
-        if count_files(self._limits["files"]) > self._limits["files"]:
+        if self._files.most() > self._limits["files"]:
             for run in self.roots().values():
                 run.stop("killed", TOO_MANY_FILES)
 

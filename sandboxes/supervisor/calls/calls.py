@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bellglass.sandboxes.common.jobs import Job as JobKind
 from bellglass.sandboxes.common.process import KEPT
 from bellglass.sandboxes.supervisor import jobs, processes
+from bellglass.sandboxes.supervisor.accounting.files import FileCounter
 from bellglass.sandboxes.supervisor.accounting.group_counters import GroupCounters
 from bellglass.sandboxes.supervisor.accounting.usage import Usage
 from bellglass.sandboxes.supervisor.background.runs import Runs
@@ -78,6 +79,7 @@ class Calls:
         self._shell = Shell()
         self._runs = runs
         self._reaper = reaper
+        self._files = FileCounter(limits["files"])
         self._output = KeptFiles()
         self._changes = Changes(os.getcwd())
         self._abandoned: VariableState = "kept"
@@ -91,10 +93,10 @@ class Calls:
 
     def execute(self, request: CallRequest) -> Execution:
         """Return the execution that answers `request`, also after an error of ours."""
-        timeline = Timeline()
+        timeline = Timeline(wanted=request.get("trace", False))
         try:
             execution = self._execute(request, timeline)
-            if request.get("trace"):
+            if timeline.events:
                 execution["timeline"] = timeline.events
             return execution
         except Exception as exc:  # process 1 goes on, whatever one request does to it
@@ -117,9 +119,9 @@ class Calls:
             self._changes.expect()
         call = self._run(request, kind)
         timeline.mark("ended")
-        self._reaper.sweep(call.wall_seconds())
+        if self._reaper.sweep(call.wall_seconds()):
+            call.output.drain()
         timeline.mark("processes swept")
-        call.output.drain()
         if kind is not None and kind.clean_up is not None:
             kind.clean_up()
         reported = self._report(call)
@@ -239,6 +241,8 @@ class Calls:
                 checkpoint.pid if checkpoint is not None else 0,
                 self._runs,
                 self._group,
+                self._files,
+                newest=self._reaper.newest if persistent else job.pid,
             ),
             stream=self._stream,
             relay=self._relay,
@@ -277,7 +281,7 @@ class Calls:
             outputs=(out, err),
             exit_code=call.job.exit_code,
             wall_seconds=call.wall_seconds(),
-            cpu_seconds=call.usage.cpu_seconds(),
+            cpu_seconds=call.usage.cpu_seconds(self._reaper.newest),
             peak=call.usage.peak,
             notices=call.notices,
         )

@@ -36,7 +36,7 @@ class ProcessReaper:
         self._runs = runs
         self._zombies: list[int] = []
         """Children that the foreign code has not waited for: they count against its limit."""
-        self._newest = processes.last_pid()
+        self.newest = processes.last_pid()
         """The last PID when no process existed but the worker's."""
         self._rest_since = 0.0
 
@@ -48,15 +48,15 @@ class ProcessReaper:
 
     def start_anew(self) -> None:
         """Record that the present processes are the worker's."""
-        self._newest = processes.last_pid()
+        self.newest = processes.last_pid()
 
     # --- after a call
 
-    def sweep(self, wall_seconds: float) -> None:
-        """Kill what a call of this duration has left behind."""
+    def sweep(self, wall_seconds: float) -> bool:
+        """Kill what a call of this duration has left behind; tell if it can have left anything."""
         self.killed, self._zombies = [], []
-        if wall_seconds <= MAX_PID_TRUST_SECONDS and processes.last_pid() == self._newest:
-            return
+        if wall_seconds <= MAX_PID_TRUST_SECONDS and processes.last_pid() == self.newest:
+            return False
         # Its threads could otherwise start processes as fast as they are killed.
         worker = self._python.worker
         processes.send_signal(worker.pid, signal.SIGSTOP)
@@ -64,10 +64,11 @@ class ProcessReaper:
         dropped = self._python.dropped
         killed = processes.sweep(self._runs.is_kept, ended) - dropped
         self.note_ended(ended)
-        self._newest = processes.last_pid()
+        self.newest = processes.last_pid()
         self._zombies = processes.zombies()
         processes.send_signal(worker.pid, signal.SIGCONT)
         self.killed = sorted(killed)
+        return True
 
     def zombies(self) -> list[int]:
         """Return the ended processes that the worker has to wait for."""
@@ -89,12 +90,12 @@ class ProcessReaper:
         self._python.offer_to_oom_killer()
         checkpoint = self._python.checkpoint
         newest = processes.last_pid()
-        expected = {self._newest}
+        expected = {self.newest}
         if checkpoint is not None:
-            expected = {self._newest, self._newest + 1} & {self._newest, checkpoint.pid}
+            expected = {self.newest, self.newest + 1} & {self.newest, checkpoint.pid}
         if newest not in expected or time.monotonic() - self._rest_since > MAX_PID_TRUST_SECONDS:
             ended: processes.Ended = {}
             processes.sweep(self._runs.is_kept, ended)
             self.note_ended(ended)
             newest = processes.last_pid()
-        self._newest = newest
+        self.newest = newest
