@@ -149,7 +149,7 @@ class _Solving:
         alike = 0
         while self._attempts < self._limits.attempts:
             if reason := self._spent.exhausted(tuple(self._messages)):
-                return f"It ended before it held: {reason}."
+                return f"Nothing was verified before {reason}."
             turn = await self._ask()
             if turn is None:
                 return self._reason
@@ -191,7 +191,7 @@ class _Solving:
         except (ModelUnavailable, RecordingMismatch):
             if not self._attempts:
                 raise
-            self._reason = "The model is no longer there."
+            self._reason = "The model became unavailable."
             return None
         except ModelFailed as exc:
             if not self._attempts:

@@ -56,7 +56,7 @@ def provided(name: str, *, base_url: str | None = None) -> ProvidedModel:
         raise ModelUnavailable(f"{_first_line(exc)} {EXTRA}") from exc
     except (ValueError, TypeError) as exc:
         raise ModelUnavailable(
-            f"{name!r} is no model: {_first_line(exc)} {_example(name)}"
+            f"{name!r} is not a model: {_first_line(exc)} {_example(name)}"
         ) from exc
     return ProvidedModel(model, name)
 
@@ -241,7 +241,9 @@ def _told(name: str, failure: Exception) -> ModelFailed:
             return ModelFailed(f"{name} failed at the provider ({status}): {said} Try later.")
         case int():
             return ModelUnavailable(f"{name} refuses the request ({status}): {said}")
-    todo = "Check its URL." if isinstance(failure, Garbled) else "Is its endpoint up?"
+    todo = (
+        "Check its URL." if isinstance(failure, Garbled) else "Check that its endpoint is running."
+    )
     return ModelFailed(f"{name} gave no whole answer: {said} {todo}")
 
 

@@ -55,7 +55,7 @@ class Recording(BaseModel):
         try:
             if path.stat().st_size > MAX_RECORDING_BYTES:
                 raise SolvingError(
-                    f"{path} is larger than {MAX_RECORDING_BYTES:,} bytes: no recording."
+                    f"{path} has more than {MAX_RECORDING_BYTES:,} bytes: it is not a recording."
                 )
             return cls.model_validate_json(path.read_bytes())
         except OSError as exc:
@@ -63,7 +63,7 @@ class Recording(BaseModel):
         except ValidationError as exc:
             error = exc.errors(include_url=False)[0]
             where = ".".join(map(str, error["loc"])) or "the file"
-            text = f"{path} is no recording ({where}: {error['msg']}). --record FILE makes one."
+            text = f"{path} is not a recording ({where}: {error['msg']}). --record FILE makes one."
             raise SolvingError(text) from exc
 
     def write(self, path: Path) -> None:

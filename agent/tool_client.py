@@ -157,7 +157,7 @@ class ToolClient:
         except MCPError as exc:
             raise NoReport(str(exc)) from exc
         if not isinstance(content := read.contents[0], TextResourceContents):
-            raise NoReport("What the sandbox reported is no text.")
+            raise NoReport("What the sandbox reported is not text.")
         return content.text
 
     async def _call(self, tool: str, arguments: dict[str, Any], seconds: float) -> CallToolResult:

@@ -186,7 +186,7 @@ class BellglassServer(MCPServer[ToolContext]):
         try:
             return _sendable(await super().call_tool(name, arguments, context))
         except UnexpectedToolError as exc:
-            text = f"{name} failed for a reason of the server's own, not of the code. Try again."
+            text = f"{name} failed because of a fault in the server, not in the code. Try again."
             raise UnexpectedToolError(text) from exc.__cause__
         except ToolError as exc:
             match exc.__cause__:

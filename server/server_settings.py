@@ -33,12 +33,15 @@ class ServerSettings(BaseModel):
         description="Whether a legacy connection has a session of its own (`connection`), or every "
         "call without session_id starts a new one (`explicit`).",
     )
-    max_sessions: int = Field(64, ge=1, le=10_000, description="Sessions at one time.")
+    max_sessions: int = Field(
+        64, ge=1, le=10_000, description="Maximum number of sessions at one time."
+    )
     warm_sessions: int | None = Field(
         None,
         ge=0,
         le=1000,
-        description="New sessions that are kept ready. Default: 1, but none where they cost: E2B.",
+        description="Sessions that are kept ready for new conversations. Default: 1, but 0 "
+        "on E2B, where they cost money.",
     )
     session_idle_seconds: float = Field(
         1800,
@@ -58,33 +61,36 @@ class ServerSettings(BaseModel):
     memory_mb: int = Field(
         DEFAULTS.memory_bytes // MIB,
         ge=64,
-        description="Memory of all processes of a session, in MiB.",
+        description="Memory that all processes of a session may use together, in MiB.",
     )
     max_processes: int = Field(
-        DEFAULTS.processes, ge=8, description="Processes and threads of a session."
+        DEFAULTS.processes,
+        ge=8,
+        description="Maximum number of processes and threads of a session.",
     )
     background_seconds: float = Field(
         DEFAULT_BACKGROUND_SECONDS,
         ge=0,
         le=MAX_BACKGROUND_SECONDS,
         allow_inf_nan=False,
-        description="Time limit of a background run, and what it has if it names none; 0: there "
-        "are none.",
+        description="Longest time limit of a background run, and the limit of one that names none. "
+        "0 turns background runs off.",
     )
     cpu_seconds: int = Field(
         DEFAULTS.cpu_seconds,
         ge=1,
-        description="CPU time of one call; of a background run longer than "
-        f"{MAX_TIMEOUT_SECONDS} s, in proportion.",
+        description="CPU time that one call may use; a background run longer than "
+        f"{MAX_TIMEOUT_SECONDS} s may use more, in proportion.",
     )
     disk_mb: int = Field(
-        DEFAULTS.disk_bytes // MIB, ge=1, description="Size of a session's files, in MiB."
+        DEFAULTS.disk_bytes // MIB, ge=1, description="Maximum size of a session's files, in MiB."
     )
     output_bytes: int = Field(
         DEFAULTS.output_bytes,
         ge=1_000,
         le=MAX_OUTPUT_BYTES,
-        description="Of stdout, and of stderr, shown in a result; the rest stays in a file.",
+        description="Bytes of stdout, and of stderr, that a result shows; the rest stays in "
+        "a file.",
     )
     timeout_seconds: float = Field(
         DEFAULT_TIMEOUT_SECONDS,
@@ -100,8 +106,8 @@ class ServerSettings(BaseModel):
     )
     network_hosts: Hosts = Field(
         (),
-        description="Hosts, comma-separated: `example.org`, `*.example.org`, an address, or one of "
-        "them with `:PORT`. Without a port: 80 and 443.",
+        description="Hosts that `allow-list` lets sessions reach, comma-separated: `example.org`, "
+        "`*.example.org`, an address, or one of them with `:PORT`. Without a port: 80 and 443.",
     )
     package_index: WebAddress | None = Field(
         None,
@@ -117,7 +123,10 @@ class ServerSettings(BaseModel):
         "cache directory.",
     )
     package_cache_mb: int = Field(
-        2048, ge=0, description="Size of that folder, in MiB; the longest unused go first."
+        2048,
+        ge=0,
+        description="Maximum size of that folder, in MiB. Files that were unused longest are "
+        "deleted first.",
     )
     refuse_risks: RiskKinds = Field(
         (),
@@ -131,7 +140,7 @@ class ServerSettings(BaseModel):
         MAX_CODE_CHARACTERS,
         ge=1,
         le=MAX_CODE_CHARACTERS,
-        description="Characters of code: longer code is not run.",
+        description="Maximum number of characters of code; longer code is not run.",
     )
     extra_tools: Names = Field(
         (),
@@ -152,7 +161,7 @@ class ServerSettings(BaseModel):
     http_token: SecretStr | None = Field(
         None, description="Bearer token that HTTP clients must send: 128 random bits or more."
     )
-    http_token_file: str | None = Field(None, description="A file with that token.")
+    http_token_file: str | None = Field(None, description="A file that has that token.")
     http_hosts: Names = Field(
         (), description="Host names, comma-separated, that HTTP clients reach this server by."
     )

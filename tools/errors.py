@@ -32,7 +32,7 @@ def reported_to_model() -> Generator[None]:
     except (Exception, get_cancelled_exc_class()):
         raise
     except BaseException as exc:
-        raise RuntimeError(f"{type(exc).__name__} left a tool") from exc
+        raise RuntimeError(f"{type(exc).__name__} was not handled by a tool") from exc
 
 
 def wrong_arguments(tool: str, error: ValidationError) -> str:

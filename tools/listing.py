@@ -89,7 +89,9 @@ def with_extra(names: Sequence[str]) -> tuple[ToolEntry, ...]:
         except Exception as exc:  # another distribution may raise anything
             raise ToolUnavailable(f"The tool {name!r} cannot be imported: {exc!r}.") from exc
         if not isinstance(entry, ToolEntry):
-            raise ToolUnavailable(f"{installed[name].value}, the tool {name!r}, is no ToolEntry.")
+            raise ToolUnavailable(
+                f"{installed[name].value}, the tool {name!r}, is not a ToolEntry."
+            )
         if entry.function.__name__ in {known.function.__name__ for known in entries}:
             raise ToolUnavailable(f"There is a tool {entry.function.__name__!r} already.")
         entries.append(entry)

@@ -66,7 +66,9 @@ class Transform(Mode):
             try:
                 self._old = contents(self._old_file).decode()
             except UnicodeDecodeError as exc:
-                raise DataRefused(f"{self._old_file} is no text in UTF-8, so no code.") from exc
+                raise DataRefused(
+                    f"{self._old_file} is not UTF-8 text, so it cannot be code."
+                ) from exc
             self._language = "bash" if self._old_file.suffix in (".sh", ".bash") else "python"
         elif blocks := blocks_of(self._task):
             self._old = blocks[0].code

@@ -31,12 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "client", choices=NAMES, metavar="CLIENT", nargs="?", help=f"one of {', '.join(NAMES)}"
     )
-    parser.add_argument("--list", action="store_true", help="which clients have it, and where")
+    parser.add_argument("--list", action="store_true", help="list which clients have it, and where")
     parser.add_argument(
-        "--project", action="store_true", help="for the project in this directory only"
+        "--project", action="store_true", help="write it for the project in this directory only"
     )
-    parser.add_argument("--url", help="of a server that runs already, such as http://HOST/mcp")
-    parser.add_argument("--token-file", metavar="FILE", help="with the bearer token for it")
+    parser.add_argument("--url", help="URL of a server that runs already, such as http://HOST/mcp")
+    parser.add_argument(
+        "--token-file", metavar="FILE", help="file with the bearer token for that server"
+    )
     parser.add_argument("--dry-run", action="store_true", help="only show the change")
 
 

@@ -64,19 +64,27 @@ def add_arguments(solve: argparse.ArgumentParser) -> None:
         "ways (compute); analyse if there is data, else solve",
     )
     solve.add_argument("--model", metavar="NAME", help="PROVIDER:MODEL")
-    solve.add_argument("--base-url", metavar="URL", help="of an OpenAI-compatible endpoint")
-    solve.add_argument("--attempts", type=int, default=4, metavar="N", help="at most (4)")
+    solve.add_argument("--base-url", metavar="URL", help="URL of an OpenAI-compatible endpoint")
+    solve.add_argument(
+        "--attempts", type=int, default=4, metavar="N", help="maximum number of attempts (4)"
+    )
     solve.add_argument(
         "--budget",
         default="200000",
         metavar="TOKENS",
-        help="tokens, sent and received (200000); or money, such as 0.50usd",
+        help="maximum of tokens, sent and received (200000), or of money, such as 0.50usd",
     )
-    solve.add_argument("--seconds", type=float, default=600, metavar="T", help="in all (600)")
+    solve.add_argument(
+        "--seconds", type=float, default=600, metavar="T", help="maximum time for the task (600)"
+    )
     solve.add_argument("--record", metavar="FILE", help="keep the model's answers in FILE")
     solve.add_argument("--replay", metavar="FILE", help="answer from a recording, without a model")
     solve.add_argument("--transcript", metavar="FILE", help="where to keep every turn, in Markdown")
     solve.add_argument("--code", dest="code_file", metavar="FILE", help="write the code to FILE")
-    solve.add_argument("--url", metavar="URL", help="of a running server, instead of one's own")
-    solve.add_argument("--json", dest="as_json", action="store_true", help="the answer as JSON")
-    solve.add_argument("--quiet", action="store_true", help="nothing on stderr but errors")
+    solve.add_argument(
+        "--url", metavar="URL", help="URL of a running server, instead of starting one"
+    )
+    solve.add_argument(
+        "--json", dest="as_json", action="store_true", help="print the answer as JSON"
+    )
+    solve.add_argument("--quiet", action="store_true", help="print nothing on stderr but errors")

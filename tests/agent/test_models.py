@@ -126,7 +126,7 @@ async def test_silence_ends_with_the_time_that_is_left() -> None:
 async def test_nobody_there_is_told() -> None:
     with endpoint() as server:
         url = server.url
-    with pytest.raises(ModelFailed, match="Is its endpoint up"):
+    with pytest.raises(ModelFailed, match="Check that its endpoint is running"):
         await provided("test-model", base_url=url).ask(ASKED, tokens=500, seconds=2)
 
 

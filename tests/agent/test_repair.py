@@ -169,4 +169,4 @@ async def test_recording_that_ends_early_is_told(embedded_url: str, folder: Path
     answer = await solved(embedded_url, folder, fault.task, [broken(fault, "wrong name")])
 
     assert not answer.verified
-    assert "no longer there" in answer.reason
+    assert "became unavailable" in answer.reason

@@ -32,7 +32,7 @@ async def shown(connect: Connect, execution: Execution) -> Any:
         (Execution(status="ok", value="42"), "42"),
         (Execution(status="exit", exit_code=3), "Exited with code 3"),
         (Execution(status="timeout"), "Timed out after 30 s. Variables are kept."),
-        (Execution(status="oom"), "Killed: out of memory (limit 1024 MB). Variables are kept."),
+        (Execution(status="oom"), "Killed: out of memory (limit 1024 MiB). Variables are kept."),
         (Execution(status="killed", signal="SIGKILL"), "Killed by SIGKILL. Variables are kept."),
         (Execution(status="crashed", signal="SIGSEGV"), "Crashed: SIGSEGV. Variables are kept."),
         (

@@ -79,7 +79,7 @@ async def test_packages_come_and_hosts_are_refused_and_both_are_told(
     annotations = tools["execute_python"].annotations
     assert annotations is not None
     assert annotations.open_world_hint is True
-    assert "alpha is no package that is known here: check the name" in text_of(wanted)
+    assert "alpha is not a known package: check the name" in text_of(wanted)
     assert "\n42\n" in f"\n{text_of(installed)}"
     assert f"Network: fetched {file_name('alpha')} (1 kB)" in text_of(installed)
     visits = record_of(installed)["network"]

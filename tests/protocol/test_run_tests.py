@@ -50,7 +50,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"code": ADD, "timeout": 0}, "timeout"),
     ({"code": ADD, "timeout": 301}, "timeout"),
     ({"code": ADD, "tests": "a\0b"}, "NUL"),
-    ({"paths": ["-p evil"]}, "is no file"),
+    ({"paths": ["-p evil"]}, "is an option"),
     ({"code": ADD, "cases": [{"stdin": "1"}]}, "stdin and stdout"),
     ({"code": ADD, "cases": [{"call": "f()", "stdout": ""}]}, "either a call"),
     ({"code": ADD, "session_id": "nope"}, "Call again without session_id"),

@@ -65,7 +65,7 @@ async def test_a_tool_that_nobody_named_is_not_served(path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("= bellglass_words.tool:TOOL", "= bellglass_words.tool:Count", "is no ToolEntry"),
+        ("= bellglass_words.tool:TOOL", "= bellglass_words.tool:Count", "is not a ToolEntry"),
         ("= bellglass_words.tool:TOOL", "= bellglass_words.none:TOOL", "cannot be imported"),
         ("count_words = bellglass_words.tool", "words = bellglass_words.tool", "no tool"),
     ],

@@ -18,9 +18,9 @@ INTERNAL = "a-detail-of-ours"
     ("failure", "said"),
     [
         (SandboxUnavailable("embedded", "no namespaces."), "nothing was executed: no namespaces."),
-        (RuntimeError(INTERNAL), "the server's own"),
-        (SystemExit(INTERNAL), "the server's own"),
-        (KeyboardInterrupt(INTERNAL), "the server's own"),
+        (RuntimeError(INTERNAL), "a fault in the server"),
+        (SystemExit(INTERNAL), "a fault in the server"),
+        (KeyboardInterrupt(INTERNAL), "a fault in the server"),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -244,7 +244,7 @@ def _outcome(execution: Execution, context: ToolContext, timeout: float) -> str:
         case "cancelled":
             return "Cancelled"
         case "oom":
-            return f"Killed: out of memory (limit {context.limits.memory_bytes // MIB} MB)"
+            return f"Killed: out of memory (limit {context.limits.memory_bytes // MIB} MiB)"
         case "killed":
             return f"Killed by {execution.signal or 'a signal'}"
         case "crashed" if execution.signal:

@@ -42,9 +42,7 @@ ASYNC = (
     "pytest has no plugin for async tests here: install pytest-asyncio if packages are allowed, "
     "write `def test_...(): asyncio.run(...)`, or use unittest.IsolatedAsyncioTestCase."
 )
-PLUGINS = (
-    "no plugin that is installed brings this fixture; monkeypatch and unittest.mock are there."
-)
+PLUGINS = "no installed plugin has this fixture; monkeypatch and unittest.mock are available."
 RAN = (
     "No tests were found, but the module ran to its end, and with it {count} outside of functions. "
     "pytest reports functions: put asserts into `def test_...():`."

@@ -153,5 +153,7 @@ def refuse_path(path: str) -> None:
     refuse_nul("paths", path)
     if len(path) > 1_000:
         raise ToolError("A path in paths is longer than 1,000 characters. Pass a path of a file.")
-    if path.startswith("-") or not path:
-        raise ToolError(f"{path!r} in paths is no file. Write ./{path} if it is one.")
+    if not path:
+        raise ToolError("A path in paths is empty. Name a file or a folder in /work.")
+    if path.startswith("-"):
+        raise ToolError(f"{path!r} in paths is an option. Write ./{path} if it is a file.")

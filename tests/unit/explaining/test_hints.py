@@ -78,7 +78,7 @@ def test_what_python_says_itself_is_not_said_again(name: str, message: str) -> N
         ("allow-list", "sklearn", "pip has no index here"),
         ("packages", "sklearn", "`pip install scikit-learn`"),
         ("packages", "sklearnn", "did you mean sklearn?"),
-        ("open", "invented_helper", "no package that is known here: check the name"),
+        ("open", "invented_helper", "not a known package: check the name"),
         ("none", "nest_asyncio", "work here without it"),
     ],
 )

@@ -77,5 +77,5 @@ def advice(exit_code: int | None, said: str, near: list[str], network: str) -> s
     if missing := _NO_MODULE.findall(said):  # from a Python that the command ran
         return missing_module(missing[-1], [], network)
     if exit_code == _SIGKILL_EXIT_CODE:
-        return "exit code 137: it was killed, perhaps for want of memory."
+        return "exit code 137: the command was killed, perhaps because memory ran out."
     return None

@@ -86,7 +86,7 @@ def _advice(
             return SMALLER
         case "error" if error is not None and error.name == "MemoryError":
             # The message names the limit itself.
-            most = f"a session may use {limits.memory_bytes // MIB} MB: "
+            most = f"a session may use {limits.memory_bytes // MIB} MiB: "
             return f"{'' if error.message else most}{SMALLER}"
         case "error" if error is not None:
             return python.advice(error, fresh=fresh, network=network) or spawned(said)

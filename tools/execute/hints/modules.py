@@ -45,7 +45,7 @@ _NOT_SET_UP = (
     "{0} is not installed in this sandbox. The operator of this server can install it, with numpy, "
     "pandas and matplotlib, once and for all: bellglass setup."
 )
-_UNKNOWN = "{0} is no package that is known here: check the name{1}."
+_UNKNOWN = "{0} is not a known package: check the name{1}."
 _INSTALL = "install it: execute_bash with `pip install {0}`, then import it again."
 
 _REQUIRED = (

@@ -136,4 +136,4 @@ def regular(about: os.stat_result) -> None:
     if stat.S_ISDIR(about.st_mode):
         raise Refused("it is a directory")
     if not stat.S_ISREG(about.st_mode):
-        raise Refused("it is no regular file")
+        raise Refused("it is not a regular file")

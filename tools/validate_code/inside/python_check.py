@@ -157,7 +157,7 @@ def _compiled(code: str, source: Source) -> tuple[Finding | None, CodeType | Non
         return source.finding(None, None, TOO_DEEP), None
     except UnicodeEncodeError as exc:
         line, column = source.at(exc.start)
-        return source.finding(line, column, "half of a surrogate pair is no character"), None
+        return source.finding(line, column, "half of a surrogate pair is not a character"), None
     except (ValueError, OverflowError) as exc:
         return source.finding(None, None, str(exc)), None
 
