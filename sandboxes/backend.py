@@ -11,11 +11,12 @@ from anyio.abc import ByteStream
 from bellglass.sandboxes.errors import SandboxUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from bellglass.sandboxes.backend_settings import BackendSettings
     from bellglass.sandboxes.egress.network import Network
+    from bellglass.sandboxes.folders.folder import Folder
     from bellglass.sandboxes.self_check import Protection, SelfCheck
     from bellglass.sandboxes.session_limits import Limits
 
@@ -73,6 +74,13 @@ class Backend(ABC):
 
     patience_seconds = 0.0
     """The extra time for an answer if the connection to a sandbox may be cut and repaired."""
+
+    lends: Sequence[str] = ()
+    """The modes in which this backend can lend folders of this machine to sandboxes."""
+
+    folders: Sequence[Folder] = ()
+    """The folders that an operator lends, with modes of `lends`. The server sets it before `start`.
+    A sandbox sees each at its `target`, without what `folders/survey` finds in it."""
 
     network: Network | None = None
     """What programs in a sandbox may reach: nothing, unless an operator allows it. The server sets

@@ -24,6 +24,7 @@ from bellglass.tools.durations import duration
 from bellglass.tools.entry import ToolEntry
 from bellglass.tools.execute.hints.networks import ASIDE, MANUAL
 from bellglass.tools.files.updates import Updates
+from bellglass.tools.lent_folders import named
 from bellglass.tools.listing import RESTRICTED, RUNNING, with_extra
 from bellglass.tools.policy import Policy
 from bellglass.tools.view import VIEW, view_extension
@@ -31,7 +32,7 @@ from bellglass.tools.view import VIEW, view_extension
 INSTRUCTIONS = (
     "Runs code in an isolated sandbox{network}. Every result names its session_id: pass it "
     "to the next call to go on with the same variables and files; without it a call may start "
-    "afresh. Code that fails is a normal result whose first line says how."
+    "afresh. Code that fails is a normal result whose first line says how.{folders}"
 )
 
 _ICON = (
@@ -77,6 +78,7 @@ def build_server(
                     longer_than=settings.max_code_characters,
                 ),
                 network=settings.network,
+                folders=settings.folders,
                 timeout_seconds=settings.timeout_seconds,
                 background_seconds=settings.background_seconds,
                 explicit_sessions=settings.session_scope == "explicit",
@@ -94,7 +96,7 @@ def build_server(
         "bellglass",
         title="bellglass",
         version=version("bellglass"),
-        instructions=INSTRUCTIONS.format(network=ASIDE[settings.network]),
+        instructions=_instructions(settings),
         icons=[
             Icon(
                 src=f"data:image/svg+xml;base64,{base64.b64encode(_ICON).decode()}",
@@ -107,6 +109,13 @@ def build_server(
         cache_hints={"tools/list": CacheHint(ttl_ms=3_600_000, scope="public")},
         lifespan=lifespan,
         subscriptions=updates,
+    )
+
+
+def _instructions(settings: Settings) -> str:
+    folders = named(settings.folders)
+    return INSTRUCTIONS.format(
+        network=ASIDE[settings.network], folders=f" {folders}" if folders else ""
     )
 
 
@@ -138,8 +147,9 @@ def _tool(entry: ToolEntry, settings: Settings, found: str) -> Tool:
         "{idle}": duration(settings.session_idle_seconds),
         "{age}": duration(settings.session_max_seconds),
         "{timeout}": f"{settings.timeout_seconds:g}",
-        "{network}": MANUAL[settings.network],
+        "{network}": f"{MANUAL[settings.network]} {named(settings.folders)}".strip(),
         "{programs}": found,
+        "{lent}": " or /folders" if settings.folders else "",
     }
 
     def filled(text: str) -> str:

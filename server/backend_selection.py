@@ -29,7 +29,7 @@ async def choose_for_checks(settings: Settings) -> Backend | None:
     if settings.sandbox != "e2b":
         return None
     try:
-        backend = create("embedded", settings.model_copy(update={"network": "none"}))
+        backend = create("embedded", settings.model_copy(update={"network": "none", "folders": ()}))
         await _started(backend)
     except SandboxUnavailable as exc:
         log.info("Code is checked on machines of E2B: %s", exc.reason)
@@ -49,6 +49,11 @@ def create(name: str, settings: Settings) -> Backend:
         session_max_seconds=settings.session_max_seconds,
         environ=os.environ,
     )
+    if missing := {folder.mode for folder in settings.folders} - {*backend.lends}:
+        modes = " and ".join(sorted(missing))
+        reason = f"it cannot lend folders ({modes}). Unset BELLGLASS_FOLDERS, or choose another."
+        raise SandboxUnavailable(name, reason)
+    backend.folders = settings.folders
     if settings.network != "none":
         from bellglass.server.networking import network
 

@@ -51,7 +51,7 @@ def _run(arguments: Sequence[str] | None) -> int:
 
     options = _parser().parse_args(arguments)
     options.flags = {
-        name: value
+        name: value if isinstance(value, str) else ";".join(value)
         for name in known_settings()
         if (value := getattr(options, name, None)) is not None
     }
@@ -98,7 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     for setting in known_settings().values():
         if not setting.is_secret:
             parser.add_argument(
-                f"--{setting.name.replace('_', '-')}",
+                f"--{setting.flag}",
+                dest=setting.name,
+                action="append" if setting.is_repeated else "store",
                 metavar="HOST:PORT" if setting.name == "http" else "VALUE",
                 help=f"{setting.info.description} [{setting.variable}]".replace("%", "%%"),
             )

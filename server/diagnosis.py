@@ -13,6 +13,8 @@ from bellglass.sandboxes import registry
 from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.execution import Execution
+from bellglass.sandboxes.folders.folder import Folder
+from bellglass.sandboxes.folders.survey import Survey, UnsuitableFolder
 from bellglass.sandboxes.self_check import PROTECTIONS
 from bellglass.sandboxes.session_limits import MIB
 from bellglass.sandboxes.sessions.sessions import Sessions
@@ -100,6 +102,16 @@ class NetworkReport(_Report):
     details: list[Text]
 
 
+class FolderReport(_Report):
+    """A folder that sessions see."""
+
+    target: str
+    path: Text
+    mode: str
+    hidden: int | None = Field(description="Names that are hidden; null if it cannot be lent now.")
+    problem: Text | None = None
+
+
 class Report(_Report):
     """Everything that `bellglass doctor` finds out."""
 
@@ -110,6 +122,7 @@ class Report(_Report):
     backends: list[BackendReport]
     limits: LimitsReport
     network: NetworkReport
+    folders: list[FolderReport] = []
     usable: str | None = Field(description="The backend that code runs in; null if none works.")
 
 
@@ -125,6 +138,7 @@ def examine(settings: Settings, tell: Callable[[BackendReport], None]) -> Report
         backends=backends,
         limits=_limits(settings),
         network=_network(settings),
+        folders=[_folder(folder) for folder in settings.folders],
         usable=next((name for name in candidates(settings) if name in working), None),
     )
 
@@ -234,3 +248,12 @@ def _network(settings: Settings) -> NetworkReport:
 
         details = described(settings)
     return NetworkReport(mode=settings.network, details=details)
+
+
+def _folder(folder: Folder) -> FolderReport:
+    report = FolderReport(target=folder.target, path=folder.path, mode=folder.mode, hidden=None)
+    try:
+        hidden = len(Survey(folder).look())
+    except UnsuitableFolder as exc:
+        return report.model_copy(update={"problem": str(exc)})
+    return report.model_copy(update={"hidden": hidden})

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from bellglass.sandboxes.backend_settings import Names
 from bellglass.sandboxes.session_limits import MAX_OUTPUT_BYTES, MIB, Limits
-from bellglass.server.setting_types import Hosts, LogLevels, Origins, RiskKinds, WebAddress
+from bellglass.server.setting_types import Folders, Hosts, LogLevels, Origins, RiskKinds, WebAddress
 from bellglass.tools.call_limits import (
     DEFAULT_BACKGROUND_SECONDS,
     DEFAULT_TIMEOUT_SECONDS,
@@ -177,4 +177,9 @@ class ServerSettings(BaseModel):
         (),
         description="What to log for debugging, comma-separated: `frames` to and from sandboxes, "
         "and what their `supervisor` does and when. Sizes, ids and times; never code or output.",
+    )
+    folders: Folders = Field(
+        (),
+        description="Folders of this machine that sessions see at `/folders/NAME`, as "
+        "`NAME=PATH[:ro][,show=NAMES]`; several are separated by `;`, or by repeating the flag.",
     )

@@ -10,6 +10,8 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from bellglass.sandboxes import plugins
 from bellglass.sandboxes.backend_settings import Names
 from bellglass.sandboxes.common.risk_kinds import KINDS
+from bellglass.sandboxes.folders.folder import Folder, parse_all
+from bellglass.sandboxes.folders.refusals import reason_of_key
 from bellglass.server.backend_settings import declared
 
 
@@ -38,6 +40,21 @@ def _readable_hosts(given: tuple[str, ...], info: ValidationInfo) -> tuple[str, 
         except ValueError as exc:
             hint = f"be names like example.org, *.example.org or db.example:5432: {exc}"
             raise PydanticCustomError("hosts", "{hint}", {"hint": hint}) from exc
+    return given
+
+
+def _readable_folders(given: object) -> object:
+    texts = [given] if isinstance(given, str) else given
+    if not isinstance(texts, (list, tuple)) or any(isinstance(one, Folder) for one in texts):
+        return given
+    return parse_all(texts)
+
+
+def _without_keys(given: tuple[Folder, ...], info: ValidationInfo) -> tuple[Folder, ...]:
+    for folder in given:
+        for setting in ("http_token_file", "package_cache"):
+            if reason := reason_of_key(folder.path, info.data.get(setting)):
+                raise ValueError(f"{folder.path!r} cannot be lent: {reason}")
     return given
 
 
@@ -94,6 +111,9 @@ def unknown_backend(chosen: str) -> str:
 
 _LEVEL = "(debug|info|warning|error)"
 
+Folders = Annotated[
+    tuple[Folder, ...], BeforeValidator(_readable_folders), AfterValidator(_without_keys)
+]
 Hosts = Annotated[Names, AfterValidator(_readable_hosts)]
 Origins = Annotated[Names, AfterValidator(_origins)]
 RiskKinds = Annotated[Names, AfterValidator(_known_kinds)]

@@ -22,6 +22,8 @@ PREFIX = "BELLGLASS_"
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_REPEATED = {"folders": "folder"}
+
 _MAY_HOLD_A_PASSWORD = ("package_index",)
 
 
@@ -105,6 +107,16 @@ class Setting(NamedTuple):
     """The backend that declares it; None for settings of the server."""
     field: str
     """The name of the field in the backend's model."""
+
+    @property
+    def flag(self) -> str:
+        """The flag, without its dashes; that of a repeated one names a single value."""
+        return _REPEATED.get(self.name, self.name).replace("_", "-")
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether the flag may be given several times."""
+        return self.name in _REPEATED
 
     @property
     def variable(self) -> str:

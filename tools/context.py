@@ -10,9 +10,12 @@ from mcp.server.context import ServerRequestContext
 from bellglass.tools.call_limits import DEFAULT_BACKGROUND_SECONDS, DEFAULT_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from anyio.abc import TaskGroup
 
     from bellglass.sandboxes.execution import Execution
+    from bellglass.sandboxes.folders.folder import Folder
     from bellglass.sandboxes.frame_models import Stream
     from bellglass.sandboxes.session_limits import Limits
     from bellglass.sandboxes.sessions.sessions import Sessions
@@ -47,6 +50,9 @@ class ToolContext:
 
     network: str = "none"
     """What sessions may reach, as the setting names it."""
+
+    folders: Sequence[Folder] = ()
+    """The folders that an operator lends to sessions."""
 
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     """The time limit of a call that names none."""

@@ -6,6 +6,7 @@ import json
 from bellglass.server.console import paint, printable, say
 from bellglass.server.diagnosis import (
     BackendReport,
+    FolderReport,
     LimitsReport,
     NetworkReport,
     Report,
@@ -67,6 +68,7 @@ def _show_rest(report: Report) -> None:
     say()
     _show_limits(report.limits)
     _show_network(report.network)
+    _show_folders(report.folders)
     say()
     if report.usable:
         say(paint("green", f"Code runs in the {report.usable} sandbox."))
@@ -98,3 +100,13 @@ def _show_network(network: NetworkReport) -> None:
     say(f"Network: {network.mode}")
     for detail in network.details:
         say(f"    {printable(detail)}")
+
+
+def _show_folders(folders: list[FolderReport]) -> None:
+    if folders:
+        say("Folders of this machine that sessions see:")
+    for folder in folders:
+        what = f"{folder.hidden} names are hidden"
+        if folder.problem is not None:
+            what = f"cannot be lent now: {folder.problem}"
+        say(f"    {printable(folder.path)} at {folder.target}, {folder.mode}; {printable(what)}")

@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 
-EXAMPLES = ("adding-a-tool", "backends", "clients", "files", "http", "testing")
+EXAMPLES = ("adding-a-tool", "backends", "clients", "files", "folders", "http", "testing")
 """Pages of docs/ whose blocks are run by a test here or in tests/protocol."""
 
 _BLOCK = re.compile(r"^```(?P<language>\w*) ?(?P<name>.*)\n(?P<body>(?s:.*?))^```$", re.MULTILINE)

@@ -35,8 +35,10 @@ TESTED_ELSEWHERE = {
     "files-client",
     "files-session",
     "files-get",
+    "folders-lend",
 }
-"""In tests/protocol/test_client_config.py and test_files.py. What shows an output has no name."""
+"""In tests/protocol/test_client_config.py, test_files.py and test_folders.py here. What shows an
+output has no name."""
 
 TESTED_HERE = {
     "conversation",

@@ -14,7 +14,8 @@ from bellglass.tools.files.addresses import file_uri
 from bellglass.tools.files.links import takes_links
 from bellglass.tools.files.mime_types import mime_type_of
 from bellglass.tools.files.session_files import FILE, text_of
-from bellglass.tools.sessions.session_resolver import known_session_for
+from bellglass.tools.lent_folders import mode_of
+from bellglass.tools.sessions.session_resolver import known_session_for, session_for
 
 MAX_TEXT_BYTES = 100_000
 """Bytes of a part at most, if an operator has set a large output limit."""
@@ -47,17 +48,19 @@ async def read_file(
     """Read a file of the session: text, an image as a picture, a folder as a list.
 
     Long text comes in parts: pass the offset that the result names. Paths are relative to /work;
-    /tmp works too, as for output that was cut.
+    /tmp{lent} works too, as for output that was cut.
     """
     request = ctx.request_context
     context = request.lifespan_context
     most = MAX_BASE64_BYTES if base64 else min(context.limits.output_bytes, MAX_TEXT_BYTES)
     with reported_to_model():
-        session = await known_session_for(ctx, session_id)
+        # Every session has the lent folders, so a call may begin with them.
+        find = session_for if mode_of(path, context.folders) else known_session_for
+        session = await find(ctx, session_id)
         wanted = MAX_IMAGE_BYTES if offset == 0 else most
         part = await read_part(session, path, offset, wanted, folders=True)
     if part.entries is not None:
-        blocks, read = _listing(path, part)
+        blocks, read = _listing(path, part, mode_of(path, context.folders))
     elif not base64 and (picture := _picture(part)) is not None:
         blocks, read = [picture], len(part.data)
     else:
@@ -134,7 +137,7 @@ def _why_not_shown(path: str, part: Part) -> str:
     )
 
 
-def _listing(path: str, part: Part) -> tuple[list[ContentBlock], int]:
+def _listing(path: str, part: Part, lent: str) -> tuple[list[ContentBlock], int]:
     lines: list[str] = []
     room = MAX_LIST_CHARACTERS
     for name, size in part.entries or []:
@@ -144,7 +147,7 @@ def _listing(path: str, part: Part) -> tuple[list[ContentBlock], int]:
             break
         lines.append(line)
     end = part.offset + len(lines)
-    about = f"[{shown(path)}: {part.size:,} entries"
+    about = f"[{shown(path)}: {part.size:,} entries{f' {lent}' if lent else ''}"
     if end < part.size:
         about += f", {part.offset:,} to {end:,} shown; next: offset={end}"
     return [_text("\n".join(lines)), _text(f"{about}]")], len(lines)

@@ -10,12 +10,14 @@ import anyio
 from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 
 from bellglass.sandboxes.backend import Backend, Finding
-from bellglass.sandboxes.backends.docker import container, images, options
+from bellglass.sandboxes.backends.docker import container, folder_mounts, images, options
 from bellglass.sandboxes.backends.docker.diagnosis import findings, own_kernel, runtimes
 from bellglass.sandboxes.backends.docker.engine import NAME, Engine
 from bellglass.sandboxes.backends.docker.image import IMAGE
 from bellglass.sandboxes.backends.docker.owner import OWNER, Found, Owner
 from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.sandboxes.folders.lender import Lender
+from bellglass.sandboxes.folders.survey import UnsuitableFolder
 from bellglass.sandboxes.program import supervisor_program
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ class DockerBackend(Backend):
     """
 
     default_pool_size = 1
+    lends = ("ro",)
 
     def __init__(
         self,
@@ -71,7 +74,11 @@ class DockerBackend(Backend):
             why = f"the runtime {runtime} may show no control groups inside; it enforces them"
             self.waivers = {"memory_limit": why, "process_limit": why}
         self._cpus = cpus
+        self._host = host
         self._engine = Engine(host, image)
+        self._lender: Lender | None = None
+        self._owners: set[int] = set()
+        """Uids of owners of lent folders, who containers run as."""
         self._owner = Owner(lifetime_seconds=lifetime_seconds)
         self._live: set[container.Container] = set()
         self._info: dict[str, Any] = {}
@@ -95,6 +102,9 @@ class DockerBackend(Backend):
         async with self._starting:
             if self._started and self._engine.connected:
                 return
+            if self.folders:
+                folder_mounts.require_local(self._host)
+                self._lender = self._lender or Lender(self.folders)
             self._info = await self._engine.run(lambda client: client.info(), _INFO_TIMEOUT_SECONDS)
             if self._info.get("OSType", "linux") != "linux":
                 reason = "the engine runs Windows containers: switch it to Linux containers."
@@ -121,8 +131,15 @@ class DockerBackend(Backend):
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
         """Start a container; see `Backend.connect`."""
         await self.start()
+        try:
+            lent = await self._lender.look() if self._lender is not None else []
+        except UnsuitableFolder as exc:
+            raise SandboxUnavailable(NAME, exc.reason) from exc
         made = container.Container(self._engine)
         program = supervisor_program(self.limits)
+        owner = folder_mounts.owner(lent)
+        if owner is not None:
+            self._owners.add(owner)
 
         def arguments(client: APIClient, name: str, uid: int) -> dict[str, Any]:
             return options.create(
@@ -136,6 +153,8 @@ class DockerBackend(Backend):
                 cpus=min(self._cpus, self._info.get("NCPU") or self._cpus),
                 runtime=self._runtime,
                 own_kernel=self._own_kernel(),
+                owner=owner,
+                mounts=folder_mounts.mounts(lent),
             )
 
         self._live.add(made)
@@ -163,7 +182,7 @@ class DockerBackend(Backend):
     def verify(self, report: SelfCheck) -> None:
         """Refuse a container that lacks a protection, or that does not run as its own user."""
         super().verify(report)
-        if report.uid not in options.UIDS:
+        if report.uid not in options.UIDS and report.uid not in self._owners:
             raise SandboxUnavailable(
                 NAME, "a container came up without the user that it was given."
             )

@@ -12,6 +12,8 @@ from bellglass.sandboxes.common.limits import MAX_SCRATCH_FILES
 from bellglass.sandboxes.confinement.resource_limits import OOM_SCORE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from docker import APIClient
 
     from bellglass.sandboxes.session_limits import Limits
@@ -40,11 +42,18 @@ def create(
     cpus: float,
     runtime: str | None,
     own_kernel: bool,
+    owner: int | None = None,
+    mounts: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the arguments for `APIClient.create_container`.
 
     `own_kernel`: the runtime runs a kernel of its own, whose threads count towards the limits.
+    `owner`: the owner of the lent folders, who the container runs as instead of `uid`.
     """
+    user = uid if owner is None else owner
+    host_config = _host_config(client, limits, (user, uid), cpus, runtime, own_kernel)
+    if mounts:
+        host_config["Mounts"] = [*mounts]
     return {
         "image": image,
         "name": name,
@@ -52,7 +61,7 @@ def create(
         # Overrides the image's own entrypoint: the supervisor has to be process 1.
         "entrypoint": command,
         "command": [],
-        "user": f"{uid}:{uid}",
+        "user": f"{user}:{uid}",
         "working_dir": "/work",
         "hostname": "sandbox",
         # No interface but the loopback, as with network_mode "none", in half the time.
@@ -62,12 +71,17 @@ def create(
         "stop_signal": "SIGKILL",  # the supervisor ignores others; a stopping engine would wait
         # A health check of the image would keep starting processes in the session.
         "healthcheck": {"test": ["NONE"]},
-        "host_config": _host_config(client, limits, uid, cpus, runtime, own_kernel),
+        "host_config": host_config,
     }
 
 
 def _host_config(
-    client: APIClient, limits: Limits, uid: int, cpus: float, runtime: str | None, own_kernel: bool
+    client: APIClient,
+    limits: Limits,
+    user: tuple[int, int],
+    cpus: float,
+    runtime: str | None,
+    own_kernel: bool,
 ) -> dict[str, Any]:
     from docker.types import LogConfig, Ulimit
 
@@ -76,7 +90,7 @@ def _host_config(
         cap_drop=["ALL"],
         security_opt=["no-new-privileges"],  # no seccomp option: the engine's own profile applies
         read_only=True,
-        tmpfs=_tmpfs(limits, uid),
+        tmpfs=_tmpfs(limits, *user),
         pids_limit=limits.processes + (GVISOR_KERNEL_THREADS if own_kernel else 0),
         mem_limit=limits.all_bytes,
         memswap_limit=limits.all_bytes,  # memory plus swap, so there is no swap
@@ -101,13 +115,13 @@ def _host_config(
     return config
 
 
-def _tmpfs(limits: Limits, uid: int) -> dict[str, str]:
+def _tmpfs(limits: Limits, uid: int, gid: int) -> dict[str, str]:
     """Return the writable directories, limited in size and number of files."""
 
     def options(size: int, files: int, rest: str) -> str:
         return f"rw,nosuid,nodev,size={size},nr_inodes={files},{rest}"
 
-    owner = f"uid={uid},gid={uid}"
+    owner = f"uid={uid},gid={gid}"
     scratch = limits.scratch_bytes
     return {
         # Without "exec" the engine mounts noexec, and compiled programs would not run.

@@ -27,6 +27,8 @@ from bellglass.sandboxes.backends.embedded.uids import Uids
 from bellglass.sandboxes.backends.embedded.waivers import WAIVERS
 from bellglass.sandboxes.backends.embedded.zygote import Zygote
 from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.sandboxes.folders.lender import Lender
+from bellglass.sandboxes.folders.survey import UnsuitableFolder
 from bellglass.sandboxes.frame_models import Ready
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ class EmbeddedBackend(Backend):
 
     default_pool_size = 1
     waivers = WAIVERS
+    lends = ("ro",)
 
     def __init__(
         self,
@@ -72,6 +75,7 @@ class EmbeddedBackend(Backend):
         self._cgroups: cgroups.Cgroups | None = None
         self._uids: Uids | None = None
         self._failures: list[LaunchFailed] = []
+        self._lender: Lender | None = None
         self._starting = anyio.Lock()
 
     async def start(self) -> None:
@@ -92,10 +96,19 @@ class EmbeddedBackend(Backend):
                     stream = await stack.enter_async_context(await self._launch())
                 except LaunchFailed as again:
                     raise SandboxUnavailable(_NAME, advice(again)) from again
+            except UnsuitableFolder as exc:
+                raise SandboxUnavailable(_NAME, exc.reason) from exc
             yield stream
 
     async def _launch(self) -> AbstractAsyncContextManager[ByteStream]:
-        return launch(await self.launcher(), self.limits, self.cgroups(), self.uids())
+        launcher = await self.launcher()
+        return launch(launcher, self.limits, self.cgroups(), self.uids(), self.lender())
+
+    def lender(self) -> Lender:
+        """Return who looks into the lent folders before each session."""
+        if self._lender is None:
+            self._lender = Lender(self.folders)
+        return self._lender
 
     async def _usable(self) -> bool:
         """Whether the launcher is alive; if not, clean it up."""
@@ -136,7 +149,10 @@ class EmbeddedBackend(Backend):
                 raise SandboxUnavailable(
                     _NAME, "it needs Linux. On this system, use the docker or the e2b sandbox."
                 )
-            self._launcher = await self._first_that_works()
+            try:
+                self._launcher = await self._first_that_works()
+            except UnsuitableFolder as exc:
+                raise SandboxUnavailable(_NAME, exc.reason) from exc
             return self._launcher
 
     async def _first_that_works(self) -> Launcher:
@@ -161,11 +177,14 @@ class EmbeddedBackend(Backend):
         python = find_python(self._python)
         launcher: Launcher
         if name == "zygote":
-            launcher = await Zygote.start(python, self._preload)
+            lent = await self.lender().look()
+            launcher = await Zygote.start(python, self._preload, lent)
         else:
             launcher = await Bubblewrap.start(python, self.limits)
         try:
-            async with launch(launcher, self.limits, self.cgroups(), self.uids()) as stream:
+            async with launch(
+                launcher, self.limits, self.cgroups(), self.uids(), self.lender()
+            ) as stream:
                 with anyio.fail_after(LAUNCH_TIMEOUT_SECONDS):
                     frame = await receive_frame(stream)
                 if frame.get("type") == "failed":

@@ -35,17 +35,28 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from bellglass.sandboxes.backends.embedded.cgroups import Group
+    from bellglass.sandboxes.folders.lender import Lent
     from bellglass.sandboxes.session_limits import Limits
 
 _NEEDED = ("--size", "--disable-userns", "--as-pid-1", "--clearenv", "--perms")
 """Options that we use and old versions lack; the newest is of 0.8.0, from 2023."""
+
+_EMPTY = "EMPTY"
+"""Stands for a descriptor of an empty file, which bubblewrap closes after its use."""
 
 _PLAN_TIMEOUT_SECONDS = 30
 _EXIT_GRACE_SECONDS = 5.0
 """Time for bubblewrap to end by itself after its stream was closed; usually 50 ms."""
 
 
-def arguments(plan: Plan, files: Sequence[int], limits: Limits, *, in_rootfs: bool) -> list[str]:
+def arguments(
+    plan: Plan,
+    files: Sequence[int],
+    limits: Limits,
+    lent: Sequence[Lent] = (),
+    *,
+    in_rootfs: bool,
+) -> list[str]:
     """Return the options of bubblewrap; `files` are descriptors of the contents of plan.files.
 
     `in_rootfs`: it runs in a root file system of ours, where the sources are at their targets.
@@ -81,7 +92,20 @@ def arguments(plan: Plan, files: Sequence[int], limits: Limits, *, in_rootfs: bo
         ("/dev/shm", limits.scratch_bytes, "1777"),
     ):
         options += ["--perms", permissions, "--size", str(size), "--tmpfs", path]
+    for each in lent:
+        options += _lending(each, in_rootfs=in_rootfs)
     return [*options, "--remount-ro", "/", "--chdir", "/work"]
+
+
+def _lending(lent: Lent, *, in_rootfs: bool) -> list[str]:
+    target = lent.folder.target
+    options = ["--ro-bind", target if in_rootfs else lent.folder.path, target]
+    for path, is_folder in [] if in_rootfs else lent.masks:
+        if is_folder:
+            options += ["--perms", "0555", "--size", "4096", "--tmpfs", path, "--remount-ro", path]
+        else:
+            options += ["--ro-bind-data", _EMPTY, path]
+    return options
 
 
 class Bubblewrap:
@@ -118,14 +142,19 @@ class Bubblewrap:
 
     @asynccontextmanager
     async def launched(
-        self, stream: socket.socket, group: Group, uid: int | None
+        self, stream: socket.socket, group: Group, uid: int | None, lent: Sequence[Lent]
     ) -> AsyncGenerator[None]:
         """Start one bubblewrap, and end it on exit."""
         with contextlib.ExitStack() as opened:
             descriptors = [_memory_file(content) for _, content, _ in self._plan.files]
             for descriptor in descriptors:
                 opened.callback(os.close, descriptor)
-            options = arguments(self._plan, descriptors, self._limits, in_rootfs=self._in_rootfs)
+            in_rootfs = self._in_rootfs
+            options = arguments(self._plan, descriptors, self._limits, lent, in_rootfs=in_rootfs)
+            for at in (at for at, option in enumerate(options) if option == _EMPTY):
+                descriptors.append(_memory_file(b""))
+                opened.callback(os.close, descriptors[-1])
+                options[at] = str(descriptors[-1])
             bundle_fd = bundle_file()
             opened.callback(os.close, bundle_fd)
             config = {
@@ -144,6 +173,8 @@ class Bubblewrap:
                     "argv": command,
                     "descriptors": descriptors,
                     "uid": namespaces.UNUSED_ID if uid is None else uid,
+                    "folders": [(at.folder.target, at.folder.path, at.owner[0]) for at in lent],
+                    "masks": [mask for each in lent for mask in each.masks],
                 }
                 stage = boot_arguments(bundle_fd, "bwrap", outer)
                 command = [self._python, "-I", "-S", "-u", *stage]

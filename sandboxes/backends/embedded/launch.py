@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.backends.embedded.cgroups import Cgroups, Group
     from bellglass.sandboxes.backends.embedded.uids import Uids
+    from bellglass.sandboxes.folders.lender import Lender, Lent
     from bellglass.sandboxes.session_limits import Limits
 
 LAUNCH_TIMEOUT_SECONDS = 20.0
@@ -53,7 +54,7 @@ class Launcher(Protocol):
         """Whether the server maps the user of a sandbox; otherwise the launcher does."""
 
     def launched(
-        self, stream: socket.socket, group: Group, uid: int | None
+        self, stream: socket.socket, group: Group, uid: int | None, lent: Sequence[Lent]
     ) -> AbstractAsyncContextManager[None]:
         """Start a sandbox with these descriptors. Leaving the context ends the launcher's part."""
 
@@ -62,7 +63,7 @@ class Launcher(Protocol):
 
 @asynccontextmanager
 async def launch(
-    launcher: Launcher, limits: Limits, cgroups: Cgroups, uids: Uids | None
+    launcher: Launcher, limits: Limits, cgroups: Cgroups, uids: Uids | None, lender: Lender
 ) -> AsyncGenerator[SignedStream]:
     """Make a sandbox, and yield the stream to its supervisor.
 
@@ -70,27 +71,29 @@ async def launch(
 
     Raises:
         LaunchFailed: A step failed, and no code was executed.
+        UnsuitableFolder: A folder cannot be lent as it is now.
     """
+    lent = await lender.look()
     async with (
         nullcontext() if uids is None else uids.taken() as uid,
-        _launch(launcher, limits, cgroups, uid) as stream,
+        _launch(launcher, limits, cgroups, uid, lent) as stream,
     ):
         yield stream
 
 
 @asynccontextmanager
 async def _launch(
-    launcher: Launcher, limits: Limits, cgroups: Cgroups, uid: int | None
+    launcher: Launcher, limits: Limits, cgroups: Cgroups, uid: int | None, lent: Sequence[Lent]
 ) -> AsyncGenerator[SignedStream]:
     ours, theirs = pair(socket.SOCK_STREAM)
     new = _Launched(SignedStream(ours))
     with theirs, cgroups.group(limits) as group:
         # The cleanup is shielded: a cancelled call must not leave a process or a group behind.
         try:
-            async with launcher.launched(theirs, group, uid):
+            async with launcher.launched(theirs, group, uid, lent):
                 try:
                     theirs.close()
-                    await new.settle(limits, launcher, group, uid)
+                    await new.settle(limits, launcher, group, uid, lent)
                     group.close()
                     yield new.stream
                 finally:
@@ -108,12 +111,17 @@ class _Launched:
         self._pidfd: int | None = None
 
     async def settle(
-        self, limits: Limits, launcher: Launcher, group: Group, uid: int | None
+        self,
+        limits: Limits,
+        launcher: Launcher,
+        group: Group,
+        uid: int | None,
+        lent: Sequence[Lent],
     ) -> None:
         """Do the server's part of inside/sandbox.py."""
         try:
             with anyio.fail_after(LAUNCH_TIMEOUT_SECONDS):
-                await self._settle(limits, launcher, group, uid)
+                await self._settle(limits, launcher, group, uid, lent)
         except TimeoutError as exc:
             raise LaunchFailed("start a sandbox", 0, "it took too long") from exc
         except (EndOfStream, BrokenResourceError) as exc:
@@ -122,10 +130,22 @@ class _Launched:
             raise LaunchFailed("take over a sandbox", exc.errno or 0, str(exc)) from exc
 
     async def _settle(
-        self, limits: Limits, launcher: Launcher, group: Group, uid: int | None
+        self,
+        limits: Limits,
+        launcher: Launcher,
+        group: Group,
+        uid: int | None,
+        lent: Sequence[Lent],
     ) -> None:
         given = {**asdict(limits), "counted_by_group": int(group.bounds_memory)}
-        config = {"limits": given, "workspace": "/work", "preload": [*launcher.preloaded]}
+        config = {
+            "limits": given,
+            "workspace": "/work",
+            "preload": [*launcher.preloaded],
+            # Mounts come with the request to the zygote; bubblewrap makes its own.
+            "folders": [each.folder.target for each in lent] if uid is not None else [],
+            "masks": [mask for each in lent for mask in each.masks],
+        }
         await self.stream.send(encode(config))
         first, pid = await self.stream.receive_signed()
         if first != b"p":

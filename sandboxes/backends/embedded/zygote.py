@@ -13,6 +13,7 @@ import anyio
 
 from bellglass.sandboxes.backends.embedded.boot import BOOT
 from bellglass.sandboxes.backends.embedded.failure import LaunchFailed
+from bellglass.sandboxes.backends.embedded.folder_mounts import FolderMounts
 from bellglass.sandboxes.backends.embedded.process import (
     EXIT_TIMEOUT_SECONDS,
     Process,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
 
     from bellglass.sandboxes.backends.embedded.cgroups import Group
+    from bellglass.sandboxes.folders.lender import Lent
 
 START_TIMEOUT_SECONDS = 60.0
 """Timeout for a cold disk and the import of pandas; without them it takes a tenth of a second."""
@@ -38,8 +40,11 @@ class Zygote:
     name = "zygote"
     server_maps_uid = True
 
-    def __init__(self, control: socket.socket, preload: Sequence[str]) -> None:
+    def __init__(
+        self, control: socket.socket, preload: Sequence[str], folders: Sequence[Lent]
+    ) -> None:
         self._control = control
+        self._mounts = FolderMounts(folders, self._request)
         self._sending = anyio.Lock()
         self._pidfd: int | None = None
         self._preload = preload
@@ -55,7 +60,9 @@ class Zygote:
         return [name for name in self._preload if name not in self.metadata.get("missing", [])]
 
     @classmethod
-    async def start(cls, python: str, preload: Sequence[str]) -> Zygote:
+    async def start(
+        cls, python: str, preload: Sequence[str], folders: Sequence[Lent] = ()
+    ) -> Zygote:
         """Start a zygote, and wait until it can make sandboxes.
 
         Raises:
@@ -64,9 +71,15 @@ class Zygote:
         # The zygote becomes an orphan. In containers, init often does not reap orphans, so we do.
         libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)
         ours, theirs = pair(socket.SOCK_SEQPACKET)
-        self = cls(ours, preload)
+        self = cls(ours, preload, folders)
         bundle_fd = bundle_file()
-        config = {"control": theirs.fileno(), "preload": list(preload), "jobs": True, "boot": BOOT}
+        config = {
+            "control": theirs.fileno(),
+            "preload": list(preload),
+            "jobs": True,
+            "boot": BOOT,
+            "folders": [(each.folder.target, each.folder.path) for each in folders],
+        }
         # -S: this stage imports nothing from site-packages, and may run as root.
         command = [python, "-I", "-S", "-u", *boot_arguments(bundle_fd, "prepare", config)]
         try:
@@ -130,7 +143,7 @@ class Zygote:
 
     @asynccontextmanager
     async def launched(
-        self, stream: socket.socket, group: Group, uid: int | None
+        self, stream: socket.socket, group: Group, uid: int | None, lent: Sequence[Lent]
     ) -> AsyncGenerator[None]:
         """Request a sandbox with this stream; it starts on its own."""
         descriptors = [stream.fileno(), *group.joins, *group.counters.values()]
@@ -139,6 +152,11 @@ class Zygote:
             "counters": list(group.counters),
             "mapped": uid is not None,
         }
+        async with self._mounts.opened(lent, uid) as opened:
+            await self._request(request, [*descriptors, *opened])
+        yield
+
+    async def _request(self, request: dict[str, Any], descriptors: Sequence[int]) -> None:
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
         async with self._sending:
             while True:
@@ -149,11 +167,11 @@ class Zygote:
                     await anyio.wait_writable(self._control)
                 except OSError as exc:
                     raise LaunchFailed("reach the zygote", exc.errno or 0, str(exc)) from exc
-        yield
 
     async def aclose(self) -> None:
         """End it, and with it every sandbox that it made."""
         self._control.close()
+        self._mounts.close()
         if self._pidfd is not None:
             pidfd, self._pidfd = self._pidfd, None
             await end_process(pidfd)

@@ -15,6 +15,9 @@ import stat
 SCRATCH = "/tmp"
 """The other folder that a path may lie in, because files with cut output are there."""
 
+LENT = "/folders"
+"""Folders of the user's machine that an operator lends, each below it."""
+
 MAX_LINKS = 40  # Linux's own limit, path_resolution(7)
 
 MAX_DEPTH = 200
@@ -101,7 +104,7 @@ def _rooted(path: str) -> tuple[str, str]:
         raise Refused("its name is invalid")
     if not path.startswith("/"):
         return ".", path
-    for root in (os.getcwd(), SCRATCH):
+    for root in (os.getcwd(), SCRATCH, LENT):
         if path == root or path.startswith(root + "/"):
             return root, path[len(root) + 1 :]
     raise Refused("it is outside the working directory, or leads out of it")

@@ -22,10 +22,15 @@ _ATTR_RDONLY = 0x1
 _ATTR_NOSUID = 0x2
 _ATTR_NODEV = 0x4
 _ATTR_NOEXEC = 0x8
+_ATTR_IDMAP = 0x100000
 
 _AT_FDCWD = -100  # include/uapi/linux/fcntl.h
 _AT_RECURSIVE = 0x8000
+_AT_EMPTY_PATH = 0x1000
 _MNT_DETACH = 2  # include/linux/fs.h
+_OPEN_TREE_CLONE = 1  # include/uapi/linux/mount.h, as those below
+_OPEN_TREE_CLOEXEC = os.O_CLOEXEC
+_MOVE_MOUNT_FROM_EMPTY_PATH = 4
 
 
 class _MountAttributes(ctypes.Structure):
@@ -78,6 +83,34 @@ def bind_read_only(source: str, target: str) -> None:
         libc.unmount(target, _MNT_DETACH)
         libc.mount(source, target, None, _BIND)
         remount_read_only(target)
+
+
+def detached(source: str, idmap: int | None) -> int:
+    """Return a read-only copy of a mount, without the mounts below it, which is nowhere yet.
+
+    `idmap`: a user namespace that maps the owners of files (mount_setattr(2)). The caller is root
+    of the machine.
+    """
+    path = os.fsencode(source)
+    flags = _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC
+    descriptor = libc.syscall("open_tree", _AT_FDCWD, path, flags)
+    wanted = _MountAttributes(_ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV, 0, 0, 0)
+    if idmap is not None:
+        wanted.set |= _ATTR_IDMAP
+        wanted.userns = idmap
+    size = ctypes.sizeof(wanted)
+    try:
+        libc.syscall("mount_setattr", descriptor, b"", _AT_EMPTY_PATH, ctypes.byref(wanted), size)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def attach(descriptor: int, target: str) -> None:
+    """Mount what `detached` returned."""
+    path = os.fsencode(target)
+    libc.syscall("move_mount", descriptor, b"", _AT_FDCWD, path, _MOVE_MOUNT_FROM_EMPTY_PATH)
 
 
 def _set_attributes(target: str, attributes: int) -> None:

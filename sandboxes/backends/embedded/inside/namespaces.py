@@ -115,6 +115,35 @@ def map_ids(inside: tuple[int, int], outside: tuple[int, int], process: int | st
         libc.write_setting(f"/proc/{process}/{file}", text)
 
 
+def map_owner(owner: int, uid: int, process: int) -> None:
+    """Map the uid `owner` of files to `uid` in a user namespace that is used for a mount.
+
+    No group of files is mapped, on purpose: the kernel lets nobody write to a file of which one id
+    has no map. So no socket on that mount can be connected to, and no pipe be written to, which a
+    read-only mount allows.
+    """
+    libc.write_setting(f"/proc/{process}/uid_map", f"{owner} {uid} 1")
+    # The kernel refuses an empty map; no file has this group.
+    libc.write_setting(f"/proc/{process}/gid_map", f"{UNUSED_ID} {UNUSED_ID} 1")
+
+
+def idmap(owner: int, uid: int) -> int:
+    """Return a descriptor of a user namespace as `map_owner` says; needs root of the machine."""
+    reader, writer = os.pipe()
+    process = fork_into(NEWUSER)
+    if process == 0:
+        os.close(writer)
+        os.read(reader, 1)
+        os._exit(0)
+    try:
+        map_owner(owner, uid, process)
+        return os.open(f"/proc/{process}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(reader)
+        os.close(writer)
+        os.waitpid(process, 0)
+
+
 # Limits of this user namespace (namespaces(7), inotify(7)): no namespaces in it, even if the filter
 # failed, and only a part of the inotify instances of the user who runs the server.
 _OWN_LIMITS = {

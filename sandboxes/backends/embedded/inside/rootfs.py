@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.backends.embedded.inside import mounts
+from bellglass.sandboxes.backends.embedded.inside import lending, mounts
 from bellglass.sandboxes.backends.embedded.inside.plan import (
     DEVICE_LINKS,
     DEVICES,
@@ -13,12 +14,15 @@ from bellglass.sandboxes.backends.embedded.inside.plan import (
 )
 from bellglass.sandboxes.confinement.failure import step
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _OLD = "/.host"
 _MAX_VIEW_BYTES = 16 * 1024**2
 _MAX_VIEW_FILES = 4096
 
 
-def enter(plan: Plan, *, own_proc: bool) -> None:
+def enter(plan: Plan, folders: Sequence[lending.Lent] = (), *, own_proc: bool) -> None:
     """Build the root file system, and make it the root of this process, for good.
 
     As in bubblewrap, the new root is a tmpfs mounted on /tmp, and the host's root is moved below it
@@ -60,6 +64,7 @@ def enter(plan: Plan, *, own_proc: bool) -> None:
             mounts.proc("/proc")
         else:
             mounts.bind_tree(_OLD + "/proc", "/proc")
+    lending.prepare(folders, _OLD)
     with step("scratch tmpfs"):
         # Only for the zygote: modules that it imports write caches. Each sandbox mounts its own
         # tmpfs on top.

@@ -8,7 +8,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, NamedTuple
 
-from bellglass.sandboxes.backends.embedded.inside import mounts, namespaces, network
+from bellglass.sandboxes.backends.embedded.inside import lending, mounts, namespaces, network
 from bellglass.sandboxes.backends.embedded.inside.failure import as_frame, receive_frame, send_frame
 from bellglass.sandboxes.backends.embedded.inside.plan import HOSTNAME, MASKED
 from bellglass.sandboxes.common.limits import MAX_SCRATCH_FILES
@@ -34,6 +34,8 @@ class Descriptors(NamedTuple):
     """Counters of its control group, by their names in the supervisor's configuration."""
     mapped: bool = False
     """The server, and not this process, maps the sandbox's user to a uid of the machine."""
+    folders: list[int] = []  # noqa: RUF012 - never changed
+    """Detached mounts of lent folders."""
 
 
 def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoReturn:
@@ -52,6 +54,8 @@ def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoR
         given_socket.detach()  # its descriptor was closed, or reused for another file
         config = receive_frame(server)
         session: dict[str, int] = config["limits"]  # type: ignore[assignment]
+        folders: list[str] = config.pop("folders", [])  # type: ignore[assignment]
+        masks: list[tuple[str, bool]] = config.pop("masks", [])  # type: ignore[assignment]
         # With this byte the kernel tells the server our process id on the host.
         server.send(b"p")
         if own_namespaces:
@@ -60,6 +64,7 @@ def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoR
                 with step("map the user"):
                     namespaces.map_ids((namespaces.INSIDE_ID,) * 2, prepared.outside)
             config["locks_fd"] = _isolate(session, prepared.masked)
+            _attach(folders, STREAM + 1 + len(given.counters))
         # The server answers when it has our pidfd, has moved us into the control group, and has
         # mapped our user, if it may choose a uid.
         if server.recv(1) != b"g":
@@ -69,6 +74,7 @@ def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoR
                 with step("take the user"):
                     namespaces.become(namespaces.INSIDE_ID)
             _make_directories(session)
+            lending.hide(masks)
             with step("unshare cgroup namespace"):
                 libc.unshare(namespaces.NEWCGROUP)
             with step("limit kernel objects"):
@@ -100,7 +106,7 @@ class Prepared:
 def _only_descriptors(given: Descriptors) -> socket.socket:
     """Close everything but the stream, the counters and an empty standard input and output."""
     null = os.open("/dev/null", os.O_RDWR)
-    wanted = [null, null, null, given.stream, *given.counters.values()]
+    wanted = [null, null, null, given.stream, *given.counters.values(), *given.folders]
     # Copy them to high numbers first: a target number may be one of the given descriptors.
     copies = [fcntl.fcntl(fd, fcntl.F_DUPFD, _MIN_MOVED_DESCRIPTOR) for fd in wanted]
     for to, fd in enumerate(copies):
@@ -133,6 +139,14 @@ def _isolate(session: dict[str, int], masked: list[str]) -> int:
     with step("hostname"):
         libc.sethostname(HOSTNAME)
     return locks
+
+
+def _attach(targets: list[str], first: int) -> None:
+    """Mount the lent folders, whose descriptors are from the number `first` on."""
+    for descriptor, target in enumerate(targets, first):
+        with step(f"lend {target}"):
+            mounts.attach(descriptor, target)
+        os.close(descriptor)
 
 
 def _make_directories(session: dict[str, int]) -> None:

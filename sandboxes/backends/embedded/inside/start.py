@@ -18,7 +18,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bellglass.sandboxes.backends.embedded.inside import namespaces, plan, rootfs, sandbox
+from bellglass.sandboxes.backends.embedded.inside import lending, namespaces, plan, rootfs, sandbox
 from bellglass.sandboxes.backends.embedded.inside.failure import as_frame, send_frame
 from bellglass.sandboxes.confinement import libc
 from bellglass.sandboxes.confinement.environment import environment
@@ -87,7 +87,11 @@ def _prepare(control: socket.socket, bundle: int, config: dict[str, Any]) -> Non
     if os.fork():
         os._exit(0)  # the child, the first process of the pid namespace, becomes the zygote
     control.send(b'{"type":"started"}')
-    rootfs.enter(the_plan, own_proc=True)
+    folders = [
+        lending.Lent(target, None if root else source)
+        for target, source in config.get("folders", [])
+    ]
+    rootfs.enter(the_plan, folders, own_proc=True)
     if root:
         with step("become an unprivileged user"):
             namespaces.become_unprivileged()
@@ -114,7 +118,15 @@ def _execute_bubblewrap(config: dict[str, Any]) -> NoReturn:
             the_plan = plan.make([program])
             with step("unshare"):
                 libc.unshare(namespaces.NEWNS)
-            rootfs.enter(the_plan, own_proc=False)
+            folders = [
+                lending.Lent(target, source, owner, config["uid"])
+                for target, source, owner in config["folders"]
+            ]
+            rootfs.enter(the_plan, folders, own_proc=False)
+            # As its user: root may not search folders of which one id has no map.
+            libc.set_file_system_user(config["uid"])
+            lending.hide(config["masks"])
+            libc.set_file_system_user(0)
         with step("become an unprivileged user"):
             namespaces.become_unprivileged(config["uid"])
         for descriptor in config["descriptors"]:

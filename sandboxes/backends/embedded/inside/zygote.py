@@ -22,7 +22,10 @@ from bellglass.sandboxes.confinement import landlock, libc
 from bellglass.sandboxes.confinement.environment import environment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import NoReturn
+
+_MAX_DESCRIPTORS = 32
 
 _NAMESPACES = (
     namespaces.NEWUSER
@@ -57,20 +60,38 @@ def serve(control: socket.socket, config: dict[str, Any]) -> NoReturn:
     control.send(json.dumps(answer).encode())
     os.dup2(os.open("/dev/null", os.O_WRONLY), 2)  # the server no longer reads stderr
     while True:
-        data, ancillary, _, _ = control.recvmsg(256, socket.CMSG_SPACE(8 * 4))
+        data, ancillary, _, _ = control.recvmsg(1024, socket.CMSG_SPACE(_MAX_DESCRIPTORS * 4))
         if not data:
             os._exit(0)
         request = json.loads(data)
         descriptors = array.array("i")
         for _, _, content in ancillary:
             descriptors.frombytes(content)
-        stream, *others = descriptors
-        joins, counters = others[: request["joins"]], others[request["joins"] :]
-        named = dict(zip(request["counters"], counters))
-        mapped = request.get("mapped", False)  # missing on E2B, whose machine has one sandbox
-        _make_sandbox(control, sandbox.Descriptors(stream, joins, named, mapped), prepared)
+        if "joins" in request:
+            _make_sandbox(control, _given(request, descriptors), prepared)
+        else:
+            _make_user_namespace(control, descriptors[0])
         for descriptor in descriptors:
             os.close(descriptor)
+
+
+def _given(request: dict[str, Any], descriptors: Sequence[int]) -> sandbox.Descriptors:
+    stream, *others = descriptors
+    joins, rest = others[: request["joins"]], others[request["joins"] :]
+    names = request["counters"]
+    counters, folders = dict(zip(names, rest)), rest[len(names) :]
+    mapped = request.get("mapped", False)  # missing on E2B, whose machine has one sandbox
+    return sandbox.Descriptors(stream, joins, counters, mapped, folders)
+
+
+def _make_user_namespace(control: socket.socket, stream: int) -> None:
+    """Make a user namespace that lasts until the server closes the stream."""
+    if namespaces.fork_into(namespaces.NEWUSER) == 0:
+        control.close()
+        with socket.socket(fileno=stream) as server:
+            server.send(b"p")
+            server.recv(1)
+        os._exit(0)
 
 
 def _preload(modules: list[str], *, jobs: bool) -> list[str]:

@@ -1,0 +1,1 @@
+"""Folders of this machine that an operator lends to sessions."""

@@ -1,0 +1,90 @@
+"""A lent folder, as an operator names it: `NAME=PATH[:MODE][,show=NAMES]`."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from bellglass.sandboxes.folders.refusals import reason_to_refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Mode = Literal["ro"]
+
+MODES: tuple[Mode, ...] = ("ro",)
+
+ROOT = "/folders"
+"""The directory of lent folders in a sandbox."""
+
+MAX_FOLDERS = 16
+
+SEPARATOR = ";"
+"""Between several folders in one variable."""
+
+_WRITTEN = re.compile(
+    r"(?P<name>[^=]*)=(?P<path>.+?)(:(?P<mode>ro|copy|rw))?(?P<options>(,(show)=[^,]*)*)", re.DOTALL
+)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Folder:
+    """A folder of this machine that sessions see."""
+
+    name: str
+    path: str
+    """Its absolute path on this machine, without links."""
+
+    mode: Mode = "ro"
+    """`ro`: sessions read it."""
+
+    show: tuple[str, ...] = ()
+    """Names that are shown although they usually hold secrets; `*` stands for all."""
+
+    @property
+    def target(self) -> str:
+        """Its path in a sandbox."""
+        return f"{ROOT}/{self.name}"
+
+
+def parse_all(texts: Iterable[str]) -> tuple[Folder, ...]:
+    """Return the folders that a setting names, each text one or several.
+
+    Raises:
+        ValueError: One of them is not written as a folder, or must not be lent.
+    """
+    parts = [part.strip() for text in texts for part in text.split(SEPARATOR)]
+    folders = tuple(parse(part) for part in parts if part)
+    names = [folder.name.casefold() for folder in folders]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"two folders are called {name!r}: give each a name of its own")
+    if len(folders) > MAX_FOLDERS:
+        raise ValueError(f"there are {len(folders)} folders; at most {MAX_FOLDERS} can be lent")
+    return folders
+
+
+def parse(text: str) -> Folder:
+    """Return the folder that `text` names.
+
+    Raises:
+        ValueError: It is not written as a folder, or the folder must not be lent.
+    """
+    found = _WRITTEN.fullmatch(text)
+    if found is None or not _NAME.fullmatch(found["name"]):
+        raise ValueError(
+            f"{text!r} is not NAME=PATH[:ro], with a name of letters, digits, '.', '_' and '-'"
+        )
+    modes: dict[str, Mode] = {mode: mode for mode in MODES}
+    mode = modes.get(str(found["mode"] or "ro"))
+    if mode is None:
+        raise ValueError(f"{text!r}: there is no mode {found['mode']!r}, only {', '.join(MODES)}")
+    options = [part.partition("=") for part in found["options"].split(",")[1:]]
+    show = tuple(value.strip() for key, _, value in options if key == "show" and value.strip())
+    path = os.path.realpath(os.path.expanduser(found["path"]))
+    if reason := reason_to_refuse(path, show):
+        raise ValueError(f"{found['path']!r} cannot be lent: {reason}")
+    return Folder(name=found["name"], path=path, mode=mode, show=show)

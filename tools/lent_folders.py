@@ -1,0 +1,28 @@
+"""Texts about the folders that an operator lends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bellglass.sandboxes.folders.folder import Folder
+
+_MODES = {"ro": "read-only"}
+
+
+def named(folders: Sequence[Folder]) -> str:
+    """Return a sentence that names the folders; "" if there are none."""
+    if not folders:
+        return ""
+    names = ", ".join(f"{folder.target} ({_MODES[folder.mode]})" for folder in folders)
+    return f"Folders of the user's machine: {names}. Files that usually hold secrets look empty."
+
+
+def mode_of(path: str, folders: Sequence[Folder]) -> str:
+    """Return in words how the lent folder is used that `path` lies in; "" if it lies in none."""
+    for folder in folders:
+        if path == folder.target or path.startswith(folder.target + "/"):
+            return f"of the user's machine, {_MODES[folder.mode]}"
+    return ""
