@@ -284,7 +284,7 @@ async def test_a_file_of_another_user_is_read_only_if_all_may_read_it(
 def mounted(project: Path) -> Iterator[Path]:
     """A mount on a folder of the project."""
     point = project / "deep"
-    command = ["mount", "-t", "tmpfs", "tmpfs", point]
+    command = ["mount", "-t", "tmpfs", "tmpfs", str(point)]
     if subprocess.run(command, check=False, capture_output=True).returncode:
         pytest.skip("this user may not mount")
     (point / "mounted").write_text("of another file system\n")
