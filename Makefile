@@ -63,7 +63,7 @@ $(VENV)/.corpora: $(VENV)/.dev
 
 # Real clients and frameworks, each installed from its registry: minutes, and gigabytes.
 test-clients: setup $(VENV)/.dev ## real clients and agent frameworks, installed for it: minutes, and gigabytes
-	$(BIN)/pytest tests/clients -m clients
+	$(BIN)/pytest tests/clients tests/view/test_axe.py -m clients
 
 # For Claude Desktop: checked and packed by the official tool, from npm.
 MCPB := npx --yes @anthropic-ai/mcpb@2.1.2

@@ -16,6 +16,8 @@ VIEW = "ui://bellglass/execution"
 SCRIPTS = (
     "host.js",
     "nodes.js",
+    "controls.js",
+    "contrast.js",
     "terminal.js",
     "source.js",
     "table.js",

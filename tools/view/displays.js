@@ -2,9 +2,12 @@
 
 const PICTURE = /^image\/(png|jpeg|gif|webp)$/;
 
-function picture({ data, mimeType }) {
+/** A picture; `told` is the line about it that a model reads, "[figure: ...]". */
+function picture({ data, mimeType }, told) {
   if (!PICTURE.test(mimeType) || !/^[\w+/=\s]*$/.test(data)) return null;
-  return node("img", { class: "picture", src: `data:${mimeType};base64,${data}`, alt: "A figure that the code drew" });
+  const name = plainText(told?.replace(/^\[|\]$/g, "") || "picture");
+  const image = node("img", { src: `data:${mimeType};base64,${data}`, alt: name });
+  return figure(image, name, { name: `figure.${mimeType.split("/")[1]}`, mimeType, blob: data });
 }
 
 function display(shown) {
@@ -27,7 +30,8 @@ function markdown(text) {
     if (index % 2) return node("pre", {}, plain(block.replace(/^```.*\n?|\n?```\s*$/g, "")));
     return block.split(/\n{2,}|\n(?=#|[-*] |\d+\. )|(?<=^#.*)\n/m).filter((part) => part.trim()).map((part) => {
       const [, hashes, heading] = /^(#{1,6}) +(.*)/.exec(part.trim()) ?? [];
-      if (hashes) return node(`h${hashes.length}`, {}, inline(heading));
+      // Below the headings of the page.
+      if (hashes) return node(`h${Math.min(6, hashes.length + 2)}`, {}, inline(heading));
       const [, item] = /^(?:[-*]|\d+\.) +([^]*)/.exec(part.trim()) ?? [];
       return item ? node("p", { class: "item" }, inline(item)) : node("p", {}, inline(part));
     });

@@ -10,13 +10,25 @@ function downloadButton({ uri, name, label }) {
   return button;
 }
 
-async function save(uri, name, button) {
+/** A button that saves what this page has already. */
+function saveButton({ name, mimeType, blob }, what) {
+  const resource = { uri: `file:///${name}`, mimeType, blob };
+  const button = node("button", { class: "tool", "aria-label": `Save ${what}`,
+    click: () => handOver(button, () => [{ type: "resource", resource }]) }, "Save");
+  return button;
+}
+
+function save(uri, name, button) {
+  return handOver(button, async () => "serverResources" in host.capabilities
+    ? [{ type: "resource", resource: await wholeFile(uri, name) }]
+    : [{ type: "resource_link", uri, name }]);
+}
+
+async function handOver(button, collected) {
   button.disabled = true;
   button.removeAttribute("title");
   try {
-    const contents = "serverResources" in host.capabilities
-      ? [{ type: "resource", resource: await wholeFile(uri, name) }]
-      : [{ type: "resource_link", uri, name }];
+    const contents = await collected();
     const answer = await host.request("ui/download-file", { contents });
     if (answer?.isError) throw new Error("The host did not save it.");
   } catch (error) {

@@ -10,26 +10,26 @@ function drawn({ call, result, progress, cancelled }) {
   const record = meta["bellglass/execution"] ?? {};
   const report = result?.structuredContent ?? {};
   return [
-    headline({ result, record, report, progress, cancelled }),
+    headline({ result, record, report, cancelled }),
     given(call, record, report),
     result ? outcome(result, record, report, meta) : running(progress),
   ];
 }
 
 /** One line: how it ended, how long it took, what it used. */
-function headline({ result, record, report, progress, cancelled }) {
+function headline({ result, record, report, cancelled }) {
   const [kind, words] = verdict({ result, record, report, cancelled });
   const facts = [
-    seconds(record.wall_seconds ?? report.seconds ?? (result ? undefined : progress?.progress)),
+    result || cancelled ? seconds(record.wall_seconds ?? report.seconds) : clock(),
     record.cpu_seconds >= 0.0005 ? `CPU ${seconds(record.cpu_seconds)}` : null,
     record.peak_memory_bytes ? bytes(record.peak_memory_bytes) : null,
     record.state === "lost" ? "variables lost" : record.state === "restored" ? "variables as before" : null,
   ].filter(Boolean);
   const wide = host.context.availableDisplayModes?.includes("fullscreen");
   return node("header", { class: kind },
-    node("span", { class: "verdict" }, words),
+    node("h1", { class: "verdict" }, words),
     node("span", { class: "facts" }, facts.join(" · ")),
-    wide ? node("button", { class: "wide", title: "Full screen", click: changeMode }, "⤢") : null);
+    wide ? node("button", { class: "wide", "aria-label": "Full screen", title: "Full screen", click: changeMode }, "⤢") : null);
 }
 
 function verdict({ result, record, report, cancelled }) {
@@ -39,8 +39,16 @@ function verdict({ result, record, report, cancelled }) {
   if (record.status) return [record.status === "ok" ? "good" : "bad", WORDS[record.status] ?? "Failed"];
   if (result.isError) return ["bad", "Not run"];
   if (Array.isArray(report.tests)) return [report.ok ? "good" : "bad", `${report.passed} of ${report.total} passed`];
-  if (typeof report.valid === "boolean") return [report.valid ? "good" : "bad", report.valid ? "Valid" : "Not valid"];
+  if (typeof report.valid === "boolean") return [report.valid ? "good" : "bad", validity(report)];
   return ["good", "Done"];
+}
+
+function validity(check) {
+  const counts = ["warnings", "risks", "missing"].filter((kind) => check[kind]?.length).map((kind) => {
+    const count = check[kind].length;
+    return `${count} ${kind === "missing" ? "not installed" : count === 1 ? kind.slice(0, -1) : kind}`;
+  });
+  return [check.valid ? "Valid" : "Not valid", ...counts].join(", ");
 }
 
 /** The code, and tests, as they were sent. */
@@ -48,11 +56,11 @@ function given(call, record, report) {
   const blocks = [];
   const language = call.language ?? ("command" in call ? "bash" : "python");
   const code = call.code ?? call.command;
-  if (code) blocks.push(source(String(code), language, marks(record, report)));
-  if (call.tests) blocks.push(folded("Tests", false, source(String(call.tests), "python")));
+  if (code) blocks.push(heading("Code"), source(String(code), language, marks(record, report)));
+  if (call.tests) blocks.push(folded("Tests", false, source(String(call.tests), "python", undefined, "Tests")));
   if (call.cases?.length) {
     blocks.push(folded(`${call.cases.length} cases`, false,
-      source(call.cases.map((one) => JSON.stringify(one)).join("\n"), "json")));
+      source(call.cases.map((one) => JSON.stringify(one)).join("\n"), "json", undefined, "Cases")));
   }
   return blocks;
 }
@@ -74,6 +82,7 @@ function outcome(result, record, report, meta) {
   const found = sections(blocks, meta["bellglass/layout"], record);
   const failure = found.filter(({ kind }) => kind === "failure").map(({ text }) => text).join("\n");
   return [
+    heading("Result"),
     failed(failure, record),
     found.map(({ kind, text, block }, index) => {
       switch (kind) {
@@ -81,9 +90,9 @@ function outcome(result, record, report, meta) {
         case "display": return display(displays.shift() ?? {}) ?? terminal(text, "stdout");
         case "displays": return displays.map(display);
         case "picture": return found[index + 1]?.kind === "image" ? null : terminal(text, "stdout");
-        case "image": return picture(block);
+        case "image": return picture(block, found[index - 1]?.kind === "picture" ? found[index - 1].text : "");
         case "note": return toldElsewhere(text, record) ? null : note(text);
-        default: return text ? terminal(text, kind) : null;
+        default: return text ? copyable(terminal(text, kind), NAMES[kind] ?? "Output") : null;
       }
     }),
     fileList(blocks, record),
@@ -103,13 +112,14 @@ function toldElsewhere(line, record) {
 
 function exception(error) {
   return node("section", { class: "exception" },
-    node("p", { class: "message" }, node("strong", {}, plain(error.name ?? "Error")),
+    node("p", { class: "message", "data-name": "Error" }, node("strong", {}, plain(error.name ?? "Error")),
       error.message ? [": ", plain(error.message)] : null,
       error.where || error.line ? node("small", {}, plain(error.where || `line ${error.line}`)) : null),
     Object.entries(error.values ?? {}).map(([name, value]) =>
       node("p", { class: "value" }, plain(`${name} = ${value}`))),
     error.hint ? node("p", { class: "hint" }, plain(error.hint)) : null,
-    error.traceback?.trim() ? folded("Traceback", false, node("pre", { class: "output" }, plain(error.traceback))) : null);
+    error.traceback?.trim()
+      ? folded("Traceback", false, node("pre", { class: "output", "data-name": "Traceback" }, plain(error.traceback))) : null);
 }
 
 /** Files that the call changed, and those that hold what was cut. */
@@ -123,9 +133,9 @@ function fileList(blocks, record) {
       { uri: changed.uri, name: changed.path, size: changed.bytes, change: changed.change });
   }
   if (!files.size) return null;
-  return node("ul", { class: "files" }, [...files.values()].map(({ uri, name, size, change }) =>
+  return [heading("Files"), node("ul", { class: "files" }, [...files.values()].map(({ uri, name, size, change }) =>
     node("li", {}, downloadButton({ uri, name: String(name) }),
-      node("small", {}, [change, bytes(size)].filter(Boolean).join(", ")))));
+      node("small", {}, [change, bytes(size)].filter(Boolean).join(", ")))))];
 }
 
 function network(requests) {

@@ -21,12 +21,15 @@ function plain(text) {
     index % 2 ? node("span", { class: "control" }, codePoint(piece)) : piece);
 }
 
+/** The same for an attribute. */
+const plainText = (text) => String(text).replace(new RegExp(REORDERING, "g"), codePoint);
+
 const codePoint = (character) =>
   `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, "0")}`;
 
 /** A heading that shows and hides what is under it. */
 function folded(title, open, ...children) {
-  return node("details", { open }, node("summary", {}, title), children);
+  return node("details", { open, toggle: letKeysScroll }, node("summary", {}, title), children);
 }
 
 function seconds(value) {

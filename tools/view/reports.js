@@ -8,7 +8,8 @@ function testReport(run) {
   const tests = run.tests.toSorted((a, b) => (rank[a.outcome] ?? 0) - (rank[b.outcome] ?? 0));
   return [
     run.error ? node("pre", { class: "output stderr" }, plain(run.error)) : null,
-    node("ul", { class: "tests" }, tests.map(testItem)),
+    heading("Tests"),
+    tests.length ? node("ul", { class: "tests" }, tests.map(testItem)) : null,
     (run.coverage ?? []).map(coverage),
     (run.notes ?? []).map(note),
   ];
@@ -21,7 +22,8 @@ function testItem(test) {
   ];
   const facts = ["expected", "actual", "message", "stdout"].filter((fact) => test[fact]);
   const details = facts.map((fact) =>
-    node("div", { class: "fact" }, node("small", {}, fact), node("pre", { class: "output" }, plain(test[fact]))));
+    node("div", { class: "fact" }, node("small", {}, fact),
+      node("pre", { class: "output", "data-name": fact }, plain(test[fact]))));
   const bad = test.outcome === "failed" || test.outcome === "error";
   return node("li", { class: `test ${test.outcome}` },
     details.length ? folded(title, bad, details) : node("div", { class: "title" }, title));
@@ -38,14 +40,18 @@ function checkReport(check) {
   const items = [
     ...(check.errors ?? []).map((found) => finding("error", found.line, found.message, found.fix)),
     ...(check.warnings ?? []).map((found) => finding("warning", found.line, found.message, found.fix)),
-    ...(check.missing ?? []).map((found) => finding("warning", found.line, `${found.module} is not installed`)),
+    ...(check.missing ?? []).map((found) => finding("missing", found.line, `${found.module} is not installed`)),
     ...(check.risks ?? []).map((found) => finding("risk", found.line, found.reason)),
   ];
-  return [node("ul", { class: "findings" }, items), (check.notes ?? []).map(note)];
+  return [
+    heading("Findings"),
+    items.length ? node("ul", { class: "findings" }, items) : null,
+    (check.notes ?? []).map(note),
+  ];
 }
 
 function finding(kind, line, message, fix) {
-  return node("li", { class: kind }, node("small", {}, line ? `line ${line}` : kind), " ", plain(message),
+  return node("li", { class: kind }, node("strong", { class: "kind" }, kind), line ? node("small", {}, `line ${line}`) : null, " ", plain(message),
     fix ? node("div", { class: "fix" }, plain(fix)) : null);
 }
 

@@ -2,6 +2,7 @@
 
 const COLOURED_CHARACTERS = 100_000; // longer code stays plain
 const MAX_LINES = 5_000;
+const FOLDED_LINES = 15; // of longer code
 
 const PYTHON = new RegExp(
   [
@@ -22,10 +23,10 @@ const BASH = new RegExp(
   ].map((part) => part.source).join("|"), "gm");
 
 /** `code` as a block; `marks` is from the number of a line to what is wrong there. */
-function source(given, language, marks = new Map()) {
-  const lines = given.split("\n");
+function source(given, language, marks = new Map(), name = "Code") {
+  const lines = given.replace(/\n$/, "").split("\n");
   const code = lines.slice(0, MAX_LINES).join("\n");
-  const block = node("pre", { class: "source", "data-language": language });
+  const block = node("pre", { class: "source", "data-language": language, "data-name": name, "data-code": given });
   let line = newLine(block, marks, 1);
   for (const [kind, text] of tokens(code, language === "bash" ? BASH : PYTHON)) {
     text.split("\n").forEach((piece, index) => {
@@ -36,7 +37,7 @@ function source(given, language, marks = new Map()) {
   if (lines.length > MAX_LINES) {
     block.append(node("p", { class: "faint" }, `${lines.length - MAX_LINES} more lines`));
   }
-  return block;
+  return foldable(block, lines.length, name);
 }
 
 function newLine(block, marks, number) {

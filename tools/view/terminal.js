@@ -5,9 +5,11 @@ const SEQUENCE =
   // Colours and other control sequences; titles and links; short ones; the rest is text.
   /\x1b\[([\d;:]*)[ -/]*([@-~])|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b.?|([\n\r\b])|([^\x1b\n\r\b]+)/gs;
 
+const NAMES = { stderr: "Error output", failure: "What happened", value: "Value", live: "Output so far" };
+
 /** `output` as a block. */
 function terminal(output, kind) {
-  const block = node("pre", { class: `output ${kind}` });
+  const block = node("pre", { class: `output ${kind}`, "data-name": NAMES[kind] ?? "Output" });
   let runs = []; // of the line: text and its style
   let column = 0;
   let style = {};
@@ -98,7 +100,8 @@ function styled({ text, style }) {
   }
   if (!Object.keys(style).length) return node("span", {}, plain(text));
   const run = node("span", { class: classes.join(" ") }, plain(text));
-  if (typeof style.ink === "string") run.style.color = style.ink;
   if (typeof style.ground === "string") run.style.backgroundColor = style.ground;
+  if (typeof style.ink === "string") run.style.color = readable(style.ink, style.ground);
+  else if (typeof style.ground === "string") run.style.color = readable("rgb(128,128,128)", style.ground);
   return run;
 }

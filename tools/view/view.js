@@ -2,6 +2,7 @@
 
 const view = document.getElementById("view");
 const shown = { call: {}, result: null, progress: null, cancelled: false };
+const started = { at: performance.now(), seconds: 0 };
 let drawing = false;
 
 /** Take in what the host said, and draw once, however many messages came at once. */
@@ -12,10 +13,26 @@ function update(change) {
   setTimeout(() => { // no animation frame: in a page that is not on screen there is none
     drawing = false;
     view.replaceChildren(...[drawnOrTold(shown)].flat(Infinity).filter((part) => part != null));
-    const marked = view.querySelector(".source .marked");
-    if (marked) marked.parentNode.scrollTop = marked.offsetTop - marked.parentNode.clientHeight / 2;
+    view.querySelectorAll(".source").forEach(showMarked);
+    letKeysScroll();
+    announce(view.querySelector(".verdict")?.textContent ?? "");
   }, 0);
 }
+
+/** How long the call has run, by what the host said last and our clock since. */
+function clock() {
+  const passed = started.seconds + (performance.now() - started.at) / 1000;
+  return passed < 1 ? null : `${Math.floor(passed)} s`;
+}
+
+function startClock(seconds = 0) {
+  Object.assign(started, { at: performance.now(), seconds });
+}
+
+setInterval(() => {
+  const facts = view.querySelector("header.busy .facts");
+  if (facts) facts.textContent = clock();
+}, 1000);
 
 /** What to show; of a result in a form that is not known, its text. */
 function drawnOrTold(shown) {
@@ -30,11 +47,17 @@ function drawnOrTold(shown) {
 
 Object.assign(host.handlers, {
   "ui/notifications/tool-input-partial": ({ arguments: call }) => update({ call: call ?? {} }),
-  "ui/notifications/tool-input": ({ arguments: call }) => update({ call: call ?? {} }),
+  "ui/notifications/tool-input": ({ arguments: call }) => {
+    startClock();
+    update({ call: call ?? {} });
+  },
   "ui/notifications/tool-result": (result) => update({ result }),
   "ui/notifications/tool-cancelled": () => update({ cancelled: true }),
   "ui/notifications/host-context-changed": (context) => adopt(context),
-  "notifications/progress": (progress) => update({ progress }),
+  "notifications/progress": (progress) => {
+    startClock(progress.progress);
+    update({ progress });
+  },
   "ui/resource-teardown": () => {},
   ping: () => {},
 });
@@ -65,6 +88,7 @@ const watch = new ResizeObserver(() => {
   if (told === JSON.stringify(size)) return;
   told = JSON.stringify(size);
   host.notify("ui/notifications/size-changed", size);
+  letKeysScroll();
 });
 
 host.connect().then(() => {
