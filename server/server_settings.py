@@ -28,6 +28,11 @@ class ServerSettings(BaseModel):
         description="How code is isolated: `auto`, `embedded`, `docker`, `e2b`, `restricted`, or a "
         "plug-in.",
     )
+    config: str | None = Field(
+        None,
+        description="A file of settings, in TOML. Default: `~/.config/bellglass/config.toml`, if "
+        "there is one.",
+    )
     session_scope: Literal["connection", "explicit"] = Field(
         "connection",
         description="Whether a legacy connection has a session of its own (`connection`), or every "

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Collection
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
@@ -86,27 +87,27 @@ def objection(error: ErrorDetails) -> str:
     return f" should {re.sub('^[A-Z][a-z]+ should ', '', error['msg']).rstrip('.')}."
 
 
-def unknown(variable: str, names: list[str]) -> str:
-    """Return what is said of a variable that is none of `names`, the known ones."""
-    for name, (prefix, _, problem) in declared().items():
-        if problem and variable.upper().startswith(f"BELLGLASS_{prefix.upper()}"):
+def unknown(given: str, name: str, known: Collection[str]) -> str:
+    """Return what is said of `given`, a setting whose name is none of the known ones."""
+    for backend, (prefix, _, problem) in declared().items():
+        if problem and name.lower().removeprefix("bellglass_").startswith(prefix):
             return (
-                f"{variable} cannot be read: the settings of the backend {name} cannot be "
-                f"imported ({problem}). Install its distribution anew, or unset the variable."
+                f"{given} cannot be read: the settings of the backend {backend} cannot be "
+                f"imported ({problem}). Install its distribution anew, or take the setting out."
             )
-    near = difflib.get_close_matches(variable.upper(), names, n=1)
-    hint = f" Did you mean {near[0]}?" if near else " `bellglass --help` lists the settings."
-    return f"{variable} is not a setting.{hint}"
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"Did you mean {near[0]}?" if near else "`bellglass help settings` lists the settings."
+    return f"{given} is not a setting. {hint}"
 
 
-def unknown_backend(chosen: str) -> str:
+def unknown_backend(chosen: str, spelling: str) -> str:
     """Return what is said of a backend that is not installed; nothing of one that is."""
     names = ["auto", *plugins.installed(plugins.BACKENDS)] if chosen != "auto" else [chosen]
     if chosen in names:
         return ""
     near = difflib.get_close_matches(chosen, names, n=1)
     hint = f"Did you mean {near[0]}?" if near else f"Installed: {', '.join(sorted(names[1:]))}."
-    return f"BELLGLASS_SANDBOX={chosen[:60]!r} is no backend that is installed. {hint}"
+    return f"{spelling}={chosen[:60]!r} is no backend that is installed. {hint}"
 
 
 _LEVEL = "(debug|info|warning|error)"

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -11,6 +12,7 @@ from pydantic.fields import FieldInfo
 from bellglass.sandboxes.backend_settings import BackendSettings
 from bellglass.sandboxes.session_limits import MIB, Limits
 from bellglass.server.backend_settings import declared, may_be_secret
+from bellglass.server.config_file import ConfigError, config_path, read_config
 from bellglass.server.server_settings import ServerSettings
 from bellglass.server.setting_types import (
     objection,
@@ -41,27 +43,25 @@ class Settings(ServerSettings):
     def from_environ(
         cls, environ: Mapping[str, str] = os.environ, flags: Mapping[str, str] | None = None
     ) -> Self:
-        """Read the settings, flags over environment.
+        """Read the settings: flags over environment, and environment over config.toml.
 
         Raises:
-            SettingsError: A value is wrong, or a BELLGLASS_ variable is misspelt.
+            SettingsError: A value is wrong, or a setting is misspelt.
         """
-        known = known_settings()
-        given: dict[str, str] = {}
-        for variable, value in environ.items():
-            if variable.startswith(PREFIX):
-                name = variable.removeprefix(PREFIX).lower()
-                if name not in known or variable != variable.upper():
-                    raise SettingsError(unknown(variable, [one.variable for one in known.values()]))
-                if value != "":
-                    given[name] = value
+        given = _of_environ(environ)
+        for name, value in (flags or {}).items():
+            given[name] = Given(value, f"--{known_settings()[name].flag}")
+        path = Path(given["config"].value) if "config" in given else config_path(environ)
+        if path is not None:
+            given = {**_of_file(path), **given, "config": Given(str(path), f"{PREFIX}CONFIG")}
         values: dict[str | None, dict[str, Any]] = {None: {}}
-        for name, value in {**given, **(flags or {})}.items():
-            values.setdefault(known[name].backend, {})[known[name].field] = value
-        ours = _validated(cls, values.pop(None))
-        _refuse_broken(ours.sandbox)
+        for name in given:
+            setting = known_settings()[name]
+            values.setdefault(setting.backend, {})[setting.field] = given[name].value
+        ours = _validated(cls, values.pop(None), given)
+        _refuse_broken(given.get("sandbox"))
         backends = {
-            name: _validated(model, of_backend, declared()[name].prefix)
+            name: _validated(model, of_backend, given, declared()[name].prefix)
             for name, of_backend in values.items()
             if name is not None and (model := declared()[name].model) is not None
         }
@@ -97,6 +97,14 @@ class Settings(ServerSettings):
         )
 
 
+class Given(NamedTuple):
+    """A value that somebody has given to a setting."""
+
+    value: Any
+    spelling: str
+    """How it was given, for messages: BELLGLASS_MEMORY_MB, --memory-mb, or a file and its key."""
+
+
 class Setting(NamedTuple):
     """One variable, and one flag unless it may hold a secret."""
 
@@ -114,9 +122,9 @@ class Setting(NamedTuple):
         return _REPEATED.get(self.name, self.name).replace("_", "-")
 
     @property
-    def is_repeated(self) -> bool:
-        """Whether the flag may be given several times."""
-        return self.name in _REPEATED
+    def separator(self) -> str:
+        """What stands between several values of one variable."""
+        return ";" if self.name in _REPEATED else ","
 
     @property
     def variable(self) -> str:
@@ -126,6 +134,10 @@ class Setting(NamedTuple):
     def is_secret(self) -> bool:
         """Whether it has no flag, because other users of the machine can read a command line."""
         return self.name in _MAY_HOLD_A_PASSWORD or may_be_secret(self.info)
+
+    @property
+    def is_path(self) -> bool:
+        return self.name == "config" or self.name.endswith(("_file", "_dir", "_cache"))
 
 
 @cache
@@ -152,7 +164,35 @@ def known_settings() -> dict[str, Setting]:
     return known
 
 
-def _validated(model: type[Model], values: dict[str, Any], prefix: str = "") -> Model:
+def _of_environ(environ: Mapping[str, str]) -> dict[str, Given]:
+    given = {}
+    for variable, value in environ.items():
+        if variable.startswith(PREFIX):
+            name = variable.removeprefix(PREFIX).lower()
+            if name not in known_settings() or variable != variable.upper():
+                known = [setting.variable for setting in known_settings().values()]
+                raise SettingsError(unknown(variable, variable.upper(), known))
+            if value != "":
+                given[name] = Given(value, variable)
+    return given
+
+
+def _of_file(path: Path) -> dict[str, Given]:
+    known = {name: setting for name, setting in known_settings().items() if name != "config"}
+    secrets = [name for name, setting in known.items() if setting.is_secret]
+    try:
+        found = read_config(path, secrets)
+    except ConfigError as exc:
+        raise SettingsError(str(exc)) from exc
+    for name in found:
+        if name not in known:
+            raise SettingsError(unknown(f"{path}: {name}", name.lower(), known))
+    return {name: Given(value, f"{path}: {name}") for name, value in found.items()}
+
+
+def _validated(
+    model: type[Model], values: dict[str, Any], given: Mapping[str, Given], prefix: str = ""
+) -> Model:
     try:
         return model(**values)
     except ValidationError as exc:
@@ -160,16 +200,19 @@ def _validated(model: type[Model], values: dict[str, Any], prefix: str = "") -> 
         if not error["loc"]:  # an error about several fields together
             raise SettingsError(f"{PREFIX}{prefix.upper()}*{objection(error)}") from exc
         setting = known_settings()[f"{prefix}{error['loc'][0]}"]
-        given = "" if setting.is_secret else f"={str(error['input'])[:60]!r}"
-        raise SettingsError(f"{setting.variable}{given}{objection(error)}") from exc
+        value, spelling = given[setting.name]
+        shown = "" if setting.is_secret else f"={str(value)[:60]!r}"
+        raise SettingsError(f"{spelling}{shown}{objection(error)}") from exc
 
 
-def _refuse_broken(chosen: str) -> None:
+def _refuse_broken(chosen: Given | None) -> None:
     """Refuse to start with a backend that is not installed, or whose settings are broken."""
-    if objection_to_backend := unknown_backend(chosen):
+    if chosen is None:
+        return
+    if objection_to_backend := unknown_backend(chosen.value, chosen.spelling):
         raise SettingsError(objection_to_backend)
-    if chosen in declared() and (problem := declared()[chosen].problem):
+    if chosen.value in declared() and (problem := declared()[chosen.value].problem):
         raise SettingsError(
-            f"The settings of the backend {chosen} cannot be imported ({problem}). Install its "
-            "distribution anew, or set BELLGLASS_SANDBOX to another backend."
+            f"The settings of the backend {chosen.value} cannot be imported ({problem}). Install "
+            "its distribution anew, or set BELLGLASS_SANDBOX to another backend."
         )

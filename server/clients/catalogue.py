@@ -64,9 +64,9 @@ class Client:
             return Path(environ["XDG_CONFIG_HOME"]) / self.linux.removeprefix(".config/")
         return home / self.linux
 
-    def entry(self, command: list[str]) -> dict[str, Any]:
+    def entry(self, command: list[str], name: str = NAME) -> dict[str, Any]:
         """Return the entry that starts `command`, in the client's format."""
-        written: dict[str, Any] = {"name": NAME} if self.form == "yaml" else {}
+        written: dict[str, Any] = {"name": name} if self.form == "yaml" else {}
         if "type" in self.extra:
             written["type"] = self.extra["type"]
         written[self.names.get("command", "command")] = command[0]

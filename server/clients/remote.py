@@ -17,7 +17,7 @@ class NoRemoteForm(Exception):
     """The client's configuration has no form for a URL; the text says what to do instead."""
 
 
-def entry_of(client: str, url: str, token: str | None) -> dict[str, Any]:
+def entry_of(client: str, url: str, token: str | None, name: str = NAME) -> dict[str, Any]:
     """Return the entry, in the client's format, with the token where the client keeps headers.
 
     Raises:
@@ -37,14 +37,14 @@ def entry_of(client: str, url: str, token: str | None) -> dict[str, Any]:
         case "continue":
             options = {"headers": headers} if headers else {}
             return {
-                "name": NAME,
+                "name": name,
                 "type": "streamable-http",
                 "url": url,
                 **_given("requestOptions", options),
             }
         case "goose":
             return {
-                "name": NAME,
+                "name": name,
                 "type": "streamable_http",
                 "uri": url,
                 **_given("headers", headers),

@@ -1,13 +1,14 @@
 """`bellglass check BACKEND`: run the contract's checks on a backend."""
 
-import argparse
 import sys
 
 import anyio
+import click
 
 from bellglass.sandboxes import registry
 from bellglass.sandboxes.errors import SandboxError
 from bellglass.server.backend_selection import create
+from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.console import printable
 from bellglass.server.failures import CommandError, innermost
 from bellglass.server.settings import Settings
@@ -15,17 +16,14 @@ from bellglass.server.settings import Settings
 CHECK_TIMEOUT_SECONDS = 120
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("backend", help="name of an entry point")
-
-
-def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Run all checks on a backend; return the exit code."""
-    if options.backend not in (names := sorted(registry.installed())):
-        raise CommandError(
-            f"no backend {options.backend!r} is installed. Known: {', '.join(names)}."
-        )
-    return anyio.run(_check, options.backend, settings)
+@click.command(cls=SettingsCommand)
+@click.argument("backend")
+@click.pass_obj
+def command(given: Invocation, backend: str) -> int:
+    """Run the contract checks on BACKEND: one of ours, or of a plug-in."""
+    if backend not in (names := sorted(registry.installed())):
+        raise CommandError(f"no backend {backend!r} is installed. Known: {', '.join(names)}.")
+    return anyio.run(_check, backend, given.settings)
 
 
 async def _check(backend_name: str, settings: Settings) -> int:

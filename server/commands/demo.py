@@ -1,6 +1,5 @@
 """`bellglass demo`: show a conversation with the server, as a client sees it."""
 
-import argparse
 import json
 import os
 import shlex
@@ -13,13 +12,16 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import anyio
+import click
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.types import CallToolResult, TextContent
 
+from bellglass.server.command_line.parsing import Invocation, SettingsCommand
+from bellglass.server.command_line.setting_options import spelt
 from bellglass.server.console import paint, printable, say
 from bellglass.server.failures import innermost
-from bellglass.server.settings import PREFIX, Settings
+from bellglass.server.settings import PREFIX
 
 CALL_TIMEOUT_SECONDS = 60
 
@@ -30,15 +32,17 @@ class Unexpected(Exception):
     """The server's answer was not the expected one."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add nothing: the command has no arguments."""
+@click.command(cls=SettingsCommand)
+@click.pass_obj
+def command(given: Invocation) -> int:
+    """Show a short conversation with a real client.
 
-
-def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Run the conversation; return 0 if every answer was as expected."""
+    The exit code is 0 if every answer was as expected.
+    """
+    flags = {name: value for name, value in given.passed_on.items() if name != "http"}
     with tempfile.TemporaryFile("w+") as log:
         try:
-            anyio.run(_converse, log)
+            anyio.run(_converse, spelt(flags), log)
         except Exception as exc:
             say(paint("red", f"\n{innermost(exc)}"))
             log.seek(0)
@@ -47,10 +51,10 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-async def _converse(log: TextIO) -> None:
+async def _converse(flags: list[str], log: TextIO) -> None:
     say(paint("bold", f"bellglass {version('bellglass')}: a conversation, as a client sees it"))
     started = time.monotonic()
-    async with Client(stdio_client(_server(), errlog=log)) as client:
+    async with Client(stdio_client(_server(flags), errlog=log)) as client:
         tools = (await client.list_tools()).tools
         say(f"{len(tools)} tools, {_ms(started)} after the server was started")
         await _Conversation(client).hold()
@@ -172,7 +176,7 @@ class _Conversation:
         return result
 
 
-def _server() -> StdioServerParameters:
+def _server(flags: list[str]) -> StdioServerParameters:
     wanted = {
         name: value
         for name, value in os.environ.items()
@@ -180,7 +184,7 @@ def _server() -> StdioServerParameters:
     }
     return StdioServerParameters(
         command=sys.executable,
-        args=["-P", "-m", "bellglass.server.cli"],
+        args=["-P", "-m", "bellglass.server.cli", *flags],
         env={**wanted, "NO_COLOR": "1"},
     )
 

@@ -1,8 +1,10 @@
 """`bellglass doctor`: report what works on this machine, what does not, and how to fix it."""
 
-import argparse
 import json
 
+import click
+
+from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.console import paint, printable, say
 from bellglass.server.diagnosis import (
     BackendReport,
@@ -13,17 +15,19 @@ from bellglass.server.diagnosis import (
     examine,
     versions,
 )
-from bellglass.server.settings import Settings
 from bellglass.tools.durations import duration
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="the same for a program")
+@click.command(cls=SettingsCommand)
+@click.option("--json", "as_json", is_flag=True, help="The same for a program.")
+@click.pass_obj
+def command(given: Invocation, as_json: bool) -> int:
+    """Say which sandboxes work here, and how to mend the others.
 
-
-def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Try every backend; return 0 if the server can run code here."""
-    if options.json:
+    The exit code is 0 if the server can run code here.
+    """
+    settings = given.settings
+    if as_json:
         report = examine(settings, lambda backend: None)
         # In ASCII, so that control characters for terminals are escaped.
         say(json.dumps(report.model_dump(mode="json"), indent=2))

@@ -1,58 +1,59 @@
 """`bellglass get`: fetch a file of a session from a server on HTTP."""
 
-import argparse
 import os
 import time
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
+import click
 import httpx2
 
+from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.commands.transfer import (
     MAX_TRIES,
     PIECE_BYTES,
     RETRY_DELAY_SECONDS,
-    Progress,
     TransferError,
-    add_server,
     answer_of,
     connected,
     gave_up,
     reason,
+    server_option,
 )
 from bellglass.server.console import printable, say
-from bellglass.server.settings import Settings
+from bellglass.server.feedback import bar
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("path", help="path in the session")
-    parser.add_argument("file", nargs="?", help="file to write; by default its name in the session")
-    add_server(parser)
-    parser.add_argument("--session", metavar="ID", help="session_id, from a result of a tool")
+@click.command(cls=SettingsCommand)
+@click.argument("path")
+@click.argument("file", required=False, type=click.Path())
+@server_option
+@click.option("--session", metavar="ID", help="The session_id, from a result of a tool.")
+@click.pass_obj
+def command(given: Invocation, path: str, file: str | None, url: str, session: str | None) -> int:
+    """Fetch the file at PATH of a session of a server on HTTP, and write it to FILE.
 
-
-def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Fetch a file of a session; it gets its name only when it is complete."""
-    if options.session is None:
+    FILE is by default its name in the session. It is written only when it is complete.
+    """
+    if session is None:
         raise TransferError(
             "name the session: --session ID. Each result of a tool says which it was in."
         )
-    name = PurePosixPath(options.path).name
+    name = PurePosixPath(path).name
     if not name:
-        raise TransferError(f"{options.path}: it is a folder. Pack it first, such as with `tar`.")
-    target = Path(options.file or name)
+        raise TransferError(f"{path}: it is a folder. Pack it first, such as with `tar`.")
+    target = Path(file or name)
     target = target / name if target.is_dir() else target
     part = target.with_name(f".{target.name}.part")
     try:
-        with connected(options.url, settings) as client, part.open("wb") as stream:
-            path = quote(options.path.removeprefix("/work/"))
-            _fetch(client, f"/files/{options.session}/{path}", stream)
+        with connected(url, given.settings) as client, part.open("wb") as stream:
+            _fetch(client, f"/files/{session}/{quote(path.removeprefix('/work/'))}", stream)
         os.replace(part, target)
     except BaseException as exc:
         part.unlink(missing_ok=True)
         if isinstance(exc, TransferError | OSError):
-            raise TransferError(f"{options.path}: {reason(exc)}") from exc
+            raise TransferError(f"{path}: {reason(exc)}") from exc
         raise
     say(printable(str(target)))
     return 0
@@ -72,13 +73,12 @@ def _fetch(client: httpx2.Client, url: str, stream: BinaryIO) -> None:
                 if not etag:
                     raise TransferError("it is a folder. Pack it first, such as with `tar`.")
                 total = at + int(response.headers["content-length"])
-                progress = Progress(url.rpartition("/")[2], total)
-                for piece in response.iter_raw(PIECE_BYTES):
-                    stream.write(piece)
-                    at += len(piece)
-                    failures = 0
-                    progress.at(at)
-                progress.end()
+                with bar(f"Fetching {unquote(url.rpartition('/')[2])}", total) as reached:
+                    for piece in response.iter_raw(PIECE_BYTES):
+                        stream.write(piece)
+                        at += len(piece)
+                        failures = 0
+                        reached(at)
             if at == total:
                 return
         except httpx2.TransportError as exc:

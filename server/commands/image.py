@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
+from bellglass.server.command_line.parsing import Invocation, SettingsGroup
 from bellglass.server.console import paint, print_error, printable, say
 from bellglass.server.failures import INTERRUPTED
 
@@ -16,33 +18,38 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
     from bellglass.sandboxes.backends.docker.image.inventory import SessionImage
-    from bellglass.server.settings import Settings
 
 MB = 1000**2
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(
-        dest="action", metavar="ACTION", parser_class=argparse.ArgumentParser
-    )
-    build = actions.add_parser("build", help="build it; without ACTION, images are shown")
-    build.add_argument("--base", metavar="IMAGE", help="base image, instead of python:3.13-slim")
-    build.add_argument("--tag", metavar="NAME", help="name of the new image")
-    build.add_argument(
-        "--wheels", metavar="FOLDER", help="directory of wheels, instead of a package index"
-    )
+@click.group(cls=SettingsGroup, invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> int:
+    """Show the images of Docker sessions, or build one."""
+    return _show(_host(ctx.obj)) if ctx.invoked_subcommand is None else 0
 
 
-def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Show the images, or build one; return the exit code."""
-    if options.action is None:
-        return _show()
-    return _build(options.base, options.tag, options.wheels)
+@command.command()
+@click.option("--base", metavar="IMAGE", help="Base image, instead of python:3.13-slim.")
+@click.option("--tag", metavar="NAME", help="Name of the new image.")
+@click.option(
+    "--wheels", type=click.Path(), help="Directory of wheels, instead of a package index."
+)
+@click.pass_obj
+def build(given: Invocation, base: str | None, tag: str | None, wheels: str | None) -> int:
+    """Build the image."""
+    return _build(_host(given), base, tag, wheels)
 
 
-def _show() -> int:
+def _host(given: Invocation) -> str | None:
+    """Return the engine that the settings name."""
+    host: str | None = getattr(given.settings.of_backend("docker"), "host", None)
+    return host
+
+
+def _show(host: str | None) -> int:
     """List the images; return 0 if the default one exists."""
-    engine = _engine()
+    engine = _engine(host)
     if engine is None:
         return 1
     from bellglass.sandboxes.backends.docker.image import IMAGE
@@ -59,7 +66,7 @@ def _show() -> int:
     return 0
 
 
-def _build(base: str | None, tag: str | None, wheels: str | None) -> int:
+def _build(host: str | None, base: str | None, tag: str | None, wheels: str | None) -> int:
     """Build an image, and show the progress; return the exit code."""
     from bellglass.sandboxes.backends.docker.image import BASE, IMAGE
     from bellglass.sandboxes.backends.docker.image.context import Recipe
@@ -69,7 +76,7 @@ def _build(base: str | None, tag: str | None, wheels: str | None) -> int:
         return _failed(
             f"{folder} is not a directory with wheels; `pip download -d {folder} ...` makes one."
         )
-    engine = _engine()
+    engine = _engine(host)
     if engine is None:
         return 1
     from bellglass.sandboxes.backends.docker.image.build import BuildFailed, Step
@@ -100,13 +107,13 @@ def _build(base: str | None, tag: str | None, wheels: str | None) -> int:
     return 0
 
 
-def _engine() -> DockerClient | None:
+def _engine(host: str | None) -> DockerClient | None:
     """Return a client of the engine, or print why there is none."""
     from bellglass.sandboxes.backends.docker.image.client import connect
     from bellglass.sandboxes.errors import SandboxUnavailable
 
     try:
-        return connect()
+        return connect(host)
     except SandboxUnavailable as exc:
         _failed(exc.reason)
         return None

@@ -1,11 +1,16 @@
 """`bellglass install CLIENT`: add the server to the configuration of a client."""
 
-import argparse
+import ipaddress
 import json
+import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
 
 from bellglass.server.clients import toml_file, yaml_file
 from bellglass.server.clients.catalogue import CHATGPT, CLIENTS, NAME, Client
@@ -18,60 +23,102 @@ from bellglass.server.clients.launch_command import (
     shared,
 )
 from bellglass.server.clients.remote import NoRemoteForm, entry_of
+from bellglass.server.command_line.parsing import Invocation, SettingsCommand
+from bellglass.server.command_line.setting_options import spelt
 from bellglass.server.console import print_error
 from bellglass.server.http.tokens import token_of
-from bellglass.server.settings import Settings, SettingsError
+from bellglass.server.settings import Settings, SettingsError, known_settings
 
 NAMES = (*(client.name for client in CLIENTS), "chatgpt")
 
 _TOKEN = re.compile(r"Bearer [^\"']+")
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "client", choices=NAMES, metavar="CLIENT", nargs="?", help=f"one of {', '.join(NAMES)}"
-    )
-    parser.add_argument("--list", action="store_true", help="list which clients have it, and where")
-    parser.add_argument(
-        "--project", action="store_true", help="write it for the project in this directory only"
-    )
-    parser.add_argument("--url", help="URL of a server that runs already, such as http://HOST/mcp")
-    parser.add_argument(
-        "--token-file", metavar="FILE", help="file with the bearer token for that server"
-    )
-    parser.add_argument("--dry-run", action="store_true", help="only show the change")
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The entry that is written or removed."""
+
+    client: Client
+    name: str
+    project: bool
+    dry_run: bool
+
+    def path(self) -> Path:
+        return self.client.path(project=Path.cwd() if self.project else None)
 
 
-def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Add the server to the configuration of a client; return the exit code."""
-    if options.list:
-        return _list(project=options.project)
-    if options.client is None:
-        print_error(f"name a client: {', '.join(NAMES)}.")
-        return 2
-    if options.client == "chatgpt":
+def target_options(function: Callable[..., int]) -> Callable[..., int]:
+    """Add the options that `install` and `uninstall` have in common."""
+    options = (
+        click.argument("client", type=click.Choice(NAMES), metavar="CLIENT", required=False),
+        click.option(
+            "--name", default=NAME, show_default=True, help="Name of the server in the client."
+        ),
+        click.option(
+            "--project", is_flag=True, help="Write it for the project in this directory only."
+        ),
+        click.option("--dry-run", is_flag=True, help="Only show the change."),
+        click.option(
+            "--list", "as_list", is_flag=True, help="List which clients have it, and where."
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@click.command(cls=SettingsCommand, epilog=f"Clients: {', '.join(NAMES)}.")
+@target_options
+@click.option("--url", help="URL of a server that runs already, such as http://HOST/mcp.")
+@click.option("--token-file", type=click.Path(), help="File with the bearer token for that server.")
+@click.pass_obj
+def command(
+    given: Invocation,
+    client: str | None,
+    name: str,
+    project: bool,
+    dry_run: bool,
+    as_list: bool,
+    url: str | None,
+    token_file: str | None,
+) -> int:
+    """Write this server, with the settings given as options, into the configuration of CLIENT."""
+    if as_list:
+        return show_clients(name, project=project)
+    if client == "chatgpt":
         sys.stdout.write(CHATGPT)
         return 0
-    client = client_named(options.client)
-    if options.url or options.token_file or settings.http:
-        return _install_remote(client, options, settings)
+    target = Target(client=client_named(client), name=name, project=project, dry_run=dry_run)
+    if url or token_file or given.settings.http:
+        return _install_remote(target, given.settings, url, token_file)
     try:
-        command = launch_command()
-        if options.project:
-            command = shared(command)
+        program = launch_command()
+        if project:
+            program = shared(program)
     except NoLaunchCommand as exc:
         print_error(f"nothing was written: {exc}")
         return 2
-    entry = client.entry([*command.words, *_arguments(options.flags)])
-    return edit(client, entry, command, project=options.project, dry_run=options.dry_run)
+    words = [*program.words, *spelt(_absolute(given.flags))]
+    return edit(target, target.client.entry(words, name), program)
 
 
-def _list(*, project: bool) -> int:
+def client_named(name: str | None) -> Client:
+    """Return the client.
+
+    Raises:
+        UsageError: None is named.
+    """
+    if name is None:
+        raise click.UsageError(f"Name a client: {', '.join(NAMES)}.")
+    return next(client for client in CLIENTS if client.name == name)
+
+
+def show_clients(name: str, *, project: bool) -> int:
     """Print for each client whether its configuration has the server."""
     for client in CLIENTS:
         try:
             path = client.path(project=Path.cwd() if project else None)
-            change = planned(path, client.form, client.section, NAME, None)
+            change = planned(path, client.form, client.section, name, None)
             state = "no" if change.empty else "yes"
         except (CannotEdit, LookupError) as exc:
             state, path = "?", Path(str(exc))
@@ -79,56 +126,74 @@ def _list(*, project: bool) -> int:
     return 0
 
 
-def _install_remote(client: Client, options: argparse.Namespace, settings: Settings) -> int:
+def _install_remote(
+    target: Target, settings: Settings, url: str | None, token_file: str | None
+) -> int:
     """Write the URL of a server: a program that serves HTTP does not answer on stdio."""
-    url = options.url or f"http://{settings.http}/mcp"
     try:
-        if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", url):
-            raise SettingsError(f"--url {url!r}: expected a URL with http:// or https://.")
-        named = {"http_token": None, "http_token_file": options.token_file}
-        given = settings.model_copy(update=named) if options.token_file else settings
+        address = _reachable(url or f"http://{settings.http}/mcp")
+        named = {"http_token": None, "http_token_file": token_file}
+        given = settings.model_copy(update=named) if token_file else settings
         token = token_of(given)
-        if token and options.project:
+        if token and target.project:
             raise NoRemoteForm("the file of a project is shared, a token is not: leave one out.")
-        entry = entry_of(client.name, url, token)
+        entry = entry_of(target.client.name, address, token, target.name)
     except NoRemoteForm as exc:
         print_error(f"nothing was written: {exc}")
         return 2
-    return edit(client, entry, project=options.project, dry_run=options.dry_run)
+    return edit(target, entry)
 
 
-def client_named(name: str) -> Client:
-    return next(client for client in CLIENTS if client.name == name)
+def _reachable(url: str) -> str:
+    """Return the URL, if a client can call it.
+
+    Raises:
+        SettingsError: It is no URL.
+        NoRemoteForm: It is only an address to listen on.
+    """
+    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", url):
+        raise SettingsError(f"--url {url!r}: expected a URL with http:// or https://.")
+    parts = urlsplit(url)
+    try:
+        anywhere = ipaddress.ip_address(parts.hostname or "::").is_unspecified
+    except ValueError:  # a name
+        anywhere = False
+    if anywhere or parts.port == 0:
+        raise NoRemoteForm(
+            f"a server can listen on {parts.netloc}, but a client cannot call it there. Name the "
+            f"address that it should call: --url http://HOST:{parts.port or 'PORT'}/mcp"
+        )
+    return url
 
 
-def _arguments(flags: Mapping[str, str]) -> list[str]:
-    return [
-        part for name, value in flags.items() for part in (f"--{name.replace('_', '-')}", value)
-    ]
+def _absolute(flags: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings with absolute paths: a client starts programs in a folder of its own."""
+    paths = {
+        name: os.path.abspath(os.path.expanduser(value))
+        for name, value in flags.items()
+        if known_settings()[name].is_path
+    }
+    return {**flags, **paths}
 
 
 def edit(
-    client: Client,
-    entry: dict[str, object] | None,
-    command: LaunchCommand | None = None,
-    *,
-    project: bool,
-    dry_run: bool,
+    target: Target, entry: dict[str, object] | None, command: LaunchCommand | None = None
 ) -> int:
     """Write `entry`, or remove the entry if it is None; return the exit code."""
+    client = target.client
     try:
-        path = client.path(project=Path.cwd() if project else None)
+        path = target.path()
     except LookupError as exc:
         print_error(f"{exc}")
         return 2
     try:
-        change = planned(path, client.form, client.section, NAME, entry)
+        change = planned(path, client.form, client.section, target.name, entry)
         if change.empty:
             there = "has it already" if entry is not None else "does not have it"
             sys.stdout.write(f"{client.title} {there}: {path}\n")
             return 0
         sys.stdout.write(change.diff())
-        if dry_run:
+        if target.dry_run:
             sys.stdout.write("Nothing was written (--dry-run).\n")
             return 0
         if command is not None:
@@ -140,7 +205,7 @@ def edit(
     except CannotEdit as exc:
         print_error(f"{path} was not changed: {exc}.")
         if entry is not None:
-            sys.stderr.write(f"To add it by hand:\n{_by_hand(client, entry)}")
+            sys.stderr.write(f"To add it by hand:\n{_by_hand(target, entry)}")
         return 1
     kept = f" The previous version is in {backup}." if backup is not None else ""
     sys.stdout.write(f"Written: {path}.{kept}\n")
@@ -149,12 +214,14 @@ def edit(
     return 0
 
 
-def _by_hand(client: Client, entry: dict[str, object]) -> str:
+def _by_hand(target: Target, entry: dict[str, object]) -> str:
     """Return the text of a configuration file that has only this entry, without a token."""
+    client = target.client
     if client.form == "toml":
-        text = toml_file.written(client.section, NAME, entry)
+        text = toml_file.written(client.section, target.name, entry)
     else:
         listed = client.form == "yaml" and client.section in yaml_file.LISTS
         # JSON is also valid YAML.
-        text = json.dumps({client.section: [entry] if listed else {NAME: entry}}, indent=2) + "\n"
+        held = [entry] if listed else {target.name: entry}
+        text = json.dumps({client.section: held}, indent=2) + "\n"
     return _TOKEN.sub("Bearer (your token)", text)

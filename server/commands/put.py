@@ -1,6 +1,5 @@
 """`bellglass put`: send a file to a session of a server on HTTP."""
 
-import argparse
 import hashlib
 import os
 import time
@@ -9,42 +8,45 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
+import click
 import httpx2
 
+from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.commands.transfer import (
     MAX_TRIES,
     PIECE_BYTES,
     RETRY_DELAY_SECONDS,
     OutOfStep,
-    Progress,
     TransferError,
-    add_server,
     answer_of,
     connected,
     gave_up,
     reason,
+    server_option,
 )
 from bellglass.server.console import printable, say
-from bellglass.server.settings import Settings
+from bellglass.server.feedback import bar
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file")
-    parser.add_argument("path", nargs="?", help="path in the session; by default the file's name")
-    add_server(parser)
-    parser.add_argument("--session", metavar="ID", help="by default a new session is started")
+@click.command(cls=SettingsCommand)
+@click.argument("file", type=click.Path())
+@click.argument("path", required=False)
+@server_option
+@click.option("--session", metavar="ID", help="Its session_id; by default a new one is started.")
+@click.pass_obj
+def command(given: Invocation, file: str, path: str | None, url: str, session: str | None) -> int:
+    """Send FILE to a session of a server on HTTP, and print its session_id and the path there.
 
-
-def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Send a file to a session, by default a new one; print its id and the path."""
-    source = Path(options.file)
-    name = options.path or source.name
+    PATH is by default the file's name; one that ends with / is a folder for it.
+    """
+    source = Path(file)
+    name = path or source.name
     name = name + source.name if name.endswith("/") else name
     try:
-        with connected(options.url, settings) as client, source.open("rb") as stream:
-            about = _Upload(client, stream, options.session or "", name).run()
+        with connected(url, given.settings) as client, source.open("rb") as stream:
+            about = _Upload(client, stream, session or "", name).run()
     except (TransferError, httpx2.TransportError, OSError) as exc:
-        raise TransferError(f"{options.file}: {reason(exc)}") from exc
+        raise TransferError(f"{file}: {reason(exc)}") from exc
     say(f"session_id: {about['session_id']}\n{printable(str(about['path']))}")
     return 0
 
@@ -58,11 +60,14 @@ class _Upload:
         self._total = os.fstat(stream.fileno()).st_size
         self._session_id = session_id
         self._path = path.removeprefix("/work/")
-        self._progress = Progress(path, self._total)
         self._digest = hashlib.sha256()
         self._digested = 0
 
     def run(self) -> dict[str, Any]:
+        with bar(f"Sending {self._path}", self._total) as self._reached:
+            return self._sent()
+
+    def _sent(self) -> dict[str, Any]:
         if not self._session_id:
             # The first request is almost empty: it returns a session id with which to resume.
             self._session_id = self._begin()
@@ -78,7 +83,6 @@ class _Upload:
                 before, at = at, self._there()
                 failures = failures if at == before else 0
                 continue
-            self._progress.end()
             if answer.get("sha256") not in (None, self._checksum()):
                 raise TransferError("the server received other data than was sent. Try again.")
             return answer
@@ -103,7 +107,7 @@ class _Upload:
                 self._digest.update(piece)
                 self._digested += len(piece)
             at += len(piece)
-            self._progress.at(at)
+            self._reached(at)
             yield piece
 
     def _there(self) -> int:

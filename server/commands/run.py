@@ -1,14 +1,17 @@
 """`bellglass run FILE`: run a program in a sandbox, in the same way as a client's call."""
 
-import argparse
 import shlex
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
+
 from bellglass.sandboxes.execution import Execution
 from bellglass.server import logs
+from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.commands.output import CallOutput, keep_files, show_displays, show_words
 from bellglass.server.failures import INTERRUPTED, CommandError
 from bellglass.server.local_session import LocalSession, text_of
@@ -18,7 +21,8 @@ NOT_RUN = 125
 TIMED_OUT = 124
 """The exit code that `timeout` uses, too."""
 
-EXAMPLES = """examples:
+EXAMPLES = """\b
+Examples:
   bellglass run script.py --flag 1
   bellglass run --data sales.csv --out results report.py sales.csv
   echo 'print(6 * 7)' | bellglass run -
@@ -34,53 +38,52 @@ class NotRun(CommandError):
     exit_code = NOT_RUN
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.epilog = EXAMPLES
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
-        "--bash", action="store_true", help="run it with Bash; by default decided by .sh or #!"
-    )
-    add_timeout(parser)
-    parser.add_argument(
-        "--data",
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="put a file beside the program; may be repeated",
-    )
-    parser.add_argument(
-        "--out", metavar="FOLDER", help="save figures, and files that it makes or changes, here"
-    )
-    parser.add_argument("program", metavar="FILE", help="the program; - reads it from stdin")
-    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of the program")
+def timeout_option(function: Callable[..., int]) -> Callable[..., int]:
+    return click.option(
+        "--timeout", type=float, metavar="SECONDS", help="Time limit of a call [from the settings]."
+    )(function)
 
 
-def add_timeout(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--timeout", type=float, metavar="SECONDS", help="time limit of a call [from the settings]"
-    )
-
-
-def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Run the program; return its exit code."""
-    code = _read(options.program)
-    name = "-" if options.program == "-" else Path(options.program).name
-    bash = options.bash or _is_bash(name, code)
-    folder = Path(options.out) if options.out else None
-    prepare(settings)
-    with LocalSession.open(settings) as session:
-        for path in map(Path, options.data):
+# What follows FILE is the program's.
+@click.command(
+    cls=SettingsCommand, epilog=EXAMPLES, context_settings={"allow_interspersed_args": False}
+)
+@click.option("--bash", is_flag=True, help="Run it with Bash; by default decided by .sh or #!.")
+@timeout_option
+@click.option("--data", multiple=True, type=click.Path(), help="Put a file beside the program.")
+@click.option(
+    "--out", type=click.Path(), help="Save figures, and files that it makes or changes, here."
+)
+@click.argument("program", metavar="FILE", type=click.Path())
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def command(
+    given: Invocation,
+    program: str,
+    arguments: tuple[str, ...],
+    bash: bool,
+    timeout: float | None,
+    data: tuple[str, ...],
+    out: str | None,
+) -> int:
+    """Run the program in FILE in a sandbox; - reads it from stdin."""
+    code = _read(program)
+    name = "-" if program == "-" else Path(program).name
+    folder = Path(out) if out else None
+    prepare(given.settings)
+    with LocalSession.open(given.settings) as session:
+        for path in map(Path, data):
             with path.open("rb") as file:
                 session.put(path.name, file)
-        if bash:
+        call: dict[str, Any]
+        if bash or _is_bash(name, code):
             # On the first line of the program, so that line numbers stay the same.
-            words = shlex.join(options.arguments)
-            tool, arguments = "execute_bash", {"command": f"set -- {words}; {code}"}
+            tool, call = "execute_bash", {"command": f"set -- {shlex.join(arguments)}; {code}"}
         else:
-            _set_arguments(session, [name, *options.arguments])
-            tool, arguments = "execute_python", {"code": code}
+            _set_arguments(session, [name, *arguments])
+            tool, call = "execute_python", {"code": code}
         output = CallOutput()
-        result = session.call(tool, {**arguments, **limit(options)}, output.show)
+        result = session.call(tool, {**call, **limit(timeout)}, output.show)
         if result is None:
             raise KeyboardInterrupt
         if session.execution is None:
@@ -131,8 +134,8 @@ def prepare(settings: Settings) -> None:
         signal.signal(number, lambda received, _: sys.exit(128 + received))
 
 
-def limit(options: argparse.Namespace) -> dict[str, Any]:
-    return {} if options.timeout is None else {"timeout": options.timeout}
+def limit(timeout: float | None) -> dict[str, float]:
+    return {} if timeout is None else {"timeout": timeout}
 
 
 def exit_code(execution: Execution) -> int:

@@ -1,11 +1,11 @@
 """`bellglass` without a command: serve on stdin and stdout, or over HTTP."""
 
-import argparse
 import gc
 import os
 import shutil
 import sys
 from functools import partial
+from importlib.metadata import version
 
 from bellglass.server.failures import CommandError
 from bellglass.server.settings import Settings
@@ -19,7 +19,7 @@ class CannotServe(CommandError):
     exit_code = 2
 
 
-def run(options: argparse.Namespace, settings: Settings) -> int:
+def serve(settings: Settings) -> int:
     """Serve until the client disconnects or a signal arrives."""
     if sys.platform == "win32":
         raise CannotServe(
@@ -35,6 +35,11 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     if settings.http is None and (sys.stdin is None or sys.stdout is None):
         raise CannotServe(
             "stdin and stdout are closed. An MCP client talks over them; or use --http."
+        )
+    if settings.http is None and sys.stdin.isatty():
+        sys.stderr.write(
+            f"bellglass {version('bellglass')}, an MCP server: waiting for a client on stdin. "
+            "A person may want `bellglass doctor` or `bellglass --help`; Ctrl-C ends it.\n"
         )
     # Imported objects are permanent; to collect garbage among them takes a tenth of the start-up.
     gc.disable()
@@ -55,14 +60,14 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
     if settings.http is None:
         from bellglass.server.stdio.serving import serve_stdio
 
-        serve = partial(anyio.run, serve_stdio, server, stop)
+        until_stopped = partial(anyio.run, serve_stdio, server, stop)
     else:
         from bellglass.server.http.serving import serve_http
 
-        serve = partial(anyio.run, serve_http, server, settings, stop)
+        until_stopped = partial(anyio.run, serve_http, server, settings, stop)
     gc.freeze()
     gc.enable()
-    serve()
+    until_stopped()
     return stop.exit_code
 
 

@@ -3,14 +3,15 @@
 It is separate from the server's environment, because sessions can read it.
 """
 
-import argparse
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import click
+
+from bellglass.server.command_line.parsing import SettingsCommand
 from bellglass.server.console import print_error
-from bellglass.server.settings import Settings
 
 MODULES = {
     "numpy": "numpy",
@@ -36,17 +37,15 @@ _OPTIONAL = CHECKERS + FONTS
 _OPTIONAL_TRIAL = f"import importlib.metadata as m; [m.version(name) for name in {_OPTIONAL}]"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--upgrade", action="store_true", help="bring the packages up to date")
-
-
-def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Create or complete the environment; return the exit code."""
+@click.command(cls=SettingsCommand)
+@click.option("--upgrade", is_flag=True, help="Bring the packages up to date.")
+def command(upgrade: bool) -> int:
+    """Prepare numpy, pandas, ... for the code inside."""
     from bellglass.sandboxes.backends.embedded.python import where_to_prepare
 
     where = Path(where_to_prepare())
     python = where / "bin" / "python"
-    if not options.upgrade and _works(python) and _succeeds(python, "-I", "-c", _OPTIONAL_TRIAL):
+    if not upgrade and _works(python) and _succeeds(python, "-I", "-c", _OPTIONAL_TRIAL):
         sys.stdout.write(f"Ready: {', '.join(PACKAGES)} in {where}\n")
         return 0
     sys.stdout.write(f"Installing {', '.join(PACKAGES)} in {where} (a minute or so) ...\n")

@@ -1,6 +1,5 @@
 """`bellglass shell`: an interactive prompt in a sandbox."""
 
-import argparse
 import ast
 import codeop
 import shutil
@@ -9,11 +8,13 @@ import sys
 import warnings
 from collections.abc import Callable
 
+import click
+
+from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.commands.output import CallOutput, show_displays, show_words, write
-from bellglass.server.commands.run import add_timeout, limit, prepare
+from bellglass.server.commands.run import limit, prepare, timeout_option
 from bellglass.server.failures import CommandError
 from bellglass.server.local_session import LocalSession
-from bellglass.server.settings import Settings
 
 LEAVING = ("exit", "quit", "exit()", "quit()")
 CHECK_SECONDS = 5
@@ -22,25 +23,24 @@ _UNFINISHED = ("unexpected end of file", "looking for matching", "delimited by e
 """Parts of the messages of `bash -n` on incomplete code."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--bash", action="store_true", help="Bash instead of Python")
-    add_timeout(parser)
-
-
-def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Read, run and print until the end of input."""
-    prepare(settings)
+@click.command(cls=SettingsCommand)
+@click.option("--bash", is_flag=True, help="Bash instead of Python.")
+@timeout_option
+@click.pass_obj
+def command(given: Invocation, bash: bool, timeout: float | None) -> int:
+    """Show a prompt in a sandbox, of Python or Bash."""
+    prepare(given.settings)
     talks = sys.stdin.isatty()
     if talks:
         import readline  # noqa: F401 - gives `input` its editing
-    with LocalSession.open(settings) as session:
+    with LocalSession.open(given.settings) as session:
         tool, name, prompts, is_complete = (
             ("execute_bash", "command", ("$ ", "> "), _is_complete_bash)
-            if options.bash
+            if bash
             else ("execute_python", "code", (">>> ", "... "), is_complete_python())
         )
         if talks:
-            print_words(f"{'Bash' if options.bash else 'Python'} in a sandbox. Ctrl-D ends it.")
+            print_words(f"{'Bash' if bash else 'Python'} in a sandbox. Ctrl-D ends it.")
         while True:
             try:
                 code = _entered(prompts if talks else ("", ""), is_complete)
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
             if code is None or code.strip() in LEAVING:
                 return 0
             if code.strip():
-                _run(session, tool, {name: code, **limit(options)})
+                _run(session, tool, {name: code, **limit(timeout)})
 
 
 def print_words(text: str) -> None:

@@ -9,24 +9,23 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
+import click
 
 from bellglass.agent import Agent, Limits, Recorder, Recording, Replay, SolvingError
-from bellglass.server.commands.solve_options import Options, add_arguments
+from bellglass.server.command_line.parsing import Invocation, SettingsCommand
+from bellglass.server.commands.solve_options import EXAMPLES, Options, solve_options
 from bellglass.server.console import print_error, printable
 from bellglass.server.failures import CommandError, innermost
 from bellglass.server.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from bellglass.agent import Answer, Model
     from bellglass.agent.answer import ModeName
-
-__all__ = ["add_arguments", "run"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MAX_KEPT_TRANSCRIPTS = 100
@@ -39,10 +38,18 @@ class CannotSolve(CommandError):
     exit_code = 2
 
 
-def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Work on the task; return the exit code."""
+@click.command(cls=SettingsCommand, epilog=EXAMPLES)
+@solve_options
+@click.pass_obj
+def command(given: Invocation, /, **options: Any) -> int:
+    """Solve a task with a model.
+
+    The model writes code for TASK, which is in words, or - for stdin. The code is run and tested in
+    the sandbox, and what fails is handed back, until there is an answer with its result and the
+    evidence.
+    """
     try:
-        return anyio.run(_until_signal, Options.of(options), settings, options.flags)
+        return anyio.run(_until_signal, Options(**options), given)
     except SolvingError as exc:
         raise CannotSolve(str(exc)) from exc
     except BaseExceptionGroup as group:
@@ -52,7 +59,7 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
         raise
 
 
-async def _until_signal(options: Options, settings: Settings, flags: Mapping[str, str]) -> int:
+async def _until_signal(options: Options, given: Invocation) -> int:
     code = 0
     async with anyio.create_task_group() as tasks:
 
@@ -65,16 +72,16 @@ async def _until_signal(options: Options, settings: Settings, flags: Mapping[str
                     return
 
         tasks.start_soon(on_signal)
-        code = await _solve(options, settings, flags)
+        code = await _solve(options, given)
         tasks.cancel_scope.cancel()
     if code > 128:
         print_error("interrupted; nothing is left running.")
     return code
 
 
-async def _solve(options: Options, settings: Settings, flags: Mapping[str, str]) -> int:
+async def _solve(options: Options, given: Invocation) -> int:
     task, model = _task(options), _model(options)
-    data = [Path(name) for name in options.data or ()]
+    data = [Path(name) for name in options.data]
     mode: ModeName = options.mode or ("analyse" if data else "solve")
     if options.record is not None:
         model = Recorder(model, Path(options.record), task=task, mode=mode, data=data)
@@ -84,8 +91,8 @@ async def _solve(options: Options, settings: Settings, flags: Mapping[str, str])
         model,
         limits=_limits(options),
         url=options.url,
-        token=_token(settings),
-        settings={f"{PREFIX}{name.upper()}": value for name, value in flags.items()},
+        token=_token(given.settings),
+        settings={f"{PREFIX}{name.upper()}": value for name, value in given.passed_on.items()},
         tell=tell,
     ) as agent:
         answer = await agent.solve(task, data=data, mode=mode, transcript=transcript)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import click
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bellglass.agent.answer import ModeName
 
-EXAMPLES = """examples:
+EXAMPLES = """\b
+Examples:
   bellglass solve "a function that merges overlapping intervals" --model anthropic:NAME
   bellglass solve "Which month sold most?" --data sales.csv --model openai:NAME
   bellglass solve "make it faster" --mode transform --data slow.py --model google:NAME
@@ -25,7 +29,7 @@ class Options:
     """The options of the command line."""
 
     task: str
-    data: list[str] | None
+    data: tuple[str, ...]
     mode: ModeName | None
     model: str | None
     base_url: str | None
@@ -40,51 +44,44 @@ class Options:
     as_json: bool
     quiet: bool
 
-    @classmethod
-    def of(cls, options: argparse.Namespace) -> Options:
-        return cls(**{field.name: getattr(options, field.name) for field in fields(cls)})
+
+def solve_options(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the options that `Options` has."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
 
 
-def add_arguments(solve: argparse.ArgumentParser) -> None:
-    solve.description = (
-        "Have a model write code for a task, run and test it in the sandbox, hand back what fails, "
-        "and answer with the code, its result and the evidence."
-    )
-    solve.epilog = EXAMPLES
-    solve.formatter_class = argparse.RawDescriptionHelpFormatter
-    solve.add_argument("task", help="what to do, in words; - reads it from stdin")
-    solve.add_argument(
-        "--data", action="append", metavar="FILE", help="a file for the code; may be repeated"
-    )
-    solve.add_argument(
+_OPTIONS = (
+    click.argument("task"),
+    click.option("--data", multiple=True, type=click.Path(), help="A file for the code."),
+    click.option(
         "--mode",
-        choices=("solve", "analyse", "transform", "compute"),
-        help="the kind of task: a program with tests (solve), a question about data (analyse), the "
+        type=click.Choice(("solve", "analyse", "transform", "compute")),
+        help="The kind of task: a program with tests (solve), a question about data (analyse), the "
         "first file changed with its behaviour kept (transform), an exact value computed in two "
-        "ways (compute); analyse if there is data, else solve",
-    )
-    solve.add_argument("--model", metavar="NAME", help="PROVIDER:MODEL")
-    solve.add_argument("--base-url", metavar="URL", help="URL of an OpenAI-compatible endpoint")
-    solve.add_argument(
-        "--attempts", type=int, default=4, metavar="N", help="maximum number of attempts (4)"
-    )
-    solve.add_argument(
+        "ways (compute). Default: analyse if there is data, else solve.",
+    ),
+    click.option("--model", metavar="PROVIDER:MODEL", help="The model that writes the code."),
+    click.option("--base-url", metavar="URL", help="URL of an OpenAI-compatible endpoint."),
+    click.option(
+        "--attempts", type=int, default=4, show_default=True, help="Maximum number of attempts."
+    ),
+    click.option(
         "--budget",
         default="200000",
+        show_default=True,
         metavar="TOKENS",
-        help="maximum of tokens, sent and received (200000), or of money, such as 0.50usd",
-    )
-    solve.add_argument(
-        "--seconds", type=float, default=600, metavar="T", help="maximum time for the task (600)"
-    )
-    solve.add_argument("--record", metavar="FILE", help="keep the model's answers in FILE")
-    solve.add_argument("--replay", metavar="FILE", help="answer from a recording, without a model")
-    solve.add_argument("--transcript", metavar="FILE", help="where to keep every turn, in Markdown")
-    solve.add_argument("--code", dest="code_file", metavar="FILE", help="write the code to FILE")
-    solve.add_argument(
-        "--url", metavar="URL", help="URL of a running server, instead of starting one"
-    )
-    solve.add_argument(
-        "--json", dest="as_json", action="store_true", help="print the answer as JSON"
-    )
-    solve.add_argument("--quiet", action="store_true", help="print nothing on stderr but errors")
+        help="Maximum of tokens, sent and received, or of money, such as 0.50usd.",
+    ),
+    click.option(
+        "--seconds", type=float, default=600, show_default=True, help="Maximum time for the task."
+    ),
+    click.option("--record", type=click.Path(), help="Keep the model's answers in this file."),
+    click.option("--replay", type=click.Path(), help="Answer from a recording, without a model."),
+    click.option("--transcript", type=click.Path(), help="Where to keep every turn, in Markdown."),
+    click.option("--code", "code_file", type=click.Path(), help="Write the code to this file."),
+    click.option("--url", metavar="URL", help="URL of a running server, instead of starting one."),
+    click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON."),
+    click.option("--quiet", is_flag=True, help="Print nothing on stderr but errors."),
+)

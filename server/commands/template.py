@@ -1,48 +1,44 @@
 """`bellglass template build`: build a template of E2B with our packages and our program."""
 
-import argparse
 import os
 from functools import partial
 
 import anyio
+import click
 
 from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.server.command_line.parsing import Invocation, SettingsGroup
 from bellglass.server.commands.setup import CHECKERS, FONTS, PACKAGES
 from bellglass.server.console import paint, print_error, printable, say
 from bellglass.server.failures import INTERRUPTED
-from bellglass.server.settings import Settings
 
 NAME = "bellglass"
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(
-        dest="action", metavar="ACTION", required=True, parser_class=argparse.ArgumentParser
-    )
-    build = actions.add_parser("build", help="with our packages and our program inside")
-    build.add_argument(
-        "--name", metavar="NAME", default=NAME, help="name of the template [%(default)s]"
-    )
-    build.add_argument(
-        "--base", metavar="TEMPLATE", help="base template, instead of the configured one"
-    )
+@click.group(cls=SettingsGroup)
+def command() -> None:
+    """Build a template of E2B for sessions."""
 
 
-def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Build the template, and show the progress; return the exit code."""
+@command.command()
+@click.option("--name", default=NAME, show_default=True, help="Name of the template.")
+@click.option("--base", metavar="TEMPLATE", help="Base template, instead of the configured one.")
+@click.pass_obj
+def build(given: Invocation, name: str, base: str | None) -> int:
+    """Build the template, with our packages and our program inside."""
     from bellglass.sandboxes.backends.e2b import versions
     from bellglass.sandboxes.backends.e2b.backend import E2BBackend
     from bellglass.sandboxes.backends.e2b.errors import E2BError
     from bellglass.sandboxes.backends.e2b.program import template
 
-    name = options.name
+    settings = given.settings
     try:
-        given = settings.of_backend("e2b")
-        if given is not None and options.base:
-            given = given.model_copy(update={"template": options.base})
+        of_e2b = settings.of_backend("e2b")
+        if of_e2b is not None and base:
+            of_e2b = of_e2b.model_copy(update={"template": base})
         backend = E2BBackend.from_settings(
             settings.limits(),
-            given,
+            of_e2b,
             session_max_seconds=settings.session_max_seconds,
             environ=os.environ,
         )

@@ -1,14 +1,12 @@
 """A client of a server's /files/, for `bellglass put` and `bellglass get`."""
 
-import argparse
-import sys
-import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+import click
 import httpx2
 
-from bellglass.server.console import printable
 from bellglass.server.failures import CommandError
 from bellglass.server.http.tokens import token_of
 from bellglass.server.settings import Settings
@@ -41,13 +39,10 @@ def gave_up(exc: Exception) -> TransferError:
     )
 
 
-def add_server(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--url",
-        default="http://127.0.0.1:8000",
-        metavar="URL",
-        help="URL of the server [%(default)s]",
-    )
+def server_option(function: Callable[..., int]) -> Callable[..., int]:
+    return click.option(
+        "--url", default="http://127.0.0.1:8000", show_default=True, help="URL of the server."
+    )(function)
 
 
 def connected(url: str, settings: Settings) -> httpx2.Client:
@@ -80,33 +75,6 @@ def answer_of(response: httpx2.Response) -> dict[str, Any]:
             text += " Set BELLGLASS_HTTP_TOKEN_FILE (or BELLGLASS_HTTP_TOKEN) to the server's."
         raise OutOfStep(str(text)) if response.status_code == 409 else TransferError(str(text))
     return said
-
-
-class Progress:
-    """A progress line, if stderr is a terminal."""
-
-    def __init__(self, name: str, total: int) -> None:
-        self._name = name
-        self._total = total
-        self._shown = 0.0
-        self._started = time.monotonic()
-        self._seen = sys.stderr.isatty()
-
-    def at(self, done: int) -> None:
-        now = time.monotonic()
-        if not self._seen or now - self._shown < 0.2:
-            return
-        self._shown = now
-        rate = done / max(now - self._started, 0.001) / 1e6
-        share = f"{done / max(self._total, 1):4.0%}"
-        sys.stderr.write(
-            f"\r{printable(self._name[:60])}  {share}  {done / 1e6:,.1f} MB  {rate:,.0f} MB/s "
-        )
-        sys.stderr.flush()
-
-    def end(self) -> None:
-        if self._seen and self._shown:
-            sys.stderr.write("\r\x1b[K")
 
 
 def reason(exc: Exception) -> str:

@@ -1,21 +1,26 @@
 """`bellglass uninstall CLIENT`: remove the server from the configuration of a client."""
 
-import argparse
+import click
 
-from bellglass.server.commands.install import add_arguments, client_named, edit
-from bellglass.server.commands.install import run as install
+from bellglass.server.command_line.parsing import SettingsCommand
+from bellglass.server.commands.install import (
+    Target,
+    client_named,
+    edit,
+    show_clients,
+    target_options,
+)
 from bellglass.server.console import say
-from bellglass.server.settings import Settings
-
-__all__ = ["add_arguments", "run"]
 
 
-def run(options: argparse.Namespace, settings: Settings) -> int:
-    """Remove the entry; return the exit code."""
-    if options.list or options.client is None:
-        return install(options, settings)  # which prints the list, or the names of clients
-    if options.client == "chatgpt":
+@click.command(cls=SettingsCommand)
+@target_options
+def command(client: str | None, name: str, project: bool, dry_run: bool, as_list: bool) -> int:
+    """Take the server out of the configuration of CLIENT again."""
+    if as_list:
+        return show_clients(name, project=project)
+    if client == "chatgpt":
         say("Delete the connector in ChatGPT: Settings, Connectors.")
         return 0
-    client = client_named(options.client)
-    return edit(client, None, project=options.project, dry_run=options.dry_run)
+    found = Target(client=client_named(client), name=name, project=project, dry_run=dry_run)
+    return edit(found, None)

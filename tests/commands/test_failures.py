@@ -86,8 +86,8 @@ def test_server_that_is_not_there_is_told(tmp_path: Path) -> None:
     ("arguments", "told", "code"),
     [
         (["get", ".", "--session", "x"], "it is a folder", 1),
-        (["frobnicate"], "invalid choice: 'frobnicate'", 2),
-        (["--memory-mb", "none", "version"], "BELLGLASS_MEMORY_MB='none'", 2),
+        (["frobnicate"], "No such command 'frobnicate'", 2),
+        (["--memory-mb", "none", "doctor"], "--memory-mb='none'", 2),
         (["check", "nothing"], "no backend 'nothing' is installed", 1),
     ],
 )

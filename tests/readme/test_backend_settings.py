@@ -49,9 +49,9 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_help_lists_them(run: Run) -> None:
-    shown = re.sub(r"\s+", " ", run("--help").stdout)
+    shown = re.sub(r"\s+", " ", run("help", "settings").stdout)
 
-    assert "--podman-image VALUE Image of the podman sandbox. [BELLGLASS_PODMAN_IMAGE]" in shown
+    assert "Backend podman: --podman-image VALUE Image of the podman sandbox. [default: " in shown
 
 
 def test_they_reach_the_backend_and_doctor_shows_them(run: Run) -> None:
@@ -109,8 +109,10 @@ def test_a_secret_has_no_flag(run: Run) -> None:
     more = "    key: SecretStr | None = None\n"
     _change(run, lambda text: text.replace("import Field", "import Field, SecretStr") + more)
 
-    assert "--podman-image" in run("--help").stdout
-    assert "--podman-key" not in run("--help").stdout
+    shown = run("help", "settings").stdout
+    assert "--podman-image" in shown
+    assert "--podman-key" not in shown
+    assert "BELLGLASS_PODMAN_KEY" in shown
 
 
 def test_settings_that_cannot_be_imported_stop_only_who_uses_them(run: Run) -> None:

@@ -1,0 +1,1 @@
+"""The command line: commands, and the settings as options of each."""
