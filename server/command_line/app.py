@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 import click
-from click.shell_completion import get_completion_class, shell_complete
 
 from bellglass.server.command_line.parsing import (
     LazyCommand,
@@ -120,6 +119,8 @@ def completion(shell: str) -> int:
     zsh:  eval "$(bellglass completion zsh)"     in ~/.zshrc
     fish: bellglass completion fish >~/.config/fish/completions/bellglass.fish
     """
+    from click.shell_completion import get_completion_class
+
     of_shell = get_completion_class(shell)
     assert of_shell is not None
     click.echo(of_shell(app, {}, NAME, COMPLETE).source())
@@ -146,6 +147,8 @@ def run(arguments: list[str]) -> int:
         UsageProblem: They cannot be understood.
     """
     if asked := os.environ.get(COMPLETE):
+        from click.shell_completion import shell_complete
+
         return shell_complete(app, {}, NAME, COMPLETE, asked)
     try:
         with app.make_context(NAME, arguments) as ctx:
