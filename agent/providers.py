@@ -20,7 +20,7 @@ EXTRA = (
     "pip install 'pydantic-ai-slim[anthropic,google,openai]>=2.60,<3'. "
     "--replay FILE answers from a recording without it."
 )
-MAX_TRIES = 4
+MAX_ATTEMPTS = 4
 """Tries for one answer after temporary failures."""
 FIRST_RETRY_DELAY_SECONDS = 1.0
 MAX_RETRY_DELAY_SECONDS = 60.0
@@ -90,7 +90,7 @@ class ProvidedModel:
         deadline = anyio.current_time() + seconds
         failure: Exception | None = None
         caught: tuple[type[Exception], ...] = (ModelAPIError, UserError, Garbled, *_broken())
-        for number in range(MAX_TRIES):
+        for number in range(MAX_ATTEMPTS):
             if failure is not None and not await _waited(failure, number, deadline):
                 break
             left = deadline - anyio.current_time()

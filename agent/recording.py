@@ -138,7 +138,7 @@ class Replay:
         if self._next >= len(turns):
             raise RecordingMismatch(
                 f"The recording ends after {len(turns)} answers, and one more was asked for. "
-                "Record the task anew."
+                "Record the task again."
             )
         turn = turns[self._next]
         self._next += 1

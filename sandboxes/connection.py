@@ -48,8 +48,8 @@ CANCEL_TIMEOUT_SECONDS = REPLY_GRACE_SECONDS
 NET_SEND_TIMEOUT_SECONDS = 30.0
 """For process 1 of a sandbox to take a frame; a sandbox that does not is given up."""
 
-QUESTION_SECONDS = 30.0
-"""For an answer that runs no code: it takes a millisecond, unless a VM has to be resumed."""
+QUESTION_TIMEOUT_SECONDS = 30.0
+"""For an answer about a background run: a millisecond, unless a machine has to be resumed."""
 
 
 class Connection:
@@ -128,7 +128,7 @@ class Connection:
             if not isinstance(frame, Net):
                 self._hand_on(frame)
             elif self._multiplexer is not None and not self._multiplexer.take(frame):
-                raise SessionLost("The sandbox sent more than it may.")
+                raise SessionLost("The sandbox sent more data than it was allowed to.")
 
     async def _listen_to_network(self, network: Network) -> None:
         lost: SessionLost | None = None
@@ -147,7 +147,7 @@ class Connection:
         return self._ticks and any(known.runs_code for known in self._exchanges.values())
 
     def _end_silent(self) -> None:
-        self._reason = "The sandbox was ended: its supervisor did not answer any more."
+        self._reason = "The sandbox was ended: its supervisor stopped answering."
         self.give_up()
 
     async def hang_up(self) -> None:
@@ -244,7 +244,7 @@ class Connection:
             }
             if seconds is not None:
                 question["seconds"] = seconds
-            patience = QUESTION_SECONDS + self._patience_seconds
+            patience = QUESTION_TIMEOUT_SECONDS + self._patience_seconds
             try:
                 with self._frames.answer_due(), anyio.fail_after(patience):
                     await self._frames.send(question, patience)

@@ -24,7 +24,7 @@ class SandboxUnavailable(SandboxError):
 
     def __init__(self, backend: str, reason: str) -> None:
         super().__init__(
-            f"The {backend} sandbox cannot run here, so nothing was executed: {reason} "
+            f"The {backend} backend cannot run code here, so nothing was executed: {reason} "
             "The operator can run `bellglass doctor` for the diagnosis."
         )
         self.backend = backend
@@ -69,8 +69,8 @@ class TooManyWaiting(SandboxError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(
-            f"{limit} checks of yours wait already, so this one was not begun. Try again when some "
-            "of them have been answered."
+            f"{limit} checks of yours are waiting already, so this one was not started. "
+            "Try again when some of them have been answered."
         )
 
 

@@ -54,7 +54,7 @@ class Frames:
         self._sending = anyio.Lock(fast_acquire=True)
         self._on_torn = on_torn
         self._state = "starting"
-        """Of `states.FRAMES`."""
+        """Of `legal_orders.FRAMES`."""
         self._number = next(_numbers)
 
     def answer_due(self) -> AbstractContextManager[None]:

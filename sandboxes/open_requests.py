@@ -26,7 +26,7 @@ class Exchange:
     """A request, up to the last frame about it. A background run goes on after its reply."""
 
     def __init__(self, mark: Mark, state: str, run: Run | None = None) -> None:
-        """`state` is the first one, of `states.EXCHANGES`; `run` is what the request begins."""
+        """`state`: the first, of `legal_orders.EXCHANGES`. `run`: what the request begins."""
         self.mark = mark
         self.run = run
         self._state = state
@@ -91,7 +91,7 @@ class Exchange:
 
 
 def _name_of(frame: Stream | Note | Reply) -> str:
-    """Return what `states.EXCHANGES` calls a frame."""
+    """Return what `legal_orders.EXCHANGES` calls a frame."""
     if isinstance(frame, Note):
         return frame.state
     if isinstance(frame, Reply) and frame.execution.status == "running":

@@ -28,6 +28,7 @@ from bellglass.sandboxes.wire.framing import (
     body_bytes,
     encode,
 )
+from bellglass.sandboxes.wire.legal_orders import REQUESTS, follow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -154,8 +155,15 @@ class _Supervisor:
         self._session_id = session_id
         self._sandbox = sandbox
         self._calls: dict[int, anyio.CancelScope] = {}
+        self._state = "new"
+        """A state of `legal_orders.REQUESTS`."""
 
     async def serve(self, tasks: TaskGroup) -> None:
+        """Start an answer to each request until the stream ends.
+
+        Raises:
+            OutOfOrder: The server asks for what it may not ask now.
+        """
         await self._send(cast("Frame", {"type": "ready", **self._backend.report.model_dump()}))
         frames = BufferedByteReceiveStream(self._stream)
         while True:
@@ -164,6 +172,7 @@ class _Supervisor:
                 frame: RequestFrame = json.loads(await frames.receive_exactly(size))
             except (anyio.IncompleteRead, anyio.EndOfStream, anyio.ClosedResourceError):
                 return
+            self._note("call" if frame["op"] in ("python", "bash", "job") else frame["op"])
             if frame["op"] == "cancel":
                 if frame["id"] in self._calls:
                     self._calls[frame["id"]].cancel()
@@ -198,7 +207,11 @@ class _Supervisor:
             del self._calls[frame["id"]]
         if scope.cancelled_caught:
             execution = Execution(status="cancelled")
+        self._note("answer" if frame["op"] == "runs" else "reply")
         await self._send({"type": "reply", **mark, "execution": _on_the_wire(execution)})
+
+    def _note(self, message: str) -> None:
+        self._state = follow(REQUESTS, self._state, message)
 
     async def _send(self, frame: Frame) -> None:
         await self._stream.send(encode(frame))

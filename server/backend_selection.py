@@ -32,7 +32,9 @@ async def choose_for_checks(settings: Settings) -> Backend | None:
         backend = create("embedded", settings.model_copy(update={"network": "none", "folders": ()}))
         await _started(backend)
     except SandboxUnavailable as exc:
-        log.info("Code is checked on machines of E2B: %s", exc.reason)
+        log.info(
+            "Code is checked in sandboxes of E2B, since embedded does not work: %s", exc.reason
+        )
         return None
     return backend
 
@@ -58,7 +60,9 @@ def create(name: str, settings: Settings) -> Backend:
         from bellglass.server.networking import network
 
         if name == "restricted":
-            reason = "it has no way to a network. Unset BELLGLASS_NETWORK, or choose another."
+            reason = (
+                "it cannot give code a network. Unset BELLGLASS_NETWORK, or choose another backend."
+            )
             raise SandboxUnavailable(name, reason)
         backend.network = network(settings)
     return backend

@@ -68,16 +68,18 @@ class BackendReport(_Report):
 
     name: Text
     works: bool
-    reason: Text | None = Field(None, description="Why it does not work, and how to mend it.")
+    reason: Text | None = Field(None, description="Why it does not work, and how to mend that.")
     first_run_ms: int | None = None
     python: Text | None = None
     packages: dict[Text, Text | None] = Field({}, description="Versions; null if it is missing.")
     completed_by: str | None = Field(None, description="The command that brings what is missing.")
     findings: list[FindingReport] = []
     waivers: dict[str, Text] = Field(
-        {}, description="Protections that it does without, and what bounds the code instead."
+        {}, description="Protections that it does not have, and what bounds the code instead."
     )
-    settings: dict[str, Text] = Field({}, description="What was set of it, by variable.")
+    settings: dict[str, Text] = Field(
+        {}, description="The settings of this backend that are set, by variable."
+    )
 
 
 class LimitsReport(_Report):

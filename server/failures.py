@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from bellglass.server.console import print_error
 
-INTERRUPTED = 130
-PIPE_CLOSED = 141
+INTERRUPTED_EXIT_CODE = 130
+PIPE_CLOSED_EXIT_CODE = 141
 """The exit codes of shells for programs that SIGINT or SIGPIPE has ended."""
 
 
@@ -35,9 +35,9 @@ def _told(exc: BaseException) -> int:
     match exc:
         case KeyboardInterrupt():
             print_error("interrupted.")
-            return INTERRUPTED
+            return INTERRUPTED_EXIT_CODE
         case BrokenPipeError():
-            return PIPE_CLOSED  # the reader of our output has seen enough
+            return PIPE_CLOSED_EXIT_CODE  # the reader of our output has seen enough
         case SettingsError():
             print_error(str(exc))
             return 2

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.frame_models import Stream
     from bellglass.server.settings import Settings
 
-PUT_BYTES = 2_000_000
-"""Bytes of a file in one call."""
+UPLOAD_PART_BYTES = 2_000_000
+"""Bytes of a file that one call of write_file carries."""
 
 _KNOWS_LAYOUT = advertise(EXTENSION_ID, {"mimeTypes": [APP_MIME_TYPE]})
 """Declares a view, so that results have a layout of their text."""
@@ -97,7 +97,7 @@ class LocalSession:
             CommandError: It is refused.
         """
         offset = 0
-        while (part := file.read(PUT_BYTES)) or not offset:
+        while (part := file.read(UPLOAD_PART_BYTES)) or not offset:
             data = base64.b64encode(part).decode()
             result = self.call(
                 "write_file", {"path": path, "base64": data, "offset": offset}, lambda stream: None

@@ -68,7 +68,7 @@ def _web_address(given: str) -> str:
 def _origins(given: tuple[str, ...]) -> tuple[str, ...]:
     for origin in given:
         if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/\s*]+", origin):
-            hint = f"be origins such as https://app.example, without a path: {origin!r} is none"
+            hint = f"be origins such as https://app.example, without a path: {origin!r} is not"
             raise PydanticCustomError("origins", "{hint}", {"hint": hint})
     return given
 
@@ -93,7 +93,7 @@ def unknown(given: str, name: str, known: Collection[str]) -> str:
         if problem and name.lower().removeprefix("bellglass_").startswith(prefix):
             return (
                 f"{given} cannot be read: the settings of the backend {backend} cannot be "
-                f"imported ({problem}). Install its distribution anew, or take the setting out."
+                f"imported ({problem}). Reinstall its distribution, or take the setting out."
             )
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"Did you mean {near[0]}?" if near else "`bellglass help settings` lists the settings."
@@ -107,7 +107,7 @@ def unknown_backend(chosen: str, spelling: str) -> str:
         return ""
     near = difflib.get_close_matches(chosen, names, n=1)
     hint = f"Did you mean {near[0]}?" if near else f"Installed: {', '.join(sorted(names[1:]))}."
-    return f"{spelling}={chosen[:60]!r} is no backend that is installed. {hint}"
+    return f"{spelling}={chosen[:60]!r} is not an installed backend. {hint}"
 
 
 _LEVEL = "(debug|info|warning|error)"

@@ -41,12 +41,12 @@ VERSIONS = frozenset({"2026-07-28"})
 
 LONG = frozenset({"execute_python", "execute_bash", "run_tests"})
 
-DIRECT_ANSWER_SECONDS = 5.0
-"""A shorter call is answered directly: a task costs the client more requests."""
+MAX_DIRECT_ANSWER_SECONDS = 5.0
+"""Seconds until a call becomes a task. A shorter one is answered directly, in fewer requests."""
 
 POLL_INTERVAL_MS = 1_000
 
-RESULT_KEPT_SECONDS = 600.0
+MAX_RESULT_KEPT_SECONDS = 600.0
 """For which a result can be fetched, after the end of its task."""
 
 MAX_TASKS = 64
@@ -101,10 +101,10 @@ class Task:
 
     @property
     def expired(self) -> bool:
-        return self.ended.is_set() and time.time() > self._updated + RESULT_KEPT_SECONDS
+        return self.ended.is_set() and time.time() > self._updated + MAX_RESULT_KEPT_SECONDS
 
     def facts(self) -> dict[str, Any]:
-        kept = self._updated + RESULT_KEPT_SECONDS - self._created
+        kept = self._updated + MAX_RESULT_KEPT_SECONDS - self._created
         return {
             "taskId": self.id,
             "status": self.status,
@@ -121,7 +121,7 @@ class Tasks(Extension):
     identifier = "io.modelcontextprotocol/tasks"
 
     def __init__(
-        self, long: frozenset[str] = LONG, patience_seconds: float = DIRECT_ANSWER_SECONDS
+        self, long: frozenset[str] = LONG, patience_seconds: float = MAX_DIRECT_ANSWER_SECONDS
     ) -> None:
         self._long = long
         self._patience = patience_seconds

@@ -8,8 +8,8 @@ an error names the bound.
 import json
 from typing import Any
 
-MIN_OMITTED_BOUND = 86_400
-"""From here on, schemas leave out a bound: no model reaches it by accident."""
+MIN_OMITTED_SCHEMA_BOUND = 86_400
+"""Schemas leave out bounds of this size or larger, as no model reaches them by accident."""
 
 _COPIED = ("type", "description", "enum", "minimum", "maximum")
 
@@ -42,7 +42,7 @@ def _narrow(schema: dict[str, Any]) -> dict[str, Any]:
     if "const" in schema:
         narrow["enum"] = [schema["const"]]
     for bound in ("minimum", "maximum"):
-        if abs(narrow.get(bound, 0)) >= MIN_OMITTED_BOUND:
+        if abs(narrow.get(bound, 0)) >= MIN_OMITTED_SCHEMA_BOUND:
             del narrow[bound]
     if "properties" in schema:
         narrow["properties"] = {

@@ -39,7 +39,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module", params=["zygote", "bubblewrap"])
 def launcher(request: pytest.FixtureRequest) -> Literal["zygote", "bubblewrap"]:
-    """Each launcher of the embedded sandbox."""
+    """Each launcher of the embedded backend."""
     if request.param == "bubblewrap":
         need("bwrap", "bubblewrap")
         return "bubblewrap"
@@ -48,7 +48,7 @@ def launcher(request: pytest.FixtureRequest) -> Literal["zygote", "bubblewrap"]:
 
 @pytest.fixture(scope="module")
 async def embedded(launcher: Literal["zygote", "bubblewrap"]) -> AsyncGenerator[EmbeddedBackend]:
-    """The embedded sandbox, with each of its launchers."""
+    """The embedded backend, with each of its launchers."""
     backend = EmbeddedBackend(LIMITS, launcher=launcher)
     yield backend
     await backend.aclose()

@@ -46,7 +46,7 @@ pass no tests. A failing case is a normal result.""",
     "read_file": "Not available: this server evaluates a subset of Python and has no files.",
     "write_file": "Not available: this server evaluates a subset of Python and has no files.",
 }
-"""Manuals of the tools for the restricted sandbox, if they differ."""
+"""Manuals of the tools for the restricted backend, if they differ."""
 
 RUNNING = frozenset({"execute_python", "execute_bash", "run_tests"})
 """Tools that run code, which may reach what the operator allows."""

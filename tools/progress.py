@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
     OnStream = Callable[[Stream], Awaitable[None]]
 
-INTERVAL_SECONDS = 0.5
+MIN_INTERVAL_SECONDS = 0.5
 """The shortest time between two notifications."""
 
-QUIET_SECONDS = 10.0
+MAX_SILENCE_SECONDS = 10.0
 """Without output, the time to a notification that the call goes on: some clients need it."""
 
 MAX_NOTE_CHARACTERS = 2_000
@@ -75,7 +75,7 @@ class _Notes:
         try:
             with self.scope:
                 while True:
-                    with anyio.move_on_after(QUIET_SECONDS):
+                    with anyio.move_on_after(MAX_SILENCE_SECONDS):
                         await self._arrived.wait()
                     self._arrived = anyio.Event()
                     text, self._text = as_shown(self._text).rstrip("\n"), ""
@@ -83,7 +83,7 @@ class _Notes:
                         text = f"…{text[-MAX_NOTE_CHARACTERS:]}"
                     gone = round(time.monotonic() - self._started, 3)
                     await self._ctx.report_progress(gone, self._total, text or None)
-                    await anyio.sleep(INTERVAL_SECONDS)
+                    await anyio.sleep(MIN_INTERVAL_SECONDS)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             pass  # the client has gone, and its call is cancelled elsewhere
         finally:

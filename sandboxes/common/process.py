@@ -17,7 +17,7 @@ RESERVED_DESCRIPTORS = 16
 """Our descriptors in a process of foreign code are the top few below its limit, out of the way of
 loops over small numbers."""
 
-KEPT = 3
+KEPT_FD_OFFSET = 3
 """The descriptors that a child inherits begin this far above its control socket. The two between
 belong to the child: see `worker`."""
 

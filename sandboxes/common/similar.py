@@ -12,7 +12,7 @@ MAX_COMPARED_NAMES = 2_000
 """Maximum number of names that are compared."""
 
 MAX_SIMILAR_NAMES = 3
-MAX_TOLD_NAMES = 12
+MAX_LISTED_NAMES = 12
 """Maximum number of similar names, and of available names, that are reported."""
 
 MAX_NAME_CHARACTERS = 80

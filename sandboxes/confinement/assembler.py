@@ -14,8 +14,8 @@ ANY_BIT = 0x45  # BPF_JMP | BPF_JSET | BPF_K
 RETURN = 0x06  # BPF_RET | BPF_K
 
 # struct seccomp_data; both architectures are little-endian: the low half of an argument is first
-NUMBER_AT = 0
-ARCHITECTURE_AT = 4
+NUMBER_OFFSET = 0
+ARCHITECTURE_OFFSET = 4
 
 
 def argument_at(index: int) -> int:

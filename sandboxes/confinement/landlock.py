@@ -15,7 +15,7 @@ from bellglass.sandboxes.confinement import libc
 _CREATE_RULESET_VERSION = 1
 _SCOPE_ABSTRACT_UNIX_SOCKET = 1
 _SCOPE_SIGNAL = 2
-_SCOPES_SINCE = 6
+_MIN_SCOPES_ABI = 6
 """The first ABI with both scopes, of Linux 6.12."""
 
 
@@ -38,7 +38,7 @@ def abi() -> int:
 def restrict() -> int:
     """Apply the scopes if the kernel supports them, and return the ABI. Needs no_new_privs."""
     version = abi()
-    if version >= _SCOPES_SINCE:
+    if version >= _MIN_SCOPES_ABI:
         ruleset = _Ruleset(0, 0, _SCOPE_ABSTRACT_UNIX_SOCKET | _SCOPE_SIGNAL)
         size = ctypes.sizeof(ruleset)
         fd = libc.syscall("landlock_create_ruleset", ctypes.byref(ruleset), size, 0)

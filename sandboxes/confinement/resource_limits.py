@@ -28,7 +28,7 @@ _RESERVED_ADDRESS_BYTES = 64 * 1024 * MIB
 altair). It is granted where a control group counts the memory in use. Elsewhere a watcher counts
 it, ten times a second, and what a process can allocate in between has to be limited."""
 
-OOM_SCORE = 990
+OOM_SCORE_ADJ = 990
 """When memory runs out, the kernel kills our processes before the host's. Workers set 1000 and are
 killed first. They may return to this value if root set it; it is so near 1000 that it does not
 protect them."""
@@ -83,4 +83,4 @@ def apply(limits: dict[str, int], *, count_processes: bool) -> None:
 
 def offer_to_oom_killer(process: int | str = "self") -> None:
     """Set the OOM score. If root sets it from outside, code inside cannot lower it (proc(5))."""
-    libc.write_setting(f"/proc/{process}/oom_score_adj", str(OOM_SCORE))
+    libc.write_setting(f"/proc/{process}/oom_score_adj", str(OOM_SCORE_ADJ))

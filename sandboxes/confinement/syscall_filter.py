@@ -13,12 +13,12 @@ from bellglass.sandboxes.confinement import libc
 from bellglass.sandboxes.confinement.assembler import (
     AND,
     ANY_BIT,
-    ARCHITECTURE_AT,
+    ARCHITECTURE_OFFSET,
     AT_LEAST,
     EQUAL,
     JUMP,
     LOAD,
-    NUMBER_AT,
+    NUMBER_OFFSET,
     RETURN,
     Assembler,
     argument_at,
@@ -113,7 +113,7 @@ _SENDING = {
 """Calls that take message flags, and the index of that argument."""
 
 # Code has the uid of process 1, so it could lower its priority or pin it to a busy processor.
-_SUPERVISOR = 1
+_SUPERVISOR_PID = 1
 _SCHEDULING = ("sched_setscheduler", "sched_setparam", "sched_setattr", "sched_setaffinity")
 """Calls whose first argument is a process id."""
 _OF_SEVERAL = {"setpriority": 2, "ioprio_set": 3}
@@ -139,9 +139,9 @@ def build(machine: str, *, counted: bool = True) -> bytes:
         if found is not None:
             emit(EQUAL, found, label)
 
-    emit(LOAD, ARCHITECTURE_AT)
+    emit(LOAD, ARCHITECTURE_OFFSET)
     emit(EQUAL, AUDIT_ARCHITECTURES[machine], "", "kill")
-    emit(LOAD, NUMBER_AT)
+    emit(LOAD, NUMBER_OFFSET)
     if machine == "x86_64":
         emit(AT_LEAST, _X32_BIT, "absent")
     for name in (
@@ -240,13 +240,13 @@ def build(machine: str, *, counted: bool = True) -> bytes:
 
     asm.label("of process")
     emit(LOAD, argument_at(0))
-    emit(EQUAL, _SUPERVISOR, "denied", "fine")
+    emit(EQUAL, _SUPERVISOR_PID, "denied", "fine")
     for name, user in _OF_SEVERAL.items():
         asm.label(name)
         emit(LOAD, argument_at(0))
         emit(EQUAL, user, "denied")
         emit(LOAD, argument_at(1))
-        emit(EQUAL, _SUPERVISOR, "denied", "fine")
+        emit(EQUAL, _SUPERVISOR_PID, "denied", "fine")
 
     asm.label("socketpair")  # TIPC has socket pairs too
     emit(LOAD, argument_at(0))

@@ -28,7 +28,7 @@ _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 _NAT64_LOCAL = IPv6Network("64:ff9b:1::/48")  # RFC 8215
 _6TO4 = IPv6Network("2002::/16")  # RFC 3056
 _TEREDO = IPv6Network("2001::/32")  # RFC 4380
-_IPV4 = 0xFFFF_FFFF
+_IPV4_MASK = 0xFFFF_FFFF
 _ISATAP = (0x0000_5EFE, 0x0200_5EFE)  # RFC 5214, 6.1: the first half of an interface identifier
 
 
@@ -65,20 +65,20 @@ def _meanings(address: Address) -> list[Address]:
         return [address]
     value = int(address)
     if address in _MAPPED or address in _NAT64:
-        return [IPv4Address(value & _IPV4)]
+        return [IPv4Address(value & _IPV4_MASK)]
     if address in _6TO4:
-        return [IPv4Address(value >> 80 & _IPV4)]
+        return [IPv4Address(value >> 80 & _IPV4_MASK)]
     held: list[int] = []
     if address in _COMPATIBLE and value > 0xFFFF:
-        held = [value & _IPV4]
+        held = [value & _IPV4_MASK]
     elif address in _TEREDO:  # the address of the server, and the inverted one of the client
-        held = [value >> 64 & _IPV4, ~value & _IPV4]
+        held = [value >> 64 & _IPV4_MASK, ~value & _IPV4_MASK]
     elif address in _NAT64_LOCAL:  # RFC 6052, 2.2: for prefixes of 48, 56, 64 and 96 bits
         low = value & (1 << 80) - 1
         without_u = (low >> 64 << 56) | (low & (1 << 56) - 1)  # bits 64 to 71 are reserved
-        held = [without_u >> shift & _IPV4 for shift in (40, 32, 24, 0)]
-    elif value >> 32 & _IPV4 in _ISATAP:
-        held = [value & _IPV4]
+        held = [without_u >> shift & _IPV4_MASK for shift in (40, 32, 24, 0)]
+    elif value >> 32 & _IPV4_MASK in _ISATAP:
+        held = [value & _IPV4_MASK]
     return [*(IPv4Address(one) for one in held if one), address]
 
 

@@ -88,7 +88,7 @@ class Fetcher:
             except (httpcore2.NetworkError, httpcore2.TimeoutException) as exc:
                 raise Failed(f"{target.host} cannot be reached ({type(exc).__name__})") from exc
             except (httpcore2.ProtocolError, httpcore2.UnsupportedProtocol) as exc:
-                raise Failed(f"{target.host} does not answer as HTTP has it") from exc
+                raise Failed(f"{target.host} does not answer in valid HTTP") from exc
             url = urljoin(url, location)
         raise Failed("there are too many redirects")
 
@@ -99,7 +99,7 @@ class Fetcher:
     def _target(self, url: str) -> Target:
         target = target_of(url)
         if self._scheme == "https" and urlsplit(url).scheme != "https":
-            raise Refused("the index leads to it without encryption")
+            raise Refused("the index redirects to it without encryption")
         return target
 
     async def allowed_addresses(self, target: Target) -> list[Address]:

@@ -234,7 +234,7 @@ async def _pass_response(remote: HttpPeer, client: HttpPeer, record: RequestReco
         except (h11.RemoteProtocolError, anyio.BrokenResourceError) as exc:
             if begun:
                 raise TimeoutError from exc
-            raise Answer(502, "the host did not answer as HTTP has it") from exc
+            raise Answer(502, "the host did not answer in valid HTTP") from exc
         if isinstance(event, h11.Response):
             begun = True
             headers = [*end_to_end(event.headers), (b"Connection", b"close")]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MAX_PAGE_BYTES = 64 * 1024**2
 """Maximum size of one page: the largest have some twenty million bytes."""
 
-PAGE_KEPT_SECONDS = 300.0
+MAX_PAGE_KEPT_SECONDS = 300.0
 """Time for which a page is cached."""
 
 MAX_KEPT_PAGES = 100
@@ -88,7 +88,7 @@ class Remote:
             files = await to_thread.run_sync(simple.read, bytes(body), kind, url)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
             raise Failed("the index answered with something that is not a package page") from exc
-        self._pages[project] = (time.monotonic() + PAGE_KEPT_SECONDS, files)
+        self._pages[project] = (time.monotonic() + MAX_PAGE_KEPT_SECONDS, files)
         self._pages.move_to_end(project)
         if len(self._pages) > MAX_KEPT_PAGES:
             self._pages.popitem(last=False)

@@ -24,7 +24,7 @@ def read(size):
     return data
 data = read(int(sys.argv[1]))
 if sys.version_info < (3, 9):
-    sys.exit("its python3 is %d.%d, and 3.9 is the oldest that will do" % sys.version_info[:2])
+    sys.exit("its python3 is %d.%d, and bellglass needs 3.9 or newer" % sys.version_info[:2])
 {LOADER}
 from bellglass.sandboxes.program.inside import start
 start.main(json.loads(sys.argv[2]))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.sessions.session import Session
 
 
-CONTINUED_BONUS_SECONDS = 600.0
+CONTINUED_SESSION_BONUS_SECONDS = 600.0
 """How much longer a session is kept to which a client has come back."""
 
 
@@ -40,7 +40,7 @@ class Tenancy:
 
         A client that never names a session opens one with each call: those end first.
         """
-        return self.session.used_at + (CONTINUED_BONUS_SECONDS if self.continued else 0)
+        return self.session.used_at + (CONTINUED_SESSION_BONUS_SECONDS if self.continued else 0)
 
 
 def to_make_room(

@@ -5,8 +5,8 @@ from __future__ import annotations
 RESTARTED = "The session was restarted before this call: its variables and files are lost."
 
 REATTACHED = (
-    "The server was started anew since the last call. The session was taken up again: {state}. "
-    "A call or a background run that was going on was stopped."
+    "The server was restarted after the last call. The session goes on: {state}. A call or a "
+    "background run that was going on was stopped."
 )
 
 REACHED_AGAIN = (

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.sessions.session import Session
 
-QUIET_BEFORE_NEXT_SECONDS = 0.5
+MIN_QUIET_SECONDS = 0.5
 """Seconds without a new session before the next sandbox is made: waiting clients come first."""
 
 MAX_WARM_SECONDS = 3600.0
@@ -62,7 +62,7 @@ class Pool:
             self._sort_out()
             if self._needed.is_set():
                 self._needed = anyio.Event()
-                with anyio.move_on_after(QUIET_BEFORE_NEXT_SECONDS) as pause:
+                with anyio.move_on_after(MIN_QUIET_SECONDS) as pause:
                     await self._needed.wait()
                 if pause.cancelled_caught:
                     await self._fill()

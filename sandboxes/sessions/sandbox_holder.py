@@ -76,7 +76,7 @@ class SandboxHolder:
         if self.closed:
             raise SessionNotFound
         if self.connection is None:
-            raise self._failure or self._unavailable("it ended as soon as it was there.")
+            raise self._failure or self._unavailable("it ended as soon as it had started.")
         return self.connection
 
     async def gone(self) -> None:
@@ -140,7 +140,7 @@ class SandboxHolder:
                 self._backend.verify(ready)
                 await connection.open_network()
         except TimeoutError as exc:
-            reason = f"the runner did not start within {START_TIMEOUT_SECONDS:.0f} s."
+            reason = f"its supervisor did not start within {START_TIMEOUT_SECONDS:.0f} s."
             raise self._unavailable(reason) from exc
         except SessionLost as exc:
             raise self._unavailable(exc.reason) from exc

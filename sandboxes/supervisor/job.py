@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from bellglass.sandboxes.common.process import (
     DEFAULT_SIGNALS,
-    KEPT,
+    KEPT_FD_OFFSET,
     RESERVED_DESCRIPTORS,
     set_oom_score,
 )
@@ -148,11 +148,11 @@ def _become(
         os.dup2(err, 2)
         os.dup2(control.detach(), top, inheritable=False)
         for number, fd in enumerate(keep):
-            os.dup2(fd, top + KEPT + number, inheritable=False)
+            os.dup2(fd, top + KEPT_FD_OFFSET + number, inheritable=False)
         # Everything else of PID 1 is closed, above all the stream to the server.
         os.closerange(3, top)
-        os.closerange(top + 1, top + KEPT)
-        os.closerange(top + KEPT + len(keep), 1 << 20)
+        os.closerange(top + 1, top + KEPT_FD_OFFSET)
+        os.closerange(top + KEPT_FD_OFFSET + len(keep), 1 << 20)
         signal.set_wakeup_fd(-1)
         for number in DEFAULT_SIGNALS:
             signal.signal(number, signal.SIG_DFL)

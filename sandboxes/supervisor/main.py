@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
-MAX_TOLD_FAULTS = 3
+MAX_REPORTED_FAULTS = 3
 """Errors of ours that one reply reports."""
 
 FAULT_DELAY_SECONDS = 0.05
@@ -129,7 +129,7 @@ class Supervisor:
 
     def _note_fault(self, exc: Exception) -> None:
         text = f"The supervisor of the sandbox had an error and went on: {exc!r}"[:500]
-        if text not in self._faults and len(self._faults) < MAX_TOLD_FAULTS:
+        if text not in self._faults and len(self._faults) < MAX_REPORTED_FAULTS:
             self._faults.append(text)
 
     def _serve_some(self) -> None:
@@ -221,7 +221,7 @@ def serve(read_fd: int, write_fd: int, config: dict[str, Any], worker: WorkerMai
     It must be process 1 of a PID namespace, because it kills every process that is not its own.
     """
     if os.getpid() != 1:
-        raise RuntimeError("the runner has to be process 1 of a pid namespace of its own")
+        raise RuntimeError("the supervisor has to be process 1 of a PID namespace of its own")
     LIBC.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE):
         signal.signal(number, signal.SIG_IGN)

@@ -39,7 +39,7 @@ class ServerStream:
         """Set when another server has taken over, and waits for a greeting with this nonce."""
         self._tick_at = 0.0
         self._state = "new"
-        """Of `states.REQUESTS`."""
+        """A state of `legal_orders.REQUESTS`."""
         os.set_blocking(read_fd, True)
 
     def read(self) -> bool:

@@ -147,7 +147,9 @@ def _readable(data: bytes) -> int:
             raise BlockingIOError
     except BlockingIOError:
         os.close(reader)
-        raise ValueError("There is no room for the command: the disk is full.") from None
+        raise ValueError(
+            "The command was not run: the disk of the session is full. Delete files first."
+        ) from None
     finally:
         os.close(writer)
     return reader

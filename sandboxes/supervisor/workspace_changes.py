@@ -22,7 +22,7 @@ MAX_ENTRIES = 20_000
 MAX_DEPTH = 32
 """Depth of nested folders; the descriptor of each is held open."""
 
-LOOK_CPU_SECONDS = 0.15
+MAX_LOOK_CPU_SECONDS = 0.15
 """CPU time of one scan: a busy machine must not hide a change. A thousand files take 4 ms."""
 
 ENTRIES_PER_CLOCK_LOOK = 64
@@ -58,7 +58,7 @@ class WorkspaceSnapshot:
         """When each path last changed (ctime), in ns."""
         self.cut = False
         """Whether the scan reached a bound."""
-        self._until = time.thread_time() + LOOK_CPU_SECONDS
+        self._until = time.thread_time() + MAX_LOOK_CPU_SECONDS
         try:
             top = os.open(workspace, FOLDER)
         except OSError:

@@ -40,7 +40,8 @@ REQUESTS: Table = {
         "resume": "handover",
     },
 }
-"""What a supervisor may be asked, and when it replies. The supervisor keeps to it."""
+"""What a supervisor may be asked, and when it replies. Every supervisor keeps to it, also
+those of the restricted backend and of the in-memory backend, which run in the server."""
 
 FRAMES: Table = {
     "starting": {"ready": "ready"},

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema.basics import ClaimedStatus
     from bellglass.sandboxes.wire.schema.execution import ExecutionError
 
-FUTURES = 0
+ALL_FUTURE_FLAGS = 0
 for _name in __future__.all_feature_names:
-    FUTURES |= getattr(__future__, _name).compiler_flag
+    ALL_FUTURE_FLAGS |= getattr(__future__, _name).compiler_flag
 
 _CO_COROUTINE = 0x80
 """`inspect.CO_COROUTINE`: importing `inspect` takes a tenth of a session's start."""
@@ -209,7 +209,7 @@ class Namespace:
             last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
         if tree.body or last is None:
             parts.append(_compile(tree, file, "exec", flags | self._futures, dont_inherit=True))
-            self._futures |= parts[0].co_flags & FUTURES
+            self._futures |= parts[0].co_flags & ALL_FUTURE_FLAGS
         if last is not None:
             parts.append(_compile(last, file, "eval", flags | self._futures, dont_inherit=True))
         if any(part.co_flags & _CO_COROUTINE for part in parts):

@@ -16,8 +16,7 @@ import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
-from bellglass.sandboxes.common import packages
-from bellglass.sandboxes.common.process import KEPT, SPARE_SOCKETS, resident_bytes, set_oom_score
+from bellglass.sandboxes.common import packages, process
 from bellglass.sandboxes.wire.packets import Packets, discard_waiting
 from bellglass.sandboxes.worker import background_child
 from bellglass.sandboxes.worker.display import library_hooks
@@ -67,7 +66,9 @@ class Worker:
         """Whether this is a background run, whose threads may go on and print."""
         # Duplicates above the range that a loop over the first thousand descriptors closes.
         top = control.socket.fileno()
-        self._spares = [top + KEPT + number for number in range(SPARE_SOCKETS)]
+        self._spares = [
+            top + process.KEPT_FD_OFFSET + number for number in range(process.SPARE_SOCKETS)
+        ]
         self._out = os.dup2(STDOUT, top + 1, inheritable=False)
         self._err = os.dup2(STDERR, top + 2, inheritable=False)
         self._stdout, self._stderr = open_stream(STDOUT), open_stream(STDERR)
@@ -112,7 +113,7 @@ class Worker:
         self._control.send(started)
         if self._is_checkpoint:
             self._is_checkpoint = False
-            set_oom_score(1000)
+            process.set_oom_score(1000)
         pid = os.getpid()
         result = self._run(request)
         if os.getpid() != pid:
@@ -230,7 +231,7 @@ class Worker:
         """
         rested: Rested = {"type": "rested", "nonce": nonce, "checkpoint": 0}
         # It shares the worker's pages until they are written to; two full copies must fit.
-        if resident_bytes() * 2 > self._memory_bytes:
+        if process.resident_bytes() * 2 > self._memory_bytes:
             self._control.send(rested)
             return
         discard_waiting(spare)  # requests to an earlier checkpoint, which is dead
@@ -290,7 +291,7 @@ class Worker:
         self._control.forget()
         CallStream.leftover = set()
         # When memory runs out, the kernel must kill the worker and leave the checkpoint.
-        set_oom_score(900)
+        process.set_oom_score(900)
         self._is_checkpoint = True
 
 

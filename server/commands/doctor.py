@@ -75,9 +75,9 @@ def _show_rest(report: Report) -> None:
     _show_folders(report.folders)
     say()
     if report.usable:
-        say(paint("green", f"Code runs in the {report.usable} sandbox."))
+        say(paint("green", f"Code runs on the {report.usable} backend."))
     else:
-        say(paint("red", "No sandbox works here, so the server will refuse to run code."))
+        say(paint("red", "No backend works here, so the server will refuse to run code."))
 
 
 def _show_limits(limits: LimitsReport) -> None:

@@ -11,9 +11,9 @@ import httpx2
 
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.commands.transfer import (
-    MAX_TRIES,
-    PIECE_BYTES,
+    MAX_ATTEMPTS,
     RETRY_DELAY_SECONDS,
+    TRANSFER_PIECE_BYTES,
     TransferError,
     answer_of,
     connected,
@@ -74,7 +74,7 @@ def _fetch(client: httpx2.Client, url: str, stream: BinaryIO) -> None:
                     raise TransferError("it is a folder. Pack it first, such as with `tar`.")
                 total = at + int(response.headers["content-length"])
                 with bar(f"Fetching {unquote(url.rpartition('/')[2])}", total) as reached:
-                    for piece in response.iter_raw(PIECE_BYTES):
+                    for piece in response.iter_raw(TRANSFER_PIECE_BYTES):
                         stream.write(piece)
                         at += len(piece)
                         failures = 0
@@ -83,7 +83,7 @@ def _fetch(client: httpx2.Client, url: str, stream: BinaryIO) -> None:
                 return
         except httpx2.TransportError as exc:
             failures += 1
-            if failures >= MAX_TRIES:
+            if failures >= MAX_ATTEMPTS:
                 raise gave_up(exc) from exc
             stream.seek(at)
             time.sleep(RETRY_DELAY_SECONDS)

@@ -12,7 +12,7 @@ import click
 
 from bellglass.server.command_line.parsing import Invocation, SettingsGroup
 from bellglass.server.console import paint, print_error, printable, say
-from bellglass.server.failures import INTERRUPTED
+from bellglass.server.failures import INTERRUPTED_EXIT_CODE
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -59,10 +59,10 @@ def _show(host: str | None) -> int:
     for image in built(engine):
         say(_line(image))
     if wanted is None:
-        say(f"There is no {IMAGE} yet: `bellglass image build` makes it.")
+        say(f"There is no image {IMAGE} yet: `bellglass image build` makes it.")
         return 1
     if not wanted.current:
-        say(f"{IMAGE} was not made by this version: `bellglass image build` makes it anew.")
+        say(f"{IMAGE} was not made by this version: `bellglass image build` makes it again.")
     return 0
 
 
@@ -96,7 +96,7 @@ def _build(host: str | None, base: str | None, tag: str | None, wheels: str | No
         return _failed(str(exc))
     except KeyboardInterrupt:
         sys.stderr.write(f"\nbellglass: stopped; {recipe.tag} is unchanged.\n")
-        return INTERRUPTED
+        return INTERRUPTED_EXIT_CODE
     finally:
         engine.close()
     if image is None:

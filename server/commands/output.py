@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.frame_models import Stream
     from bellglass.server.local_session import LocalSession
 
-FLOOD_BYTES = 8_000
-"""A piece of this size may have been cut. What follows it is written when the call has ended."""
+MIN_CUT_PIECE_BYTES = 8_000
+"""A piece of this size or larger may have been cut. What follows it is written after the call."""
 
 _SAID_ALREADY = ("session_id: ", "(no ", "Note: stdout was ", "Note: stderr was ")
 """Prefixes of lines that are meant for a model, which sees less of the output."""
@@ -41,7 +41,7 @@ class CallOutput:
     def show(self, piece: Stream) -> None:
         if piece.name not in self._flooded:
             self._write(piece.name, piece.text)
-        if len(piece.text.encode()) >= FLOOD_BYTES:
+        if len(piece.text.encode()) >= MIN_CUT_PIECE_BYTES:
             self._flooded.add(piece.name)
 
     def complete(self, session: LocalSession, execution: Execution) -> None:

@@ -13,9 +13,9 @@ import httpx2
 
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.commands.transfer import (
-    MAX_TRIES,
-    PIECE_BYTES,
+    MAX_ATTEMPTS,
     RETRY_DELAY_SECONDS,
+    TRANSFER_PIECE_BYTES,
     OutOfStep,
     TransferError,
     answer_of,
@@ -77,7 +77,7 @@ class _Upload:
                 answer = self._send(at)
             except (httpx2.TransportError, OutOfStep) as exc:
                 failures += 1
-                if failures >= MAX_TRIES:
+                if failures >= MAX_ATTEMPTS:
                     raise gave_up(exc) from exc
                 time.sleep(RETRY_DELAY_SECONDS)
                 before, at = at, self._there()
@@ -102,7 +102,7 @@ class _Upload:
 
     def _pieces(self, at: int) -> Iterator[bytes]:
         self._stream.seek(at)
-        while piece := self._stream.read(PIECE_BYTES):
+        while piece := self._stream.read(TRANSFER_PIECE_BYTES):
             if at == self._digested:
                 self._digest.update(piece)
                 self._digested += len(piece)
@@ -122,7 +122,7 @@ class _Upload:
         if self._digested != self._total:  # parts were sent twice
             self._stream.seek(0)
             self._digest = hashlib.sha256()
-            while piece := self._stream.read(PIECE_BYTES):
+            while piece := self._stream.read(TRANSFER_PIECE_BYTES):
                 self._digest.update(piece)
         return self._digest.hexdigest()
 

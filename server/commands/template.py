@@ -10,7 +10,7 @@ from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.server.command_line.parsing import Invocation, SettingsGroup
 from bellglass.server.commands.setup import CHECKERS, FONTS, PACKAGES
 from bellglass.server.console import paint, print_error, printable, say
-from bellglass.server.failures import INTERRUPTED
+from bellglass.server.failures import INTERRUPTED_EXIT_CODE
 
 NAME = "bellglass"
 
@@ -60,6 +60,6 @@ def build(given: Invocation, name: str, base: str | None) -> int:
         return 1
     except KeyboardInterrupt:
         print_error("stopped. The engine may go on building; the template is as it was until then.")
-        return INTERRUPTED
+        return INTERRUPTED_EXIT_CODE
     say(paint("green", f"Ready. To use it: BELLGLASS_E2B_TEMPLATE={name}"))
     return 0

@@ -12,9 +12,9 @@ from bellglass.server.http.tokens import token_of
 from bellglass.server.settings import Settings
 from bellglass.tools.call_limits import MAX_TIMEOUT_SECONDS
 
-PIECE_BYTES = 1 << 20
+TRANSFER_PIECE_BYTES = 1 << 20
 
-MAX_TRIES = 5
+MAX_ATTEMPTS = 5
 """Tries without progress before a transfer fails."""
 
 RETRY_DELAY_SECONDS = 1.0
@@ -34,7 +34,7 @@ class OutOfStep(TransferError):
 def gave_up(exc: Exception) -> TransferError:
     reason = str(exc).rstrip(".")
     return TransferError(
-        f"the connection broke {MAX_TRIES} times ({reason}). "
+        f"the connection broke {MAX_ATTEMPTS} times ({reason}). "
         "Check that the server is running, and try again."
     )
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from bellglass.sandboxes.sessions.callers import is_elsewhere, share_of_one
 
 MAX_BODIES_BYTES = 64 * 1024**2
-UNCOUNTED_BODY_BYTES = 64 * 1024
+MAX_UNCOUNTED_BODY_BYTES = 64 * 1024
 """Bytes of each body that are not counted, so that plain requests pass whatever others send. The
 number of connections limits them."""
 
@@ -39,7 +39,7 @@ class Bodies:
         def take(part: int) -> None:
             nonlocal size, counted
             size += part
-            more = max(0, size - UNCOUNTED_BODY_BYTES) - counted
+            more = max(0, size - MAX_UNCOUNTED_BODY_BYTES) - counted
             most = share_of_one(self._max_bytes)
             if more and is_elsewhere(peer) and self._by_peer[peer] + more > most:
                 raise TooMuchHeld(f"{most:,} bytes of your requests are being worked on.", 429)

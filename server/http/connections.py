@@ -20,7 +20,7 @@ from bellglass.sandboxes.sessions.callers import is_elsewhere, share_of_one
 MAX_CONNECTIONS = 1_000
 HEADER_TIMEOUT_SECONDS = 15  # for the head of a request, after the connection or the last response
 WRITE_TIMEOUT_SECONDS = (
-    30  # for a client to read what was sent, at most `guard.SLICE_BYTES` at a time
+    30  # for a client to read what was sent, at most `guard.BYTES_PER_TIMEOUT` at a time
 )
 
 ADMITTED = "bellglass.admitted"

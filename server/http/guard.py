@@ -21,9 +21,9 @@ from bellglass.server.http.connections import ADMITTED
 
 BODY_TIMEOUT_SECONDS = 30
 """Timeout for a whole request body, so that a slow client does not keep a connection. For a file it
-applies to each slice."""
+applies to each `BYTES_PER_TIMEOUT`."""
 
-SLICE_BYTES = 64 * 1024
+BYTES_PER_TIMEOUT = 64 * 1024
 """Bytes of a file or a response that must be transferred before the timeout starts again."""
 
 FILES = "/files/"
@@ -136,7 +136,7 @@ def _bounded(receive: Receive, *, renewed: bool) -> Receive:
             complete = not message.get("more_body", False)
             left -= anyio.current_time() - started
             came += len(message.get("body", b""))
-            if renewed and came >= SLICE_BYTES:
+            if renewed and came >= BYTES_PER_TIMEOUT:
                 left, came = BODY_TIMEOUT_SECONDS, 0
             return message
         return {"type": "http.disconnect"}
@@ -149,12 +149,12 @@ def _sliced(send: Send) -> Send:
 
     async def sliced(message: Message) -> None:
         body = message.get("body", b"")
-        if message["type"] != "http.response.body" or len(body) <= SLICE_BYTES:
+        if message["type"] != "http.response.body" or len(body) <= BYTES_PER_TIMEOUT:
             await send(message)
             return
         more = message.get("more_body", False)
-        for at in range(0, len(body), SLICE_BYTES):
-            end = at + SLICE_BYTES
+        for at in range(0, len(body), BYTES_PER_TIMEOUT):
+            end = at + BYTES_PER_TIMEOUT
             await send({**message, "body": body[at:end], "more_body": more or end < len(body)})
 
     return sliced

@@ -1,4 +1,4 @@
-"""The Docker sandbox beside the embedded one, and beside the usual way: an exec for every call."""
+"""The Docker backend beside the embedded one, and beside the usual way: an exec for every call."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def docker(run: Run) -> list[Row]:
 
 
 async def _warm(run: Run, engine: DockerClient) -> list[Row]:
-    """A warm call in a container, in the embedded sandbox, and as an exec of Python."""
+    """A warm call in a container, in the embedded backend, and as an exec of Python."""
     ours, embedded, execs = Times(), Times(), Times()
     async with (
         connected(DOCKER, "modern", run.log) as docker,

@@ -79,7 +79,7 @@ def memory(pid: int) -> Memory:
     """Return the memory of a process.
 
     Raises:
-        PermissionError: The process is closed to inspection, as the runner is, and we are not root.
+        PermissionError: The process may not be inspected, as a supervisor, and we are not root.
     """
     sizes: dict[str, int] = {}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
@@ -111,11 +111,11 @@ def below(pid: int) -> list[int]:
     return found[1:]
 
 
-def first_of_places(server: int) -> set[int]:
-    """Return the first process of every place that a server has open.
+def supervisors_of(server: int) -> set[int]:
+    """Return the supervisor of every sandbox that a server has open.
 
     They are no children of the server, but it holds a descriptor of each (and of the zygote, which
-    is the parent of places and is left out), and each is number 1 in a namespace.
+    is the parent of supervisors and is left out), and each is number 1 in a namespace.
     """
     held: set[int] = set()
     for entry in Path(f"/proc/{server}/fdinfo").iterdir():

@@ -6,7 +6,7 @@ import time
 
 import anyio
 
-from .machine import Memory, below, first_of_places, memory, peak_bytes
+from .machine import Memory, below, memory, peak_bytes, supervisors_of
 from .peers import OURS, call, connected, process_of, record_of
 from .rows import MIB, Row, Run, Times, timed
 
@@ -38,11 +38,11 @@ async def first_results(run: Run) -> list[Row]:
                     [await timed(call(client, "execute_python", code="1+1", **arguments))]
                 )
                 await call(client, "close_session", **arguments)
-            before = first_of_places(server)
+            before = supervisors_of(server)
             result = await call(client, "execute_python", code="1+1")
             arguments = {"session_id": record_of(result)["session_id"]}
-            (place,) = first_of_places(server) - before
-            os.kill(place, signal.SIGKILL)
+            (supervisor,) = supervisors_of(server) - before
+            os.kill(supervisor, signal.SIGKILL)
             await anyio.sleep(0.2)
             again.rounds.append(
                 [await timed(call(client, "execute_python", code="1+1", **arguments))]
@@ -63,22 +63,22 @@ async def first_results(run: Run) -> list[Row]:
 
 
 async def memory_of_sessions(run: Run, sessions: int = 20) -> list[Row]:
-    """What an idle session holds: all processes of its place, and its share of the server."""
+    """What an idle session holds: all processes of its sandbox, and its share of the server."""
     async with connected(OURS, "modern", run.log) as client:
         await call(client, "execute_python", code="1+1")
         server = process_of(OURS)
-        await anyio.sleep(2)  # the place that is kept ready is there, and counts in both
-        before = first_of_places(server)
+        await anyio.sleep(2)  # the session that is kept ready is there, and counts in both
+        before = supervisors_of(server)
         own = memory(server)
         for _ in range(sessions):
             await call(client, "execute_python", code="1+1")
         await anyio.sleep(1)
-        places = first_of_places(server) - before
-        assert len(places) == sessions, places
+        supervisors = supervisors_of(server) - before
+        assert len(supervisors) == sessions, supervisors
         total = Memory()
         try:
-            for place in places:
-                for pid in [place, *below(place)]:
+            for supervisor in supervisors:
+                for pid in [supervisor, *below(supervisor)]:
                     total += memory(pid)
         except PermissionError:
             return [Row("memory of an idle session (only root can read it)", float("nan"), "MB")]

@@ -15,7 +15,7 @@ def test_a_program_is_told_what_a_person_is() -> None:
 
     report: dict[str, Any] = json.loads(told.stdout)
     assert (shown.returncode, told.returncode) == (0, 0)
-    assert f"Code runs in the {report['usable']} sandbox." in shown.stdout
+    assert f"Code runs on the {report['usable']} backend." in shown.stdout
     assert f"memory {report['limits']['memory_mib']} MiB" in shown.stdout
     assert f"Network: {report['network']['mode']}\n" in shown.stdout
     for backend in report["backends"]:

@@ -50,5 +50,5 @@ def test_doctor_says_that_nothing_isolates_it() -> None:
         check=True,
     ).stdout
 
-    assert "Code runs in the restricted sandbox." in told
+    assert "Code runs on the restricted backend." in told
     assert "isolation by the operating system: none" in told

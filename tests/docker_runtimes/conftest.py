@@ -1,4 +1,4 @@
-"""The docker sandbox with runtimes other than the engine's own."""
+"""The Docker backend with runtimes other than the engine's own."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ async def test_who_ends_the_sandbox_loses_only_his_own(gvisor: DockerBackend, co
 
 
 async def test_what_ended_for_memory_is_told_so(gvisor: DockerBackend) -> None:
-    # Faster than the runner looks: the engine's kernel ends the place whole, or the runner a part.
+    # Faster than the supervisor looks: the kernel ends the sandbox, or the supervisor a part of it.
     fill = f"""
 import os, time
 for _ in range(24):

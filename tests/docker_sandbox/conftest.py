@@ -1,4 +1,4 @@
-"""The docker sandbox, and the engine's own view of what it does."""
+"""The Docker backend, and what the engine itself says of its containers."""
 
 from __future__ import annotations
 

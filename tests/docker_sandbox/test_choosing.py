@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 NO_EMBEDDED = {"BELLGLASS_PYTHON": "/bin/false"}
-"""With it no place of the embedded sandbox can be made."""
+"""With it the embedded backend can make no sandbox."""
 
 
 async def test_the_embedded_sandbox_is_the_first_choice() -> None:

@@ -109,7 +109,7 @@ async def test_no_variable_of_the_server_is_in_it(
 
 
 def seen(**others: Any) -> Ready:
-    """What the runner says of a container that is right, but for `others`."""
+    """What the supervisor says of a container that is right, but for `others`."""
     whole = {
         "type": "ready",
         "python": "3.13.1",

@@ -55,7 +55,7 @@ async def python(session: Session, code: str, timeout: float = 20) -> Execution:
 
 
 async def settled(session: Session) -> None:
-    """Wait until the runner has its copy of the variables; a mere look has it make no other.
+    """Wait until the supervisor has its copy of the variables; a mere look has it make no other.
 
     To be done before a machine sleeps. That stops the clock of a real one, but not of the double's
     processes: one that slept while it made the copy would be taken for one that hangs.

@@ -93,7 +93,7 @@ async def test_a_session_is_taken_up_with_its_variables(
         second = await python(session, "x + 2")
 
     assert (first.value, first.state) == ("(42, 'kept')", "kept")
-    assert "taken up again" in first.notices[0]
+    assert "The server was restarted" in first.notices[0]
     assert begun.status == "running"
     assert told.stdout.text == "41\n"
     assert (second.value, second.notices) == ("43", [])
@@ -119,7 +119,7 @@ async def test_hiccups_between_a_kill_and_the_next_server_cost_no_session(
 
     assert (away.times, wrong.times) == (0, 0)
     assert (first.value, first.state) == ("42", "kept")
-    assert "taken up again" in first.notices[0]
+    assert "The server was restarted" in first.notices[0]
     assert (second.value, second.notices) == ("43", [])
     assert double.engine.made == 1
 
@@ -176,10 +176,10 @@ async def test_over_http_a_killed_server_is_followed_by_one_that_goes_on(
         assert len(files(tmp_path)) == 1
 
     assert "42" in text_of(after)
-    assert "The session was taken up again" in text_of(after)
+    assert "The server was restarted" in text_of(after)
     assert record_of(after)["session_id"] == session_id
     assert "42" in text_of(again)
-    assert "taken up again" not in text_of(again)
+    assert "The server was restarted" not in text_of(again)
 
 
 def files(state: Path) -> list[Path]:

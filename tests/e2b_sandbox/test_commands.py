@@ -27,7 +27,7 @@ def test_doctor_says_what_an_engine_can(double: Double) -> None:
     done = run(double, "doctor")
 
     assert done.returncode == 0, done.stderr
-    for found in ("yes e2b: Python 3", "yes renews leases", "yes lets sandboxes sleep and wake"):
+    for found in ("yes e2b: Python 3", "yes renews leases", "yes pauses and resumes sandboxes"):
         assert found in done.stdout
     assert double.url in done.stdout
     assert KEY not in done.stdout + done.stderr
@@ -41,7 +41,7 @@ def test_doctor_says_what_an_engine_lacks(double: Double) -> None:
     done = run(double, "doctor")
 
     assert done.returncode == 0, done.stderr
-    assert "-   lets sandboxes sleep and wake" in done.stdout
+    assert "-   pauses and resumes sandboxes" in done.stdout
     assert "no snapshots here" in done.stdout
 
 

@@ -1,4 +1,4 @@
-"""The contract checks on the E2B sandbox."""
+"""The contract checks on the E2B backend."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ async def test_an_old_engine_is_recognised_and_the_sdk_for_it_named(old: str) ->
         (401, "<html>no</html>", "E2B_API_KEY"),
         (404, "404 page not found", "BELLGLASS_E2B_API_URL"),
         (503, "<html>no backend</html>", "no room"),
-        (200, "<html>welcome</html>", "does not speak E2B's API"),
+        (200, "<html>welcome</html>", "does not have E2B's API"),
     ],
 )
 async def test_what_is_not_said_in_json_is_understood(
@@ -212,9 +212,9 @@ async def test_a_profile_that_reads_everything_is_hinted_at(
         ({"key": None}, "E2B_API_KEY"),
         ({"key": "two words"}, "one line"),
         ({"key": "schl\u00fcssel"}, "one line"),
-        ({"domain": "https://e2b.app"}, "no host name"),
-        ({"api_url": "localhost:3000"}, "no http or https URL"),
-        ({"sandbox_url": "ftp://x"}, "no http or https URL"),
+        ({"domain": "https://e2b.app"}, "not a host name"),
+        ({"api_url": "localhost:3000"}, "not an http or https URL"),
+        ({"sandbox_url": "ftp://x"}, "not an http or https URL"),
         ({"headers": "Authorization"}, "of the form"),
         ({"headers": "A: b\r\nC: d"}, "of the form"),
     ],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["host", "opened", "silent"]
 
-# The attacks that depend on how bytes travel; the others end in the place, or in the server.
+# The attacks that depend on how bytes travel; the others end in the sandbox, or in the server.
 test_many_connections = (
     test_attacks.test_a_thousand_connections_that_say_nothing_cost_only_their_own_call
 )

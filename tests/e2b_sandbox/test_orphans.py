@@ -114,7 +114,7 @@ async def test_the_log_tells_the_time_used_and_no_secret(double: Double) -> None
         assert server.process.stderr is not None
         log = server.process.stderr.read().decode()
 
-    assert "its session used" in log
+    assert "its session has used" in log
     for secret in (KEY, session_id, *double.engine.tokens):
         assert secret not in log
 

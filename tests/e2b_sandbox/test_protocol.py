@@ -100,7 +100,7 @@ async def test_a_renewal_of_one_that_somebody_paused_does_not_end_the_session(
         assert machine.state == "paused"
         asleep.times = 0
         # Not a variable: unlike a machine's, the clock of the double's processes goes on while they
-        # sleep, and the runner may take its worker for one that hangs.
+        # sleep, and the supervisor may take its worker for one that hangs.
         after = await python(session, "6 * 7")
 
     assert after.value == "42"

@@ -1,4 +1,4 @@
-"""Bytes between the server and a runner, over connections that are cut, and lost answers."""
+"""Bytes between the server and a supervisor, over connections that are cut, and lost answers."""
 
 from __future__ import annotations
 

@@ -17,7 +17,10 @@ from bellglass.sandboxes import (
     Session,
     registry,
 )
+from bellglass.sandboxes.frame_models import call_of
+from bellglass.sandboxes.frame_stream import Frames
 from bellglass.sandboxes.testing import CONFINED, InMemoryBackend, Request, SandboxDied
+from bellglass.sandboxes.wire.legal_orders import OutOfOrder
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.frame_models import Stream
@@ -159,3 +162,26 @@ async def test_a_looser_limit_than_asked_for_cannot_be_waived(looser: dict[str, 
 
 def test_no_setting_of_a_server_can_choose_it() -> None:
     assert not [name for name, entry in registry.installed().items() if "testing" in entry.value]
+
+
+async def test_a_call_within_a_call_is_out_of_order() -> None:
+    backend = InMemoryBackend(_hang)
+    first = call_of("python", {"code": "1"}, {"id": 1, "nonce": "n"}, timeout=30)
+    second = call_of("python", {"code": "2"}, {"id": 2, "nonce": "n"}, timeout=30)
+
+    async def overlap() -> None:
+        async with backend.connect("0" * 32) as stream:
+            frames = Frames(stream, on_torn=lambda: None)
+            await frames.send(first, seconds=10)
+            await frames.send(second, seconds=10)
+            await anyio.sleep_forever()
+
+    with anyio.fail_after(30), pytest.raises(BaseExceptionGroup) as caught:
+        await overlap()
+
+    assert caught.group_contains(OutOfOrder, match="'call' in the state 'busy'")
+
+
+async def _hang(request: Request) -> Execution:
+    await anyio.sleep_forever()
+    return Execution(status="ok")

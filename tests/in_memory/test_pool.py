@@ -115,7 +115,7 @@ async def test_no_more_are_kept_than_wanted() -> None:
     async with pooled(backend, size=2) as sessions:
         assert await first_value(await sessions.open()) == "2"
         await backend.until(made=3)
-        with anyio.move_on_after(2 * pool.QUIET_BEFORE_NEXT_SECONDS):
+        with anyio.move_on_after(2 * pool.MIN_QUIET_SECONDS):
             await backend.until(made=4)
 
         assert len(backend.sandboxes) == 3
@@ -164,7 +164,7 @@ async def test_a_backend_that_fails_is_tried_again_at_the_next_need() -> None:
     async with pooled(backend) as sessions:
         with pytest.raises(SandboxUnavailable):
             await first_value(await sessions.open())
-        with anyio.move_on_after(2 * pool.QUIET_BEFORE_NEXT_SECONDS):
+        with anyio.move_on_after(2 * pool.MIN_QUIET_SECONDS):
             await backend.until(made=1)
         backend.failing = False
 

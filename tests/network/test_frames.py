@@ -85,7 +85,7 @@ def after_request(*frames: bytes) -> Callable[[Far, Reader], Awaitable[None]]:
 async def run_with(
     script: Callable[[Far, Reader], Awaitable[None]], *, allowed: bool = True
 ) -> Execution:
-    """Run one call in a place that follows a script after its greeting."""
+    """Run one call in a sandbox that follows a script after its first frame."""
 
     async def play(far: Far) -> None:
         await far.send(encode(READY))

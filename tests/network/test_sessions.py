@@ -94,4 +94,4 @@ got = [get("{host.url}/"), get("{host.url}/", b"x" * 300_000), get("http://other
         ("169.254.169.254", 80, "not in the allow-list"),
         ("127.0.0.1", 1, "not in the allow-list"),
     }
-    assert plain.status == "exit"  # the loopback of the place is another
+    assert plain.status == "exit"  # the loopback of the sandbox is another

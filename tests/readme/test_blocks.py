@@ -184,7 +184,7 @@ def test_install_commands_work_in_an_empty_environment(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Code runs in the embedded sandbox" in done.stdout
+    assert "Code runs on the embedded backend" in done.stdout
 
 
 def _copy_repository(target: Path) -> None:

@@ -25,12 +25,12 @@ READY = {"type": "ready", **CONFINED.model_dump()}
 
 
 class Far:
-    """The far end of one place."""
+    """The far end of one sandbox."""
 
     def __init__(self, stream: ByteStream, started: int) -> None:
         self._stream = stream
         self.started = started
-        """Which place of the sandbox this is, from 1."""
+        """The number of the sandbox, from 1."""
 
     async def request(self) -> dict[str, Any]:
         data = b""
@@ -59,20 +59,20 @@ def answer(request: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 class LyingBackend(Backend):
-    """A place whose runner follows a script the first time, and is honest from then on."""
+    """A sandbox whose supervisor follows a script the first time, and is honest from then on."""
 
     def __init__(self, script: Callable[[Far], Awaitable[None]]) -> None:
         super().__init__(Limits())
         self._script = script
-        self.places = 0
+        self.sandboxes = 0
         self.live = 0
 
     @asynccontextmanager
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
         near, far_end = pair()
-        self.places += 1
+        self.sandboxes += 1
         self.live += 1
-        far = Far(far_end, self.places)
+        far = Far(far_end, self.sandboxes)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._play, far)
             try:
@@ -85,7 +85,7 @@ class LyingBackend(Backend):
 
     async def _play(self, far: Far) -> None:
         try:
-            if self.places == 1:
+            if self.sandboxes == 1:
                 await self._script(far)
                 return
             await far.send(encode(READY))
@@ -100,15 +100,15 @@ class FailingBackend(LyingBackend):
 
     @asynccontextmanager
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
-        if self.places == 0:
-            self.places += 1
+        if self.sandboxes == 0:
+            self.sandboxes += 1
             raise OSError(errno.EMFILE, "Too many open files: /secret/path")
         async with super().connect(session_id) as stream:
             yield stream
 
 
 async def lost_and_restarted(script: Callable[[Far], Awaitable[None]], reason: str) -> None:
-    """Check the whole course: lost with a reason, then a fresh place, without a second notice."""
+    """Check the whole course: lost with a reason, then a fresh sandbox, without a second notice."""
     backend = LyingBackend(script)
     with anyio.fail_after(20):
         async with Session.open(backend) as one:
@@ -119,7 +119,7 @@ async def lost_and_restarted(script: Callable[[Far], Awaitable[None]], reason: s
     assert (execution.status, execution.state) == ("lost", "lost")
     assert reason in execution.notices[0]
     assert (after.status, after.state, after.notices) == ("ok", "kept", [])
-    assert (backend.places, live, backend.live) == (2, 1, 0)
+    assert (backend.sandboxes, live, backend.live) == (2, 1, 0)
 
 
 def after_request(*frames: bytes, end: bool = False) -> Callable[[Far], Awaitable[None]]:

@@ -41,7 +41,7 @@ def be_marked():
     libc.prctl(15, MARK, 0, 0, 0)
 
 def own_control():
-    '''The worker's end of the socket to the runner: the worst that code can get hold of.'''
+    '''The worker's end of the socket to the supervisor: the worst that code can get hold of.'''
     frame = sys._getframe()
     while frame is not None:
         worker = frame.f_locals.get("self")

@@ -36,7 +36,7 @@ written
 
 
 async def test_files_without_content_meet_a_limit(target: Target) -> None:
-    # By the mount, or where that cannot (bubblewrap has no option for it) by the runner's watch.
+    # By the mount, or by the supervisor, where that cannot: bubblewrap has no option for it.
     most = 20 * target.limits.files
     execution = await target.python(
         f"""

@@ -27,7 +27,7 @@ POISON = {
     "profile": "sys.setprofile(lambda *a: 1 / 0)",
     "trace": "sys.settrace(lambda *a: 1 / 0)",
     "recursion": "sys.setrecursionlimit(60)",
-    "runner's objects": (
+    "objects of the supervisor": (
         "import gc\nfor thing in gc.get_objects():\n"
         "    if type(thing).__name__ == 'Worker': thing._namespace = None"
     ),
@@ -63,7 +63,7 @@ async def test_a_replaced_clock_costs_no_variables(target: Target) -> None:
 
 
 async def test_files_of_the_supervisor_cannot_be_led_elsewhere(target: Target) -> None:
-    # The runner keeps cut output in files of /tmp; here something waits under every such name.
+    # The supervisor keeps cut output in files of /tmp; here something waits under every such name.
     execution = await target.python(
         """
 open("/work/mine", "w").write("mine")

@@ -33,7 +33,7 @@ def prefix() -> Generator[Path]:
     library = Path("/usr/lib", PROGRAM.name)
     if not PROGRAM.exists() or not library.is_dir():
         absent("the system has no Python whose files can be put elsewhere")
-    # Not below /tmp, which places have their own of.
+    # Not below /tmp, of which each sandbox has its own.
     prefix = Path(tempfile.mkdtemp(prefix=".bellglass-test-", dir=Path.home()))
     prefix.chmod(0o755)
     (prefix / "bin").mkdir()

@@ -78,21 +78,21 @@ def parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-async def runner_of(conversation: Conversation, launcher: str) -> int:
-    """The process on this machine that is the first one of the conversation's place."""
+async def supervisor_of(conversation: Conversation, launcher: str) -> int:
+    """The process on this machine that is the first one of the sandbox of the conversation."""
     await conversation.run(
         "import ctypes, time; x = 'kept'\n"
         f"ctypes.CDLL(None).prctl(15, b'{conversation.name}', 0, 0, 0)"
     )
-    # The worker and its copy: children of the runner, both of them.
+    # The worker and its copy: children of the supervisor, both of them.
     await until(lambda: bool(named(conversation.name)))
     return parent(named(conversation.name)[0])
 
 
 async def test_a_killed_supervisor_is_told_and_replaced(launcher: str) -> None:
     async with conversation(launcher) as talk:
-        runner = await runner_of(talk, launcher)
-        os.kill(runner, signal.SIGKILL)
+        supervisor = await supervisor_of(talk, launcher)
+        os.kill(supervisor, signal.SIGKILL)
         await until(lambda: not named(talk.name))
         after = await talk.run("x")
         fresh = await talk.run("6 * 7")
@@ -104,12 +104,12 @@ async def test_a_killed_supervisor_is_told_and_replaced(launcher: str) -> None:
 
 async def test_a_supervisor_killed_during_a_call_is_told_at_once(launcher: str) -> None:
     async with conversation(launcher) as talk:
-        runner = await runner_of(talk, launcher)
+        supervisor = await supervisor_of(talk, launcher)
         # Of another name than the copy of it, from which it would go on.
         begin = f"ctypes.CDLL(None).prctl(15, b'{talk.name}x', 0, 0, 0)"
         call = talk.start(f"{begin}\ntime.sleep(100)", 100)
         await until(lambda: bool(named(f"{talk.name}x")))
-        os.kill(runner, signal.SIGKILL)
+        os.kill(supervisor, signal.SIGKILL)
         answer = await talk.answer(call, 30)
         fresh = await talk.run("6 * 7")
 
@@ -119,8 +119,8 @@ async def test_a_supervisor_killed_during_a_call_is_told_at_once(launcher: str) 
 
 async def test_a_stopped_supervisor_is_given_up(launcher: str) -> None:
     async with conversation(launcher) as talk:
-        runner = await runner_of(talk, launcher)
-        os.kill(runner, signal.SIGSTOP)
+        supervisor = await supervisor_of(talk, launcher)
+        os.kill(supervisor, signal.SIGSTOP)
         answer = await talk.answer(talk.start("x", 0.5), 40)
         fresh = await talk.run("6 * 7")
 
@@ -130,9 +130,9 @@ async def test_a_stopped_supervisor_is_given_up(launcher: str) -> None:
 
 async def test_a_killed_launcher_is_told_and_replaced(launcher: str) -> None:
     async with conversation(launcher) as talk:
-        first = parent(await runner_of(talk, launcher))
+        first = parent(await supervisor_of(talk, launcher))
         os.kill(first, signal.SIGKILL)
-        await until(lambda: not named(talk.name))  # the kernel ends the place after its launcher
+        await until(lambda: not named(talk.name))  # the kernel ends the sandbox after its launcher
         after = await talk.run("x")
         fresh = await talk.run("6 * 7")
 
@@ -143,7 +143,7 @@ async def test_a_killed_launcher_is_told_and_replaced(launcher: str) -> None:
 async def test_nothing_is_left_of_a_server_that_was_killed(launcher: str) -> None:
     before, mounts = sandbox_processes(), mounts_now()
     async with conversation(launcher) as talk:
-        runner = await runner_of(talk, launcher)
+        supervisor = await supervisor_of(talk, launcher)
         daemon = "import os\nif os.fork() == 0: os.setsid()\nwhile True: time.sleep(60)"
         begun = await talk.answer(talk.start(daemon, 3000, background=True))
         assert begun.startswith("Started r1")
@@ -153,7 +153,7 @@ async def test_nothing_is_left_of_a_server_that_was_killed(launcher: str) -> Non
         server.kill()
         server.wait()
 
-        await until(lambda: not named(talk.name) and state(runner) in ("", "Z"), 20)
+        await until(lambda: not named(talk.name) and state(supervisor) in ("", "Z"), 20)
         await until(lambda: not sandbox_processes() - before, 20)
 
     assert mounts_now() <= mounts

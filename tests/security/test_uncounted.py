@@ -94,7 +94,7 @@ async def test_some_thousands_of_locks_are_nothing(target: Target) -> None:
 async def test_the_list_of_all_locks_of_the_machine_is_not_shown(target: Target) -> None:
     text = await target.value("open('/proc/locks').read()")
 
-    # Bubblewrap and engines cannot hide it from the code and leave it to the runner.
+    # Bubblewrap and engines cannot hide it from the code and leave it to the supervisor.
     lines = text.splitlines()
     assert len(lines) < 100
 

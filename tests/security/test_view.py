@@ -1,4 +1,4 @@
-"""What a place sees: a golden test of the whole view, from the inside, with both launchers.
+"""What a sandbox sees: a golden test of all of it, from the inside, with both launchers.
 
 Each list is complete. What is not in it must not be there: a new entry is a decision.
 """
@@ -65,7 +65,7 @@ def attempt(function, *arguments):
 
 
 class Inside:
-    """Asks questions of a place."""
+    """Asks questions of a sandbox."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -217,7 +217,7 @@ async def test_proc_tells_nothing_of_the_machine_that_programs_do_not_need(
         " not in ('ENOENT', \"b''\")]"
     )
 
-    # Under bubblewrap only the runner could not read the list either.
+    # Under bubblewrap only the supervisor could not read the list either.
     assert set(told) <= (set() if launcher == "zygote" else {"/proc/locks"})
 
 
@@ -296,7 +296,7 @@ async def test_no_descriptor_of_ours_is_left_in_a_worker(inside: Inside) -> None
 
 
 async def test_bash_has_no_descriptor_of_ours_and_no_better_score(inside: Inside) -> None:
-    await inside("1")  # after which the runner has been sent a descriptor
+    await inside("1")  # after which the supervisor has been sent a descriptor
     execution = await inside.session.run(
         "bash",
         {"command": "ls /proc/$$/fd; cat /proc/$$/oom_score_adj"},

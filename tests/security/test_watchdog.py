@@ -67,7 +67,7 @@ async def test_an_idle_sandbox_may_be_silent_and_one_that_ticks_may_be_slow() ->
         await anyio.sleep(3)
         second = await one.run("python", {"code": "1"}, timeout=20)
 
-    assert (first.status, second.status, backend.places) == ("ok", "ok", 1)
+    assert (first.status, second.status, backend.sandboxes) == ("ok", "ok", 1)
 
 
 async def test_a_long_call_ticks(lasting: Target) -> None:

@@ -107,7 +107,7 @@ async def test_a_frame_of_a_run_out_of_order_ends_the_sandbox(what: str) -> None
     with anyio.fail_after(20):
         async with Session.open(backend) as one:
             await one.begin("bash", {"command": "true"}, timeout=5)
-            while backend.places == 1:
+            while backend.sandboxes == 1:
                 after = await one.run("python", {"code": "1"}, timeout=20)
 
     assert after.status == "ok"

@@ -16,15 +16,15 @@ from bellglass.tools.files.addresses import file_uri
 from bellglass.tools.files.session_files import FILE
 from bellglass.tools.sessions.session_resolver import session_for
 
-MAX_TEXT = 1_000_000
-MAX_BASE64 = 3_000_000
+MAX_TEXT_CHARACTERS = 1_000_000
+MAX_BASE64_CHARACTERS = 3_000_000
 
 
 async def write_file(
     path: Annotated[str, Field(max_length=MAX_PATH_CHARACTERS)],
     ctx: Context[ToolContext],
-    text: Annotated[str | None, Field(max_length=MAX_TEXT)] = None,
-    base64: Annotated[str | None, Field(max_length=MAX_BASE64)] = None,
+    text: Annotated[str | None, Field(max_length=MAX_TEXT_CHARACTERS)] = None,
+    base64: Annotated[str | None, Field(max_length=MAX_BASE64_CHARACTERS)] = None,
     offset: Annotated[
         int, Field(ge=0, le=1 << 50, description="Of a later part: bytes written so far.")
     ] = 0,

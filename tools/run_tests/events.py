@@ -42,7 +42,7 @@ class _Covered(BaseModel):
 
 
 class _Event(BaseModel):
-    """One message of `runner.testing.suite`."""
+    """One message of `inside.suite`."""
 
     collected: list[CleanStr] = Field(default=[], max_length=10_000)
     isolated: bool = False

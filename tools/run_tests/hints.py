@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from bellglass.tools.results import TestRun
 
-MAX_TOLD_NAMES = 8
+MAX_LISTED_NAMES = 8
 MAX_COMPARED_NAMES = 500
 """Names in the code that are compared with a missing one."""
 MAX_MESSAGES = 20
@@ -89,7 +89,7 @@ def without_tests(source: str) -> str | None:
             own += 1
     if own:
         return RAN.format(count="one assert" if own == 1 else f"{own} asserts")
-    names = ", ".join(list(dict.fromkeys(uncalled))[:MAX_TOLD_NAMES])
+    names = ", ".join(list(dict.fromkeys(uncalled))[:MAX_LISTED_NAMES])
     return UNCALLED.format(names=names) if uncalled else None
 
 
@@ -115,5 +115,5 @@ def _instead(wanted: str, names: list[str]) -> str:
     near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.6)
     if near:
         return f"the code has no {wanted}: did you mean {near[0]}?"
-    listed = ", ".join(list(dict.fromkeys(names))[:MAX_TOLD_NAMES]) or "nothing that has a name"
+    listed = ", ".join(list(dict.fromkeys(names))[:MAX_LISTED_NAMES]) or "nothing that has a name"
     return f"the code has no {wanted}; it has {listed}."

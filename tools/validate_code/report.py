@@ -19,7 +19,7 @@ MAX_TEXT_CHARACTERS = 40_000
 
 
 class _Part(BaseModel):
-    """One message of `runner.checking.check`."""
+    """One message of `inside.check`."""
 
     errors: list[Finding] | None = Field(default=None, max_length=200)
     warnings: list[Finding] = Field(default=[], max_length=200)

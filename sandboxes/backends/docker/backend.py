@@ -38,7 +38,7 @@ MAX_POOL_WAIT_SECONDS = 86_400.0
 """That a container may be older than the oldest session: it can wait for one before it is used."""
 
 _INFO_TIMEOUT_SECONDS = 15.0
-_SWEEP_TIMEOUT_SECONDS = 20.0
+_ORPHAN_SWEEP_TIMEOUT_SECONDS = 20.0
 
 
 class DockerBackend(Backend):
@@ -125,7 +125,7 @@ class DockerBackend(Backend):
             left = [each.id for each in found if self._owner.has_left(each, live)]
             container.sweep(client, left)
 
-        await self._engine.run(sweep, _SWEEP_TIMEOUT_SECONDS)
+        await self._engine.run(sweep, _ORPHAN_SWEEP_TIMEOUT_SECONDS)
 
     @asynccontextmanager
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:

@@ -32,11 +32,11 @@ LAUNCH_TIMEOUT_SECONDS = 45.0
 
 REMOVE_TIMEOUT_SECONDS = 10.0
 
-VERDICT_TIMEOUT_SECONDS = 2.0
+EXIT_REASON_TIMEOUT_SECONDS = 2.0
 """Time to wait until the engine reports why a container ended."""
 
 OUT_OF_MEMORY = (
-    "The sandbox was ended: it used more memory than it may. "
+    "The sandbox was ended: it used more memory than its limit. "
     "Use less at once: smaller data, fewer processes, or parts of a file."
 )
 KILLED = (
@@ -147,14 +147,14 @@ class Container:
         A container with a kernel of its own ends as a whole. A shared kernel kills single
         processes, which the supervisor reports.
         """
-        with suppress(SandboxUnavailable), anyio.move_on_after(2 * VERDICT_TIMEOUT_SECONDS):
-            return await self._engine.run(self._verdict, 2 * VERDICT_TIMEOUT_SECONDS)
+        with suppress(SandboxUnavailable), anyio.move_on_after(2 * EXIT_REASON_TIMEOUT_SECONDS):
+            return await self._engine.run(self._verdict, 2 * EXIT_REASON_TIMEOUT_SECONDS)
         return ""
 
     def _verdict(self, client: APIClient) -> str:
         """Read the engine's past events, because the container itself may be removed by now."""
         filters = {"container": self._id, "event": ["oom", "die", "destroy"]}
-        until = int(time.time() + VERDICT_TIMEOUT_SECONDS)
+        until = int(time.time() + EXIT_REASON_TIMEOUT_SECONDS)
         code = None
         # The "oom" event comes from the kernel and "die" from the engine, in either order.
         events = client.events(since=1, until=until, filters=filters, decode=True)

@@ -65,5 +65,7 @@ def _checked(client: APIClient, image: str) -> bool:
         return False
     if volumes := (found.get("Config") or {}).get("Volumes"):
         text = f"the image {image} declares volumes ({', '.join(volumes)}): files in them are not "
-        raise SandboxUnavailable(NAME, text + "limited, so bellglass does not use it.")
+        raise SandboxUnavailable(
+            NAME, text + "limited, so bellglass does not use it. Name another image."
+        )
     return True

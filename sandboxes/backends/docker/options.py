@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.common.limits import MAX_SCRATCH_FILES
-from bellglass.sandboxes.confinement.resource_limits import OOM_SCORE
+from bellglass.sandboxes.confinement.resource_limits import OOM_SCORE_ADJ
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,7 +106,7 @@ def _host_config(
         ],
         ipc_mode="private",
         cgroupns="private",
-        oom_score_adj=OOM_SCORE,
+        oom_score_adj=OOM_SCORE_ADJ,
         init=False,  # an engine can be configured to run its own init as process 1
         log_config=LogConfig(type=LogConfig.types.NONE),
         runtime=runtime,

@@ -15,7 +15,7 @@ _MAX_TEXT_CHARACTERS = 300
 _ADVICE = (
     (
         r"no space left on device",
-        "the engine's disk is full: free some space (`docker system df` shows what uses it).",
+        "the engine's disk is full: free space (`docker system df` shows what uses it).",
     ),
     (
         r"(unknown or invalid|unknown|no such) runtime",

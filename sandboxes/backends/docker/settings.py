@@ -9,12 +9,12 @@ from bellglass.sandboxes.backends.docker.image import IMAGE
 class DockerSettings(BackendSettings):
     image: str = Field(
         IMAGE,
-        description="Image of the docker sandbox: any with Python 3.9 or newer, and Bash. One that "
-        "you name is pulled if it is not there; the default is made by `bellglass image build`.",
+        description="Image of the containers: any with Python 3.9 or newer, and Bash. One that "
+        "you name is pulled if the engine lacks it; `bellglass image build` makes the default.",
     )
     host: str | None = Field(
         None,
-        description="Where the Docker engine is, as `DOCKER_HOST`. Default: what the `docker` "
+        description="Address of the Docker engine, as in `DOCKER_HOST`. Default: what the `docker` "
         "command uses.",
     )
     runtime: str | None = Field(
@@ -24,5 +24,5 @@ class DockerSettings(BackendSettings):
         2,
         ge=0.1,
         allow_inf_nan=False,
-        description="Processors that a container may use, at most those there are.",
+        description="Processors that a container may use, at most those that the engine has.",
     )

@@ -1,4 +1,4 @@
-"""The E2B sandbox: sessions on somebody else's machines."""
+"""The E2B backend: each session has a virtual machine of an engine."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from bellglass.sandboxes.backends.e2b.machines.owner import Owner
 from bellglass.sandboxes.backends.e2b.machines.rate_limiter import RateLimiter
 from bellglass.sandboxes.backends.e2b.machines.unreachable import Unreachable, UnreachableMachines
 from bellglass.sandboxes.backends.e2b.machines.usage_meter import UsageMeter
-from bellglass.sandboxes.backends.e2b.patience import UNREACHABLE_TIMEOUT_SECONDS
-from bellglass.sandboxes.backends.e2b.program.launch_runner import launch_runner
+from bellglass.sandboxes.backends.e2b.patience import MAX_UNREACHABLE_SECONDS
+from bellglass.sandboxes.backends.e2b.program.launch_supervisor import launch_supervisor
 from bellglass.sandboxes.backends.e2b.session_store import SessionStore
 from bellglass.sandboxes.backends.e2b.settings import E2BSettings
 from bellglass.sandboxes.backends.embedded.waivers import WAIVERS
@@ -50,16 +50,16 @@ _NAME = "e2b"
 
 
 class E2BBackend(Backend, Lifecycle):
-    """A virtual machine per session, and in it a place as the embedded sandbox makes them.
+    """A virtual machine per session, and in it a sandbox as the embedded backend makes it.
 
     So the kernel is not shared with anybody; there is no network, neither of the machine nor of
-    the place; and what the code sees and may do is the same as on one's own machine.
+    the sandbox; and what the code sees and may do is the same as on one's own machine.
     """
 
     is_paid = True
     waivers = WAIVERS
-    patience_seconds = UNREACHABLE_TIMEOUT_SECONDS
-    silence_seconds = Backend.silence_seconds + UNREACHABLE_TIMEOUT_SECONDS
+    patience_seconds = MAX_UNREACHABLE_SECONDS
+    silence_seconds = Backend.silence_seconds + MAX_UNREACHABLE_SECONDS
 
     def __init__(
         self,
@@ -137,36 +137,36 @@ class E2BBackend(Backend, Lifecycle):
 
         See `Backend.connect` and `reattach`.
         """
-        place = secrets.token_hex(16)
+        name = secrets.token_hex(16)
         async with AsyncExitStack() as stack:
             stack.enter_context(self._rate_limiter.one())
-            self._orphans.live[place] = None
-            stack.callback(self._orphans.live.pop, place)
+            self._orphans.live[name] = None
+            stack.callback(self._orphans.live.pop, name)
             stream: CommandStream | None = None
-            if (known := self._known(session_id, place)) is not None:
+            if (known := self._known(session_id, name)) is not None:
                 try:
                     stream = await stack.enter_async_context(known)
                 except E2BError as exc:
-                    logger.info("E2B: what was left of a session is lost: %s", exc)
+                    logger.info("E2B: a session of a killed server cannot be continued: %s", exc)
             if stream is None:
-                machine = await self._create(session_id, place)
-                held = self._held(session_id, place, machine, Lease(machine, self._lease_seconds))
+                machine = await self._create(session_id, name)
+                held = self._held(session_id, name, machine, Lease(machine, self._lease_seconds))
                 stream = await stack.enter_async_context(held)
             yield stream
 
     def _known(
-        self, session_id: str, place: str
+        self, session_id: str, name: str
     ) -> AbstractAsyncContextManager[CommandStream] | None:
         """Return how to hold the machine that the session has already, if it has one."""
         if (left := self._unreachable.pop(session_id, None)) is not None:
-            return self._held(session_id, place, left.machine, left.lease, left.pid)
+            return self._held(session_id, name, left.machine, left.lease, left.pid)
         if (record := self._session_store.taken(session_id)) is not None:
-            return self._reattached(session_id, place, record)
+            return self._reattached(session_id, name, record)
         return None
 
     @asynccontextmanager
     async def _reattached(
-        self, session_id: str, place: str, record: Record
+        self, session_id: str, name: str, record: Record
     ) -> AsyncGenerator[CommandStream]:
         """Hold the machine that another server left.
 
@@ -177,23 +177,23 @@ class E2BBackend(Backend, Lifecycle):
         client = await self.client.get()
         machine = await find_machine(client, self.endpoint, record.sandbox, seconds)
         lease = Lease(machine, seconds)
-        async with self._held(session_id, place, machine, lease, record.pid) as stream:
+        async with self._held(session_id, name, machine, lease, record.pid) as stream:
             yield stream
 
     @asynccontextmanager
     async def _held(
-        self, session_id: str, place: str, machine: Machine, lease: Lease, pid: int | None = None
+        self, session_id: str, name: str, machine: Machine, lease: Lease, pid: int | None = None
     ) -> AsyncGenerator[CommandStream]:
         """Hold a machine, in which our program is process `pid`, or is started now; then end it.
 
         One that could not be reached and may live is left to its lease instead: the session's next
         call tries once more.
         """
-        self._orphans.live[place] = machine.id
+        self._orphans.live[name] = machine.id
         self._usage_meter.begin(session_id, lease)
         left: Unreachable | None = None
         try:
-            async with launch_runner(machine, lease, self.limits, pid) as stream:
+            async with launch_supervisor(machine, lease, self.limits, pid) as stream:
                 if self.network is None:
                     await self._session_store.placed(session_id, machine.id, stream.pid)
                 self._streams[session_id] = stream
@@ -212,9 +212,9 @@ class E2BBackend(Backend, Lifecycle):
                 with anyio.CancelScope(shield=True):
                     await self._end(session_id, machine, lease)
 
-    async def _create(self, session_id: str, place: str) -> Machine:
+    async def _create(self, session_id: str, name: str) -> Machine:
         await self._rate_limiter.turn()
-        marks = metadata(self._owner, place, session_id, time.time() + self._age_seconds)
+        marks = metadata(self._owner, name, session_id, time.time() + self._age_seconds)
         try:
             client = await self.client.get()
             return await create_machine(client, self.endpoint, marks, self._lease_seconds)
@@ -238,7 +238,7 @@ class E2BBackend(Backend, Lifecycle):
             self._orphans.suspect()
         self._usage_meter.end(session_id)
         logger.info(
-            "E2B: a sandbox ended after %.0f s; its session used %.0f s",
+            "E2B: a sandbox ended after %.0f s; its session has used %.0f s",
             lease.used_seconds,
             self._usage_meter.of(session_id),
         )
@@ -255,7 +255,7 @@ class E2BBackend(Backend, Lifecycle):
     async def reattach(self, session_id: str, owner: str | None) -> float | None:
         """Claim what a dead server left of a session: see `Lifecycle`.
 
-        With a network, connections to the server are part of a place; none of that is claimed.
+        With a network, connections to the server are part of a sandbox; none of that is claimed.
         """
         return await self._session_store.claim(session_id, owner) if self.network is None else None
 

@@ -38,6 +38,6 @@ class Client:
                 logger.info("E2B: %s", versions.installed())
                 if not versions.is_tested():
                     tested = versions.command(versions.TESTED)
-                    logger.warning("E2B: this SDK was not tested; if it fails: %s", tested)
+                    logger.warning("E2B: this SDK was not tested; if it fails, install: %s", tested)
                 self._made = await to_thread.run_sync(self._endpoint.client)
             return self._made

@@ -53,5 +53,5 @@ def _key(settings: E2BSettings, environ: Mapping[str, str]) -> str | None:
     try:
         return Path(settings.key_file).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as exc:
-        reason = getattr(exc, "strerror", None) or "it is no text"
+        reason = getattr(exc, "strerror", None) or "it is not text"
         raise SandboxUnavailable("e2b", f"BELLGLASS_E2B_KEY_FILE: {reason}.") from exc

@@ -21,7 +21,7 @@ _TRIAL_LEASE_SECONDS = 60
 
 
 async def findings(endpoint: Endpoint, client: Any) -> list[Finding]:
-    """Ask the engine for what our sessions need beside a place: lists, leases, sleep."""
+    """Ask the engine for what our sessions need beside a sandbox: lists, leases, sleep."""
     found = [
         _sdk(),
         Finding(what="control plane", holds=True, detail=endpoint.api),
@@ -40,7 +40,7 @@ async def findings(endpoint: Endpoint, client: Any) -> list[Finding]:
     try:
         found.append(await _finding("renews leases", machine.renew(_TRIAL_LEASE_SECONDS)))
         found.append(await _program(machine))
-        found.append(await _finding("lets sandboxes sleep and wake", _sleeps(machine)))
+        found.append(await _finding("pauses and resumes sandboxes", _sleeps(machine)))
     finally:
         with anyio.CancelScope(shield=True):
             killed = await machine.kill()

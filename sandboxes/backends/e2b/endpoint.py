@@ -38,12 +38,12 @@ class Endpoint:
         if not _KEY.fullmatch(self.key):
             raise _unusable("the API key is not one line of printable characters.")
         if not re.fullmatch(r"[A-Za-z0-9.-]+(:[0-9]+)?", self.domain):
-            raise _unusable("BELLGLASS_E2B_DOMAIN is no host name.")
+            raise _unusable("BELLGLASS_E2B_DOMAIN is not a host name.")
         for name, url in (("API", self.api_url), ("SANDBOX", self.sandbox_url)):
             if url is not None:
                 parts = urlsplit(url)
                 if parts.scheme not in ("http", "https") or not parts.hostname:
-                    raise _unusable(f"BELLGLASS_E2B_{name}_URL is no http or https URL.")
+                    raise _unusable(f"BELLGLASS_E2B_{name}_URL is not an http or https URL.")
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -40,27 +40,28 @@ ADVICE: dict[Kind, str] = {
     "away": "The sandbox has ended, or is out of reach for a moment. Try again.",
     "ended": "The machine is there, but the program that holds the session in it has ended: "
     "somebody killed it, or the machine was out of memory.",
-    "changing": "The sandbox is just being paused or resumed. Try again in a few seconds.",
+    "changing": "The sandbox is being paused or resumed. Try again in a few seconds.",
     "unreachable": "The engine cannot be reached. Check BELLGLASS_E2B_DOMAIN, _API_URL and "
     "_SANDBOX_URL, and the network of this machine.",
     "quota": "The account has as many sandboxes as it may. Close sessions, or set "
     "BELLGLASS_E2B_MAX_SANDBOXES below the limit of the plan.",
-    "rate": "The engine wants fewer requests. Try again in a minute; "
-    "BELLGLASS_E2B_MAX_CREATES_PER_SECOND slows the making of sandboxes down.",
+    "rate": "The engine limits the rate of requests. Try again in a minute; "
+    "BELLGLASS_E2B_MAX_CREATES_PER_SECOND makes bellglass create sandboxes more slowly.",
     "busy": "The engine has no room at the moment. Try again in a minute.",
     "full": "The machine has no room for our program: it is out of processes, files or memory. A "
     "template may leave too little.",
     "auth": "The engine does not take the key. Check E2B_API_KEY or BELLGLASS_E2B_KEY_FILE.",
-    "billing": "The engine has blocked the account, which is no fault of the key. Settle it where "
-    "the account is managed.",
+    "billing": "The engine has blocked the account, so the key is not at fault. Resolve it "
+    "where the account is managed.",
     "request": "The engine refused the request. Check BELLGLASS_E2B_TEMPLATE and the limits of "
     "the account.",
     "timeout": "The engine did not answer in time. Try again.",
-    "old": "The engine seems to speak only version 1 of E2B's API. Install the SDK for it: "
+    "old": "The engine seems to have only version 1 of E2B's API. Install the SDK for it: "
     f"{versions.command(versions.TESTED_OLD)}.",
-    "foreign": "What answers does not speak E2B's API. Check BELLGLASS_E2B_API_URL and _DOMAIN.",
-    "build": "What the engine said before tells why; --base names another template to start from.",
-    "unknown": "Try again; if it stays, ask who runs the engine.",
+    "foreign": "The server that answers does not have E2B's API. Check BELLGLASS_E2B_API_URL "
+    "and _DOMAIN.",
+    "build": "The output above says why. --base names another template to start from.",
+    "unknown": "Try again. If it fails again, ask whoever runs the engine.",
 }
 """What to do, by kind."""
 

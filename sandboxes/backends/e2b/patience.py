@@ -5,7 +5,7 @@ gone, when our program in the machine has ended, or when the lease is over. docs
 table of hiccups, and what a user sees of each.
 """
 
-UNREACHABLE_TIMEOUT_SECONDS = 120.0
+MAX_UNREACHABLE_SECONDS = 120.0
 """A call waits so long for a machine that cannot be reached. A connection of HTTP/2 that has died
 in silence is noticed by the transport after 31 s, and a laptop may need a minute to wake."""
 

@@ -74,7 +74,7 @@ class SessionRecords:
             if self._is_ours() and self._has_room():
                 _replace(self._path(session_id), record)
         except OSError as exc:
-            logger.warning("E2B: a session is not written down: %s", exc.strerror)
+            logger.warning("E2B: the record of a session cannot be written: %s", exc.strerror)
 
     def remove(self, session_id: str) -> None:
         if self._folder is not None:

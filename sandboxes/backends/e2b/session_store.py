@@ -39,7 +39,7 @@ class SessionStore:
         self._limits = limits
         self._age_seconds = age_seconds
         self._assigned: OrderedDict[str, tuple[str | None, float]] = OrderedDict()
-        self._places: dict[str, tuple[str, int]] = {}
+        self._sandboxs: dict[str, tuple[str, int]] = {}
         """Sandbox and process of each session that has them."""
         self._claimed: dict[str, Record] = {}
 
@@ -50,23 +50,23 @@ class SessionStore:
         self._assigned[session_id] = owner, created_at
         while len(self._assigned) > MAX_REMEMBERED_SESSIONS:
             self._assigned.popitem(last=False)
-        if session_id in self._places:  # it was kept ready
+        if session_id in self._sandboxs:  # it was kept ready
             self._write(session_id)
 
     async def placed(self, session_id: str, sandbox_id: str, pid: int) -> None:
         """Write down where a session is."""
-        self._places[session_id] = sandbox_id, pid
+        self._sandboxs[session_id] = sandbox_id, pid
         if session_id in self._assigned:
             await to_thread.run_sync(self._write, session_id)
 
     def ended(self, session_id: str) -> None:
         """Forget where a session was."""
-        self._places.pop(session_id, None)
+        self._sandboxs.pop(session_id, None)
         self._records.remove(session_id)
 
     def _write(self, session_id: str) -> None:
         owner, created_at = self._assigned[session_id]
-        sandbox_id, pid = self._places[session_id]
+        sandbox_id, pid = self._sandboxs[session_id]
         record = Record(
             host=self._this.host,
             process=self._this.process,
@@ -106,7 +106,7 @@ class SessionStore:
         return await to_thread.run_sync(self._records.sandboxes)
 
     def _terms(self) -> str:
-        """Return a hash of what a place was made for: another server must mean the same."""
+        """Return a hash of what a sandbox was made for: another server must mean the same."""
         where = (self._endpoint.api, self._endpoint.sandboxes)
         terms = (*where, edition(), json.dumps(asdict(self._limits)))
         return hashlib.sha256("\n".join(terms).encode()).hexdigest()

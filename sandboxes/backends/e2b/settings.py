@@ -22,7 +22,9 @@ class E2BSettings(BackendSettings):
         "below the domain.",
     )
     template: str | None = Field(
-        None, description="What sessions start from; it needs a Python. Default: E2B's own."
+        None,
+        description="Template that sessions start from; it needs Python 3.9 or newer. "
+        "Default: E2B's own.",
     )
     headers: SecretStr | None = Field(
         None, description="More headers for the control plane: `NAME: VALUE, NAME: VALUE`."
@@ -37,8 +39,10 @@ class E2BSettings(BackendSettings):
         description="A sandbox whose server was killed ends after this time.",
     )
     max_sandboxes: int = Field(
-        64, ge=1, description="Sandboxes at one time. What the plan allows is a good value."
+        64,
+        ge=1,
+        description="Maximum number of sandboxes at one time, such as what the plan allows.",
     )
     max_creates_per_second: float = Field(
-        5, gt=0, allow_inf_nan=False, description="Sandboxes made in a second."
+        5, gt=0, allow_inf_nan=False, description="Maximum number of sandboxes created in a second."
     )

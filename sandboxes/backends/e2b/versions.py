@@ -45,7 +45,7 @@ def objection() -> str | None:
     if reason is None:
         return None
     return (
-        f"the SDK that is installed will not do ({installed()}): {reason}. "
+        f"the installed SDK is not supported ({installed()}): {reason}. "
         f"Install the pair that was tested: {command(TESTED)}, or for an engine that speaks only "
         f"version 1 of the API: {command(TESTED_OLD)}."
     )

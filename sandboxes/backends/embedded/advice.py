@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _CONTAINER = (
     "This is inside a container whose runtime forbids it. Start the container with "
     "`--security-opt seccomp=unconfined --security-opt systempaths=unconfined`, "
-    "or use the docker sandbox."
+    "or use the Docker backend."
 )
 _APPARMOR = (
     "Ubuntu's AppArmor restricts user namespaces. Run "
@@ -63,7 +63,7 @@ def _fix(failure: LaunchFailed, root: Path) -> str:
         return "Run `bellglass setup` to prepare a Python for the sandbox."
     if step == "find bubblewrap":
         return "Install it: `sudo apt-get install bubblewrap`, or your system's equivalent."
-    return "Use another sandbox, such as docker, until this is solved."
+    return "Use another backend, such as docker, until this is solved."
 
 
 def _setting(root: Path, name: str) -> str:

@@ -147,7 +147,7 @@ class EmbeddedBackend(Backend):
                     await launcher.aclose()
             if sys.platform != "linux":
                 raise SandboxUnavailable(
-                    _NAME, "it needs Linux. On this system, use the docker or the e2b sandbox."
+                    _NAME, "it needs Linux. On this system, use the Docker or the E2B backend."
                 )
             try:
                 self._launcher = await self._first_that_works()

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.session_limits import Limits
 
-_SPARE_PROCESSES = 16
+_RESERVED_PROCESSES = 16
 """Added to pids.max, which is a backstop: RLIMIT_NPROC is the limit that users set."""
 
 _MAX_TCP_BYTES = 64 * 1024**2
@@ -154,7 +154,7 @@ class Version1(_Real):
         # up the memory that the kernel has for all TCP connections, also those of the host.
         with contextlib.suppress(OSError):
             write_setting(f"{memory}/memory.kmem.tcp.limit_in_bytes", str(_MAX_TCP_BYTES))
-        write_setting(f"{pids}/pids.max", str(limits.processes + _SPARE_PROCESSES))
+        write_setting(f"{pids}/pids.max", str(limits.processes + _RESERVED_PROCESSES))
         # The process writes to `tasks` itself: cgroup.procs would take 10 ms, for a lock that a
         # thread which moves itself does not need (cgroup_procs_write_start in the kernel).
         for directory in group.directories:
@@ -175,7 +175,7 @@ class Version2(_Real):
         for name, value in (
             ("memory.swap.max", 0),  # missing if the kernel does not account swap
             ("memory.oom.group", 0),  # one process is killed, and the supervisor reports it
-            ("pids.max", limits.processes + _SPARE_PROCESSES),
+            ("pids.max", limits.processes + _RESERVED_PROCESSES),
         ):
             with contextlib.suppress(FileNotFoundError):
                 write_setting(f"{directory}/{name}", str(value))

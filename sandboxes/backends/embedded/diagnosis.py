@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.backends.embedded.cgroups import Cgroups
     from bellglass.sandboxes.backends.embedded.launch import Launcher
 
-_SCOPES_SINCE = 6
+_MIN_SCOPES_ABI = 6
 _PROCESS_LIMIT_SINCE = (5, 14)
 
 
@@ -53,8 +53,8 @@ def findings(
         _finding("system call filter", True, platform.machine()),
         _finding(
             "Landlock scopes",
-            abi >= _SCOPES_SINCE,
-            f"ABI {abi}" if abi >= _SCOPES_SINCE else f"ABI {abi}, they need 6 (Linux 6.12)",
+            abi >= _MIN_SCOPES_ABI,
+            f"ABI {abi}" if abi >= _MIN_SCOPES_ABI else f"ABI {abi}, they need 6 (Linux 6.12)",
         ),
         _finding(
             "memory of a whole session",
@@ -90,4 +90,6 @@ def python_finding(python: str) -> Finding:
         return _finding("python", False, f"{python} cannot be executed")
     if prepared:
         return _finding("python", True, python)
-    return _finding("python", False, f"{python}, without numpy and its like: run `bellglass setup`")
+    return _finding(
+        "python", False, f"{python}, without numpy and other packages: run `bellglass setup`"
+    )

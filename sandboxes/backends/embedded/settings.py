@@ -18,6 +18,6 @@ class EmbeddedSettings(BackendSettings):
     )
     preload: Names = Field(
         ("pytest",),
-        description="Modules, comma-separated, that the embedded sandbox imports once for all "
-        "sessions: `numpy,pandas` saves half a second in each and costs 10 ms at its start.",
+        description="Modules, comma-separated, that the zygote imports once for all sessions: "
+        "`numpy,pandas` saves half a second in each and costs 10 ms at its start.",
     )

@@ -20,7 +20,7 @@ MODULES = (
 )
 """Modules of Monty 1.4, without those that need files."""
 
-HERE = "The restricted sandbox evaluates a subset of Python"
+HERE = "The restricted backend evaluates a subset of Python"
 NO_FILES = {"refusal": f"{HERE}: it has no files", "kind": "unsupported"}
 NO_BASH = f"{HERE}: it has no Bash and no programs. Use execute_python for what can be computed."
 NO_BACKGROUND = f"{HERE}: it has no background runs. Call again without background."

@@ -21,9 +21,11 @@ from bellglass.sandboxes.backends.restricted.source import MAX_VALUE_CHARACTERS,
 from bellglass.sandboxes.wire.framing import (
     HEADER_BYTES,
     MAX_REQUEST_BYTES,
+    STREAM_INTERVAL_SECONDS,
     body_bytes,
     encode,
 )
+from bellglass.sandboxes.wire.legal_orders import REQUESTS, follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,9 +43,6 @@ StreamName = Literal["stdout", "stderr"]
 
 FULL = "The variables took more memory than a copy of them leaves room for."
 
-STREAM_SECONDS = 0.25
-"""Interval of frames with new output."""
-
 CHECK = (
     "import json, sys; from bellglass.tools.validate_code.inside import check; "
     "check.run(json.load(sys.stdin), lambda part: print(json.dumps(part)))"
@@ -59,6 +58,8 @@ class Supervisor:
         self._frames = BufferedByteReceiveStream(stream)
         self._interpreter = interpreter
         self._limits = limits
+        self._state = "new"
+        """A state of `legal_orders.REQUESTS`."""
         self._running = 0
         """Id of the request that runs, or 0."""
         self._scope = anyio.CancelScope()
@@ -67,7 +68,11 @@ class Supervisor:
         """Id of the last request that was cancelled, perhaps before it began."""
 
     async def serve(self) -> None:
-        """Answer requests until the stream ends."""
+        """Answer requests until the stream ends.
+
+        Raises:
+            OutOfOrder: The server asks for what it may not ask now.
+        """
         await self._send(self._ready())
         send, requests = anyio.create_memory_object_stream["Call"](1)
         async with anyio.create_task_group() as tasks, send, requests:
@@ -84,6 +89,8 @@ class Supervisor:
                     request: Request = json.loads(await self._frames.receive_exactly(size))
                 except (anyio.IncompleteRead, anyio.EndOfStream, anyio.ClosedResourceError):
                     return
+                op: str = request["op"]
+                self._note("call" if op in ("python", "bash", "job") else op)
                 match request["op"]:
                     case "cancel":
                         self._taken_back = request["id"]
@@ -92,6 +99,9 @@ class Supervisor:
                             self._scope.cancel()
                     case "python" | "bash" | "job":
                         await requests.send(request)
+
+    def _note(self, message: str) -> None:
+        self._state = follow(REQUESTS, self._state, message)
 
     async def _send(self, frame: Frame) -> None:
         await self._stream.send(encode(frame))
@@ -122,6 +132,7 @@ class Supervisor:
         self._running = 0
         execution["wall_seconds"] = round(time.monotonic() - started, 6)
         mark: Mark = {"id": request["id"], "nonce": request["nonce"]}
+        self._note("reply")
         await self._send({"type": "reply", **mark, "execution": execution})
 
     async def _execute(self, request: Call) -> Execution:
@@ -200,7 +211,7 @@ class Supervisor:
         """Send new output while the code runs."""
         mark: Mark = {"id": request["id"], "nonce": request["nonce"]}
         while True:
-            await anyio.sleep(STREAM_SECONDS)
+            await anyio.sleep(STREAM_INTERVAL_SECONDS)
             for name, stream in printed.items():
                 text, stream.unsent = stream.unsent, ""
                 if text:

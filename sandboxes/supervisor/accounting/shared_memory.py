@@ -13,7 +13,7 @@ MAX_PROCESSES = 32
 MIN_GROWTH_BYTES = 16 * 1024**2
 """Fewer bytes than this are not worth a measurement."""
 
-LOOK_CPU_SECONDS = 0.25
+MAX_LOOK_CPU_SECONDS = 0.25
 """CPU time for one measurement: enough for 5 GB, such as 16 processes that share 300 MB."""
 
 LOOK_TIMEOUT_SECONDS = 0.3
@@ -23,7 +23,7 @@ long on a busy machine. Nobody ends a fork bomb meanwhile."""
 LAST_LOOK_TIMEOUT_SECONDS = 2.0
 """Time for a measurement that decides about a kill, when all processes have been stopped."""
 
-MIN_PAUSE_IN_LOOKS = 10
+MIN_PAUSE_PER_LOOK = 10
 """The pause after a measurement, as a multiple of the time that it took."""
 
 
@@ -73,11 +73,11 @@ class SharedMemory:
         for pid in pids:
             once += share(pid, alone=pid != self._checkpoint)
             waited = time.monotonic() - since
-            if waited > seconds or time.thread_time() - began > LOOK_CPU_SECONDS:
-                self._not_before = time.monotonic() + MIN_PAUSE_IN_LOOKS * waited
+            if waited > seconds or time.thread_time() - began > MAX_LOOK_CPU_SECONDS:
+                self._not_before = time.monotonic() + MIN_PAUSE_PER_LOOK * waited
                 return total
         self._sum, self.seen = total, min(once, total)
-        self._not_before = time.monotonic() + MIN_PAUSE_IN_LOOKS * (time.thread_time() - began)
+        self._not_before = time.monotonic() + MIN_PAUSE_PER_LOOK * (time.thread_time() - began)
         return self.seen
 
 

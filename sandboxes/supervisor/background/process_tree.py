@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 
 from bellglass.sandboxes.supervisor import processes
 
-MAX_TRIES = 20
+MAX_PASSES = 20
 """Lookups repeated: a parent that ends during one passes its child to another process."""
 
 FREEZE_TIMEOUT_SECONDS = 0.5
@@ -18,7 +18,7 @@ FREEZE_TIMEOUT_SECONDS = 0.5
 
 def root_of(pid: int, roots: AbstractSet[int]) -> int:
     """Return the member of `roots` that the process is, or descends from; 0 if none."""
-    for _ in range(MAX_TRIES):
+    for _ in range(MAX_PASSES):
         at = pid
         while at > 1 and at not in roots:
             parent = processes.parent(at)

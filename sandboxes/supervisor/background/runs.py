@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.common.limits import MAX_ENDED_RUNS, MAX_RUNS
-from bellglass.sandboxes.common.process import KEPT
+from bellglass.sandboxes.common.process import KEPT_FD_OFFSET
 from bellglass.sandboxes.supervisor import processes
 from bellglass.sandboxes.supervisor.accounting import LOOK_INTERVAL_SECONDS
 from bellglass.sandboxes.supervisor.accounting.files import FileCounter
@@ -259,7 +259,9 @@ class Runs:
     ) -> Job:
         if request["op"] == "bash":
             return start(
-                lambda control: shell.become(request["command"], control.socket.fileno() + KEPT),
+                lambda control: shell.become(
+                    request["command"], control.socket.fileno() + KEPT_FD_OFFSET
+                ),
                 keep=[shell.state],
             )
         taken = self.roots()

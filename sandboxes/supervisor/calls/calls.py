@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.common.jobs import Job as JobKind
-from bellglass.sandboxes.common.process import KEPT
+from bellglass.sandboxes.common.process import KEPT_FD_OFFSET
 from bellglass.sandboxes.supervisor import jobs, processes
 from bellglass.sandboxes.supervisor.accounting.files import FileCounter
 from bellglass.sandboxes.supervisor.accounting.group_counters import GroupCounters
@@ -121,7 +121,7 @@ class Calls:
         timeline.mark("ended")
         if self._reaper.sweep(call.wall_seconds()):
             call.output.drain()
-        timeline.mark("processes swept")
+        timeline.mark("processes ended")
         if kind is not None and kind.clean_up is not None:
             kind.clean_up()
         reported = self._report(call)
@@ -180,7 +180,7 @@ class Calls:
 
         def run(control: Packets) -> None:
             # In the job the state of the shell has another descriptor.
-            shell = self._shell.for_job(control.socket.fileno() + KEPT)
+            shell = self._shell.for_job(control.socket.fileno() + KEPT_FD_OFFSET)
             kind.run(arguments, control.send, shell)
 
         with self._alone() as notices:

@@ -23,7 +23,7 @@ INTERRUPT_GRACE_SECONDS = 0.4
 """Seconds between the interrupt and the kill: a call with a limit of 1 s ends within 2, unless the
 machine is busy."""
 
-MAX_GRACES = 6
+MAX_GRACE_PERIODS = 6
 """Grace periods granted to a job that is ready to run and gets no processor."""
 
 MIN_CPU_SECONDS = 0.1
@@ -107,7 +107,9 @@ class LimitEnforcer:
         """Tell if the job got no processor yet: killing it for that would lose the variables."""
         pid = self._job.pid
         used = processes.cpu_seconds(pid) - self._cpu_before
-        return self._graces < MAX_GRACES and used < MIN_CPU_SECONDS and processes.runnable(pid)
+        return (
+            self._graces < MAX_GRACE_PERIODS and used < MIN_CPU_SECONDS and processes.runnable(pid)
+        )
 
     def _kill(self) -> None:
         for number in (signal.SIGKILL, signal.SIGCONT):

@@ -27,7 +27,7 @@ WRITE_TIMEOUT_SECONDS = 0.5
 MAX_ROWS, MAX_COLUMNS, MAX_CELLS = 1_000, 200, 20_000
 """The limit if the code has set pandas to show tables without one: more than fits a result."""
 
-TYPES = 400
+MAX_TYPES_CHARACTERS = 400
 """Characters that list the types of columns."""
 
 
@@ -131,7 +131,7 @@ def _of_pandas(value: Any, write: Write) -> dict[str, Any]:
     title = _title(value, rows.total, frame.shape[1])
     if is_frame(value):
         types = ", ".join(f"{column.name} {column.dtype}" for column in cells)
-        title += f" ({short(types, TYPES)})" if types else ""
+        title += f" ({short(types, MAX_TYPES_CHARACTERS)})" if types else ""
     shown = (ends.iloc[:, place].tolist() for place in range(len(numbers)))
     return tables.entry(
         f"{title}\n{text}",

@@ -25,7 +25,7 @@ MAX_MARKUP_CHARACTERS = 2_000
 READABLE = ("text/markdown", "text/latex", "text/plain")
 """Kinds whose source is readable; a model reads up to MAX_TEXT_CHARACTERS of it."""
 
-PART_CHARACTERS = 1 << 20
+CHARACTERS_PER_WRITE = 1 << 20
 
 _DATA = re.compile(r"(data:[\w/+.-]+;base64,)([A-Za-z0-9+/=\s]{200,})")
 """Sounds and pictures embedded in markup, which nobody can read."""
@@ -67,5 +67,5 @@ def _placeholder(found: re.Match[str]) -> str:
 
 
 def _parts(source: str) -> Iterator[bytes]:
-    for at in range(0, len(source), PART_CHARACTERS):
-        yield source[at : at + PART_CHARACTERS].encode("utf-8", "replace")
+    for at in range(0, len(source), CHARACTERS_PER_WRITE):
+        yield source[at : at + CHARACTERS_PER_WRITE].encode("utf-8", "replace")

@@ -11,9 +11,9 @@ from typing import Any
 
 from bellglass.sandboxes.common.similar import (
     MAX_COMPARED_NAMES,
+    MAX_LISTED_NAMES,
     MAX_NAME_CHARACTERS,
     MAX_SIMILAR_NAMES,
-    MAX_TOLD_NAMES,
     like,
 )
 from bellglass.sandboxes.common.text import short
@@ -72,7 +72,7 @@ def _attributes(exc: Any) -> Finding:
     near = like(wanted, [name for name in names if wanted[:1] == "_" or name[:1] != "_"])
     columns = tables.labels(owner) if tables.is_table(owner) else None
     if columns is not None:
-        there = [shown(column) for column in columns[:MAX_TOLD_NAMES]]
+        there = [shown(column) for column in columns[:MAX_LISTED_NAMES]]
         near = (like(wanted, columns) + near)[:MAX_SIMILAR_NAMES]
         return {"target": "DataFrame", "missing": wanted, "suggestions": near, "available": there}
     finding: Finding = {
@@ -111,7 +111,7 @@ def _keys(exc: BaseException, scope: Scope, nodes: list[ast.AST]) -> Finding:
         if keys is None or wanted in keys:
             continue
         subject = short(ast.unparse(owner_node), MAX_NAME_CHARACTERS)
-        there = [shown(key) for key in keys[:MAX_TOLD_NAMES]]
+        there = [shown(key) for key in keys[:MAX_LISTED_NAMES]]
         texts = {str(key): key for key in keys if type(key) in (str, int)}
         if type(wanted) is str:
             near: list[Any] = [texts[text] for text in like(wanted, texts)]

@@ -11,9 +11,9 @@ from typing import Any
 
 from bellglass.sandboxes.common.similar import (
     MAX_COMPARED_NAMES,
+    MAX_LISTED_NAMES,
     MAX_NAME_CHARACTERS,
     MAX_SIMILAR_NAMES,
-    MAX_TOLD_NAMES,
     like,
     listing,
 )
@@ -102,7 +102,7 @@ def files(exc: Any) -> Finding:
         "missing": short(path, 200),
         "target": short(os.getcwd() if parent == "." else parent, 200),
         "suggestions": elsewhere + like(name, names),
-        "available": [short(name, MAX_NAME_CHARACTERS) for name in visible[:MAX_TOLD_NAMES]],
+        "available": [short(name, MAX_NAME_CHARACTERS) for name in visible[:MAX_LISTED_NAMES]],
     }
 
 

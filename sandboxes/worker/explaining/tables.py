@@ -11,8 +11,8 @@ from typing import Any
 
 from bellglass.sandboxes.common.similar import (
     MAX_COMPARED_NAMES,
+    MAX_LISTED_NAMES,
     MAX_NAME_CHARACTERS,
-    MAX_TOLD_NAMES,
 )
 from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining.names import MISSING, Scope
@@ -86,4 +86,4 @@ def _first(index: Any) -> list[Any]:
 
 
 def _shown_labels(found: list[Any]) -> list[str]:
-    return [shown(label) for label in islice(found, MAX_TOLD_NAMES)]
+    return [shown(label) for label in islice(found, MAX_LISTED_NAMES)]

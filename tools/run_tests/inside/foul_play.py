@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any
 
-MAX_SIGNS = 10
+MAX_REPORTED_SIGNS = 10
 """Signs of one kind that are reported."""
 
 
@@ -32,7 +32,7 @@ class Originals:
                 code = getattr(value, "__code__", None)
                 if code is not None and _is_of_session(code.co_filename):
                     names.append(f"unittest.{case}.{name}")
-        return [f"{name} was replaced while the tests ran" for name in names[:MAX_SIGNS]]
+        return [f"{name} was replaced while the tests ran" for name in names[:MAX_REPORTED_SIGNS]]
 
 
 def _is_of_session(file: str) -> bool:
@@ -55,7 +55,7 @@ def blind_equalities() -> list[str]:
         if not any(_reads(step, other) for step in dis.get_instructions(code)):
             text = f"== of {kind.__name__} does not look at what it is compared with"
             found.append(text)
-    return found[:MAX_SIGNS]
+    return found[:MAX_REPORTED_SIGNS]
 
 
 def _reads(step: Any, name: str) -> bool:

@@ -20,7 +20,7 @@ from bellglass.tools.run_tests.inside.failures import cleaned, own_frames, short
 from bellglass.tools.run_tests.inside.lines import Lines, Message
 from bellglass.tools.run_tests.inside.record import Event, Record
 
-INTERRUPT = signal.SIGRTMAX - 3
+INTERRUPT_SIGNAL = signal.SIGRTMAX - 3
 """Asks a test that takes too long to end. Tests use SIGALRM and SIGUSR1 themselves."""
 
 INTERRUPT_GRACE_SECONDS = 1.0
@@ -36,7 +36,7 @@ TICK_INTERVAL_SECONDS = 0.1
 GATHER_INTERVAL_SECONDS = 0.01
 """Between two reads of what the tests send: waking us for each message costs them time."""
 
-CLOSED_TIMEOUT_SECONDS = 1.0
+EXIT_AFTER_CLOSE_TIMEOUT_SECONDS = 1.0
 """For a process to end that has closed its socket; one that lives on closed it deliberately."""
 
 EXIT_TIMEOUT_SECONDS = 5.0
@@ -75,7 +75,9 @@ class PytestRun:
             self._clear()
             token = secrets.token_hex(16)
             settings = {**self._settings, "token": token, "wanted": self._wanted}
-            child = start_ours(self._shell, "plain_pytest", {**settings, "interrupt": INTERRUPT})
+            child = start_ours(
+                self._shell, "plain_pytest", {**settings, "interrupt": INTERRUPT_SIGNAL}
+            )
             try:
                 self._follow(child, Lines(token, MAX_MESSAGE_BYTES))
                 late = self._deadline is not None and time.monotonic() >= self._deadline
@@ -126,7 +128,7 @@ class PytestRun:
                     del self._output[:-MAX_KEPT_OUTPUT_BYTES]
             # The end of the socket alone is not enough: forks of the tests may hold it open.
             if sock not in open_fds or not ready:
-                ended = child.ended(0.0 if sock in open_fds else CLOSED_TIMEOUT_SECONDS)
+                ended = child.ended(0.0 if sock in open_fds else EXIT_AFTER_CLOSE_TIMEOUT_SECONDS)
                 if not ended and sock not in open_fds:
                     return
 
@@ -138,7 +140,7 @@ class PytestRun:
             return False
         self._interrupted = True
         self._deadline = time.monotonic() + INTERRUPT_GRACE_SECONDS
-        child.interrupt(INTERRUPT)
+        child.interrupt(INTERRUPT_SIGNAL)
         return True
 
     def _take(self, message: Message) -> None:

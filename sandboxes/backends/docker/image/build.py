@@ -25,8 +25,8 @@ MAX_TAIL_LINES = 15
 MAX_LINE_CHARACTERS = 500
 """Characters of one line of build output, which is untrusted."""
 
-TIDY_TIMEOUT_SECONDS = 300
-"""Timeout for the engine to remove layers of half a gigabyte, on a busy disk."""
+PRUNE_TIMEOUT_SECONDS = 300
+"""For the engine to remove unused layers: half a gigabyte, on a disk that is perhaps busy."""
 
 _STEP = re.compile(r"Step (\d+)/(\d+) : (.*)", re.DOTALL)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -76,7 +76,7 @@ def build(recipe: Recipe, engine: DockerClient) -> Iterator[Step | str]:
     except errors.DockerException as exc:  # before anything was sent: the tag is invalid
         raise BuildFailed(f"The builder refused this: {exc}.") from exc
     except requests.RequestException as exc:
-        reason = f"The engine went away during the build ({exc})."
+        reason = f"The engine stopped answering during the build ({exc})."
         raise BuildFailed(f"{reason} Start it, and build again.") from exc
 
 
@@ -101,7 +101,7 @@ def _tidied(engine: DockerClient) -> Iterator[str]:
 
     The new image exists by now, so a failure here is only reported.
     """
-    engine.api.timeout = TIDY_TIMEOUT_SECONDS
+    engine.api.timeout = PRUNE_TIMEOUT_SECONDS
     try:
         for label in (_STAGE, RECIPE_LABEL):
             engine.images.prune({"dangling": True, "label": label})

@@ -1,1 +1,1 @@
-"""What runs in a machine before the runner. Standard library only, Python 3.9 or newer."""
+"""What runs in a machine before the supervisor. Standard library only, Python 3.9 or newer."""

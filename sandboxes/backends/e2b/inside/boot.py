@@ -1,8 +1,8 @@
-"""The first program of ours in a virtual machine: makes a place in it, and relays to the place.
+"""The first program of ours in a machine: it makes a sandbox in it, and relays to the sandbox.
 
-The machine alone would keep the code from others. Yet the runner has to be the first process of a
-pid namespace, and code that is root of the machine, sees its services and may use its network is
-more than we promise. So the place here is the embedded sandbox's, made by the same steps.
+The machine alone would keep the code from others. Yet the supervisor has to be process 1 of a
+PID namespace, and code that is root of the machine, sees its services and may use its network is
+more than we promise. So the sandbox here is one of the embedded backend, made by the same steps.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ _MAX_MEMORY_SHARE = 0.8
 
 
 def main(bundle: bytes, config: dict[str, Any]) -> NoReturn:
-    """Make the place that `config` describes, and relay until one of the ends is gone.
+    """Make the sandbox that `config` describes, and relay until one of the ends is gone.
 
     `boot`: the text that starts an interpreter from a bundle; `limits`: those of the session.
     """
     libc.prctl(libc.PR_SET_NAME, b"bellglass-e2b")
     try:
         control = _start_zygote(bundle, config["boot"])
-        place = _place(control, _within_machine(config["limits"]))
+        sandbox = _sandbox(control, _within_machine(config["limits"]))
     except BaseException as exc:
         os.write(1, b"F " + json.dumps(as_frame(exc)).encode() + b"\n")
         os._exit(1)
-    Relay(place).run()  # `control` is open until we end: its end is the zygote's
+    Relay(sandbox).run()  # `control` is open until we end: its end is the zygote's
     os._exit(0)
 
 
@@ -52,7 +52,7 @@ def _within_machine(limits: dict[str, int]) -> dict[str, int]:
 
 
 def _start_zygote(bundle: bytes, boot: str) -> socket.socket:
-    """Start the embedded sandbox's zygote; return its control socket."""
+    """Start the embedded backend's zygote; return its control socket."""
     # The zygote is an orphan, and must not outlive us unseen.
     libc.prctl(libc.PR_SET_CHILD_SUBREAPER, 1)
     control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -60,7 +60,7 @@ def _start_zygote(bundle: bytes, boot: str) -> socket.socket:
         code = os.memfd_create("bellglass", os.MFD_CLOEXEC)
         with os.fdopen(os.dup(code), "wb") as file:
             file.write(bundle)
-    # There will be one place: what jobs need is imported when there is one.
+    # There will be one sandbox: what jobs need is imported when one comes.
     config = {"control": theirs.fileno(), "preload": [], "jobs": False, "boot": boot}
     if os.fork() == 0:
         # Not a Python of its own, whose start takes time: it executes one soon enough.
@@ -101,8 +101,8 @@ def _memory_events() -> list[int]:
         return []
 
 
-def _place(control: socket.socket, limits: dict[str, int]) -> socket.socket:
-    """Have one place made; return the stream to the runner in it."""
+def _sandbox(control: socket.socket, limits: dict[str, int]) -> socket.socket:
+    """Have one sandbox made; return the stream to the supervisor in it."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     given = [theirs.fileno(), *_memory_events()]
     rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", given))
@@ -112,7 +112,7 @@ def _place(control: socket.socket, limits: dict[str, int]) -> socket.socket:
         os.close(descriptor)
     theirs.close()
     send_frame(ours, {"limits": limits, "workspace": "/work", "preload": []})
-    # The other half of what inside/sandbox.py of the embedded sandbox does.
+    # The other half of what inside/sandbox.py of the embedded backend does.
     if ours.recv(1, socket.MSG_PEEK) == b"p":
         ours.recv(1)
         ours.send(b"g")

@@ -1,19 +1,19 @@
-"""Bytes between the runner's socket and lines on stdin and stdout, so that no byte is lost.
+"""Bytes between the supervisor's socket and lines on stdin and stdout, so that no byte is lost.
 
 E2B hands on the output of a command as text, and drops what comes while nobody is connected. So
 data travels as base64 in lines with the offset of its first byte, and is kept until the server
 has said that it has it. `sandboxes/backends/e2b/stream/lines.py` is the other end.
 
-from the server   D OFFSET BASE64   data for the runner
+from the server   D OFFSET BASE64   data for the supervisor
                   A OFFSET          everything before OFFSET has arrived
                   R OFFSET          it was cut off: send again from OFFSET
                   S NUMBER          it is another server, which knows of no offset
 to the server     S NUMBER IN OUT   so much came from servers; what follows starts at OUT
-                  D OFFSET BASE64   data from the runner
-                  F JSON            there is no place, and why (sent by `boot`)
+                  D OFFSET BASE64   data from the supervisor
+                  F JSON            there is no sandbox, and why (sent by `boot`)
                   P MAGIC           the program is asked for, before there is a relay;
                                     "outdated" follows if the template has another version
-                  E                 the runner has ended
+                  E                 the supervisor has ended
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ if TYPE_CHECKING:
     import socket
 
 WINDOW_BYTES = 2 * 1024**2
-"""Bytes on the way that the server has not acknowledged: more waits in the runner."""
+"""Bytes on the way that the server has not acknowledged: more waits in the supervisor."""
 
 MAX_LINE_DATA_BYTES = 24 * 1024
 """Bytes in one line: as base64 they are 32 KiB, which is what envd reads at once."""
 
 _MAX_BACKLOG_BYTES = 1024**2
-"""Bytes that wait for the runner, beyond which stdin is not read."""
+"""Bytes that wait for the supervisor, beyond which stdin is not read."""
 
 
 class Relay:
     """The state of both directions."""
 
-    def __init__(self, place: socket.socket) -> None:
-        place.setblocking(False)
+    def __init__(self, sandbox: socket.socket) -> None:
+        sandbox.setblocking(False)
         os.set_blocking(0, False)
         os.set_blocking(1, False)
-        self._place = place
+        self._sandbox = sandbox
         self._line = bytearray()
         """The part of a line that has come so far."""
         self._received = 0
         """Bytes that came from the server."""
         self._inward = bytearray()
-        """Of those, what the runner has not taken."""
+        """Of those, what the supervisor has not taken."""
         self._kept = bytearray()
-        """What the runner sent and the server has not acknowledged."""
+        """What the supervisor sent and the server has not acknowledged."""
         self._base = 0
         """The offset of its first byte."""
         self._next = 0
@@ -59,12 +59,12 @@ class Relay:
         self._outward = bytearray(b"\n")  # a login shell may have begun a line
         """Lines to write."""
         self._ended = False
-        """The runner has closed its end."""
+        """The supervisor has closed its end."""
         self._told = False
         """The server was told so."""
 
     def run(self) -> None:
-        """Relay until the runner has ended, or nobody holds our stdin any more."""
+        """Relay until the supervisor has ended, or nobody holds our stdin any more."""
         while not (self._told and not self._outward):
             poll = select.poll()
             if len(self._inward) < _MAX_BACKLOG_BYTES:
@@ -73,13 +73,13 @@ class Relay:
             if len(self._kept) < WINDOW_BYTES:
                 events |= select.POLLIN
             if events and not self._ended:
-                poll.register(self._place, events)
+                poll.register(self._sandbox, events)
             if self._outward:
                 poll.register(1, select.POLLOUT)
             ready = dict(poll.poll())
             if 0 in ready and not self._read_lines():
                 return
-            got = 0 if self._ended else ready.get(self._place.fileno(), 0)
+            got = 0 if self._ended else ready.get(self._sandbox.fileno(), 0)
             if got & select.POLLOUT:
                 self._write_place()
             if got & (select.POLLIN | select.POLLHUP | select.POLLERR):
@@ -138,11 +138,11 @@ class Relay:
             self._base = offset
             self._next = max(self._next, offset)
 
-    # --- from the runner
+    # --- from the supervisor
 
     def _read_place(self) -> None:
         try:
-            data = self._place.recv(1 << 18)
+            data = self._sandbox.recv(1 << 18)
         except BlockingIOError:
             return
         except OSError:
@@ -152,11 +152,11 @@ class Relay:
         else:
             self._ended = True
             self._inward.clear()
-            self._place.close()
+            self._sandbox.close()
 
     def _write_place(self) -> None:
         try:
-            sent = self._place.send(self._inward)
+            sent = self._sandbox.send(self._inward)
             del self._inward[:sent]
         except BlockingIOError:
             pass

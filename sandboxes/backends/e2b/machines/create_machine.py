@@ -1,4 +1,4 @@
-"""A new machine for a place, also where nobody knows if the engine has made it."""
+"""Create a machine for a sandbox, also when the answer of the engine is lost."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from bellglass.sandboxes.backends.e2b.errors import E2BError, Kind
-from bellglass.sandboxes.backends.e2b.machines.listing import PLACE, marked
+from bellglass.sandboxes.backends.e2b.machines.listing import SANDBOX_NAME, marked
 from bellglass.sandboxes.backends.e2b.machines.machine import KILL_TIMEOUT_SECONDS, Machine
 from bellglass.sandboxes.backends.e2b.patience import LOOK_INTERVAL_SECONDS, MIN_GONE_LOOKS
 
@@ -25,14 +25,14 @@ UNSURE: frozenset[Kind] = frozenset(
 LOOK_DELAYS_SECONDS = (0.0, 1.0, 3.0)
 """Seconds before each look for it: what was cut off may just be coming into being."""
 
-LOOKS_TIMEOUT_SECONDS = 20.0
-"""For all looks together: who waits for the place is waiting already."""
+SEARCH_TIMEOUT_SECONDS = 20.0
+"""For all searches together: a client is waiting for the sandbox."""
 
 
 async def create_machine(
     client: Any, endpoint: Endpoint, marks: dict[str, str], lease_seconds: int
 ) -> Machine:
-    """Return a new machine with `marks`, which name its place.
+    """Return a new machine with `marks`, which name its sandbox.
 
     The engine is asked for one once. When its answer is lost, the machine is looked for by its
     marks, and used; a second one would be paid for too.
@@ -45,7 +45,7 @@ async def create_machine(
     except anyio.get_cancelled_exc_class():
         # Nobody will use it. It is ended at once, and if that fails the sweep comes by.
         with anyio.move_on_after(KILL_TIMEOUT_SECONDS, shield=True):
-            found = await _found(client, endpoint, marks[PLACE], LOOK_DELAYS_SECONDS[:2])
+            found = await _found(client, endpoint, marks[SANDBOX_NAME], LOOK_DELAYS_SECONDS[:2])
             await _end(client, endpoint, found)
         raise
 
@@ -75,19 +75,21 @@ async def _create(
     except E2BError as exc:
         if exc.kind not in UNSURE:
             raise
-        machine = await _reattach(client, endpoint, marks[PLACE], lease_seconds)
+        machine = await _reattach(client, endpoint, marks[SANDBOX_NAME], lease_seconds)
         if machine is None:
             raise
-        logger.info("E2B: a sandbox was made whose answer was lost (%s): it is used", exc.kind)
+        logger.info(
+            "E2B: the answer to a create was lost (%s); the sandbox was found and is used", exc.kind
+        )
         return machine
 
 
 async def _reattach(
-    client: Any, endpoint: Endpoint, place: str, lease_seconds: int
+    client: Any, endpoint: Endpoint, sandbox_name: str, lease_seconds: int
 ) -> Machine | None:
-    """Return the machine that was made for `place`, or None; any that is of no use is ended."""
-    with anyio.move_on_after(LOOKS_TIMEOUT_SECONDS):
-        unused = await _found(client, endpoint, place, LOOK_DELAYS_SECONDS)
+    """Return the machine that was made for `sandbox_name`, or None; end any of no use."""
+    with anyio.move_on_after(SEARCH_TIMEOUT_SECONDS):
+        unused = await _found(client, endpoint, sandbox_name, LOOK_DELAYS_SECONDS)
         try:
             if unused:
                 machine = await Machine.attach(client, endpoint, unused[0], lease_seconds)
@@ -110,14 +112,14 @@ async def _end(client: Any, endpoint: Endpoint, sandbox_ids: list[str]) -> None:
 
 
 async def _found(
-    client: Any, endpoint: Endpoint, place: str, looks: tuple[float, ...]
+    client: Any, endpoint: Endpoint, sandbox_name: str, looks: tuple[float, ...]
 ) -> list[str]:
-    """Return the ids of the machines that were made for `place`: one, if any."""
+    """Return the ids of the machines that were made for `sandbox_name`: one, if any."""
     failures = 0
     for pause in looks:
         await anyio.sleep(pause)
         try:
-            found = await marked(client, endpoint, **{PLACE: place})
+            found = await marked(client, endpoint, **{SANDBOX_NAME: sandbox_name})
         except E2BError as exc:
             logger.info("E2B: %s", exc)
             failures += 1

@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 MARK = "bellglass"
 """Key of the metadata that all of ours have."""
 
-PLACE = f"{MARK}-place"
+SANDBOX_NAME = f"{MARK}-sandbox"
 
 _MAX_PAGES = 50
 """Of a hundred each: more than any account holds."""
 
 
-def metadata(owner: Owner, place: str, session_id: str, until: float) -> dict[str, str]:
+def metadata(owner: Owner, sandbox_name: str, session_id: str, until: float) -> dict[str, str]:
     """Return what a sandbox is marked with. It cannot be changed later.
 
-    `place` names it among those of its owner. `until`: when its session ends at the latest, in
-    seconds since 1970.
+    `sandbox_name` names it among those of its owner. `until`: when its session ends at the
+    latest, in seconds since 1970.
     """
     return {
         MARK: "1",
         f"{MARK}-host": owner.host,
         f"{MARK}-process": owner.process,
-        PLACE: place,
+        SANDBOX_NAME: sandbox_name,
         # Not as it is: who knows it may use the session.
         f"{MARK}-session": hashlib.sha256(session_id.encode()).hexdigest()[:16],
         f"{MARK}-until": str(int(until)),

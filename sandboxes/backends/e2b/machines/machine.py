@@ -28,7 +28,7 @@ CREATE_TIMEOUT_SECONDS = 45.0
 REQUEST_TIMEOUT_SECONDS = 15.0
 """Any other request to the control plane, and to open a stream."""
 
-PROGRAM_TIMEOUT_SECONDS = 45.0
+SEND_PROGRAM_TIMEOUT_SECONDS = 45.0
 """To send our program: it is more than a pipe holds, so it has to be read meanwhile."""
 
 KILL_TIMEOUT_SECONDS = 10.0
@@ -37,7 +37,7 @@ PAUSE_TIMEOUT_SECONDS = 60.0
 """Four seconds for each GiB of memory, says the vendor."""
 
 USER = "root"
-"""Who starts our program. It makes a place in which the code is nobody of the machine."""
+"""The user that starts our program, which makes a sandbox whose code has no user of the machine."""
 
 
 class Machine:
@@ -134,7 +134,7 @@ class Machine:
         """
         commands = self._sandbox.commands
         options = supported(commands.run, retain_output=False)
-        what = "start the runner"
+        what = "start our program"
         try:
             return await self._bounded(
                 what,
@@ -168,7 +168,7 @@ class Machine:
         commands = self._sandbox.commands
         options = supported(commands.connect, retain_output=False)
         return await self._bounded(
-            "listen to the runner again",
+            "listen to our program again",
             lambda: commands.connect(
                 pid,
                 timeout=0,
@@ -186,12 +186,12 @@ class Machine:
 
     async def send_program(self, pid: int, data: bytes) -> None:
         """Write our program to a command that asks for it, once; wait until it has read most."""
-        await self._send(pid, data, PROGRAM_TIMEOUT_SECONDS, repeat=False)
+        await self._send(pid, data, SEND_PROGRAM_TIMEOUT_SECONDS, repeat=False)
 
     async def _send(self, pid: int, data: bytes, seconds: float, *, repeat: bool) -> None:
         commands = self._sandbox.commands
         await self._bounded(
-            "reach the runner",
+            "reach our program",
             lambda: commands.send_stdin(pid, data, request_timeout=seconds),
             repeat,
             seconds=seconds,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from bellglass.sandboxes.backends.e2b.errors import E2BError
-from bellglass.sandboxes.backends.e2b.machines.listing import MARK, PLACE, marked
+from bellglass.sandboxes.backends.e2b.machines.listing import MARK, SANDBOX_NAME, marked
 from bellglass.sandboxes.backends.e2b.machines.machine import Machine
 from bellglass.sandboxes.backends.e2b.machines.owner import Owner
 
@@ -26,8 +26,8 @@ MIN_OVERDUE_SECONDS = 3600.0
 engine should have done it, and clocks differ."""
 
 
-SWEEP_SECONDS = 60.0
-"""Between two looks for what is left over."""
+ORPHAN_SWEEP_INTERVAL_SECONDS = 60.0
+"""Seconds between two searches for machines that are left over."""
 
 
 class OrphanSweeper:
@@ -35,8 +35,8 @@ class OrphanSweeper:
 
     def __init__(self, client: Client, endpoint: Endpoint, owner: Owner) -> None:
         self.live: dict[str, str | None] = {}
-        """Places of `owner` that are being made or in use, each with the id of its machine once it
-        has one."""
+        """Names of sandboxes of `owner` that are being made or in use, each with the id of its
+        machine once it has one."""
         self._client = client
         self._endpoint = endpoint
         self._owner = owner
@@ -52,7 +52,7 @@ class OrphanSweeper:
 
     async def due(self) -> None:
         """Wait until it is time for the next sweep."""
-        with anyio.move_on_after(SWEEP_SECONDS):
+        with anyio.move_on_after(ORPHAN_SWEEP_INTERVAL_SECONDS):
             await self._doubt.wait()
             await anyio.sleep(1)  # what was cut off may just be coming into being
 
@@ -85,9 +85,12 @@ class OrphanSweeper:
         """Tell if a listed sandbox is ours and nobody's."""
         theirs = _owner(info)
         if theirs == self._owner:
-            place = info.metadata.get(PLACE)
-            # There is one for a place. One that came twice is in nobody's hands.
-            return place not in self.live or self.live[place] not in (None, info.sandbox_id)
+            sandbox_name = info.metadata.get(SANDBOX_NAME)
+            # A sandbox has one machine. A second one is in nobody's hands.
+            return sandbox_name not in self.live or self.live[sandbox_name] not in (
+                None,
+                info.sandbox_id,
+            )
         return theirs.is_dead() or _is_overdue(info)
 
     async def count_of_killed_servers(self) -> int:

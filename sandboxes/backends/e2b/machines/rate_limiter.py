@@ -12,8 +12,8 @@ from bellglass.sandboxes.errors import SandboxUnavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BURST_SECONDS = 1.0
-"""Worth of sandboxes that may be made at once, after a quiet time."""
+MAX_BURST_SECONDS = 1.0
+"""After a quiet time, as many machines may be created at once as the rate allows in this time."""
 
 
 class RateLimiter:
@@ -47,5 +47,5 @@ class RateLimiter:
     async def turn(self) -> None:
         """Wait until another sandbox may be asked for."""
         now = anyio.current_time()
-        self._next = max(self._next, now - BURST_SECONDS) + self._interval
+        self._next = max(self._next, now - MAX_BURST_SECONDS) + self._interval
         await anyio.sleep(max(0.0, self._next - now))

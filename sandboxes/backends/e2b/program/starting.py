@@ -1,4 +1,4 @@
-"""What comes between a command that has started and our program in its place."""
+"""Follow the start of a command until our program runs in it, or say why it does not."""
 
 from __future__ import annotations
 
@@ -76,13 +76,13 @@ def outdated(template: str) -> str:
     """Say that a template has another version of our program, and what to do."""
     return (
         f"template {template} has the program of another version of bellglass, or for another "
-        "Python. Sessions in it work, but start more slowly. Build it anew, from what it was built "
-        f"from: `bellglass template build --name {template} --base BASE`."
+        "Python. Sessions in it work, but start more slowly. Build it again, from the same "
+        f"base: `bellglass template build --name {template} --base BASE`."
     )
 
 
 def why_ended(lines: Lines, last_words: str, exit_code: int = 0) -> str:
-    """Return why there is no runner, or nothing if there was one and it has ended."""
+    """Return why there is no supervisor, or nothing if there was one and it has ended."""
     if failure := lines.failure:
         step, error = str(failure.get("step"))[:100], str(failure.get("error"))[:300]
         return clean(f"The template's system does not let us confine code: {step}: {error}.")

@@ -11,10 +11,10 @@ from typing import Any
 from bellglass.sandboxes.backends.e2b.inside.relay import WINDOW_BYTES
 
 MAX_LINE_DATA_BYTES = 96 * 1024
-"""Bytes in one line to the place: one request, of 170 kB by the time that it is JSON."""
+"""Bytes in one line to the sandbox: one request, of 170 kB by the time that it is JSON."""
 
 ACKNOWLEDGE_AFTER_BYTES = WINDOW_BYTES // 2
-"""After so many bytes the place is told that they came. An answer of usual size needs no such
+"""After so many bytes the relay is told that they came. An answer of usual size needs no such
 request of its own."""
 
 _MAX_LINE_BYTES = 64 * 1024
@@ -30,19 +30,19 @@ class Lines:
 
     def __init__(self) -> None:
         self.received = 0
-        """Bytes from the place, without a gap."""
+        """Bytes from the sandbox, without a gap."""
         self.sent = 0
-        """Bytes for the place."""
+        """Bytes for the sandbox."""
         self.failure: dict[str, Any] | None = None
-        """Why there is no place, from the program that should have made it."""
+        """Why there is no sandbox, from the program that should have made it."""
         self.asked: str | None = None
         """Our program is asked for, by a Python whose code has this number."""
         self.found_outdated = False
         """The template has our program, but of another version or for another Python."""
         self.ended = False
-        """The runner has ended: nothing comes any more."""
+        """The supervisor has ended: nothing comes any more."""
         self.joined_at = 0
-        """Bytes from the place that another server before us has had."""
+        """Bytes from the sandbox that another server before us has had."""
         self.joining: int | None = None
         """We have taken over from another server, and wait to be told where it stopped."""
         self._acknowledged = 0
@@ -123,7 +123,7 @@ class Lines:
         return b"A %d\n" % consumed
 
     def takeover(self) -> bytes:
-        """Return the line to send to a place that another server has had."""
+        """Return the line to send to a sandbox that another server has had."""
         self._line = ""
         self.joining = secrets.randbelow(2**48)
         return b"\nS %d\n" % self.joining

@@ -1,4 +1,4 @@
-"""A byte stream to the runner in a machine, over a command's stdin and stdout.
+"""A byte stream to the supervisor in a machine, over a command's stdin and stdout.
 
 It outlives cuts of the connection, connections that are dead in silence, a machine that stands
 still, and sleep of the machine: see `inside/relay.py` for how, `patience.py` for how long.
@@ -17,8 +17,8 @@ from anyio import BrokenResourceError, ClosedResourceError, EndOfStream
 from bellglass.sandboxes.backend import PatientStream
 from bellglass.sandboxes.backends.e2b.errors import E2BError
 from bellglass.sandboxes.backends.e2b.patience import (
+    MAX_UNREACHABLE_SECONDS,
     RETRY_DELAYS_SECONDS,
-    UNREACHABLE_TIMEOUT_SECONDS,
 )
 from bellglass.sandboxes.backends.e2b.program.starting import provide, why_ended
 from bellglass.sandboxes.backends.e2b.stream.connection import Connection
@@ -54,7 +54,7 @@ class CommandStream(PatientStream):
         self.joined = anyio.Event()
         """We know where another server stopped."""
         self._reason: str | None = None
-        """Why the stream is broken; empty if the runner has just ended."""
+        """Why the stream is broken; empty if the supervisor has just ended."""
         self._out_of_reach = False
         """The machine cannot be reached now, or could not when the stream was given up."""
         self._silence = SilenceWatch()
@@ -155,7 +155,7 @@ class CommandStream(PatientStream):
         Raises:
             E2BError: The machine or our program is gone, or the patience is at its end.
         """
-        deadline = anyio.current_time() + UNREACHABLE_TIMEOUT_SECONDS
+        deadline = anyio.current_time() + MAX_UNREACHABLE_SECONDS
         for pause in itertools.chain(
             RETRY_DELAYS_SECONDS, itertools.repeat(RETRY_DELAYS_SECONDS[-1])
         ):
@@ -196,7 +196,7 @@ class CommandStream(PatientStream):
         try:
             data = self._lines.feed(text)
         except RelayProtocolError:
-            self.give_up("The sandbox sent what is not from our program.")
+            self.give_up("The sandbox sent data that is not from our program.")
             return
         if self._lines.joining is None:
             self.joined.set()

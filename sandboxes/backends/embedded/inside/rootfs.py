@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _OLD = "/.host"
-_MAX_VIEW_BYTES = 16 * 1024**2
-_MAX_VIEW_FILES = 4096
+_MAX_ROOT_BYTES = 16 * 1024**2
+_MAX_ROOT_FILES = 4096
 
 
 def enter(plan: Plan, folders: Sequence[lending.Lent] = (), *, own_proc: bool) -> None:
@@ -33,8 +33,8 @@ def enter(plan: Plan, folders: Sequence[lending.Lent] = (), *, own_proc: bool) -
     os.umask(0o022)
     with step("mounts private"):
         mounts.make_private()
-    with step("view tmpfs"):
-        mounts.tmpfs("/tmp", _MAX_VIEW_BYTES, _MAX_VIEW_FILES, 0o755)
+    with step("root tmpfs"):
+        mounts.tmpfs("/tmp", _MAX_ROOT_BYTES, _MAX_ROOT_FILES, 0o755)
         os.mkdir("/tmp" + _OLD)
     with step("pivot_root"):
         mounts.change_root("/tmp", "/tmp" + _OLD)
@@ -43,7 +43,7 @@ def enter(plan: Plan, folders: Sequence[lending.Lent] = (), *, own_proc: bool) -
         with step(f"bind {target}"):
             _mount_point(_OLD + source, target)
             mounts.bind_read_only(_OLD + source, target)
-    with step("view files"):
+    with step("root files"):
         for directory in DIRECTORIES:
             os.makedirs(directory, exist_ok=True)
         for path, target in [*plan.links, *DEVICE_LINKS.items()]:
@@ -68,7 +68,7 @@ def enter(plan: Plan, folders: Sequence[lending.Lent] = (), *, own_proc: bool) -
     with step("scratch tmpfs"):
         # Only for the zygote: modules that it imports write caches. Each sandbox mounts its own
         # tmpfs on top.
-        mounts.tmpfs("/tmp", _MAX_VIEW_BYTES, _MAX_VIEW_FILES, 0o1777)
+        mounts.tmpfs("/tmp", _MAX_ROOT_BYTES, _MAX_ROOT_FILES, 0o1777)
     with step("detach the host's root"):
         mounts.detach(_OLD)
         os.rmdir(_OLD)

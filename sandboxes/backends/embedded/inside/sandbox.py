@@ -18,7 +18,7 @@ from bellglass.sandboxes.confinement.failure import step
 if TYPE_CHECKING:
     from typing import NoReturn
 
-STREAM = 3
+STREAM_FD = 3
 """Descriptor of the stream to the server; those of the control group's counters follow it."""
 
 _MIN_MOVED_DESCRIPTOR = 20
@@ -84,8 +84,8 @@ def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoR
         from bellglass.sandboxes.supervisor import main as supervisor
         from bellglass.sandboxes.worker import worker
 
-        config.update(zip(given.counters, itertools.count(STREAM + 1)))
-        supervisor.serve(STREAM, STREAM, config, worker.main)
+        config.update(zip(given.counters, itertools.count(STREAM_FD + 1)))
+        supervisor.serve(STREAM_FD, STREAM_FD, config, worker.main)
     except BaseException as exc:
         send_frame(server, as_frame(exc))
     os._exit(1)
@@ -110,12 +110,12 @@ def _only_descriptors(given: Descriptors) -> socket.socket:
     # Copy them to high numbers first: a target number may be one of the given descriptors.
     copies = [fcntl.fcntl(fd, fcntl.F_DUPFD, _MIN_MOVED_DESCRIPTOR) for fd in wanted]
     for to, fd in enumerate(copies):
-        os.dup2(fd, to, inheritable=to < STREAM)
+        os.dup2(fd, to, inheritable=to < STREAM_FD)
     try:
         libc.syscall("close_range", len(wanted), 0x7FFFFFFF, 0)
     except OSError:  # Linux before 5.9
         os.closerange(len(wanted), 1024)
-    return socket.socket(fileno=STREAM)
+    return socket.socket(fileno=STREAM_FD)
 
 
 def _isolate(session: dict[str, int], masked: list[str]) -> int:

@@ -106,7 +106,7 @@ def _prepare(control: socket.socket, bundle: int, config: dict[str, Any]) -> Non
     }
     os.set_inheritable(control.fileno(), True)
     os.set_inheritable(bundle, True)
-    with step("execute the interpreter in the view"):
+    with step("execute the interpreter in the root file system"):
         arguments = ["-I", "-u", "-c", config["boot"], str(bundle), "serve", json.dumps(following)]
         os.execve(the_plan.python, [the_plan.python, *arguments], {})
 
@@ -131,7 +131,7 @@ def _execute_bubblewrap(config: dict[str, Any]) -> NoReturn:
             namespaces.become_unprivileged(config["uid"])
         for descriptor in config["descriptors"]:
             os.set_inheritable(descriptor, True)
-        with step("execute bubblewrap in the view"):
+        with step("execute bubblewrap in the root file system"):
             os.execve(program, config["argv"], {})
     except BaseException as exc:
         with socket.socket(fileno=config["stream"]) as stream:

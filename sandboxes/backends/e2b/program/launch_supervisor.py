@@ -1,4 +1,4 @@
-"""Our program in a machine: started or joined, listened to, and its machine's lease kept."""
+"""Start or join our program in a machine, listen to it, and renew the lease meanwhile."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def launch_runner(
+async def launch_supervisor(
     machine: Machine, lease: Lease, limits: Limits, pid: int | None
 ) -> AsyncGenerator[CommandStream]:
     """Start our program, or go on with it as process `pid`, which another server has started.
