@@ -64,7 +64,7 @@ def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoR
                 with step("map the user"):
                     namespaces.map_ids((namespaces.INSIDE_ID,) * 2, prepared.outside)
             config["locks_fd"] = _isolate(session, prepared.masked)
-            _attach(folders, STREAM + 1 + len(given.counters))
+            _attach(folders, STREAM_FD + 1 + len(given.counters))
         # The server answers when it has our pidfd, has moved us into the control group, and has
         # mapped our user, if it may choose a uid.
         if server.recv(1) != b"g":
