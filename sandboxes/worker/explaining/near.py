@@ -6,13 +6,13 @@ import ast
 import os
 import re
 import types
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 from bellglass.sandboxes.common.similar import (
     MAX_COMPARED_NAMES,
     MAX_LISTED_NAMES,
-    MAX_NAME_CHARACTERS,
     MAX_SIMILAR_NAMES,
     like,
 )
@@ -28,33 +28,44 @@ from bellglass.sandboxes.worker.explaining.values import (
     shown,
 )
 
+MAX_TEXT_CHARACTERS = 200
+"""Characters of one text of a finding."""
+
 Finding = dict[str, Any]
 """`target`: what was asked; `missing`: for what; `suggestions`: similar ones; `available`."""
 
 
 def near_misses(exc: BaseException, scope: Scope | None, nodes: list[ast.AST]) -> Finding:
     """Return what exists that is similar to what `exc` reports missing."""
+    cut: Finding = {}
+    for key, found in _found(exc, scope, nodes).items():
+        if isinstance(found, str):
+            cut[key] = short(found, MAX_TEXT_CHARACTERS)
+        else:
+            cut[key] = [short(text, MAX_TEXT_CHARACTERS) for text in found]
+    return cut
+
+
+def _found(exc: BaseException, scope: Scope | None, nodes: list[ast.AST]) -> Finding:
     message = exc.args[0] if exc.args and type(exc.args[0]) is str else ""
     if isinstance_of(exc, OSError):
         return on_disk.files(exc)
     if isinstance_of(exc, ImportError):
         return on_disk.modules(exc)
-    if scope is None:
-        return {}
-    if isinstance_of(exc, UnboundLocalError):
+    if scope is None or isinstance_of(exc, UnboundLocalError):
         return {}
     if isinstance_of(exc, NameError):
-        return _names(exc, message, scope)
+        return _names(message, scope)
     if isinstance_of(exc, AttributeError):
         return _attributes(exc)
-    if isinstance_of(exc, KeyError):
-        return _keys(exc, scope, nodes)
+    if isinstance_of(exc, KeyError) and len(exc.args) == 1:
+        return _keys(tables.listed(message) or exc.args[0], scope, nodes)
     if isinstance_of(exc, TypeError):
         return _parameters(message, scope, nodes)
     return {}
 
 
-def _names(exc: Any, message: str, scope: Scope) -> Finding:
+def _names(message: str, scope: Scope) -> Finding:
     found = re.match(r"(?:free variable|name) '(\w+)'", message)
     wanted = found[1] if found else ""
     near = like(wanted, [*scope.local, *scope.globals, *BUILTINS])
@@ -70,77 +81,73 @@ def _attributes(exc: Any) -> Finding:
         return {}
     names = {**class_attributes(owner), **attributes(owner)}
     near = like(wanted, [name for name in names if wanted[:1] == "_" or name[:1] != "_"])
-    columns = tables.labels(owner) if tables.is_table(owner) else None
-    if columns is not None:
-        there = [shown(column) for column in columns[:MAX_LISTED_NAMES]]
-        near = (like(wanted, columns) + near)[:MAX_SIMILAR_NAMES]
-        return {"target": "DataFrame", "missing": wanted, "suggestions": near, "available": there}
-    finding: Finding = {
-        "target": class_name(owner),
-        "missing": short(wanted, MAX_NAME_CHARACTERS),
-        "suggestions": near,
-    }
-    if type(owner) is types.ModuleType:
-        finding["target"] = (
-            f"module {short(str(attributes(owner).get('__name__')), MAX_NAME_CHARACTERS)}"
-        )
+    finding: Finding = {"target": class_name(owner), "missing": wanted, "suggestions": near}
+    if tables.is_table(owner):
+        columns = tables.labels(owner) or []
+        finding["suggestions"] = (like(wanted, columns) + near)[:MAX_SIMILAR_NAMES]
+        finding["available"] = [shown(column) for column in columns[:MAX_LISTED_NAMES]]
+    elif type(owner) is types.ModuleType:
+        finding["target"] = f"module {attributes(owner).get('__name__')}"
         file = attributes(owner).get("__file__")
         if type(file) is str and os.path.dirname(file) == os.getcwd():
-            finding["available"] = [
-                short(file, MAX_NAME_CHARACTERS)
-            ]  # a file of the user's that may shadow another
+            finding["available"] = [file]  # a file of the user's that may shadow another
     elif isinstance_of(owner, type):
-        finding["target"] = (
-            f"class {short(type.__dict__['__name__'].__get__(owner), MAX_NAME_CHARACTERS)}"
-        )
+        finding["target"] = f"class {type.__dict__['__name__'].__get__(owner)}"
     return finding
 
 
-def _keys(exc: BaseException, scope: Scope, nodes: list[ast.AST]) -> Finding:
-    if len(exc.args) != 1:
-        return {}
-    wanted = tables.listed(exc.args[0]) or exc.args[0]
-    for node in nodes:
-        if isinstance(node, ast.Subscript):
-            owner_node: ast.AST = node.value
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            owner_node = node.func.value  # d.pop(key)
-        else:
+def _keys(wanted: Any, scope: Scope, nodes: list[ast.AST]) -> Finding:
+    for target, keys in _looked_up(scope, nodes):
+        if wanted in keys:
             continue
-        keys = _keys_of(scope.value(owner_node))
-        if keys is None or wanted in keys:
-            continue
-        subject = short(ast.unparse(owner_node), MAX_NAME_CHARACTERS)
-        there = [shown(key) for key in keys[:MAX_LISTED_NAMES]]
         texts = {str(key): key for key in keys if type(key) in (str, int)}
+        near: list[Any] = []
+        if type(wanted) in (str, int) and str(wanted) in texts:
+            near.append(texts[str(wanted)])  # a number that was looked up as text, or the reverse
         if type(wanted) is str:
-            near: list[Any] = [texts[text] for text in like(wanted, texts)]
-            if wanted in texts:  # a number that was looked up as text
-                near.insert(0, texts[wanted])
-        else:
-            near = [texts[str(wanted)]] if type(wanted) is int and str(wanted) in texts else []
+            near += [texts[text] for text in like(wanted, texts)]
         return {
-            "target": subject,
+            "target": target,
             "missing": shown(wanted),
             "suggestions": [shown(key) for key in near],
-            "available": there,
+            "available": [shown(key) for key in keys[:MAX_LISTED_NAMES]],
         }
-    return tables.missing(wanted, scope, nodes)
+    for node in nodes:  # a.merge(b, on="id"): which of the tables lacks it
+        if isinstance(node, (ast.Name, ast.Attribute)) and tables.is_table(scope.value(node)):
+            columns = tables.labels(scope.value(node)) or []
+            if wanted not in columns:
+                there = [shown(column) for column in columns[:MAX_LISTED_NAMES]]
+                target = ast.unparse(node)
+                return {"target": target, "missing": shown(wanted), "available": there}
+    return {}
 
 
-def _keys_of(owner: Any) -> list[Any] | None:
-    if owner is not MISSING and isinstance_of(owner, dict):
-        return list(islice(dict.keys(owner), MAX_COMPARED_NAMES))
-    return tables.labels(owner)
+def _looked_up(scope: Scope, nodes: list[ast.AST]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield what a line looks a key up in, and its keys."""
+    for node in nodes:
+        if isinstance(node, ast.Subscript):
+            owner: ast.AST = node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            owner = node.func.value  # d.pop(key)
+        else:
+            continue
+        if isinstance(owner, ast.Attribute) and owner.attr in ("loc", "at"):
+            rows = tables.rows(scope.value(owner.value))
+            if rows is not None:
+                yield f"the index of {ast.unparse(owner.value)}", rows
+        value = scope.value(owner)
+        keys = tables.labels(value)
+        if value is not MISSING and isinstance_of(value, dict):
+            keys = list(islice(dict.keys(value), MAX_COMPARED_NAMES))
+        if keys is not None:
+            yield ast.unparse(owner), keys
 
 
 def _parameters(message: str, scope: Scope, nodes: list[ast.AST]) -> Finding:
     """Return the parameters that an unexpected one is similar to."""
     wrong = re.match(r"([\w.]+)\(\) got an unexpected keyword argument '(\w+)'", message)
-    if wrong is None:
-        return {}
     for node in nodes:
-        if not isinstance(node, ast.Call):
+        if wrong is None or not isinstance(node, ast.Call):
             continue
         function = scope.value(node.func)
         if function is MISSING and isinstance(node.func, ast.Attribute):
@@ -151,10 +158,5 @@ def _parameters(message: str, scope: Scope, nodes: list[ast.AST]) -> Finding:
             function = class_attributes(function).get("__init__")
         if type(function) is types.FunctionType and wrong[1].endswith(function.__name__):
             near = like(wrong[2], parameters(function))
-            subject = short(ast.unparse(node.func), MAX_NAME_CHARACTERS)
-            return {
-                "target": subject,
-                "missing": short(wrong[2], MAX_NAME_CHARACTERS),
-                "suggestions": near,
-            }
+            return {"target": ast.unparse(node.func), "missing": wrong[2], "suggestions": near}
     return {}

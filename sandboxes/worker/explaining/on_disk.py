@@ -12,12 +12,10 @@ from typing import Any
 from bellglass.sandboxes.common.similar import (
     MAX_COMPARED_NAMES,
     MAX_LISTED_NAMES,
-    MAX_NAME_CHARACTERS,
     MAX_SIMILAR_NAMES,
     like,
     listing,
 )
-from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining.names import LOCALS
 from bellglass.sandboxes.worker.explaining.values import isinstance_of
 
@@ -40,26 +38,18 @@ def modules(exc: Any) -> Finding:
     if isinstance_of(exc, ModuleNotFoundError):
         top, _, rest = module.partition(".")
         if rest and top in sys.modules:
-            return {"missing": short(module, MAX_NAME_CHARACTERS)}
+            return {"missing": module}
         builtin = {*getattr(sys, "stdlib_module_names", ()), *sys.builtin_module_names}
         others = [name for name in _beside(sys.path) if name not in builtin]
         near = [*like(top, others), *like(top, builtin)]  # suggest numpy before runpy
-        return {
-            "missing": short(module, MAX_NAME_CHARACTERS),
-            "suggestions": near[:MAX_SIMILAR_NAMES],
-        }
+        return {"missing": module, "suggestions": near[:MAX_SIMILAR_NAMES]}
     if wanted is None:  # before Python 3.12
         found = re.match(r"cannot import name '(\w+)'", str(exc.msg))
         wanted = found[1] if found else None
     owner = sys.modules.get(module)
     if type(wanted) is not str or type(owner) is not types.ModuleType:
         return {}
-    near = like(wanted, vars(owner))
-    return {
-        "target": short(module, MAX_NAME_CHARACTERS),
-        "missing": short(wanted, MAX_NAME_CHARACTERS),
-        "suggestions": near,
-    }
+    return {"target": module, "missing": wanted, "suggestions": like(wanted, vars(owner))}
 
 
 def _beside(path: list[str]) -> list[str]:
@@ -82,13 +72,12 @@ def files(exc: Any) -> Finding:
     path = exc.filename
     if type(path) is bytes:
         path = os.fsdecode(path)
-    if type(path) is str and type(exc) is FileNotFoundError and _is_of_subprocess(exc):
+    if type(path) is not str or type(exc) is not FileNotFoundError:
+        return {"missing": path} if type(path) is str else {}
+    if _is_of_subprocess(exc):
         folders = [*os.environ.get("PATH", "").split(os.pathsep)[:20], "."]
         programs = [name for folder in folders for name in listing(folder or ".")]
-        name = short(path, 200)
-        return {"target": PROGRAMS, "missing": name, "suggestions": like(path, programs)}
-    if type(path) is not str or type(exc) is not FileNotFoundError:
-        return {"missing": short(path, 200)} if type(path) is str else {}
+        return {"target": PROGRAMS, "missing": path, "suggestions": like(path, programs)}
     directory, name = os.path.split(path.rstrip("/"))
     elsewhere = [name] if directory and os.path.exists(name) else []
     elsewhere += _below(name)
@@ -99,10 +88,10 @@ def files(exc: Any) -> Finding:
     names = sorted(listing(parent))
     visible = [name for name in names if not name.startswith(".")]
     return {
-        "missing": short(path, 200),
-        "target": short(os.getcwd() if parent == "." else parent, 200),
+        "missing": path,
+        "target": os.getcwd() if parent == "." else parent,
         "suggestions": elsewhere + like(name, names),
-        "available": [short(name, MAX_NAME_CHARACTERS) for name in visible[:MAX_LISTED_NAMES]],
+        "available": visible[:MAX_LISTED_NAMES],
     }
 
 
@@ -110,11 +99,10 @@ def _below(name: str) -> list[str]:
     """Return the paths of files with that name in subfolders of the working directory."""
     try:
         with _scandir(".") as entries:
-            folders = [
-                entry.name for entry in islice(entries, MAX_COMPARED_NAMES) if entry.is_dir()
-            ]
-        places = (os.path.join(folder, name) for folder in sorted(folders)[:MAX_FOLDERS])
-        return [short(place, 200) for place in places if os.path.isfile(place)][:MAX_SIMILAR_NAMES]
+            some = islice(entries, MAX_COMPARED_NAMES)
+            folders = sorted(entry.name for entry in some if entry.is_dir())
+        places = (os.path.join(folder, name) for folder in folders[:MAX_FOLDERS])
+        return list(islice(filter(os.path.isfile, places), MAX_SIMILAR_NAMES))
     except (OSError, ValueError):
         return []
 
