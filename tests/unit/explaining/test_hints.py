@@ -27,7 +27,6 @@ def hint_on_command(exit_code: int, said: str, network: str = "none") -> str:
 @pytest.mark.parametrize(
     ("name", "message", "expected"),
     [
-        ("NameError", "name 'defaultdict' is not defined", "from collections import defaultdict"),
         ("NameError", "name '__file__' is not defined", "Path.cwd()"),
         ("OSError", "[Errno 28] No space left on device", "delete files"),
         ("OSError", "[Errno 30] Read-only file system: '/etc/x'", "working directory and /tmp"),
@@ -58,6 +57,7 @@ def test_limit_of_the_sandbox_has_advice(name: str, message: str, expected: str)
         ("ZeroDivisionError", "division by zero"),
         ("PermissionError", "[Errno 13] Permission denied: 'locked.txt'"),
         ("NameError", "name 'total' is not defined"),
+        ("NameError", "name 'np' is not defined"),
     ],
 )
 def test_what_python_says_itself_is_not_said_again(name: str, message: str) -> None:

@@ -6,7 +6,6 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.common.import_origins import import_of
 from bellglass.tools.execute.hints.modules import did_you_mean, missing_module, required
 from bellglass.tools.execute.hints.rules import advice_for
 from bellglass.tools.execute.hints.syntax import advice_on
@@ -51,9 +50,6 @@ def _name(error: ExecutionError, fresh: bool, network: str) -> str | None:
         return NO_FILE
     if name == "get_ipython":
         return missing_module("IPython", [], network)
-    if missing := import_of(name):
-        again = "; or pass the session_id of the call that had it" if fresh else ""
-        return f"`{missing}` is missing{again}."
     if error.suggestions:
         return did_you_mean(error.suggestions)
     return NEW_SESSION.format("variables and files") if fresh else None

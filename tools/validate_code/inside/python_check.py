@@ -6,12 +6,12 @@ import ast
 import difflib
 import inspect
 import re
+import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from types import CodeType
 from typing import Any
 
-from bellglass.sandboxes.common.import_origins import import_of
 from bellglass.sandboxes.common.notebook.as_python import as_python
 from bellglass.tools.validate_code.inside import (
     imports,
@@ -35,7 +35,6 @@ _ENDLESS = ("was never closed", "unterminated triple-quoted")
 """Messages of errors that swallow the lines after them, whose own errors only follow from them."""
 _OPEN = re.compile(r"Expected '[,)\]}]', found|Positional argument cannot follow keyword")
 _FOLLOWS = re.compile(rf"{_OPEN.pattern}|Unexpected indentation|unindent")
-_OTHER_LANGUAGES = {"true": "True", "false": "False", "null": "None", "nil": "None"}
 
 
 def findings(code: str, *, lint: bool) -> Lists:
@@ -128,10 +127,8 @@ class _Program:
 
     def origin(self, name: str) -> str | None:
         """Return where an undefined name may come from."""
-        if name in _OTHER_LANGUAGES:
-            return f"write {_OTHER_LANGUAGES[name]}"
-        if statement := import_of(name):
-            return statement
+        if name in getattr(sys, "stdlib_module_names", ()):  # since Python 3.10
+            return f"import {name}"
         known = self._read.module.everywhere
         if len(known) > MAX_NAMES:
             return None
