@@ -9,7 +9,6 @@ set, because a name can be bound more than once; it is empty if the text does no
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Iterator
 
 from bellglass.tools.validate_code.inside.scopes import Scope
@@ -33,8 +32,6 @@ IMPORTS = (
 # Modules that other modules have imported, and so expose: shutil.os, random._os.
 _HANDED_ON = ("os", "sys", "subprocess", "socket", "shutil", "builtins", "importlib", "pickle")
 
-_BACKWARDS = ast.dump(ast.parse("a[::-1]", mode="eval").body.slice)  # type: ignore[attr-defined]
-
 # Common aliases of names that mean the same.
 _CANONICAL = {
     "builtins.__builtins__": "builtins",
@@ -48,7 +45,6 @@ _CANONICAL = {
     "pathlib.PosixPath": "pathlib.Path",
     "importlib.__import__": "builtins.__import__",
 }
-
 
 _GETTERS = ("operator.attrgetter()", "operator.methodcaller()")
 
@@ -93,29 +89,12 @@ class Names:
             parts = [self.text(part, scope, depth - 1) for part in node.values[:100]]
         elif isinstance(node, ast.FormattedValue) and node.format_spec is None:
             parts = [self.text(node.value, scope, depth - 1)]
-        elif isinstance(node, ast.Call):
-            parts = self._joined(node, scope, depth - 1)
-        elif isinstance(node, ast.Subscript) and ast.dump(node.slice) == _BACKWARDS:
-            return (self.text(node.value, scope, depth - 1) or "")[::-1] or None
         elif isinstance(node, ast.Name):
             bindings = scope.find(node.id) or []
             if len(bindings) == 1 and not bindings[0].instance:
                 parts = [self.text(bindings[0].expression, bindings[0].scope, depth - 1)]
         whole = [part for part in parts if part is not None]
         return "".join(whole) if parts and len(whole) == len(parts) else None
-
-    def _joined(self, node: ast.Call, scope: Scope, depth: int) -> list[str | None]:
-        """Return the parts of "".join([...]) or chr(...), if they can be read."""
-        function, first = node.func, node.args[0] if len(node.args) == 1 else None
-        if isinstance(function, ast.Attribute) and function.attr == "join":
-            listed = first.elts[:100] if isinstance(first, (ast.List, ast.Tuple)) else []
-            glue = self.text(function.value, scope, depth)
-            return [self.text(part, scope, depth) for part in listed] if glue == "" else []
-        number = first.value if isinstance(first, ast.Constant) else None
-        called = function.id if isinstance(function, ast.Name) else None
-        if called == "chr" and isinstance(number, int) and 0 <= number <= sys.maxunicode:
-            return [chr(number)]
-        return []
 
     def _meanings(self, node: ast.AST, scope: Scope, depth: int) -> Iterator[str]:
         if isinstance(node, ast.Name):

@@ -55,8 +55,12 @@ def findings(code: str, *, lint: bool) -> Lists:
         error, compiled = _compiled(code, source)
     yield "errors", [error] if error else []
 
-    program = _Program.of(code, source)
-    risks, unread = program.risks() if program else ([], [])
+    program = _parsed(code)
+    names = Names()
+    of_magics = notebook.read(program.nodes if program else [])
+    risks = [*(python_risks.find(program, names) if program else ()), *of_magics.risks]
+    for risk in risks:
+        risk["column"] = source.column(risk["line"], risk["column"])
     reports = ruff.reports(linter)
     if error:
         yield "errors", _further_errors(error, reports, source)
@@ -68,73 +72,28 @@ def findings(code: str, *, lint: bool) -> Lists:
         yield "notes", ["Risks are named once the syntax is right."]
     else:
         yield "risks", _with_ruffs(risks, reports)
-        yield "unread", unread
-        yield "notes", [f"Risks of commands may be missing: {why}." for why in unread[:1]]
-        imported = program.imports()
+        yield "unread", of_magics.unread
+        yield "notes", [f"Risks of commands may be missing: {why}." for why in of_magics.unread[:1]]
+        # After the risks, which come upon the meanings of names.
+        imported = imports.find(program, names)
         yield "imports", imported
         yield "missing", imports.missing(imported)
     yield "notes", linter.notes("errors and warnings")
 
 
-class _Program:
-    """A program that can be compiled."""
-
-    def __init__(self, tree: ast.Module, code: str, source: Source) -> None:
-        self.source = source
-        self._read = scopes.read(tree, code)
-        self._names = Names()
-
-    @classmethod
-    def of(cls, code: str, source: Source) -> _Program | None:
-        """Return the program in `code`, if its syntax is right."""
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-                tree = compile(code, "<code>", "exec", flags, dont_inherit=True)
-            assert isinstance(tree, ast.Module)
-            if "get_ipython" in code:
-                notebook.lay_open(tree)
-            return cls(tree, code, source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
-            return None
-
-    def risks(self) -> tuple[list[Finding], list[str]]:
-        """Return our own findings, and why they may be incomplete."""
-        of_magics = notebook.read(self._read.nodes)
-        found = python_risks.find(self._read, self._names) + of_magics.risks
-        for risk in found:
-            risk["column"] = self.source.column(risk["line"], risk["column"])
-        return found, of_magics.unread
-
-    def imports(self) -> list[imports.Imported]:
-        """Return what it imports. Asked after the risks, which come upon the meanings of names."""
-        return imports.find(self._read, self._names)
-
-    def mistakes(self) -> Iterator[Finding]:
-        for node, message in mistakes.find(self._read):
-            line = getattr(node, "lineno", 1)
-            column = self.source.column(line, getattr(node, "col_offset", 0))
-            yield self.source.finding(line, column, message)
-
-    def raising(self) -> set[int]:
-        """Return the lines of expressions alone in a with or a try: they test an exception."""
-        return {
-            node.body[0].lineno
-            for node in self._read.nodes
-            if isinstance(node, (ast.With, ast.AsyncWith, ast.Try)) and len(node.body) == 1
-        }
-
-    def origin(self, name: str) -> str | None:
-        """Return where an undefined name may come from."""
-        if name in getattr(sys, "stdlib_module_names", ()):  # since Python 3.10
-            return f"import {name}"
-        known = self._read.module.everywhere
-        if len(known) > MAX_NAMES:
-            return None
-        names = [*known, *notebook.builtin_names()]
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
-        return f"did you mean {near[0]}?" if near else None
+def _parsed(code: str) -> scopes.Reading | None:
+    """Return the program in `code`, if it can be compiled."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+            tree = compile(code, "<code>", "exec", flags, dont_inherit=True)
+        assert isinstance(tree, ast.Module)
+        if "get_ipython" in code:
+            notebook.lay_open(tree)
+        return scopes.read(tree, code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError):
+        return None
 
 
 def _compiled(code: str, source: Source) -> tuple[Finding | None, CodeType | None]:
@@ -193,32 +152,49 @@ def _further_errors(
 def _likely_bugs(
     caught: Iterable[warnings.WarningMessage],
     reports: Iterable[ruff.Report],
-    program: _Program | None,
+    program: scopes.Reading | None,
     source: Source,
 ) -> list[Finding]:
     """Return the compiler's warnings, our own and ruff's by line, without duplicates."""
     found = [source.finding(warning.lineno, None, str(warning.message)) for warning in caught]
     if program is not None:
-        found += program.mistakes()
-        raising = program.raising()
-        found += [
-            _likely_bug(report, program)
-            for report in reports
-            if not (report.is_syntax_error or report.risk)
-            and not (report.code in ("B015", "B018") and report.line in raising)
-        ]
+        for node, message in mistakes.find(program):
+            line = getattr(node, "lineno", 1)
+            column = source.column(line, getattr(node, "col_offset", 0))
+            found.append(source.finding(line, column, message))
+        # An expression alone in a with or a try tests an exception.
+        raising = {
+            node.body[0].lineno
+            for node in program.nodes
+            if isinstance(node, (ast.With, ast.AsyncWith, ast.Try)) and len(node.body) == 1
+        }
+        for report in reports:
+            of_test = report.code in ("B015", "B018") and report.line in raising
+            if not (report.is_syntax_error or report.risk or of_test):
+                found.append(_likely_bug(report, program, source))
     # The parser reads a faulty program twice, and then warns twice.
     once = {(finding["line"], finding["message"]): finding for finding in found}
     return sorted(once.values(), key=lambda finding: finding["line"] or 0)
 
 
-def _likely_bug(report: ruff.Report, program: _Program) -> Finding:
+def _likely_bug(report: ruff.Report, program: scopes.Reading, source: Source) -> Finding:
     message, fix = report.message, report.fix
     name = re.search("'(.+?)'", message)
     if report.code == "F821" and name:
-        fix = program.origin(name.group(1))
-        message = f"undefined name {name.group()}, unless an earlier call defined it"
-    return program.source.finding(report.line, report.column, message, _width(report), fix=fix)
+        fix = _origin(name[1], program)
+        message = f"undefined name {name[0]}, unless an earlier call defined it"
+    return source.finding(report.line, report.column, message, _width(report), fix=fix)
+
+
+def _origin(name: str, program: scopes.Reading) -> str | None:
+    """Return where an undefined name may come from."""
+    if name in getattr(sys, "stdlib_module_names", ()):  # since Python 3.10
+        return f"import {name}"
+    known = program.module.everywhere
+    if len(known) > MAX_NAMES:
+        return None
+    near = difflib.get_close_matches(name, [*known, *notebook.builtin_names()], n=1, cutoff=0.75)
+    return f"did you mean {near[0]}?" if near else None
 
 
 def _with_ruffs(risks: list[Finding], reports: Iterable[ruff.Report]) -> list[Finding]:
