@@ -29,7 +29,7 @@ from bellglass.tools.execute.network_text import network_lines, network_record
 from bellglass.tools.execute.text_layout import Part
 from bellglass.tools.fences import unwrapped
 from bellglass.tools.results import TestOutcome, TestRun
-from bellglass.tools.run_tests.hints import hints_on, without_tests
+from bellglass.tools.run_tests.hints import hints_on
 from bellglass.tools.run_tests.report import run_of
 from bellglass.tools.run_tests.text import run_text
 from bellglass.tools.terminal import one_line
@@ -165,7 +165,6 @@ READERS: dict[str, Callable[[str], object]] = {
     "a check": check_told,
     "displays": displays_told,
     "a test run": suite_hinted,
-    "a module without tests": without_tests,
     "output": output_told,
     "a result that is too large": result_fitted,
     "a report of tests": suite_told,

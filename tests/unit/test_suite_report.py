@@ -8,7 +8,6 @@ import pytest
 
 from bellglass.sandboxes.execution import Execution
 from bellglass.tools.results import result_of
-from bellglass.tools.run_tests.hints import without_tests
 from bellglass.tools.run_tests.inside.failures import own_frames
 from bellglass.tools.run_tests.report import run_of
 from bellglass.tools.run_tests.text import run_text
@@ -169,23 +168,3 @@ def test_a_failure_reads_well() -> None:
         "test_solution.py:1: in test_a\nE   assert 1 == 2\n"
         "\nisolated: false\nsession_id: id"
     )
-
-
-@pytest.mark.parametrize(
-    ("source", "expected"),
-    [
-        ("def add(a, b): return a + b\nassert add(1, 2) == 3\n", "with it one assert"),
-        ("for n in (1, 2):\n    assert n\nif True: assert 1\n", "with it 2 asserts"),
-        ("def check(\n    f,\n):\n    assert f(1)\n\n    assert f(2)\n", "does not call (check)"),
-        ("async def check(): assert 1\n", "does not call (check)"),
-        ("class A:\n    def f(self):\n        assert self\n", None),
-        ("if __name__ == '__main__':\n    assert 1\n", None),
-        ("TEXT = '''\nassert 1\n'''\n# assert 2\n", None),
-        ("x = 1\n", None),
-    ],
-)
-def test_module_without_tests_is_told_of_its_asserts(source: str, expected: str | None) -> None:
-    told = without_tests(source)
-
-    assert (told is None) is (expected is None)
-    assert (expected or "") in (told or "")

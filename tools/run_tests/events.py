@@ -62,6 +62,9 @@ class _Event(BaseModel):
     uncovered: bool = False
     """Whether coverage was asked for, and the sandbox lacks the library."""
     coverage: list[_Covered] | None = Field(default=None, max_length=100)
+    asserts: int = Field(default=0, ge=0)
+    uncalled: list[CleanStr] = Field(default=[], max_length=100)
+    """Of a module without tests: asserts that it ran, and functions with others."""
     finished: int | None = None
     """The exit status of pytest."""
 
@@ -81,6 +84,8 @@ class Report:
         self.distributed = False
         self.uncovered = False
         self.coverage: list[dict[str, Any]] | None = None
+        self.asserts = 0
+        self.uncalled: list[str] = []
         self._cases = cases
         self._tests: list[str] = []
         self._isolated: list[bool] = []
@@ -102,6 +107,8 @@ class Report:
         self.distributed = self.distributed or event.distributed
         self.uncovered = self.uncovered or event.uncovered
         self.warnings += event.warnings
+        self.asserts += event.asserts
+        self.uncalled += event.uncalled
         self.said = self.said or event.said or ""
         if event.coverage is not None:
             self.coverage = [covered.model_dump() for covered in event.coverage]

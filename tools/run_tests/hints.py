@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bellglass.tools.program_text import ProgramText
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -17,7 +15,6 @@ MAX_COMPARED_NAMES = 500
 """Names in the code that are compared with a missing one."""
 MAX_MESSAGES = 20
 MAX_MESSAGE_CHARACTERS = 4_000
-MAX_CODE_LINES = 5_000
 MAX_CODE_CHARACTERS = 100_000
 """Characters of the code, and of its tests, that are examined."""
 
@@ -27,9 +24,6 @@ _DEFINED = re.compile(
     r"|^(\w{1,100})(?: ?:[^=\n]{1,100})? {0,5}=(?!=)",
     re.MULTILINE,
 )
-_ASSERT = re.compile(r"(?:[^#'\"]{0,300}[:;] )?\s{0,200}assert[ (]")
-_FUNCTION = re.compile(r"(?:async {1,5})?def {1,5}(\w{1,100})")
-_RUN_ELSEWHERE = re.compile(r"class\b|if\b.{0,100}__name__")
 _UNKNOWN = re.compile(r"NameError: name '(\w{1,100})' is not defined")
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '(\w{1,100})'")
 _NOT_IN_CODE = re.compile(
@@ -43,14 +37,6 @@ ASYNC = (
     "write `def test_...(): asyncio.run(...)`, or use unittest.IsolatedAsyncioTestCase."
 )
 PLUGINS = "no installed plugin has this fixture; monkeypatch and unittest.mock are available."
-RAN = (
-    "No tests were found, but the module ran to its end, and with it {count} outside of functions. "
-    "pytest reports functions: put asserts into `def test_...():`."
-)
-UNCALLED = (
-    "No tests were found: the asserts are in functions that it does not call ({names}). "
-    "Give them names that begin with test_."
-)
 
 
 def hints_on(run: TestRun, code: str, tests: str) -> list[str]:
@@ -64,33 +50,6 @@ def hints_on(run: TestRun, code: str, tests: str) -> list[str]:
     texts = dict.fromkeys(text[:MAX_MESSAGE_CHARACTERS] for text in said[:MAX_MESSAGES])
     hints = (hint for text in texts for hint in _hints(text, names, tests))
     return list(dict.fromkeys(hints))[:5]
-
-
-def without_tests(source: str) -> str | None:
-    """Describe a module that has asserts and no tests; None if it has neither.
-
-    It reads lines and parses nothing: a parser in the server could be made to take long.
-    """
-    lines = source[:MAX_CODE_CHARACTERS].split("\n")[:MAX_CODE_LINES]
-    program = ProgramText(lines, "python")
-    own, uncalled, block = 0, [], ""
-    for number, line in enumerate(lines):
-        in_string = program.inside
-        program.past(number)
-        if in_string:
-            continue
-        if line[:1] not in ("", " ", "\t", "#", ")", "]", "}"):
-            block = line
-        if not _ASSERT.match(line):
-            continue
-        if function := _FUNCTION.match(block):
-            uncalled.append(function[1])
-        elif not _RUN_ELSEWHERE.match(block):
-            own += 1
-    if own:
-        return RAN.format(count="one assert" if own == 1 else f"{own} asserts")
-    names = ", ".join(list(dict.fromkeys(uncalled))[:MAX_LISTED_NAMES])
-    return UNCALLED.format(names=names) if uncalled else None
 
 
 def _hints(text: str, names: list[str], tests: str) -> Iterator[str]:

@@ -27,6 +27,14 @@ NO_TESTS = (
     'code as solution) or in code itself; or pass cases such as {"call": "add(2, 3)", '
     '"expected": 5}.'
 )
+RAN = (
+    "No tests were found, but the module ran to its end, and with it {count} outside of functions. "
+    "pytest reports functions: put asserts into `def test_...():`."
+)
+UNCALLED = (
+    "No tests were found: the asserts are in functions that it does not call ({names}). "
+    "Give them names that begin with test_."
+)
 NO_PYTEST = (
     "pytest is not installed in the sandbox, so only cases can run. "
     "The operator can install it with `bellglass setup`."
@@ -119,7 +127,11 @@ def _error(execution: Execution, report: Report, outcomes: list[TestOutcome]) ->
             f"finished, as os._exit() would do: what has no result did not pass."
         )
     if report.finished == 5 and not outcomes:
-        return NO_TESTS
+        if report.asserts:
+            count = "one assert" if report.asserts == 1 else f"{report.asserts} asserts"
+            return RAN.format(count=count)
+        named = ", ".join(name[:100] for name in report.uncalled)
+        return UNCALLED.format(names=named) if named else NO_TESTS
     explained = any(outcome.outcome in ("failed", "error") for outcome in outcomes)
     if report.finished not in (0, 5) and not explained:
         return f"pytest ended with status {report.finished}.\n{report.said}".rstrip()

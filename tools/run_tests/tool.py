@@ -20,8 +20,8 @@ from bellglass.tools.errors import reported_to_model
 from bellglass.tools.policy import Program
 from bellglass.tools.progress import progress_to
 from bellglass.tools.results import TestRun, result_of
-from bellglass.tools.run_tests.hints import hints_on, without_tests
-from bellglass.tools.run_tests.report import NO_TESTS, run_of
+from bellglass.tools.run_tests.hints import hints_on
+from bellglass.tools.run_tests.report import run_of
 from bellglass.tools.run_tests.text import run_text
 from bellglass.tools.sessions.session_resolver import session_for
 
@@ -131,17 +131,14 @@ async def run_tests(
     run = run_of(execution, session.id, [] if select else names_of(given))
     notes = [text for text in dict.fromkeys((note, tests_note)) if text]
     notes += [*run.notes, *hints_on(run, code, tests)]
-    run = run.model_copy(update={"notes": notes, "error": _reason(run, arguments)})
+    run = run.model_copy(update={"notes": notes, "error": _reason(run, select, paths)})
     return result_of(run, run_text(run, timeout))
 
 
-def _reason(run: TestRun, asked: dict[str, Any]) -> str | None:
+def _reason(run: TestRun, select: str | None, paths: list[str] | None) -> str | None:
     """Return why there is no verdict, in terms of the arguments."""
-    select, paths = asked["select"], asked["paths"]
-    if run.error == NO_TESTS and select:
+    if select and (run.error or "").startswith("No tests were found"):
         return f"select={select[:100]!r} fits the name of no test: it is compared as by pytest -k."
-    if run.error == NO_TESTS and not paths:
-        return without_tests(asked["tests"] or asked["code"]) or NO_TESTS
     if paths and not run.tests and "file or directory not found" in (run.error or ""):
         named = ", ".join(paths)[:300]
         return f"No such file, or none that pytest reads: {named}. Name files or folders in /work."

@@ -73,6 +73,27 @@ def test_without_tests_those_in_the_code_run_with_explained_assertions(
     assert "At index 1 diff: 2 != 3" in test["message"]
 
 
+@pytest.mark.parametrize(
+    ("code", "ran", "uncalled"),
+    [
+        ("def add(a, b): return a + b\nassert add(1, 2) == 3\n", 1, []),
+        ("for n in (1, 2):\n    assert n\nif True: assert 1\n", 2, []),
+        ("def check(\n    f,\n):\n    assert f(1)\n\n    assert f(2)\n", 0, ["check"]),
+        ("async def check(): assert 1\n", 0, ["check"]),
+        ("class A:\n    def f(self):\n        assert self\n", 0, []),
+        ("if __name__ == '__main__':\n    assert 1\n", 0, []),
+        ("TEXT = '''\nassert 1\n'''\n# assert 2\n", 0, []),
+    ],
+)
+def test_asserts_of_a_module_without_tests_are_counted(
+    run: Callable[..., Run], code: str, ran: int, uncalled: list[str]
+) -> None:
+    result = run(code)
+
+    assert (result.all("asserts"), result.all("uncalled")) == ([ran], [uncalled])
+    assert result.finished == 5
+
+
 def test_unittest_and_parametrized_tests_and_fixtures_work(run: Callable[..., Run]) -> None:
     tests = """
 import unittest, pytest

@@ -5,18 +5,21 @@ run the code. Only it can report, and it is not dumpable, like every job that ru
 
 Its messages: `collected` with the names of cases and tests; `tests` that have finished, by their
 positions in that list, and the one that `started`; `problem` if the run as a whole failed;
-`coverage`, `warnings`; `finished` with the exit status of pytest. The server makes the verdict from
+`coverage`, `warnings`; `asserts` of a module without tests; `finished` with the exit status of
+pytest. The server makes the verdict from
 them.
 """
 
 from __future__ import annotations
 
+import ast
 import glob
 import os
 import secrets
 import shutil
 import signal
 import tempfile
+import warnings
 from typing import Any
 
 from bellglass.sandboxes.common.jobs import Job, JobShell
@@ -31,6 +34,8 @@ TEMPORARY = "pytest-of-*/pytest-*"
 """The folder in which pytest makes folders for tests, and keeps those of the last three runs."""
 
 MAX_COVERAGE_BYTES = 1024**2
+
+MAX_UNCALLED_NAMES = 8
 
 
 def run(arguments: dict[str, Any], send: Send, shell: JobShell) -> None:
@@ -122,6 +127,8 @@ class _Run:
             self._send({"uncovered": True})
         if done.warnings:
             self._send({"warnings": done.warnings})
+        if done.status == 5 and not is_project:
+            self._send(_asserts(self._arguments.get("tests") or self._arguments["code"]))
         if done.status in (3, 4) and (said := done.said()):
             self._send({"said": said})
         return -1 if done.status is None else done.status
@@ -138,6 +145,21 @@ class _Run:
         finally:
             child.end()
         self._send({"coverage": found[0]["coverage"]} if found else {"uncovered": True})
+
+
+def _asserts(source: str) -> dict[str, Any]:
+    """Count the asserts of a module that pytest has imported, and name functions with others."""
+    ran, uncalled = 0, []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # those of the parser
+        tree = ast.parse(as_module(source))
+    for statement in tree.body:
+        count = sum(isinstance(node, ast.Assert) for node in ast.walk(statement))
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            uncalled += [statement.name] if count else []
+        elif not isinstance(statement, ast.ClassDef) and "__name__" not in ast.dump(statement):
+            ran += count
+    return {"asserts": ran, "uncalled": uncalled[:MAX_UNCALLED_NAMES]}
 
 
 def _worse(one: int, other: int) -> int:
