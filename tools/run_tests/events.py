@@ -70,84 +70,58 @@ class _Event(BaseModel):
 
 
 class Report:
-    """The events of a run, assembled."""
+    """The events of a run, assembled. Of what is said twice the first counts."""
 
     def __init__(self, execution: Execution, cases: list[str]) -> None:
         """`cases` are the names of the requested cases, in case nothing is reported about them."""
-        self.problem: str | None = None
-        self.finished: int | None = None
-        self.missing = False
-        self.started: int | None = None
-        """The last test that was begun."""
-        self.warnings: list[str] = []
-        self.said = ""
-        self.distributed = False
-        self.uncovered = False
-        self.coverage: list[dict[str, Any]] | None = None
-        self.asserts = 0
-        self.uncalled: list[str] = []
-        self._cases = cases
-        self._tests: list[str] = []
-        self._isolated: list[bool] = []
-        self._test_outcomes: dict[int, _Outcome] = {}
-        self._uncollected: list[_Outcome] = []
+        events: list[_Event] = []
+        malformed = False
         for message in execution.report:
             try:
-                self._take(_Event.model_validate(message))
+                events.append(_Event.model_validate(message))
             except ValidationError:
-                self.problem = MALFORMED
-
-    def _take(self, event: _Event) -> None:
-        new = event.collected[: MAX_TESTS - len(self._tests)]
-        self._tests += new
-        self._isolated += [event.isolated] * len(new)
-        self.started = self.started if event.started is None else event.started
-        self.problem = self.problem or event.problem
-        self.missing = self.missing or event.missing
-        self.distributed = self.distributed or event.distributed
-        self.uncovered = self.uncovered or event.uncovered
-        self.warnings += event.warnings
-        self.asserts += event.asserts
-        self.uncalled += event.uncalled
-        self.said = self.said or event.said or ""
-        if event.coverage is not None:
-            self.coverage = [covered.model_dump() for covered in event.coverage]
-        if event.finished is not None:
-            self.finished = event.finished
-        for test in event.tests:
-            if test.index is None:
-                self._uncollected.append(test)
-            else:  # the first result counts: later ones cannot turn a failure into a pass
-                self._test_outcomes.setdefault(test.index, test)
+                malformed = True
+        said = [event.problem for event in events if event.problem is not None]
+        self.problem = MALFORMED if malformed else next(iter(said), None)
+        self.finished = next((e.finished for e in events[::-1] if e.finished is not None), None)
+        self.missing = any(event.missing for event in events)
+        self.distributed = any(event.distributed for event in events)
+        self.uncovered = any(event.uncovered for event in events)
+        self.warnings = [sign for event in events for sign in event.warnings]
+        self.said = next((event.said for event in events if event.said), "")
+        self.asserts = sum(event.asserts for event in events)
+        self.uncalled = [name for event in events for name in event.uncalled]
+        covered = [event.coverage for event in events if event.coverage is not None]
+        self.coverage = [file.model_dump() for file in covered[-1]] if covered else None
+        self._cases = cases
+        tests = [(name, event.isolated) for event in events for name in event.collected]
+        self._tests = tests[:MAX_TESTS]
+        self._started = next((e.started for e in events[::-1] if e.started is not None), None)
+        """The last test that was begun."""
+        results = [test for event in events for test in event.tests]
+        self._uncollected = [test for test in results if test.index is None]
+        # The first result counts: later ones cannot turn a failure into a pass.
+        self._results = {test.index: test for test in results[::-1] if test.index is not None}
 
     def outcomes(self) -> list[TestOutcome]:
-        listed = [
-            TestOutcome(**outcome.model_dump(exclude={"index"})) for outcome in self._uncollected
-        ]
+        listed = [TestOutcome(**test.model_dump(exclude={"index"})) for test in self._uncollected]
         running = self.running()
-        names = self._tests or self._cases
-        isolated = self._isolated if self._tests else [True] * len(names)
-        for index, name in enumerate(names):
-            outcome = _outcome(index, name, self._test_outcomes)
-            outcome = outcome.model_copy(update={"isolated": isolated[index]})
-            if index == running:
-                outcome = outcome.model_copy(update={"message": "It was running when all ended."})
-            listed.append(outcome)
+        for index, (name, isolated) in enumerate(self._tests or [(c, True) for c in self._cases]):
+            told: dict[str, Any] = {"outcome": "not_run"}
+            if index in self._results:
+                told = self._results[index].model_dump(exclude={"index", "id"})
+            elif index == running:
+                told["message"] = "It was running when all ended."
+            name = name if len(name) <= 200 else f"{name[:199]}…"
+            listed.append(TestOutcome(id=name, isolated=isolated, **told))
         return listed
 
     def running(self) -> int | None:
         """Return the test that was begun and has no result."""
-        if self.started is None or self.started in self._test_outcomes:
+        if self._started is None or self._started in self._results:
             return None
-        return self.started if 0 <= self.started < len(self._tests) else None
+        return self._started if 0 <= self._started < len(self._tests) else None
 
     def running_name(self) -> str | None:
         index = self.running()
-        return None if index is None else self._tests[index]
-
-
-def _outcome(index: int, name: str, known: dict[int, _Outcome]) -> TestOutcome:
-    name = name if len(name) <= 200 else f"{name[:199]}…"
-    if index not in known:
-        return TestOutcome(id=name, outcome="not_run")
-    return TestOutcome(id=name, **known[index].model_dump(exclude={"index", "id"}))
+        return None if index is None else self._tests[index][0]
