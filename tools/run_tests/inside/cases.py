@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import json
-import os
 import secrets
 import select
 import time
@@ -19,7 +18,7 @@ from bellglass.sandboxes.common.equality import same
 from bellglass.sandboxes.common.jobs import JobShell
 from bellglass.sandboxes.common.values import without_value
 from bellglass.tools.run_tests.inside import programs
-from bellglass.tools.run_tests.inside.child import Child, start_ours, told
+from bellglass.tools.run_tests.inside.child import Child, read, start_ours, told
 from bellglass.tools.run_tests.inside.failures import shortened
 from bellglass.tools.run_tests.inside.lines import Lines, Message
 from bellglass.tools.run_tests.inside.record import Event, Record
@@ -57,8 +56,10 @@ def run(
         for name, case in chosen:
             record.begin(name)
             record.flush()
-            run_case = calls.outcome if "call" in case else programs.Programs(settings, shell).run
-            record.finish(name, run_case(case))
+            if "call" in case:
+                record.finish(name, calls.outcome(case))
+            else:
+                record.finish(name, programs.run(case, settings, shell))
             if settings["stop"] and record.any_failed:
                 return
         calls.save()
@@ -130,30 +131,21 @@ class _Calls:
             self._child = start_ours(self._shell, "calling", {**self._settings, "token": token})
             self._lines = Lines(token, MAX_ANSWER_BYTES)
         child = self._child
-        deadline = None if self._seconds is None else time.monotonic() + self._seconds
         try:
             child.socket.sendall(json.dumps(message).encode() + b"\n")
         except OSError:
             pass  # it has ended, which shows when the answer is read
-        sock = child.socket.fileno()
-        fds = [sock, child.out, child.err]
-        while True:
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                raise TimeoutError
-            for fd in select.select(fds, [], [], left)[0]:
-                data = _read(fd)
-                if fd == sock and not data:
-                    self._hear_out(child)
-                    child.ended(1.0)
-                    raise _Gone(told(child))
-                if fd != sock:
-                    self._keep(data)
-                    if not data:
-                        fds.remove(fd)
-                elif answers := self._lines.take(data):
-                    self._hear_out(child)
-                    return answers[0]
+        for fd, data in child.received(self._seconds):
+            if fd != child.socket.fileno():
+                self._keep(data)
+            elif not data:
+                break
+            elif answers := self._lines.take(data):
+                self._hear_out(child)
+                return answers[0]
+        self._hear_out(child)
+        child.ended(1.0)
+        raise _Gone(told(child))
 
     def _hear_out(self, child: Child) -> None:
         """Take what it printed before it answered."""
@@ -163,7 +155,7 @@ class _Calls:
             if not ready:
                 return
             for fd in ready:
-                data = _read(fd)
+                data = read(fd)
                 self._keep(data)
                 if not data or self._total > 64 * MAX_ANSWER_BYTES:
                     fds.remove(fd)
@@ -176,13 +168,6 @@ class _Calls:
         kept = self._printed.decode("utf-8", "replace")
         more = self._total - len(self._printed)
         return f"{kept}\n[… {more:,} more bytes]" if more > 0 else kept
-
-
-def _read(fd: int) -> bytes:
-    try:
-        return os.read(fd, 1 << 16)
-    except OSError:
-        return b""
 
 
 def _judged(case: dict[str, Any], answer: Message) -> Event:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import marshal
+import math
 import os
+import select
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from bellglass.sandboxes.common.jobs import OLD_STATE_FD, JobShell
@@ -115,6 +118,24 @@ class Child:
                 time.sleep(0.002)
         return True
 
+    def received(self, seconds: float | None) -> Iterator[tuple[int, bytes]]:
+        """Yield what it sends and prints, each with its descriptor; b"" at the end of each.
+
+        Raises:
+            TimeoutError: Something is open after `seconds`.
+        """
+        deadline = math.inf if seconds is None else time.monotonic() + seconds
+        fds = [self.socket.fileno(), self.out, self.err]
+        while fds:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            for fd in select.select(fds, [], [], None if seconds is None else left)[0]:
+                data = read(fd)
+                if not data:
+                    fds.remove(fd)
+                yield fd, data
+
     def interrupt(self, number: int) -> None:
         if self.status is None:
             os.kill(self.pid, number)
@@ -146,6 +167,14 @@ class Child:
                 file.flush()
             except OSError:
                 pass  # it has ended, which shows when it is asked
+
+
+def read(fd: int) -> bytes:
+    """Return what there is to read; b"" at the end, however the other side has ended."""
+    try:
+        return os.read(fd, 1 << 16)
+    except OSError:
+        return b""
 
 
 def start_ours(shell: JobShell, entry: str, settings: dict[str, Any]) -> Child:

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from bellglass.sandboxes.common.jobs import JobShell
-from bellglass.tools.run_tests.inside.child import PYTHON, Child, told
+from bellglass.tools.run_tests.inside.child import PYTHON, Child, read, told
 from bellglass.tools.run_tests.inside.failures import own_frames, shortened
 from bellglass.tools.run_tests.inside.measuring import OMITTED
 
@@ -24,52 +24,45 @@ EXIT_TIMEOUT_SECONDS = 300.0
 MEASURED = ("-m", "coverage", "run", "--parallel-mode", "--rcfile=/dev/null")
 
 
-class Programs:
-    """Runs of the code as a main program, each in a process of its own."""
-
-    def __init__(self, settings: dict[str, Any], shell: JobShell) -> None:
-        self._seconds: float | None = settings["test_timeout"]
-        self._shell = shell
-        self._options: list[str] = []
-        if settings["coverage"]:
-            kept = [f"--data-file={settings['coverage']}", f"--omit={','.join(OMITTED)}"]
-            self._options = [*MEASURED, *kept, f"--include={os.getcwd()}/*"]
-
-    def run(self, case: dict[str, Any]) -> dict[str, Any]:
-        """Run the program on the input of `case` and compare its output."""
-        started = time.perf_counter()
-        # Not a memfd: the filter refuses that, because no limit would count it.
-        with tempfile.TemporaryFile() as stdin:
-            stdin.write(case["stdin"].encode("utf-8", "replace"))
-            stdin.seek(0)
-            argv = [PYTHON, *self._options, "solution.py"]
-            child = Child(self._shell, argv, stdin=stdin.fileno())
-        try:
-            printed, errors, in_time = _read(child, self._seconds)
-            if in_time:
-                child.ended(EXIT_TIMEOUT_SECONDS if self._seconds is None else self._seconds)
-        finally:
-            code = child.status
-            how = told(child)
-            child.end()
-        event: dict[str, Any] = {
-            "expected": shortened(case["stdout"], MAX_VALUE_CHARACTERS),
-            "actual": shortened(printed, MAX_VALUE_CHARACTERS),
-            "seconds": round(time.perf_counter() - started, 6),
-            "outcome": "failed",
-        }
-        if code is None:
-            seconds = EXIT_TIMEOUT_SECONDS if self._seconds is None else self._seconds
-            return {**event, "cause": "timeout", "message": f"not finished after {seconds:g} s"}
-        if code < 0:
-            event["cause"] = "crashed"
-        if code != 0:
-            event["message"] = f"The program ended with {how}.\n{errors}".strip()
-        elif same_output(case["stdout"], printed):
-            event["outcome"] = "passed"
-        else:
-            event["message"] = _first_difference(case["stdout"], printed)
-        return event
+def run(case: dict[str, Any], settings: dict[str, Any], shell: JobShell) -> dict[str, Any]:
+    """Run the code as a main program on the input of `case`, and compare its output."""
+    seconds: float | None = settings["test_timeout"]
+    options: list[str] = []
+    if settings["coverage"]:
+        kept = [f"--data-file={settings['coverage']}", f"--omit={','.join(OMITTED)}"]
+        options = [*MEASURED, *kept, f"--include={os.getcwd()}/*"]
+    started = time.perf_counter()
+    # Not a memfd: the filter refuses that, because no limit would count it.
+    with tempfile.TemporaryFile() as stdin:
+        stdin.write(case["stdin"].encode("utf-8", "replace"))
+        stdin.seek(0)
+        child = Child(shell, [PYTHON, *options, "solution.py"], stdin=stdin.fileno())
+    try:
+        printed, errors, in_time = _read(child, seconds)
+        if in_time:
+            child.ended(EXIT_TIMEOUT_SECONDS if seconds is None else seconds)
+    finally:
+        code = child.status
+        how = told(child)
+        child.end()
+    event: dict[str, Any] = {
+        "expected": shortened(case["stdout"], MAX_VALUE_CHARACTERS),
+        "actual": shortened(printed, MAX_VALUE_CHARACTERS),
+        "seconds": round(time.perf_counter() - started, 6),
+        "outcome": "failed",
+    }
+    if code is None:
+        most = EXIT_TIMEOUT_SECONDS if seconds is None else seconds
+        return {**event, "cause": "timeout", "message": f"not finished after {most:g} s"}
+    if code < 0:
+        event["cause"] = "crashed"
+    if code != 0:
+        event["message"] = f"The program ended with {how}.\n{errors}".strip()
+    elif same_output(case["stdout"], printed):
+        event["outcome"] = "passed"
+    else:
+        event["message"] = _first_difference(case["stdout"], printed)
+    return event
 
 
 def same_output(expected: str, printed: str) -> bool:
@@ -95,22 +88,18 @@ def _first_difference(expected: str, printed: str) -> str:
 
 
 def _read(child: Child, seconds: float | None) -> tuple[str, str, bool]:
-    """Return what it printed and whether it ended in time."""
+    """Return what it printed and whether it closed its output in time."""
     kept = {child.out: bytearray(), child.err: bytearray()}
-    deadline = None if seconds is None else time.monotonic() + seconds
-    open_fds = set(kept)
     in_time = True
-    while child.out in open_fds:
-        left = None if deadline is None else deadline - time.monotonic()
-        if left is not None and left <= 0:
-            in_time = False
-            break
-        for fd in select.select(list(open_fds), [], [], left)[0]:
-            data = os.read(fd, 1 << 16)
-            if not data:
-                open_fds.discard(fd)
-            kept[fd] += data[: MAX_COMPARED_BYTES - len(kept[fd])]
-    if child.err in open_fds and select.select([child.err], [], [], 0)[0]:
-        kept[child.err] += os.read(child.err, 1 << 16)
+    try:
+        for fd, data in child.received(seconds):
+            if fd in kept:
+                kept[fd] += data[: MAX_COMPARED_BYTES - len(kept[fd])]
+            if fd == child.out and not data:
+                break
+    except TimeoutError:
+        in_time = False
+    if select.select([child.err], [], [], 0)[0]:
+        kept[child.err] += read(child.err)
     printed, errors = (bytes(kept[fd]).decode("utf-8", "replace") for fd in (child.out, child.err))
     return printed, shortened(own_frames(errors, os.getcwd()), MAX_VALUE_CHARACTERS), in_time

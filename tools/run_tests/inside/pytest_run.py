@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bellglass.sandboxes.common.jobs import JobShell
-from bellglass.tools.run_tests.inside.child import Child, start_ours, told
+from bellglass.tools.run_tests.inside.child import Child, read, start_ours, told
 from bellglass.tools.run_tests.inside.failures import cleaned, own_frames, shortened
 from bellglass.tools.run_tests.inside.lines import Lines, Message
 from bellglass.tools.run_tests.inside.record import Event, Record
@@ -114,7 +114,7 @@ class PytestRun:
                 if ended:
                     return
             for fd in ready:
-                data = _read(fd)
+                data = read(fd)
                 if not data:
                     open_fds.remove(fd)
                 elif fd == sock:
@@ -222,13 +222,6 @@ class PytestRun:
             self.status = 1
             return False
         return True
-
-
-def _read(fd: int) -> bytes:
-    try:
-        return os.read(fd, 1 << 16)
-    except ConnectionError:
-        return b""
 
 
 def _checked(message: Message) -> Iterator[tuple[str, Any, str]]:
