@@ -11,7 +11,6 @@ import secrets
 import select
 import signal
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from bellglass.sandboxes.common.jobs import JobShell
@@ -144,47 +143,39 @@ class PytestRun:
         return True
 
     def _take(self, message: Message) -> None:
-        if self._finished is not None:
-            return  # what comes after the end is not pytest's
         try:
-            for event in _checked(message):
-                self._note(*event)
+            if self._finished is None:  # what comes after the end is not pytest's
+                self._note(message)
         except (TypeError, KeyError, ValueError, AttributeError):
-            pass
+            pass  # not of the agreed form
 
-    def _note(self, kind: str, value: Any, name: str) -> None:
-        record = self._record
-        if kind == "collected":
-            if not record.collect(value):
-                self._finished = 3
-        elif kind == "begun":
-            self._running, self._interrupted = value, False
-            record.begin(value)
-            self._renew()
-        elif kind == "clearing_up":
-            self._renew()
-        elif kind == "test":
-            if self._interrupted:
-                value = self._timed_out(value)
+    def _note(self, message: Message) -> None:
+        record, name = self._record, str(message.get("name", ""))
+        if "collected" in message and not record.collect(_texts(message["collected"])):
+            self._finished = 3
+        if "uncollected" in message:
+            record.uncollected(name, _test(message["uncollected"]))
+        if "test" in message:
+            test = _test(message["test"])
+            record.finish(name, self._timed_out(test) if self._interrupted else test)
             self._running, self._deadline = None, None
-            record.finish(name, value)
-        elif kind == "distributed":
+        if "begun" in message:  # the next one
+            self._running, self._interrupted = str(message["begun"]), False
+            record.begin(self._running)
+        if "begun" in message or "clearing_up" in message:
+            self._renew()
+        if "distributed" in message:
             if self._seconds is not None:
                 record.distributed()
             self._distributed, self._seconds = True, None
-        elif kind == "uncollected":
-            record.uncollected(name, value)
-        elif kind == "problem":
-            record.problem(value)
-        elif kind == "missing":
-            self.missing = True
-        elif kind == "uncovered":
-            self.uncovered = True
-        elif kind == "finished":
-            self._finished = value
+        if "problem" in message:
+            record.problem(str(message["problem"]))
+        self.missing = self.missing or "missing" in message
+        self.uncovered = self.uncovered or "uncovered" in message
+        if "finished" in message:
+            self._finished = int(message["finished"])
             self._deadline = time.monotonic() + EXIT_TIMEOUT_SECONDS
-        elif kind == "warnings":
-            self.warnings = value
+            self.warnings = _texts(message["warnings"])
 
     def _renew(self) -> None:
         if self._seconds is not None:
@@ -224,20 +215,8 @@ class PytestRun:
         return True
 
 
-def _checked(message: Message) -> Iterator[tuple[str, Any, str]]:
-    """Yield the events in a message that have the agreed form."""
-    name = str(message.get("name", ""))
-    for kind, value in message.items():
-        if kind in ("collected", "warnings"):
-            yield kind, [str(text)[:1_000] for text in value], name
-        elif kind in ("begun", "problem"):
-            yield kind, str(value), name
-        elif kind in ("test", "uncollected"):
-            yield kind, _test(value), name
-        elif kind == "finished":
-            yield kind, int(value), name
-        elif kind in ("clearing_up", "missing", "uncovered", "distributed"):
-            yield kind, True, name
+def _texts(texts: Any) -> list[str]:
+    return [str(text)[:1_000] for text in texts]
 
 
 def _test(test: Any) -> Event:
