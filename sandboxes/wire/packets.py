@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import select
@@ -47,13 +46,13 @@ class Packets:
         self._loads: Callable[[bytearray], Any] = json.loads
         self._poll = select.poll
         self._urandom = os.urandom
-        self._now, self._sleep = time.monotonic, time.sleep
+        self._now = time.monotonic
 
     @staticmethod
     def pair() -> tuple[socket.socket, socket.socket]:
         return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
-    def send(self, message: Mapping[str, object], descriptors: tuple[int, ...] = ()) -> None:
+    def send(self, message: Mapping[str, object]) -> None:
         """Send `message`, in as many packets as it takes.
 
         Raises:
@@ -69,28 +68,8 @@ class Packets:
         parts = [body[at : at + MAX_PAYLOAD_BYTES] for at in range(0, len(body), MAX_PAYLOAD_BYTES)]
         until = None if self._patience is None else self._now() + self._patience
         for part in parts[:-1]:
-            self._send_packet(b"+" + tag + part, (), until)
-        self._send_packet(b"." + tag + parts[-1], descriptors, until)
-
-    def hand_over(
-        self, message: Mapping[str, object], descriptors: tuple[int, ...], seconds: float
-    ) -> None:
-        """Send with descriptors, as soon as the kernel accepts them.
-
-        The kernel counts descriptors in transit over all processes of one user, and so over all
-        sessions: another session may have used up the limit, until its call ends.
-
-        Raises:
-            OSError: The kernel did not accept them in time (ETOOMANYREFS), or as for `send`.
-        """
-        deadline = self._now() + seconds
-        while True:
-            try:
-                return self.send(message, descriptors)
-            except OSError as exc:
-                if exc.errno != errno.ETOOMANYREFS or self._now() > deadline:
-                    raise
-            self._sleep(0.02)
+            self._send_packet(b"+" + tag + part, until)
+        self._send_packet(b"." + tag + parts[-1], until)
 
     def offer(self, message: Mapping[str, object]) -> None:
         """Send a short message if the other end has room for it; that end may never read."""
@@ -104,21 +83,16 @@ class Packets:
         """Drop the parts of a message whose sender was interrupted."""
         self._parts.clear()
 
-    def _send_packet(
-        self, packet: bytes, descriptors: tuple[int, ...], until: float | None
-    ) -> None:
+    def _send_packet(self, packet: bytes, until: float | None) -> None:
         while True:
             try:
-                if descriptors:
-                    socket.send_fds(self.socket, [packet], list(descriptors))
-                else:
-                    self.socket.send(packet)
+                self.socket.send(packet)
                 return
             except BlockingIOError:
                 self._wait(select.POLLOUT, until)
 
-    def receive(self) -> tuple[Claim | None, list[int]]:
-        """Wait for one packet; return the message that it completes, if any, and its descriptors.
+    def receive(self) -> Claim | None:
+        """Wait for one packet; return the message that it completes, if any.
 
         Raises:
             EOFError: The other end is closed.
@@ -126,16 +100,11 @@ class Packets:
         """
         while True:
             try:
-                packet, descriptors, _, _ = socket.recv_fds(
-                    self.socket, MAX_PAYLOAD_BYTES + HEADER_BYTES, 4
-                )
+                packet = self.socket.recv(MAX_PAYLOAD_BYTES + HEADER_BYTES)
                 break
             except BlockingIOError:
                 self._wait(select.POLLIN)
-        for fd in descriptors:
-            # otherwise any program that is started would inherit them
-            os.set_inheritable(fd, False)
-        return self._completed(packet), descriptors
+        return self._completed(packet)
 
     def _completed(self, packet: bytes) -> Claim | None:
         """Return the message that the packet completes, if it does."""

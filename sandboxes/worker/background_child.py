@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.common.process import keep_descendants, set_oom_score
+from bellglass.sandboxes.wire.packets import Packets
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema.packets import BeginRun, PipesMade
+
+PR_SET_DUMPABLE = 4  # include/uapi/linux/prctl.h
 
 
-def take_over(descriptors: list[int], control: int, outputs: tuple[int, int]) -> None:
-    """Replace the pipes and the socket of the session by those of the run.
+def connect(request: BeginRun, control: Packets, outputs: tuple[int, int]) -> None:
+    """Replace the pipes and the socket of the session by new ones of the run.
 
-    The worker has its socket at `control`, and copies of stdout and stderr at `outputs`.
+    `control` is the worker's socket; it has copies of stdout and stderr at `outputs`.
+
+    Raises:
+        OSError, EOFError: The supervisor has given up, or there are no more descriptors.
     """
     try:
         os.setpgid(0, 0)  # so that an interrupt reaches the whole run, and not the session
@@ -24,13 +35,25 @@ def take_over(descriptors: list[int], control: int, outputs: tuple[int, int]) ->
         pass  # it already leads a group
     keep_descendants()
     set_oom_score(1000)
-    out, err, socket = descriptors
-    for fd, copy, number in ((out, outputs[0], 1), (err, outputs[1], 2)):
-        os.dup2(fd, number)
-        os.dup2(fd, copy, inheritable=False)
-    os.dup2(socket, control, inheritable=False)
-    for fd in descriptors:
-        os.close(fd)
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # the supervisor opens the pipes in /proc
+    pipes = [os.pipe(), os.pipe()]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as end:
+        end.connect(f"\0{request['name']}")
+        made: PipesMade = {
+            "type": "pipes",
+            "nonce": request["nonce"],
+            "out": pipes[0][0],
+            "err": pipes[1][0],
+        }
+        packets = Packets(end)
+        packets.send(made)
+        packets.receive()  # it has opened them
+        os.dup2(end.fileno(), control.socket.fileno(), inheritable=False)
+    for (reader, writer), copy, number in zip(pipes, outputs, (1, 2)):
+        os.dup2(writer, number)
+        os.dup2(writer, copy, inheritable=False)
+        os.close(reader)
+        os.close(writer)
 
 
 def wait_for_descendants() -> None:

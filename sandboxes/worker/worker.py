@@ -86,19 +86,15 @@ class Worker:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         while True:
             try:
-                packet, descriptors = self._control.receive()
+                request = cast("ToWorker | None", self._control.receive())
             except EOFError:
                 return
-            request = cast("ToWorker | None", packet)
-            if request is not None and request["type"] == "begin_run" and len(descriptors) == 3:
-                self._begin_run(request, descriptors)
-                descriptors = []
-            for fd in descriptors:
-                os.close(fd)
             if request is None:
                 continue
             if request["type"] == "code":
                 self._answer(request)
+            elif request["type"] == "begin_run":
+                self._begin_run(request)
             elif request["type"] == "checkpoint":
                 if request["killed"]:
                     collect(request["killed"])
@@ -256,7 +252,7 @@ class Worker:
         Namespace(repr).evaluate("0", PREFAULT)
         linecache.cache.pop(PREFAULT, None)
 
-    def _begin_run(self, request: BeginRun, descriptors: list[int]) -> None:
+    def _begin_run(self, request: BeginRun) -> None:
         """Fork a background run of the code in `request`; tell the supervisor its pid."""
         try:
             pid = fork_twice()
@@ -270,14 +266,13 @@ class Worker:
             self._channel.lasting = True
             for fd in self._spares:
                 os.close(fd)
-            background_child.take_over(
-                descriptors, self._control.socket.fileno(), (self._out, self._err)
-            )
+            try:
+                background_child.connect(request, self._control, (self._out, self._err))
+            except (OSError, EOFError):
+                os._exit(1)
             self._answer(request)
             background_child.wait_for_descendants()
             os._exit(0)
-        for fd in descriptors:
-            os.close(fd)
         begun: RunBegun = {"type": "run_begun", "nonce": request["nonce"], "pid": pid}
         self._control.send(begun)
 

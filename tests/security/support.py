@@ -152,3 +152,16 @@ async def stands_still(comm: str, seconds: float = 20) -> None:
             await anyio.sleep(0.5)
             if ticks_of(comm) == before:
                 return
+
+
+async def begun(target: Target, op: str, code: str, timeout: float = 60) -> str:
+    arguments = {"code" if op == "python" else "command": code}
+    execution = await target.session.begin(op, arguments, timeout=timeout)
+    assert execution.status == "running", execution
+    return execution.runs[0].id
+
+
+async def ended(target: Target, run: str) -> Execution:
+    with anyio.fail_after(60):
+        await target.session.runs.get(run).outcome(end=True)
+    return await target.session.look(run)

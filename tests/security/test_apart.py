@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from security.support import Target
+from security.support import Target, begun, ended
 
 from bellglass.sandboxes.sessions.session import Session
 
@@ -67,7 +67,7 @@ server.getsockname()[1]
 
 
 @pytest.mark.alone
-async def test_descriptors_in_flight_cost_another_no_variables(
+async def test_descriptors_in_flight_cost_another_neither_variables_nor_background_runs(
     target: Target, other: Target
 ) -> None:
     # The kernel counts them for the user, which is one for all sessions of a server that root does
@@ -85,14 +85,18 @@ except OSError as exc:
 stuck
 """
     )
-    await other.python("x = 2")
-    crashed = await other.python("os.abort()")
-    execution = await other.python("x")
+    seen = []
+    for number in range(3):
+        await other.python(f"x = {number}")
+        run = await begun(other, "python", "print(x); x = 'of the run'")
+        printed = (await ended(other, run)).stdout.text
+        crashed = await other.python("os.abort()")
+        execution = await other.python("x")
+        seen.append((printed, crashed.state, execution.value, execution.notices))
     await target.python("kept.clear()")
 
-    assert crashed.state == "restored"
     assert stuck in ("ETOOMANYREFS", "EMFILE")
-    assert (execution.value, execution.notices) == ("2", [])
+    assert seen == [(f"{number}\n", "restored", str(number), []) for number in range(3)]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give sessions users of their own")

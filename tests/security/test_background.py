@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import anyio
+import pytest
 from conftest import LIMITS
-from security.support import Target, ticks_of, until
+from security.support import Target, begun, ended, ticks_of, until
 
 from bellglass.sandboxes.backends.embedded import EmbeddedBackend
 from bellglass.sandboxes.sessions.sessions import Sessions
-
-if TYPE_CHECKING:
-    from bellglass.sandboxes.execution import Execution
-
-
-async def begun(target: Target, op: str, code: str, timeout: float = 60) -> str:
-    arguments = {"code" if op == "python" else "command": code}
-    execution = await target.session.begin(op, arguments, timeout=timeout)
-    assert execution.status == "running", execution
-    return execution.runs[0].id
-
-
-async def ended(target: Target, run: str) -> Execution:
-    with anyio.fail_after(60):
-        await target.session.runs.get(run).outcome(end=True)
-    return await target.session.look(run)
 
 
 async def test_a_fork_bomb_is_stopped_whole(target: Target) -> None:
@@ -162,3 +146,22 @@ async def test_a_session_that_is_too_old_takes_its_runs_along() -> None:
             await session.runs.get(run).outcome(end=True)
         await until(lambda: ticks_of(target.mark) is None)
         assert sessions.list() == []
+
+
+@pytest.mark.parametrize("lie", ["os.open('/dev/zero', 0)", "10 ** 30", "-1", "'0'"])
+async def test_what_poses_as_the_pipe_of_a_run_is_not_opened(target: Target, lie: str) -> None:
+    # The process of the run is a fork of the worker, in which code has replaced what makes pipes.
+    await target.python(
+        f"""
+make = os.pipe
+def lie():
+    return ({lie}, os.dup(1)) if sys._getframe(1).f_code.co_name == "connect" else make()
+os.pipe = lie
+"""
+    )
+    execution = await target.session.begin("python", {"code": "print(1)"}, timeout=20)
+    after = await target.python("witness")
+
+    assert execution.error is not None
+    assert "was not begun" in execution.error.message
+    assert (after.value, after.state) == ("'here'", "kept")

@@ -76,10 +76,10 @@ async def test_a_copy_that_is_not_there_is_found_out(target: Target) -> None:
     execution = await target.python(
         """
 control, send = own_control(), type(own_control()).send
-def lie(self, message, descriptors=()):
+def lie(self, message):
     if "checkpoint" in message:
         message = {**message, "checkpoint": 1}
-    return send(self, message, descriptors)
+    return send(self, message)
 type(control).send = lie
 """
     )
@@ -93,15 +93,14 @@ async def test_a_daemon_that_poses_as_the_copy_does_not_run(target: Target) -> N
     await target.python(
         """
 control, send = own_control(), type(own_control()).send
-def lie(self, message, descriptors=()):
+def lie(self, message):
     if "checkpoint" in message:
         pid = os.fork()
         if pid == 0:
             be_marked()
             while True: pass
         message = {**message, "checkpoint": pid}
-        descriptors = (os.dup(0),)
-    return send(self, message, descriptors)
+    return send(self, message)
 type(control).send = lie
 """
     )

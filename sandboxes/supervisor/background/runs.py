@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.common.limits import MAX_ENDED_RUNS, MAX_RUNS
 from bellglass.sandboxes.common.process import KEPT_FD_OFFSET
@@ -19,11 +19,11 @@ from bellglass.sandboxes.supervisor.accounting.kernel_memory import KernelMemory
 from bellglass.sandboxes.supervisor.accounting.shared_memory import SharedMemory, share
 from bellglass.sandboxes.supervisor.background import process_tree
 from bellglass.sandboxes.supervisor.background.answers import answered
-from bellglass.sandboxes.supervisor.background.fork_in_worker import fork_in_worker
+from bellglass.sandboxes.supervisor.background.python_start import PythonStart
 from bellglass.sandboxes.supervisor.background.run import Run
 from bellglass.sandboxes.supervisor.background.standstill import Standstill
 from bellglass.sandboxes.supervisor.fd_poller import FdPoller
-from bellglass.sandboxes.supervisor.job import Job, start, start_with_pipes
+from bellglass.sandboxes.supervisor.job import Job, start
 from bellglass.sandboxes.supervisor.report.execution_report import failure
 from bellglass.sandboxes.supervisor.server_stream import ServerStream
 from bellglass.sandboxes.supervisor.shell import Shell
@@ -80,6 +80,8 @@ class Runs:
         self._disarmed: list[tuple[int, Run, str]] = []
         """Descriptors that are not read again until the next tick."""
         self._runs: dict[str, Run] = {}
+        self._python_start: PythonStart | None = None
+        """Made when it is needed first."""
         self._next_tick = 0.0
         self.standstill = Standstill(self.roots)
         self._forgotten = 0
@@ -264,19 +266,17 @@ class Runs:
                 ),
                 keep=[shell.state],
             )
-        taken = self.roots()
-
-        def fork(out: int, err: int, control: Any) -> int:
-            asked: BeginRun = {
-                "type": "begin_run",
-                "nonce": nonce,
-                "number": request["id"],
-                "code": request["code"],
-            }
-            return fork_in_worker(python, asked, (out, err, control.fileno()))
-
-        job = start_with_pipes(fork)
-        if job.pid in taken:
+        if self._python_start is None:
+            self._python_start = PythonStart()
+        asked: BeginRun = {
+            "type": "begin_run",
+            "nonce": nonce,
+            "number": request["id"],
+            "code": request["code"],
+            "name": self._python_start.name,
+        }
+        job = self._python_start.begin(python, asked)
+        if job.pid in self.roots():
             job.close()
             raise BlockingIOError
         return job

@@ -43,6 +43,11 @@ HELD = (
 
 UNRESPONSIVE = "Python was restarted before this call, because its process did not respond."
 
+NOT_BEGUN = (
+    "The background run was not begun: the process that should run it did not answer. "
+    "Run the code without background, or in a new session."
+)
+
 VARIABLES: dict[VariableState, str] = {
     "kept": "Variables and files are kept.",
     "restored": "Variables are as they were before this call, and files are kept.",
@@ -113,7 +118,8 @@ class Calls:
         background = self._python.drop_background()
         if request["op"] != "job" and "run" in request:
             self.changed = False
-            return {**self._begin(request), "notices": notices}
+            begun = self._begin(request)
+            return {**begun, "notices": [*notices, *begun.get("notices", [])]}
         kind = jobs.find(request["job"]) if request["op"] == "job" else None
         if kind is None:
             self._changes.expect()
@@ -157,10 +163,15 @@ class Calls:
         try:
             return self._runs.begin(request, self._python, self._shell)
         except (TimeoutError, ConnectionError):
-            # The checkpoint has no threads that could get in the way, as if a call had not begun.
-            self._python.end()
-            self._python.restore()
-            return self._runs.begin(request, self._python, self._shell)
+            pass
+        # The checkpoint has no threads that could get in the way, as if a call had not begun.
+        self._python.end()
+        state = self._python.restore()
+        try:
+            begun = self._runs.begin(request, self._python, self._shell)
+        except (TimeoutError, ConnectionError):
+            begun = failure(NOT_BEGUN)
+        return {**begun, "state": state, "notices": [f"{UNRESPONSIVE} {VARIABLES[state]}"]}
 
     def _run(self, request: CallRequest, kind: JobKind | None) -> Call:
         if request["op"] == "python":

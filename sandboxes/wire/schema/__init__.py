@@ -2,8 +2,8 @@
 
     server       requests: Call, Cancel, AskRuns, Resume, OpenNetwork, NetRequest
     supervisor   frames: Ready, Stream, Net, Note, Tick, Reply
-    supervisor   packets to a worker: RunCode, BeginRun, TakeCheckpoint, Displayed
-    worker       packets of claims: Started, Answer, Show, Clear, Rested, RunBegun
+    supervisor   packets to a worker: RunCode, BeginRun, PipesTaken, TakeCheckpoint, Displayed
+    worker       packets of claims: Started, Answer, Show, Clear, Rested, RunBegun, PipesMade
 
 The sender builds such a value once. A receiver that trusts the sender less validates it first: the
 server with the models of `sandboxes/frame_models.py`, the supervisor with `untrusted.py`. A test

@@ -16,12 +16,20 @@ class RunCode(TypedDict):
 
 
 class BeginRun(TypedDict):
-    """Code for a fork of the worker, with the descriptors of its pipes and its socket."""
+    """Code for a fork of the worker, which connects to the supervisor's socket of that name."""
 
     type: Literal["begin_run"]
     nonce: str
     number: int
     code: str
+    name: str
+
+
+class PipesTaken(TypedDict):
+    """The supervisor has opened the pipes of a background run, which may begin."""
+
+    type: Literal["pipes_taken"]
+    nonce: str
 
 
 class TakeCheckpoint(TypedDict):
@@ -42,7 +50,7 @@ class Displayed(TypedDict):
     kept: bool
 
 
-ToWorker = Union[RunCode, BeginRun, TakeCheckpoint, Displayed]
+ToWorker = Union[RunCode, BeginRun, PipesTaken, TakeCheckpoint, Displayed]
 
 # --- packets of a worker: claims, until `supervisor/untrusted.py` has validated them
 
@@ -105,7 +113,16 @@ class RunBegun(TypedDict):
     """The pid of the run; -1 if no process could be created."""
 
 
-FromWorker = Union[Started, Answer, Show, Clear, Rested, RunBegun]
+class PipesMade(TypedDict):
+    """The first packet of a background run: the descriptors at which it has pipes to read from."""
+
+    type: Literal["pipes"]
+    nonce: str
+    out: int
+    err: int
+
+
+FromWorker = Union[Started, Answer, Show, Clear, Rested, RunBegun, PipesMade]
 
 Claim = dict[str, Any]
 """A packet of a worker as it arrives, in any shape."""

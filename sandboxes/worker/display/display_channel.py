@@ -121,7 +121,7 @@ class DisplayChannel:
         while self._answered < number:
             if not poll.poll(max(0.0, deadline - _now()) * 1000):
                 return False
-            message, _ = self._control.receive()
+            message = self._control.receive()
             if message is not None and message.get("nonce") == self._nonce:
                 self._answered = int(message.get("number", 0))
                 self._kept[self._answered] = message.get("kept") is True
