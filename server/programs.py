@@ -1,6 +1,6 @@
 """Programs beside Python that a sandbox has: found, remembered, and named in a tool's manual.
 
-The embedded sandbox has those of the host's /usr, which are looked for at the start. A container is
+The embedded backend has those of the host's /usr, which are looked for at the start. A container is
 asked once for each image, before its first use; they are named from the next start of a server on.
 """
 
@@ -25,7 +25,7 @@ NAMES = (
 MAX_NAMED = 10
 
 HOST_PATH = "/usr/bin:/bin"
-"""What the embedded sandbox has of the host's programs."""
+"""What the embedded backend has of the host's programs."""
 
 ASKED = ("docker",)
 """Backends that are asked. A machine of E2B would cost money."""

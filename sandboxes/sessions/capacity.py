@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 CONTINUED_SESSION_BONUS_SECONDS = 600.0
-"""How much longer a session is kept to which a client has come back."""
+"""A session that a client has come back to counts as used this much later than it was."""
 
 
 @dataclass(slots=True)

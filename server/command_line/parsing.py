@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
+from bellglass.server.command_line.feedback import clock
 from bellglass.server.command_line.setting_options import setting_options, taken_from
-from bellglass.server.feedback import clock
 from bellglass.server.settings import Settings
 
 DEBUG = click.Option(

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 import click
 import httpx2
 
+from bellglass.server.command_line.feedback import bar
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.commands.transfer import (
     MAX_ATTEMPTS,
@@ -22,7 +23,6 @@ from bellglass.server.commands.transfer import (
     server_option,
 )
 from bellglass.server.console import printable, say
-from bellglass.server.feedback import bar
 
 
 @click.command(cls=SettingsCommand)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 import click
 import httpx2
 
+from bellglass.server.command_line.feedback import bar
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.commands.transfer import (
     MAX_ATTEMPTS,
@@ -25,7 +26,6 @@ from bellglass.server.commands.transfer import (
     server_option,
 )
 from bellglass.server.console import printable, say
-from bellglass.server.feedback import bar
 
 
 @click.command(cls=SettingsCommand)

@@ -12,9 +12,9 @@ import click
 from bellglass.sandboxes.execution import Execution
 from bellglass.server import logs
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
+from bellglass.server.commands.local_session import LocalSession, text_of
 from bellglass.server.commands.output import CallOutput, keep_files, show_displays, show_words
 from bellglass.server.failures import INTERRUPTED_EXIT_CODE, CommandError
-from bellglass.server.local_session import LocalSession, text_of
 from bellglass.server.settings import Settings
 
 NOT_RUN_EXIT_CODE = 125

@@ -11,10 +11,10 @@ from collections.abc import Callable
 import click
 
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
+from bellglass.server.commands.local_session import LocalSession
 from bellglass.server.commands.output import CallOutput, show_displays, show_words, write
 from bellglass.server.commands.run import limit, prepare, timeout_option
 from bellglass.server.failures import CommandError
-from bellglass.server.local_session import LocalSession
 
 LEAVING = ("exit", "quit", "exit()", "quit()")
 SYNTAX_CHECK_TIMEOUT_SECONDS = 5

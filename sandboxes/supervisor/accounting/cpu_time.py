@@ -11,7 +11,6 @@ from bellglass.sandboxes.supervisor import processes
 class CpuMeter:
     """Adds up the CPU time of a changing set of processes.
 
-
     The time of a child that has ended counts for the process that waits for it. If nobody waits,
     because SIGCHLD is ignored, the kernel drops it: then the last reading of the child counts.
     """

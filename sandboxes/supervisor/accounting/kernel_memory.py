@@ -1,7 +1,7 @@
 """Bounds for kernel memory of a session that no limit of the kernel counts.
 
-Above them all processes of the session are ended. Nothing counts file locks; only a control group
-counts the buffers of sockets, and shared memory that no process has resident.
+When one is exceeded, all processes of the session are ended. Nothing counts file locks; only a
+control group counts the buffers of sockets, and shared memory that no process has resident.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LOCK_LOOK_INTERVAL_SECONDS = 1.0
 """Running time between two counts of locks: about 200,000 of 192 bytes can be taken in it. Each
-count stops all processors for 10 to 20 ms, so it is not made in every tick."""
+count stops all processors for 10 to 20 ms, so it is not made at every look."""
 
 MAX_LOCK_LIST_BYTES = 256 * 1024
 """Size of the kernel's list that is read for them: 4,000 to 6,000 locks."""
@@ -27,10 +27,11 @@ MAX_LOCKS = 4000
 
 MAX_SOCKETS = 4096
 """The machine has one bound for connections closed before all data was sent (tcp_max_orphans):
-4,096 on a small one. Above it, the kernel breaks off those of every program."""
+4,096 on a small one. Above it, the kernel drops those of every program."""
 
 MAX_UNCOUNTED_SOCKETS = 512
-"""Each holds up to 256 KiB in its buffers, as code cannot enlarge them (see the filter)."""
+"""Where no control group counts them. The buffers of each hold up to 256 KiB: the filter denies
+larger ones."""
 
 MIN_MAPPING_BYTES = 64 * 1024**2
 """The least that a shared mapping counts for: it may have been larger before we measured."""

@@ -70,7 +70,7 @@ class Usage:
             return "timeout", f"more than {most_cpu} s of CPU time, its limit"
         now = self._files.most()
         if now > max(most_files, self._files_before):
-            return "killed", f"{now:,} files, of which it may have {most_files:,}"
+            return "killed", f"{now:,} files, more than its limit of {most_files:,}"
         return None
 
     def note_peak(self) -> None:
