@@ -18,6 +18,14 @@ class Applications:
         self.folder = folder
         self.home = home
 
+    @property
+    def environment(self) -> dict[str, str]:
+        modules = self.folder / "node_modules"
+        path = os.pathsep.join(
+            [str(modules / "node/bin"), str(modules / ".bin"), os.environ["PATH"]]
+        )
+        return {"PATH": path, "HOME": str(self.home)}
+
     def install(self, *packages: str) -> None:
         """Install what is not there from an earlier run."""
         npm = ["npm", "install", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]
@@ -27,13 +35,9 @@ class Applications:
         self, *command: str, code: int = 0, seconds: float = 120, **settings: str
     ) -> subprocess.CompletedProcess[str]:
         """Run one of them, as a user without any configuration."""
-        modules = self.folder / "node_modules"
-        path = os.pathsep.join(
-            [str(modules / "node/bin"), str(modules / ".bin"), os.environ["PATH"]]
-        )
         done = subprocess.run(
             command,
-            env=environment({"PATH": path, "HOME": str(self.home), **settings}),
+            env=environment({**self.environment, **settings}),
             cwd=self.home,
             stdin=subprocess.DEVNULL,
             capture_output=True,
