@@ -53,7 +53,9 @@ def create(name: str, settings: Settings) -> Backend:
     )
     if missing := {folder.mode for folder in settings.folders} - {*backend.lends}:
         modes = " and ".join(sorted(missing))
-        reason = f"it cannot lend folders ({modes}). Unset BELLGLASS_FOLDERS, or choose another."
+        reason = (
+            f"it cannot lend folders ({modes}). Unset BELLGLASS_FOLDERS, or choose another backend."
+        )
         raise SandboxUnavailable(name, reason)
     backend.folders = settings.folders
     if settings.network != "none":

@@ -213,6 +213,6 @@ def _refuse_broken(chosen: Given | None) -> None:
         raise SettingsError(objection_to_backend)
     if chosen.value in declared() and (problem := declared()[chosen.value].problem):
         raise SettingsError(
-            f"The settings of the backend {chosen.value} cannot be imported ({problem}). Install "
-            "its distribution anew, or set BELLGLASS_SANDBOX to another backend."
+            f"The settings of the backend {chosen.value} cannot be imported ({problem}). "
+            "Reinstall its distribution, or set BELLGLASS_SANDBOX to another backend."
         )

@@ -39,7 +39,7 @@ def reason_to_refuse(path: str, show: Sequence[str] = ()) -> str:
     if not os.path.exists(path):
         return "there is nothing at this path"
     if not os.path.isdir(path):
-        return "it is no folder"
+        return "it is not a folder"
     if path in _WIDE:
         return "it holds far more than one project. Lend a folder in it"
     if _is_in(path, _SYSTEM) and not path.startswith(_REMOVABLE + "/"):

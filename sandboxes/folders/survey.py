@@ -38,7 +38,7 @@ class UnsuitableFolder(Exception):
 
     @property
     def reason(self) -> str:
-        return f"a folder that is lent cannot be: {self}. Change that, or lend another."
+        return f"a folder cannot be lent any more: {self}. Change that, or lend another folder."
 
 
 class Mask(NamedTuple):

@@ -21,7 +21,7 @@ COMPLETE = "_BELLGLASS_COMPLETE"
 COMMANDS = {
     "Set up": {
         "setup": "Prepare numpy, pandas, ... for the code inside.",
-        "doctor": "Say which sandboxes work here, and how to mend the others.",
+        "doctor": "Say which backends work here, and how to mend the others.",
         "demo": "Show a short conversation with a real client.",
         "image": "Show, or build, the image of Docker sessions.",
         "template": "Build a template of E2B for sessions.",
@@ -29,7 +29,7 @@ COMMANDS = {
     },
     "Connect clients": {
         "install": "Write this server, with the settings given, into a client's configuration.",
-        "uninstall": "Take it out again.",
+        "uninstall": "Remove this server from a client's configuration.",
     },
     "Run code": {
         "run": "Run a program in a sandbox.",

@@ -22,7 +22,7 @@ from bellglass.tools.durations import duration
 @click.option("--json", "as_json", is_flag=True, help="The same for a program.")
 @click.pass_obj
 def command(given: Invocation, as_json: bool) -> int:
-    """Say which sandboxes work here, and how to mend the others.
+    """Say which backends work here, and how to mend the others.
 
     The exit code is 0 if the server can run code here.
     """

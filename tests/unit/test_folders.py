@@ -55,7 +55,7 @@ def test_a_path_may_have_colons_and_commas(project: Path) -> None:
         ("app=/", "more than one project"),
         ("app=~", "home directory"),
         ("app=~/..", "above the home directory"),
-        ("app=~/app/file", "no folder"),
+        ("app=~/app/file", "not a folder"),
         ("app=/nonexistent", "nothing at this path"),
         ("app=/etc/ssl", "belongs to the system"),
         ("app=/proc/self", "belongs to the system"),

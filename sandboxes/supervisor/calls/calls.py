@@ -44,7 +44,7 @@ HELD = (
 UNRESPONSIVE = "Python was restarted before this call, because its process did not respond."
 
 NOT_BEGUN = (
-    "The background run was not begun: the process that should run it did not answer. "
+    "The background run was not started: the process that should run it did not answer. "
     "Run the code without background, or in a new session."
 )
 
