@@ -48,21 +48,25 @@ class _OptionalData(TypedDict, total=False):
     """A picture in base64."""
 
 
+PictureType = Literal["image/png", "image/jpeg"]
+RichType = Literal[
+    "text/html",
+    "image/svg+xml",
+    "text/latex",
+    "text/markdown",
+    "application/json",
+    "text/plain",
+]
+
+
 class ShownPicture(ShownText, _OptionalData):
     kind: Literal["picture"]
-    type: Literal["image/png", "image/jpeg"]
+    type: PictureType
 
 
 class ShownRich(ShownText, _OptionalData):
     kind: Literal["rich"]
-    type: Literal[
-        "text/html",
-        "image/svg+xml",
-        "text/latex",
-        "text/markdown",
-        "application/json",
-        "text/plain",
-    ]
+    type: RichType
 
 
 class Column(TypedDict):

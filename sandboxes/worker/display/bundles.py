@@ -5,16 +5,19 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.explaining.guard import guarded
 from bellglass.sandboxes.worker.explaining.values import class_name
 
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema.execution import PictureType, RichType
+
 METHOD_TIMEOUT_SECONDS = 10.0
 """For one method: drawing can take long, and a method may never return."""
 
-METHODS = {
+METHODS: dict[PictureType | RichType, str] = {
     "image/png": "_repr_png_",
     "image/jpeg": "_repr_jpeg_",
     "text/markdown": "_repr_markdown_",
@@ -123,6 +126,3 @@ def as_text(kind: str, data: Any) -> str:
     if isinstance(data, bytes):
         return data.decode("utf-8", "replace")
     raise ValueError("no text")
-
-
-BundleOf = Callable[[Any], BundleResult]

@@ -10,13 +10,16 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.common import display_bounds as bounds
 from bellglass.sandboxes.worker.display import tables
 from bellglass.sandboxes.worker.display.cells import MAX_CELL_CHARACTERS, short, text_of
 from bellglass.sandboxes.worker.display.overflow_files import Write
 from bellglass.sandboxes.worker.display.tables import Column
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema.execution import ShownTable
 
 CELLS_PER_WRITE = 20_000
 """Cells that are written as CSV at a time."""
@@ -50,7 +53,7 @@ def is_styler(value: Any) -> bool:
     return module is not None and issubclass(type(value), module.Styler)
 
 
-def entry(value: Any, write: Write) -> dict[str, Any]:
+def entry(value: Any, write: Write) -> ShownTable:
     """Return the display of a frame or a series."""
     return (_of_pandas if library_of(value) == "pandas" else _of_polars)(value, write)
 
@@ -105,7 +108,7 @@ def _options(columns: int) -> Generator[dict[str, Any]]:
         yield found
 
 
-def _of_pandas(value: Any, write: Write) -> dict[str, Any]:
+def _of_pandas(value: Any, write: Write) -> ShownTable:
     frame = value
     if not is_frame(value):
         frame = value.to_frame(name="" if value.name is None else value.name)
@@ -233,7 +236,7 @@ POLARS: dict[str, tuple[str, Any]] = {
 """Parameters of `polars.Config` that we set unless the code has set them."""
 
 
-def _of_polars(value: Any, write: Write) -> dict[str, Any]:
+def _of_polars(value: Any, write: Write) -> ShownTable:
     polars: Any = sys.modules["polars"]
     frame = value if is_frame(value) else value.to_frame()
     state = polars.Config.state()

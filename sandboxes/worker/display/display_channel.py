@@ -7,7 +7,7 @@ import select
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.common import display_bounds
 from bellglass.sandboxes.wire.packets import Packets
@@ -72,7 +72,7 @@ class DisplayChannel:
     def _is_call(self) -> bool:
         return self._owner == _getpid() and self._is_current_call()
 
-    def show(self, entry: dict[str, Any]) -> int:
+    def show(self, entry: Shown) -> int:
         """Send `entry`, wait for the acknowledgement; return its number, 0 if it was not kept."""
         with self._lock:
             if self.full:
@@ -81,7 +81,7 @@ class DisplayChannel:
             display = self._display(entry)
             return display["number"] if self._send(display) else 0
 
-    def replace(self, number: int, entry: dict[str, Any]) -> bool:
+    def replace(self, number: int, entry: Shown) -> bool:
         """Send `entry` to replace the display with that number; tell if it was kept."""
         with self._lock:
             if not self._is_call():
@@ -97,9 +97,9 @@ class DisplayChannel:
             if self._send({"type": "clear", "nonce": self._nonce, "number": number}):
                 self._shown = 0
 
-    def _display(self, entry: dict[str, Any]) -> Show:
-        number, shown = self._next_number(), cast("Shown", entry)
-        return {"type": "display", "nonce": self._nonce, "number": number, "display": shown}
+    def _display(self, entry: Shown) -> Show:
+        number = self._next_number()
+        return {"type": "display", "nonce": self._nonce, "number": number, "display": entry}
 
     def _next_number(self) -> int:
         self._number += 1

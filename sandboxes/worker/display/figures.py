@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.display import fonts, pictures
 from bellglass.sandboxes.worker.display.overflow_files import Write
 from bellglass.sandboxes.worker.display.pictures import Room
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema.execution import ShownPicture
 
 DOTS_PER_INCH = 100
 
@@ -30,7 +33,7 @@ def is_figure(value: Any) -> bool:
     return module is not None and issubclass(type(value), module.Figure)
 
 
-def entry(figure: Any, room: Room, write: Write, *, of: int = 1) -> tuple[dict[str, Any], str]:
+def entry(figure: Any, room: Room, write: Write, *, of: int = 1) -> tuple[ShownPicture, str]:
     """Return the display of a figure, with parts outside its frame included, as in notebooks.
 
     Also returns the characters that are drawn as boxes.

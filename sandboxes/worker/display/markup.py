@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.common import display_bounds
 from bellglass.sandboxes.worker.display.overflow_files import Write
 
-NAMES = {
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema.execution import RichType, ShownRich
+
+NAMES: dict[RichType, tuple[str, str]] = {
     "text/html": ("HTML", "html"),
     "image/svg+xml": ("SVG", "svg"),
     "text/latex": ("LaTeX", "tex"),
@@ -31,11 +34,11 @@ _DATA = re.compile(r"(data:[\w/+.-]+;base64,)([A-Za-z0-9+/=\s]{200,})")
 """Sounds and pictures embedded in markup, which nobody can read."""
 
 
-def entry(kind: str, source: str, said: str | None, write: Write) -> dict[str, Any]:
+def entry(kind: RichType, source: str, said: str | None, write: Write) -> ShownRich:
     """Return the display of `source`; `said` is the object as plain text, if that is useful."""
     name, ending = NAMES[kind]
     most = display_bounds.MAX_TEXT_CHARACTERS if kind in READABLE else MAX_MARKUP_CHARACTERS
-    about: dict[str, Any] = {"file": None, "file_bytes": 0}
+    path, written = "", 0
     text = (
         said
         if said is not None
@@ -44,7 +47,6 @@ def entry(kind: str, source: str, said: str | None, write: Write) -> dict[str, A
     where = ""
     if len(source) > (display_bounds.MAX_DATA_CHARACTERS if said is not None else most):
         path, written, whole = write("shown", ending, _parts(source))
-        about = {"file": path or None, "file_bytes": written}
         where = f", in {path}{'' if whole else ' as far as there was room'}" if path else ""
     if said is not None:
         text = f"{said[: display_bounds.MAX_TEXT_CHARACTERS]}\n[shown as {name}{where}]"
@@ -58,7 +60,8 @@ def entry(kind: str, source: str, said: str | None, write: Write) -> dict[str, A
         "type": kind,
         "data": data,
         "text": text[: display_bounds.MAX_TEXT_CHARACTERS + 500],
-        **about,
+        "file": path or None,
+        "file_bytes": written,
     }
 
 

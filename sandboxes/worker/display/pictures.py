@@ -6,10 +6,13 @@ import base64
 import io
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.common import display_bounds
 from bellglass.sandboxes.worker.display.overflow_files import Write
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema.execution import ShownPicture
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
@@ -30,80 +33,49 @@ class Room:
     """The bytes that pictures of the call may still use."""
 
     def __init__(self) -> None:
-        self._left = display_bounds.MAX_PICTURES_BYTES
+        self.left = display_bounds.MAX_PICTURES_BYTES
 
     def share(self, of: int = 1) -> int:
         """Return what the next one may use, if `of` are known to come."""
-        return int(
-            min(
-                display_bounds.MAX_PICTURE_BYTES,
-                self._left * MAX_SHARE_OF_ROOM if of == 1 else self._left / of,
-            )
-        )
-
-    def take(self, size: int) -> None:
-        self._left -= size
-
-    @property
-    def left(self) -> int:
-        return self._left
+        share = self.left * MAX_SHARE_OF_ROOM if of == 1 else self.left / of
+        return int(min(display_bounds.MAX_PICTURE_BYTES, share))
 
 
 def entry(
     data: bytes, room: Room, write: Write, *, of: int = 1, name: str = "picture"
-) -> dict[str, Any]:
+) -> ShownPicture:
     """Return the display of a PNG or JPEG: as it is, reduced, or in a file.
 
     Raises:
         ValueError: It is neither.
     """
     size = _size(data)
-    if max(size) <= display_bounds.MAX_EDGE_PIXELS and len(data) <= room.share(of):
-        return _shown(data, name, size, size, room)
-    ending = "png" if data.startswith(PNG) else "jpg"
-    smaller = _smaller(data, room.share(of))
-    path, written, _ = write("picture", ending, [data])
-    if smaller:
-        return _shown(smaller, name, _size(smaller), size, room, path, written)
-    where = f"it is in {path}" if written == len(data) else "save it to a file"
-    text = f"[{name}; {_times(size)} px, {len(data):,} bytes: too large to show; {where}]"
+    shown, path, written = data, "", 0
+    if max(size) > display_bounds.MAX_EDGE_PIXELS or len(data) > room.share(of):
+        shown = _smaller(data, room.share(of))
+        path, written, _ = write("picture", "png" if data.startswith(PNG) else "jpg", [data])
+    room.left -= len(shown)
+    text = f"{name}; {_times(size)} px"
+    if not shown:
+        where = f"it is in {path}" if written == len(data) else "save it to a file"
+        text += f", {len(data):,} bytes: too large to show; {where}"
+    elif _size(shown) != size:
+        text += f", shown as {_times(_size(shown))}"
+    if shown and path:
+        text += f"; the original is in {path}"
     return {
         "kind": "picture",
-        "type": "image/png",
-        "data": None,
-        "text": text,
-        **_file(path, written),
+        "type": "image/jpeg" if shown.startswith(JPEG) else "image/png",
+        "data": base64.b64encode(shown).decode() or None,
+        "text": f"[{text}]",
+        "file": path or None,
+        "file_bytes": written,
     }
 
 
-def of_image(image: Any, room: Room, write: Write) -> dict[str, Any]:
+def of_image(image: Any, room: Room, write: Write) -> ShownPicture:
     """Return the display of a PIL image."""
     return entry(_encoded(image, "PNG"), room, write)
-
-
-def _shown(
-    data: bytes,
-    name: str,
-    size: tuple[int, int],
-    original: tuple[int, int],
-    room: Room,
-    path: str = "",
-    written: int = 0,
-) -> dict[str, Any]:
-    room.take(len(data))
-    text = f"{name}; {_times(original)} px"
-    if size != original:
-        text += f", shown as {_times(size)}"
-    if path:
-        text += f"; the original is in {path}"
-    kind = "image/png" if data.startswith(PNG) else "image/jpeg"
-    encoded = base64.b64encode(data).decode()
-    shown = {"kind": "picture", "type": kind, "data": encoded, "text": f"[{text}]"}
-    return {**shown, **_file(path, written)}
-
-
-def _file(path: str, written: int) -> dict[str, Any]:
-    return {"file": path or None, "file_bytes": written}
 
 
 def _times(size: tuple[int, int]) -> str:

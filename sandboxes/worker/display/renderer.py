@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import sys
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bellglass.sandboxes.common import display_bounds
 from bellglass.sandboxes.common.text import short
 from bellglass.sandboxes.worker.display import (
     bundles,
@@ -21,6 +20,9 @@ from bellglass.sandboxes.worker.display.overflow_files import OverflowFiles
 from bellglass.sandboxes.worker.display.pictures import Room
 from bellglass.sandboxes.worker.explaining.values import class_name
 from bellglass.sandboxes.worker.streams import CallStream, due
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema.execution import Shown, ShownPicture
 
 PLAIN = frozenset(
     {int, float, bool, str, bytes, list, dict, tuple, set, frozenset, complex, range, type(None)}
@@ -101,13 +103,13 @@ class Renderer:
         due()
         places = self._named.get(name, []) if update else []
         for place in places:
-            self._room.take(-place.picture_bytes)
+            self._room.left += place.picture_bytes
         left = self._room.left
         found = self._of_data(data)
-        if isinstance(found, str):
-            found = {**markup.entry("text/plain", found, None, self._files.write), "data": None}
         if not found:
             return
+        if isinstance(found, str):
+            found = {**markup.entry("text/plain", found, None, self._files.write), "data": None}
         used = left - self._room.left
         if not places and (number := self._show(found)):
             self._named.setdefault(name, []).append(_Place(number, used))
@@ -159,7 +161,7 @@ class Renderer:
             return
         self._show(found)
 
-    def _figure(self, figure: Any, of: int) -> dict[str, Any]:
+    def _figure(self, figure: Any, of: int) -> ShownPicture:
         self._drew = True
         found, lacking = figures.entry(figure, self._room, self._files.write, of=of)
         if lacking:
@@ -171,12 +173,12 @@ class Renderer:
 
     # --- finding the display of a value
 
-    def _of_value(self, value: Any) -> dict[str, Any] | str:
+    def _of_value(self, value: Any) -> Shown | str:
         """Return the display of `value`, or its text if nothing better can be shown."""
         found = None if type(value) in PLAIN else self._entry(value)
         return _repr(value) if found is None else found
 
-    def _of_data(self, data: dict[str, Any]) -> dict[str, Any] | str | None:
+    def _of_data(self, data: dict[str, Any]) -> Shown | str | None:
         """Return the display of a bundle, or its plain text."""
         if ITSELF in data:
             value = data[ITSELF]
@@ -189,15 +191,18 @@ class Renderer:
             plain = f"[JavaScript of {len(script):,} characters, which nothing here runs]"
         return plain if found is None else found
 
-    def _entry(self, value: Any) -> dict[str, Any] | str | None:
-        """Return the display of `value`, or its own plain text; None if the repr is as good."""
+    def _entry(self, value: Any) -> Shown | str | None:
+        """Return the display of `value`, or its own plain text; None if the repr is as good.
+
+        The text is empty if it has shown itself.
+        """
         try:
             return self._special(value) or self._own_bundle(value)
         except Exception as exc:  # from a class that imitates one, or from the library
             self._note(f"{class_name(value)} is shown as text: {class_name(exc)}")
             return None
 
-    def _special(self, value: Any) -> dict[str, Any] | None:
+    def _special(self, value: Any) -> Shown | None:
         """Return the display of a value that we show better than its own class does."""
         write = self._files.write
         if dataframes.library_of(value):
@@ -218,28 +223,26 @@ class Renderer:
             return markup.entry("application/json", charts.source(value), said, write)
         return None
 
-    def _own_bundle(self, value: Any) -> dict[str, Any] | str | None:
+    def _own_bundle(self, value: Any) -> Shown | str | None:
         if not bundles.is_rich(value):
             return None
         result = bundles.bundle_of(value)
         for fault in result.faults:
             self._note(fault)
         if result.shown:
-            return {}
+            return ""
         plain = result.bundle.get("text/plain")
         said = _if_informative(plain) if type(plain) is str else _plain(value)
         found = self._of_bundle(result.bundle, said, class_name(value))
         return plain if found is None and type(plain) is str else found
 
-    def _of_bundle(
-        self, bundle: dict[str, Any], said: str | None, name: str
-    ) -> dict[str, Any] | None:
+    def _of_bundle(self, bundle: dict[str, Any], said: str | None, name: str) -> Shown | None:
         """Return the display of the kind in a bundle that suits a model best."""
         for kind in bundles.METHODS:
             if bundle.get(kind) is None:
                 continue
             try:
-                if kind in display_bounds.PICTURES:
+                if kind == "image/png" or kind == "image/jpeg":
                     data = bundles.as_bytes(bundle[kind])
                     return pictures.entry(data, self._room, self._files.write)
                 source = bundles.as_text(kind, bundle[kind])
@@ -251,23 +254,21 @@ class Renderer:
 
     # --- sending it
 
-    def _shown_or_text(self, found: dict[str, Any] | str | None) -> str | None:
-        if isinstance(found, dict):
-            self._show(found)
-            return None
-        return found
+    def _shown_or_text(self, found: Shown | str | None) -> str | None:
+        if not isinstance(found, dict):
+            return found or None
+        self._show(found)
+        return None
 
-    def _show(self, found: dict[str, Any]) -> int:
+    def _show(self, found: Shown) -> int:
         """Show a display; return its number, 0 if it was only printed."""
-        if not found:
-            return 0
         due()
         number = self._channel.show(found)
         if not number:
             self._tell(found)
         return number
 
-    def _tell(self, found: dict[str, Any]) -> None:
+    def _tell(self, found: Shown) -> None:
         """Print a display: in a process that the code forked, or when the displays are used up."""
         text = found["text"]
         if found["kind"] == "picture" and found["data"] and not found["file"]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bellglass.sandboxes.common import display_bounds as bounds
 from bellglass.sandboxes.worker.display.cells import json_of
 from bellglass.sandboxes.worker.display.overflow_files import Write
+
+if TYPE_CHECKING:
+    from bellglass.sandboxes.wire.schema.execution import ShownTable
 
 
 class Column(NamedTuple):
@@ -41,7 +44,7 @@ def entry(
     whole: Iterable[bytes],
     by_hand: str,
     write: Write,
-) -> dict[str, Any]:
+) -> ShownTable:
     """Return the display of a table; `whole` is its CSV, read only if `text` is incomplete.
 
     `by_hand` is the expression that writes it in code.
@@ -58,10 +61,9 @@ def entry(
         # First, because the note names the file.
         text = text[: bounds.MAX_TEXT_CHARACTERS]
         said.append("lines are cut")
-    about: dict[str, Any] = {"file": None, "file_bytes": 0}
+    path, written = "", 0
     if said:
         path, written, complete = write("table", "csv", whole)
-        about = {"file": path or None, "file_bytes": written}
         text += f"\n[{', '.join(said)}. {_where(path, complete, by_hand)}]"
     return {
         "kind": "table",
@@ -69,7 +71,8 @@ def entry(
         "columns": [{"name": column.name[:200], "dtype": column.dtype[:50]} for column in cells],
         "rows": _rows(cells),
         "total_rows": rows.total,
-        **about,
+        "file": path or None,
+        "file_bytes": written,
     }
 
 

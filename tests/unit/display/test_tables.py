@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from bellglass.sandboxes.wire.schema.execution import ShownTable
 from bellglass.sandboxes.worker.display import tables
 from bellglass.sandboxes.worker.display.tables import Column, Part
 
@@ -11,7 +12,7 @@ def written(kind: str, ending: str, parts: Iterable[bytes]) -> tuple[str, int, b
     return f"/tmp/{kind}-1-1.{ending}", sum(map(len, parts)), True
 
 
-def entry(text: str, rows: Part, columns: Part, *, long_cells: bool = False) -> dict[str, Any]:
+def entry(text: str, rows: Part, columns: Part, *, long_cells: bool = False) -> ShownTable:
     cells = [Column("n", "int64", [1, 2])]
     more: dict[str, Any] = {"whole": [b"a,b\n"], "by_hand": "", "write": written}
     return tables.entry(text, rows, columns, cells, long_cells=long_cells, **more)
