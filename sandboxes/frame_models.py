@@ -44,7 +44,7 @@ class Ready(SelfCheck):
     ticks: bool = False
     """Whether it sends a `tick` from time to time while something goes on."""
     nonce: str = Field(default="", max_length=100)
-    """The nonce by which a server that takes over recognizes its own greeting."""
+    """The nonce by which a server that re-attaches recognizes the self-check that it asked for."""
     state: Literal["kept", "restored", "lost"] | None = None
     """The state of the variables if another server used the sandbox before; None for a new one."""
 

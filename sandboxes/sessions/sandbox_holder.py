@@ -103,7 +103,7 @@ class SandboxHolder:
         try:
             async with self._backend.connect(self._session_id) as stream:
                 try:
-                    connection = await self._greeted(stream)
+                    connection = await self._verified(stream)
                 except SandboxUnavailable as exc:
                     # Not raised through the backend's context: a task group in it would wrap it.
                     self._failure = exc
@@ -128,7 +128,7 @@ class SandboxHolder:
             self._settled = anyio.Event()
             self._gone.set()
 
-    async def _greeted(self, stream: ByteStream) -> Connection:
+    async def _verified(self, stream: ByteStream) -> Connection:
         backend = self._backend
         connection = Connection(
             stream, backend.silence_seconds, backend.network, backend.patience_seconds

@@ -156,7 +156,7 @@ class Supervisor:
             self._answer(request)
 
     def _resume(self, nonce: str) -> None:
-        """Greet a server that takes over like the first one, and report the session's state."""
+        """Send the self-check again to a server that re-attaches, with the state of the session."""
         self._stream.handover_nonce = None
         self._runs.stop_all()
         # The new server recognizes this frame by its nonce among frames it did not ask for.

@@ -36,7 +36,7 @@ class ServerStream:
         self._pending = bytearray()
         self._requests: deque[Request] = deque()
         self.handover_nonce: str | None = None
-        """Set when another server has taken over, and waits for a greeting with this nonce."""
+        """Set when another server has re-attached, and waits for a self-check with this nonce."""
         self._tick_at = 0.0
         self._state = "new"
         """A state of `legal_orders.REQUESTS`."""

@@ -47,7 +47,7 @@ async def test_an_oversized_frame_ends_the_sandbox_before_it_is_read() -> None:
     await lost_and_restarted(after_request(header), "oversized")
 
 
-async def test_a_second_greeting_changes_nothing() -> None:
+async def test_a_second_self_check_changes_nothing() -> None:
     async def script(far: Far) -> None:
         await far.send(encode(READY))
         request = await far.request()
@@ -201,17 +201,17 @@ async def test_a_result_beyond_what_is_agreed_is_no_result(execution: dict[str, 
 
 
 @pytest.mark.parametrize(
-    "greeting",
+    "first",
     [b"", b"\0\0\0\x02{}", frame(b'{"type": "reply"}'), b"\xff\xff\xff\xff", frame(b'"ready"')],
     ids=["none", "empty", "a reply", "oversized", "a string"],
 )
-async def test_a_wrong_greeting_is_no_sandbox(
-    greeting: bytes, monkeypatch: pytest.MonkeyPatch
+async def test_a_wrong_self_check_is_not_a_sandbox(
+    first: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sandbox_holder, "START_TIMEOUT_SECONDS", 0.2)
 
     async def script(far: Far) -> None:
-        await far.send(*([greeting] if greeting else []))
+        await far.send(*([first] if first else []))
         await anyio.sleep_forever()
 
     backend = LyingBackend(script)

@@ -23,15 +23,15 @@ class SelfCheck(TypedDict):
     processes: int | None
 
 
-class _Greeting(TypedDict, total=False):
+class _Reattached(TypedDict, total=False):
     nonce: str
-    """The nonce of the server that takes over."""
+    """The nonce of the server that re-attaches."""
     ticks: bool
     state: VariableState | None
     """The state of the variables, if another server used the sandbox before."""
 
 
-class Ready(SelfCheck, _Greeting):
+class Ready(SelfCheck, _Reattached):
     type: Literal["ready"]
 
 

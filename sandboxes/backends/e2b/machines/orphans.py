@@ -59,7 +59,7 @@ class OrphanSweeper:
     async def sweep(self, spared: Collection[str]) -> None:
         """End what is left over. An engine that does not let us is logged.
 
-        `spared`: ids of sandboxes that are not left over, whosoever made them. Another server's
+        `spared`: ids of sandboxes that are not left over, whoever made them. Another server's
         are left alone, unless it is certainly dead, or they are long overdue.
         """
         self._doubt = anyio.Event()
