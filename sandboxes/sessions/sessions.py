@@ -116,7 +116,7 @@ class Sessions:
         """Start a session for `owner`. Its sandbox is made by the first run.
 
         At the limit an unused session ends to make room, one of the caller's own if there is one: a
-        client that never names a session would otherwise lock itself out. `room` decides which.
+        client that never names a session would otherwise lock itself out. `to_make_room` decides.
 
         `of_one_call`: no client knows the session before that call returns, so it ends if the call
         is cancelled.

@@ -33,7 +33,7 @@ REQUESTS: Table = {
         "reply": "idle",
         "resume": "handover",
     },
-    # Another server has taken over: the call is stopped, and its reply is for nobody.
+    # Another server has re-attached: the call is stopped, and its reply is for nobody.
     "handover": {
         **dict.fromkeys(_ANY_TIME, "handover"),
         "reply": "new",
@@ -45,7 +45,7 @@ those of the restricted backend and of the in-memory backend, which run in the s
 
 FRAMES: Table = {
     "starting": {"ready": "ready"},
-    # `ready` again is for a server that takes over, and changes nothing for the one before it.
+    # `ready` again is for a server that re-attaches, and changes nothing for the one before it.
     "ready": dict.fromkeys(("ready", "tick", "net", "stream", "note", "reply"), "ready"),
 }
 """What a server may receive. The server keeps to it."""

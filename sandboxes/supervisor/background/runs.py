@@ -282,7 +282,7 @@ class Runs:
         return job
 
     def stop_all(self) -> None:
-        """Stop all runs and forget their names, for a server that takes over."""
+        """Stop all runs and forget their names, for a server that re-attaches."""
         for run in self._runs.values():
             run.stop("cancelled")
             self._forgotten += 1

@@ -58,7 +58,7 @@ class AskRuns(Mark, _Seconds):
 
 
 class Resume(TypedDict):
-    """Another server takes over."""
+    """Another server re-attaches."""
 
     op: Literal["resume"]
     nonce: str

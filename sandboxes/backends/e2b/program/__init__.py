@@ -1,1 +1,1 @@
-"""Our program in a machine: sent or found in its template, launched, taken over."""
+"""Our program in a machine: sent or found in its template, launched, re-attached to."""

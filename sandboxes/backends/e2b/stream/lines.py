@@ -44,7 +44,7 @@ class Lines:
         self.joined_at = 0
         """Bytes from the sandbox that another server before us has had."""
         self.joining: int | None = None
-        """We have taken over from another server, and wait to be told where it stopped."""
+        """We re-attach, and wait to be told where the server before us stopped."""
         self._acknowledged = 0
         self._line = ""
 
@@ -122,7 +122,7 @@ class Lines:
         self._acknowledged = consumed
         return b"A %d\n" % consumed
 
-    def takeover(self) -> bytes:
+    def reattachment(self) -> bytes:
         """Return the line to send to a sandbox that another server has had."""
         self._line = ""
         self.joining = secrets.randbelow(2**48)
@@ -131,7 +131,7 @@ class Lines:
     def resumption(self) -> bytes:
         """Return the line to send after the output was cut off and is connected again."""
         if self.joining is not None:
-            return self.takeover()
+            return self.reattachment()
         self._line = ""
         self._acknowledged = self.received
         return b"\nR %d\n" % self.received

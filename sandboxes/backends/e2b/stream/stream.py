@@ -84,7 +84,7 @@ class CommandStream(PatientStream):
             E2BError: It is not there.
         """
         self._connection.pid = pid
-        self._lines.takeover()
+        self._lines.reattachment()
         await self._persist(self._attach)
 
     @property
