@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.folders.folder import Folder
 
-_MODES = {"ro": "read-only"}
+_MODES = {"ro": "read-only", "copy": "changes stay in the session"}
 
 
 def named(folders: Sequence[Folder]) -> str:

@@ -7,17 +7,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from bellglass.sandboxes.common.lent_copies import BASES, LAYERS, ROOT
 from bellglass.sandboxes.folders.refusals import reason_to_refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Mode = Literal["ro"]
+Mode = Literal["ro", "copy"]
 
-MODES: tuple[Mode, ...] = ("ro",)
-
-ROOT = "/folders"
-"""The directory of lent folders in a sandbox."""
+MODES: tuple[Mode, ...] = ("ro", "copy")
 
 MAX_FOLDERS = 16
 
@@ -39,7 +37,7 @@ class Folder:
     """Its absolute path on this machine, without links."""
 
     mode: Mode = "ro"
-    """`ro`: sessions read it."""
+    """`ro`: sessions read it. `copy`: each session changes files of its own, over the folder's."""
 
     show: tuple[str, ...] = ()
     """Names that are shown although they usually hold secrets; `*` stands for all."""
@@ -48,6 +46,16 @@ class Folder:
     def target(self) -> str:
         """Its path in a sandbox."""
         return f"{ROOT}/{self.name}"
+
+    @property
+    def base(self) -> str:
+        """The path in a sandbox of the folder itself, read-only; that of `copy` is beside it."""
+        return self.target if self.mode == "ro" else f"{BASES}/{self.name}"
+
+    @property
+    def layer(self) -> str:
+        """The path in a sandbox of the files that were changed, where there is an overlay."""
+        return f"{LAYERS}/{self.name}"
 
 
 def parse_all(texts: Iterable[str]) -> tuple[Folder, ...]:
@@ -76,7 +84,7 @@ def parse(text: str) -> Folder:
     found = _WRITTEN.fullmatch(text)
     if found is None or not _NAME.fullmatch(found["name"]):
         raise ValueError(
-            f"{text!r} is not NAME=PATH[:ro], with a name of letters, digits, '.', '_' and '-'"
+            f"{text!r} is not NAME=PATH[:MODE], with a name of letters, digits, '.', '_' and '-'"
         )
     modes: dict[str, Mode] = {mode: mode for mode in MODES}
     mode = modes.get(str(found["mode"] or "ro"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from bellglass.sandboxes.common.lent_copies import LentCopy
 from bellglass.sandboxes.folders.survey import Survey, UnsuitableFolder
 
 if TYPE_CHECKING:
@@ -29,6 +30,20 @@ class Lent:
 
     identity: tuple[int, int]
     """Device and inode: another folder at this path is another folder."""
+
+    def copy(self, *, in_layer: bool) -> LentCopy | None:
+        """Return what the sandbox is told of a folder that its code may change."""
+        folder = self.folder
+        if folder.mode != "copy":
+            return None
+        layer = folder.layer if in_layer else ""
+        return LentCopy(folder.name, folder.base, folder.target, layer)
+
+
+def copies(lent: Sequence[Lent], *, in_layer: bool) -> list[LentCopy]:
+    """Return the folders that are copied; `in_layer` where the kernel may make an overlay."""
+    found = (each.copy(in_layer=in_layer) for each in lent)
+    return [copy for copy in found if copy is not None]
 
 
 class Lender:
@@ -66,7 +81,7 @@ def _lent(survey: Survey) -> Lent:
         raise UnsuitableFolder(f"{folder.target} ({folder.path}): {text}") from exc
     return Lent(
         folder,
-        [(f"{folder.target}/{path}", is_folder) for path, is_folder in masks],
+        [(f"{folder.base}/{path}", is_folder) for path, is_folder in masks],
         (about.st_uid, about.st_gid),
         (about.st_dev, about.st_ino),
     )

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 from bellglass.sandboxes.bundle import CONFINEMENT, LOADER, bundle
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bellglass.sandboxes.common.lent_copies import LentCopy
     from bellglass.sandboxes.session_limits import Limits
 
 # The first lines work in any Python. All of our code comes over stdin, so no image needs it.
@@ -42,14 +45,21 @@ class SupervisorProgram:
     """What to send to its stdin before the stream to it is yielded."""
 
 
-def supervisor_program(limits: Limits, *, workspace: str = "/work") -> SupervisorProgram:
+def supervisor_program(
+    limits: Limits, *, workspace: str = "/work", copies: Sequence[LentCopy] = ()
+) -> SupervisorProgram:
     """Return the program for a sandbox with these limits.
 
     Before foreign code can run, it sets `no_new_privs`, resource limits for each process, and our
     system call filter. The backend has to provide what it cannot: the user, the network, the files,
-    and limits for all processes together. If it fails, it writes one line to stderr and exits.
+    and limits for all processes together. `copies`: lent folders, which it copies for the session.
+    If it fails, it writes one line to stderr and exits.
     """
     source = bundle(CONFINEMENT, "bellglass.sandboxes.program.inside")
-    config = {"limits": {**asdict(limits), "counted_by_group": 1}, "workspace": workspace}
+    config = {
+        "limits": {**asdict(limits), "counted_by_group": 1},
+        "workspace": workspace,
+        "copies": copies,
+    }
     boot = ("python3", "-I", "-u", "-c", _BOOT, str(len(source)), json.dumps(config))
     return SupervisorProgram(boot, source)

@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from bellglass.sandboxes.common import packages
+from bellglass.sandboxes.common.lent_copies import LentCopy
 from bellglass.sandboxes.supervisor import processes, self_check
 from bellglass.sandboxes.supervisor.accounting import LOOK_INTERVAL_SECONDS
 from bellglass.sandboxes.supervisor.accounting.group_counters import GroupCounters
@@ -77,6 +78,7 @@ class Supervisor:
             python=self._python,
             runs=self._runs,
             reaper=self._reaper,
+            copies=[LentCopy(*copy) for copy in config.get("copies", [])],
         )
 
     def serve(self) -> NoReturn:

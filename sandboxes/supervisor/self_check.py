@@ -7,6 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from bellglass.sandboxes.common.lent_copies import LAYERS
+
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema.frames import Ready
 
@@ -59,6 +61,8 @@ def _writable_disks() -> list[str]:
             left, _, right = line.partition(" - ")
             point, options = left.split()[4:6]
             kind, _, super_options = right.split()[:3]
+            if kind == "overlay" and f",upperdir={LAYERS}/" in super_options:
+                continue  # what is written to a copy of a lent folder is in memory
             writable = "rw" in options.split(",") and "rw" in super_options.split(",")
             if writable and kind not in _IN_MEMORY:
                 found.append(point)

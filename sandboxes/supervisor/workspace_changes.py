@@ -1,4 +1,4 @@
-"""Find the files of the workspace that a call has created, changed or deleted.
+"""Find the files that a call has created, changed or deleted, in the workspace and in lent copies.
 
 The whole workspace is scanned after a call and compared with the scan before. Its contents are
 hostile: no link is followed, only directories are opened, and a scan is bounded.
@@ -11,7 +11,12 @@ import stat
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
+from bellglass.sandboxes.common.lent_copies import CACHES
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bellglass.sandboxes.common.lent_copies import LentCopy
     from bellglass.sandboxes.wire.schema.execution import FileChanges
 
 Change = Literal["new", "changed", "deleted"]
@@ -35,12 +40,6 @@ MAX_LISTED_CHARACTERS = 20_000
 FILE_CLOCK_LAG_NS = 20_000_000
 """The lag of a file's time: the kernel takes it from its last tick, 10 ms ago at most."""
 
-CACHES = frozenset(
-    {"__pycache__", ".cache", ".config", ".ipynb_checkpoints", ".pytest_cache"}
-    | {".mypy_cache", ".ruff_cache", ".hypothesis"}
-)
-"""Folders that are not reported."""
-
 CLOSED = frozenset({".git", ".local", ".venv", "venv", "node_modules", "site-packages"})
 """Folders with thousands of generated files, which are reported as one entry."""
 
@@ -50,22 +49,29 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLO
 class WorkspaceSnapshot:
     """The state at one time: a mark for each path, which differs if the file changed."""
 
-    def __init__(self, workspace: str) -> None:
+    def __init__(self, roots: Sequence[tuple[str, str]]) -> None:
+        """Scan each root, and prefix its paths with the text beside it."""
         self.marks: dict[str, int] = {}
         self.sizes: dict[str, int] = {}
         """The marks of regular files."""
         self.times: dict[str, int] = {}
         """When each path last changed (ctime), in ns."""
+        self.whiteouts: set[str] = set()
+        """Paths that an overlay marks as deleted."""
         self.cut = False
         """Whether the scan reached a bound."""
         self._until = time.thread_time() + MAX_LOOK_CPU_SECONDS
+        for root, prefix in roots:
+            self._scan(root, prefix)
+
+    def _scan(self, root: str, prefix: str) -> None:
         try:
-            top = os.open(workspace, FOLDER)
+            top = os.open(root, FOLDER)
         except OSError:
             self.cut = True
             return
         try:
-            self._into(top, "", 0)
+            self._into(top, prefix, 0)
         finally:
             os.close(top)
 
@@ -120,23 +126,27 @@ class WorkspaceSnapshot:
             mark = (about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
         if stat.S_ISREG(about.st_mode):
             self.sizes[path] = about.st_size
+        elif stat.S_ISCHR(about.st_mode) and not about.st_rdev:
+            self.whiteouts.add(path)
         self.marks[path] = hash(mark)
         self.times[path] = about.st_ctime_ns
         return looked_into
 
 
 class Changes:
-    """The scans of one workspace, before and after its calls."""
+    """The scans of a workspace, before and after its calls."""
 
-    def __init__(self, workspace: str) -> None:
-        self._workspace = workspace
+    def __init__(self, workspace: str, copies: Sequence[LentCopy] = ()) -> None:
+        self._roots = [(workspace, "")]
+        self._roots += [(copy.layer or copy.target, f"{copy.target}/") for copy in copies]
+        self._layered = [copy for copy in copies if copy.layer]
         self._before: WorkspaceSnapshot | None = None
         self._since = 0
 
     def expect(self) -> None:
         """Scan before a call, unless nothing can have changed since the last scan."""
         if self._before is None:
-            self._before = WorkspaceSnapshot(self._workspace)
+            self._before = WorkspaceSnapshot(self._roots)
         self._since = time.time_ns() - FILE_CLOCK_LAG_NS
 
     def forget(self) -> None:
@@ -145,11 +155,13 @@ class Changes:
 
     def report(self) -> FileChanges:
         """Return what changed since `expect`."""
-        before, after = self._before, WorkspaceSnapshot(self._workspace)
+        before, after = self._before, WorkspaceSnapshot(self._roots)
         self._before = after
         if before is None:
             return {}
         found = [*_appeared(before, after, self._since), *_deleted(before, after)]
+        if self._layered:
+            found = [self._in_overlay(path, change, after) for path, change in found]
         after.times = {}  # no longer needed, and it uses memory of the session
         listed = _bounded(found)
         return {
@@ -165,6 +177,18 @@ class Changes:
             "files_left_out": len(found) - len(listed),
             "files_unseen": after.cut,
         }
+
+    def _in_overlay(
+        self, path: str, change: Change, after: WorkspaceSnapshot
+    ) -> tuple[str, Change]:
+        """Return what a change of a layer means for the files that code sees."""
+        for copy in self._layered:
+            if path.startswith(f"{copy.target}/"):
+                lent = os.path.lexists(f"{copy.base}{path[len(copy.target) :]}")
+                if path in after.whiteouts:
+                    return path, "deleted"
+                return path, ("changed" if lent else "new") if change != "deleted" else change
+        return path, change
 
 
 def _bounded(found: list[tuple[str, Change]]) -> list[tuple[str, Change]]:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
 import stat
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from absent import need, need_engine
-from conftest import LIMITS
+from security.lending import BACKENDS, OWNER, bash, bound, lender, python
 
 from bellglass.sandboxes.backends.docker import DockerBackend
-from bellglass.sandboxes.backends.embedded import EmbeddedBackend
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.folders.folder import parse_all
 from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
@@ -25,9 +21,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bellglass.sandboxes.backend import Backend
-
-OWNER = 12_345 if os.geteuid() == 0 else os.geteuid()
-"""Who owns the lent folder. No test is about root's own files."""
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="the host's side of it needs root")
 
@@ -74,19 +67,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, outside: Path) -> Iterator
         yield project
 
 
-def bound(server: socket.socket, project: Path, name: str) -> None:
-    """Listen on a socket in the project that everybody may connect to."""
-    folder = os.open(project, os.O_RDONLY)  # the path may be too long for an address
-    try:
-        server.bind(f"/proc/self/fd/{folder}/{name}")
-    finally:
-        os.close(folder)
-    server.listen()
-    server.setblocking(False)
-    (project / name).chmod(0o777)
-
-
-@pytest.fixture(scope="module", params=["zygote", "bubblewrap", "docker"])
+@pytest.fixture(scope="module", params=BACKENDS)
 async def lending(request: pytest.FixtureRequest, project: Path) -> AsyncGenerator[Backend]:
     """A backend that lends the project, and once more with a hidden name shown."""
     backend = lender(request.param, f"app={project};shown={project},show=.env")
@@ -94,58 +75,10 @@ async def lending(request: pytest.FixtureRequest, project: Path) -> AsyncGenerat
     await backend.aclose()
 
 
-def lender(name: str, folders: str) -> Backend:
-    backend: Backend
-    if name == "docker":
-        need_engine()
-        backend = DockerBackend(LIMITS)
-    else:
-        if name == "bubblewrap":
-            need("bwrap", "bubblewrap")
-        backend = EmbeddedBackend(LIMITS, launcher="zygote" if name == "zygote" else "bubblewrap")
-    backend.folders = parse_all([folders])
-    return backend
-
-
 @pytest.fixture(scope="module")
 async def session(lending: Backend) -> AsyncGenerator[Session]:
     async with Session.open(lending) as session:
         yield session
-
-
-async def bash(session: Session, command: str) -> str:
-    """Run it in the folder; return what it printed, also on stderr."""
-    script = f"cd /folders/app && ( {command} ) 2>&1"
-    execution = await session.run("bash", {"command": script}, timeout=30)
-    return execution.stdout.text
-
-
-ATTEMPT = """
-import errno, json, os, socket
-def attempt(function, *arguments):
-    try:
-        return repr(function(*arguments))
-    except OSError as exc:
-        return errno.errorcode[exc.errno]
-def connect(path):
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(5)
-        return client.connect(path)
-def read(path):
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        return os.read(descriptor, 100)
-    finally:
-        os.close(descriptor)
-os.chdir("/folders/app")
-"""
-
-
-async def python(session: Session, expression: str) -> Any:
-    code = f"{ATTEMPT}\nprint(json.dumps({expression}))"
-    execution = await session.run("python", {"code": code}, timeout=30)
-    assert execution.status == "ok", execution
-    return json.loads(execution.stdout.text)
 
 
 async def test_files_are_read_as_their_owner_reads_them(session: Session) -> None:
@@ -307,7 +240,7 @@ async def test_what_the_user_changes_is_seen_at_once(session: Session, project: 
     (project / "src/app.py").write_text("answer = 42\n")
 
 
-@pytest.mark.parametrize("name", ["zygote", "bubblewrap", "docker"])
+@pytest.mark.parametrize("name", BACKENDS)
 async def test_a_folder_that_is_gone_is_no_empty_folder(name: str, tmp_path: Path) -> None:
     lent = tmp_path / "lent"
     lent.mkdir()

@@ -16,7 +16,7 @@ from bellglass.sandboxes.backends.docker.engine import NAME, Engine
 from bellglass.sandboxes.backends.docker.image import IMAGE
 from bellglass.sandboxes.backends.docker.owner import OWNER, Found, Owner
 from bellglass.sandboxes.errors import SandboxUnavailable
-from bellglass.sandboxes.folders.lender import Lender
+from bellglass.sandboxes.folders.lender import Lender, copies
 from bellglass.sandboxes.folders.survey import UnsuitableFolder
 from bellglass.sandboxes.program import supervisor_program
 
@@ -49,7 +49,7 @@ class DockerBackend(Backend):
     """
 
     default_pool_size = 1
-    lends = ("ro",)
+    lends = ("ro", "copy")
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class DockerBackend(Backend):
         except UnsuitableFolder as exc:
             raise SandboxUnavailable(NAME, exc.reason) from exc
         made = container.Container(self._engine)
-        program = supervisor_program(self.limits)
+        program = supervisor_program(self.limits, copies=copies(lent, in_layer=False))
         owner = folder_mounts.owner(lent)
         if owner is not None:
             self._owners.add(owner)
@@ -155,6 +155,7 @@ class DockerBackend(Backend):
                 own_kernel=self._own_kernel(),
                 owner=owner,
                 mounts=folder_mounts.mounts(lent),
+                writable=[each.folder.target for each in lent if each.folder.mode == "copy"],
             )
 
         self._live.add(made)

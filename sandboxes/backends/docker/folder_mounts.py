@@ -36,7 +36,7 @@ def mounts(lent: Sequence[Lent]) -> list[dict[str, Any]]:
     """Return the mounts, as the engine's interface wants them (Mounts of HostConfig)."""
     found: list[dict[str, Any]] = []
     for each in lent:
-        found.append(_bind(each.folder.path, each.folder.target))
+        found.append(_bind(each.folder.path, each.folder.base))
         for path, is_folder in each.masks:
             found.append(_empty_folder(path) if is_folder else _bind("/dev/null", path))
     return found

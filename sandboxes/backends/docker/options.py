@@ -44,16 +44,20 @@ def create(
     own_kernel: bool,
     owner: int | None = None,
     mounts: Sequence[Mapping[str, Any]] = (),
+    writable: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the arguments for `APIClient.create_container`.
 
     `own_kernel`: the runtime runs a kernel of its own, whose threads count towards the limits.
-    `owner`: the owner of the lent folders, who the container runs as instead of `uid`.
+    `owner`: the owner of the lent folders, who the container runs as instead of `uid`. `writable`:
+    the paths of copies of lent folders.
     """
     user = uid if owner is None else owner
     host_config = _host_config(client, limits, (user, uid), cpus, runtime, own_kernel)
     if mounts:
         host_config["Mounts"] = [*mounts]
+    for target in writable:
+        host_config["Tmpfs"][target] = host_config["Tmpfs"]["/work"]
     return {
         "image": image,
         "name": name,

@@ -61,6 +61,8 @@ def _fix(failure: LaunchFailed, root: Path) -> str:
         return "Close sessions that are not needed any more, or end another server."
     if step in ("start the interpreter", "python") or step.startswith("execute"):
         return "Run `bellglass setup` to prepare a Python for the sandbox."
+    if step == "copy a lent folder":
+        return "Lend a smaller folder, or raise BELLGLASS_DISK_MB."
     if step == "find bubblewrap":
         return "Install it: `sudo apt-get install bubblewrap`, or your system's equivalent."
     return "Use another backend, such as docker, until this is solved."

@@ -52,7 +52,7 @@ class EmbeddedBackend(Backend):
 
     default_pool_size = 1
     waivers = WAIVERS
-    lends = ("ro",)
+    lends = ("ro", "copy")
 
     def __init__(
         self,

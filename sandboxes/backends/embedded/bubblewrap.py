@@ -93,13 +93,16 @@ def arguments(
     ):
         options += ["--perms", permissions, "--size", str(size), "--tmpfs", path]
     for each in lent:
-        options += _lending(each, in_rootfs=in_rootfs)
+        options += _lending(each, limits, in_rootfs=in_rootfs)
     return [*options, "--remount-ro", "/", "--chdir", "/work"]
 
 
-def _lending(lent: Lent, *, in_rootfs: bool) -> list[str]:
-    target = lent.folder.target
-    options = ["--ro-bind", target if in_rootfs else lent.folder.path, target]
+def _lending(lent: Lent, limits: Limits, *, in_rootfs: bool) -> list[str]:
+    base = lent.folder.base
+    options = ["--ro-bind", base if in_rootfs else lent.folder.path, base]
+    if lent.folder.mode == "copy":
+        size = str(limits.disk_bytes)
+        options += ["--perms", "0700", "--size", size, "--tmpfs", lent.folder.target]
     for path, is_folder in [] if in_rootfs else lent.masks:
         if is_folder:
             options += ["--perms", "0555", "--size", "4096", "--tmpfs", path, "--remount-ro", path]
@@ -173,7 +176,7 @@ class Bubblewrap:
                     "argv": command,
                     "descriptors": descriptors,
                     "uid": namespaces.UNUSED_ID if uid is None else uid,
-                    "folders": [(at.folder.target, at.folder.path, at.owner[0]) for at in lent],
+                    "folders": [(at.folder.base, at.folder.path, at.owner[0]) for at in lent],
                     "masks": [mask for each in lent for mask in each.masks],
                 }
                 stage = boot_arguments(bundle_fd, "bwrap", outer)

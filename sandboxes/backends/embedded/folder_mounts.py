@@ -38,7 +38,7 @@ class FolderMounts:
         """Store what the zygote has in its view, and how to send it a request."""
         self._view = {each.folder.name: each.identity for each in view}
         self._request = request
-        self._maps: dict[tuple[int, int], int] = {}
+        self._maps: dict[tuple[int, int | None, int], int] = {}
         self._mapping = anyio.Lock()
 
     @asynccontextmanager
@@ -55,7 +55,8 @@ class FolderMounts:
                 if uid is None:
                     self._check_view(each)
                     continue
-                idmap = await self._map(each.owner[0], uid)
+                group = each.owner[1] if each.folder.mode == "copy" else None
+                idmap = await self._map(each.owner[0], group, uid)
                 try:
                     descriptors.append(lending.open_mapped(each.folder.path, idmap))
                 except OSError as exc:
@@ -73,24 +74,24 @@ class FolderMounts:
                 "after the server had started; start the server again"
             )
 
-    async def _map(self, owner: int, uid: int) -> int:
+    async def _map(self, owner: int, group: int | None, uid: int) -> int:
         """Return a user namespace that maps the owner of a folder to the user of a sandbox."""
-        key = (owner, uid)
+        key = (owner, group, uid)
         async with self._mapping:
             if key not in self._maps:
                 if len(self._maps) >= _MAX_KEPT_MAPS:
                     os.close(self._maps.pop(next(iter(self._maps))))
-                self._maps[key] = await self._make_map(owner, uid)
+                self._maps[key] = await self._make_map(owner, group, uid)
             return self._maps[key]
 
-    async def _make_map(self, owner: int, uid: int) -> int:
+    async def _make_map(self, owner: int, group: int | None, uid: int) -> int:
         ours, theirs = pair(socket.SOCK_STREAM)
         stream = SignedStream(ours)
         try:
             with theirs:
                 await self._request({"user_namespace": True}, [theirs.fileno()])
             _, process = await stream.receive_signed()
-            namespaces.map_owner(owner, uid, process)
+            namespaces.map_owner(owner, group, uid, process)
             return os.open(f"/proc/{process}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
         except OSError as exc:
             raise LaunchFailed("map the owner of a folder", exc.errno or 0, str(exc)) from exc

@@ -17,6 +17,7 @@ from bellglass.sandboxes.backends.embedded.inside import namespaces
 from bellglass.sandboxes.backends.embedded.process import end_process
 from bellglass.sandboxes.backends.embedded.stream import SignedStream, pair
 from bellglass.sandboxes.confinement.resource_limits import offer_to_oom_killer
+from bellglass.sandboxes.folders.lender import copies
 from bellglass.sandboxes.wire.framing import HEADER_BYTES, body_bytes, encode
 
 if TYPE_CHECKING:
@@ -143,8 +144,9 @@ class _Launched:
             "workspace": "/work",
             "preload": [*launcher.preloaded],
             # Mounts come with the request to the zygote; bubblewrap makes its own.
-            "folders": [each.folder.target for each in lent] if uid is not None else [],
+            "folders": [each.folder.base for each in lent] if uid is not None else [],
             "masks": [mask for each in lent for mask in each.masks],
+            "copies": copies(lent, in_layer=launcher.name == "zygote"),
         }
         await self.stream.send(encode(config))
         first, pid = await self.stream.receive_signed()

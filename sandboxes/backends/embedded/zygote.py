@@ -23,6 +23,7 @@ from bellglass.sandboxes.backends.embedded.process import (
 )
 from bellglass.sandboxes.backends.embedded.stream import CREDENTIALS_SPACE, pair, sender
 from bellglass.sandboxes.confinement import libc
+from bellglass.sandboxes.folders.lender import copies
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -78,7 +79,8 @@ class Zygote:
             "preload": list(preload),
             "jobs": True,
             "boot": BOOT,
-            "folders": [(each.folder.target, each.folder.path) for each in folders],
+            "folders": [(each.folder.base, each.folder.path) for each in folders],
+            "copies": copies(folders, in_layer=True),
         }
         # -S: this stage imports nothing from site-packages, and may run as root.
         command = [python, "-I", "-S", "-u", *boot_arguments(bundle_fd, "prepare", config)]

@@ -8,6 +8,7 @@ import shutil
 import sys
 from typing import Any, NoReturn
 
+from bellglass.sandboxes.common import lent_copies
 from bellglass.sandboxes.confinement.confine import confine, program
 from bellglass.sandboxes.confinement.environment import environment
 from bellglass.sandboxes.confinement.failure import Failure
@@ -39,7 +40,9 @@ def main(config: dict[str, Any]) -> NoReturn:
             environment(path, venv),
             count_processes=False,
         )
-    except (Failure, OSError) as exc:
+        for copy in config["copies"]:
+            lent_copies.fill(lent_copies.LentCopy(*copy))
+    except (Failure, OSError, lent_copies.TooLarge) as exc:
         sys.exit(str(exc))
     for name, paths in _COUNTERS.items():
         config[name] = _opened(paths)

@@ -30,6 +30,7 @@ from bellglass.sandboxes.supervisor.workspace_changes import Changes
 from bellglass.sandboxes.wire.packets import Packets
 
 if TYPE_CHECKING:
+    from bellglass.sandboxes.common.lent_copies import LentCopy
     from bellglass.sandboxes.wire.schema.basics import VariableState
     from bellglass.sandboxes.wire.schema.execution import Execution, FileChanges
     from bellglass.sandboxes.wire.schema.requests import BashCall, JobCall, PythonCall
@@ -70,6 +71,7 @@ class Calls:
         python: WorkerProcess,
         runs: Runs,
         reaper: ProcessReaper,
+        copies: Sequence[LentCopy] = (),
     ) -> None:
         """`wakeup` becomes readable when a child ends."""
         self.changed = True
@@ -86,7 +88,7 @@ class Calls:
         self._reaper = reaper
         self._files = FileCounter(limits["files"])
         self._output = KeptFiles()
-        self._changes = Changes(os.getcwd())
+        self._changes = Changes(os.getcwd(), copies)
         self._abandoned: VariableState = "kept"
         """What became of the variables when a call was abandoned."""
 

@@ -13,6 +13,8 @@ from bellglass.sandboxes.confinement.failure import step
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bellglass.sandboxes.common.lent_copies import LentCopy
+
 _EMPTY = "/run/hidden"
 _EMPTY_FILE, _EMPTY_FOLDER = f"{_EMPTY}/file", f"{_EMPTY}/folder"
 
@@ -31,7 +33,7 @@ class Lent(NamedTuple):
     uid: int = 0
 
 
-def prepare(folders: Sequence[Lent], old: str) -> None:
+def prepare(folders: Sequence[Lent], copies: Sequence[LentCopy], old: str) -> None:
     """Make the mount points, and bind the folders that have a source below `old`."""
     for folder in folders:
         os.makedirs(folder.target, exist_ok=True)
@@ -40,6 +42,9 @@ def prepare(folders: Sequence[Lent], old: str) -> None:
                 mounts.bind_read_only(old + folder.source, folder.target)
             elif folder.source is not None:
                 bind_as(folder, old)
+    for copy in copies:
+        os.makedirs(copy.target)
+        os.makedirs(copy.layer)
     if folders:
         os.makedirs(_EMPTY_FOLDER)
         os.close(os.open(_EMPTY_FILE, os.O_CREAT | os.O_WRONLY, 0o444))
@@ -89,3 +94,40 @@ def _hide(path: str) -> None:
             mounts.bind(empty, f"/proc/self/fd/{descriptor}")
     finally:
         os.close(descriptor)
+
+
+def lay_over(
+    copies: Sequence[LentCopy], masks: Sequence[tuple[str, bool]], size: int, files: int
+) -> list[LentCopy]:
+    """Mount an overlay on each folder that is copied; return how each is copied.
+
+    An overlay looks below the mounts that hide names, so they are hidden in it once more. Its
+    sockets and pipes are not those of the folder. Where the kernel lets this user make none, the
+    folder is to be copied file by file.
+    """
+    return [_lay_over(copy, masks, size, files) for copy in copies]
+
+
+def _lay_over(copy: LentCopy, masks: Sequence[tuple[str, bool]], size: int, files: int) -> LentCopy:
+    with step(f"mount {copy.layer}"):
+        mounts.tmpfs(copy.layer, size, files, 0o700)
+    upper, work = f"{copy.layer}/files", f"{copy.layer}/work"
+    os.mkdir(work)
+    os.mkdir(upper)
+    os.chmod(upper, stat.S_IMODE(os.stat(copy.base).st_mode) & 0o777)
+    try:
+        mounts.overlay(copy.base, upper, work, copy.target)
+    except OSError:
+        with step(f"mount {copy.target}"):
+            mounts.tmpfs(copy.target, size, files, 0o700)
+        return copy._replace(layer="")
+    mounts.remount_read_only(copy.layer)  # the overlay has a mount of its own
+    above = copy.base + "/"
+    hide(
+        [
+            (f"{copy.target}/{path[len(above) :]}", is_folder)
+            for path, is_folder in masks
+            if path.startswith(above)
+        ]
+    )
+    return copy._replace(layer=upper)

@@ -85,6 +85,15 @@ def bind_read_only(source: str, target: str) -> None:
         remount_read_only(target)
 
 
+def overlay(lower: str, upper: str, work: str, target: str) -> None:
+    """Mount a file system that shows `lower`, and keeps changes in `upper` (Linux 5.11 for users).
+
+    None of the paths may have a comma or a colon.
+    """
+    options = f"lowerdir={lower},upperdir={upper},workdir={work},userxattr"
+    libc.mount("overlay", target, "overlay", NOSUID | NODEV, options)
+
+
 def detached(source: str, idmap: int | None) -> int:
     """Return a read-only copy of a mount, without the mounts below it, which is nowhere yet.
 

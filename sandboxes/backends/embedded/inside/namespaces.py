@@ -115,16 +115,18 @@ def map_ids(inside: tuple[int, int], outside: tuple[int, int], process: int | st
         libc.write_setting(f"/proc/{process}/{file}", text)
 
 
-def map_owner(owner: int, uid: int, process: int) -> None:
+def map_owner(owner: int, group: int | None, uid: int, process: int) -> None:
     """Map the uid `owner` of files to `uid` in a user namespace that is used for a mount.
 
-    No group of files is mapped, on purpose: the kernel lets nobody write to a file of which one id
+    The `group` is mapped for an overlay, which copies files with their ids. Otherwise no group of
+    files is mapped, on purpose: the kernel lets nobody write to a file of which one id
     has no map. So no socket on that mount can be connected to, and no pipe be written to, which a
     read-only mount allows.
     """
     libc.write_setting(f"/proc/{process}/uid_map", f"{owner} {uid} 1")
     # The kernel refuses an empty map; no file has this group.
-    libc.write_setting(f"/proc/{process}/gid_map", f"{UNUSED_ID} {UNUSED_ID} 1")
+    gids = (UNUSED_ID, UNUSED_ID) if group is None else (group, uid)
+    libc.write_setting(f"/proc/{process}/gid_map", f"{gids[0]} {gids[1]} 1")
 
 
 def idmap(owner: int, uid: int) -> int:
@@ -136,7 +138,7 @@ def idmap(owner: int, uid: int) -> int:
         os.read(reader, 1)
         os._exit(0)
     try:
-        map_owner(owner, uid, process)
+        map_owner(owner, None, uid, process)
         return os.open(f"/proc/{process}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.close(reader)

@@ -17,12 +17,20 @@ from bellglass.sandboxes.confinement.failure import step
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bellglass.sandboxes.common.lent_copies import LentCopy
+
 _OLD = "/.host"
 _MAX_ROOT_BYTES = 16 * 1024**2
 _MAX_ROOT_FILES = 4096
 
 
-def enter(plan: Plan, folders: Sequence[lending.Lent] = (), *, own_proc: bool) -> None:
+def enter(
+    plan: Plan,
+    folders: Sequence[lending.Lent] = (),
+    copies: Sequence[LentCopy] = (),
+    *,
+    own_proc: bool,
+) -> None:
     """Build the root file system, and make it the root of this process, for good.
 
     As in bubblewrap, the new root is a tmpfs mounted on /tmp, and the host's root is moved below it
@@ -64,7 +72,7 @@ def enter(plan: Plan, folders: Sequence[lending.Lent] = (), *, own_proc: bool) -
             mounts.proc("/proc")
         else:
             mounts.bind_tree(_OLD + "/proc", "/proc")
-    lending.prepare(folders, _OLD)
+    lending.prepare(folders, copies, _OLD)
     with step("scratch tmpfs"):
         # Only for the zygote: modules that it imports write caches. Each sandbox mounts its own
         # tmpfs on top.

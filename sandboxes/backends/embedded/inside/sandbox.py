@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from bellglass.sandboxes.backends.embedded.inside import lending, mounts, namespaces, network
 from bellglass.sandboxes.backends.embedded.inside.failure import as_frame, receive_frame, send_frame
 from bellglass.sandboxes.backends.embedded.inside.plan import HOSTNAME, MASKED
+from bellglass.sandboxes.common import lent_copies
+from bellglass.sandboxes.common.lent_copies import LentCopy
 from bellglass.sandboxes.common.limits import MAX_SCRATCH_FILES
 from bellglass.sandboxes.confinement import confine, libc, resource_limits
-from bellglass.sandboxes.confinement.failure import step
+from bellglass.sandboxes.confinement.failure import Failure, step
 
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -56,6 +58,7 @@ def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoR
         session: dict[str, int] = config["limits"]  # type: ignore[assignment]
         folders: list[str] = config.pop("folders", [])  # type: ignore[assignment]
         masks: list[tuple[str, bool]] = config.pop("masks", [])  # type: ignore[assignment]
+        copies = [LentCopy(*copy) for copy in config.pop("copies", [])]  # type: ignore[attr-defined]
         # With this byte the kernel tells the server our process id on the host.
         server.send(b"p")
         if own_namespaces:
@@ -75,11 +78,16 @@ def main(given: Descriptors, prepared: Prepared, *, own_namespaces: bool) -> NoR
                     namespaces.become(namespaces.INSIDE_ID)
             _make_directories(session)
             lending.hide(masks)
+            copies = lending.lay_over(copies, masks, session["disk_bytes"], session["files"])
             with step("unshare cgroup namespace"):
                 libc.unshare(namespaces.NEWCGROUP)
             with step("limit kernel objects"):
                 namespaces.limit_kernel_objects()
         version = _confine(session, prepared)
+        for copy in copies:
+            if not copy.layer:
+                _fill(copy)
+        config["copies"] = copies
         send_frame(server, {"type": "confined", "landlock": version})
         from bellglass.sandboxes.supervisor import main as supervisor
         from bellglass.sandboxes.worker import worker
@@ -139,6 +147,14 @@ def _isolate(session: dict[str, int], masked: list[str]) -> int:
     with step("hostname"):
         libc.sethostname(HOSTNAME)
     return locks
+
+
+def _fill(copy: LentCopy) -> None:
+    with step("copy a lent folder"):
+        try:
+            lent_copies.fill(copy)
+        except lent_copies.TooLarge as exc:
+            raise Failure("copy a lent folder", 0, str(exc)) from exc
 
 
 def _attach(targets: list[str], first: int) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.backends.embedded.inside import lending, namespaces, plan, rootfs, sandbox
 from bellglass.sandboxes.backends.embedded.inside.failure import as_frame, send_frame
+from bellglass.sandboxes.common.lent_copies import LentCopy
 from bellglass.sandboxes.confinement import libc
 from bellglass.sandboxes.confinement.environment import environment
 from bellglass.sandboxes.confinement.failure import Failure, step
@@ -91,7 +92,8 @@ def _prepare(control: socket.socket, bundle: int, config: dict[str, Any]) -> Non
         lending.Lent(target, None if root else source)
         for target, source in config.get("folders", [])
     ]
-    rootfs.enter(the_plan, folders, own_proc=True)
+    copies = [LentCopy(*copy) for copy in config.get("copies", [])]
+    rootfs.enter(the_plan, folders, copies, own_proc=True)
     if root:
         with step("become an unprivileged user"):
             namespaces.become_unprivileged()

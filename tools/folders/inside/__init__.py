@@ -1,0 +1,1 @@
+"""Code that runs in a sandbox. Standard library only; shipped as text."""
