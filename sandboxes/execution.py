@@ -211,6 +211,8 @@ class Execution(_Report):
     """What the code displayed beside its output, in order."""
     state: Literal["kept", "restored", "lost"] = "kept"
     """Variables are kept; restored to what they were before this call; or lost."""
+    undone_calls: int = Field(default=0, ge=0)
+    """Restored: the number of earlier calls that are undone as well, since no copy was made."""
     wall_seconds: Seconds = 0.0
     cpu_seconds: Seconds = 0.0
     peak_memory_bytes: int = Field(default=0, ge=0)

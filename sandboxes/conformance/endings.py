@@ -71,6 +71,23 @@ async def a_crash_costs_only_its_own_call(backend: Backend) -> None:
 
 
 @check
+async def a_crash_goes_back_to_the_last_copy_however_old(backend: Backend) -> None:
+    size = backend.limits.memory_bytes * 6 // 10
+    async with Session.open(backend) as session:
+        await python(session, "x = 1")
+        await python(session, f"large = b'x' * {size}")  # two of it would not fit: no copy
+        await bash(session, "true")
+        await python(session, "x = 2")
+        crash = await python(session, "import os\nos.abort()")
+        after = await python(session, "x, 'large' in globals()")
+        again = await python(session, "import os\nos.abort()")
+    assert (crash.state, crash.undone_calls) == ("restored", 2)
+    assert any("after call 1 of Python" in notice for notice in crash.notices)
+    assert after.value == "(1, False)"
+    assert (again.state, again.undone_calls) == ("restored", 0)
+
+
+@check
 async def a_cancelled_call_stops_and_keeps_the_variables(backend: Backend) -> None:
     async with Session.open(backend) as session:
         await python(session, "x = 1")

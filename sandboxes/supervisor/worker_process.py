@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from bellglass.sandboxes.common.process import SPARE_SOCKETS
 from bellglass.sandboxes.supervisor import processes
+from bellglass.sandboxes.supervisor.accounting.shared_memory import held_bytes
 from bellglass.sandboxes.supervisor.capture import drain
+from bellglass.sandboxes.supervisor.checkpoint_age import CheckpointAge
 from bellglass.sandboxes.supervisor.job import MESSAGE_TIMEOUT_SECONDS, Job, start
 from bellglass.sandboxes.supervisor.worker_socket import WorkerSocket
 from bellglass.sandboxes.wire.packets import Packets
@@ -71,6 +73,7 @@ class WorkerProcess:
         self._nonce = ""
         self._restores = 0
         """Calls in a row that ended with a restore."""
+        self.age = CheckpointAge()
 
     def _new_worker(self) -> Job:
         main, limits, environment = self._main, self._limits, self._environment
@@ -151,9 +154,7 @@ class WorkerProcess:
         if not self.worker.ended:
             self.go_on()
             return []
-        if self.restore() == "restored":
-            return [STOPPED + " Variables are as they were one call earlier."]
-        return [STOPPED + " Its variables are lost; files are kept."]
+        return [f"{STOPPED} {self.age.told(self.restore())}"]
 
     def drop_background(self) -> int:
         """Drop what the worker has printed since its last call; return the number of bytes."""
@@ -165,12 +166,13 @@ class WorkerProcess:
         """Replace a worker that died; return what became of the variables."""
         if asked and answer is None:
             self.end()
-        if self.worker.ended:
-            return self.restore()
-        self._calls += asked
+        state = self.restore() if self.worker.ended else "kept"
         if asked:
-            self._restores = 0
-        return "kept"
+            self.age.note_call(changed=answer is None or answer["changed"])
+            if state == "kept":
+                self._restores = 0
+                self._calls += 1
+        return state
 
     def end(self) -> None:
         """Kill the worker and wait for its end."""
@@ -193,12 +195,14 @@ class WorkerProcess:
             self._spares[self._slot] = self.worker.control
             self.worker, self.checkpoint = checkpoint, None
             processes.send_signal(checkpoint.pid, signal.SIGCONT)
+            self.age.note_restored(from_checkpoint=True)
             return "restored"
         self._drop_checkpoint()
         self.worker.close()
         for spare in self._spares:
             spare.close()
         self.worker = self._new_worker()
+        self.age.note_restored(from_checkpoint=False)
         state: VariableState = "lost" if self._calls else "restored"
         self._calls = self._restores = 0
         return state
@@ -206,7 +210,8 @@ class WorkerProcess:
     def take_checkpoint(self, *, changed: bool, killed: list[int]) -> None:
         """Have the worker fork a checkpoint if anything changed, then stop it.
 
-        The old checkpoint stays until the new one exists. No descriptor is passed for that, which
+        The old checkpoint stays until the new one exists, and if none can be made, unless what it
+        holds alone takes memory that the worker needs. No descriptor is passed for that, which
         another session of the same user could hinder: the worker and its checkpoints share three
         sockets, made before the first fork. The new checkpoint takes the spare one that the old one
         does not use.
@@ -237,12 +242,17 @@ class WorkerProcess:
             return True
         if message.get("nonce") == self._nonce:
             self._resting = True
-            slot = self._free_slot
-            self._drop_checkpoint()
             pid: Any = message.get("checkpoint")
             if self.is_new_child(pid):
+                slot = self._free_slot
+                self._drop_checkpoint()
                 self._slot = slot
                 self.checkpoint = Job(pid, self.worker.out, self.worker.err, self._spares[slot])
+                self.age.note_checkpoint()
+            elif self.checkpoint is not None:
+                held = held_bytes(self.worker.pid, self.checkpoint.pid)
+                if held > self._limits["memory_bytes"]:
+                    self._drop_checkpoint()
             self.stop()
         return True
 
@@ -253,12 +263,10 @@ class WorkerProcess:
 
     @property
     def patience(self) -> float:
-        """Seconds for the worker to react: more when no checkpoint could take its place."""
-        return (
-            MESSAGE_TIMEOUT_SECONDS
-            if self.checkpoint is not None
-            else TIMEOUT_WITHOUT_CHECKPOINT_SECONDS
-        )
+        """Seconds for the worker to react: more when no new checkpoint could take its place."""
+        if self.checkpoint is None or self.age.is_old:
+            return TIMEOUT_WITHOUT_CHECKPOINT_SECONDS
+        return MESSAGE_TIMEOUT_SECONDS
 
     @property
     def resting(self) -> bool:

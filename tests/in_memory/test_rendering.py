@@ -25,6 +25,14 @@ async def shown(connect: Connect, execution: Execution) -> Any:
         return await client.call_tool("execute_python", {"code": "x"})
 
 
+async def test_variables_of_an_earlier_call_are_told_so(connect: Connect) -> None:
+    execution = Execution(status="crashed", signal="SIGSEGV", state="restored", undone_calls=2)
+    result = await shown(connect, execution)
+
+    assert text_of(result).startswith("Crashed: SIGSEGV. Variables are older than this call")
+    assert record_of(result)["undone_calls"] == 2
+
+
 @pytest.mark.parametrize(
     ("execution", "first_line"),
     [

@@ -156,6 +156,7 @@ def record(execution: Execution, session: Session, hint: str | None = None) -> d
         ],
         **changed_record(execution, session.id),
         "state": execution.state,
+        "undone_calls": execution.undone_calls,
         "killed_processes": execution.killed_processes,
         "network": network_record(execution.network),
         "run": execution.runs[0].model_dump(mode="json") if execution.runs else None,
@@ -262,6 +263,8 @@ def _state(execution: Execution) -> str:
     if execution.status == "lost":
         return ". Variables and files are gone; the next call starts afresh."
     match execution.state:
+        case "restored" if execution.undone_calls:
+            return ". Variables are older than this call: see the note."
         case "restored":
             return ". Variables are as they were before this call."
         case "lost" if not {RESTARTED, REPLACED} & set(execution.notices):

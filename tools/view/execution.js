@@ -23,7 +23,7 @@ function headline({ result, record, report, cancelled }) {
     result || cancelled ? seconds(record.wall_seconds ?? report.seconds) : clock(),
     record.cpu_seconds >= 0.0005 ? `CPU ${seconds(record.cpu_seconds)}` : null,
     record.peak_memory_bytes ? bytes(record.peak_memory_bytes) : null,
-    record.state === "lost" ? "variables lost" : record.state === "restored" ? "variables as before" : null,
+    record.state === "lost" ? "variables lost" : record.state !== "restored" ? null : record.undone_calls ? "variables of an earlier call" : "variables as before",
   ].filter(Boolean);
   const wide = host.context.availableDisplayModes?.includes("fullscreen");
   return node("header", { class: kind },

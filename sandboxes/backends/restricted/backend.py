@@ -61,6 +61,7 @@ LACKS = {
         "code_that_ignores_the_interrupt_costs_only_its_own_call",
         "nothing_is_left_running",
         "a_crash_costs_only_its_own_call",
+        "a_crash_goes_back_to_the_last_copy_however_old",
         "memory_is_limited_for_all_processes_together",
         "processes_are_limited",
         "frames_written_to_every_descriptor_forge_nothing",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from typing import NamedTuple
 
 from bellglass.sandboxes.supervisor import processes
 
@@ -87,11 +88,30 @@ def share(pid: int, *, alone: bool = True) -> int:
     `alone`: include what only this process has. All resident memory counts where the kernel gives
     no details: under gVisor, and for a process that is not dumpable.
     """
+    sizes = _sizes(pid)
+    if sizes is None:
+        return processes.resident(pid) if alone else 0
+    return sizes.shares - (0 if alone else sizes.own)
+
+
+def held_bytes(worker: int, checkpoint: int) -> int:
+    """Return what the worker has, and what only the checkpoint has: all, if nothing is told."""
+    sizes = _sizes(checkpoint)
+    own = processes.resident(checkpoint) if sizes is None else sizes.own
+    return processes.resident(worker) + own
+
+
+class _Sizes(NamedTuple):
+    shares: int
+    own: int
+
+
+def _sizes(pid: int) -> _Sizes | None:
     try:
         with open(f"/proc/{pid}/smaps_rollup", "rb", buffering=0) as file:  # proc_pid_smaps(5)
             lines = file.read(4096).splitlines()[1:]
         sizes = {line.split()[0]: int(line.split()[1]) * 1024 for line in lines}
         own = sizes[b"Private_Clean:"] + sizes[b"Private_Dirty:"]
-        return sizes[b"Pss:"] - (0 if alone else own)
+        return _Sizes(sizes[b"Pss:"], own)
     except (OSError, ValueError, KeyError, IndexError):
-        return processes.resident(pid) if alone else 0
+        return None

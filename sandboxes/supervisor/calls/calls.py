@@ -49,12 +49,6 @@ NOT_BEGUN = (
     "Run the code without background, or in a new session."
 )
 
-VARIABLES: dict[VariableState, str] = {
-    "kept": "Variables and files are kept.",
-    "restored": "Variables are as they were before this call, and files are kept.",
-    "lost": "Its variables are lost; files are kept.",
-}
-
 
 class Calls:
     """Executes requests, one at a time."""
@@ -136,6 +130,9 @@ class Calls:
         timeline.mark("output reported")
         answer = call.output.answer
         state = self._python.after(answer, asked=call.persistent)
+        undone = self._python.age.undone_calls if state == "restored" else 0
+        if undone:
+            notices.append(self._python.age.told(state))
         timeline.mark("checkpoint settled")
         if not call.shell_kept and state == "kept":
             state = "restored"
@@ -156,6 +153,7 @@ class Calls:
             "background_bytes": background + reported["background_bytes"],
             "killed_processes": len(self._reaper.killed),
             "state": state,
+            "undone_calls": undone,
             "report": call.output.report,
         }
 
@@ -173,7 +171,8 @@ class Calls:
             begun = self._runs.begin(request, self._python, self._shell)
         except (TimeoutError, ConnectionError):
             begun = failure(NOT_BEGUN)
-        return {**begun, "state": state, "notices": [f"{UNRESPONSIVE} {VARIABLES[state]}"]}
+        told = f"{UNRESPONSIVE} {self._python.age.told(state)}"
+        return {**begun, "state": state, "notices": [told]}
 
     def _run(self, request: CallRequest, kind: JobKind | None) -> Call:
         if request["op"] == "python":
@@ -227,7 +226,7 @@ class Calls:
             self._python.end()
             state = self._python.restore()
             call = self._ask(request)
-            call.notices.append(f"{UNRESPONSIVE} {VARIABLES[state]}")
+            call.notices.append(f"{UNRESPONSIVE} {self._python.age.told(state)}")
         return call
 
     def _ask(self, request: PythonCall) -> Call:

@@ -158,6 +158,7 @@ class Execution(_Status, FileChanges, total=False):
     error: ExecutionError | None
     displays: list[Display]
     state: VariableState
+    undone_calls: int
     wall_seconds: float
     cpu_seconds: float
     peak_memory_bytes: int
