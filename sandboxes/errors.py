@@ -32,14 +32,15 @@ class SandboxUnavailable(SandboxError):
 
 
 class SessionNotFound(SandboxError):
-    """The session id is unknown, closed, expired or another caller's: one text for all four."""
+    """No session of the caller has that id: it has ended, is another's, or there was none."""
 
     def __init__(
-        self, advice: str = "Call again without session_id to start a new session."
+        self,
+        reason: str,
+        advice: str = "Call again without session_id to start a new session.",
     ) -> None:
-        super().__init__(
-            f"No such session: the session expired, was closed, or never existed. {advice}"
-        )
+        super().__init__(f"{reason} {advice}")
+        self.reason = reason
 
 
 class SessionLimit(SandboxError):

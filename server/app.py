@@ -14,13 +14,13 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 
 from bellglass.sandboxes.backend import Backend
+from bellglass.sandboxes.sessions.durations import duration
 from bellglass.sandboxes.sessions.sessions import Sessions
 from bellglass.server import programs, tool_schemas
 from bellglass.server.middleware import BellglassServer
 from bellglass.server.settings import Settings
 from bellglass.server.tasks import Tasks
 from bellglass.tools.context import Listener, ToolContext
-from bellglass.tools.durations import duration
 from bellglass.tools.entry import ToolEntry
 from bellglass.tools.execute.hints.networks import ASIDE, MANUAL
 from bellglass.tools.files.updates import Updates

@@ -22,7 +22,5 @@ STATES = {
 
 RUN_LOST = "The sandbox that the run was in has died, and the run with it."
 
-REPLACED = (
-    "The session of this connection had ended: it was idle for too long, too old, closed, or made "
-    "room for another. This is a new one, so variables and files are gone."
-)
+REPLACED = " This is a new session."
+"""The end of a notice whose beginning says why the session of the connection ended."""

@@ -33,6 +33,7 @@ class SandboxHolder:
         """The state of the variables, if another server used the sandbox before."""
         self.closed = False
         """Whether no sandbox will be made any more."""
+        self.why_closed = "The session ended during this call."
         self._backend = backend
         self._session_id = session_id
         self._on_death = on_death
@@ -74,7 +75,7 @@ class SandboxHolder:
             # An attempt that began before this call may have failed: the next one is ours.
             await self.prepare()
         if self.closed:
-            raise SessionNotFound
+            raise SessionNotFound(self.why_closed)
         if self.connection is None:
             raise self._failure or self._unavailable("it ended as soon as it had started.")
         return self.connection

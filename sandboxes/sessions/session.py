@@ -60,17 +60,23 @@ class Session:
         """Whether the loss of the last sandbox has not been reported yet."""
         self._reattaches = False
         """Whether it was reattached to another server's sandbox, and no result has said so yet."""
-        self._replaces = False
-        """Whether it replaced an ended session, and no result has said so yet."""
+        self._replaces: str | None = None
+        """Why the session that it replaced had ended, if no result has said so yet."""
 
     def reattach(self, created_at: float) -> None:
         """Continue a session that another server began at that time, and left."""
         self.created_at = created_at
         self._reattaches = True
 
-    def replace(self) -> None:
-        """Note that it replaces an ended session that the client thinks it is using."""
-        self._replaces = True
+    def note_end(self, reason: str) -> None:
+        """Tell calls that run, and those that wait, why the session is about to be closed."""
+        self._holder.why_closed = (
+            f"Session {self.id} ended during this call: {reason}. Its variables and files are gone."
+        )
+
+    def replace(self, why: str) -> None:
+        """Note why the session ended that it replaces, which the client thinks it is using."""
+        self._replaces = why
 
     @classmethod
     @asynccontextmanager
@@ -254,7 +260,7 @@ class Session:
             await self._holder.gone()
             self._restarted = op in UNSEEN
             if self._holder.closed:
-                raise SessionNotFound from exc
+                raise SessionNotFound(self._holder.why_closed) from exc
             if self._lifecycle.may_live(self.id):
                 self._restarted = True
                 raise SessionUnreachable(exc.reason) from exc
@@ -269,8 +275,8 @@ class Session:
             self._reattaches = False
             return self._reattached(execution)
         if (self._restarted or self._replaces) and op not in (*UNSEEN, "write"):
-            text = notices.REPLACED if self._replaces else notices.RESTARTED
-            self._restarted = self._replaces = False
+            text = f"{self._replaces}{notices.REPLACED}" if self._replaces else notices.RESTARTED
+            self._restarted, self._replaces = False, None
             if self._holder.reattached_state is not None:
                 return self._reattached(execution, notices.REACHED_AGAIN)
             execution = execution.model_copy(

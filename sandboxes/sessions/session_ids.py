@@ -26,10 +26,11 @@ class SessionIds:
             "|".join(f"[0-9a-f]{{{2 * size}}}" for size in (self._bytes, ID_BYTES))
         )
 
-    def unused(self, used: Container[str]) -> str:
-        while (session_id := secrets.token_hex(self._bytes)) in used:
-            pass
-        return session_id
+    def unused(self, *used: Container[str]) -> str:
+        while True:
+            session_id = secrets.token_hex(self._bytes)
+            if not any(session_id in ids for ids in used):
+                return session_id
 
     def has_form(self, session_id: str) -> bool:
         """Tell if it may be the id of a session that another server has left.

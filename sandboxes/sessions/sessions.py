@@ -14,6 +14,7 @@ from bellglass.sandboxes.lifecycle import lifecycle_of
 from bellglass.sandboxes.sessions.backends import Backends
 from bellglass.sandboxes.sessions.capacity import Tenancy, to_make_room
 from bellglass.sandboxes.sessions.check_sessions import CheckSessions
+from bellglass.sandboxes.sessions.ended_sessions import EndedSessions, idle, too_many, too_old
 from bellglass.sandboxes.sessions.pool import Pool
 from bellglass.sandboxes.sessions.session import Session
 from bellglass.sandboxes.sessions.session_ids import SessionIds
@@ -58,6 +59,7 @@ class Sessions:
         self._ids = SessionIds(short=short_ids)
         self._clock = clock
         self._live: dict[str, Tenancy] = {}
+        self.ended = EndedSessions(clock)
         self._scopes: dict[str, anyio.CancelScope] = {}
         self._retiring: set[str] = set()
         self.checking = CheckSessions(self._made_for_checks, self._drop)
@@ -139,16 +141,18 @@ class Sessions:
 
     def _abandon(self, session: Session) -> None:
         if session.id in self._live:
-            self._end(session)
+            self._end(session, "the call that started it was cancelled")
 
     def _make_room(self, owner: str | None, caller: Caller | None) -> None:
         tenancies = list(self._live.values())
         session = to_make_room(tenancies, owner, caller, self._max_sessions)
         if session is not None:
-            self._end(session)
+            self._end(session, too_many(self._max_sessions))
 
-    def _end(self, session: Session) -> None:
+    def _end(self, session: Session, reason: str) -> None:
         del self._live[session.id]
+        self.ended.note(session.id, session.owner, reason)
+        session.note_end(reason)
         self._scopes[session.id].cancel()
 
     def _taken(self, backend: Backend) -> Session:
@@ -157,7 +161,7 @@ class Sessions:
         return warm or self._made(backend)
 
     def _made(self, backend: Backend, session_id: str | None = None) -> Session:
-        session = Session(session_id or self._ids.unused(self._scopes), backend)
+        session = Session(session_id or self._ids.unused(self._scopes, self.ended), backend)
         self._scopes[session.id] = anyio.CancelScope()
         self._tasks.start_soon(self._hold, session, self._scopes[session.id])
         return session
@@ -170,7 +174,7 @@ class Sessions:
         """
         tenancy = self._live.get(session_id)
         if tenancy is None or tenancy.session.owner != owner:
-            raise SessionNotFound
+            raise self.ended.not_found(session_id, owner)
         tenancy.continued = True
         return tenancy.session
 
@@ -208,13 +212,13 @@ class Sessions:
         sessions = (tenancy.session for tenancy in self._live.values())
         return [session for session in sessions if session.owner == owner]
 
-    async def close(self, session_id: str, owner: str | None = None) -> None:
-        """End the session and destroy its sandbox.
+    async def close(self, session_id: str, owner: str | None, reason: str) -> None:
+        """End the session and destroy its sandbox; `reason` is told to who asks for it later.
 
         Raises:
             SessionNotFound: As `get`.
         """
-        self._end(self.get(session_id, owner))
+        self._end(self.get(session_id, owner), reason)
 
     def seconds_left(self, session: Session) -> float:
         """Return how long the session lives if nobody calls it."""
@@ -257,7 +261,8 @@ class Sessions:
             try:
                 await session.hold()
             finally:
-                self._live.pop(session.id, None)
+                if self._live.pop(session.id, None) is not None:
+                    self.ended.note(session.id, session.owner, "its sandbox ended")
                 del self._scopes[session.id]
 
     async def _retire(self, session: Session) -> None:
@@ -267,7 +272,8 @@ class Sessions:
             if not old and await session.pause():
                 return
             if not session.busy and self.seconds_left(session) == 0:
-                await self.close(session.id, session.owner)
+                reason = too_old(self.age_seconds) if old else idle(self.idle_seconds)
+                await self.close(session.id, session.owner, reason)
         except SessionNotFound:
             pass  # closed meanwhile
         finally:

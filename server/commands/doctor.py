@@ -4,6 +4,7 @@ import json
 
 import click
 
+from bellglass.sandboxes.sessions.durations import duration
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.console import paint, printable, say
 from bellglass.server.diagnosis import (
@@ -15,7 +16,6 @@ from bellglass.server.diagnosis import (
     examine,
     versions,
 )
-from bellglass.tools.durations import duration
 
 
 @click.command(cls=SettingsCommand)

@@ -56,10 +56,10 @@ def test_help_explains_every_setting_in_a_group_with_its_default_and_choices() -
     words = " ".join(shown.split())
 
     for setting in known_settings().values():
-        named = setting.variable if setting.is_secret else f"--{setting.name.replace('_', '-')} "
+        named = setting.variable if setting.is_secret else f"--{setting.flag} "
         assert named in words
     assert "--network [none|packages|allow-list|open]" in words
-    assert "--memory-mb MIB Memory of all processes of a session, in MiB. [default: 1024]" in words
+    assert "together, in MiB. [default: 1024]" in words
     assert "--errors-as-tool-errors / --no-errors-as-tool-errors" in words
     for title, names in in_groups():
         assert not names or f"\n{title}:\n" in shown

@@ -134,7 +134,7 @@ async def test_closing_a_paused_session_ends_its_sandbox(double: Double) -> None
         session = await sessions.open()
         await python(session, "1")
         await until(lambda: session.resting)
-        await sessions.close(session.id)
+        await sessions.close(session.id, None, "closed")
         await until(lambda: not double.engine.machines)
 
 

@@ -214,5 +214,5 @@ async def test_a_closed_session_takes_its_runs_along_and_tells_who_waits(connect
 
     assert refused.is_error
     assert "stop its background run" in text_of(refused)
-    assert told[0].startswith("No such session: the session expired, was closed")
+    assert "Its variables and files are gone. Call again without session_id" in told[0]
     assert text_of(after).startswith("42\n")

@@ -1,5 +1,6 @@
 """The session that a call works in."""
 
+import re
 from functools import partial
 
 import anyio
@@ -80,12 +81,13 @@ async def test_unknown_session_tells_the_model_what_to_do(client: Client) -> Non
     assert "Call again without session_id" in text_of(result)
 
 
-async def test_closed_session_and_unknown_one_are_told_alike(client: Client) -> None:
+async def test_closed_session_is_told_from_an_unknown_one(client: Client) -> None:
     session_id = await session_of(client)
     closed = await client.call_tool("close_session", {"session_id": session_id})
 
     assert not closed.is_error
-    assert text_of(await run(client, "1", session_id)) == text_of(await run(client, "1", "nope"))
+    assert "it was closed with close_session" in text_of(await run(client, "1", session_id))
+    assert text_of(await run(client, "1", "nope")).startswith("No such session: ")
     again = await client.call_tool("close_session", {"session_id": session_id})
     assert again.is_error
     assert text_of(again).endswith("There is nothing to close.")
@@ -114,9 +116,11 @@ async def test_closing_answers_the_call_that_runs_and_those_that_wait(client: Cl
             # Should one of them come later than the end, it is answered alike.
             await anyio.sleep(0.5)
             await client.call_tool("close_session", {"session_id": session_id})
-        unknown = text_of(await run(client, "1", "nope"))
 
-    assert answers == [unknown] * 3
+    assert len(answers) == 3
+    for answer in answers:
+        assert re.match(rf"Session {session_id} ended (during this call|0 s ago): ", answer)
+        assert "it was closed with close_session" in answer
 
 
 async def test_default_session_of_a_connection_is_made_anew_after_it_was_closed(
@@ -169,6 +173,9 @@ async def test_session_ends_after_the_grace_of_its_legacy_connection() -> None:
             with anyio.fail_after(10):
                 while session_id in listing:
                     listing = text_of(await client.call_tool("list_sessions", {}))
+            told = text_of(await run(client, "1", session_id))
+
+    assert "ago: its connection had ended. " in told
 
 
 async def test_session_ends_when_it_is_idle(connect: Connect) -> None:
@@ -193,10 +200,12 @@ async def test_connection_is_told_that_its_session_has_ended(connect: Connect) -
         after = await run(client, "1")
 
     assert lost.is_error
-    assert "The session of this connection had ended" in text_of(told)
+    assert f"Session {first} ended " in text_of(told)
+    assert "it was closed with close_session" in text_of(told)
+    assert "Its variables and files are gone. This is a new session." in text_of(told)
     assert "files are kept" not in text_of(told)
     assert record_of(told)["state"] == "lost"
-    assert "had ended" not in text_of(after)
+    assert "new session" not in text_of(after)
 
 
 @pytest.mark.parametrize(

@@ -267,7 +267,7 @@ def _state(execution: Execution) -> str:
             return ". Variables are older than this call: see the note."
         case "restored":
             return ". Variables are as they were before this call."
-        case "lost" if not {RESTARTED, REPLACED} & set(execution.notices):
+        case "lost" if not any(said.endswith((RESTARTED, REPLACED)) for said in execution.notices):
             return ". State was lost: variables are gone, files are kept."
         case "kept" if execution.status in ("timeout", "cancelled", "oom", "killed", "crashed"):
             return ". Variables are kept."

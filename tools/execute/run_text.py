@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from bellglass.sandboxes.sessions.durations import duration
 from bellglass.tools.call_limits import MAX_TIMEOUT_SECONDS
-from bellglass.tools.durations import duration
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.execution import Execution, RunState

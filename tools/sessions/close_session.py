@@ -5,6 +5,7 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 
 from bellglass.sandboxes.errors import SessionNotFound
+from bellglass.tools.callers import current_caller
 from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.sessions.session_resolver import owner_of
@@ -16,10 +17,13 @@ async def close_session(
     """Delete a session now: processes, variables and files. Optional, as each ends by itself."""
     request = ctx.request_context
     with reported_to_model():
+        caller = current_caller()
+        whose = f" by a client at {caller.peer}" if caller is not None else ""
+        reason = f"it was closed with close_session{whose}"
         try:
-            await request.lifespan_context.sessions.close(session_id, owner_of(request))
+            await request.lifespan_context.sessions.close(session_id, owner_of(request), reason)
         except SessionNotFound as exc:
-            raise SessionNotFound("There is nothing to close.") from exc
+            raise SessionNotFound(exc.reason, "There is nothing to close.") from exc
     return CallToolResult(
         content=[TextContent(type="text", text="Closed. Its variables and files are deleted.")]
     )

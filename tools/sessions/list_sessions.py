@@ -3,9 +3,9 @@ import time
 from mcp.server.mcpserver import Context
 from mcp.types import CallToolResult, TextContent
 
+from bellglass.sandboxes.sessions.durations import duration
 from bellglass.sandboxes.sessions.session import Session
 from bellglass.tools.context import ToolContext
-from bellglass.tools.durations import duration
 from bellglass.tools.sessions.session_resolver import is_anonymous, sessions_of
 
 

@@ -118,16 +118,17 @@ async def _session_of_connection(
     context: ToolContext, connection: Connection, owner: str | None
 ) -> Session:
     known = connection.state.get(_DEFAULT)
+    ended = None
     if known is not None:
         try:
             return context.sessions.get(known, owner)
-        except SessionNotFound:
-            pass  # it has ended: the connection gets a new one, which says so
+        except SessionNotFound as exc:
+            ended = exc.reason  # the connection gets a new one, which says so
     else:
         connection.exit_stack.callback(_release, context, connection, owner)
     session = await context.sessions.open(owner, current_caller())
-    if known is not None:
-        session.replace()
+    if ended is not None:
+        session.replace(ended)
     connection.state[_DEFAULT] = session.id
     _opened(connection).add(session.id)
     return session
@@ -151,6 +152,6 @@ async def _close_after_grace(context: ToolContext, session_id: str, owner: str |
             await session.runs.live[0].outcome(end=True)
             await anyio.sleep(context.grace_seconds)
         if session.calls == calls and not session.busy:
-            await context.sessions.close(session_id, owner)
+            await context.sessions.close(session_id, owner, "its connection had ended")
     except SessionNotFound:
         return
