@@ -115,8 +115,6 @@ def _shown(path: str, part: Part, most: int, base64: bool) -> tuple[list[Content
         about = f"[{shown(path)} is empty.]"
     elif part.offset >= part.size:
         about = f"[{shown(path)} ends at byte {part.size:,}.]"
-    elif len(data) == part.size:
-        return [_text(body)], len(data)
     else:
         about = f"[{shown(path)}: bytes {part.offset:,} to {end:,} of {part.size:,}"
         about += f"; next: offset={end}]" if end < part.size else "]"
