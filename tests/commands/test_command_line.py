@@ -223,7 +223,7 @@ class TestConfiguration:
             ("memory_mb = ", " is not TOML: "),
             ("[docker]\nimage = 'x'", ": docker is not a setting. "),
             ("config = 'x'", ": config is not a setting. "),
-            ("sandbox = 'dcoker'", ": sandbox='dcoker' is no backend that is installed. Did you"),
+            ("sandbox = 'dcoker'", ": sandbox='dcoker' is not an installed backend. Did you"),
         ],
     )
     def test_mistakes_name_the_file_and_the_key(self, file: Path, text: str, told: str) -> None:
