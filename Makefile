@@ -13,9 +13,9 @@ demo: setup ## a short conversation with the server, through a real client
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s%s\n", $$1, $$2 }' Makefile
 
-# The sandbox's own packages (numpy, pandas, matplotlib, pytest, coverage), apart from the server's.
+# The sandbox's own packages, apart from the server's. They too land in .venv.
 setup: $(VENV)/.installed ## install bellglass into .venv, and the packages for the code inside
-	@$(BIN)/bellglass setup
+	@XDG_DATA_HOME="$$(cd $(VENV) && pwd)/share" $(BIN)/bellglass setup
 
 # Tests wait more than they compute: a few more at once than there are processors.
 WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 2)))

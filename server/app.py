@@ -3,12 +3,15 @@
 import base64
 import inspect
 import json
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 import anyio
 from mcp.server import CacheHint
+from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.server.mcpserver import Icon
 from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
@@ -16,6 +19,8 @@ from mcp.types import ToolAnnotations
 from bellglass.sandboxes.backend import Backend
 from bellglass.sandboxes.sessions.durations import duration
 from bellglass.sandboxes.sessions.sessions import Sessions
+from bellglass.sandboxes.setup.packages import Packages
+from bellglass.sandboxes.setup.preparation import Preparation
 from bellglass.server import programs, tool_schemas
 from bellglass.server.middleware import BellglassServer
 from bellglass.server.settings import Settings
@@ -46,10 +51,17 @@ def build_server(
     settings: Settings,
     choose: Callable[[], Awaitable[Backend]] | None = None,
     listener: Listener | None = None,
+    *,
+    prepare: bool = False,
 ) -> BellglassServer:
-    """Return the server; `choose` makes the backend on first use."""
+    """Return the server; `choose` makes the backend on first use.
+
+    `prepare`: install the packages for sandboxes if they are missing.
+    """
+    preparation = _preparation(settings, allowed=prepare)
     choose = choose or _chooser(settings)
     found = programs.sentence(settings)
+    packages = preparation.packages.manual()
 
     updates = Updates()
 
@@ -79,6 +91,7 @@ def build_server(
                 ),
                 network=settings.network,
                 folders=settings.folders,
+                packages=preparation.packages,
                 timeout_seconds=settings.timeout_seconds,
                 background_seconds=settings.background_seconds,
                 explicit_sessions=settings.session_scope == "explicit",
@@ -89,6 +102,7 @@ def build_server(
             )
             assert isinstance(server, BellglassServer)
             server.context = context
+            tasks.start_soon(preparation.run)
             yield context
             tasks.cancel_scope.cancel()
 
@@ -96,7 +110,7 @@ def build_server(
         "bellglass",
         title="bellglass",
         version=version("bellglass"),
-        instructions=_instructions(settings),
+        instructions=_instructions(settings, preparation.packages),
         icons=[
             Icon(
                 src=f"data:image/svg+xml;base64,{base64.b64encode(_ICON).decode()}",
@@ -104,19 +118,42 @@ def build_server(
                 sizes=["any"],
             )
         ],
-        tools=[_tool(entry, settings, found) for entry in with_extra(settings.extra_tools)],
+        tools=[
+            _tool(entry, settings, found, packages) for entry in with_extra(settings.extra_tools)
+        ],
         extensions=[view_extension(), Tasks()],
         cache_hints={"tools/list": CacheHint(ttl_ms=3_600_000, scope="public")},
         lifespan=lifespan,
         subscriptions=updates,
+        middleware=[_after_answer(preparation.request)],
     )
 
 
-def _instructions(settings: Settings) -> str:
+def _preparation(settings: Settings, *, allowed: bool) -> Preparation:
+    if sys.platform != "linux" or settings.sandbox not in ("auto", "embedded"):
+        return Preparation(Packages())  # an image has its own packages
+    python = getattr(settings.of_backend("embedded"), "python", None)
+    return Preparation.of_this_machine(python, allowed=allowed and settings.setup == "auto")
+
+
+def _after_answer(then: Callable[[], None]) -> ServerMiddleware[ToolContext]:
+    async def middleware(
+        ctx: ServerRequestContext[ToolContext, Any], call_next: CallNext
+    ) -> HandlerResult:
+        try:
+            return await call_next(ctx)
+        finally:
+            then()
+
+    return middleware
+
+
+def _instructions(settings: Settings, packages: Packages) -> str:
     folders = named(settings.folders)
-    return INSTRUCTIONS.format(
+    text = INSTRUCTIONS.format(
         network=ASIDE[settings.network], folders=f" {folders}" if folders else ""
     )
+    return f"{text} {packages.manual()}" if packages.awaited else text
 
 
 def _chooser(settings: Settings) -> Callable[[], Awaitable[Backend]]:
@@ -138,10 +175,10 @@ def _chooser_for_checks(settings: Settings) -> Callable[[], Awaitable[Backend | 
     return choose
 
 
-def _tool(entry: ToolEntry, settings: Settings, found: str) -> Tool:
+def _tool(entry: ToolEntry, settings: Settings, found: str, packages: str) -> Tool:
     """Return `entry` in the SDK's form, with texts that match the settings.
 
-    `found` is a sentence about programs of the sandbox.
+    `found` and `packages` are sentences about programs and packages of the sandbox.
     """
     facts = {
         "{idle}": duration(settings.session_idle_seconds),
@@ -150,6 +187,7 @@ def _tool(entry: ToolEntry, settings: Settings, found: str) -> Tool:
         "{network}": f"{MANUAL[settings.network]} {named(settings.folders)}".strip(),
         "{programs}": found,
         "{lent}": " or /folders" if settings.folders else "",
+        "{packages}": packages,
     }
 
     def filled(text: str) -> str:

@@ -30,6 +30,7 @@ def exit_code_of(run: Callable[[], int], *, debug: bool) -> int:
 
 
 def _told(exc: BaseException) -> int:
+    from bellglass.sandboxes.setup.package_set import NotARequirement
     from bellglass.server.settings import SettingsError
 
     match exc:
@@ -38,7 +39,7 @@ def _told(exc: BaseException) -> int:
             return INTERRUPTED_EXIT_CODE
         case BrokenPipeError():
             return PIPE_CLOSED_EXIT_CODE  # the reader of our output has seen enough
-        case SettingsError():
+        case SettingsError() | NotARequirement():
             print_error(str(exc))
             return 2
         case CommandError():

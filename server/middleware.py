@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyio import get_cancelled_exc_class
 from mcp.server import MCPServer
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
+from mcp.server.context import CallNext, HandlerResult, ServerMiddleware, ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
@@ -64,8 +64,16 @@ if TYPE_CHECKING:
 class BellglassServer(MCPServer[ToolContext]):
     """The SDK's server, with our errors for refused calls, and one line of log for every call."""
 
-    def __init__(self, name: str, *, tools: Sequence[Tool], **options: Any) -> None:
-        super().__init__(name, tools=list(tools), middleware=[guard], **options)
+    def __init__(
+        self,
+        name: str,
+        *,
+        tools: Sequence[Tool],
+        middleware: Sequence[ServerMiddleware[Any]] = (),
+        **options: Any,
+    ) -> None:
+        middleware = [guard, *middleware]
+        super().__init__(name, tools=list(tools), middleware=middleware, **options)
         self._arguments = {tool.name: frozenset(tool.parameters["properties"]) for tool in tools}
         self._required = {tool.name: tool.parameters.get("required", ()) for tool in tools}
         self._signature = {"name": name, "version": options.get("version", "")}

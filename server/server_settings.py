@@ -33,6 +33,11 @@ class ServerSettings(BaseModel):
         description="A file of settings, in TOML. Default: `~/.config/bellglass/config.toml`, if "
         "there is one.",
     )
+    setup: Literal["auto", "off"] = Field(
+        "auto",
+        description="Whether the first start installs the packages for the embedded sandbox, as "
+        "`bellglass setup` does, while the server serves (`auto`), or not (`off`).",
+    )
     session_scope: Literal["connection", "explicit"] = Field(
         "connection",
         description="Whether a legacy connection has a session of its own (`connection`), or every "

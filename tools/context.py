@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from mcp.server.context import ServerRequestContext
 
+from bellglass.sandboxes.setup.packages import Packages
 from bellglass.tools.call_limits import DEFAULT_BACKGROUND_SECONDS, DEFAULT_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ class ToolContext:
 
     folders: Sequence[Folder] = ()
     """The folders that an operator lends to sessions."""
+
+    packages: Packages = field(default_factory=Packages)
+    """What is known of the packages in sandboxes."""
 
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     """The time limit of a call that names none."""

@@ -16,7 +16,7 @@ import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
-from bellglass.sandboxes.common import packages, process
+from bellglass.sandboxes.common import late_packages, packages, process
 from bellglass.sandboxes.wire.packets import Packets, discard_waiting
 from bellglass.sandboxes.worker import background_child
 from bellglass.sandboxes.worker.display import library_hooks
@@ -133,6 +133,7 @@ class Worker:
         self._calls += 1
         CallStream.dropped = 0
         self._restore()
+        late_packages.find()
         if self._installs:
             packages.find()
         file = f"<call {self._calls}>"

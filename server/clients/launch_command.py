@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-from bellglass.sandboxes.backends.embedded.python import user_data
+from bellglass.sandboxes.setup.environments import user_data
 
 NAME = "bellglass"
 

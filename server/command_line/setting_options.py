@@ -17,7 +17,7 @@ COMMON = ("sandbox", "memory_mb", "timeout_seconds", "network", "http", "config"
 """Settings that `bellglass --help` shows; `bellglass help settings` shows all."""
 
 SECTIONS = (
-    ("Sandbox", ("sandbox", "config", "folders")),
+    ("Sandbox", ("sandbox", "setup", "config", "folders")),
     ("Sessions", ("session_", "max_sessions", "warm_sessions", "grace_")),
     ("Limits", ("memory_", "max_processes", "background_", "cpu_", "disk_", "output_", "timeout_")),
     ("Network and packages", ("network", "package_")),

@@ -55,7 +55,7 @@ def serve(settings: Settings) -> int:
     _allow_descriptors()
     stop = Stop()
     try:
-        server = build_server(settings)
+        server = build_server(settings, prepare=True)
     except ToolUnavailable as exc:
         raise CannotServe(f"BELLGLASS_EXTRA_TOOLS: {exc}") from exc
     if settings.http is None:

@@ -7,8 +7,9 @@ import anyio
 import click
 
 from bellglass.sandboxes.errors import SandboxUnavailable
+from bellglass.sandboxes.setup import package_set
+from bellglass.sandboxes.setup.package_set import OPTIONAL
 from bellglass.server.command_line.parsing import Invocation, SettingsGroup
-from bellglass.server.commands.setup import CHECKERS, FONTS, PACKAGES
 from bellglass.server.console import paint, print_error, printable, say
 from bellglass.server.failures import INTERRUPTED_EXIT_CODE
 
@@ -50,8 +51,8 @@ def build(given: Invocation, name: str, base: str | None) -> int:
         def tell(line: str) -> None:
             say(paint("dim", f"    {line}"))
 
-        optional = (*CHECKERS, *FONTS)
-        anyio.run(partial(template.build, endpoint, name, PACKAGES, optional, tell))
+        packages = package_set.kept().required
+        anyio.run(partial(template.build, endpoint, name, packages, OPTIONAL, tell))
     except SandboxUnavailable as exc:
         print_error(exc.reason)
         return 1

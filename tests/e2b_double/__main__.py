@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from bellglass.sandboxes.backends.e2b.program.command import FOLDER
-from bellglass.sandboxes.backends.embedded.python import find_python
+from bellglass.sandboxes.setup.environments import find_python
 from e2b_double import KEY, Double
 
 ENDINGS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}

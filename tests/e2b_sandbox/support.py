@@ -11,9 +11,9 @@ import anyio
 from e2b_double import KEY
 
 from bellglass.sandboxes.backends.e2b import E2BBackend
-from bellglass.sandboxes.backends.embedded.python import find_python
 from bellglass.sandboxes.session_limits import Limits
 from bellglass.sandboxes.sessions.session import Session
+from bellglass.sandboxes.setup.environments import find_python
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable

@@ -44,9 +44,9 @@ Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
 
 def environment(settings: dict[str, str]) -> dict[str, str]:
-    """Return an environment with nothing of ours in it but `settings`."""
+    """Return an environment with nothing of ours in it but `settings`, and nothing downloaded."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BELLGLASS_")}
-    return {**kept, **settings}
+    return {**kept, "BELLGLASS_SETUP": "off", **settings}
 
 
 class Server:

@@ -169,10 +169,10 @@ def test_install_commands_work_in_an_empty_environment(tmp_path: Path) -> None:
     venv = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", venv], check=True)
     # The packages for the code inside are there already: they take a minute.
-    prepared = Path(sys.prefix, "share/bellglass/python")
+    prepared = Path(sys.prefix, "share/bellglass/pythons")
     if prepared.exists():
         (venv / "share/bellglass").mkdir(parents=True)
-        (venv / "share/bellglass/python").symlink_to(prepared)
+        (venv / "share/bellglass/pythons").symlink_to(prepared)
 
     done = subprocess.run(
         ["sh", "-e", "-c", block("install")],

@@ -8,17 +8,20 @@ from pathlib import Path
 import pytest
 
 from bellglass.sandboxes.backends.embedded.inside.interpreter import _moved
-from bellglass.sandboxes.backends.embedded.python import find_python, where_to_prepare
+from bellglass.sandboxes.setup.environments import CURRENT, find_python, slot_for
+from bellglass.sandboxes.setup.package_set import PackageSet
 
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
     return tmp_path / "data"
 
 
-def install(where: Path) -> str:
-    python = where / "bin" / "python"
+def make(slot: Path) -> str:
+    python = slot / CURRENT / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text("")
     python.chmod(0o755)
@@ -29,34 +32,38 @@ def test_a_named_python_is_taken(data: Path) -> None:
     assert find_python("/some/python") == "/some/python"
 
 
-def test_a_server_in_a_virtual_environment_has_it_beside(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+def test_servers_share_the_environments_of_a_user(data: Path) -> None:
+    slot = slot_for(PackageSet())
 
-    prepared = install(where_to_prepare())
-
-    assert where_to_prepare() == tmp_path / "venv/share/bellglass/python"
+    assert slot.parent == data / "bellglass" / "pythons"
+    assert find_python() != (prepared := make(slot))
     assert find_python() == prepared
 
 
-@pytest.mark.parametrize("prefix", [sys.base_prefix, "/home/me/.cache/uv/archive-v0/x1"])
-def test_otherwise_it_is_in_the_data_directory(
-    data: Path, monkeypatch: pytest.MonkeyPatch, prefix: str
+def test_a_server_in_a_virtual_environment_may_have_one_of_its_own(
+    data: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(sys, "prefix", prefix)
+    make(slot_for(PackageSet()))
+    own = make(tmp_path / "venv/share/bellglass/pythons" / slot_for(PackageSet()).name)
 
-    prepared = install(where_to_prepare())
+    assert find_python() == own
 
-    assert where_to_prepare() == data / "bellglass" / "python"
-    assert find_python() == prepared
+
+def test_each_set_of_packages_has_an_environment(data: Path, tmp_path: Path) -> None:
+    default = make(slot_for(PackageSet()))
+    kept = tmp_path / "config/bellglass/packages.txt"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("polars  # of ours\n")
+    meanwhile = find_python()
+    added = make(slot_for(PackageSet(("polars",))))
+
+    assert meanwhile == default
+    assert find_python() == added
 
 
 def test_unprepared_it_is_the_interpreter_below_the_server(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data: Path,
 ) -> None:
-    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
-
     assert Path(find_python()).samefile(sys.executable)
 
 

@@ -30,7 +30,7 @@ async def execute_python(
     printed, the value of the last expression, figures as images, and which files were made.
     Variables, imports and files stay for later calls with the same session_id; execute_bash sees
     the same files. The working directory is /work. As in a notebook, top-level await, display(),
-    !command, %pip and %%bash work. numpy, pandas, matplotlib and pytest are installed. {network}
+    !command, %pip and %%bash work. {packages} {network}
 
     Code that fails is a normal result: its first line says how, then come the failing line, the
     values on it and a hint. Long output is cut, and the result says how to read the rest. A session

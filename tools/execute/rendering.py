@@ -90,6 +90,7 @@ def rendered(
         context.limits,
         fresh=session.calls <= 1,
         network=context.network,
+        packages=context.packages,
         longer=more_time(execution, session, context),
         command=command,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Literal
@@ -22,7 +23,6 @@ from bellglass.sandboxes.backends.embedded.launch import (
     launch,
     receive_frame,
 )
-from bellglass.sandboxes.backends.embedded.python import find_python
 from bellglass.sandboxes.backends.embedded.uids import Uids
 from bellglass.sandboxes.backends.embedded.waivers import WAIVERS
 from bellglass.sandboxes.backends.embedded.zygote import Zygote
@@ -30,6 +30,7 @@ from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.folders.lender import Lender
 from bellglass.sandboxes.folders.survey import UnsuitableFolder
 from bellglass.sandboxes.frame_models import Ready
+from bellglass.sandboxes.setup.environments import find_python, use
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -77,6 +78,8 @@ class EmbeddedBackend(Backend):
         self._failures: list[LaunchFailed] = []
         self._lender: Lender | None = None
         self._starting = anyio.Lock()
+        self._used: int | None = None
+        """A descriptor that holds the environment of the launcher's Python."""
 
     async def start(self) -> None:
         """Find a launcher that works, by making a sandbox with it."""
@@ -175,6 +178,8 @@ class EmbeddedBackend(Backend):
     async def _tried(self, name: str) -> Launcher:
         """Start a launcher and make one sandbox with it, which proves that it works."""
         python = find_python(self._python)
+        if self._used is None:
+            self._used = use(python)
         launcher: Launcher
         if name == "zygote":
             lent = await self.lender().look()
@@ -229,3 +234,6 @@ class EmbeddedBackend(Backend):
         if self._uids is not None:
             uids, self._uids = self._uids, None
             uids.close()
+        if self._used is not None:
+            used, self._used = self._used, None
+            os.close(used)

@@ -29,6 +29,7 @@ from bellglass.sandboxes.backends.embedded.inside.plan import (
     Plan,
 )
 from bellglass.sandboxes.backends.embedded.process import Process, boot_arguments, bundle_file
+from bellglass.sandboxes.setup.environments import awaited_beside
 
 if TYPE_CHECKING:
     import socket
@@ -175,6 +176,7 @@ class Bubblewrap:
                     "stream": stream.fileno(),
                     "argv": command,
                     "descriptors": descriptors,
+                    "late": awaited_beside(self._python),
                     "uid": namespaces.UNUSED_ID if uid is None else uid,
                     "folders": [(at.folder.base, at.folder.path, at.owner[0]) for at in lent],
                     "masks": [mask for each in lent for mask in each.masks],
@@ -218,7 +220,12 @@ def _ask_plan(python: str) -> Plan:
     bundle_fd = bundle_file()
     try:
         answer = subprocess.run(
-            [python, "-I", "-S", *boot_arguments(bundle_fd, "plan", {})],
+            [
+                python,
+                "-I",
+                "-S",
+                *boot_arguments(bundle_fd, "plan", {"late": awaited_beside(python)}),
+            ],
             env={},
             cwd="/",
             stdin=subprocess.DEVNULL,

@@ -24,6 +24,7 @@ from bellglass.sandboxes.backends.embedded.process import (
 from bellglass.sandboxes.backends.embedded.stream import CREDENTIALS_SPACE, pair, sender
 from bellglass.sandboxes.confinement import libc
 from bellglass.sandboxes.folders.lender import copies
+from bellglass.sandboxes.setup.environments import awaited_beside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -81,6 +82,7 @@ class Zygote:
             "boot": BOOT,
             "folders": [(each.folder.base, each.folder.path) for each in folders],
             "copies": copies(folders, in_layer=True),
+            "late": awaited_beside(python),
         }
         # -S: this stage imports nothing from site-packages, and may run as root.
         command = [python, "-I", "-S", "-u", *boot_arguments(bundle_fd, "prepare", config)]

@@ -1,9 +1,13 @@
 """Hints say only what is particular to this sandbox, and name no unknown package."""
 
+from pathlib import Path
+
 import pytest
 
 from bellglass.sandboxes.execution import Execution, ExecutionError, Output
 from bellglass.sandboxes.session_limits import Limits
+from bellglass.sandboxes.setup.package_set import PackageSet
+from bellglass.sandboxes.setup.packages import Packages
 from bellglass.tools.execute.hints.hints import hint_for
 from bellglass.tools.execute.hints.rules import RULES
 
@@ -13,10 +17,25 @@ LONGER = "pass a larger timeout (at most 300 s) or background=true"
 NO_IPYTHON = "No module named 'IPython', which the line `%time 1` needs"
 
 
-def hint_on(name: str, message: str, network: str = "none", near: tuple[str, ...] = ()) -> str:
+def hint_on(
+    name: str,
+    message: str,
+    network: str = "none",
+    near: tuple[str, ...] = (),
+    packages: Packages | None = None,
+) -> str:
     error = ExecutionError(name=name, message=message, traceback="", near=list(near))
-    hint = hint_for(Execution(status="error", error=error), Limits(), fresh=False, network=network)
+    execution = Execution(status="error", error=error)
+    hint = hint_for(execution, Limits(), fresh=False, network=network, packages=packages)
     return hint or ""
+
+
+def packages_of(folder: Path, *names: str) -> Packages:
+    """Return what is known of a Python in `folder` that has these packages."""
+    site = folder / "lib/python3.11/site-packages"
+    for name in names:
+        (site / f"{name}-1.0.dist-info").mkdir(parents=True)
+    return Packages.of(str(folder / "bin/python"), PackageSet())
 
 
 def hint_on_command(exit_code: int, said: str, network: str = "none") -> str:
@@ -69,12 +88,6 @@ def test_what_python_says_itself_is_not_said_again(name: str, message: str) -> N
     [
         ("none", "sklearn", "scikit-learn is not installed, and without network"),
         ("none", "sklearn", "BELLGLASS_NETWORK=packages"),
-        ("none", "pandas", "bellglass setup"),
-        (
-            "none",
-            "IPython",
-            "ipython is not installed in this sandbox. The operator of this server",
-        ),
         ("allow-list", "sklearn", "pip has no index here"),
         ("packages", "sklearn", "`pip install scikit-learn`"),
         ("packages", "sklearnn", "did you mean sklearn?"),
@@ -86,6 +99,24 @@ def test_missing_module_is_answered_by_what_can_be_had(
     network: str, module: str, expected: str
 ) -> None:
     assert expected in hint_on("ModuleNotFoundError", f"No module named '{module}'", network)
+
+
+@pytest.mark.parametrize("module", ["pandas", "sklearn", "IPython", "PIL"])
+def test_what_setup_installs_is_the_users_to_install(module: str, tmp_path: Path) -> None:
+    message = f"No module named '{module}'"
+    hint = hint_on("ModuleNotFoundError", message, packages=packages_of(tmp_path))
+
+    assert "Ask the user to run `bellglass setup` once" in hint
+
+
+def test_no_alternative_is_named_that_was_not_found(tmp_path: Path) -> None:
+    message = "No module named 'polars'"
+    with_pandas = packages_of(tmp_path / "with", "pandas")
+    without = packages_of(tmp_path / "without", "numpy")
+
+    assert "pandas is there" in hint_on("ModuleNotFoundError", message, packages=with_pandas)
+    assert "pandas" not in hint_on("ModuleNotFoundError", message, packages=without)
+    assert "pandas" not in hint_on("ModuleNotFoundError", message)
 
 
 @pytest.mark.parametrize("network", ["none", "packages", "allow-list", "open"])
@@ -129,8 +160,9 @@ def test_failed_command_has_advice(exit_code: int, said: str, expected: str) -> 
     assert expected in hint_on_command(exit_code, said)
 
 
-def test_line_that_needs_ipython_says_what_to_install() -> None:
-    assert "bellglass setup" in hint_on("NameError", "name 'get_ipython' is not defined")
+def test_line_that_needs_ipython_says_what_to_install(tmp_path: Path) -> None:
+    message = "name 'get_ipython' is not defined"
+    assert "bellglass setup" in hint_on("NameError", message, packages=packages_of(tmp_path))
     assert "pip install ipython" in hint_on("ModuleNotFoundError", NO_IPYTHON, network="packages")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bellglass.tools.execute.hints.modules import missing_module
+from bellglass.tools.execute.hints.modules import Supply, missing_module
 from bellglass.tools.execute.hints.rules import DISK_FULL, NO_TERMINAL, WRITABLE, wants_terminal
 
 _NOT_FOUND = re.compile(
@@ -57,7 +57,7 @@ _SIGKILL_EXIT_CODE = 137
 _NO_MODULE = re.compile(r"^ModuleNotFoundError: No module named '([\w.]{1,80})'", re.MULTILINE)
 
 
-def advice(exit_code: int | None, said: str, near: list[str], network: str) -> str | None:
+def advice(exit_code: int | None, said: str, near: list[str], supply: Supply) -> str | None:
     """Return what to do after a command, from its exit code and the end of its output."""
     found = _NOT_FOUND.findall(said)
     if any(name in ("import", "from", "def", "print", "elif") for name in found):
@@ -75,7 +75,7 @@ def advice(exit_code: int | None, said: str, near: list[str], network: str) -> s
     if wants_terminal(said):
         return NO_TERMINAL
     if missing := _NO_MODULE.findall(said):  # from a Python that the command ran
-        return missing_module(missing[-1], [], network)
+        return missing_module(missing[-1], [], supply)
     if exit_code == _SIGKILL_EXIT_CODE:
         return "exit code 137: the command was killed, perhaps because memory ran out."
     return None

@@ -6,7 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 from bellglass.sandboxes.session_limits import MIB
+from bellglass.sandboxes.setup.packages import Packages
 from bellglass.tools.execute.hints import bash, python
+from bellglass.tools.execute.hints.modules import Supply
 from bellglass.tools.execute.hints.networks import missed
 from bellglass.tools.execute.hints.rules import (
     NO_TERMINAL,
@@ -39,17 +41,20 @@ def hint_for(
     *,
     fresh: bool,
     network: str = "none",
+    packages: Packages | None = None,
     longer: str = "pass a larger timeout",
     command: str = "",
 ) -> str | None:
     """Return a hint for a failed execution.
 
-    `fresh`: it was the first call of its session; `network`: what the operator allows; `longer`:
+    `fresh`: it was the first call of its session; `network`: what the operator allows; `packages`:
+    those that are known to be in sandboxes; `longer`:
     how to get more time, by a background run if there are any; `command`: what Bash ran.
     """
+    supply = Supply(network, packages or Packages())
     said = tail(execution.stderr.text)
     advice = _of_network(execution, network, said) or _advice(
-        execution, limits, fresh, network, longer, said
+        execution, limits, fresh, supply, longer, said
     )
     if advice is None and execution.status in ("ok", "exit") and not _printed(execution):
         advice = silent(command)
@@ -70,14 +75,14 @@ def _left_running(execution: Execution) -> bool:
 
 
 def _advice(
-    execution: Execution, limits: Limits, fresh: bool, network: str, longer: str, said: str
+    execution: Execution, limits: Limits, fresh: bool, supply: Supply, longer: str, said: str
 ) -> str | None:
     error = execution.error
     match execution.status:
         case "ok" if execution.exit_code is not None:  # of a command
             return NO_TERMINAL if wants_terminal(said) else None
         case "ok":
-            return _not_awaited(execution.value or "", said) or _of_command(said, network)
+            return _not_awaited(execution.value or "", said) or _of_command(said, supply)
         case "timeout" if wants_terminal(said):
             return NO_TERMINAL
         case "timeout":
@@ -89,9 +94,9 @@ def _advice(
             most = f"a session may use {limits.memory_bytes // MIB} MiB: "
             return f"{'' if error.message else most}{SMALLER}"
         case "error" if error is not None:
-            return python.advice(error, fresh=fresh, network=network) or spawned(said)
+            return python.advice(error, fresh=fresh, supply=supply) or spawned(said)
         case "exit":
-            return _of_exit(execution, said, network)
+            return _of_exit(execution, said, supply)
         case _:
             return None
 
@@ -115,15 +120,15 @@ def _not_awaited(value: str, said: str) -> str | None:
     return None
 
 
-def _of_command(said: str, network: str) -> str | None:
+def _of_command(said: str, supply: Supply) -> str | None:
     """Return what to do after a command of a notebook, as for one of Bash."""
     found = _COMMAND_FAILED.search(said)
-    return bash.advice(int(found[1]), said, [], network) if found else None
+    return bash.advice(int(found[1]), said, [], supply) if found else None
 
 
-def _of_exit(execution: Execution, said: str, network: str) -> str | None:
+def _of_exit(execution: Execution, said: str, supply: Supply) -> str | None:
     """Return what to do about an exit code; the program may have been a Python of its own."""
     if "usage: " in said and execution.exit_code == 2:
         return NO_ARGUMENTS
     near = execution.error.suggestions if execution.error is not None else []
-    return spawned(said) or bash.advice(execution.exit_code, said, near, network)
+    return spawned(said) or bash.advice(execution.exit_code, said, near, supply)

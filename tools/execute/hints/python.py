@@ -6,7 +6,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from bellglass.tools.execute.hints.modules import did_you_mean, missing_module, required
+from bellglass.tools.execute.hints.modules import Supply, did_you_mean, missing_module, required
 from bellglass.tools.execute.hints.rules import advice_for
 from bellglass.tools.execute.hints.syntax import advice_on
 
@@ -25,31 +25,31 @@ _QUOTED = re.compile(r"'([^'\n]{1,200})'")
 _MARKED_LINE = re.compile(r"^> {1,9}\d{1,9} \| (.*)$", re.MULTILINE)
 
 
-def advice(error: ExecutionError, *, fresh: bool, network: str = "none") -> str | None:
+def advice(error: ExecutionError, *, fresh: bool, supply: Supply) -> str | None:
     """Return what to do about `error`; `fresh`: it was the first call of its session."""
     match error.name:
         case "NameError":
-            return _name(error, fresh, network)
+            return _name(error, fresh, supply)
         case "FileNotFoundError":
             return _file(error, fresh)
         case "SyntaxError" | "IndentationError" | "TabError":
             marked = _MARKED_LINE.search(error.code)
             return advice_on(marked[1]) if marked else None
         case "ModuleNotFoundError":
-            return _module(error, network)
+            return _module(error, supply)
     if (module := required(error.message)) is not None:
-        return missing_module(module, [], network)
+        return missing_module(module, [], supply)
     return advice_for(error.name, error.message) or _near(error)
 
 
-def _name(error: ExecutionError, fresh: bool, network: str) -> str | None:
+def _name(error: ExecutionError, fresh: bool, supply: Supply) -> str | None:
     name = error.missing or quoted(error.message)
     if error.available:  # a subset of Python
         return f"this server evaluates a subset of Python, and {name} is not in it."
     if name == "__file__":
         return NO_FILE
     if name == "get_ipython":
-        return missing_module("IPython", [], network)
+        return missing_module("IPython", [], supply)
     if error.suggestions:
         return did_you_mean(error.suggestions)
     return NEW_SESSION.format("variables and files") if fresh else None
@@ -73,11 +73,11 @@ def _file(error: ExecutionError, fresh: bool) -> str | None:
     return " ".join(parts) or None
 
 
-def _module(error: ExecutionError, network: str) -> str | None:
+def _module(error: ExecutionError, supply: Supply) -> str | None:
     if error.available:  # a subset of Python to which nothing can be added
         return f"here are only {', '.join(error.available)}."
     module = error.missing or quoted(error.message)
-    return missing_module(module, error.suggestions, network) if module else None
+    return missing_module(module, error.suggestions, supply) if module else None
 
 
 def _near(error: ExecutionError) -> str | None:

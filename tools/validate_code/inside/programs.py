@@ -11,12 +11,16 @@ import tempfile
 import time
 from typing import Any
 
+from bellglass.sandboxes.common.late_packages import LATE
+
 MAX_OUTPUT_BYTES = 2 * 1024**2
 """Bytes that are read from one checker, which reports much if every line is wrong."""
 
 FOLDERS = tuple(
     dict.fromkeys(
-        os.path.dirname(path) for path in (sys.executable, "/usr/local/bin/", "/usr/bin/") if path
+        os.path.dirname(path)
+        for path in (sys.executable, f"{LATE}/bin/", "/usr/local/bin/", "/usr/bin/")
+        if path
     )
 )
 """Where they may be: beside this interpreter, or the system's. Foreign code writes to neither."""

@@ -11,11 +11,10 @@ from io import BytesIO
 from typing import IO, TYPE_CHECKING
 
 from bellglass.sandboxes.backends.docker.image import BASE, IMAGE
+from bellglass.sandboxes.setup import package_set
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-_SENT = ("Dockerfile", "requirements.txt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +30,7 @@ class Recipe:
         """Return an archive of the build context, positioned at its start."""
         archive = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
         with tarfile.open(fileobj=archive, mode="w") as tar:
-            for name in _SENT:
-                content = _read(name)
+            for name, content in _sent().items():
                 entry = tarfile.TarInfo(name)
                 entry.size = len(content)
                 tar.addfile(entry, BytesIO(content))
@@ -44,17 +42,13 @@ class Recipe:
 
 def recipe_digest() -> str:
     """Return a digest of the Dockerfile and the list of packages."""
-    digest = hashlib.sha256()
-    for name in _SENT:
-        digest.update(_read(name))
-    return digest.hexdigest()[:16]
+    return hashlib.sha256(b"".join(_sent().values())).hexdigest()[:16]
 
 
-def packages() -> list[str]:
-    """Return the names of the packages that the image has."""
-    lines = _read("requirements.txt").decode().splitlines()
-    return [line for line in lines if line and not line.startswith("#")]
-
-
-def _read(name: str) -> bytes:
-    return files("bellglass.sandboxes.backends.docker.image").joinpath(name).read_bytes()
+def _sent() -> dict[str, bytes]:
+    """Return the content of the files of a build, by name."""
+    folder = files("bellglass.sandboxes.backends.docker.image")
+    return {
+        "Dockerfile": folder.joinpath("Dockerfile").read_bytes(),
+        "requirements.txt": package_set.kept().as_file().encode(),
+    }

@@ -8,11 +8,11 @@ import pwd
 import sys
 from typing import NamedTuple
 
+from bellglass.sandboxes.common import late_packages
 from bellglass.sandboxes.confinement.failure import Failure
 
-VENV = "/opt/bellglass"
-"""Path of the virtual environment in a sandbox. Its path on the host may be below a directory that
-the sandbox replaces (/work, /tmp), and may reveal who runs the server."""
+VENV = late_packages.FOLDER
+"""Path of the virtual environment in a sandbox."""
 
 _MAX_SCRIPT_BYTES = 64 * 1024
 _TAKEN = ("/work", "/tmp", "/dev", "/proc", "/etc", "/run", "/sys", VENV)

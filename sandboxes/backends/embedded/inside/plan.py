@@ -6,6 +6,7 @@ import os
 from typing import NamedTuple
 
 from bellglass.sandboxes.backends.embedded.inside import interpreter
+from bellglass.sandboxes.common.late_packages import FOLDER, LATE
 
 # Programs and libraries; nothing else in /usr, such as /usr/local or /usr/src.
 _USR = ("bin", "sbin", "lib", "lib32", "lib64", "libx32", "libexec", "share", "include")
@@ -68,10 +69,11 @@ class Plan(NamedTuple):
         return list(dict.fromkeys(found))
 
 
-def make(extra: list[str]) -> Plan:
+def make(extra: list[str], late: str | None = None) -> Plan:
     """Plan the root file system for the interpreter that runs this.
 
-    `extra`: further programs to bind at their own paths.
+    `extra`: further programs to bind at their own paths; `late`: the folder in which an environment
+    for sandboxes will appear.
     """
     binds: list[tuple[str, str]] = []
     links = [("/var/tmp", "/tmp")]
@@ -89,7 +91,15 @@ def make(extra: list[str]) -> Plan:
 
     python = interpreter.describe()
     files += [(path, content, 0o555) for path, content in python.scripts]
-    search = [*python.path, "/usr/local/bin", "/usr/bin", "/bin"]
+    if late is not None:
+        binds.append((os.path.realpath(late), FOLDER))
+    search = [
+        *([f"{LATE}/bin"] if late else []),
+        *python.path,
+        "/usr/local/bin",
+        "/usr/bin",
+        "/bin",
+    ]
     extra_binds = [(os.path.realpath(path), path) for path in extra]
     known = [target for _, target in binds + python.binds]
     return Plan(

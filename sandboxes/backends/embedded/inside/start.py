@@ -36,7 +36,7 @@ def main(bundle: int, stage: str, configuration: str) -> NoReturn:
     """Run one stage."""
     config = json.loads(configuration)
     if stage == "plan":
-        _print_plan()
+        _print_plan(config)
     if stage == "sandbox":
         os.close(bundle)
         inner = environment(config["path"], config["venv"])
@@ -61,9 +61,9 @@ def main(bundle: int, stage: str, configuration: str) -> NoReturn:
     os._exit(1)
 
 
-def _print_plan() -> NoReturn:
+def _print_plan(config: dict[str, Any]) -> NoReturn:
     try:
-        made = plan.make([])
+        made = plan.make([], config["late"])
     except Failure as exc:
         sys.exit(str(exc))
     files = [(path, base64.b64encode(data).decode(), mode) for path, data, mode in made.files]
@@ -79,7 +79,7 @@ def _prepare(control: socket.socket, bundle: int, config: dict[str, Any]) -> Non
         with step("become an unprivileged user"):
             namespaces.become_unprivileged()
     own = (os.getuid(), os.getgid())
-    the_plan = plan.make([])
+    the_plan = plan.make([], config.get("late"))  # E2B has none
     with step("unshare"):
         libc.unshare(_OWN if root else _OWN | namespaces.NEWUSER)
     if not root:
@@ -117,7 +117,7 @@ def _execute_bubblewrap(config: dict[str, Any]) -> NoReturn:
     program = config["argv"][0]
     try:
         if namespaces.may_administer():
-            the_plan = plan.make([program])
+            the_plan = plan.make([program], config["late"])
             with step("unshare"):
                 libc.unshare(namespaces.NEWNS)
             folders = [

@@ -1,0 +1,1 @@
+"""The packages that the code in sandboxes finds, and the environment that has them."""
