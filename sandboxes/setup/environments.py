@@ -122,7 +122,7 @@ def use(python: str) -> int | None:
 
     As long as the descriptor is open, the environment is not deleted.
     """
-    slot = Path(python).parents[2]
+    slot = Path(python).parent.parent.parent
     if slot.parent not in _folders():
         return None
     with contextlib.suppress(OSError):
@@ -140,7 +140,7 @@ def installed(python: str) -> dict[str, str]:
 
     They are read from the names of files: to start the interpreter would take longer.
     """
-    prefix = Path(python).parents[1]
+    prefix = Path(python).parent.parent
     sites = [*prefix.glob("lib/python3*/site-packages"), *prefix.glob("lib/python3*/dist-packages")]
     found: dict[str, str] = {}
     for site in sites:
