@@ -12,7 +12,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from bellglass.sandboxes.common import packages
+from bellglass.sandboxes.common import late_packages, packages
 from bellglass.sandboxes.common.lent_copies import LentCopy
 from bellglass.sandboxes.supervisor import processes, self_check
 from bellglass.sandboxes.supervisor.accounting import LOOK_INTERVAL_SECONDS
@@ -172,6 +172,7 @@ class Supervisor:
         self._calls.adopt({**packages.make(), **request["environment"]})
 
     def _answer(self, request: Call) -> None:
+        late_packages.find()
         began = time.monotonic()
         execution = self._calls.execute(request)
         ran_seconds = time.monotonic() - began

@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from bellglass.sandboxes.common import late_packages
 from bellglass.sandboxes.common.jobs import Job as JobKind
 from bellglass.sandboxes.common.process import KEPT_FD_OFFSET
 from bellglass.sandboxes.supervisor import jobs, processes
@@ -110,7 +109,6 @@ class Calls:
             return {**failure(reason), "state": state}
 
     def _execute(self, request: CallRequest, timeline: Timeline) -> Execution:
-        late_packages.find()
         notices = self._python.wake(self._wakeup)
         timeline.mark("ready to run")
         background = self._python.drop_background()
