@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 FOLDERS := $(shell find server tools sandboxes agent -type d ! -name __pycache__)
 
-.PHONY: help demo setup test fast coverage test-clients lint corpora bench bundle wheel release doctor clean
+.PHONY: help demo setup test fast coverage test-clients lint corpora screenshots bench bundle wheel release doctor clean
 
 demo: setup ## a short conversation with the server, through a real client
 	@$(BIN)/bellglass demo
@@ -64,6 +64,9 @@ $(VENV)/.corpora: $(VENV)/.dev
 # Real clients and frameworks, each installed from its registry: minutes, and gigabytes.
 test-clients: setup $(VENV)/.dev ## real clients and agent frameworks, installed for it: minutes, and gigabytes
 	$(BIN)/pytest tests/clients tests/view/test_axe.py -m clients
+
+screenshots: setup $(VENV)/.dev ## the pictures in docs/pictures, by a demo and a browser
+	@cd tests && ../$(BIN)/python -m pictures
 
 # For Claude Desktop: checked and packed by the official tool, from npm.
 MCPB := npx --yes @anthropic-ai/mcpb@2.1.2

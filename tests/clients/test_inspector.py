@@ -35,4 +35,4 @@ def test_calls_a_tool_in_each_era(inspector: Applications, era: str) -> None:
 
     done = inspector.run(*CLI, *call, "--protocol-era", era)
 
-    assert json.loads(done.stdout)["content"][0]["text"].startswith("42\n")
+    assert json.loads(done.stdout)["content"][0]["text"] == "42"
