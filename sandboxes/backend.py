@@ -124,6 +124,11 @@ class Backend(ABC):
         """
         return {}
 
+    @property
+    def has_true_results(self) -> bool:
+        """Whether code cannot fake what its supervisor reports; known after `verify`."""
+        return "closed_supervisor" not in self.waivers
+
     # --- the two methods
 
     @abstractmethod

@@ -19,6 +19,7 @@ Protection = Literal[
     "no_new_privs",
     "system_call_filter",
     "no_network",
+    "closed_supervisor",
     "read_only_disks",
     "memory_limit",
     "process_limit",
@@ -30,6 +31,7 @@ PROTECTIONS: dict[Protection, str] = {
     "no_new_privs": "no_new_privs",
     "system_call_filter": "the system call filter",
     "no_network": "a network with only a loopback",
+    "closed_supervisor": "a process 1 that the code cannot open",
     "read_only_disks": "disks that cannot be written to",
     "memory_limit": "a limit on memory",
     "process_limit": "a limit on processes",
@@ -50,6 +52,8 @@ class SelfCheck(BaseModel):
     seccomp: int
     """0 none, 1 strict, 2 filter."""
     interfaces: list[Annotated[CleanStr, Field(max_length=50)]] = Field(max_length=100)
+    closed_supervisor: bool
+    """Whether the kernel keeps other processes from opening what process 1 has open."""
     writable_disks: list[Annotated[CleanStr, Field(max_length=500)]] = Field(max_length=100)
     """Mount points of persistent file systems that can be written to."""
     memory_bytes: int | None
@@ -65,6 +69,7 @@ class SelfCheck(BaseModel):
             "no_new_privs": self.no_new_privs,
             "system_call_filter": self.seccomp == 2,
             "no_network": self.interfaces == ["lo"],
+            "closed_supervisor": self.closed_supervisor,
             "read_only_disks": not self.writable_disks,
             "memory_limit": self.memory_bytes is not None,
             "process_limit": self.processes is not None,

@@ -47,6 +47,7 @@ CONFINED = SelfCheck(
     no_new_privs=True,
     seccomp=2,
     interfaces=["lo"],
+    closed_supervisor=True,
     writable_disks=[],
     memory_bytes=Limits().memory_bytes,
     processes=Limits().processes,

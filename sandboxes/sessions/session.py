@@ -96,6 +96,11 @@ class Session:
         return self._backend.is_paid
 
     @property
+    def has_true_results(self) -> bool:
+        """Whether code cannot fake what is reported of it."""
+        return self._backend.has_true_results
+
+    @property
     def metadata(self) -> dict[str, str]:
         """What kind of sandbox it has, and how limits are enforced that backends differ in."""
         return {"name": self._backend.name, **self._backend.metadata}

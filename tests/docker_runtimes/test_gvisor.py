@@ -36,6 +36,15 @@ async def test_the_kernel_is_another(gvisor: DockerBackend) -> None:
     assert release.value == "'4.4.0'"  # what gVisor calls itself
 
 
+async def test_where_code_can_open_process_1_every_result_says_so(gvisor: DockerBackend) -> None:
+    async with Session.open(gvisor) as session:
+        opened = await python(session, "open('/proc/1/environ', 'rb').read(1) != b''")
+        told = "results" in session.metadata
+
+    assert told == (opened.value == "True")
+    assert told == (not session.has_true_results)
+
+
 @pytest.mark.parametrize(
     "code",
     [

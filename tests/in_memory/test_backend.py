@@ -124,6 +124,7 @@ WEAKNESSES: dict[Protection, dict[str, object]] = {
     "no_new_privs": {"no_new_privs": False},
     "system_call_filter": {"seccomp": 1},
     "no_network": {"interfaces": ["lo", "eth0"]},
+    "closed_supervisor": {"closed_supervisor": False},
     "read_only_disks": {"writable_disks": ["/"]},
     "memory_limit": {"memory_bytes": None},
     "process_limit": {"processes": None},

@@ -14,6 +14,8 @@ from bellglass.sandboxes.testing import InMemoryBackend
 if TYPE_CHECKING:
     from in_memory.conftest import Connect
 
+    from bellglass.sandboxes.self_check import Protection
+
 PNG = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJg"
     "gg=="
@@ -126,3 +128,26 @@ async def test_many_files_are_told_in_one_line(
     told = next(told for told in text_of(result).splitlines() if told.startswith("Files: "))
     assert told.startswith(f"Files: {line}")
     assert len(told) < 250
+
+
+async def test_where_code_can_reach_the_supervisor_no_case_is_isolated(connect: Connect) -> None:
+    report = [
+        {"collected": ["case 1"], "isolated": True},
+        {"tests": [{"index": 0, "outcome": "passed"}]},
+        {"finished": 0},
+    ]
+    isolated, notes = [], []
+    waived: list[dict[Protection, str]] = [{}, {"closed_supervisor": "its kernel is another"}]
+    for waivers in waived:
+        backend = InMemoryBackend(lambda request: Execution(status="ok", report=report))
+        backend.waivers = waivers
+        async with connect(backend) as client:
+            cases = [{"call": "f(1)", "expected": 1}]
+            arguments = {"code": "def f(x): return x", "cases": cases}
+            result = await client.call_tool("run_tests", arguments)
+        record = result.structured_content or {}
+        isolated.append((record["isolated"], record["tests"][0].get("isolated", False)))
+        notes.append(record["notes"])
+
+    assert isolated == [(True, True), (False, False)]
+    assert [any("can fake this result" in note for note in one) for one in notes] == [False, True]

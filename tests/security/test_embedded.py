@@ -39,6 +39,7 @@ READY = Ready(
     no_new_privs=True,
     seccomp=2,
     interfaces=["lo"],
+    closed_supervisor=True,
     writable_disks=[],
     memory_bytes=None,
     processes=None,
@@ -214,6 +215,7 @@ async def test_nothing_outlives_a_server_that_was_killed(launcher: str) -> None:
         {"seccomp": 1},
         {"interfaces": ["lo", "eth0"]},
         {"interfaces": []},
+        {"closed_supervisor": False},
     ],
     ids=str,
 )

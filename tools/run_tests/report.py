@@ -50,6 +50,11 @@ NO_TEST_TIMEOUT = (
 )
 STATE_LOST = "The tests ended the Python of their session: its variables are lost, files are kept."
 
+CAN_BE_FAKED = (
+    "The runtime of this sandbox lets code open what its supervisor has open, so the code can fake "
+    "this result, and that of cases too."
+)
+
 SUSPICIOUS = "Read the code before you believe this result: {}."
 
 
@@ -82,6 +87,14 @@ def run_of(execution: Execution, session_id: str, cases: list[str]) -> TestRun:
         notes=[*_notes(execution), *_said_of(report)],
     )
     return _fitted(run)
+
+
+def not_isolated(run: TestRun) -> TestRun:
+    """Return a run in a sandbox where code can reach the supervisor, from which verdicts come."""
+    tests = [test.model_copy(update={"isolated": False}) for test in run.tests]
+    return run.model_copy(
+        update={"isolated": False, "tests": tests, "notes": [*run.notes, CAN_BE_FAKED]}
+    )
 
 
 def _notes(execution: Execution) -> list[str]:

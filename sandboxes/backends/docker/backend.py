@@ -40,6 +40,11 @@ MAX_POOL_WAIT_SECONDS = 86_400.0
 _INFO_TIMEOUT_SECONDS = 15.0
 _ORPHAN_SWEEP_TIMEOUT_SECONDS = 20.0
 
+_OPEN = (
+    "the runtime lets code open what process 1 has open, so code can fake what is reported of its "
+    "own session; it reaches nothing else by that"
+)
+
 
 class DockerBackend(Backend):
     """A container per session: no network, no capability, no writable disk, no swap.
@@ -182,6 +187,10 @@ class DockerBackend(Backend):
 
     def verify(self, report: SelfCheck) -> None:
         """Refuse a container that lacks a protection, or that does not run as its own user."""
+        if not report.closed_supervisor and self._own_kernel():
+            # Who chose such a runtime wants the host to be safe, which it is; what the code can do
+            # with process 1 concerns its own session, and every result says so.
+            self.waivers = {**self.waivers, "closed_supervisor": _OPEN}
         super().verify(report)
         if report.uid not in options.UIDS and report.uid not in self._owners:
             raise SandboxUnavailable(
@@ -193,7 +202,8 @@ class DockerBackend(Backend):
         """Name the image and the runtime."""
         runtime = self._runtime or str(self._info.get("DefaultRuntime", "default"))
         bound = f"control group v{self._info.get('CgroupVersion', '1')}"
-        return {"image": self._image, "runtime": runtime, "memory_bounded_by": bound}
+        facts = {"image": self._image, "runtime": runtime, "memory_bounded_by": bound}
+        return facts if self.has_true_results else {**facts, "results": _OPEN}
 
     async def diagnose(self) -> list[Finding]:
         """Describe the engine."""

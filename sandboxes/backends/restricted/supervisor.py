@@ -116,6 +116,7 @@ class Supervisor:
             "no_new_privs": False,
             "seccomp": 0,
             "interfaces": [],
+            "closed_supervisor": True,
             "writable_disks": [],
             "processes": 0,
             "memory_bytes": self._limits.memory_bytes,

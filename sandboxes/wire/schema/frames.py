@@ -18,6 +18,7 @@ class SelfCheck(TypedDict):
     no_new_privs: bool
     seccomp: int
     interfaces: list[str]
+    closed_supervisor: bool
     writable_disks: list[str]
     memory_bytes: int | None
     processes: int | None
