@@ -61,7 +61,7 @@ async def a_table_is_text_cut_with_a_note_and_whole_in_a_file(backend: Backend) 
     assert table.rows[1][:2] == [1, 1]
     assert "1,000 rows" in table.text
     assert "int64" in table.text
-    assert "980 rows in the middle are left out" in table.text
+    assert "990 rows in the middle are left out" in table.text
     assert str(table.file) in table.text
     assert lines.stdout.text.strip() == "1001"
 

@@ -111,7 +111,7 @@ async def test_large_file_is_read_in_parts(files: Files, make: str) -> None:
     [
         ("true", "none", "No such file or directory"),
         ("mkdir d", "d", "a directory"),
-        ("mkfifo p", "p", "no regular file"),
+        ("mkfifo p", "p", "not a regular file"),
         ("ln -s /dev/zero z", "z", "leads out"),
         ("ln -s loop loop", "loop", "symbolic links"),
         ("ln -s /proc/1/environ e", "e", "leads out"),
