@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -13,7 +13,6 @@ from bellglass.sandboxes.execution import CleanStr, ShortStr
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.execution import Execution
-    from bellglass.sandboxes.sessions.session import Session
 
 MAX_PATH_CHARACTERS = 4_096  # PATH_MAX
 
@@ -22,6 +21,13 @@ PART_TIMEOUT_SECONDS = 15
 
 CHECKSUM_TIMEOUT_SECONDS = 60
 """For the checksum of a whole file: 500 MB take a second."""
+
+
+class JobRunner(Protocol):
+    """A session, or a connection to one of another process."""
+
+    async def run(self, op: str, arguments: dict[str, Any], *, timeout: float) -> Execution:
+        """Run a job in the sandbox; see `Session.run`."""
 
 
 class FileRefused(SandboxError):
@@ -37,14 +43,14 @@ def _decoded(data: object) -> bytes:
     return base64.b64decode(data, validate=True) if isinstance(data, str) else b""
 
 
-class _Report(BaseModel):
+class FileReport(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-Answer = TypeVar("Answer", bound=_Report)
+Answer = TypeVar("Answer", bound=FileReport)
 
 
-class Part(_Report):
+class Part(FileReport):
     """A part of a file, or of the entries of a folder."""
 
     size: int = Field(ge=0)
@@ -61,7 +67,7 @@ class Part(_Report):
     """Names and sizes of a folder's entries; a folder in it has a slash at its end."""
 
 
-class Written(_Report):
+class Written(FileReport):
     """A file after a part of it was written."""
 
     size: int = Field(ge=0)
@@ -70,14 +76,14 @@ class Written(_Report):
     """Whether the part was written before."""
 
 
-class _Refusal(_Report):
+class _Refusal(FileReport):
     refusal: ShortStr
     kind: Literal["missing", "full", "offset", "unsupported"] | None = None
     size: int = Field(default=0, ge=0)
 
 
 async def read_part(
-    session: Session,
+    session: JobRunner,
     path: str,
     offset: int = 0,
     most: int = MAX_PART_BYTES,
@@ -95,10 +101,10 @@ async def read_part(
     if folders:
         arguments |= {"folders": True, "prefix": prefix}
     execution = await session.run("read", arguments, timeout=PART_TIMEOUT_SECONDS)
-    return _answer(Part, execution, path, "Look at it with execute_bash")
+    return answer_of(Part, execution, path, "Look at it with execute_bash")
 
 
-async def write_part(session: Session, path: str, data: bytes, offset: int = 0) -> Written:
+async def write_part(session: JobRunner, path: str, data: bytes, offset: int = 0) -> Written:
     """Replace a file, or with `offset`, which is its size so far, extend it.
 
     Raises:
@@ -120,7 +126,7 @@ class Upload:
     Each method raises FileRefused if it cannot be done, and SandboxError as `Session.run`.
     """
 
-    def __init__(self, session: Session, path: str) -> None:
+    def __init__(self, session: JobRunner, path: str) -> None:
         self._session = session
         self._path = path
 
@@ -160,11 +166,15 @@ class Upload:
 
 
 async def _write(
-    session: Session, path: str, do: str, seconds: float = PART_TIMEOUT_SECONDS, **arguments: object
+    session: JobRunner,
+    path: str,
+    do: str,
+    seconds: float = PART_TIMEOUT_SECONDS,
+    **arguments: object,
 ) -> Written:
     given = {"do": do, "path": path, **arguments}
     execution = await session.run("write", given, timeout=seconds)
-    return _answer(Written, execution, path, "Nothing was written")
+    return answer_of(Written, execution, path, "Nothing was written")
 
 
 def shown(path: str, most: int = 120) -> str:
@@ -173,7 +183,12 @@ def shown(path: str, most: int = 120) -> str:
     return text if len(text) <= most else f"{text[: most // 2]}…{text[-most // 2 :]}"
 
 
-def _answer(kind: type[Answer], execution: Execution, path: str, advice: str) -> Answer:
+def answer_of(kind: type[Answer], execution: Execution, path: str, advice: str) -> Answer:
+    """Return what a job has answered.
+
+    Raises:
+        FileRefused: It refuses, or the answer is malformed.
+    """
     if execution.status != "ok" or len(execution.report) != 1:
         reason = f"it could not be done ({execution.status})"
         raise FileRefused(path, reason, " ".join([*execution.notices, "Try again."]), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import TYPE_CHECKING
 
 import anyio
@@ -31,6 +32,8 @@ class SandboxHolder:
         self.connection: Connection | None = None
         self.reattached_state: str | None = None
         """The state of the variables, if another server used the sandbox before."""
+        self.started_at = 0.0
+        """When the last sandbox was started, in seconds since the epoch."""
         self.closed = False
         """Whether no sandbox will be made any more."""
         self.why_closed = "The session ended during this call."
@@ -101,6 +104,7 @@ class SandboxHolder:
 
     async def _hold_connection(self) -> None:
         """Hold one sandbox until it dies, or cannot be made."""
+        self.started_at = time.time()
         try:
             async with self._backend.connect(self._session_id) as stream:
                 try:

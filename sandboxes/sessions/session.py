@@ -109,6 +109,11 @@ class Session:
     def busy(self) -> bool:
         return self._waiting > 0
 
+    @property
+    def sandbox_started_at(self) -> float:
+        """When its sandbox was started, in seconds since the epoch."""
+        return self._holder.started_at
+
     async def hold(self) -> None:
         """Make a sandbox when one is needed, and another when it has died, until cancelled."""
         await self._holder.hold()

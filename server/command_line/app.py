@@ -36,9 +36,12 @@ COMMANDS = {
         "shell": "Show a prompt in a sandbox, of Python or Bash.",
         "solve": "Solve a task with a model: code written, run, tested, repaired.",
     },
-    "Files of a server on HTTP": {
+    "Files of sessions": {
         "put": "Send a file to a session.",
         "get": "Fetch a file of a session.",
+        "ls": "List sessions on this machine, or the files of one.",
+        "diff": "Show what a session has changed in its copies of folders.",
+        "apply": "Write what a session has changed to the folders of this machine.",
     },
     "This program": {
         "help": "Explain a command, or list all settings: bellglass help settings.",

@@ -6,9 +6,12 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from urllib.parse import quote, unquote
 
+import anyio
 import click
 import httpx2
 
+from bellglass.sandboxes.errors import SandboxError
+from bellglass.sandboxes.files import read_part
 from bellglass.server.command_line.feedback import bar
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.commands.transfer import (
@@ -19,10 +22,13 @@ from bellglass.server.commands.transfer import (
     answer_of,
     connected,
     gave_up,
+    is_local,
     reason,
     server_option,
 )
 from bellglass.server.console import printable, say
+from bellglass.server.control import client as local
+from bellglass.server.control import transfers
 
 
 @click.command(cls=SettingsCommand)
@@ -31,8 +37,10 @@ from bellglass.server.console import printable, say
 @server_option
 @click.option("--session", metavar="ID", help="The session_id, from a result of a tool.")
 @click.pass_obj
-def command(given: Invocation, path: str, file: str | None, url: str, session: str | None) -> int:
-    """Fetch the file at PATH of a session of a server on HTTP, and write it to FILE.
+def command(
+    given: Invocation, path: str, file: str | None, url: str | None, session: str | None
+) -> int:
+    """Fetch the file at PATH of a session of a server, and write it to FILE.
 
     FILE is by default its name in the session. It is written only when it is complete.
     """
@@ -47,16 +55,26 @@ def command(given: Invocation, path: str, file: str | None, url: str, session: s
     target = target / name if target.is_dir() else target
     part = target.with_name(f".{target.name}.part")
     try:
-        with connected(url, given.settings) as client, part.open("wb") as stream:
-            _fetch(client, f"/files/{session}/{quote(path.removeprefix('/work/'))}", stream)
+        if is_local(session, url):
+            anyio.run(_fetch_locally, session, path, part)
+        else:
+            with connected(url, given.settings) as client, part.open("wb") as stream:
+                _fetch(client, f"/files/{session}/{quote(path.removeprefix('/work/'))}", stream)
         os.replace(part, target)
     except BaseException as exc:
         part.unlink(missing_ok=True)
-        if isinstance(exc, TransferError | OSError):
+        if isinstance(exc, TransferError | SandboxError | OSError):
             raise TransferError(f"{path}: {reason(exc)}") from exc
         raise
     say(printable(str(target)))
     return 0
+
+
+async def _fetch_locally(session: str, path: str, part: Path) -> None:
+    async with local.session(session) as found:
+        size = (await read_part(found, path, 0, 1)).size
+        with part.open("wb") as stream, bar(f"Fetching {path}", size) as reached:
+            await transfers.fetch(found, path, stream, reached)
 
 
 def _fetch(client: httpx2.Client, url: str, stream: BinaryIO) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
+import anyio
 import click
 import httpx2
 
+from bellglass.sandboxes.errors import SandboxError
 from bellglass.server.command_line.feedback import bar
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.commands.transfer import (
@@ -22,10 +24,13 @@ from bellglass.server.commands.transfer import (
     answer_of,
     connected,
     gave_up,
+    is_local,
     reason,
     server_option,
 )
 from bellglass.server.console import printable, say
+from bellglass.server.control import client as local
+from bellglass.server.control import transfers
 
 
 @click.command(cls=SettingsCommand)
@@ -34,8 +39,10 @@ from bellglass.server.console import printable, say
 @server_option
 @click.option("--session", metavar="ID", help="Its session_id; by default a new one is started.")
 @click.pass_obj
-def command(given: Invocation, file: str, path: str | None, url: str, session: str | None) -> int:
-    """Send FILE to a session of a server on HTTP, and print its session_id and the path there.
+def command(
+    given: Invocation, file: str, path: str | None, url: str | None, session: str | None
+) -> int:
+    """Send FILE to a session of a server, and print its session_id and the path there.
 
     PATH is by default the file's name; one that ends with / is a folder for it.
     """
@@ -43,12 +50,24 @@ def command(given: Invocation, file: str, path: str | None, url: str, session: s
     name = path or source.name
     name = name + source.name if name.endswith("/") else name
     try:
-        with connected(url, given.settings) as client, source.open("rb") as stream:
-            about = _Upload(client, stream, session or "", name).run()
-    except (TransferError, httpx2.TransportError, OSError) as exc:
+        if session is not None and is_local(session, url):
+            anyio.run(_send_locally, session, name, source)
+            about: dict[str, Any] = {"session_id": session, "path": name}
+        else:
+            with connected(url, given.settings) as client, source.open("rb") as stream:
+                about = _Upload(client, stream, session or "", name).run()
+    except (TransferError, SandboxError, httpx2.TransportError, OSError) as exc:
         raise TransferError(f"{file}: {reason(exc)}") from exc
     say(f"session_id: {about['session_id']}\n{printable(str(about['path']))}")
     return 0
+
+
+async def _send_locally(session: str, path: str, source: Path) -> None:
+    async with local.session(session) as found:
+        with source.open("rb") as stream:
+            total = os.fstat(stream.fileno()).st_size
+            with bar(f"Sending {path}", total) as reached:
+                await transfers.send(found, path, stream, reached)
 
 
 class _Upload:

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+import anyio
 import click
 import httpx2
 
+from bellglass.server.control import client
 from bellglass.server.failures import CommandError
 from bellglass.server.http.tokens import token_of
 from bellglass.server.settings import Settings
@@ -21,6 +23,9 @@ RETRY_DELAY_SECONDS = 1.0
 
 TIMEOUT = httpx2.Timeout(10, read=MAX_TIMEOUT_SECONDS + 30, write=60)
 """The read timeout is longer than the longest call, for which a transfer waits."""
+
+
+DEFAULT_URL = "http://127.0.0.1:8000"
 
 
 class TransferError(CommandError):
@@ -41,11 +46,24 @@ def gave_up(exc: Exception) -> TransferError:
 
 def server_option(function: Callable[..., int]) -> Callable[..., int]:
     return click.option(
-        "--url", default="http://127.0.0.1:8000", show_default=True, help="URL of the server."
+        "--url",
+        help="URL of the server. By default the server on this machine that has the session, on "
+        f"stdio, or else {DEFAULT_URL}.",
     )(function)
 
 
-def connected(url: str, settings: Settings) -> httpx2.Client:
+def is_local(session: str | None, url: str | None) -> bool:
+    """Whether a server on stdio, of this user and on this machine, has the session."""
+
+    async def look() -> bool:
+        async with client.servers() as running:
+            return any(listed.session_id == session for one in running for listed in one.sessions)
+
+    return url is None and session is not None and anyio.run(look)
+
+
+def connected(url: str | None, settings: Settings) -> httpx2.Client:
+    url = url or DEFAULT_URL
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise TransferError(f"--url {url}: expected the server's, such as http://127.0.0.1:8000.")

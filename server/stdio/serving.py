@@ -23,6 +23,7 @@ from mcp.types import (
 )
 from pydantic import ValidationError
 
+from bellglass.server.control.serving import Control
 from bellglass.server.middleware import BellglassServer
 from bellglass.server.shutdown import EOF_TIMEOUT_SECONDS, Stop
 from bellglass.server.stdio.json_lines import (
@@ -57,6 +58,7 @@ async def serve_stdio(server: BellglassServer, stop: Stop) -> None:
         ):
             await unused.aclose()
             tasks.start_soon(stop.on_signal, tasks.cancel_scope.cancel)
+            tasks.start_soon(Control(lambda: server.context).serve)
             await server.run_on(
                 _Requests(wire, sent, at_end=lambda: stop.within(EOF_TIMEOUT_SECONDS)), sent
             )

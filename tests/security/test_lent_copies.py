@@ -12,6 +12,7 @@ from security.lending import BACKENDS, OWNER, bash, bound, lender, python
 
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.sessions.session import Session
+from bellglass.tools.folders.changes import changes_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -84,6 +85,29 @@ async def test_changes_stay_in_the_session_and_are_told(lending: Backend, projec
     assert ("/folders/app/docs/", "deleted") in {
         (file.path.rstrip("/") + "/", file.change) for file in second.files
     }
+
+
+async def test_all_changes_since_the_session_began_are_listed(
+    lending: Backend, project: Path
+) -> None:
+    async with Session.open(lending) as session:
+        await bash(
+            session,
+            "echo 'answer = 42' >src/app.py; rm src/old.py; rm -r docs; mkdir -p docs/a new; "
+            "echo 1 >new/file; ln -s /etc/passwd link; touch docs/a/c.md; mkdir .pytest_cache; "
+            "touch .pytest_cache/x; touch src",
+        )
+        found = await changes_of(session, lending.folders[0])
+
+    assert not found.cut
+    assert sorted((one.path, one.change, one.kind) for one in found.changes) == [
+        ("docs/a/b.md", "deleted", "file"),
+        ("docs/a/c.md", "new", "file"),
+        ("link", "new", "link"),
+        ("new/file", "new", "file"),
+        ("src/app.py", "changed", "file"),
+        ("src/old.py", "deleted", "file"),
+    ]
 
 
 async def test_sessions_do_not_see_the_changes_of_others(lending: Backend) -> None:

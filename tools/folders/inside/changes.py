@@ -53,23 +53,18 @@ def _of_layer(layer: str, base: str, path: str, depth: int = 0) -> Iterator[Mess
             if lent is not None and not stat.S_ISDIR(lent.st_mode):
                 yield _change(inner, "deleted", lent)
             if depth < MAX_DEPTH:
-                yield from _of_layer(layer, base, inner, depth + 1)
-                yield from _replaced(layer, base, inner)
+                compare = _of_copy if _is_opaque(f"{layer}/{inner}") else _of_layer
+                yield from compare(layer, base, inner, depth + 1)
         elif lent is None or not _is_same(f"{layer}/{inner}", about, f"{base}/{inner}", lent):
             yield _change(inner, "new" if lent is None else "changed", about)
 
 
-def _replaced(layer: str, base: str, path: str) -> Iterator[Message]:
-    """Yield what a folder that was deleted and made anew has no longer."""
+def _is_opaque(folder: str) -> bool:
+    """Whether an overlay shows nothing of the lent folder here: it was deleted and made anew."""
     try:
-        opaque = os.getxattr(f"{layer}/{path}", "user.overlay.opaque") == b"y"
+        return os.getxattr(folder, "user.overlay.opaque") == b"y"
     except OSError:
-        return
-    if opaque:
-        left = {*_names(f"{layer}/{path}")}
-        for name in _names(f"{base}/{path}"):
-            if name not in left:
-                yield from _deleted(base, f"{path}/{name}", _about(f"{base}/{path}/{name}"))
+        return False
 
 
 def _of_copy(target: str, base: str, path: str, depth: int = 0) -> Iterator[Message]:
@@ -78,6 +73,8 @@ def _of_copy(target: str, base: str, path: str, depth: int = 0) -> Iterator[Mess
     for name in sorted(now | {*_names(f"{base}/{path}")}):
         inner = f"{path}/{name}" if path else name
         lent, about = _about(f"{base}/{inner}"), _about(f"{target}/{inner}")
+        if lent is not None and stat.S_ISCHR(lent.st_mode):
+            continue  # covers a name that is hidden
         if about is None:
             yield from _deleted(base, inner, lent)
         elif stat.S_ISDIR(about.st_mode):
