@@ -29,9 +29,14 @@ def _escaped(found: re.Match[str]) -> str:
 def paint(style: str, text: str) -> str:
     """Return `text` without control characters, in `style` if stdout shows it."""
     text = printable(text)
-    if not sys.stdout.isatty() or "NO_COLOR" in os.environ:
-        return text
-    return f"\x1b[{_CODES[style]}m{text}\x1b[0m"
+    return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if _has_colours() else text
+
+
+def _has_colours() -> bool:
+    if os.environ.get("NO_COLOR"):
+        return False
+    shown = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return shown or bool(os.environ.get("FORCE_COLOR"))
 
 
 def say(text: str = "") -> None:

@@ -2,7 +2,6 @@
 
 import platform
 import time
-from collections.abc import Callable
 from importlib.metadata import version
 from typing import Annotated
 
@@ -128,30 +127,29 @@ class Report(_Report):
     usable: str | None = Field(description="The backend that code runs in; null if none works.")
 
 
-def examine(settings: Settings, tell: Callable[[BackendReport], None]) -> Report:
-    """Try every backend, and `tell` the result of each when it is known."""
-    backends = []
-    for name in sorted(registry.installed()):
-        backends.append(anyio.run(_examine_backend, name, settings))
-        tell(backends[-1])
-    working = {backend.name for backend in backends if backend.works}
+def backends() -> list[str]:
+    return sorted(registry.installed())
+
+
+def examine(name: str, settings: Settings) -> BackendReport:
+    """Try the backend."""
+    return anyio.run(_examine_backend, name, settings)
+
+
+def summary(settings: Settings, reports: list[BackendReport]) -> Report:
+    """Return the report of the machine, with those of its backends."""
+    working = {backend.name for backend in reports if backend.works}
     return Report(
-        **versions(),
-        backends=backends,
+        bellglass=version("bellglass"),
+        mcp=version("mcp"),
+        python=platform.python_version(),
+        platform=platform.platform(),
+        backends=reports,
         limits=_limits(settings),
         network=_network(settings),
         folders=[_folder(folder) for folder in settings.folders],
         usable=next((name for name in candidates(settings) if name in working), None),
     )
-
-
-def versions() -> dict[str, str]:
-    return {
-        "bellglass": version("bellglass"),
-        "mcp": version("mcp"),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-    }
 
 
 async def _examine_backend(name: str, settings: Settings) -> BackendReport:

@@ -1,6 +1,6 @@
 """What a long command does, shown on stderr at a terminal: a clock, or the bar of a transfer.
 
-Elsewhere nothing is shown: what a command prints is its feedback there, in plain lines.
+Elsewhere what a command prints is its feedback, in plain lines; a large transfer prints one, too.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
 
+LARGE_BYTES = 8_000_000
+"""A transfer of this size may take seconds."""
+
+
 def is_live() -> bool:
     """Tell whether stderr can show something that changes."""
-    return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown", "")
+    return sys.stderr.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "unknown")
 
 
 @contextmanager
@@ -42,6 +46,9 @@ def clock(text: str) -> Generator[None]:
 def bar(name: str, total_bytes: int) -> Generator[Callable[[int], None]]:
     """Show the transfer of a file; the function takes how many bytes there are."""
     if not is_live():
+        if total_bytes >= LARGE_BYTES:
+            sys.stderr.write(f"{printable(name)}: {total_bytes / 1e6:,.0f} MB ...\n")
+            sys.stderr.flush()
         yield lambda done: None
         return
     from rich.progress import (
@@ -69,7 +76,6 @@ def _shown(*columns: ProgressColumn) -> Progress:
         *columns,
         console=Console(stderr=True),
         transient=True,
-        # Output of the command goes where it always goes, and not through the console.
-        redirect_stdout=False,
-        redirect_stderr=False,
+        # Lines that are written meanwhile go above it, but never from a file to the terminal.
+        redirect_stdout=sys.stdout.isatty(),
     )

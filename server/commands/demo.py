@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TextIO
@@ -17,6 +18,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.types import CallToolResult, TextContent
 
+from bellglass.server.command_line.feedback import clock
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.command_line.setting_options import spelt
 from bellglass.server.console import paint, printable, say
@@ -54,8 +56,11 @@ def command(given: Invocation) -> int:
 async def _converse(flags: list[str], log: TextIO) -> None:
     say(paint("bold", f"bellglass {version('bellglass')}: a conversation, as a client sees it"))
     started = time.monotonic()
-    async with Client(stdio_client(_server(flags), errlog=log)) as client:
-        tools = (await client.list_tools()).tools
+    async with AsyncExitStack() as stack:
+        with clock("Starting a server"):
+            server = Client(stdio_client(_server(flags), errlog=log))
+            client = await stack.enter_async_context(server)
+            tools = (await client.list_tools()).tools
         say(f"{len(tools)} tools, {_ms(started)} after the server was started")
         await _Conversation(client).hold()
     say()

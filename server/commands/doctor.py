@@ -1,21 +1,26 @@
 """`bellglass doctor`: report what works on this machine, what does not, and how to fix it."""
 
+from __future__ import annotations
+
 import json
+import platform
+from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 import click
 
-from bellglass.sandboxes.sessions.durations import duration
+from bellglass.server.command_line.feedback import clock
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.console import paint, printable, say
-from bellglass.server.diagnosis import (
-    BackendReport,
-    FolderReport,
-    LimitsReport,
-    NetworkReport,
-    Report,
-    examine,
-    versions,
-)
+
+if TYPE_CHECKING:
+    from bellglass.server.diagnosis import (
+        BackendReport,
+        FolderReport,
+        LimitsReport,
+        NetworkReport,
+        Report,
+    )
 
 
 @click.command(cls=SettingsCommand)
@@ -26,21 +31,26 @@ def command(given: Invocation, as_json: bool) -> int:
 
     The exit code is 0 if the server can run code here.
     """
-    settings = given.settings
+    if not as_json:
+        say(f"bellglass {version('bellglass')}, mcp {version('mcp')}")
+        say(f"Python {platform.python_version()}, {platform.platform()}")
+        say()
+    with clock("Starting"):  # the import takes half a second
+        from bellglass.server.diagnosis import backends, examine, summary
+
+    reports = []
+    for name in backends():
+        with clock(f"Running code on the backend {name}"):
+            reports.append(examine(name, given.settings))
+        if not as_json:
+            _show_backend(reports[-1])
+    report = summary(given.settings, reports)
     if as_json:
-        report = examine(settings, lambda backend: None)
         # In ASCII, so that control characters for terminals are escaped.
         say(json.dumps(report.model_dump(mode="json"), indent=2))
     else:
-        _show_versions(versions())
-        _show_rest(report := examine(settings, _show_backend))
+        _show_rest(report)
     return 0 if report.usable else 1
-
-
-def _show_versions(of: dict[str, str]) -> None:
-    say(f"bellglass {of['bellglass']}, mcp {of['mcp']}")
-    say(f"Python {of['python']}, {of['platform']}")
-    say()
 
 
 def _show_backend(backend: BackendReport) -> None:
@@ -49,8 +59,8 @@ def _show_backend(backend: BackendReport) -> None:
         _show_settings(backend)
         return
     found = [f"Python {backend.python}"]
-    for name, version in backend.packages.items():
-        found.append(f"{name} {version}" if version is not None else f"no {name}")
+    for name, found_version in backend.packages.items():
+        found.append(f"{name} {found_version}" if found_version is not None else f"no {name}")
     if backend.completed_by:
         found[-1] += f" (`{backend.completed_by}` installs what is missing)"
     told = printable(", ".join(found))
@@ -81,6 +91,8 @@ def _show_rest(report: Report) -> None:
 
 
 def _show_limits(limits: LimitsReport) -> None:
+    from bellglass.sandboxes.sessions.durations import duration
+
     say("Limits of a session:")
     say(
         f"    memory {limits.memory_mib} MiB, processes {limits.processes}, "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bellglass.server.command_line.feedback import clock
 from bellglass.server.command_line.parsing import Invocation, SettingsGroup
 from bellglass.server.console import paint, print_error, printable, say
 from bellglass.server.failures import INTERRUPTED_EXIT_CODE
@@ -86,11 +87,12 @@ def _build(host: str | None, base: str | None, tag: str | None, wheels: str | No
     recipe = Recipe(tag=tag or IMAGE, base=base or BASE, wheels=folder)
     started = time.monotonic()
     try:
-        for shown in built(recipe, engine):
-            if isinstance(shown, Step):
-                say(printable(_cropped(f"[{shown.number}/{shown.of}] {shown.instruction}")))
-            else:
-                say(paint("dim", _cropped(f"    {shown}")))
+        with clock("Building"):
+            for shown in built(recipe, engine):
+                if isinstance(shown, Step):
+                    say(printable(_cropped(f"[{shown.number}/{shown.of}] {shown.instruction}")))
+                else:
+                    say(paint("dim", _cropped(f"    {shown}")))
         image = find(engine, recipe.tag)
     except BuildFailed as exc:
         return _failed(str(exc))
@@ -113,7 +115,8 @@ def _engine(host: str | None) -> DockerClient | None:
     from bellglass.sandboxes.errors import SandboxUnavailable
 
     try:
-        return connect(host)
+        with clock("Asking the Docker engine"):
+            return connect(host)
     except SandboxUnavailable as exc:
         _failed(exc.reason)
         return None

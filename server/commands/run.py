@@ -4,13 +4,16 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
 from bellglass.sandboxes.execution import Execution
+from bellglass.sandboxes.frame_models import Stream
 from bellglass.server import logs
+from bellglass.server.command_line.feedback import clock
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.commands.local_session import LocalSession, text_of
 from bellglass.server.commands.output import CallOutput, keep_files, show_displays, show_words
@@ -71,7 +74,8 @@ def command(
     name = "-" if program == "-" else Path(program).name
     folder = Path(out) if out else None
     prepare(given.settings)
-    with LocalSession.open(given.settings) as session:
+    with ExitStack() as until_output, LocalSession.open(given.settings) as session:
+        until_output.enter_context(clock(f"Running {name}"))
         for path in map(Path, data):
             with path.open("rb") as file:
                 session.put(path.name, file)
@@ -83,7 +87,13 @@ def command(
             _set_arguments(session, [name, *arguments])
             tool, call = "execute_python", {"code": code}
         output = CallOutput()
-        result = session.call(tool, {**call, **limit(timeout)}, output.show)
+
+        def show(piece: Stream) -> None:
+            until_output.close()
+            output.show(piece)
+
+        result = session.call(tool, {**call, **limit(timeout)}, show)
+        until_output.close()
         if result is None:
             raise KeyboardInterrupt
         if session.execution is None:

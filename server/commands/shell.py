@@ -7,9 +7,11 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import click
 
+from bellglass.server.command_line.feedback import clock
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.commands.local_session import LocalSession
 from bellglass.server.commands.output import CallOutput, show_displays, show_words, write
@@ -33,7 +35,9 @@ def command(given: Invocation, bash: bool, timeout: float | None) -> int:
     talks = sys.stdin.isatty()
     if talks:
         import readline  # noqa: F401 - gives `input` its editing
-    with LocalSession.open(given.settings) as session:
+    with ExitStack() as stack:
+        with clock("Starting"):
+            session = stack.enter_context(LocalSession.open(given.settings))
         tool, name, prompts, is_complete = (
             ("execute_bash", "command", ("$ ", "> "), _is_complete_bash)
             if bash

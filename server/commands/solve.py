@@ -8,6 +8,7 @@ import re
 import signal
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import anyio
 import click
 
 from bellglass.agent import Agent, Limits, Recorder, Recording, Replay, SolvingError
+from bellglass.server.command_line.feedback import clock
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.commands.solve_options import EXAMPLES, Options, solve_options
 from bellglass.server.console import print_error, printable
@@ -87,15 +89,17 @@ async def _solve(options: Options, given: Invocation) -> int:
         model = Recorder(model, Path(options.record), task=task, mode=mode, data=data)
     transcript = Path(options.transcript) if options.transcript else _kept_transcript()
     tell: Callable[[str], None] = _nothing if options.quiet else _to_stderr
-    async with Agent(
-        model,
-        limits=_limits(options),
-        url=options.url,
-        token=_token(given.settings),
-        settings={f"{PREFIX}{name.upper()}": value for name, value in given.passed_on.items()},
-        tell=tell,
-    ) as agent:
-        answer = await agent.solve(task, data=data, mode=mode, transcript=transcript)
+    variables = {f"{PREFIX}{name.upper()}": value for name, value in given.passed_on.items()}
+    with nullcontext() if options.quiet else clock("Solving"):
+        async with Agent(
+            model,
+            limits=_limits(options),
+            url=options.url,
+            token=_token(given.settings),
+            settings=variables,
+            tell=tell,
+        ) as agent:
+            answer = await agent.solve(task, data=data, mode=mode, transcript=transcript)
     figures = _figures(answer, transcript)
     if options.code_file is not None:
         _write(Path(options.code_file), answer.code.encode())

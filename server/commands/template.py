@@ -9,6 +9,7 @@ import click
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.setup import package_set
 from bellglass.sandboxes.setup.package_set import OPTIONAL
+from bellglass.server.command_line.feedback import clock
 from bellglass.server.command_line.parsing import Invocation, SettingsGroup
 from bellglass.server.console import paint, print_error, printable, say
 from bellglass.server.failures import INTERRUPTED_EXIT_CODE
@@ -52,7 +53,8 @@ def build(given: Invocation, name: str, base: str | None) -> int:
             say(paint("dim", f"    {line}"))
 
         packages = package_set.kept().required
-        anyio.run(partial(template.build, endpoint, name, packages, OPTIONAL, tell))
+        with clock("Building"):
+            anyio.run(partial(template.build, endpoint, name, packages, OPTIONAL, tell))
     except SandboxUnavailable as exc:
         print_error(exc.reason)
         return 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import subprocess
 import sys
@@ -11,36 +10,10 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from commands.support import COMMAND, bellglass
+from commands.support import at_terminal, bellglass
 
 from bellglass.server.command_line.setting_options import in_groups
 from bellglass.server.settings import Settings, SettingsError, known_settings
-
-
-def at_terminal(*arguments: str, keys: bytes = b"") -> str:
-    """Run the command with a terminal as its stdin, stdout and stderr; return what it shows."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, *arguments],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm"},
-        start_new_session=True,
-    )
-    os.close(theirs)
-    shown = b""
-    try:
-        os.write(ours, keys)
-        while piece := os.read(ours, 4096):
-            shown += piece
-            if b"waiting for a client" in shown:
-                process.terminate()
-    except OSError:  # the terminal's other end is closed: the command has ended
-        pass
-    process.wait(60)
-    os.close(ours)
-    return shown.decode()
 
 
 @pytest.mark.parametrize("asked", ["--version", "-V", "version"])
@@ -116,7 +89,7 @@ def test_settings_are_taken_before_and_after_the_command(tmp_path: Path) -> None
 
 
 def test_a_server_at_a_terminal_says_what_it_is_and_waits_for() -> None:
-    shown = at_terminal()
+    shown = at_terminal(until="waiting for a client")
 
     assert shown.startswith("bellglass 0.")
     assert "waiting for a client on stdin" in shown
