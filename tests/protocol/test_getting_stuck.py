@@ -73,7 +73,7 @@ async def test_pool_of_a_later_call_is_not_told_of_an_earlier_ones_semaphores(
     assert (
         record_of(first)["killed_processes"] == 0
     )  # the helpers of multiprocessing are not the code's
-    assert "left running" not in text_of(first)
+    assert "still running" not in text_of(first)
     assert again.startswith("[10, 20]\n")
     assert "Traceback" not in again
 

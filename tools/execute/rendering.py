@@ -208,8 +208,8 @@ def _notes(execution: Execution) -> Iterator[str]:
         )
     if execution.killed_processes:
         count = execution.killed_processes
-        were, them = ("process was", "it") if count == 1 else ("processes were", "them")
-        yield f"Note: {count} {were} still running and stopped; background=true keeps {them}."
+        were = "process was" if count == 1 else "processes were"
+        yield f"Note: {count} {were} still running at the end of the call, and stopped."
 
 
 def _untold_cuts(execution: Execution, parts: list[str | ImageContent]) -> Iterator[str]:

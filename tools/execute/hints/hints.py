@@ -27,8 +27,8 @@ SMALLER = "work on the data in parts, or delete variables that are not needed."
 NOT_AWAITED = "a coroutine was made and not run: await it (await works at the top level)."
 NO_ARGUMENTS = "argparse reads sys.argv, which is empty here: pass a list to parse_args()."
 KEEP_RUNNING = (
-    "what is still running (&, nohup) ends with its call. To keep it, give the command with "
-    "background=true, without &, and read it with background_run."
+    "to keep what & or nohup starts, give the command with background=true, without &, and read "
+    "it with background_run."
 )
 
 _COMMAND_FAILED = re.compile(r"^\[the command exited with code (\d{1,3})\]$", re.MULTILINE)
