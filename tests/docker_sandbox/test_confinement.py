@@ -177,3 +177,11 @@ async def test_out_of_memory_is_told_from_a_crash(backend: DockerBackend) -> Non
     assert full.status == "oom"
     assert after.value == "1"
     assert crash.status == "crashed"
+
+
+async def test_a_lock_in_a_container_is_on_a_file_of_its_own(backend: DockerBackend) -> None:
+    lock = "import fcntl, os; f = open(os.__file__); fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    async with Session.open(backend) as session, Session.open(backend) as other:
+        taken = [await python(one, lock) for one in (session, other)]
+
+    assert [execution.error for execution in taken] == [None, None]

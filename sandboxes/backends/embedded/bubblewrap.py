@@ -73,6 +73,8 @@ def arguments(
     # fmt: on
     for source, target in plan.binds:
         options += ["--ro-bind", target if in_rootfs else source, target]
+    for path in [] if in_rootfs else plan.covered:
+        options += ["--perms", "0555", "--size", "4096", "--tmpfs", path, "--remount-ro", path]
     for directory in DIRECTORIES:
         options += ["--dir", directory]
     for path, target in [*plan.links, *DEVICE_LINKS.items()]:
@@ -250,6 +252,7 @@ def _ask_plan(python: str) -> Plan:
         python=fields["python"],
         path=fields["path"],
         venv=fields["venv"],
+        covered=fields["covered"],
     )
 
 

@@ -28,6 +28,10 @@ MASKED = tuple(
 )  # fmt: skip
 """Files that reveal facts of the host which no program inside needs. Besides, reading /proc/locks
 can delay locks of all programs of the host."""
+_DATABASES = ("/usr/lib/sysimage", "/usr/lib/apk", "/lib/apk", "/usr/lib/opkg")
+"""Databases of package managers that lie among programs: of rpm, apk and opkg. A lock on a file can
+be taken by whoever may read it, and then the host's package manager would wait for the code."""
+
 DIRECTORIES = ("/proc", "/dev/shm", "/tmp", "/work", "/run", "/var")
 
 HOSTNAME = "sandbox"
@@ -61,6 +65,8 @@ class Plan(NamedTuple):
     python: str
     path: str
     venv: str | None
+    covered: list[str] = []  # noqa: RUF012 - of a NamedTuple, and never changed
+    """Directories in the binds in whose places there are empty ones."""
 
     def of_python(self) -> list[str]:
         """Return the paths of this machine that are bound only for the interpreter."""
@@ -113,6 +119,7 @@ def make(extra: list[str], late: str | None = None) -> Plan:
         python=python.executable,
         path=":".join(dict.fromkeys(search)),
         venv=python.venv,
+        covered=sorted({os.path.realpath(path) for path in _DATABASES if os.path.isdir(path)}),
     )
 
 

@@ -51,6 +51,10 @@ def enter(
         with step(f"bind {target}"):
             _mount_point(_OLD + source, target)
             mounts.bind_read_only(_OLD + source, target)
+    for path in plan.covered:
+        with step(f"cover {path}"):
+            mounts.tmpfs(path, 4096, 1, 0o555)
+            mounts.remount_read_only(path)
     with step("root files"):
         for directory in DIRECTORIES:
             os.makedirs(directory, exist_ok=True)
