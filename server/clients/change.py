@@ -7,7 +7,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +32,8 @@ class Change:
     after: bytes
     hidden: tuple[str, ...] = ()
     """Values of other entries, some of which are secrets: a diff does not show them."""
+    private: bool = False
+    """Whether it holds a secret, so that only the user may read the file."""
 
     @property
     def empty(self) -> bool:
@@ -64,7 +66,7 @@ class Change:
             backup = None
             mode = 0o600
             if self.before is not None:
-                mode = stat.S_IMODE(path.stat().st_mode)
+                mode = 0o600 if self.private else stat.S_IMODE(path.stat().st_mode)
                 backup = path.with_name(f"{path.name}.bellglass.bak")  # one, of the last change
                 _put(backup, self.before, mode)
             _put(path, self.after, mode)
@@ -73,8 +75,12 @@ class Change:
         return backup
 
 
-def planned(path: Path, form: str, section: str, name: str, entry: dict[str, Any] | None) -> Change:
-    """Return the change that sets an entry, or removes it if `entry` is None.
+Edits = Mapping[tuple[str, str], dict[str, Any] | None]
+"""New entries by section and name; None for those to remove."""
+
+
+def planned(path: Path, form: str, edits: Edits, *, private: bool = False) -> Change:
+    """Return the change that sets entries, or removes them.
 
     An existing entry keeps its other keys. The new text is parsed and compared with the expected
     data, so that an error of our editor cannot damage a file.
@@ -90,28 +96,40 @@ def planned(path: Path, form: str, section: str, name: str, entry: dict[str, Any
         raise CannotEdit("it is not UTF-8 text") from exc
     crlf = "\r\n" in text
     text = text.replace("\r\n", "\n")
-    wanted = copy.deepcopy(editor.parse(text))
-    if entry is not None:
-        entry = _merged(_held(wanted, section, name), entry)
-    _put_in(wanted, form, section, name, entry)
-    if _without_empty(editor.parse(text), section) == _without_empty(wanted, section):
-        return Change(path, before, before or b"")
-    if entry is None:
-        after = editor.without_entry(text, section, name)
-    else:
-        after = editor.with_entry(text, section, name, entry)
-    if _without_empty(editor.parse(after), section) != _without_empty(wanted, section):
-        raise CannotEdit("it has a form that cannot be edited safely. Edit it by hand")
-    written = after.replace("\n", "\r\n") if crlf else after
     others = editor.parse(text)
-    _put_in(others, form, section, name, None)
+    after = text
+    for (section, name), entry in edits.items():
+        after = _edited(editor, after, section, name, entry)
+        _put_in(others, editor, section, name, None)
+    if after == text:
+        return Change(path, before, before or b"")
+    written = after.replace("\n", "\r\n") if crlf else after
     hidden = tuple(
         spelt
         for value in _texts(others)
         if len(value) >= MIN_HIDDEN_CHARACTERS
         for spelt in (value, json.dumps(value, ensure_ascii=False)[1:-1])
     )
-    return Change(path, before, written.encode(), hidden)
+    return Change(path, before, written.encode(), hidden, private)
+
+
+def _edited(
+    editor: ModuleType, text: str, section: str, name: str, entry: dict[str, Any] | None
+) -> str:
+    """Return the text with one entry set or removed."""
+    wanted = copy.deepcopy(editor.parse(text))
+    if entry is not None:
+        entry = _merged(_held(wanted, editor, section, name), entry)
+    _put_in(wanted, editor, section, name, entry)
+    if _without_empty(editor.parse(text), section) == _without_empty(wanted, section):
+        return text
+    if entry is None:
+        after: str = editor.without_entry(text, section, name)
+    else:
+        after = editor.with_entry(text, section, name, entry)
+    if _without_empty(editor.parse(after), section) != _without_empty(wanted, section):
+        raise CannotEdit("it has a form that cannot be edited safely. Edit it by hand")
+    return after
 
 
 def _texts(data: Any) -> Iterator[str]:
@@ -126,10 +144,13 @@ def _texts(data: Any) -> Iterator[str]:
                 yield from _texts(value)
 
 
-def _held(data: dict[str, Any], section: str, name: str) -> dict[str, Any] | None:
+def _held(
+    data: dict[str, Any], editor: ModuleType, section: str, name: str
+) -> dict[str, Any] | None:
     held = data.get(section)
     if isinstance(held, list):
-        held = {item.get("name"): item for item in held if isinstance(item, dict)}
+        key = editor.LISTS.get(section, "name")
+        held = {item.get(key): item for item in held if isinstance(item, dict)}
     found = held.get(name) if isinstance(held, dict) else None
     return found if isinstance(found, dict) else None
 
@@ -150,14 +171,15 @@ def _is_remote(entry: dict[str, Any]) -> bool:
 
 
 def _put_in(
-    data: dict[str, Any], form: str, section: str, name: str, entry: dict[str, Any] | None
+    data: dict[str, Any], editor: ModuleType, section: str, name: str, entry: dict[str, Any] | None
 ) -> None:
     """Apply to plain data the change that is made to the text."""
     held = data.get(section)
     if held is None:
-        held = [] if form == "yaml" and section in yaml_file.LISTS else {}
-    if isinstance(held, list):
-        names = [item.get("name") if isinstance(item, dict) else None for item in held]
+        held = [] if section in editor.LISTS else {}
+    if isinstance(held, list) and section in editor.LISTS:
+        key = editor.LISTS[section]
+        names = [item.get(key) if isinstance(item, dict) else None for item in held]
         at = names.index(name) if name in names else len(held)
         held[at : at + 1] = [] if entry is None else [entry]
     elif not isinstance(held, dict):

@@ -17,6 +17,9 @@ _TOKEN = re.compile(
 )
 _SPACE = re.compile(r"\s*")
 
+LISTS = {"inputs": "id"}
+"""Sections that are lists of objects, and the key of an object's name."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Member:
@@ -31,7 +34,7 @@ class _Member:
 @dataclass(frozen=True, slots=True)
 class _Object:
     start: int
-    """Position of the opening brace."""
+    """Position of the opening brace, or bracket: a list counts as an object with keys."""
     members: list[_Member]
     end: int
     """Position of the closing brace."""
@@ -55,13 +58,14 @@ def parse(text: str) -> dict[str, Any]:
 
 
 def with_entry(text: str, section: str, name: str, entry: dict[str, Any]) -> str:
-    """Return `text` with `entry` as the member `name` of the object `section`."""
+    """Return `text` with `entry` as the member `name` of the object, or list, `section`."""
+    alone = [entry] if section in LISTS else {name: entry}
     if not parse(text):
-        return json.dumps({section: {name: entry}}, indent=2, ensure_ascii=False) + "\n"
+        return json.dumps({section: alone}, indent=2, ensure_ascii=False) + "\n"
     root = _object(_bare(text), _bare(text).index("{"))
     found = root.member(section)
     if found is None:
-        return _inserted(text, root, section, {name: entry})
+        return _inserted(text, root, section, alone)
     inner = _section(text, found)
     old = inner.member(name)
     if old is None:
@@ -71,7 +75,7 @@ def with_entry(text: str, section: str, name: str, entry: dict[str, Any]) -> str
 
 
 def without_entry(text: str, section: str, name: str) -> str:
-    """Return `text` without the member `name` of the object `section`."""
+    """Return `text` without the member `name` of the object, or list, `section`."""
     root = _object(_bare(text), _bare(text).index("{"))
     found = root.member(section)
     inner = _section(text, found) if found is not None else None
@@ -96,6 +100,10 @@ def without_entry(text: str, section: str, name: str) -> str:
 
 def _section(text: str, member: _Member) -> _Object:
     bare = _bare(text)
+    if member.key in LISTS:
+        if bare[member.value] != "[":
+            raise CannotEdit(f"its {member.key!r} is not a list")
+        return _list(bare, member.value, LISTS[member.key])
     if bare[member.value] != "{":
         raise CannotEdit(f"its {member.key!r} is not an object")
     return _object(bare, member.value)
@@ -110,7 +118,8 @@ def _inserted(text: str, into: _Object, name: str, value: Any) -> str:
         indent = _indentation(text, into.members[-1].start)
     else:
         indent = _indentation(text, into.start) + _unit(text)
-    member = f"{json.dumps(name)}: {_written(text, value, indent)}"
+    key = f"{json.dumps(name)}: " if text[into.start] == "{" else ""
+    member = f"{key}{_written(text, value, indent)}"
     comma, at = "", into.start + 1
     if into.members:
         at = into.members[-1].end
@@ -156,6 +165,21 @@ def _object(bare: str, start: int) -> _Object:
         value = _skip(bare, _skip(bare, end) + 1)
         _, after = decoder.raw_decode(bare, value)
         members.append(_Member(key, at, value, after))
+        at = _skip(bare, after)
+        if bare[at] == ",":
+            at = _skip(bare, at + 1)
+    return _Object(start, members, at)
+
+
+def _list(bare: str, start: int, key: str) -> _Object:
+    """Return the positions of the elements of the list at `start`; `key` has their names."""
+    decoder = json.JSONDecoder()
+    members = []
+    at = _skip(bare, start + 1)
+    while bare[at] != "]":
+        element, after = decoder.raw_decode(bare, at)
+        name = str(element.get(key)) if isinstance(element, dict) else ""
+        members.append(_Member(name, at, at, after))
         at = _skip(bare, after)
         if bare[at] == ",":
             at = _skip(bare, at + 1)

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from tomlkit import TOMLDocument
 
 
+LISTS: dict[str, str] = {}
+"""Sections that are lists: none."""
+
+
 def parse(text: str) -> dict[str, Any]:
     """Return the data in `text`, as plain values."""
     try:

@@ -5,8 +5,8 @@ from typing import Any
 
 from bellglass.server.clients.errors import CannotEdit
 
-LISTS = {"mcpServers"}
-"""Sections that are lists of entries with a `name`, and not mappings."""
+LISTS = {"mcpServers": "name"}
+"""Sections that are lists and not mappings, and the key of an entry's name."""
 
 
 def parse(text: str) -> dict[str, Any]:

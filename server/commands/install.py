@@ -22,7 +22,7 @@ from bellglass.server.clients.launch_command import (
     launch_command,
     shared,
 )
-from bellglass.server.clients.remote import NoRemoteForm, entry_of
+from bellglass.server.clients.remote import NoRemoteForm, RemoteEntry, remote_entry
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
 from bellglass.server.command_line.setting_options import spelt
 from bellglass.server.console import print_error
@@ -118,7 +118,7 @@ def show_clients(name: str, *, project: bool) -> int:
     for client in CLIENTS:
         try:
             path = client.path(project=Path.cwd() if project else None)
-            change = planned(path, client.form, client.section, name, None)
+            change = planned(path, client.form, {(client.section, name): None})
             state = "no" if change.empty else "yes"
         except (CannotEdit, LookupError) as exc:
             state, path = "?", Path(str(exc))
@@ -135,13 +135,12 @@ def _install_remote(
         named = {"http_token": None, "http_token_file": token_file}
         given = settings.model_copy(update=named) if token_file else settings
         token = token_of(given)
-        if token and target.project:
-            raise NoRemoteForm("the file of a project is shared, a token is not: leave one out.")
-        entry = entry_of(target.client.name, address, token, target.name)
+        client, name = target.client.name, target.name
+        remote = remote_entry(client, address, token, name=name, project=target.project)
     except NoRemoteForm as exc:
         print_error(f"nothing was written: {exc}")
         return 2
-    return edit(target, entry)
+    return edit(target, remote.entry, remote=remote)
 
 
 def _reachable(url: str) -> str:
@@ -177,17 +176,27 @@ def _absolute(flags: Mapping[str, str]) -> dict[str, str]:
 
 
 def edit(
-    target: Target, entry: dict[str, object] | None, command: LaunchCommand | None = None
+    target: Target,
+    entry: dict[str, object] | None,
+    command: LaunchCommand | None = None,
+    remote: RemoteEntry | None = None,
 ) -> int:
     """Write `entry`, or remove the entry if it is None; return the exit code."""
     client = target.client
+    in_clear = remote is not None and remote.in_clear
+    edits: dict[tuple[str, str], dict[str, object] | None]
+    edits = {(client.section, target.name): entry}
+    if remote is not None:
+        edits.update(remote.edits)
+    elif client.name == "vscode":
+        edits["inputs", f"{target.name}-token"] = None
     try:
         path = target.path()
     except LookupError as exc:
         print_error(f"{exc}")
         return 2
     try:
-        change = planned(path, client.form, client.section, target.name, entry)
+        change = planned(path, client.form, edits, private=in_clear)
         if change.empty:
             there = "has it already" if entry is not None else "does not have it"
             sys.stdout.write(f"{client.title} {there}: {path}\n")
@@ -205,23 +214,28 @@ def edit(
     except CannotEdit as exc:
         print_error(f"{path} was not changed: {exc}.")
         if entry is not None:
-            sys.stderr.write(f"To add it by hand:\n{_by_hand(target, entry)}")
+            sys.stderr.write(f"To add it by hand:\n{_by_hand(target, entry, remote)}")
         return 1
     kept = f" The previous version is in {backup}." if backup is not None else ""
     sys.stdout.write(f"Written: {path}.{kept}\n")
-    if entry is not None and client.note:
-        sys.stdout.write(f"{client.title}: {client.note}\n")
+    if in_clear:
+        sys.stdout.write("It has the token, so only you can read it now (mode 600).\n")
+    for note in (remote.advice if remote is not None else "", client.note):
+        if note and entry is not None:
+            sys.stdout.write(f"{client.title}: {note}\n")
     return 0
 
 
-def _by_hand(target: Target, entry: dict[str, object]) -> str:
-    """Return the text of a configuration file that has only this entry, without a token."""
+def _by_hand(target: Target, entry: dict[str, object], remote: RemoteEntry | None) -> str:
+    """Return the text of a file that has only what is to be added, without a token."""
     client = target.client
     if client.form == "toml":
         text = toml_file.written(client.section, target.name, entry)
     else:
         listed = client.form == "yaml" and client.section in yaml_file.LISTS
         # JSON is also valid YAML.
-        held = [entry] if listed else {target.name: entry}
-        text = json.dumps({client.section: held}, indent=2) + "\n"
+        held = {client.section: [entry] if listed else {target.name: entry}}
+        for (section, _), other in remote.edits.items() if remote is not None else ():
+            held[section] = [other]
+        text = json.dumps(held, indent=2) + "\n"
     return _TOKEN.sub("Bearer (your token)", text)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import tomllib
 from collections.abc import Callable
@@ -181,7 +182,13 @@ def test_server_on_http_is_written_by_its_url(client: Client, tmp_path: Path) ->
     assert "http://127.0.0.1:8000/mcp" in local.values()
     assert not {"command", "cmd", "args"} & local.keys()
     assert "https://tools.example/mcp" in hosted.values()
-    assert "Bearer a-token-for-tests-0123456789-abcdef" in json.dumps(hosted)
+    written = json.dumps(hosted)
+    if client.name in ("claude-code", "zed", "continue", "goose"):
+        assert "Bearer a-token-for-tests-0123456789-abcdef" in written
+        assert path.stat().st_mode & 0o777 == 0o600
+    else:
+        assert "a-token-for" not in path.read_text()
+        assert "BELLGLASS_HTTP_TOKEN" in written or "${input:bellglass-token}" in written
 
 
 def test_what_is_shown_has_no_secret(tmp_path: Path) -> None:
@@ -196,17 +203,86 @@ def test_what_is_shown_has_no_secret(tmp_path: Path) -> None:
     assert "https://tools.example/mcp" in said
     assert "ghp_of" not in said
     assert "a-token-for" not in said
+    assert "Cursor: It reads the token from the variable BELLGLASS_HTTP_TOKEN" in said
     assert "ghp_of_another_server" in path.read_text()
 
 
+def test_token_in_clear_is_for_the_user_alone_and_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / ".claude.json"
+    path.write_text("{}")
+    path.chmod(0o644)
+    (tmp_path / "token").write_text("a-token-for-tests-0123456789-abcdef")
+    remote = ("--url", "https://tools.example/mcp", "--token-file", "token")
+
+    said = run("install", "claude-code", *remote, home=tmp_path)
+
+    assert "It has the token, so only you can read it now (mode 600)." in said
+    assert "a-token-for" not in said
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert (tmp_path / ".claude.json.bellglass.bak").stat().st_mode & 0o777 == 0o600
+
+
+def test_vscode_asks_for_the_token_itself(tmp_path: Path) -> None:
+    path = tmp_path / ".config/Code/User/mcp.json"
+    path.parent.mkdir(parents=True)
+    before = """{
+  // mine
+  "inputs": [
+    {"type": "promptString", "id": "other"} // kept
+  ],
+  "servers": {
+    "other": {"command": "x"}
+  }
+}
+"""
+    path.write_text(before)
+    (tmp_path / "token").write_text("a-token-for-tests-0123456789-abcdef")
+    remote = ("--url", "https://tools.example/mcp", "--token-file", "token")
+
+    said = run("install", "vscode", "--name", "tools", *remote, home=tmp_path)
+    text = path.read_text()
+    written = jsonc.parse(text)
+    run("uninstall", "vscode", "--name", "tools", home=tmp_path)
+
+    header = written["servers"]["tools"]["headers"]["Authorization"]
+    assert header == "Bearer ${input:tools-token}"
+    assert [asked["id"] for asked in written["inputs"]] == ["other", "tools-token"]
+    assert written["inputs"][1]["password"] is True
+    assert "VS Code: It asks for the token" in said
+    assert "// kept" in text
+    assert path.read_text() == before
+
+
+def test_several_servers_have_names(tmp_path: Path) -> None:
+    run("install", "cursor", home=tmp_path)
+    run("--network", "packages", "install", "cursor", "--name", "with-packages", home=tmp_path)
+    listed = run("install", "--list", "--name", "with-packages", home=tmp_path)
+    run("uninstall", "cursor", home=tmp_path)
+
+    servers = json.loads((tmp_path / ".cursor/mcp.json").read_text())["mcpServers"]
+    assert servers["with-packages"]["args"] == ["--network", "packages"]
+    assert list(servers) == ["with-packages"]
+    assert re.search(r"^cursor +yes", listed, re.MULTILINE)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:8000", "[::]:8000", "127.0.0.1:0"])
+def test_address_that_no_client_can_call_is_not_written(address: str, tmp_path: Path) -> None:
+    said = run("--http", address, "install", "cursor", home=tmp_path, code=2)
+    run("--http", address, "install", "cursor", "--url", "http://box:8000/mcp", home=tmp_path)
+
+    assert f"nothing was written: a server can listen on {address}, but a client" in said
+    assert "--url http://HOST:" in said
+    assert "http://box:8000/mcp" in (tmp_path / ".cursor/mcp.json").read_text()
+
+
 def test_what_is_to_be_added_by_hand_has_no_secret(tmp_path: Path) -> None:
-    path = tmp_path / ".cursor" / "mcp.json"
-    path.parent.mkdir()
+    path = tmp_path / ".config/zed/settings.json"
+    path.parent.mkdir(parents=True)
     path.write_text("{broken")
     (tmp_path / "token").write_text("a-token-for-tests-0123456789-abcdef")
     remote = ("--url", "https://tools.example/mcp", "--token-file", "token")
 
-    said = run("install", "cursor", *remote, home=tmp_path, code=1)
+    said = run("install", "zed", *remote, home=tmp_path, code=1)
 
     assert "https://tools.example/mcp" in said
     assert "Bearer (your token)" in said
@@ -216,12 +292,14 @@ def test_what_is_to_be_added_by_hand_has_no_secret(tmp_path: Path) -> None:
 def test_file_of_a_project_has_no_path_and_no_token_of_ones_own(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("a-token-for-tests-0123456789-abcdef")
     remote = ("--url", "https://tools.example/mcp", "--token-file", "token")
-    refused = run("install", "claude-code", "--project", *remote, home=tmp_path, code=2)
+    refused = run("install", "zed", "--project", *remote, home=tmp_path, code=2)
+    run("install", "claude-code", "--project", "--name", "hosted", *remote, home=tmp_path)
     run("install", "claude-code", "--project", home=tmp_path)
 
     assert "a token is not" in refused
-    written = json.loads((tmp_path / ".mcp.json").read_text())
-    assert written["mcpServers"]["bellglass"]["command"] == "bellglass"
+    written = json.loads((tmp_path / ".mcp.json").read_text())["mcpServers"]
+    assert written["bellglass"]["command"] == "bellglass"
+    assert written["hosted"]["headers"] == {"Authorization": "Bearer ${BELLGLASS_HTTP_TOKEN}"}
 
 
 def test_clients_are_listed_and_one_backup_is_kept(tmp_path: Path) -> None:
