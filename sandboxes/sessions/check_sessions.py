@@ -49,7 +49,7 @@ class CheckSessions:
             try:
                 yield session
             finally:
-                self._free.append((owner if session.is_paid else None, session))
+                self._free.append((owner if session.backend.is_paid else None, session))
 
     def _taken(self, owner: str | None) -> Session | None:
         for index, (whose, _) in enumerate(self._free):

@@ -51,7 +51,7 @@ class Session:
         """Called when the only call that could have named the session is cancelled."""
         self.runs = Runs()
         """The background runs that go on, and those that can still be queried."""
-        self._backend = backend
+        self.backend = backend
         self._lifecycle = lifecycle_of(backend)
         self._turn = anyio.Lock(fast_acquire=True)
         self._waiting = 0
@@ -91,19 +91,9 @@ class Session:
                 tasks.cancel_scope.cancel()
 
     @property
-    def is_paid(self) -> bool:
-        """Whether its sandbox costs money as long as it exists."""
-        return self._backend.is_paid
-
-    @property
-    def has_true_results(self) -> bool:
-        """Whether code cannot fake what is reported of it."""
-        return self._backend.has_true_results
-
-    @property
     def metadata(self) -> dict[str, str]:
         """What kind of sandbox it has, and how limits are enforced that backends differ in."""
-        return {"name": self._backend.name, **self._backend.metadata}
+        return {"name": self.backend.name, **self.backend.metadata}
 
     @property
     def busy(self) -> bool:

@@ -282,7 +282,9 @@ class Sessions:
     def _is_over(self, session: Session) -> bool:
         """Tell if a session for checks has been idle for long enough."""
         idle = self._clock() - session.used_at
-        return self.seconds_left(session) == 0 or (session.is_paid and idle > MAX_PAID_IDLE_SECONDS)
+        return self.seconds_left(session) == 0 or (
+            session.backend.is_paid and idle > MAX_PAID_IDLE_SECONDS
+        )
 
     async def _expire(self) -> None:
         while True:

@@ -42,7 +42,7 @@ async def test_where_code_can_open_process_1_every_result_says_so(gvisor: Docker
         told = "results" in session.metadata
 
     assert told == (opened.value == "True")
-    assert told == (not session.has_true_results)
+    assert told == (not session.backend.has_true_results)
 
 
 @pytest.mark.parametrize(

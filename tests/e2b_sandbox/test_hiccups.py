@@ -183,7 +183,7 @@ async def test_one_wrong_word_of_the_control_plane_costs_no_session(
 async def test_an_outage_of_the_control_plane_stops_no_call(double: Double) -> None:
     async with session_on(double, lease_seconds=60) as session:
         await ready(session)
-        [lease] = session._backend._usage_meter._leases.values()  # type: ignore[attr-defined]
+        [lease] = session.backend._usage_meter._leases.values()  # type: ignore[attr-defined]
         lease._until -= 45  # as if it had gone on for longer
         outage = Fault("* /sandboxes*", status=500, times=1_000)
         double.engine.faults.add(outage)

@@ -51,7 +51,7 @@ async def test_a_renewal_that_fails_is_tried_again(double: Double) -> None:
 async def test_a_call_makes_sure_of_the_lease_first(double: Double) -> None:
     async with session_on(double, lease_seconds=60) as session:
         await python(session, "x = 1")
-        [lease] = session._backend._usage_meter._leases.values()  # type: ignore[attr-defined]
+        [lease] = session.backend._usage_meter._leases.values()  # type: ignore[attr-defined]
         lease._until -= 45
         await python(session, "x")
 

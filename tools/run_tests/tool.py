@@ -132,7 +132,7 @@ async def run_tests(
     notes = [text for text in dict.fromkeys((note, tests_note)) if text]
     notes += [*run.notes, *hints_on(run, code, tests)]
     run = run.model_copy(update={"notes": notes, "error": _reason(run, select, paths)})
-    if not session.has_true_results:
+    if not session.backend.has_true_results:
         run = not_isolated(run)
     return result_of(run, run_text(run, timeout))
 
