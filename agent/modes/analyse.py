@@ -36,7 +36,7 @@ numbers with a relative tolerance of 1e-6."""
 
 WORKBOOKS = (".xlsx", ".xlsm")
 
-_PROFILER = source("tables", "workbook", "profile")
+_PROFILER = source("profile")
 
 
 class Analyse(Compute):

@@ -6,12 +6,12 @@ import gzip
 import json
 import sqlite3
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bellglass.agent.inside import source
+from bellglass.sandboxes.setup.environments import find_python
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,9 +23,9 @@ _RUN = "\nimport json, sys\nprint(json.dumps(main(sys.argv[1:])))"
 
 def profile(path: Path) -> str:
     """Return the text on a file, made as it is in the sandbox: by the programs as one module."""
-    program = source("tables", "workbook", "profile") + _RUN
+    program = source("profile") + _RUN
     done = subprocess.run(
-        [sys.executable, "-I", "-c", program, path.name],
+        [find_python(), "-I", "-c", program, path.name],
         cwd=path.parent,
         capture_output=True,
         text=True,
@@ -61,7 +61,7 @@ def test_table_is_described_by_its_columns(tmp_path: Path) -> None:
         ("bad.json", '{"a": 1,', "not valid"),
         ("lines.jsonl", '{"a": 1}\n{"a": null, "b": "x"}\n', "a JSON object a line"),
         ("notes.txt", "one line\n" * 5_000, "5,000 lines"),
-        ("ragged.csv", "a,b\n1,2\n3\n4,5,6\n", "2 rows have another number of fields"),
+        ("ragged.csv", "a,b\n1,2\n3\n4,5,6\n", "1 rows have more fields, and were left out"),
         ("empty.csv", "", "empty"),
         ("latin.csv", b"n,ort\n1,K\xf6ln\n", "Köln"),
         ("sixteen.csv", "n,ort\n1,Köln\n".encode("utf-16"), "Köln"),
