@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_CONTENT = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+_TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
 
 Cell = str | float | date
@@ -37,11 +39,25 @@ def write(path: Path, sheet: str, rows: list[list[Cell]]) -> None:
         for number, row in enumerate(rows, 1)
     )
     shared = "".join(f"<si><t>{escape(text)}</t></si>" for text in texts)
+    kinds = {"workbook": "sheet.main", "worksheets/sheet1": "worksheet"}
+    kinds.update({"sharedStrings": "sharedStrings", "styles": "styles"})
+    overrides = "".join(
+        f'<Override PartName="/xl/{name}.xml" ContentType="{_CONTENT}.{kind}+xml"/>'
+        for name, kind in kinds.items()
+    )
     parts = {
+        "[Content_Types].xml": f'<Types xmlns="{_TYPES}">'
+        '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.'
+        f'relationships+xml"/>{overrides}</Types>',
+        "_rels/.rels": f'<Relationships xmlns="{_PACKAGE}">'
+        f'<Relationship Id="r1" Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/>'
+        "</Relationships>",
         "xl/workbook.xml": f'<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}"><sheets>'
         f'<sheet name="{sheet}" sheetId="1" r:id="r1"/></sheets></workbook>',
         "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{_PACKAGE}">'
         f'<Relationship Id="r1" Type="{_OFFICE}/worksheet" Target="worksheets/sheet1.xml"/>'
+        f'<Relationship Id="r2" Type="{_OFFICE}/sharedStrings" Target="sharedStrings.xml"/>'
+        f'<Relationship Id="r3" Type="{_OFFICE}/styles" Target="styles.xml"/>'
         "</Relationships>",
         "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{_MAIN}"><sheetData>{lines}</sheetData>'
         "</worksheet>",

@@ -16,13 +16,15 @@ from bellglass.sandboxes.setup.environments import find_python
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow  # each imports pandas
+
 MOST = 6_100
 
 _RUN = "\nimport json, sys\nprint(json.dumps(main(sys.argv[1:])))"
 
 
 def profile(path: Path) -> str:
-    """Return the text on a file, made as it is in the sandbox: by the programs as one module."""
+    """Return the text on a file, made as it is in the sandbox, by its Python."""
     program = source("profile") + _RUN
     done = subprocess.run(
         [find_python(), "-I", "-c", program, path.name],
