@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+NPM = {
+    "npm_config_offline": "true",
+    "npm_config_fetch_retries": "0",
+    "npm_config_cache": "/tmp/.npm",  # else its logs would be in the workspace
+}
+"""npm says at once that there is no network; egress/network.py has what differs where there is."""
+
 
 def environment(path: str, venv: str | None) -> dict[str, str]:
     """Return all variables. `path` becomes PATH; `venv` is the virtual environment of Python."""
@@ -19,7 +26,7 @@ def environment(path: str, venv: str | None) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         # There is no network, so retries would only delay the error.
         "PIP_RETRIES": "0",
-        "npm_config_fetch_retries": "0",
+        **NPM,
         # There is no terminal: prompts fail and do not wait. Batch use (vim -es, -c) still works.
         "GIT_TERMINAL_PROMPT": "0",
         "VIMINIT": "set viminfo= | "

@@ -46,6 +46,9 @@ class Network:
         proxy = f"http://127.0.0.1:{PORT}"
         both = {"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "NO_PROXY": _LOCAL}
         variables = {**both, **{name.lower(): value for name, value in both.items()}}
+        if self.rules.mode in ("allow-list", "open"):
+            # Packages are larger than /tmp.
+            variables.update({"npm_config_offline": "false", "npm_config_cache": "/work/.npm"})
         if self.index is None:
             return variables
         return {

@@ -37,7 +37,8 @@ DISKS = ("/tmp", "/dev/shm")
 
 _KEPT = (
     *("PATH", "HOME", "LANG", "TMPDIR", "USER", "VIRTUAL_ENV", "MPLBACKEND"),
-    *("PIP_RETRIES", "PIP_DISABLE_PIP_VERSION_CHECK", "npm_config_fetch_retries"),
+    *("PIP_RETRIES", "PIP_DISABLE_PIP_VERSION_CHECK", "npm_config_offline"),
+    *("npm_config_fetch_retries", "npm_config_cache"),
     *("GIT_TERMINAL_PROMPT", "VIMINIT"),
 )
 """Environment variables of ours for every shell."""

@@ -5,7 +5,9 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import venv
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -15,7 +17,12 @@ from mcp import StdioServerParameters
 from protocol.support import connected, environment, text_of
 from readme.blocks import ROOT
 
+from bellglass.sandboxes.setup.environments import base_python
+
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(1200)]
+
+
+PLOT = "import pandas as pd\npd.DataFrame({'sales': [3, 1, 2]}).plot()\nNone"
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +76,40 @@ async def test_uvx_and_what_it_writes_into_a_client(
     written = await anyio.Path(tmp_path, ".cursor/mcp.json").read_text()
     entry = json.loads(written)["mcpServers"]["bellglass"]
     await answers(entry["command"], *entry["args"], **settings)
+
+
+async def test_from_python_and_uv_alone_to_a_plot(
+    installers: Path, wheel: Path, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    """On a machine without anything else, with nothing in a cache, and no second command."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("uv", "uvx"):
+        (programs / name).symlink_to(installers / name)
+    (programs / "python3").symlink_to(base_python())
+    settings = {
+        "HOME": str(tmp_path / "home"),
+        "PATH": f"{programs}:/usr/bin:/bin",  # what uv installs is started by a shell script
+        "BELLGLASS_SETUP": "auto",
+        **dict.fromkeys(("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"), ""),
+    }
+    arguments = ["--from", str(wheel), "bellglass"]
+    target = StdioServerParameters(command="uvx", args=arguments, env=environment(settings))
+    began = time.monotonic()
+    seconds = {}
+    async with connected(target, "legacy", seconds=900) as client:
+        first = await client.call_tool("execute_python", {"code": "6 * 7"})
+        seconds["first result"] = round(time.monotonic() - began, 1)
+        meanwhile = result = await client.call_tool("execute_python", {"code": PLOT})
+        while not any(block.type == "image" for block in result.content):
+            await anyio.sleep(1)
+            result = await client.call_tool("execute_python", {"code": PLOT})
+        seconds["plot"] = round(time.monotonic() - began, 1)
+
+    record_property("seconds", seconds)
+    sys.stdout.write(f"From nothing to a plot: {seconds}\n")
+    assert text_of(first).startswith("42\n")
+    assert "is being installed" in text_of(meanwhile)
 
 
 async def test_pipx(installers: Path, wheel: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from absent import need
 from mcp import Client
 from protocol.support import record_of, text_of
 
@@ -137,3 +138,23 @@ async def test_commands_with_windows_line_ends_run(client: Client) -> None:
 
     assert told.startswith("one\n")
     assert "Note: The lines ended in CR LF" in told
+
+
+@pytest.mark.parametrize(
+    ("program", "command"),
+    [
+        ("npm", "npm install left-pad"),
+        ("npm", "npx --yes cowsay hi"),
+        ("git", "git clone https://github.com/python/cpython"),
+    ],
+)
+async def test_a_program_that_wants_the_network_says_so_and_leaves_nothing(
+    client: Client, program: str, command: str
+) -> None:
+    need(program, program)
+
+    said = await run(client, "execute_bash", command)
+
+    assert "Hint: the sandbox has no network" in said
+    assert "BELLGLASS_NETWORK" in said
+    assert "Files: " not in said

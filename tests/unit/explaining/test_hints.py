@@ -209,6 +209,7 @@ def test_run_that_forgot_to_await_is_told_though_it_did_not_fail() -> None:
     [
         ("Vim: Warning: Output is not to a terminal", "there is no terminal"),
         ("Can't get attribute 'area' on <module '__main__' (built-in)>", "write area to a file"),
+        ("npm error code ENOTCACHED\nnpm error request to ... failed: cache mode is", "no network"),
         ("npm error code ENOTFOUND getaddrinfo ENOTFOUND registry.example", "no network"),
         ("", "background=true"),
     ],

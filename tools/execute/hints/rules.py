@@ -50,6 +50,7 @@ _OFFLINE = re.compile(
     r"|Could not resolve host|unable to resolve host|No address associated with hostname"
     r"|Could not find a version that satisfies|Failed to establish a new connection"
     r"|getaddrinfo (?:failed|ENOTFOUND|EAI_AGAIN)|nodename nor servname"
+    r"|npm (?:error|ERR!) code ENOTCACHED"
 )
 
 _TERMINAL = re.compile(
