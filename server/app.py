@@ -98,6 +98,7 @@ def build_server(
                 grace_seconds=settings.grace_seconds,
                 listener=listener,
                 links=settings.links,
+                one_block=settings.one_block,
                 errors_as_tool_errors=settings.errors_as_tool_errors,
             )
             assert isinstance(server, BellglassServer)

@@ -42,6 +42,7 @@ from bellglass.tools.context import Request, ToolContext
 from bellglass.tools.errors import misspelt_argument, wrong_arguments
 from bellglass.tools.execute.network_text import counted
 from bellglass.tools.execute.rendering import RECORD
+from bellglass.tools.execute.text_layout import LAYOUT
 from bellglass.tools.files import session_files, watching
 from bellglass.tools.files.addresses import TEMPLATES
 from bellglass.tools.files.completions import complete
@@ -94,6 +95,8 @@ class BellglassServer(MCPServer[ToolContext]):
         try:
             with calling(_caller(request)):
                 result = await self._call(name, arguments, context)
+            if request is not None and request.lifespan_context.one_block:
+                _join_text(result)
             status, session_id = _summary(result)
             asked = counted((getattr(result, "meta", None) or {}).get(RECORD, {}))
             return self._signed(result, request)
@@ -254,6 +257,16 @@ def _sendable(result: Result) -> Result:
         if result.structured_content is not None:
             result.structured_content = cleaned(result.structured_content)
     return result
+
+
+def _join_text(result: Result) -> None:
+    """Put all text of `result` into its first block; pictures and links follow."""
+    if not isinstance(result, CallToolResult):
+        return
+    texts = [block.text for block in result.content if isinstance(block, TextContent)]
+    others = [block for block in result.content if not isinstance(block, TextContent)]
+    result.content = [TextContent(type="text", text="\n".join(texts)), *others]
+    (result.meta or {}).pop(LAYOUT, None)  # it describes the blocks
 
 
 def _summary(result: Result) -> tuple[str, str | None]:

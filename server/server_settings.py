@@ -162,6 +162,11 @@ class ServerSettings(BaseModel):
         description="Whether results have links to files (`resource_link`); `auto`: only for "
         "clients that are known to take them.",
     )
+    one_block: bool = Field(
+        default=False,
+        description="Put all text of a result into its first block, for clients whose models see "
+        "only that one (smolagents).",
+    )
     errors_as_tool_errors: bool = Field(
         False, description="Mark the result of code that failed as an error (`isError`)."
     )

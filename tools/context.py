@@ -76,6 +76,8 @@ class ToolContext:
     links: Literal["auto", "on", "off"] = "auto"
     """Whether results have links to files; `auto`: for clients that are known to take them."""
 
+    one_block: bool = False
+    """Whether all text of a result is in its first block."""
     errors_as_tool_errors: bool = False
     """Whether results of code that failed have `isError`."""
 

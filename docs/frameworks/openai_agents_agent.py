@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from agents import Agent, OpenAIChatCompletionsModel, Supervisor, set_tracing_disabled
+from agents import Agent, OpenAIChatCompletionsModel, Runner, set_tracing_disabled
 from agents.mcp import MCPServerStdio
 from openai import AsyncOpenAI
 
@@ -18,7 +18,7 @@ async def main() -> None:
     ) as bellglass:
         model = OpenAIChatCompletionsModel(os.environ.get("MODEL", "gpt-5-mini"), AsyncOpenAI())
         agent = Agent(name="analyst", model=model, mcp_servers=[bellglass])
-        answer = await Supervisor.run(agent, os.environ["TASK"])
+        answer = await Runner.run(agent, os.environ["TASK"])
     print(answer.final_output)
 
 

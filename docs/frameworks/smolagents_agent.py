@@ -8,7 +8,9 @@ import os
 from mcp import StdioServerParameters
 from smolagents import MCPClient, OpenAIModel, ToolCallingAgent
 
-server = StdioServerParameters(command="bellglass", args=[])
+# Of a result, its adapter passes on the first block alone: all text has to be there.
+environment = {**os.environ, "BELLGLASS_ONE_BLOCK": "true"}
+server = StdioServerParameters(command="bellglass", args=[], env=environment)
 with MCPClient(server, structured_output=False) as tools:
     for tool in tools:
         for name, schema in tool.inputs.items():

@@ -36,7 +36,7 @@ pd.DataFrame({"n": range(100_000)})
 SECOND = {"code": "sum(primes) * 2"}
 CALLS = 3
 
-_RESULT = re.compile(r"(\d+)(?:\\+n|\s)+session_id: ([0-9a-f]{10,32})")
+_RESULT = re.compile(r"(\d+)(?:\\+n|\s|', ')+session_id: ([0-9a-f]{10,32})")
 
 
 class ScriptedModel:

@@ -68,6 +68,7 @@ def run(command: list[str | Path], tmp_path: Path, **more: str) -> str:
             env={
                 "PATH": f"{Path(COMMAND).parent}{os.pathsep}{os.environ['PATH']}",
                 "HOME": str(tmp_path),
+                "BELLGLASS_SETUP": "off",
                 "TASK": TASK,
                 "OPENAI_API_KEY": "of a model that is a script",
                 "OPENAI_BASE_URL": url,

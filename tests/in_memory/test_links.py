@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from mcp.types import ResourceLink
+from mcp.types import ResourceLink, TextContent
 from protocol.support import record_of, text_of
 
 from bellglass.sandboxes import Execution
@@ -76,6 +76,19 @@ async def test_links_are_for_clients_that_take_them(
         ("sales.csv", 1500),
     ]
     assert all(entry["uri"].startswith("sandbox://") for entry in told)
+
+
+async def test_all_text_is_in_the_first_block_for_clients_that_read_only_it(
+    connect: Connect,
+) -> None:
+    backend = InMemoryBackend(lambda request: MADE)
+    async with connect(backend, one_block="true") as opened:
+        result = await opened.call_tool("execute_python", {"code": "x"})
+
+    (block,) = result.content
+    assert isinstance(block, TextContent)
+    assert READ_ON in block.text
+    assert block.text.endswith(f"session_id: {record_of(result)['session_id']}")
 
 
 @pytest.mark.parametrize(
