@@ -51,6 +51,9 @@ class Bundle:
             return marshal.loads(code)
         return compile(source, f"<{name}>", "exec")
 
+    def get_source(self, name):
+        return self.modules[name][1]
+
     def exec_module(self, module):
         exec(self.get_code(module.__name__), module.__dict__)
 

@@ -1,4 +1,4 @@
-"""A lent folder, as an operator names it: `NAME=PATH[:MODE][,show=NAMES]`."""
+"""A lent folder, as an operator names it: `NAME=PATH[:MODE][,show=NAMES][,python=VENV]`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ SEPARATOR = ";"
 """Between several folders in one variable."""
 
 _WRITTEN = re.compile(
-    r"(?P<name>[^=]*)=(?P<path>.+?)(:(?P<mode>ro|copy|rw))?(?P<options>(,(show)=[^,]*)*)", re.DOTALL
+    r"(?P<name>[^=]*)=(?P<path>.+?)(:(?P<mode>ro|copy|rw))?"
+    r"(?P<options>(,(show|python)=[^,]*)*)",
+    re.DOTALL,
 )
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -41,6 +43,9 @@ class Folder:
 
     show: tuple[str, ...] = ()
     """Names that are shown although they usually hold secrets; `*` stands for all."""
+
+    python: str | None = None
+    """The virtual environment in it whose Python runs its tests; a path relative to it."""
 
     @property
     def target(self) -> str:
@@ -95,4 +100,7 @@ def parse(text: str) -> Folder:
     path = os.path.realpath(os.path.expanduser(found["path"]))
     if reason := reason_to_refuse(path, show):
         raise ValueError(f"{found['path']!r} cannot be lent: {reason}")
-    return Folder(name=found["name"], path=path, mode=mode, show=show)
+    python = next((value.strip() for key, _, value in options if key == "python"), None)
+    if python is not None and (os.path.isabs(python) or ".." in python.split("/")):
+        raise ValueError(f"python={python!r} is no virtual environment in the folder, as .venv is")
+    return Folder(name=found["name"], path=path, mode=mode, show=show, python=python or None)

@@ -1,4 +1,5 @@
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any, Self
 
 from mcp.server.mcpserver import Context
@@ -7,6 +8,7 @@ from mcp.types import CallToolResult
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bellglass.sandboxes.common.case_names import names_of
+from bellglass.sandboxes.folders.folder import Folder
 from bellglass.tools.admission import admitted
 from bellglass.tools.arguments import SessionId, refuse_nul
 from bellglass.tools.call_limits import (
@@ -123,6 +125,7 @@ async def run_tests(
         "stop": stop,
         "coverage": coverage,
         "test_timeout": test_timeout,
+        "project": _lent_project(paths or [], context.folders),
     }
     with reported_to_model():
         session = await session_for(ctx, session_id)
@@ -135,6 +138,15 @@ async def run_tests(
     if not session.backend.has_true_results:
         run = not_isolated(run)
     return result_of(run, run_text(run, timeout))
+
+
+def _lent_project(paths: list[str], folders: Sequence[Folder]) -> dict[str, Any] | None:
+    """Return the lent folder that all paths lie in, for the far end; None if there is none."""
+    for folder in folders:
+        below = [path == folder.target or path.startswith(f"{folder.target}/") for path in paths]
+        if below and all(below):
+            return {"folder": folder.target, "host": folder.path, "python": folder.python}
+    return None
 
 
 def _reason(run: TestRun, select: str | None, paths: list[str] | None) -> str | None:

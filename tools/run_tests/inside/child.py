@@ -20,7 +20,7 @@ PACKAGE = "bellglass.tools.run_tests.inside"
 
 SHIPPED = (
     *(f"{PACKAGE}.{name}" for name in ("calling", "events", "failures", "foul_play")),
-    *(f"{PACKAGE}.{name}" for name in ("lines", "measuring", "plain_pytest")),
+    *(f"{PACKAGE}.{name}" for name in ("lent_project", "lines", "measuring", "plain_pytest")),
     "bellglass.sandboxes.common.values",
 )
 """The modules of ours in the fresh Python, until it has imported what it needs of them."""
@@ -45,7 +45,12 @@ class Shipped:
         return None
 
     def exec_module(self, module):
-        exec(marshal.loads(self.modules[module.__name__][1]), module.__dict__)
+        code = self.modules[module.__name__][1]
+        if type(code) is str:
+            code = compile(code, "<bellglass>", "exec")
+        else:
+            code = marshal.loads(code)
+        exec(code, module.__dict__)
 
 def start():
     with open(int(sys.argv[2]), "rb") as file:
@@ -177,11 +182,29 @@ def read(fd: int) -> bytes:
         return b""
 
 
-def start_ours(shell: JobShell, entry: str, settings: dict[str, Any]) -> Child:
-    """Start a Python that runs `main(fd, settings)` of our module `entry`, one of SHIPPED."""
-    child = Child(shell, [PYTHON, "-c", BOOT, str(SOCKET_FD), str(PROGRAM_FD)])
-    child.send_program(marshal.dumps((f"{PACKAGE}.{entry}", _MODULES, settings)))
+def start_ours(
+    shell: JobShell, entry: str, settings: dict[str, Any], python: str | None = None
+) -> Child:
+    """Start a Python that runs `main(fd, settings)` of our module `entry`, one of SHIPPED.
+
+    `python`: that of a project, which may be of another version and gets our source.
+    """
+    child = Child(shell, [python or PYTHON, "-c", BOOT, str(SOCKET_FD), str(PROGRAM_FD)])
+    modules = _MODULES if python is None else _sources()
+    child.send_program(marshal.dumps((f"{PACKAGE}.{entry}", modules, settings), 4))
     return child
+
+
+def _sources() -> dict[str, tuple[bool, str]]:
+    """Return the source of our modules by name."""
+    modules: dict[str, tuple[bool, str]] = {}
+    for name in _MODULES:
+        source = ""
+        if name in SHIPPED:
+            loader: Any = importlib.util.find_spec(name).loader  # type: ignore[union-attr]
+            source = loader.get_source(name)
+        modules[name] = (_MODULES[name][0], source)
+    return modules
 
 
 def _marshalled() -> dict[str, tuple[bool, bytes]]:

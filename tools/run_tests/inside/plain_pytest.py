@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from bellglass.tools.run_tests.inside.lent_project import use_packages
 from bellglass.tools.run_tests.inside.lines import sender
 from bellglass.tools.run_tests.inside.measuring import Measure
 
@@ -22,6 +23,7 @@ def main(fd: int, settings: dict[str, Any], forget: Callable[[], None]) -> None:
         sys.path[0] = os.getcwd()  # as `python -m` sets it
     if not settings["paths"]:
         sys.dont_write_bytecode = True
+    use_packages(settings)
     try:
         import pytest
     except ImportError as exc:

@@ -75,7 +75,10 @@ class PytestRun:
             token = secrets.token_hex(16)
             settings = {**self._settings, "token": token, "wanted": self._wanted}
             child = start_ours(
-                self._shell, "plain_pytest", {**settings, "interrupt": INTERRUPT_SIGNAL}
+                self._shell,
+                "plain_pytest",
+                {**settings, "interrupt": INTERRUPT_SIGNAL},
+                settings["python"],
             )
             try:
                 self._follow(child, Lines(token, MAX_MESSAGE_BYTES))

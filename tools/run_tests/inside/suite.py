@@ -26,6 +26,7 @@ from bellglass.sandboxes.common.jobs import Job, JobShell
 from bellglass.sandboxes.common.notebook.as_python import as_module
 from bellglass.tools.run_tests.inside import cases, sources
 from bellglass.tools.run_tests.inside.child import start_ours
+from bellglass.tools.run_tests.inside.lent_project import LentProject
 from bellglass.tools.run_tests.inside.lines import Lines
 from bellglass.tools.run_tests.inside.pytest_run import PytestRun
 from bellglass.tools.run_tests.inside.record import Record, Send
@@ -76,6 +77,8 @@ class _Run:
         self._record = Record(send, progress)
         self._directory = directory
         self._uncovered = False
+        project = arguments.get("project")
+        self._lent = LentProject(**project) if project else None
         self._settings = {
             "coverage": f"{directory}/coverage" if arguments.get("coverage") else None,
             **{name: arguments.get(name) for name in ("select", "stop", "test_timeout")},
@@ -114,11 +117,18 @@ class _Run:
         """Run pytest; return its status, -1 if there is none."""
         options = [f"-k{self._settings['select']}"] if self._settings["select"] else []
         options += ["-x"] if self._settings["stop"] else []
-        if not is_project:  # of the code nothing stays, so nothing of what is known of it either
+        lent = self._lent if is_project else None
+        if not is_project or lent is not None:
+            # Of the code nothing stays, so nothing of what is known of it either; and a lent folder
+            # may be read-only.
             options += ["-o", f"cache_dir={self._directory}/cache"]
         settings = {**self._settings, "paths": is_project, "arguments": [*options, *files]}
-        done = PytestRun(settings, self._record, self._shell)
-        done.run()
+        if lent is not None and (problem := lent.problem()):
+            self._send({"problem": problem})
+            return 4
+        done = self._run_pytest(settings, lent, lent.interpreter() if lent is not None else None)
+        if done.missing and lent is not None and lent.packages() is not None:
+            done = self._run_pytest(settings, lent, None)  # its environment has no pytest
         if done.missing:
             self._send({"missing": True})
             return 4
@@ -132,6 +142,23 @@ class _Run:
         if done.status in (3, 4) and (said := done.said()):
             self._send({"said": said})
         return -1 if done.status is None else done.status
+
+    def _run_pytest(
+        self, settings: dict[str, Any], lent: LentProject | None, python: str | None
+    ) -> PytestRun:
+        """Run pytest once, for a lent project in its folder, and with its `python` or packages."""
+        settings = {**settings, "python": python, "project": None}
+        workspace = os.getcwd()
+        if lent is not None:
+            packages = lent.packages() if python is None else None
+            settings["project"] = {**lent._asdict(), "packages": packages}
+            os.chdir(lent.folder)
+        done = PytestRun(settings, self._record, self._shell)
+        try:
+            done.run()
+        finally:
+            os.chdir(workspace)
+        return done
 
     def _send_coverage(self) -> None:
         token = secrets.token_hex(16)
