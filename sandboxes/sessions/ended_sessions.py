@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 KEPT_SECONDS = 3600.0
+GONE = "Its variables and files are gone."
 MAX_ENDED_SESSIONS = 2048
 """The oldest are forgotten first. Each takes about 400 bytes."""
 
@@ -45,21 +46,19 @@ class EndedSessions:
     def __contains__(self, session_id: object) -> bool:
         return session_id in self._ended
 
-    def note(self, session_id: str, owner: str | None, reason: str) -> None:
-        """Keep why a session has ended; `reason` completes "Session X ended: ..."."""
+    def note(self, session_id: str, owner: str | None, reason: str) -> str:
+        """Keep why a session ends, and return it for the calls that it ends."""
         self._ended[session_id] = _Ended(owner, reason, self._clock())
         while len(self._ended) > MAX_ENDED_SESSIONS or self._is_old(next(iter(self._ended))):
             self._ended.popitem(last=False)
+        return f"Session {session_id} ended during this call: {reason}. {GONE}"
 
     def not_found(self, session_id: str, owner: str | None) -> SessionNotFound:
         """Return the error for the owner, about a session that is not there."""
         ended = self._ended.get(session_id)
         if ended is not None and ended.owner == owner and not self._is_old(session_id):
             ago = duration(self._clock() - ended.at)
-            return SessionNotFound(
-                f"Session {session_id} ended {ago} ago: {ended.reason}. Its variables and files "
-                "are gone."
-            )
+            return SessionNotFound(f"Session {session_id} ended {ago} ago: {ended.reason}. {GONE}")
         age = self._clock() - self._started_at
         if age < KEPT_SECONDS:
             return SessionNotFound(

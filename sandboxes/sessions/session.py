@@ -60,23 +60,17 @@ class Session:
         """Whether the loss of the last sandbox has not been reported yet."""
         self._reattaches = False
         """Whether it was reattached to another server's sandbox, and no result has said so yet."""
-        self._replaces: str | None = None
-        """Why the session that it replaced had ended, if no result has said so yet."""
+        self.replaces: str | None = None
+        """Why the session that it replaces had ended, if no result has said so yet."""
 
     def reattach(self, created_at: float) -> None:
         """Continue a session that another server began at that time, and left."""
         self.created_at = created_at
         self._reattaches = True
 
-    def note_end(self, reason: str) -> None:
-        """Tell calls that run, and those that wait, why the session is about to be closed."""
-        self._holder.why_closed = (
-            f"Session {self.id} ended during this call: {reason}. Its variables and files are gone."
-        )
-
-    def replace(self, why: str) -> None:
-        """Note why the session ended that it replaces, which the client thinks it is using."""
-        self._replaces = why
+    def tell_end(self, text: str) -> None:
+        """Have calls that run, and those that wait, end with this text when it is closed."""
+        self._holder.why_closed = text
 
     @classmethod
     @asynccontextmanager
@@ -264,19 +258,17 @@ class Session:
             if self._lifecycle.may_live(self.id):
                 self._restarted = True
                 raise SessionUnreachable(exc.reason) from exc
+            seconds = time.monotonic() - started
             return Execution(
-                status="lost",
-                state="lost",
-                notices=[exc.reason],
-                wall_seconds=time.monotonic() - started,
+                status="lost", state="lost", notices=[exc.reason], wall_seconds=seconds
             )
         self.cpu_seconds += execution.cpu_seconds
         if self._reattaches and op not in (*UNSEEN, "write"):  # the tools of these show no notices
             self._reattaches = False
             return self._reattached(execution)
-        if (self._restarted or self._replaces) and op not in (*UNSEEN, "write"):
-            text = f"{self._replaces}{notices.REPLACED}" if self._replaces else notices.RESTARTED
-            self._restarted, self._replaces = False, None
+        if (self._restarted or self.replaces) and op not in (*UNSEEN, "write"):
+            text = f"{self.replaces}{notices.REPLACED}" if self.replaces else notices.RESTARTED
+            self._restarted, self.replaces = False, None
             if self._holder.reattached_state is not None:
                 return self._reattached(execution, notices.REACHED_AGAIN)
             execution = execution.model_copy(

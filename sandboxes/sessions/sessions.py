@@ -151,8 +151,7 @@ class Sessions:
 
     def _end(self, session: Session, reason: str) -> None:
         del self._live[session.id]
-        self.ended.note(session.id, session.owner, reason)
-        session.note_end(reason)
+        session.tell_end(self.ended.note(session.id, session.owner, reason))
         self._scopes[session.id].cancel()
 
     def _taken(self, backend: Backend) -> Session:

@@ -113,7 +113,7 @@ def explain(ctx: click.Context, topic: str | None) -> int:
 
 
 @app.command(cls=click.Command)
-@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+@click.argument("shell", metavar="SHELL", type=click.Choice(("bash", "zsh", "fish")))
 def completion(shell: str) -> int:
     """Print the script that completes commands, settings and their values in your shell.
 
@@ -161,7 +161,8 @@ def run(arguments: list[str]) -> int:
         return exc.exit_code
     except click.ClickException as exc:
         where = exc.ctx.command_path if isinstance(exc, click.UsageError) and exc.ctx else NAME
-        raise UsageProblem(f"{exc.format_message()}\nSee `{where} --help`.") from exc
+        problem = " ".join(exc.format_message().split())
+        raise UsageProblem(f"{problem}\nSee `{where} --help`.") from exc
 
 
 def _settings(ctx: click.Context) -> str:

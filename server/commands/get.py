@@ -100,6 +100,8 @@ def _fetch(client: httpx2.Client, url: str, stream: BinaryIO) -> None:
             if at == total:
                 return
         except httpx2.TransportError as exc:
+            if isinstance(exc, httpx2.ConnectError) and not at:
+                raise TransferError(reason(exc)) from exc
             failures += 1
             if failures >= MAX_ATTEMPTS:
                 raise gave_up(exc) from exc

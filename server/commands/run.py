@@ -14,9 +14,9 @@ from bellglass.sandboxes.execution import Execution
 from bellglass.sandboxes.frame_models import Stream
 from bellglass.server import logs
 from bellglass.server.command_line.feedback import clock
+from bellglass.server.command_line.local_session import LocalSession, text_of
+from bellglass.server.command_line.output import CallOutput, keep_files, show_displays, show_words
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
-from bellglass.server.commands.local_session import LocalSession, text_of
-from bellglass.server.commands.output import CallOutput, keep_files, show_displays, show_words
 from bellglass.server.failures import INTERRUPTED_EXIT_CODE, CommandError
 from bellglass.server.settings import Settings
 

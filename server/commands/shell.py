@@ -12,9 +12,9 @@ from contextlib import ExitStack
 import click
 
 from bellglass.server.command_line.feedback import clock
+from bellglass.server.command_line.local_session import LocalSession
+from bellglass.server.command_line.output import CallOutput, show_displays, show_words, write
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
-from bellglass.server.commands.local_session import LocalSession
-from bellglass.server.commands.output import CallOutput, show_displays, show_words, write
 from bellglass.server.commands.run import limit, prepare, timeout_option
 from bellglass.server.failures import CommandError
 

@@ -17,7 +17,7 @@ from bellglass.server.failures import INTERRUPTED_EXIT_CODE
 NAME = "bellglass"
 
 
-@click.group(cls=SettingsGroup)
+@click.group(cls=SettingsGroup, no_args_is_help=False)
 def command() -> None:
     """Build a template of E2B for sessions."""
 

@@ -96,6 +96,11 @@ def answer_of(response: httpx2.Response) -> dict[str, Any]:
 
 
 def reason(exc: Exception) -> str:
+    if isinstance(exc, httpx2.ConnectError):
+        return (
+            f"no server answers there ({str(exc).rstrip('.')}). Start one with `bellglass --http "
+            "127.0.0.1:8000`, or name yours with --url."
+        )
     if isinstance(exc, httpx2.TransportError):
         why = str(exc).rstrip(".")
         return f"the server does not answer ({why}). Check that it is running, and try again."

@@ -78,7 +78,7 @@ def test_server_that_is_not_there_is_told(tmp_path: Path) -> None:
         done = bellglass("put", "--url", url, str(tmp_path / "file"))
 
     assert done.returncode == 1
-    assert "the server does not answer" in done.stderr
+    assert "no server answers there" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

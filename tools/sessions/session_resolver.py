@@ -128,7 +128,7 @@ async def _session_of_connection(
         connection.exit_stack.callback(_release, context, connection, owner)
     session = await context.sessions.open(owner, current_caller())
     if ended is not None:
-        session.replace(ended)
+        session.replaces = ended
     connection.state[_DEFAULT] = session.id
     _opened(connection).add(session.id)
     return session

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TextIO
 
 from bellglass.sandboxes.execution import Picture
-from bellglass.server.commands.local_session import text_of
+from bellglass.server.command_line.local_session import text_of
 from bellglass.server.console import print_error, printable
 from bellglass.server.failures import CommandError
 from bellglass.tools.execute.text_layout import LAYOUT
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.execution import Execution, Output
     from bellglass.sandboxes.frame_models import Stream
-    from bellglass.server.commands.local_session import LocalSession
+    from bellglass.server.command_line.local_session import LocalSession
 
 MIN_CUT_PIECE_BYTES = 8_000
 """A piece of this size or larger may have been cut. What follows it is written after the call."""
