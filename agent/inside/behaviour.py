@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import types
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -141,50 +142,17 @@ def _run(path: str, item: dict[str, Any]) -> tuple[dict[str, Any], float]:
 
 
 def _lines(path: str, given: list[Any]) -> dict[str, Any]:
-    """Return the lines of functions in `path` that no call reaches."""
+    """Return the lines of `path` that no call reaches."""
     calls = [item for item in given if isinstance(item, str)]
     if not calls or not path.endswith(".py"):
         return {"possible": 0, "missed": []}
-    module = _module(path)
-    with open(path, encoding="utf-8") as file:
-        whole = compile(file.read(), path, "exec")
-    possible = {line for code in _inner(whole) for line in _lines_of(code)}
-    reached: set[int] = set()
-
-    def trace(frame: Any, event: str, _argument: Any) -> Any:
-        if frame.f_code.co_filename != path:
-            return None
-        if event == "line":
-            reached.add(frame.f_lineno)
-        return trace
-
+    measured: Any = import_module("coverage").Coverage(
+        data_file=None, config_file=False, include=[os.path.abspath(path)]
+    )
+    measured.exclude("if __name__ == .__main__.:")
+    measured.start()
     for expression in calls:
-        with contextlib.redirect_stdout(io.StringIO()):
-            sys.settrace(trace)
-            try:
-                value = eval(compile(expression.strip(), "input", "eval"), dict(module.__dict__))
-                Shaper().shape(value)
-            except BaseException as exc:
-                if isinstance(exc, KeyboardInterrupt):
-                    raise
-            finally:
-                sys.settrace(None)
-    return {"possible": len(possible), "missed": sorted(possible - reached)[:50]}
-
-
-def _inner(code: Any) -> list[Any]:
-    found = []
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            # The body of a class runs when the module is imported.
-            if constant.co_flags & 0x1:
-                found.append(constant)
-            found += _inner(constant)
-    return found
-
-
-def _lines_of(code: Any) -> set[int]:
-    import dis
-
-    lines = {line for _, line in dis.findlinestarts(code) if line}
-    return lines - {code.co_firstlineno}
+        _call(path, expression)
+    measured.stop()
+    _, possible, _, missed, _ = measured.analysis2(path)
+    return {"possible": len(possible), "missed": missed[:50]}

@@ -153,7 +153,7 @@ class Transform(Mode):
             return
         reached = possible - len(missed)
         told = ", ".join(str(line) for line in missed[:20])
-        text = f"The inputs reach {reached} of {possible} lines of the old functions"
+        text = f"The inputs reach {reached} of {possible} lines of the old code"
         if missed and not self._asked_for_lines:
             self._asked_for_lines = True
             verdict.note("lines reached", False, f"{text}.", reached, possible)
