@@ -17,6 +17,7 @@ from bellglass.sandboxes import trace
 from bellglass.sandboxes.backend import PatientStream
 from bellglass.sandboxes.errors import SessionLost
 from bellglass.sandboxes.frame_models import AnyFrame, FromSupervisor
+from bellglass.sandboxes.streams.sockets import SocketStream
 from bellglass.sandboxes.wire.framing import (
     HEADER_BYTES,
     MAX_FRAME_BYTES,
@@ -96,6 +97,13 @@ class Frames:
         del arrived[:size]
         return data
 
+    async def _send_shielded(self, data: bytes, seconds: float) -> None:
+        """Send all of it, also in a cancelled task: a part would leave the stream out of step."""
+        with anyio.CancelScope(deadline=anyio.current_time() + seconds, shield=True) as sending:
+            await self._stream.send(data)
+        if sending.cancelled_caught:
+            raise TimeoutError
+
     async def send(self, request: Request, seconds: float) -> None:
         """Send a request, after those that are being sent, within this many seconds.
 
@@ -113,12 +121,11 @@ class Frames:
             async with self._sending:
                 await anyio.lowlevel.checkpoint_if_cancelled()
                 try:
-                    # Shielded: a part of a frame would leave the stream out of step.
-                    deadline = anyio.current_time() + seconds
-                    with anyio.CancelScope(deadline=deadline, shield=True) as sending:
-                        await self._stream.send(data)
-                    if sending.cancelled_caught:
-                        raise TimeoutError
+                    if isinstance(self._stream, SocketStream):
+                        # A socket takes most frames at once, without a deadline to set.
+                        data = data[self._stream.send_at_once(data) :]
+                    if data:
+                        await self._send_shielded(data, seconds)
                 except BaseException:
                     self._on_torn()
                     raise

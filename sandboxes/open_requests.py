@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 
 from bellglass.sandboxes.errors import SessionLost
 from bellglass.sandboxes.frame_models import Note, Reply, Stream
@@ -69,6 +70,8 @@ class Exchange:
     ) -> Execution | None:
         """Wait for the reply, and hand on what is printed; None if none will come."""
         while True:
+            # A task that is woken in every turn of the loop is not cancelled otherwise.
+            await anyio.lowlevel.checkpoint_if_cancelled()
             while self._answers:
                 answer = self._answers.popleft()
                 if isinstance(answer, Reply):

@@ -43,6 +43,19 @@ class SocketStream(ByteStream):
                     await anyio.lowlevel.cancel_shielded_checkpoint()
                 return data
 
+    def send_at_once(self, item: bytes) -> int:
+        """Send what the socket takes without waiting; return how many bytes.
+
+        Raises:
+            BrokenResourceError, ClosedResourceError: As `send`.
+        """
+        try:
+            return self._socket.send(item)
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            return 0
+        except OSError as exc:
+            raise self._broken() from exc
+
     async def send(self, item: bytes) -> None:
         await anyio.lowlevel.checkpoint_if_cancelled()
         view = memoryview(item)
