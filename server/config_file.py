@@ -18,8 +18,8 @@ def config_path(environ: Mapping[str, str]) -> Path | None:
         if not (home := environ.get("HOME")):
             return None
         base = os.path.join(home, ".config")
-    path = Path(base, "bellglass", "config.toml")
-    return path if path.exists() else None
+    path = os.path.join(base, "bellglass", "config.toml")
+    return Path(path) if os.path.exists(path) else None  # not if it is behind a closed folder
 
 
 def read_config(path: Path, secrets: Collection[str]) -> dict[str, Any]:

@@ -187,6 +187,9 @@ def _of_file(path: Path) -> dict[str, Given]:
     for name in found:
         if name not in known:
             raise SettingsError(unknown(f"{path}: {name}", name.lower(), known))
+    for name, value in found.items():
+        if known[name].is_path and isinstance(value, str):  # beside the file, not where we start
+            found[name] = os.path.join(path.parent, os.path.expanduser(value))
     return {name: Given(value, f"{path}: {name}") for name, value in found.items()}
 
 

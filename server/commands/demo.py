@@ -71,7 +71,9 @@ async def _converse(flags: list[str], log: TextIO) -> None:
     say()
     say(json.dumps({"mcpServers": {"bellglass": _entry()}}, indent=2))
     say()
-    say(f"or: claude mcp add bellglass -- {shlex.quote(str(_command()))}")
+    say(
+        f"or have it written: {shlex.quote(str(_command()))} install claude-code, or another client"
+    )
 
 
 class _Conversation:

@@ -208,6 +208,14 @@ class TestConfiguration:
         assert str(failure.value).startswith(f"{file}{told}")
         assert len(str(failure.value).splitlines()) == 1
 
+    def test_paths_are_beside_the_file(self, file: Path) -> None:
+        file.write_text('http_token_file = "token"\npackage_dir = "/wheels"\n')
+
+        settings = self.read(file)
+
+        assert settings.http_token_file == str(file.parent / "token")
+        assert settings.package_dir == "/wheels"
+
     def test_a_secret_may_be_there_if_nobody_else_can_read_it(self, file: Path) -> None:
         file.write_text('http_token = "0123456789-abcdefghijklmnop"\n')
         file.chmod(0o640)
