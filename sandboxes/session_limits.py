@@ -26,6 +26,9 @@ class Limits:
     disk_bytes: int = 256 * MIB
     """Size of the workspace."""
 
+    packages_bytes: int = 0
+    """Size of what the session installs, beside the workspace; 0 if it can install nothing."""
+
     scratch_bytes: int = 64 * MIB
     """Size of /tmp, and of /dev/shm."""
 
@@ -47,4 +50,5 @@ class Limits:
     @property
     def all_bytes(self) -> int:
         """Memory of the processes, and of the files in the workspace, /tmp and /dev/shm."""
-        return self.memory_bytes + self.disk_bytes + 2 * self.scratch_bytes
+        files = self.disk_bytes + self.packages_bytes + 2 * self.scratch_bytes
+        return self.memory_bytes + files

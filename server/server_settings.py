@@ -127,6 +127,11 @@ class ServerSettings(BaseModel):
     package_dir: str | None = Field(
         None, description="A folder of wheels that packages come from, instead of an index."
     )
+    package_disk_mb: int = Field(
+        1024,
+        ge=1,
+        description="Maximum size of what a session installs, in MiB, beside its files.",
+    )
     package_cache: str | None = Field(
         None,
         description="Folder where package files are kept for all sessions. Default: in the user's "

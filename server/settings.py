@@ -87,12 +87,14 @@ class Settings(ServerSettings):
 
     def limits(self) -> Limits:
         """Return what one session may use."""
+        packages = self.package_disk_mb * MIB if self.network != "none" else 0
         return Limits(
             memory_bytes=self.memory_mb * MIB,
             processes=self.max_processes,
             cpu_seconds=self.cpu_seconds,
             disk_bytes=self.disk_mb * MIB,
-            file_bytes=self.disk_mb * MIB,
+            packages_bytes=packages,
+            file_bytes=max(self.disk_mb * MIB, packages),
             output_bytes=self.output_bytes,
         )
 

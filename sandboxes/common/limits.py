@@ -20,5 +20,8 @@ MAX_REPORT_MESSAGES = 10_000
 MAX_PART_BYTES = 2_500_000
 """The largest part of a file that one request reads or writes: in base64 it stays below a frame."""
 
+MAX_PACKAGE_FILES = 65_536
+"""Files and directories of what a session installs: some packages have 10,000."""
+
 MAX_SCRATCH_FILES = 8_192
 """Files and directories in /tmp, and in /dev/shm."""

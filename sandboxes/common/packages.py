@@ -11,7 +11,7 @@ import os
 import sys
 
 OWN = "/work/.venv"
-"""It is in the workspace, so it counts as files of the session, and tools know a .venv."""
+"""It is in the workspace, because tools know a .venv, and has a size of its own."""
 
 SCRATCH = f"{OWN}/tmp"
 """Directory where pip unpacks: /tmp is too small for a large package."""
@@ -38,7 +38,7 @@ sys.exit(main())
 def make() -> dict[str, str]:
     """Create it before any foreign code runs; return the variables that programs need to use it."""
     base = getattr(sys, "_base_executable", sys.executable)
-    os.makedirs(f"{OWN}/bin")
+    os.makedirs(f"{OWN}/bin")  # in a mount of its own, where the backend makes one
     os.makedirs(LIBRARY)
     os.mkdir(SCRATCH)
     version = "{}.{}.{}".format(*sys.version_info[:3])

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bellglass.sandboxes.common.limits import MAX_SCRATCH_FILES
+from bellglass.sandboxes.common import packages
+from bellglass.sandboxes.common.limits import MAX_PACKAGE_FILES, MAX_SCRATCH_FILES
 from bellglass.sandboxes.confinement.resource_limits import OOM_SCORE_ADJ
 
 if TYPE_CHECKING:
@@ -127,7 +128,11 @@ def _tmpfs(limits: Limits, uid: int, gid: int) -> dict[str, str]:
 
     owner = f"uid={uid},gid={gid}"
     scratch = limits.scratch_bytes
+    installed = {
+        packages.OWN: options(limits.packages_bytes, MAX_PACKAGE_FILES, f"exec,mode=0700,{owner}")
+    }
     return {
+        **(installed if limits.packages_bytes else {}),
         # Without "exec" the engine mounts noexec, and compiled programs would not run.
         "/work": options(limits.disk_bytes, limits.files, f"exec,mode=0700,{owner}"),
         "/tmp": options(scratch, MAX_SCRATCH_FILES, "exec,mode=1777"),

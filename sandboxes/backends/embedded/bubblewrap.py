@@ -29,6 +29,7 @@ from bellglass.sandboxes.backends.embedded.inside.plan import (
     Plan,
 )
 from bellglass.sandboxes.backends.embedded.process import Process, boot_arguments, bundle_file
+from bellglass.sandboxes.common import packages
 from bellglass.sandboxes.setup.environments import awaited_beside
 
 if TYPE_CHECKING:
@@ -93,7 +94,10 @@ def arguments(
         ("/work", limits.disk_bytes, "0700"),
         ("/tmp", limits.scratch_bytes, "1777"),
         ("/dev/shm", limits.scratch_bytes, "1777"),
+        (packages.OWN, limits.packages_bytes, "0700"),
     ):
+        if not size:
+            continue
         options += ["--perms", permissions, "--size", str(size), "--tmpfs", path]
     for each in lent:
         options += _lending(each, limits, in_rootfs=in_rootfs)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
-WRITABLE = (".", "/tmp", "/dev/shm")
+from bellglass.sandboxes.common import packages
+
+WRITABLE = (".", packages.OWN, "/tmp", "/dev/shm")
 
 MIN_CHOSEN_FILES = 10_000
 """A mount with at most this many inodes was given that limit on purpose."""

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 
 from bellglass.tools.execute.hints.modules import Supply, missing_module
-from bellglass.tools.execute.hints.rules import DISK_FULL, NO_TERMINAL, WRITABLE, wants_terminal
+from bellglass.tools.execute.hints.rules import (
+    DISK_FULL,
+    NO_TERMINAL,
+    PACKAGES_FULL,
+    WRITABLE,
+    wants_terminal,
+)
 
 _NOT_FOUND = re.compile(
     r"^(?:-?bash: )?(?:(?:eval: )?line \d{1,9}: )?([^\s:]{1,200}): (?:command )?not found",
@@ -43,6 +49,10 @@ _RULES = (
     (r"\./[^\s:]{1,200}: Permission denied", "run a script with bash FILE, or after chmod +x."),
     (r": Permission denied$", WRITABLE),
     (r": Read-only file system", WRITABLE),
+    (
+        r"/work/\.venv[^\n]{0,300}No space left|install packages[^\n]{0,99}No space left",
+        PACKAGES_FULL,
+    ),
     (r"No space left on device", DISK_FULL),
     (
         r"fork: (?:retry: )?Resource temporarily unavailable",

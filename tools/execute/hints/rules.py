@@ -16,6 +16,10 @@ MAX_LINE_CHARACTERS = 300
 
 WRITABLE = "only the working directory and /tmp can be written to."
 DISK_FULL = "the disk of the session is full: delete files."
+PACKAGES_FULL = (
+    "the space for packages of the session is full: pip uninstall what is not needed. (The "
+    "operator of this server can allow more: BELLGLASS_PACKAGE_DISK_MB.)"
+)
 NO_TERMINAL = (
     "there is no terminal for full-screen programs: print with cat or sed -n, change with sed -i, "
     "write with write_file or a here-document, and pass a message by an option (git commit -m)."

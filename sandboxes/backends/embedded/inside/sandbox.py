@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from bellglass.sandboxes.backends.embedded.inside import lending, mounts, namespaces, network
 from bellglass.sandboxes.backends.embedded.inside.failure import as_frame, receive_frame, send_frame
 from bellglass.sandboxes.backends.embedded.inside.plan import HOSTNAME, MASKED
-from bellglass.sandboxes.common import lent_copies
+from bellglass.sandboxes.common import lent_copies, packages
 from bellglass.sandboxes.common.lent_copies import LentCopy
-from bellglass.sandboxes.common.limits import MAX_SCRATCH_FILES
+from bellglass.sandboxes.common.limits import MAX_PACKAGE_FILES, MAX_SCRATCH_FILES
 from bellglass.sandboxes.confinement import confine, libc, resource_limits
 from bellglass.sandboxes.confinement.failure import Failure, step
 
@@ -172,7 +172,11 @@ def _make_directories(session: dict[str, int]) -> None:
         ("/work", session["disk_bytes"], session["files"], 0o700),
         ("/tmp", scratch, MAX_SCRATCH_FILES, 0o1777),
         ("/dev/shm", scratch, MAX_SCRATCH_FILES, 0o1777),
+        (packages.OWN, session["packages_bytes"], MAX_PACKAGE_FILES, 0o700),
     ):
+        if not size:
+            continue
+        os.makedirs(target, exist_ok=True)
         with step(f"mount {target}"):
             mounts.tmpfs(target, size, inodes, mode)
 
