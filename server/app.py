@@ -194,7 +194,7 @@ def _tool(entry: ToolEntry, settings: Settings, found: str, packages: str) -> To
     def filled(text: str) -> str:
         for name, fact in facts.items():
             text = text.replace(name, fact)
-        return text
+        return text.replace("  ", " ")  # around a fact that is not known
 
     manual = inspect.cleandoc(entry.function.__doc__ or "")
     if settings.sandbox == "restricted":

@@ -27,6 +27,9 @@ CELLS_PER_WRITE = 20_000
 WRITE_TIMEOUT_SECONDS = 0.5
 """Seconds for writing a whole table, which nobody may want. Half a million numbers take them."""
 
+MAX_WHOLE_ROWS, END_ROWS = 30, 10
+"""Rows up to which all are shown, and how many of a longer table, half of them at each end."""
+
 MAX_ROWS, MAX_COLUMNS, MAX_CELLS = 1_000, 200, 20_000
 """The limit if the code has set pandas to show tables without one: more than fits a result."""
 
@@ -78,8 +81,8 @@ def _is_long(cells: Iterable[Any], most: int | None) -> bool:
 # --- pandas
 
 PANDAS = {
-    "display.max_rows": ((60,), 30),
-    "display.min_rows": ((10,), 10),
+    "display.max_rows": ((60,), MAX_WHOLE_ROWS),
+    "display.min_rows": ((10,), END_ROWS),
     "display.max_columns": ((0, 20), 20),
     "display.width": ((80,), 240),
     "display.max_colwidth": ((50,), 60),
@@ -241,7 +244,7 @@ def _of_polars(value: Any, write: Write) -> ShownTable:
     frame = value if is_frame(value) else value.to_frame()
     state = polars.Config.state()
     ours = {name: most for env, (name, most) in POLARS.items() if state.get(env) is None}
-    rows = tables.part(frame.height, 30, 20)
+    rows = tables.part(frame.height, MAX_WHOLE_ROWS, END_ROWS)
     if set_rows := state.get("POLARS_FMT_MAX_ROWS"):
         most = int(set_rows) if 0 <= int(set_rows) < MAX_ROWS else MAX_ROWS
         rows = tables.part(frame.height, most, most)
