@@ -91,6 +91,7 @@ def build_server(
                 ),
                 network=settings.network,
                 folders=settings.folders,
+                save_to=settings.save_to,
                 packages=preparation.packages,
                 timeout_seconds=settings.timeout_seconds,
                 background_seconds=settings.background_seconds,
@@ -150,7 +151,7 @@ def _after_answer(then: Callable[[], None]) -> ServerMiddleware[ToolContext]:
 
 
 def _instructions(settings: Settings, packages: Packages) -> str:
-    folders = named(settings.folders)
+    folders = named(settings.folders, settings.save_to)
     text = INSTRUCTIONS.format(
         network=ASIDE[settings.network], folders=f" {folders}" if folders else ""
     )
@@ -181,11 +182,12 @@ def _tool(entry: ToolEntry, settings: Settings, found: str, packages: str) -> To
 
     `found` and `packages` are sentences about programs and packages of the sandbox.
     """
+    lent = named(settings.folders, settings.save_to)
     facts = {
         "{idle}": duration(settings.session_idle_seconds),
         "{age}": duration(settings.session_max_seconds),
         "{timeout}": f"{settings.timeout_seconds:g}",
-        "{network}": f"{MANUAL[settings.network]} {named(settings.folders)}".strip(),
+        "{network}": f"{MANUAL[settings.network]} {lent}".strip(),
         "{programs}": found,
         "{lent}": " or /folders" if settings.folders else "",
         "{packages}": packages,

@@ -6,7 +6,15 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from bellglass.sandboxes.backend_settings import Names
 from bellglass.sandboxes.session_limits import MAX_OUTPUT_BYTES, MIB, Limits
-from bellglass.server.setting_types import Folders, Hosts, LogLevels, Origins, RiskKinds, WebAddress
+from bellglass.server.setting_types import (
+    Folders,
+    HostPath,
+    Hosts,
+    LogLevels,
+    Origins,
+    RiskKinds,
+    WebAddress,
+)
 from bellglass.tools.call_limits import (
     DEFAULT_BACKGROUND_SECONDS,
     DEFAULT_TIMEOUT_SECONDS,
@@ -203,4 +211,9 @@ class ServerSettings(BaseModel):
         description="Folders of this machine that sessions see at `/folders/NAME`, as "
         "`NAME=PATH[:MODE][,show=NAMES][,python=VENV]` with the mode `ro` or `copy`; several are "
         "separated by `;`, or by repeating the flag.",
+    )
+    save_to: HostPath | None = Field(
+        None,
+        description="A folder of this machine: what a call leaves in `/work/out` is copied there. "
+        "No file is overwritten. For servers on stdio.",
     )

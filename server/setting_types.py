@@ -1,6 +1,7 @@
 """Types of settings that need a parser or a check of their own."""
 
 import difflib
+import os
 import re
 from collections.abc import Collection
 from typing import Annotated
@@ -115,6 +116,7 @@ _LEVEL = "(debug|info|warning|error)"
 Folders = Annotated[
     tuple[Folder, ...], BeforeValidator(_readable_folders), AfterValidator(_without_keys)
 ]
+HostPath = Annotated[str, AfterValidator(lambda path: os.path.abspath(os.path.expanduser(path)))]
 Hosts = Annotated[Names, AfterValidator(_readable_hosts)]
 Origins = Annotated[Names, AfterValidator(_origins)]
 RiskKinds = Annotated[Names, AfterValidator(_known_kinds)]

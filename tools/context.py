@@ -55,6 +55,9 @@ class ToolContext:
     folders: Sequence[Folder] = ()
     """The folders that an operator lends to sessions."""
 
+    save_to: str | None = None
+    """The folder of the user's machine that what calls leave in /work/out is copied to."""
+
     packages: Packages = field(default_factory=Packages)
     """What is known of the packages in sandboxes."""
 

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 _MODES = {"ro": "read-only", "copy": "changes stay in the session"}
 
 
-def named(folders: Sequence[Folder]) -> str:
-    """Return a sentence that names the folders; "" if there are none."""
+def named(folders: Sequence[Folder], save_to: str | None = None) -> str:
+    """Return sentences that name the folders, and what is saved; "" if there is neither."""
+    saved = "What a call leaves in /work/out is saved on the user's machine." if save_to else ""
     if not folders:
-        return ""
+        return saved
     names = ", ".join(f"{folder.target} ({_MODES[folder.mode]})" for folder in folders)
-    return f"Folders of the user's machine: {names}. Files that usually hold secrets look empty."
+    text = f"Folders of the user's machine: {names}. Files that usually hold secrets look empty."
+    return f"{text} {saved}".rstrip()
 
 
 def mode_of(path: str, folders: Sequence[Folder]) -> str:

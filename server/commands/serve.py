@@ -31,6 +31,10 @@ def serve(settings: Settings) -> int:
             f"BELLGLASS_PYTHON={python!r} is not a program. Unset it to use the "
             "Python that `bellglass setup` made."
         )
+    if settings.save_to is not None and settings.http is not None:
+        raise CannotServe(
+            "BELLGLASS_SAVE_TO is for servers on stdio: over HTTP, use `bellglass get`."
+        )
     # Each is None if the parent process has closed it.
     if settings.http is None and (sys.stdin is None or sys.stdout is None):
         raise CannotServe(

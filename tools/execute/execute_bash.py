@@ -11,6 +11,7 @@ from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.execute.rendering import rendered
 from bellglass.tools.execute.result import result_for
+from bellglass.tools.execute.saving import save
 from bellglass.tools.execute.start_background import begin, call_seconds
 from bellglass.tools.policy import Program
 from bellglass.tools.progress import progress_to
@@ -43,6 +44,7 @@ async def execute_bash(
         async with progress_to(ctx, seconds) as on_stream:
             execution = await session.run("bash", arguments, timeout=seconds, on_stream=on_stream)
     await context.updates.changed(session, (file.path for file in execution.files))
+    saved = await save(execution, session, context.save_to)
     told = rendered(
         execution,
         session,
@@ -51,5 +53,6 @@ async def execute_bash(
         note=note,
         command=command,
         empty=not command.strip(),
+        saved=saved,
     )
     return result_for(ctx, told)

@@ -61,12 +61,14 @@ def rendered(
     *,
     timeout: float,
     note: str | None = None,
+    saved: str | None = None,
     command: str = "",
     empty: bool = False,
 ) -> Rendered:
     """Return what is told of a call, or of a background run.
 
-    `note` says how the code was found in what was given; `command` is what Bash ran.
+    `note` says how the code was found in what was given; `saved` says what was
+    saved on the user's machine; `command` is what Bash ran.
     """
     request = ctx.request_context
     context = request.lifespan_context
@@ -85,6 +87,7 @@ def rendered(
         notes.append(f"Note: {note}")
     linked = takes_links(request)
     notes += changes_line(execution, linked=linked)
+    notes += [saved] if saved else []
     hint = hint_for(
         execution,
         context.limits,
