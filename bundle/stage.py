@@ -29,7 +29,7 @@ Claude runs Python and Bash in a sandbox on this computer, instead of guessing w
 
 Variables, files and a shell last through a chat. Figures and tables are shown, tests are run by
 pytest, and code that fails says why. The code has no network unless you allow it, and cannot read
-your files.
+your files but those in folders that you choose here.
 
 On Linux the sandbox needs nothing else. On macOS it needs Docker or an E2B account. Windows is not
 supported by this bundle: there, install bellglass in WSL.
@@ -43,6 +43,16 @@ TITLES = {
     "network_hosts": "Allowed hosts",
 }
 """Settings that a person may want to change; their help is that of the setting."""
+
+FOLDERS = {
+    "folder": ("Folder to read", "Chats read the files in this folder. They change none."),
+    "project": (
+        "Folder to work on a copy of",
+        "Chats read and change a copy of this folder. `bellglass apply` writes the changes to it.",
+    ),
+    "save_to": ("Folder for results", "What a chat leaves in /work/out is copied to this folder."),
+}
+"""Folders that a person chooses; a folder that is not chosen is not lent."""
 
 KEY = {
     "type": "string",
@@ -85,17 +95,33 @@ def manifest() -> dict[str, Any]:
                     # One process of Claude Desktop serves every chat.
                     f"{PREFIX}SESSION_SCOPE": "explicit",
                     **{f"{PREFIX}{name.upper()}": f"${{user_config.{name}}}" for name in TITLES},
+                    f"{PREFIX}FOLDERS": "${user_config.folder};${user_config.project}:copy",
+                    f"{PREFIX}SAVE_TO": "${user_config.save_to}",
                     "E2B_API_KEY": "${user_config.e2b_api_key}",
                 },
             },
         },
         "tools_generated": True,
         "prompts_generated": True,
-        "user_config": {**{name: _option(name) for name in TITLES}, "e2b_api_key": KEY},
+        "user_config": {
+            **{name: _directory(*texts) for name, texts in FOLDERS.items()},
+            **{name: _option(name) for name in TITLES},
+            "e2b_api_key": KEY,
+        },
         "compatibility": {
             "platforms": ["darwin", "linux"],
             "runtimes": {"python": project["requires-python"]},
         },
+    }
+
+
+def _directory(title: str, description: str) -> dict[str, Any]:
+    return {
+        "type": "directory",
+        "title": title,
+        "description": description.replace("`", ""),
+        "required": False,
+        "default": "",
     }
 
 

@@ -209,7 +209,7 @@ class ServerSettings(BaseModel):
     folders: Folders = Field(
         (),
         description="Folders of this machine that sessions see at `/folders/NAME`, as "
-        "`NAME=PATH[:MODE][,show=NAMES][,python=VENV]` with the mode `ro` or `copy`; several are "
+        "`[NAME=]PATH[:MODE][,show=NAMES][,python=VENV]` with the mode `ro` or `copy`; several are "
         "separated by `;`, or by repeating the flag.",
     )
     save_to: HostPath | None = Field(

@@ -139,7 +139,7 @@ class Setting(NamedTuple):
 
     @property
     def is_path(self) -> bool:
-        return self.name == "config" or self.name.endswith(("_file", "_dir", "_cache"))
+        return self.name in ("config", "save_to") or self.name.endswith(("_file", "_dir", "_cache"))
 
 
 @cache

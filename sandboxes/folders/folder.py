@@ -1,4 +1,4 @@
-"""A lent folder, as an operator names it: `NAME=PATH[:MODE][,show=NAMES][,python=VENV]`."""
+"""A lent folder, as an operator names it: `[NAME=]PATH[:MODE][,show=NAMES][,python=VENV]`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ SEPARATOR = ";"
 """Between several folders in one variable."""
 
 _WRITTEN = re.compile(
-    r"(?P<name>[^=]*)=(?P<path>.+?)(:(?P<mode>ro|copy|rw))?"
+    r"((?P<name>[A-Za-z0-9][A-Za-z0-9._-]{0,63})=)?(?P<path>.+?)(:(?P<mode>ro|copy|rw))?"
     r"(?P<options>(,(show|python)=[^,]*)*)",
     re.DOTALL,
 )
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+PLACEHOLDER = "${"
+"""Begins a variable in a client's configuration, which the client replaces before it starts us."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,7 +72,8 @@ def parse_all(texts: Iterable[str]) -> tuple[Folder, ...]:
         ValueError: One of them is not written as a folder, or must not be lent.
     """
     parts = [part.strip() for text in texts for part in text.split(SEPARATOR)]
-    folders = tuple(parse(part) for part in parts if part)
+    # A part with a mode alone is what is left of a folder that nobody has chosen.
+    folders = tuple(parse(part) for part in parts if part and part[1:] not in MODES)
     names = [folder.name.casefold() for folder in folders]
     for name in names:
         if names.count(name) > 1:
@@ -87,10 +90,8 @@ def parse(text: str) -> Folder:
         ValueError: It is not written as a folder, or the folder must not be lent.
     """
     found = _WRITTEN.fullmatch(text)
-    if found is None or not _NAME.fullmatch(found["name"]):
-        raise ValueError(
-            f"{text!r} is not NAME=PATH[:MODE], with a name of letters, digits, '.', '_' and '-'"
-        )
+    if found is None:
+        raise ValueError(f"{text!r} is not NAME=PATH[:MODE]")
     modes: dict[str, Mode] = {mode: mode for mode in MODES}
     mode = modes.get(str(found["mode"] or "ro"))
     if mode is None:
@@ -98,9 +99,31 @@ def parse(text: str) -> Folder:
     options = [part.partition("=") for part in found["options"].split(",")[1:]]
     show = tuple(value.strip() for key, _, value in options if key == "show" and value.strip())
     path = os.path.realpath(os.path.expanduser(found["path"]))
+    if PLACEHOLDER in found["path"]:
+        return Folder(name=found["name"] or "folder", path=found["path"], mode=mode, show=show)
     if reason := reason_to_refuse(path, show):
         raise ValueError(f"{found['path']!r} cannot be lent: {reason}")
     python = next((value.strip() for key, _, value in options if key == "python"), None)
     if python is not None and (os.path.isabs(python) or ".." in python.split("/")):
         raise ValueError(f"python={python!r} is no virtual environment in the folder, as .venv is")
-    return Folder(name=found["name"], path=path, mode=mode, show=show, python=python or None)
+    name = found["name"] or _name_of(path)
+    return Folder(name=name, path=path, mode=mode, show=show, python=python or None)
+
+
+def _name_of(path: str) -> str:
+    """Return a name for a folder that was given none: its own, as far as it can be one."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", os.path.basename(path)).strip("-._")
+    return name[:64] or "folder"
+
+
+def absolute(text: str) -> str:
+    """Return a setting with absolute paths, for a server that starts in another directory."""
+    parts = []
+    for part in text.split(SEPARATOR):
+        found = _WRITTEN.fullmatch(part.strip())
+        if found is not None and PLACEHOLDER not in found["path"]:
+            path = os.path.abspath(os.path.expanduser(found["path"]))
+            start, end = found.span("path")
+            part = found.string[:start] + path + found.string[end:]
+        parts.append(part)
+    return SEPARATOR.join(parts)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from bellglass.sandboxes.folders.folder import absolute
 from bellglass.server.clients import toml_file, yaml_file
 from bellglass.server.clients.catalogue import CHATGPT, CLIENTS, NAME, Client
 from bellglass.server.clients.change import planned
@@ -172,6 +173,8 @@ def _absolute(flags: Mapping[str, str]) -> dict[str, str]:
         for name, value in flags.items()
         if known_settings()[name].is_path
     }
+    if "folders" in flags:
+        paths["folders"] = absolute(flags["folders"])
     return {**flags, **paths}
 
 

@@ -7,6 +7,7 @@ import sys
 from functools import partial
 from importlib.metadata import version
 
+from bellglass.sandboxes.folders.folder import PLACEHOLDER
 from bellglass.server.failures import CommandError
 from bellglass.server.settings import Settings
 
@@ -31,6 +32,11 @@ def serve(settings: Settings) -> int:
             f"BELLGLASS_PYTHON={python!r} is not a program. Unset it to use the "
             "Python that `bellglass setup` made."
         )
+    for folder in settings.folders:
+        if PLACEHOLDER in folder.path:
+            raise CannotServe(
+                f"the client has not filled in {folder.path} of BELLGLASS_FOLDERS. Write the path."
+            )
     if settings.save_to is not None and settings.http is not None:
         raise CannotServe(
             "BELLGLASS_SAVE_TO is for servers on stdio: over HTTP, use `bellglass get`."

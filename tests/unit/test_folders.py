@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bellglass.sandboxes.folders import survey as surveys
-from bellglass.sandboxes.folders.folder import parse
+from bellglass.sandboxes.folders.folder import absolute, parse
 from bellglass.sandboxes.folders.hidden_names import is_hidden
 from bellglass.sandboxes.folders.survey import Mask, Survey, UnsuitableFolder
 from bellglass.server.settings import Settings, SettingsError
@@ -37,6 +37,28 @@ def test_a_setting_names_several_folders(project: Path) -> None:
     assert twice.show == (".env", "*.pem")
 
 
+def test_a_folder_that_nobody_has_chosen_in_a_bundle_is_none() -> None:
+    assert Settings.from_environ({"BELLGLASS_FOLDERS": ";:copy"}).folders == ()
+
+
+def test_a_folder_without_a_name_has_its_own(project: Path) -> None:
+    spaced = project / "Quarterly figures (2026)"
+    spaced.mkdir()
+
+    assert parse(f"{spaced}:copy").target == "/folders/Quarterly-figures-2026"
+    assert parse(f"{spaced}:copy").mode == "copy"
+
+
+def test_a_setting_is_made_absolute_but_for_what_a_client_fills_in(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+
+    made = absolute("app=.:copy,python=.venv;~/app;w=${workspaceFolder}:copy")
+
+    assert made == f"app={project}:copy,python=.venv;{project};w=${{workspaceFolder}}:copy"
+
+
 def test_a_path_may_have_colons_and_commas(project: Path) -> None:
     odd = project / "a:b,c=d"
     odd.mkdir()
@@ -48,9 +70,11 @@ def test_a_path_may_have_colons_and_commas(project: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "reason"),
     [
-        ("app", "NAME=PATH"),
-        ("a/b=~/app", "NAME=PATH"),
-        ("..=~/app", "NAME=PATH"),
+        ("app", "nothing at this path"),
+        ("a/b=~/app", "nothing at this path"),
+        ("..=~/app", "nothing at this path"),
+        ("app=~/app:rw", "no mode"),
+        ("app=~/app,python=../venv", "no virtual environment in the folder"),
         ("app=~/app:wr", "nothing at this path"),
         ("app=/", "more than one project"),
         ("app=~", "home directory"),
