@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 COMMAND = (sys.executable, "-P", "-m", "bellglass.sandboxes.setup")
 
 _MAX_REASON_CHARACTERS = 300
-_NICENESS = 10
+_NICENESS = 5
 """Calls of clients come first."""
 
 

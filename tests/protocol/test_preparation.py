@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from absent import need
 from commands.tiny_wheels import COMMAND, tiny_wheels, unprepared
 from mcp import Client, StdioServerParameters
 from mcp.types import CallToolResult
@@ -57,17 +58,21 @@ async def until(client: Client, text: str) -> CallToolResult:
     return result
 
 
+@pytest.mark.parametrize("launcher", ["zygote", "bubblewrap"])
 async def test_packages_come_into_a_session_that_was_there_before(
-    serve: Serve, tmp_path: Path
+    serve: Serve, tmp_path: Path, launcher: str
 ) -> None:
+    if launcher == "bubblewrap":
+        need("bwrap", "bubblewrap")
     wheels = tiny_wheels(tmp_path / "wheels")
-    async with serve(wheels) as client:
+    async with serve(wheels, BELLGLASS_LAUNCHER=launcher) as client:
         meanwhile = await manual(client)
         early = await imported(client)
         works = await client.call_tool("execute_python", {"code": "kept = 6 * 7"})
         await until(client, "True\n")
         later = await client.call_tool("execute_python", {"code": "kept, pandas.tiny"})
         bash = await client.call_tool("execute_bash", {"command": "python3 -c 'import numpy'"})
+        write = await client.call_tool("execute_bash", {"command": "touch /opt/bellglass/x"})
     async with serve(Path("/nowhere")) as client:
         afterwards = await manual(client)
         again = await imported(client)
@@ -80,6 +85,7 @@ async def test_packages_come_into_a_session_that_was_there_before(
     assert not works.is_error
     assert "(42, True)" in text_of(later)
     assert "Error" not in text_of(bash)
+    assert "Read-only file system" in text_of(write)
     assert "Installed: numpy, pandas, matplotlib," in afterwards
     assert text_of(again).startswith("True\n")
 

@@ -23,7 +23,7 @@ from bellglass.tools.policy import Program
 from bellglass.tools.progress import progress_to
 from bellglass.tools.results import TestRun, result_of
 from bellglass.tools.run_tests.hints import hints_on
-from bellglass.tools.run_tests.report import not_isolated, run_of
+from bellglass.tools.run_tests.report import NO_PYTEST, not_isolated, run_of
 from bellglass.tools.run_tests.text import run_text
 from bellglass.tools.sessions.session_resolver import session_for
 
@@ -134,7 +134,10 @@ async def run_tests(
     run = run_of(execution, session.id, [] if select else names_of(given))
     notes = [text for text in dict.fromkeys((note, tests_note)) if text]
     notes += [*run.notes, *hints_on(run, code, tests)]
-    run = run.model_copy(update={"notes": notes, "error": _reason(run, select, paths)})
+    error = _reason(run, select, paths)
+    if error == NO_PYTEST and context.packages.awaited:
+        error = f"Only cases can run now: {context.packages.missing('pytest')}"
+    run = run.model_copy(update={"notes": notes, "error": error})
     if not session.backend.has_true_results:
         run = not_isolated(run)
     return result_of(run, run_text(run, timeout))
