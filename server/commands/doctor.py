@@ -21,6 +21,9 @@ if TYPE_CHECKING:
         NetworkReport,
         Report,
     )
+    from bellglass.server.settings import Settings
+
+DEFAULT_BACKEND = "embedded"
 
 
 @click.command(cls=SettingsCommand)
@@ -43,19 +46,22 @@ def command(given: Invocation, as_json: bool) -> int:
         with clock(f"Running code on the backend {name}"):
             reports.append(examine(name, given.settings))
         if not as_json:
-            _show_backend(reports[-1])
+            _show_backend(reports[-1], given.settings)
     report = summary(given.settings, reports)
     if as_json:
         # In ASCII, so that control characters for terminals are escaped.
         say(json.dumps(report.model_dump(mode="json"), indent=2))
     else:
-        _show_rest(report)
+        _show_rest(report, given.settings)
     return 0 if report.usable else 1
 
 
-def _show_backend(backend: BackendReport) -> None:
+def _show_backend(backend: BackendReport, settings: Settings) -> None:
     if not backend.works:
-        say(f"{paint('red', 'no ')} {backend.name}: {printable(backend.reason or '')}")
+        asked_for = backend.settings or backend.name in (settings.sandbox, DEFAULT_BACKEND)
+        mark = paint("red", "no ") if asked_for else paint("dim", "-- ")
+        optional = "" if asked_for else "not set up, which is optional: "
+        say(f"{mark} {backend.name}: {optional}{printable(backend.reason or '')}")
         _show_settings(backend)
         return
     found = [f"Python {backend.python}"]
@@ -78,7 +84,7 @@ def _show_settings(backend: BackendReport) -> None:
         say(f"    {variable}={printable(value)}")
 
 
-def _show_rest(report: Report) -> None:
+def _show_rest(report: Report, settings: Settings) -> None:
     say()
     _show_limits(report.limits)
     _show_network(report.network)
@@ -86,8 +92,15 @@ def _show_rest(report: Report) -> None:
     say()
     if report.usable:
         say(paint("green", f"Code runs on the {report.usable} backend."))
-    else:
-        say(paint("red", "No backend works here, so the server will refuse to run code."))
+        return
+    others = [backend.name for backend in report.backends if backend.works]
+    what = (
+        "No backend works here"
+        if settings.sandbox == "auto"
+        else f"{settings.sandbox} does not work here"
+    )
+    would = f" These would: {', '.join(others)}." if others else ""
+    say(paint("red", f"{what}, so the server will refuse to run code.{would}"))
 
 
 def _show_limits(limits: LimitsReport) -> None:

@@ -19,7 +19,7 @@ def test_a_program_is_told_what_a_person_is() -> None:
     assert f"memory {report['limits']['memory_mib']} MiB" in shown.stdout
     assert f"Network: {report['network']['mode']}\n" in shown.stdout
     for backend in report["backends"]:
-        mark = "yes" if backend["works"] else "no "
+        mark = "yes" if backend["works"] else "-- "
         assert f"\n{mark} {backend['name']}: " in shown.stdout
         for name, version in backend["packages"].items():
             assert (f"{name} {version}" if version else f"no {name}") in shown.stdout
@@ -66,3 +66,17 @@ def test_a_plug_in_that_breaks_costs_the_others_nothing(tmp_path: Path) -> None:
     assert not backends["broken"]["works"]
     assert "ZeroDivisionError: division by zero" in backends["broken"]["reason"]
     assert backends["embedded"]["works"]
+
+
+def test_a_backend_that_was_asked_for_and_does_not_work_is_a_failure() -> None:
+    asked = {"DOCKER_HOST": "unix:///nothing", "NO_COLOR": "1"}
+    shown = bellglass("doctor", "--sandbox", "docker", settings=asked)
+
+    assert shown.returncode == 1
+    assert "\nno  docker: " in shown.stdout
+    assert "\n--  e2b: not set up, which is optional: " in shown.stdout
+    last = shown.stdout.splitlines()[-1]
+    assert last.startswith(
+        "docker does not work here, so the server will refuse to run code. These"
+    )
+    assert "embedded" in last
