@@ -51,7 +51,8 @@ async def connected(
         parameters = StdioServerParameters(
             command=sys.executable,
             args=["-P", "-m", "bellglass.server.cli"],
-            env={**_passed_on(environ), **(settings or {})},
+            # Nobody comes back to its sessions, so they end with it.
+            env={"BELLGLASS_DETACHED_SECONDS": "0", **_passed_on(environ), **(settings or {})},
         )
         client = Client(stdio_client(parameters, errlog=log))
         try:

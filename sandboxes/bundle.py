@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import marshal
 import os
@@ -87,6 +89,14 @@ def bundle(*packages: str) -> bytes:
         jobs[operation] = value
     modules[JOB_TABLE] = (False, f"JOBS = {jobs!r}\n", b"")
     return marshal.dumps((MAGIC_NUMBER, modules))
+
+
+@cache
+def edition(*packages: str) -> str:
+    """Return a hash of the sources in `bundle(*packages)`."""
+    modules = marshal.loads(bundle(*packages))[1]
+    texts = sorted((name, source) for name, (_, source, _) in modules.items())
+    return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
 
 def _add_package(modules: dict[str, tuple[bool, str, bytes]], package: str) -> None:

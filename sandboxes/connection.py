@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.egress.network import Network
     from bellglass.sandboxes.execution import Execution
     from bellglass.sandboxes.sessions.background_runs import Run
+    from bellglass.sandboxes.wire.schema.basics import Mark
     from bellglass.sandboxes.wire.schema.requests import AskRuns, Cancel, NetRequest
 
 REPLY_GRACE_SECONDS = 10.0
@@ -165,6 +166,11 @@ class Connection:
         exchange.take(frame)
         if exchange.over:
             del self._exchanges[key]
+
+    def follow(self, run: Run, mark: Mark) -> None:
+        """Take in what is said about a background run that another server began."""
+        state = "run" if run.state == "running" else run.state
+        self._exchanges[mark["id"], mark["nonce"]] = Exchange(mark, state, run)
 
     @contextmanager
     def _exchange(self, state: str, run: Run | None = None) -> Generator[Exchange]:

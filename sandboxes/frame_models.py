@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
-from bellglass.sandboxes.execution import CleanStr, Execution
+from bellglass.sandboxes.common.limits import MAX_ENDED_RUNS, MAX_RUNS
+from bellglass.sandboxes.execution import CleanStr, Execution, RunState
 from bellglass.sandboxes.self_check import SelfCheck
 
 if TYPE_CHECKING:
@@ -37,6 +38,14 @@ class _Frame(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class KnownRun(_Frame):
+    """A background run that another server began, with the id and nonce of its request."""
+
+    id: int
+    nonce: str = Field(max_length=100)
+    run: RunState
+
+
 class Ready(SelfCheck):
     """The supervisor is up, and reports about its confinement."""
 
@@ -47,6 +56,9 @@ class Ready(SelfCheck):
     """The nonce by which a server that re-attaches recognizes the self-check that it asked for."""
     state: Literal["kept", "restored", "lost"] | None = None
     """The state of the variables if another server used the sandbox before; None for a new one."""
+    runs: list[KnownRun] = Field(default=[], max_length=MAX_RUNS + MAX_ENDED_RUNS)
+    unanswered: Literal["interrupted", "finished"] | None = None
+    """How the last call ended, if the server that it was for was gone by then."""
 
 
 class Stream(_Frame):

@@ -23,6 +23,20 @@ class Lifecycle:
         for backends whose sandboxes outlive a killed server: see `reattach`. It raises nothing.
         """
 
+    def outlive(self, session_id: str, seconds: float, until: float) -> None:
+        """Have the session's sandbox outlive this server, however that ends, for so many seconds.
+
+        It ends at `until` at the latest, in seconds since 1970. It is called, after
+        `on_session_start`, for sessions that a client may name to another server: see `reattach`.
+        It raises nothing.
+        """
+
+    def on_session_end(self, session_id: str) -> None:
+        """Note that a session was closed, or its time is over: nothing of it may outlive that.
+
+        It is not called for the sessions of a server that ends. It raises nothing.
+        """
+
     async def pause(self, session_id: str) -> bool:
         """Pause the sandbox of an idle session until it is used again; tell if it is paused.
 

@@ -73,6 +73,7 @@ def build_server(
                 max_sessions=settings.max_sessions,
                 idle_seconds=settings.session_idle_seconds,
                 age_seconds=settings.session_max_seconds,
+                detached_seconds=settings.detached_seconds,
                 pool=settings.warm_sessions,
                 choose_for_checks=_chooser_for_checks(settings),
                 short_ids=settings.http is None,

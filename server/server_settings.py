@@ -70,6 +70,13 @@ class ServerSettings(BaseModel):
     session_max_seconds: float = Field(
         86_400, gt=0, allow_inf_nan=False, description="A session ends at this age."
     )
+    detached_seconds: float = Field(
+        1800,
+        ge=0,
+        allow_inf_nan=False,
+        description="A session that was named in a result outlives its server for this time, where "
+        "sandboxes can: `embedded`. 0: none does. A legacy connection's own never does.",
+    )
     grace_seconds: float = Field(
         30,
         ge=0,

@@ -22,6 +22,9 @@ pytest.register_assert_rewrite(
     "bellglass.sandboxes.conformance", "security.lying", "security.support"
 )
 
+# Servers that tests start leave nothing, unless a test says otherwise.
+os.environ.setdefault("BELLGLASS_DETACHED_SECONDS", "0")
+
 EXIT_STATUS = pytest.StashKey[int]()
 
 LIMITS = Limits(

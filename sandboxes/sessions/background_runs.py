@@ -13,6 +13,7 @@ from bellglass.sandboxes.errors import RunNotFound
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
 
+    from bellglass.sandboxes.execution import RunState
     from bellglass.sandboxes.frame_models import Note, Stream
 
 State = Literal["running", "returned", "ended", "lost"]
@@ -106,6 +107,16 @@ class Runs:
         over = [known for known in self._runs.values() if not known.lives]
         for old in over[: max(0, len(self._runs) - MAX_KNOWN_RUNS)]:
             del self._runs[old.id]
+
+    def restore(self, known: RunState) -> Run:
+        """Add a run that another server began, as its supervisor reports it; return it."""
+        run = Run(known.id, known.op, known.limit_seconds)
+        run.started_at -= known.seconds
+        run.state = known.state
+        run.begun = True
+        self._named = max(self._named, int(known.id[1:]))
+        self.add(run)
+        return run
 
     def remove(self, run_id: str) -> None:
         self._runs.pop(run_id, None)

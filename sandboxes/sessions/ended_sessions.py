@@ -63,7 +63,7 @@ class EndedSessions:
         if age < KEPT_SECONDS:
             return SessionNotFound(
                 f"No such session: this server was started or restarted {duration(age)} ago, and "
-                "has had none with this id since. Sessions end with their server."
+                "has had none with this id since. What an earlier server had is gone."
             )
         return SessionNotFound(
             "No such session: it ended more than an hour ago, or there was none with this id."

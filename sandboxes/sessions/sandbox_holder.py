@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from anyio.abc import ByteStream
 
     from bellglass.sandboxes.backend import Backend
+    from bellglass.sandboxes.frame_models import Ready
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +28,17 @@ START_TIMEOUT_SECONDS = 60.0
 class SandboxHolder:
     """Holds one sandbox at a time. `hold` must be running in a task of its own."""
 
-    def __init__(self, backend: Backend, session_id: str, on_death: Callable[[], None]) -> None:
-        """`on_death` is called when a sandbox has died."""
+    def __init__(
+        self,
+        backend: Backend,
+        session_id: str,
+        on_death: Callable[[], None],
+        on_ready: Callable[[Connection, Ready], None],
+    ) -> None:
+        """`on_death` is called when a sandbox has died, `on_ready` when one is ready."""
         self.connection: Connection | None = None
-        self.reattached_state: str | None = None
-        """The state of the variables, if another server used the sandbox before."""
+        self.ready: Ready | None = None
+        """What the sandbox has said of itself; also of what another server left in it."""
         self.started_at = 0.0
         """When the last sandbox was started, in seconds since the epoch."""
         self.closed = False
@@ -40,6 +47,7 @@ class SandboxHolder:
         self._backend = backend
         self._session_id = session_id
         self._on_death = on_death
+        self._on_ready = on_ready
         self._failure: SandboxUnavailable | None = None
         self._wanted = anyio.Event()
         """Set while somebody waits for a sandbox."""
@@ -141,8 +149,9 @@ class SandboxHolder:
         try:
             with anyio.fail_after(START_TIMEOUT_SECONDS):
                 ready = await connection.ready()
-                self.reattached_state = ready.state
+                self.ready = ready
                 self._backend.verify(ready)
+                self._on_ready(connection, ready)
                 await connection.open_network()
         except TimeoutError as exc:
             reason = f"its supervisor did not start within {START_TIMEOUT_SECONDS:.0f} s."

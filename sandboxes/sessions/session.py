@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
     from bellglass.sandboxes.backend import Backend
-    from bellglass.sandboxes.frame_models import Stream
+    from bellglass.sandboxes.connection import Connection
+    from bellglass.sandboxes.frame_models import Ready, Stream
 
 UNSEEN = ("read",)
 """Operations whose results no model sees: the next visible one reports what was lost."""
@@ -52,10 +53,10 @@ class Session:
         self.runs = Runs()
         """The background runs that go on, and those that can still be queried."""
         self.backend = backend
-        self._lifecycle = lifecycle_of(backend)
+        self.lifecycle = lifecycle_of(backend)
         self._turn = anyio.Lock(fast_acquire=True)
         self._waiting = 0
-        self._holder = SandboxHolder(backend, session_id, self._note_death)
+        self._holder = SandboxHolder(backend, session_id, self._note_death, self._note_ready)
         self._restarted = False
         """Whether the loss of the last sandbox has not been reported yet."""
         self._reattaches = False
@@ -71,6 +72,11 @@ class Session:
     def tell_end(self, text: str) -> None:
         """Have calls that run, and those that wait, end with this text when it is closed."""
         self._holder.why_closed = text
+
+    def outlive(self, seconds: float, age_seconds: float) -> None:
+        """Have its sandbox outlive this server: a client may name the session to another one."""
+        if seconds:
+            self.lifecycle.outlive(self.id, seconds, self.created_at + age_seconds)
 
     @classmethod
     @asynccontextmanager
@@ -106,6 +112,18 @@ class Session:
         self._restarted = self.calls > 0
         self.runs.lose()
 
+    def _note_ready(self, connection: Connection, ready: Ready) -> None:
+        for known in ready.runs:
+            run = self.runs.restore(known.run)
+            run.on_outcome = self._note_outcome
+            if run.lives:
+                connection.follow(run, {"id": known.id, "nonce": known.nonce})
+
+    async def join(self) -> None:
+        """If another server left it, find out what is there, such as its background runs."""
+        if self._reattaches:
+            await self.prepare()
+
     async def prepare(self) -> None:
         """Make its sandbox before the first call; `failed` tells if that did not succeed."""
         await self._holder.prepare()
@@ -118,7 +136,7 @@ class Session:
     @property
     def used_seconds(self) -> float | None:
         """The seconds for which its sandboxes have cost money, if they do."""
-        return self._lifecycle.used_seconds(self.id)
+        return self.lifecycle.used_seconds(self.id)
 
     async def pause(self) -> bool:
         """Pause its sandbox until it is used again; tell if it is paused.
@@ -131,7 +149,7 @@ class Session:
             connection = self._holder.connection
             if connection is not None:
                 await connection.hang_up()  # a frame to a paused sandbox would wake it
-            self.resting = await self._lifecycle.pause(self.id)
+            self.resting = await self.lifecycle.pause(self.id)
             return self.resting
 
     async def run(
@@ -255,7 +273,7 @@ class Session:
             self._restarted = op in UNSEEN
             if self._holder.closed:
                 raise SessionNotFound(self._holder.why_closed) from exc
-            if self._lifecycle.may_live(self.id):
+            if self.lifecycle.may_live(self.id):
                 self._restarted = True
                 raise SessionUnreachable(exc.reason) from exc
             seconds = time.monotonic() - started
@@ -263,28 +281,11 @@ class Session:
                 status="lost", state="lost", notices=[exc.reason], wall_seconds=seconds
             )
         self.cpu_seconds += execution.cpu_seconds
-        if self._reattaches and op not in (*UNSEEN, "write"):  # the tools of these show no notices
-            self._reattaches = False
-            return self._reattached(execution)
-        if (self._restarted or self.replaces) and op not in (*UNSEEN, "write"):
-            text = f"{self.replaces}{notices.REPLACED}" if self.replaces else notices.RESTARTED
-            self._restarted, self.replaces = False, None
-            if self._holder.reattached_state is not None:
-                return self._reattached(execution, notices.REACHED_AGAIN)
-            execution = execution.model_copy(
-                update={"state": "lost", "notices": [text, *execution.notices]}
-            )
+        told = self._reattaches or self._restarted or self.replaces
+        if told and op not in (*UNSEEN, "write"):  # the tools of these show no notices
+            words = notices.REATTACHED if self._reattaches else notices.REACHED_AGAIN
+            lost = f"{self.replaces}{notices.REPLACED}" if self.replaces else notices.RESTARTED
+            self._reattaches = self._restarted = False
+            self.replaces = None
+            return notices.added(execution, words, lost, self._holder.ready)
         return execution
-
-    def _reattached(self, execution: Execution, words: str = notices.REATTACHED) -> Execution:
-        """Add to the first execution what became of the sandbox that was left."""
-        state = self._holder.reattached_state
-        if state is None:
-            self._restarted = False
-            text = notices.RESTARTED
-        else:
-            text = words.format(state=notices.STATES[state])
-        update: dict[str, Any] = {"notices": [text, *execution.notices]}
-        if state in (None, "lost"):
-            update["state"] = "lost"
-        return execution.model_copy(update=update)

@@ -43,6 +43,7 @@ class Sessions:
         max_sessions: int,
         idle_seconds: float,
         age_seconds: float,
+        detached_seconds: float = 0.0,
         pool: int | None = None,
         choose_for_checks: Callable[[], Awaitable[Backend | None]] | None = None,
         short_ids: bool = False,
@@ -50,6 +51,7 @@ class Sessions:
     ) -> None:
         self.idle_seconds = idle_seconds
         self.age_seconds = age_seconds
+        self._detached_seconds = min(detached_seconds, idle_seconds)
         self._tasks = tasks
         self._backends = Backends(tasks, choose, choose_for_checks, self._keep_warm)
         self._reattaching = anyio.Lock()
@@ -73,15 +75,16 @@ class Sessions:
         max_sessions: int,
         idle_seconds: float,
         age_seconds: float,
+        detached_seconds: float = 0.0,
         pool: int | None = None,
         choose_for_checks: Callable[[], Awaitable[Backend | None]] | None = None,
         short_ids: bool = False,
     ) -> AsyncGenerator[Self]:
         """Serve sessions until the context is left; then every sandbox is destroyed.
 
-        `pool`: the number of sessions that are kept ready; None for the backend's default.
-        `choose_for_checks` makes another backend for checks of code, or returns None.
-        `short_ids`: the server has one user, so that knowing an id permits nothing.
+        `detached_seconds`: how long one that a client may name to another server lives on, if the
+        backend can. `pool`: how many are kept ready; None for the backend's default. `short_ids`:
+        knowing an id permits nothing. `choose_for_checks` makes a backend for checks, or None.
         """
         sessions: Self | None = None
         try:
@@ -92,6 +95,7 @@ class Sessions:
                     max_sessions=max_sessions,
                     idle_seconds=idle_seconds,
                     age_seconds=age_seconds,
+                    detached_seconds=detached_seconds,
                     pool=pool,
                     choose_for_checks=choose_for_checks,
                     short_ids=short_ids,
@@ -114,6 +118,7 @@ class Sessions:
         *,
         for_upload: bool = False,
         of_one_call: bool = False,
+        of_connection: bool = False,
     ) -> Session:
         """Start a session for `owner`. Its sandbox is made by the first run.
 
@@ -121,7 +126,7 @@ class Sessions:
         client that never names a session would otherwise lock itself out. `to_make_room` decides.
 
         `of_one_call`: no client knows the session before that call returns, so it ends if the call
-        is cancelled.
+        is cancelled. `of_connection`: no client needs to know its id, so it ends with this server.
 
         Raises:
             SandboxUnavailable: No sandbox can run here.
@@ -132,27 +137,25 @@ class Sessions:
         session = self._taken(backend)
         session.owner = owner
         session.created_at = session.used_at = self._clock()
-        lifecycle_of(backend).on_session_start(session.id, owner, session.created_at)
+        session.lifecycle.on_session_start(session.id, owner, session.created_at)
         # No await from here to the first run, during which it would count as unused.
         self._live[session.id] = Tenancy(session, caller, for_upload)
+        if not of_connection:
+            session.outlive(self._detached_seconds, self.age_seconds)
         if of_one_call:
-            session.on_abandoned = partial(self._abandon, session)
+            session.on_abandoned = partial(self._end, session, "its first call was cancelled")
         return session
 
-    def _abandon(self, session: Session) -> None:
-        if session.id in self._live:
-            self._end(session, "the call that started it was cancelled")
-
     def _make_room(self, owner: str | None, caller: Caller | None) -> None:
-        tenancies = list(self._live.values())
-        session = to_make_room(tenancies, owner, caller, self._max_sessions)
+        session = to_make_room(list(self._live.values()), owner, caller, self._max_sessions)
         if session is not None:
             self._end(session, too_many(self._max_sessions))
 
     def _end(self, session: Session, reason: str) -> None:
-        del self._live[session.id]
-        session.tell_end(self.ended.note(session.id, session.owner, reason))
-        self._scopes[session.id].cancel()
+        if self._live.pop(session.id, None) is not None:
+            session.tell_end(self.ended.note(session.id, session.owner, reason))
+            session.lifecycle.on_session_end(session.id)
+            self._scopes[session.id].cancel()
 
     def _taken(self, backend: Backend) -> Session:
         """Return a session of the pool, or else a new one."""
@@ -184,16 +187,17 @@ class Sessions:
 
         Raises:
             SessionNotFound: As `get`.
-            SandboxUnavailable, SessionLimit, CallerLimit: As `open`, if it is not one of this
-                server's.
+            SandboxUnavailable, SessionLimit, CallerLimit: As `open`, if another server left it.
         """
-        if session_id in self._live or not self._ids.has_form(session_id):
-            return self.get(session_id, owner)
-        backend = await self.backend()
-        async with self._reattaching:
-            if session_id not in self._live and session_id not in self._scopes:
-                await self._reattach(backend, session_id, owner, caller)
-        return self.get(session_id, owner)
+        if session_id not in self._live and self._ids.has_form(session_id):
+            backend = await self.backend()
+            async with self._reattaching:
+                if session_id not in self._live and session_id not in self._scopes:
+                    await self._reattach(backend, session_id, owner, caller)
+        session = self.get(session_id, owner)
+        session.outlive(self._detached_seconds, self.age_seconds)
+        await session.join()
+        return session
 
     async def _reattach(
         self, backend: Backend, session_id: str, owner: str | None, caller: Caller | None
@@ -238,11 +242,7 @@ class Sessions:
         return self._taken(await self.backend()) if checker is None else self._made(checker)
 
     async def backend(self) -> Backend:
-        """Return the backend, chosen at the first call.
-
-        Raises:
-            SandboxUnavailable: No backend works here. The next call tries again.
-        """
+        """Return the backend, chosen at the first call: see `Backends.chosen`."""
         return await self._backends.chosen()
 
     def _keep_warm(self, backend: Backend) -> None:

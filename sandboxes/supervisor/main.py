@@ -28,7 +28,7 @@ from bellglass.sandboxes.supervisor.server_stream import ServerStream
 from bellglass.sandboxes.supervisor.worker_process import WorkerMain, WorkerProcess
 
 if TYPE_CHECKING:
-    from bellglass.sandboxes.wire.schema.basics import VariableState
+    from bellglass.sandboxes.wire.schema.basics import Unanswered, VariableState
     from bellglass.sandboxes.wire.schema.frames import Ready
     from bellglass.sandboxes.wire.schema.requests import Call, OpenNetwork, Request
 
@@ -57,6 +57,8 @@ class Supervisor:
         self._relay = Relay(stream.send, self._poller)
         self._state: VariableState = "kept"
         """The state of the variables after the last call."""
+        self._unanswered: Unanswered | None = None
+        """How the last call ended, if the server that it was for was gone."""
         self._python = WorkerProcess(worker, limits, lambda ended: self._reaper.note_ended(ended))
         kernel_memory = KernelMemory(limits, config.get("locks_fd"))
         self._runs = Runs(
@@ -92,7 +94,10 @@ class Supervisor:
 
     def _go_on(self) -> None:
         """Wait for events and handle them, then handle the requests of the server."""
-        self._poller.add(self._stream.read_fd, self._note_asked)
+        if self._stream.connected:
+            self._poller.add(self._stream.read_fd, self._note_asked)
+        if self._stream.attach_fd is not None:
+            self._poller.add(self._stream.attach_fd, self._take_attach)
         self._poller.add(self._wakeup, self._reap)
         # Done each time, since a request may have replaced the worker and its socket.
         control = self._python.control
@@ -111,9 +116,18 @@ class Supervisor:
         if self._asked:
             self._asked = False
             self._serve_some()
+        if self._stream.handover_nonce is not None:
+            self._resume(self._stream.handover_nonce)
 
     def _note_asked(self, _: int) -> None:
         self._asked = True
+
+    def _take_attach(self, fd: int) -> None:
+        """Take the stream of another server, also during a call, which then ends."""
+        if not self._stream.take_attach():
+            os._exit(0)  # as PID 1: the kernel then ends the whole sandbox
+        if self._stream.attach_fd is None:
+            self._poller.remove(fd)
 
     def _reap(self, _: int) -> None:
         try:
@@ -136,14 +150,14 @@ class Supervisor:
 
     def _serve_some(self) -> None:
         if not self._stream.read():
-            os._exit(0)  # as PID 1: the kernel then ends the whole sandbox
+            if not self._stream.cut():
+                os._exit(0)  # as PID 1: the kernel then ends the whole sandbox
+            self._poller.remove(self._stream.read_fd)
         while self._stream.waiting:
             try:
                 self._handle(self._stream.take())
             except Exception as exc:
                 self._note_fault(exc)
-        if self._stream.handover_nonce is not None:
-            self._resume(self._stream.handover_nonce)
 
     def _handle(self, request: Request) -> None:
         if request["op"] == "network":
@@ -159,11 +173,16 @@ class Supervisor:
 
     def _resume(self, nonce: str) -> None:
         """Send the self-check again to a server that re-attaches, with the state of the session."""
-        self._stream.handover_nonce = None
-        self._runs.stop_all()
+        self._stream.take_over()
         # The new server recognizes this frame by its nonce among frames it did not ask for.
         beginning = {"type": "ready", "nonce": nonce}
-        ready = {**beginning, **self_check.ready(), "state": self._state}
+        ready = {
+            **beginning,
+            **self_check.ready(),
+            "state": self._state,
+            "runs": self._runs.known(),
+            "unanswered": self._unanswered,
+        }
         self._stream.send(cast("Ready", ready))
 
     def _open_network(self, request: OpenNetwork) -> None:
@@ -179,6 +198,9 @@ class Supervisor:
         execution["notices"] = [*execution.get("notices", []), *self._faults]
         self._faults = []
         self._state = execution.get("state", "kept")
+        self._unanswered = "finished" if self._stream.abandoned else None
+        if execution["status"] == "cancelled":  # perhaps by a server that was being stopped
+            self._unanswered = "interrupted"
         self._stream.reply(request, execution)
         self._reaper.unsettle()
         self._python.take_checkpoint(changed=self._calls.changed, killed=self._reaper.zombies())
@@ -230,7 +252,7 @@ def serve(read_fd: int, write_fd: int, config: dict[str, Any], worker: WorkerMai
         signal.signal(number, signal.SIG_IGN)
     os.set_inheritable(read_fd, False)
     os.set_inheritable(write_fd, False)
-    stream = ServerStream(read_fd, write_fd)
+    stream = ServerStream(read_fd, write_fd, config.get("attach_fd"))
     # First, so that the server sends its request while the worker starts.
     stream.send(self_check.ready())
     Supervisor(stream, config, worker).serve()

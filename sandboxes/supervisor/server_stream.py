@@ -1,10 +1,16 @@
-"""The supervisor's end of the stream to the server: requests in, frames out."""
+"""The supervisor's end of the stream to the server: requests in, frames out.
+
+Where another server may follow one that is gone, a second socket brings its stream. That is a new
+connection, so nothing on it is half of anything: what the new server has to know is in the
+self-check, not in frames that were meant for another.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import select
+import socket
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -27,11 +33,20 @@ if TYPE_CHECKING:
 TICK_INTERVAL_SECONDS = 1.0
 
 
+_MAX_ATTACH_BYTES = 256
+
+
 class ServerStream:
     """Frames on two descriptors, which may be the same one."""
 
-    def __init__(self, read_fd: int, write_fd: int) -> None:
+    def __init__(self, read_fd: int, write_fd: int, attach_fd: int | None = None) -> None:
+        """`attach_fd` is the socket over which another server's stream may come."""
         self.read_fd = read_fd
+        self.attach_fd = attach_fd
+        self.connected = True
+        """Whether there is a server, as far as we know."""
+        self._next_fd: int | None = None
+        """The stream of a server that has come, and has had no self-check."""
         self._write_fd = write_fd
         self._pending = bytearray()
         self._requests: deque[Request] = deque()
@@ -41,6 +56,54 @@ class ServerStream:
         self._state = "new"
         """A state of `legal_orders.REQUESTS`."""
         os.set_blocking(read_fd, True)
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether the server that asked last is gone, or another one has taken over."""
+        return not self.connected or self.handover_nonce is not None
+
+    def cut(self) -> bool:
+        """Go on without a server if another may come: what is sent until then is dropped."""
+        if self.attach_fd is None:
+            return False
+        if self.connected:
+            self.connected = False
+            self._use(os.open(os.devnull, os.O_RDWR))
+        return True
+
+    def take_attach(self) -> bool:
+        """Take the stream of another server; return False if nobody can reach us any more."""
+        assert self.attach_fd is not None
+        with socket.socket(fileno=os.dup(self.attach_fd)) as attach:
+            flags = socket.MSG_CMSG_CLOEXEC
+            data, descriptors, _, _ = socket.recv_fds(attach, _MAX_ATTACH_BYTES, 1, flags)
+        if not data:
+            os.close(self.attach_fd)
+            self.attach_fd = None
+            return self.connected
+        if self._next_fd is not None:
+            os.close(self._next_fd)
+        [self._next_fd] = descriptors
+        self.cut()
+        self._note("resume")
+        self.handover_nonce = json.loads(data)["nonce"]
+        return True
+
+    def take_over(self) -> None:
+        """Talk to the server that has taken over from now on."""
+        self.handover_nonce = None
+        if self._next_fd is not None:
+            self._use(self._next_fd)
+            self._next_fd = None
+            self.connected = True
+
+    def _use(self, fd: int) -> None:
+        for number in {self.read_fd, self._write_fd}:
+            os.dup2(fd, number, inheritable=False)
+        os.close(fd)
+        os.set_blocking(self.read_fd, True)
+        self._pending.clear()
+        self._requests.clear()
 
     def read(self) -> bool:
         """Read once, for `take`; return False at the end of the stream."""
@@ -101,6 +164,10 @@ class ServerStream:
                 data = data[os.write(self._write_fd, data) :]
             except BlockingIOError:
                 select.select([], [self._write_fd], [])
+            except (BrokenPipeError, ConnectionResetError):
+                if not self.cut():
+                    raise
+                return
 
     def reply(self, request: Call | AskRuns, execution: Execution) -> None:
         """Send the reply to a request, or an error if `execution` cannot be serialized."""

@@ -24,10 +24,10 @@ from bellglass.sandboxes.backends.e2b.session_records import (
     MAX_RECORD_BYTES,
     Record,
     SessionRecords,
-    caller,
 )
 from bellglass.sandboxes.errors import SessionNotFound
 from bellglass.sandboxes.files import write_part
+from bellglass.sandboxes.sessions.session_hashes import hash_of_caller
 from bellglass.sandboxes.sessions.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -86,14 +86,17 @@ async def test_a_session_is_taken_up_with_its_variables(
         assert await sessions.find(session_id, "alice") is session
         await write_part(session, "new", b"", 0)
         first = await python(session, "x + 1, open('kept').read()")
+        left_runs = {run.id: run.state for run in session.runs}
         begun = await session.begin("python", {"code": "print(x)"}, timeout=LATE)
-        [run] = session.runs
+        [*_, run] = session.runs
         await run.outcome()
         told = await session.look(run.id)
         second = await python(session, "x + 2")
 
     assert (first.value, first.state) == ("(42, 'kept')", "kept")
     assert "The server was restarted" in first.notices[0]
+    assert ("was interrupted" in first.notices[0]) == (what == "a call")
+    assert left_runs == ({"r1": "running"} if what == "a run" else {})
     assert begun.status == "running"
     assert told.stdout.text == "41\n"
     assert (second.value, second.notices) == ("43", [])
@@ -196,7 +199,7 @@ def record(**other: object) -> Record:
         "process": "4194999-1",
         "sandbox": "i1",
         "pid": 7,
-        "caller": caller(SESSION, "alice"),
+        "caller": hash_of_caller(SESSION, "alice"),
         "terms": "0" * 64,
         "created_at": time.time(),
         "until": time.time() + 600,

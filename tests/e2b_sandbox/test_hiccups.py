@@ -17,7 +17,7 @@ from bellglass.sandboxes.backends.e2b import patience
 from bellglass.sandboxes.backends.e2b.program import starting
 from bellglass.sandboxes.backends.e2b.stream import stream
 from bellglass.sandboxes.errors import SandboxUnavailable, SessionUnreachable
-from bellglass.sandboxes.sessions.notices import REACHED_AGAIN, STATES
+from bellglass.sandboxes.sessions.notices import REACHED_AGAIN
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -236,7 +236,7 @@ async def test_what_was_given_up_is_taken_up_by_the_next_call(double: Double) ->
             await kept(session, double)
 
     assert after.value == "42"
-    assert after.notices == [REACHED_AGAIN.format(state=STATES["kept"])]
+    assert after.notices == [REACHED_AGAIN.format(state="its variables and files are kept")]
     await until(lambda: not double.engine.machines)
 
 

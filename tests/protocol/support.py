@@ -44,9 +44,13 @@ Connect = Callable[..., AbstractAsyncContextManager[Client]]
 
 
 def environment(settings: dict[str, str]) -> dict[str, str]:
-    """Return an environment with nothing of ours in it but `settings`, and nothing downloaded."""
+    """Return an environment with nothing of ours in it but `settings`, and nothing downloaded.
+
+    Sessions end with their server, unless a test is about those that do not.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BELLGLASS_")}
-    return {**kept, "BELLGLASS_SETUP": "off", **settings}
+    ours = {"BELLGLASS_SETUP": "off", "BELLGLASS_DETACHED_SECONDS": "0"}
+    return {**kept, **ours, **settings}
 
 
 class Server:

@@ -16,12 +16,14 @@ async def close_session(
 ) -> CallToolResult:
     """Delete a session now: processes, variables and files. Optional, as each ends by itself."""
     request = ctx.request_context
+    sessions, owner = request.lifespan_context.sessions, owner_of(request)
     with reported_to_model():
         caller = current_caller()
         whose = f" by a client at {caller.peer}" if caller is not None else ""
         reason = f"it was closed with close_session{whose}"
         try:
-            await request.lifespan_context.sessions.close(session_id, owner_of(request), reason)
+            await sessions.find(session_id, owner)  # also one that another server has left
+            await sessions.close(session_id, owner, reason)
         except SessionNotFound as exc:
             raise SessionNotFound(exc.reason, "There is nothing to close.") from exc
     return CallToolResult(

@@ -126,7 +126,7 @@ async def _session_of_connection(
             ended = exc.reason  # the connection gets a new one, which says so
     else:
         connection.exit_stack.callback(_release, context, connection, owner)
-    session = await context.sessions.open(owner, current_caller())
+    session = await context.sessions.open(owner, current_caller(), of_connection=True)
     if ended is not None:
         session.replaces = ended
     connection.state[_DEFAULT] = session.id

@@ -6,7 +6,6 @@ no key: its name is a hash of the id, and whoever claims a session has to know t
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import secrets
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bellglass.sandboxes.backends.e2b.machines.owner import Owner
+from bellglass.sandboxes.sessions.session_hashes import hash_of_caller, hash_of_session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,7 +94,7 @@ class SessionRecords:
             record is None
             or record.terms != terms
             or record.until <= time.time()
-            or not secrets.compare_digest(record.caller, caller(session_id, owner))
+            or not secrets.compare_digest(record.caller, hash_of_caller(session_id, owner))
             or not Owner(record.host, record.process).is_dead()
         ):
             return None
@@ -148,13 +148,7 @@ class SessionRecords:
 
     def _path(self, session_id: str) -> Path:
         assert self._folder is not None
-        return self._folder / hashlib.sha256(f"bellglass {session_id}".encode()).hexdigest()
-
-
-def caller(session_id: str, owner: str | None) -> str:
-    """Return what a record says of whose a session is; of the same owner, in each another."""
-    text = "anybody" if owner is None else f"owner {owner}"
-    return hashlib.sha256(f"{session_id} {text}".encode()).hexdigest()
+        return self._folder / hash_of_session(session_id)
 
 
 def _is_private(facts: os.stat_result) -> bool:

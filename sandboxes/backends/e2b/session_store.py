@@ -13,7 +13,8 @@ from anyio import to_thread
 
 from bellglass.sandboxes.backends.e2b.patience import MAX_REMEMBERED_SESSIONS
 from bellglass.sandboxes.backends.e2b.program.command import edition
-from bellglass.sandboxes.backends.e2b.session_records import Record, SessionRecords, caller
+from bellglass.sandboxes.backends.e2b.session_records import Record, SessionRecords
+from bellglass.sandboxes.sessions.session_hashes import hash_of_caller
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.backends.e2b.endpoint import Endpoint
@@ -72,7 +73,7 @@ class SessionStore:
             process=self._this.process,
             sandbox=sandbox_id,
             pid=pid,
-            caller=caller(session_id, owner),
+            caller=hash_of_caller(session_id, owner),
             terms=self._terms(),
             created_at=created_at,
             until=created_at + self._age_seconds,
@@ -92,7 +93,7 @@ class SessionStore:
                 return None
             self._claimed[session_id] = record
         record = self._claimed[session_id]
-        if record.caller != caller(session_id, owner):
+        if record.caller != hash_of_caller(session_id, owner):
             return None
         self.assign(session_id, owner, record.created_at)
         return record.created_at

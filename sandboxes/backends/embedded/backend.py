@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 import anyio
 from pydantic import ValidationError
@@ -17,6 +17,9 @@ from bellglass.sandboxes.backends.embedded.bubblewrap import Bubblewrap
 from bellglass.sandboxes.backends.embedded.diagnosis import findings, python_finding
 from bellglass.sandboxes.backends.embedded.failure import LaunchFailed
 from bellglass.sandboxes.backends.embedded.inside import namespaces
+from bellglass.sandboxes.backends.embedded.keeper.client import KeeperClient, folder
+from bellglass.sandboxes.backends.embedded.keeper.kept_sessions import KeptSessions, terms
+from bellglass.sandboxes.backends.embedded.keeper.lifecycle import KeeperLifecycle
 from bellglass.sandboxes.backends.embedded.launch import (
     LAUNCH_TIMEOUT_SECONDS,
     Launcher,
@@ -33,17 +36,20 @@ from bellglass.sandboxes.frame_models import Ready
 from bellglass.sandboxes.setup.environments import find_python, use
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     from anyio.abc import ByteStream
 
+    from bellglass.sandboxes.backend_settings import BackendSettings
+    from bellglass.sandboxes.backends.embedded.sandbox import Sandbox
     from bellglass.sandboxes.session_limits import Limits
 
 _NAME = "embedded"
 
 
-class EmbeddedBackend(Backend):
+class EmbeddedBackend(Backend, KeeperLifecycle):
     """Processes in namespaces of their own: no network, no file of the host, no privilege.
 
     A sandbox has its own user, process table and network with only a loopback. Its root file system
@@ -62,11 +68,13 @@ class EmbeddedBackend(Backend):
         launcher: Literal["auto", "zygote", "bubblewrap"] = "auto",
         python: str | None = None,
         preload: Sequence[str] = (),
+        keeper: Path | None = None,
     ) -> None:
         """Store the options; nothing is started before the first connect.
 
         `preload`: modules that are already imported in every sandbox. Each costs 5 ms per sandbox,
-        and its memory once.
+        and its memory once. `keeper`: the folder of the keeper, without which no session outlives
+        this backend.
         """
         super().__init__(limits)
         self._wanted = launcher
@@ -80,6 +88,21 @@ class EmbeddedBackend(Backend):
         self._starting = anyio.Lock()
         self._used: int | None = None
         """A descriptor that holds the environment of the launcher's Python."""
+        self._kept = KeptSessions(
+            None if keeper is None else KeeperClient(keeper), self._terms, self._share_launcher
+        )
+
+    @classmethod
+    def from_settings(
+        cls,
+        limits: Limits,
+        settings: BackendSettings | None,
+        *,
+        session_max_seconds: float,
+        environ: Mapping[str, str],
+    ) -> Self:
+        """Make the backend; its sessions may outlive it, held by the keeper of this user."""
+        return cls(limits, **dict(settings or ()), keeper=folder(environ))
 
     async def start(self) -> None:
         """Find a launcher that works, by making a sandbox with it."""
@@ -89,21 +112,30 @@ class EmbeddedBackend(Backend):
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:
         """Make a sandbox; see `Backend.connect`."""
         async with AsyncExitStack() as stack:
-            try:
-                stream = await stack.enter_async_context(await self._launch())
-            except LaunchFailed as exc:
-                if await self._usable():
-                    raise SandboxUnavailable(_NAME, advice(exc)) from exc
-                # The zygote has ended meanwhile, perhaps for lack of memory. Try a new one once.
-                try:
-                    stream = await stack.enter_async_context(await self._launch())
-                except LaunchFailed as again:
-                    raise SandboxUnavailable(_NAME, advice(again)) from again
-            except UnsuitableFolder as exc:
-                raise SandboxUnavailable(_NAME, exc.reason) from exc
-            yield stream
+            sandbox = await stack.enter_async_context(self._kept.taken_over(session_id))
+            if sandbox is None:
+                sandbox = await self._launched(stack)
+                if self._used is not None:
+                    sandbox.needed.append(self._used)
+            async with self._kept.placed(session_id, sandbox):
+                yield sandbox.stream
 
-    async def _launch(self) -> AbstractAsyncContextManager[ByteStream]:
+    async def _launched(self, stack: AsyncExitStack) -> Sandbox:
+        """Launch a sandbox that ends with `stack`."""
+        try:
+            return await stack.enter_async_context(await self._launch())
+        except LaunchFailed as exc:
+            if await self._usable():
+                raise SandboxUnavailable(_NAME, advice(exc)) from exc
+            # The zygote has ended meanwhile, perhaps for lack of memory. Try a new one once.
+            try:
+                return await stack.enter_async_context(await self._launch())
+            except LaunchFailed as again:
+                raise SandboxUnavailable(_NAME, advice(again)) from again
+        except UnsuitableFolder as exc:
+            raise SandboxUnavailable(_NAME, exc.reason) from exc
+
+    async def _launch(self) -> AbstractAsyncContextManager[Sandbox]:
         launcher = await self.launcher()
         return launch(launcher, self.limits, self.cgroups(), self.uids(), self.lender())
 
@@ -189,9 +221,9 @@ class EmbeddedBackend(Backend):
         try:
             async with launch(
                 launcher, self.limits, self.cgroups(), self.uids(), self.lender()
-            ) as stream:
+            ) as sandbox:
                 with anyio.fail_after(LAUNCH_TIMEOUT_SECONDS):
-                    frame = await receive_frame(stream)
+                    frame = await receive_frame(sandbox.stream)
                 if frame.get("type") == "failed":
                     raise LaunchFailed.from_frame(frame)
                 self.verify(Ready.model_validate(frame))
@@ -226,8 +258,16 @@ class EmbeddedBackend(Backend):
         found = findings(launcher, failed, self.cgroups(), own_uids=own_uids)
         return [*found, python_finding(python)]
 
+    def _terms(self) -> str:
+        return terms(self.limits, find_python(self._python), self._preload, self.folders)
+
+    def _share_launcher(self) -> None:
+        if isinstance(self._launcher, Zygote):
+            self._launcher.shared = True
+
     async def aclose(self) -> None:
-        """End the zygote."""
+        """End the zygote, unless sandboxes that another server may go on with need it."""
+        self._kept.close()
         if self._launcher is not None:
             launcher, self._launcher = self._launcher, None
             await launcher.aclose()

@@ -200,6 +200,10 @@ class Bubblewrap:
         finally:
             await process.end(grace=_EXIT_GRACE_SECONDS)
 
+    @property
+    def control(self) -> None:
+        """None: a bubblewrap ends with the server that started it."""
+
     async def aclose(self) -> None:
         """Do nothing: no process outlives its sandbox."""
 

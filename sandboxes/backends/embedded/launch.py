@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 import os
 import socket
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,14 +19,14 @@ from anyio import BrokenResourceError, EndOfStream
 
 from bellglass.sandboxes.backends.embedded.failure import LaunchFailed
 from bellglass.sandboxes.backends.embedded.inside import namespaces
-from bellglass.sandboxes.backends.embedded.process import end_process
+from bellglass.sandboxes.backends.embedded.sandbox import Sandbox
 from bellglass.sandboxes.backends.embedded.stream import SignedStream, pair
 from bellglass.sandboxes.confinement.resource_limits import offer_to_oom_killer
 from bellglass.sandboxes.folders.lender import copies
 from bellglass.sandboxes.wire.framing import HEADER_BYTES, body_bytes, encode
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Sequence
+    from collections.abc import AsyncGenerator, Iterator, Sequence
 
     from bellglass.sandboxes.backends.embedded.cgroups import Cgroups, Group
     from bellglass.sandboxes.backends.embedded.uids import Uids
@@ -51,6 +56,10 @@ class Launcher(Protocol):
         """Paths of this machine that sandboxes see because their Python needs them."""
 
     @property
+    def control(self) -> int | None:
+        """The descriptor whose closing ends all sandboxes; None if they end with this server."""
+
+    @property
     def server_maps_uid(self) -> bool:
         """Whether the server maps the user of a sandbox; otherwise the launcher does."""
 
@@ -65,8 +74,8 @@ class Launcher(Protocol):
 @asynccontextmanager
 async def launch(
     launcher: Launcher, limits: Limits, cgroups: Cgroups, uids: Uids | None, lender: Lender
-) -> AsyncGenerator[SignedStream]:
-    """Make a sandbox, and yield the stream to its supervisor.
+) -> AsyncGenerator[Sandbox]:
+    """Make a sandbox; leaving the context ends it, unless it was left to another server.
 
     `uids`: the source of uids, if each sandbox can have its own.
 
@@ -75,99 +84,87 @@ async def launch(
         UnsuitableFolder: A folder cannot be lent as it is now.
     """
     lent = await lender.look()
-    async with (
-        nullcontext() if uids is None else uids.taken() as uid,
-        _launch(launcher, limits, cgroups, uid, lent) as stream,
-    ):
-        yield stream
+    async with AsyncExitStack() as stack:
+        uid = None if uids is None else await stack.enter_async_context(uids.taken())
+        sandbox = await stack.enter_async_context(_launch(launcher, limits, cgroups, uid, lent))
+        if uids is not None and uid is not None:
+            sandbox.needed.append(uids.lock_of(uid))
+        yield sandbox
 
 
 @asynccontextmanager
 async def _launch(
     launcher: Launcher, limits: Limits, cgroups: Cgroups, uid: int | None, lent: Sequence[Lent]
-) -> AsyncGenerator[SignedStream]:
+) -> AsyncGenerator[Sandbox]:
     ours, theirs = pair(socket.SOCK_STREAM)
-    new = _Launched(SignedStream(ours))
-    with theirs, cgroups.group(limits) as group:
+    attach, their_attach = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs, their_attach, cgroups.group(limits) as group:
+        sandbox = Sandbox(SignedStream(ours), attach, group)
+        if (control := launcher.control) is not None:
+            group.counters["attach_fd"] = os.dup(their_attach.fileno())
+            sandbox.needed.append(control)
+            sandbox.may_be_left = True
         # The cleanup is shielded: a cancelled call must not leave a process or a group behind.
         try:
             async with launcher.launched(theirs, group, uid, lent):
                 try:
                     theirs.close()
-                    await new.settle(limits, launcher, group, uid, lent)
+                    their_attach.close()
+                    with _explained():
+                        await _settle(sandbox, limits, launcher, uid, lent)
                     group.close()
-                    yield new.stream
+                    yield sandbox
                 finally:
                     with anyio.CancelScope(shield=True):
-                        await new.end()
+                        await sandbox.end()
         finally:
             with anyio.CancelScope(shield=True):
-                await new.end()
-                await group.remove()
+                await sandbox.end()
+                await sandbox.remove_group()
 
 
-class _Launched:
-    def __init__(self, stream: SignedStream) -> None:
-        self.stream = stream
-        self._pidfd: int | None = None
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        with anyio.fail_after(LAUNCH_TIMEOUT_SECONDS):
+            yield
+    except TimeoutError as exc:
+        raise LaunchFailed("start a sandbox", 0, "it took too long") from exc
+    except (EndOfStream, BrokenResourceError) as exc:
+        raise LaunchFailed("start a sandbox", 0, "its first process ended") from exc
+    except OSError as exc:
+        raise LaunchFailed("take over a sandbox", exc.errno or 0, str(exc)) from exc
 
-    async def settle(
-        self,
-        limits: Limits,
-        launcher: Launcher,
-        group: Group,
-        uid: int | None,
-        lent: Sequence[Lent],
-    ) -> None:
-        """Do the server's part of inside/sandbox.py."""
-        try:
-            with anyio.fail_after(LAUNCH_TIMEOUT_SECONDS):
-                await self._settle(limits, launcher, group, uid, lent)
-        except TimeoutError as exc:
-            raise LaunchFailed("start a sandbox", 0, "it took too long") from exc
-        except (EndOfStream, BrokenResourceError) as exc:
-            raise LaunchFailed("start a sandbox", 0, "its first process ended") from exc
-        except OSError as exc:
-            raise LaunchFailed("take over a sandbox", exc.errno or 0, str(exc)) from exc
 
-    async def _settle(
-        self,
-        limits: Limits,
-        launcher: Launcher,
-        group: Group,
-        uid: int | None,
-        lent: Sequence[Lent],
-    ) -> None:
-        given = {**asdict(limits), "counted_by_group": int(group.bounds_memory)}
-        config = {
-            "limits": given,
-            "workspace": "/work",
-            "preload": [*launcher.preloaded],
-            # Mounts come with the request to the zygote; bubblewrap makes its own.
-            "folders": [each.folder.base for each in lent] if uid is not None else [],
-            "masks": [mask for each in lent for mask in each.masks],
-            "copies": copies(lent, in_layer=launcher.name == "zygote"),
-        }
-        await self.stream.send(encode(config))
-        first, pid = await self.stream.receive_signed()
-        if first != b"p":
-            raise LaunchFailed.from_frame(await receive_frame(self.stream, first))
-        self._pidfd = os.pidfd_open(pid)
-        if uid is not None:
-            offer_to_oom_killer(pid)
-        if uid is not None and launcher.server_maps_uid:
-            namespaces.map_ids((namespaces.INSIDE_ID,) * 2, (uid, uid), pid)
-        await group.add(pid)
-        await self.stream.send(b"g")
-        frame = await receive_frame(self.stream)
-        if frame.get("type") != "confined":
-            raise LaunchFailed.from_frame(frame)
-
-    async def end(self) -> None:
-        await self.stream.aclose()
-        if self._pidfd is not None:
-            pidfd, self._pidfd = self._pidfd, None
-            await end_process(pidfd)
+async def _settle(
+    sandbox: Sandbox, limits: Limits, launcher: Launcher, uid: int | None, lent: Sequence[Lent]
+) -> None:
+    """Do the server's part of inside/sandbox.py."""
+    group = sandbox.group
+    given = {**asdict(limits), "counted_by_group": int(group.bounds_memory)}
+    config = {
+        "limits": given,
+        "workspace": "/work",
+        "preload": [*launcher.preloaded],
+        # Mounts come with the request to the zygote; bubblewrap makes its own.
+        "folders": [each.folder.base for each in lent] if uid is not None else [],
+        "masks": [mask for each in lent for mask in each.masks],
+        "copies": copies(lent, in_layer=launcher.name == "zygote"),
+    }
+    await sandbox.stream.send(encode(config))
+    first, pid = await sandbox.stream.receive_signed()
+    if first != b"p":
+        raise LaunchFailed.from_frame(await receive_frame(sandbox.stream, first))
+    sandbox.pidfd = os.pidfd_open(pid)
+    if uid is not None:
+        offer_to_oom_killer(pid)
+    if uid is not None and launcher.server_maps_uid:
+        namespaces.map_ids((namespaces.INSIDE_ID,) * 2, (uid, uid), pid)
+    await group.add(pid)
+    await sandbox.stream.send(b"g")
+    frame = await receive_frame(sandbox.stream)
+    if frame.get("type") != "confined":
+        raise LaunchFailed.from_frame(frame)
 
 
 async def receive_frame(stream: SignedStream, start: bytes = b"") -> dict[str, object]:

@@ -30,6 +30,14 @@ class SignedStream(SocketStream):
                     raise EndOfStream
                 return data, sender(ancillary)
 
+    async def speaks(self) -> bool:
+        """Wait until something has come, which `receive` still returns; tell if anything will."""
+        await self._wait(reading=True)
+        try:
+            return bool(self._socket.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
+
 
 def sender(ancillary: list[tuple[int, int, bytes]]) -> int:
     """Return the process id from the credentials of a message."""

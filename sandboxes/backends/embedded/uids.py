@@ -114,6 +114,10 @@ class Uids:
         self._locks[uid] = descriptor
         return True
 
+    def lock_of(self, uid: int) -> int:
+        """Return the descriptor that reserves a uid as long as anybody has it open."""
+        return self._locks[uid]
+
     def close(self) -> None:
         """Release all uids. A process that still has one prevents its reuse."""
         _close(self._locks)

@@ -50,8 +50,15 @@ class Zygote:
         self._sending = anyio.Lock()
         self._pidfd: int | None = None
         self._preload = preload
+        self.shared = False
+        """Whether the keeper has its control socket, and with it sandboxes that may go on."""
         self.metadata: dict[str, Any] = {}
         """What it reported when it was ready: its Python, its uid, its paths."""
+
+    @property
+    def control(self) -> int:
+        """Return the descriptor of its control socket."""
+        return self._control.fileno()
 
     @property
     def visible_paths(self) -> list[str]:
@@ -173,9 +180,15 @@ class Zygote:
                     raise LaunchFailed("reach the zygote", exc.errno or 0, str(exc)) from exc
 
     async def aclose(self) -> None:
-        """End it, and with it every sandbox that it made."""
+        """End it, and with it every sandbox that it made.
+
+        If it is shared, it ends when the keeper has none of its sandboxes any more.
+        """
         self._control.close()
         self._mounts.close()
         if self._pidfd is not None:
             pidfd, self._pidfd = self._pidfd, None
-            await end_process(pidfd)
+            if self.shared:
+                os.close(pidfd)
+            else:
+                await end_process(pidfd)

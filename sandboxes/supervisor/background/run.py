@@ -65,7 +65,8 @@ class Run:
         self.peak = 0
         self.known: list[tuple[int, int]] = []
         """Its processes when last listed, each with its start time."""
-        self._mark: Mark = {"id": request["id"], "nonce": request["nonce"]}
+        self.mark: Mark = {"id": request["id"], "nonce": request["nonce"]}
+        """Of the request that began it; frames about it have it too."""
         self._nonce = nonce
         self._shown = DisplayLog(request["id"])
         self._files: list[str] = []
@@ -146,7 +147,7 @@ class Run:
 
     def displays(self) -> list[Display]:
         """Return the displays since the last call; called before `out` is read, for positions."""
-        shown, self._shown = self._shown, DisplayLog(self._mark["id"])
+        shown, self._shown = self._shown, DisplayLog(self.mark["id"])
         self._files += shown.files
         return shown.report(self.out)
 
@@ -175,11 +176,11 @@ class Run:
             outputs = {"stdout": self.out, "stderr": self.err}
             for name, output in outputs.items():
                 if text := output.unsent.take():
-                    frames.append({"type": "stream", **self._mark, "name": name, "text": text})
+                    frames.append({"type": "stream", **self.mark, "name": name, "text": text})
         self.refresh()
         if self.state != self.reported and self.state != "running":
             self.reported = self.state
-            frames.append({"type": "note", **self._mark, "state": self.state})
+            frames.append({"type": "note", **self.mark, "state": self.state})
         return frames
 
     # --- enforcement

@@ -31,6 +31,7 @@ from bellglass.sandboxes.supervisor.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.wire.schema.execution import Execution
+    from bellglass.sandboxes.wire.schema.frames import KnownRun
     from bellglass.sandboxes.wire.schema.packets import BeginRun
     from bellglass.sandboxes.wire.schema.requests import AskRuns, BashCall, PythonCall
 
@@ -84,7 +85,6 @@ class Runs:
         """Made when it is needed first."""
         self._next_tick = 0.0
         self.standstill = Standstill(self.roots)
-        self._forgotten = 0
 
     # --- ownership of processes
 
@@ -281,13 +281,12 @@ class Runs:
             raise BlockingIOError
         return job
 
-    def stop_all(self) -> None:
-        """Stop all runs and forget their names, for a server that re-attaches."""
+    def known(self) -> list[KnownRun]:
+        """Return all runs, for a server that re-attaches; it is told of all later changes."""
         for run in self._runs.values():
-            run.stop("cancelled")
-            self._forgotten += 1
-            run.name = f"of an earlier server {self._forgotten}"
-        self._runs = {run.name: run for run in self._runs.values()}
+            run.refresh()
+            run.reported = run.state
+        return [{**run.mark, "run": run.facts()} for run in self._runs.values()]
 
     def answer(self, request: AskRuns) -> None:
         """Answer a request about runs, also while a call is running."""

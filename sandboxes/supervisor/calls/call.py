@@ -119,6 +119,8 @@ class Call:
                 self._runs.tick(now, alone=False)
                 self._enforcer.measure()
                 self._send_output(now)
+            if self._stream.abandoned:
+                self._enforcer.stop("cancelled")  # the server that waited for it is gone
             self._enforcer.enforce(now, begun=self.output.begun)
 
     def _from_job(self, fd: int, events: int) -> None:
@@ -132,7 +134,9 @@ class Call:
 
     def _from_server(self, _: int) -> None:
         if not self._stream.read():
-            os._exit(0)  # as PID 1: the kernel then ends the whole sandbox
+            if not self._stream.cut():
+                os._exit(0)  # as PID 1: the kernel then ends the whole sandbox
+            self._poller.remove(self._stream.read_fd)
         self._handle_requests()
 
     def _handle_requests(self) -> None:
@@ -145,9 +149,7 @@ class Call:
             elif request["op"] == "runs":
                 self._runs.answer(request)
             elif request["op"] == "resume":
-                # The server that waited for this call no longer exists.
                 self._stream.handover_nonce = request["nonce"]
-                self._enforcer.stop("cancelled")
 
     def _reap(self, _: int) -> None:
         try:

@@ -24,6 +24,9 @@ VariableState = Literal["kept", "restored", "lost"]
 
 RunStatus = Literal["running", "returned", "ended"]
 
+Unanswered = Literal["interrupted", "finished"]
+"""How a call ended whose server was gone by then."""
+
 
 class Mark(TypedDict):
     """The identity of a request, repeated in every answer. Foreign code never sees the nonce."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict, Union
 
-from bellglass.sandboxes.wire.schema.basics import Mark, VariableState
-from bellglass.sandboxes.wire.schema.execution import Execution
+from bellglass.sandboxes.wire.schema.basics import Mark, Unanswered, VariableState
+from bellglass.sandboxes.wire.schema.execution import Execution, RunState
 from bellglass.sandboxes.wire.schema.requests import NetStep
 
 
@@ -24,12 +24,21 @@ class SelfCheck(TypedDict):
     processes: int | None
 
 
+class KnownRun(Mark):
+    """A background run that another server began."""
+
+    run: RunState
+
+
 class _Reattached(TypedDict, total=False):
     nonce: str
     """The nonce of the server that re-attaches."""
     ticks: bool
     state: VariableState | None
     """The state of the variables, if another server used the sandbox before."""
+    runs: list[KnownRun]
+    unanswered: Unanswered | None
+    """How the last call ended, if the server that it was for was gone."""
 
 
 class Ready(SelfCheck, _Reattached):

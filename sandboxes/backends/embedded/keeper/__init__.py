@@ -1,0 +1,1 @@
+"""The keeper: the process that holds embedded sandboxes whose server is gone, and its client."""
