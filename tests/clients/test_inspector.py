@@ -8,7 +8,7 @@ from protocol.support import COMMAND
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(900)]
 
-CLI = ("mcp-inspector", "--cli", COMMAND)
+CLI = ("mcp-inspector", "--cli", "-e", "BELLGLASS_SETUP=off", COMMAND)
 
 
 def test_finds_no_fault_with_any_schema(inspector: Applications) -> None:

@@ -137,6 +137,8 @@ def _of_pandas(value: Any, write: Write) -> ShownTable:
     title = _title(value, rows.total, frame.shape[1])
     if is_frame(value):
         types = ", ".join(f"{column.name} {column.dtype}" for column in cells)
+        if len(cells) > 1 and len({column.dtype for column in cells}) == 1:
+            types = f"all {cells[0].dtype}"
         title += f" ({short(types, MAX_TYPES_CHARACTERS)})" if types else ""
     shown = (ends.iloc[:, place].tolist() for place in range(len(numbers)))
     return tables.entry(
