@@ -60,16 +60,19 @@ async def embedded(launcher: Literal["zygote", "bubblewrap"]) -> AsyncGenerator[
 @pytest.fixture(scope="module", params=["zygote", "bubblewrap", "docker"])
 async def backend(request: pytest.FixtureRequest) -> AsyncGenerator[Backend]:
     """Every sandbox that has the kernel of this machine under it."""
-    backend: Backend
-    if request.param == "docker":
-        need_engine()
-        backend = DockerBackend(LIMITS)
-    else:
-        if request.param == "bubblewrap":
-            need("bwrap", "bubblewrap")
-        backend = EmbeddedBackend(LIMITS, launcher=request.param)
+    backend = made(request.param, LIMITS)
     yield backend
     await backend.aclose()
+
+
+def made(name: Literal["zygote", "bubblewrap", "docker"], limits: Limits) -> Backend:
+    """Return the backend with these limits; skip the test if it cannot be used here."""
+    if name == "docker":
+        need_engine()
+        return DockerBackend(limits)
+    if name == "bubblewrap":
+        need("bwrap", "bubblewrap")
+    return EmbeddedBackend(limits, launcher=name)
 
 
 @pytest.hookimpl(trylast=True)

@@ -106,7 +106,7 @@ def awaited(packages: PackageSet) -> Path:
 def awaited_beside(python: str) -> str | None:
     """Return the folder in which an environment is awaited, if sandboxes run `python` until then.
 
-    That is the base Python; an environment of another set is used until the server starts anew.
+    That is the base Python. An environment of another set is used until the server starts again.
     """
     if python != base_python():
         return None

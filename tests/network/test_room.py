@@ -6,12 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from absent import need, need_engine
-from conftest import LIMITS
+from conftest import LIMITS, made
 from network.support import bash, network, publish, python, wheel
 
-from bellglass.sandboxes.backends.docker import DockerBackend
-from bellglass.sandboxes.backends.embedded import EmbeddedBackend
 from bellglass.sandboxes.session_limits import MIB
 from bellglass.tools.execute.hints.hints import hint_for
 
@@ -29,14 +26,7 @@ SMALL = replace(LIMITS, disk_bytes=8 * MIB, packages_bytes=48 * MIB, file_bytes=
 
 @pytest.fixture(params=["zygote", "bubblewrap", "docker"])
 async def backend(request: pytest.FixtureRequest) -> AsyncGenerator[Backend]:
-    backend: Backend
-    if request.param == "docker":
-        need_engine()
-        backend = DockerBackend(SMALL)
-    else:
-        if request.param == "bubblewrap":
-            need("bwrap", "bubblewrap")
-        backend = EmbeddedBackend(SMALL, launcher=request.param)
+    backend = made(request.param, SMALL)
     yield backend
     await backend.aclose()
 

@@ -33,7 +33,7 @@ from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.folders.lender import Lender
 from bellglass.sandboxes.folders.survey import UnsuitableFolder
 from bellglass.sandboxes.frame_models import Ready
-from bellglass.sandboxes.setup.environments import find_python, use
+from bellglass.sandboxes.setup.environments import awaited_beside, find_python, use
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -212,12 +212,13 @@ class EmbeddedBackend(Backend, KeeperLifecycle):
         python = find_python(self._python)
         if self._used is None:
             self._used = use(python)
+        late = awaited_beside(python) if self._python is None else None
         launcher: Launcher
         if name == "zygote":
             lent = await self.lender().look()
-            launcher = await Zygote.start(python, self._preload, lent)
+            launcher = await Zygote.start(python, self._preload, lent, late)
         else:
-            launcher = await Bubblewrap.start(python, self.limits)
+            launcher = await Bubblewrap.start(python, self.limits, late)
         try:
             async with launch(
                 launcher, self.limits, self.cgroups(), self.uids(), self.lender()

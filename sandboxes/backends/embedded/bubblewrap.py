@@ -30,7 +30,6 @@ from bellglass.sandboxes.backends.embedded.inside.plan import (
 )
 from bellglass.sandboxes.backends.embedded.process import Process, boot_arguments, bundle_file
 from bellglass.sandboxes.common import packages
-from bellglass.sandboxes.setup.environments import awaited_beside
 
 if TYPE_CHECKING:
     import socket
@@ -126,9 +125,12 @@ class Bubblewrap:
     alive = True
     preloaded: Sequence[str] = ()
 
-    def __init__(self, program: str, python: str, plan: Plan, limits: Limits) -> None:
+    def __init__(
+        self, program: str, python: str, plan: Plan, limits: Limits, late: str | None
+    ) -> None:
         self._program = program
         self._python = python
+        self._late = late
         self._plan = plan
         self._limits = limits
         # Run by root, it would run the code with root's uid; run by another user, it could not
@@ -140,15 +142,17 @@ class Bubblewrap:
         self.visible_paths = plan.of_python()
 
     @classmethod
-    async def start(cls, python: str, limits: Limits) -> Bubblewrap:
+    async def start(cls, python: str, limits: Limits, late: str | None = None) -> Bubblewrap:
         """Find the program, and plan the root file system.
+
+        `late`: the folder in which an environment for sandboxes will appear.
 
         Raises:
             LaunchFailed: There is no usable bubblewrap.
         """
         program = await anyio.to_thread.run_sync(_find_program)
-        plan = await anyio.to_thread.run_sync(_ask_plan, python)
-        return cls(program, python, plan, limits)
+        plan = await anyio.to_thread.run_sync(_ask_plan, python, late)
+        return cls(program, python, plan, limits, late)
 
     @asynccontextmanager
     async def launched(
@@ -182,7 +186,7 @@ class Bubblewrap:
                     "stream": stream.fileno(),
                     "argv": command,
                     "descriptors": descriptors,
-                    "late": awaited_beside(self._python),
+                    "late": self._late,
                     "uid": namespaces.UNUSED_ID if uid is None else uid,
                     "folders": [(at.folder.base, at.folder.path, at.owner[0]) for at in lent],
                     "masks": [mask for each in lent for mask in each.masks],
@@ -225,7 +229,7 @@ def _find_program() -> str:
     return program
 
 
-def _ask_plan(python: str) -> Plan:
+def _ask_plan(python: str, late: str | None) -> Plan:
     """Run the sandbox's interpreter to plan the root file system that it needs."""
     bundle_fd = bundle_file()
     try:
@@ -234,7 +238,7 @@ def _ask_plan(python: str) -> Plan:
                 python,
                 "-I",
                 "-S",
-                *boot_arguments(bundle_fd, "plan", {"late": awaited_beside(python)}),
+                *boot_arguments(bundle_fd, "plan", {"late": late}),
             ],
             env={},
             cwd="/",

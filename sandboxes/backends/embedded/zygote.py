@@ -24,7 +24,6 @@ from bellglass.sandboxes.backends.embedded.process import (
 from bellglass.sandboxes.backends.embedded.stream import CREDENTIALS_SPACE, pair, sender
 from bellglass.sandboxes.confinement import libc
 from bellglass.sandboxes.folders.lender import copies
-from bellglass.sandboxes.setup.environments import awaited_beside
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
@@ -70,9 +69,15 @@ class Zygote:
 
     @classmethod
     async def start(
-        cls, python: str, preload: Sequence[str], folders: Sequence[Lent] = ()
+        cls,
+        python: str,
+        preload: Sequence[str],
+        folders: Sequence[Lent] = (),
+        late: str | None = None,
     ) -> Zygote:
         """Start a zygote, and wait until it can make sandboxes.
+
+        `late`: the folder in which an environment for sandboxes will appear.
 
         Raises:
             LaunchFailed: It ended before that.
@@ -89,7 +94,7 @@ class Zygote:
             "boot": BOOT,
             "folders": [(each.folder.base, each.folder.path) for each in folders],
             "copies": copies(folders, in_layer=True),
-            "late": awaited_beside(python),
+            "late": late,
         }
         # -S: this stage imports nothing from site-packages, and may run as root.
         command = [python, "-I", "-S", "-u", *boot_arguments(bundle_fd, "prepare", config)]
