@@ -5,6 +5,7 @@ asked once for each image, before its first use; they are named from the next st
 """
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -12,9 +13,12 @@ import subprocess
 import sys
 
 from bellglass.sandboxes.backend import Backend
+from bellglass.sandboxes.errors import SandboxError
 from bellglass.sandboxes.sessions.session import Session
 from bellglass.server.settings import Settings
 from bellglass.server.user_cache import user_cache
+
+log = logging.getLogger(__name__)
 
 NAMES = (
     *("node", "R", "julia", "gcc", "go", "rustc", "java", "ruby", "php", "perl"),
@@ -58,10 +62,13 @@ async def remember(name: str, settings: Settings, backend: Backend) -> None:
     key = _key(name, settings)
     if name not in ASKED or key in _remembered():
         return
-    async with Session.open(backend) as session:
-        done = await session.run("bash", {"command": LOOK}, timeout=LOOK_TIMEOUT_SECONDS)
-    if done.status == "ok":
-        _write(key, _versions(done.stdout.text))
+    try:
+        async with Session.open(backend) as session:
+            done = await session.run("bash", {"command": LOOK}, timeout=LOOK_TIMEOUT_SECONDS)
+            if done.status == "ok":
+                _write(key, _versions(done.stdout.text))
+    except* SandboxError:
+        log.info("The sandbox could not be asked for its programs")  # the first call says why
 
 
 def _known(settings: Settings) -> dict[str, str]:
