@@ -156,6 +156,9 @@ class Backend(ABC):
         Raises:
             SandboxUnavailable: A protection is missing. The sandbox is destroyed.
         """
+        lent = {folder.target for folder in self.folders if folder.mode == "rw"}
+        disks = [path for path in report.writable_disks if path not in lent]
+        report = report.model_copy(update={"writable_disks": disks})
         missing = report.missing(waived=self.waivers) + report.looser_than(self.limits)
         if missing:
             raise SandboxUnavailable(

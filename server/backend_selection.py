@@ -58,6 +58,9 @@ def create(name: str, settings: Settings) -> Backend:
         )
         raise SandboxUnavailable(name, reason)
     backend.folders = settings.folders
+    for folder in settings.folders:
+        if folder.mode == "rw":
+            log.warning("Sessions may change %s on this machine (%s)", folder.path, folder.target)
     if settings.network != "none":
         from bellglass.server.networking import network
 

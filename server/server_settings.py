@@ -216,8 +216,8 @@ class ServerSettings(BaseModel):
     folders: Folders = Field(
         (),
         description="Folders of this machine that sessions see at `/folders/NAME`, as "
-        "`[NAME=]PATH[:MODE][,show=NAMES][,python=VENV]` with the mode `ro` or `copy`; several are "
-        "separated by `;`, or by repeating the flag.",
+        "`[NAME=]PATH[:MODE][,show=NAMES][,python=VENV]` with the mode `ro`, `copy` or `rw`; "
+        "several are separated by `;`, or by repeating the flag.",
     )
     save_to: HostPath | None = Field(
         None,

@@ -9,7 +9,11 @@ if TYPE_CHECKING:
 
     from bellglass.sandboxes.folders.folder import Folder
 
-_MODES = {"ro": "read-only", "copy": "changes stay in the session"}
+_MODES = {
+    "ro": "read-only",
+    "copy": "changes stay in the session",
+    "rw": "what you write is the user's",
+}
 
 
 def named(folders: Sequence[Folder], save_to: str | None = None) -> str:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from bellglass.sandboxes.common.lent_copies import BASES, LAYERS, ROOT
-from bellglass.sandboxes.folders.refusals import reason_to_refuse
+from bellglass.sandboxes.folders.refusals import reason_not_to_write, reason_to_refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Mode = Literal["ro", "copy"]
+Mode = Literal["ro", "copy", "rw"]
 
-MODES: tuple[Mode, ...] = ("ro", "copy")
+MODES: tuple[Mode, ...] = ("ro", "copy", "rw")
 
 MAX_FOLDERS = 16
 
@@ -41,7 +41,8 @@ class Folder:
     """Its absolute path on this machine, without links."""
 
     mode: Mode = "ro"
-    """`ro`: sessions read it. `copy`: each session changes files of its own, over the folder's."""
+    """`ro`: sessions read it. `copy`: each session changes files of its own, over the folder's.
+    `rw`: sessions change the folder."""
 
     show: tuple[str, ...] = ()
     """Names that are shown although they usually hold secrets; `*` stands for all."""
@@ -57,7 +58,7 @@ class Folder:
     @property
     def base(self) -> str:
         """The path in a sandbox of the folder itself, read-only; that of `copy` is beside it."""
-        return self.target if self.mode == "ro" else f"{BASES}/{self.name}"
+        return f"{BASES}/{self.name}" if self.mode == "copy" else self.target
 
     @property
     def layer(self) -> str:
@@ -101,7 +102,8 @@ def parse(text: str) -> Folder:
     path = os.path.realpath(os.path.expanduser(found["path"]))
     if PLACEHOLDER in found["path"]:
         return Folder(name=found["name"] or "folder", path=found["path"], mode=mode, show=show)
-    if reason := reason_to_refuse(path, show):
+    reason = reason_to_refuse(path, show)
+    if reason or (reason := reason_not_to_write(path) if mode == "rw" else ""):
         raise ValueError(f"{found['path']!r} cannot be lent: {reason}")
     python = next((value.strip() for key, _, value in options if key == "python"), None)
     if python is not None and (os.path.isabs(python) or ".." in python.split("/")):

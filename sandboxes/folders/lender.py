@@ -31,6 +31,16 @@ class Lent:
     identity: tuple[int, int]
     """Device and inode: another folder at this path is another folder."""
 
+    @property
+    def is_writable(self) -> bool:
+        """Whether code changes the folder itself."""
+        return self.folder.mode == "rw"
+
+    @property
+    def group(self) -> int | None:
+        """The gid whose files belong to the sandbox's user, if files are made."""
+        return None if self.folder.mode == "ro" else self.owner[1]
+
     def copy(self, *, in_layer: bool) -> LentCopy | None:
         """Return what the sandbox is told of a folder that its code may change."""
         folder = self.folder

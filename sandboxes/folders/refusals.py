@@ -75,10 +75,12 @@ def own_paths() -> Iterator[str]:
         yield os.path.realpath(os.path.join(runtime, "bellglass"))
 
 
-def own_program() -> list[str]:
-    """Return the folders of the program that serves, which nobody may change."""
-    here = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-    return list(dict.fromkeys((os.path.realpath(sys.prefix), here)))
+def reason_not_to_write(path: str) -> str:
+    """Return why a folder is not lent to be written to; "" if it may be."""
+    for program in (os.path.realpath(sys.prefix), os.path.realpath(__file__)):
+        if program == path or program.startswith(path + "/") or path.startswith(program + "/"):
+            return "it holds the program that serves. Lend it as a copy (`:copy`)"
+    return ""
 
 
 def _homes() -> set[str]:

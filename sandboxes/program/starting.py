@@ -46,13 +46,18 @@ class SupervisorProgram:
 
 
 def supervisor_program(
-    limits: Limits, *, workspace: str = "/work", copies: Sequence[LentCopy] = ()
+    limits: Limits,
+    *,
+    workspace: str = "/work",
+    copies: Sequence[LentCopy] = (),
+    writable: Sequence[str] = (),
 ) -> SupervisorProgram:
     """Return the program for a sandbox with these limits.
 
     Before foreign code can run, it sets `no_new_privs`, resource limits for each process, and our
     system call filter. The backend has to provide what it cannot: the user, the network, the files,
-    and limits for all processes together. `copies`: lent folders, which it copies for the session.
+    and limits for all processes together. `copies`: lent folders, which it copies for the session;
+    `writable`: those that code changes.
     If it fails, it writes one line to stderr and exits.
     """
     source = bundle(CONFINEMENT, "bellglass.sandboxes.program.inside")
@@ -60,6 +65,7 @@ def supervisor_program(
         "limits": {**asdict(limits), "counted_by_group": 1},
         "workspace": workspace,
         "copies": copies,
+        "writable": writable,
     }
     boot = ("python3", "-I", "-u", "-c", _BOOT, str(len(source)), json.dumps(config))
     return SupervisorProgram(boot, source)

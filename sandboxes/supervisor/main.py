@@ -80,7 +80,10 @@ class Supervisor:
             python=self._python,
             runs=self._runs,
             reaper=self._reaper,
-            copies=[LentCopy(*copy) for copy in config.get("copies", [])],
+            copies=[
+                *(LentCopy(*copy) for copy in config.get("copies", [])),
+                *(LentCopy("", path, path, "") for path in config.get("writable", [])),
+            ],
         )
 
     def serve(self) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -73,7 +74,6 @@ def test_a_path_may_have_colons_and_commas(project: Path) -> None:
         ("app", "nothing at this path"),
         ("a/b=~/app", "nothing at this path"),
         ("..=~/app", "nothing at this path"),
-        ("app=~/app:rw", "no mode"),
         ("app=~/app,python=../venv", "no virtual environment in the folder"),
         ("app=~/app:wr", "nothing at this path"),
         ("app=/", "more than one project"),
@@ -108,6 +108,11 @@ def test_what_must_not_be_lent_stops_the_start_and_says_why(
 
     assert str(caught.value).startswith("BELLGLASS_FOLDERS=")
     assert "\n" not in str(caught.value)
+
+
+def test_the_program_that_serves_is_not_lent_to_be_changed() -> None:
+    with pytest.raises(ValueError, match="the program that serves"):
+        parse(f"own={os.path.dirname(sys.prefix)}:rw")
 
 
 def test_a_folder_that_holds_a_key_of_the_server_is_refused(project: Path) -> None:

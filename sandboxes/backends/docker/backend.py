@@ -54,7 +54,7 @@ class DockerBackend(Backend):
     """
 
     default_pool_size = 1
-    lends = ("ro", "copy")
+    lends = ("ro", "copy", "rw")
 
     def __init__(
         self,
@@ -141,7 +141,11 @@ class DockerBackend(Backend):
         except UnsuitableFolder as exc:
             raise SandboxUnavailable(NAME, exc.reason) from exc
         made = container.Container(self._engine)
-        program = supervisor_program(self.limits, copies=copies(lent, in_layer=False))
+        program = supervisor_program(
+            self.limits,
+            copies=copies(lent, in_layer=False),
+            writable=[each.folder.target for each in lent if each.is_writable],
+        )
         owner = folder_mounts.owner(lent)
         if owner is not None:
             self._owners.add(owner)
@@ -159,6 +163,7 @@ class DockerBackend(Backend):
                 runtime=self._runtime,
                 own_kernel=self._own_kernel(),
                 owner=owner,
+                group=folder_mounts.group(lent),
                 mounts=folder_mounts.mounts(lent),
                 writable=[each.folder.target for each in lent if each.folder.mode == "copy"],
             )

@@ -36,19 +36,19 @@ def mounts(lent: Sequence[Lent]) -> list[dict[str, Any]]:
     """Return the mounts, as the engine's interface wants them (Mounts of HostConfig)."""
     found: list[dict[str, Any]] = []
     for each in lent:
-        found.append(_bind(each.folder.path, each.folder.base))
+        found.append(_bind(each.folder.path, each.folder.base, writable=each.is_writable))
         for path, is_folder in each.masks:
             found.append(_empty_folder(path) if is_folder else _bind("/dev/null", path))
     return found
 
 
-def _bind(source: str, target: str) -> dict[str, Any]:
+def _bind(source: str, target: str, *, writable: bool = False) -> dict[str, Any]:
     options = {"Propagation": "rprivate", "NonRecursive": True}  # mounts below are not part of it
     return {
         "Type": "bind",
         "Source": source,
         "Target": target,
-        "ReadOnly": True,
+        "ReadOnly": not writable,
         "BindOptions": options,
     }
 
@@ -65,3 +65,9 @@ def owner(lent: Sequence[Lent]) -> int | None:
     """
     owners = {each.owner[0] for each in lent} - {0}
     return owners.pop() if len(owners) == 1 else None
+
+
+def group(lent: Sequence[Lent]) -> int | None:
+    """Return the gid for files that a container makes in a folder; None if it makes none."""
+    groups = {each.owner[1] for each in lent if each.is_writable} - {0}
+    return groups.pop() if len(groups) == 1 else None

@@ -44,17 +44,20 @@ def create(
     runtime: str | None,
     own_kernel: bool,
     owner: int | None = None,
+    group: int | None = None,
     mounts: Sequence[Mapping[str, Any]] = (),
     writable: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the arguments for `APIClient.create_container`.
 
     `own_kernel`: the runtime runs a kernel of its own, whose threads count towards the limits.
-    `owner`: the owner of the lent folders, who the container runs as instead of `uid`. `writable`:
+    `owner`, `group`: of the lent folders, who the container runs as instead of `uid`. `writable`:
     the paths of copies of lent folders.
     """
     user = uid if owner is None else owner
-    host_config = _host_config(client, limits, (user, uid), cpus, runtime, own_kernel)
+    host_config = _host_config(
+        client, limits, (user, uid if group is None else group), cpus, runtime, own_kernel
+    )
     if mounts:
         host_config["Mounts"] = [*mounts]
     for target in writable:
@@ -66,7 +69,7 @@ def create(
         # Overrides the image's own entrypoint: the supervisor has to be process 1.
         "entrypoint": command,
         "command": [],
-        "user": f"{user}:{uid}",
+        "user": f"{user}:{uid if group is None else group}",
         "working_dir": "/work",
         "hostname": "sandbox",
         # No interface but the loopback, as with network_mode "none", in half the time.

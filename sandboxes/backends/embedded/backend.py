@@ -59,7 +59,7 @@ class EmbeddedBackend(Backend, KeeperLifecycle):
 
     default_pool_size = 1
     waivers = WAIVERS
-    lends = ("ro", "copy")
+    lends = ("ro", "copy", "rw")
 
     def __init__(
         self,

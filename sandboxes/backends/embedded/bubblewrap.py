@@ -105,7 +105,8 @@ def arguments(
 
 def _lending(lent: Lent, limits: Limits, *, in_rootfs: bool) -> list[str]:
     base = lent.folder.base
-    options = ["--ro-bind", base if in_rootfs else lent.folder.path, base]
+    bind = "--bind" if lent.is_writable else "--ro-bind"
+    options = [bind, base if in_rootfs else lent.folder.path, base]
     if lent.folder.mode == "copy":
         size = str(limits.disk_bytes)
         options += ["--perms", "0700", "--size", size, "--tmpfs", lent.folder.target]
@@ -188,7 +189,10 @@ class Bubblewrap:
                     "descriptors": descriptors,
                     "late": self._late,
                     "uid": namespaces.UNUSED_ID if uid is None else uid,
-                    "folders": [(at.folder.base, at.folder.path, at.owner[0]) for at in lent],
+                    "folders": [
+                        (at.folder.base, at.folder.path, at.owner[0], at.group, at.is_writable)
+                        for at in lent
+                    ],
                     "masks": [mask for each in lent for mask in each.masks],
                 }
                 stage = boot_arguments(bundle_fd, "bwrap", outer)

@@ -55,10 +55,11 @@ class FolderMounts:
                 if uid is None:
                     self._check_view(each)
                     continue
-                group = each.owner[1] if each.folder.mode == "copy" else None
-                idmap = await self._map(each.owner[0], group, uid)
+                idmap = await self._map(each.owner[0], each.group, uid)
                 try:
-                    descriptors.append(lending.open_mapped(each.folder.path, idmap))
+                    descriptors.append(
+                        lending.open_mapped(each.folder.path, idmap, writable=each.is_writable)
+                    )
                 except OSError as exc:
                     step = f"lend {each.folder.target}"
                     raise LaunchFailed(step, exc.errno or 0, str(exc)) from exc

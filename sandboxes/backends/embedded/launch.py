@@ -150,6 +150,7 @@ async def _settle(
         "folders": [each.folder.base for each in lent] if uid is not None else [],
         "masks": [mask for each in lent for mask in each.masks],
         "copies": copies(lent, in_layer=launcher.name == "zygote"),
+        "writable": [each.folder.target for each in lent if each.is_writable],
     }
     await sandbox.stream.send(encode(config))
     first, pid = await sandbox.stream.receive_signed()

@@ -92,7 +92,9 @@ class Zygote:
             "preload": list(preload),
             "jobs": True,
             "boot": BOOT,
-            "folders": [(each.folder.base, each.folder.path) for each in folders],
+            "folders": [
+                (each.folder.base, each.folder.path, each.folder.mode == "rw") for each in folders
+            ],
             "copies": copies(folders, in_layer=True),
             "late": late,
         }

@@ -30,7 +30,10 @@ class Lent(NamedTuple):
     """Its path on the host; None if each sandbox gets a mount of its own."""
     owner: int | None = None
     """The uid on the host that becomes `uid`; None: owners stay as they are."""
+    group: int | None = None
+    """The gid on the host that becomes the sandbox's; None: no group is mapped."""
     uid: int = 0
+    writable: bool = False
 
 
 def prepare(folders: Sequence[Lent], copies: Sequence[LentCopy], old: str) -> None:
@@ -39,7 +42,8 @@ def prepare(folders: Sequence[Lent], copies: Sequence[LentCopy], old: str) -> No
         os.makedirs(folder.target, exist_ok=True)
         with step(f"lend {folder.target}"):
             if folder.source is not None and folder.owner is None:
-                mounts.bind_read_only(old + folder.source, folder.target)
+                bind = mounts.bind_writable if folder.writable else mounts.bind_read_only
+                bind(old + folder.source, folder.target)
             elif folder.source is not None:
                 bind_as(folder, old)
     for copy in copies:
@@ -54,23 +58,23 @@ def bind_as(folder: Lent, old: str) -> None:
     """Bind a folder with its owner mapped, if its file system can do that."""
     assert folder.source is not None
     assert folder.owner is not None
-    idmap = namespaces.idmap(folder.owner, folder.uid)
+    idmap = namespaces.idmap(folder.owner, folder.group, folder.uid)
     try:
-        descriptor = open_mapped(old + folder.source, idmap)
+        descriptor = open_mapped(old + folder.source, idmap, writable=folder.writable)
     finally:
         os.close(idmap)
     mounts.attach(descriptor, folder.target)
     os.close(descriptor)
 
 
-def open_mapped(source: str, idmap: int) -> int:
+def open_mapped(source: str, idmap: int, *, writable: bool = False) -> int:
     """Return a detached mount of a folder; without the map where the file system has none."""
     try:
-        return mounts.detached(source, idmap)
+        return mounts.detached(source, idmap, writable=writable)
     except OSError as exc:
         if exc.errno not in (errno.EINVAL, errno.EPERM, errno.EOPNOTSUPP):
             raise
-    return mounts.detached(source, None)
+    return mounts.detached(source, None, writable=writable)
 
 
 def hide(masks: Sequence[tuple[str, bool]]) -> None:

@@ -94,16 +94,18 @@ def overlay(lower: str, upper: str, work: str, target: str) -> None:
     libc.mount("overlay", target, "overlay", NOSUID | NODEV, options)
 
 
-def detached(source: str, idmap: int | None) -> int:
-    """Return a read-only copy of a mount, without the mounts below it, which is nowhere yet.
+def detached(source: str, idmap: int | None, *, writable: bool = False) -> int:
+    """Return a copy of a mount, without the mounts below it, which is nowhere yet.
 
-    `idmap`: a user namespace that maps the owners of files (mount_setattr(2)). The caller is root
-    of the machine.
+    It is read-only unless it is `writable`. `idmap`: a user namespace that maps the owners of files
+    (mount_setattr(2)). The caller is root of the machine.
     """
     path = os.fsencode(source)
     flags = _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC
     descriptor = libc.syscall("open_tree", _AT_FDCWD, path, flags)
-    wanted = _MountAttributes(_ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV, 0, 0, 0)
+    wanted = _MountAttributes(_ATTR_NOSUID | _ATTR_NODEV, 0, 0, 0)
+    if not writable:
+        wanted.set |= _ATTR_RDONLY
     if idmap is not None:
         wanted.set |= _ATTR_IDMAP
         wanted.userns = idmap
@@ -120,6 +122,12 @@ def attach(descriptor: int, target: str) -> None:
     """Mount what `detached` returned."""
     path = os.fsencode(target)
     libc.syscall("move_mount", descriptor, b"", _AT_FDCWD, path, _MOVE_MOUNT_FROM_EMPTY_PATH)
+
+
+def bind_writable(source: str, target: str) -> None:
+    """Bind `source` to `target`, without devices and setuid (mount_setattr, Linux 5.12)."""
+    libc.mount(source, target, None, _BIND | _REC)
+    _set_attributes(target, _ATTR_NOSUID | _ATTR_NODEV)
 
 
 def _set_attributes(target: str, attributes: int) -> None:

@@ -118,7 +118,8 @@ def map_ids(inside: tuple[int, int], outside: tuple[int, int], process: int | st
 def map_owner(owner: int, group: int | None, uid: int, process: int) -> None:
     """Map the uid `owner` of files to `uid` in a user namespace that is used for a mount.
 
-    The `group` is mapped for an overlay, which copies files with their ids. Otherwise no group of
+    The `group` is mapped where files are made: in an overlay, which copies them with their ids, and
+    in a folder that is written to. Otherwise no group of
     files is mapped, on purpose: the kernel lets nobody write to a file of which one id
     has no map. So no socket on that mount can be connected to, and no pipe be written to, which a
     read-only mount allows.
@@ -129,7 +130,7 @@ def map_owner(owner: int, group: int | None, uid: int, process: int) -> None:
     libc.write_setting(f"/proc/{process}/gid_map", f"{gids[0]} {gids[1]} 1")
 
 
-def idmap(owner: int, uid: int) -> int:
+def idmap(owner: int, group: int | None, uid: int) -> int:
     """Return a descriptor of a user namespace as `map_owner` says; needs root of the machine."""
     reader, writer = os.pipe()
     process = fork_into(NEWUSER)
@@ -138,7 +139,7 @@ def idmap(owner: int, uid: int) -> int:
         os.read(reader, 1)
         os._exit(0)
     try:
-        map_owner(owner, None, uid, process)
+        map_owner(owner, group, uid, process)
         return os.open(f"/proc/{process}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         os.close(reader)

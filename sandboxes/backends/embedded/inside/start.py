@@ -89,8 +89,8 @@ def _prepare(control: socket.socket, bundle: int, config: dict[str, Any]) -> Non
         os._exit(0)  # the child, the first process of the pid namespace, becomes the zygote
     control.send(b'{"type":"started"}')
     folders = [
-        lending.Lent(target, None if root else source)
-        for target, source in config.get("folders", [])
+        lending.Lent(target, None if root else source, writable=writable)
+        for target, source, writable in config.get("folders", [])
     ]
     copies = [LentCopy(*copy) for copy in config.get("copies", [])]
     rootfs.enter(the_plan, folders, copies, own_proc=True)
@@ -121,8 +121,8 @@ def _execute_bubblewrap(config: dict[str, Any]) -> NoReturn:
             with step("unshare"):
                 libc.unshare(namespaces.NEWNS)
             folders = [
-                lending.Lent(target, source, owner, config["uid"])
-                for target, source, owner in config["folders"]
+                lending.Lent(target, source, owner, group, config["uid"], writable)
+                for target, source, owner, group, writable in config["folders"]
             ]
             rootfs.enter(the_plan, folders, own_proc=False)
             # As its user: root may not search folders of which one id has no map.
