@@ -59,6 +59,8 @@ class Session:
         self._holder = SandboxHolder(backend, session_id, self._note_death, self._note_ready)
         self._restarted = False
         """Whether the loss of the last sandbox has not been reported yet."""
+        self._begun_elsewhere_at: float | None = None
+        """When another server began it, of which it was taken over."""
         self._reattaches = False
         """Whether it was reattached to another server's sandbox, and no result has said so yet."""
         self.replaces: str | None = None
@@ -66,7 +68,7 @@ class Session:
 
     def reattach(self, created_at: float) -> None:
         """Continue a session that another server began at that time, and left."""
-        self.created_at = created_at
+        self.created_at = self._begun_elsewhere_at = created_at
         self._reattaches = True
 
     def tell_end(self, text: str) -> None:
@@ -101,8 +103,8 @@ class Session:
 
     @property
     def sandbox_started_at(self) -> float:
-        """When its sandbox was started, in seconds since the epoch."""
-        return self._holder.started_at
+        """When its sandbox was started at the earliest, in seconds since the epoch."""
+        return self._begun_elsewhere_at or self._holder.started_at
 
     async def hold(self) -> None:
         """Make a sandbox when one is needed, and another when it has died, until cancelled."""
