@@ -129,7 +129,7 @@ async def test_what_no_supervisor_of_ours_sends_ends_the_sandbox(what: str) -> N
     execution = await run_with(after_request(*BEYOND[what]))
 
     assert execution.status == "lost"
-    assert "more than it may" in execution.notices[0]
+    assert "more data than it was allowed to" in execution.notices[0]
 
 
 @pytest.mark.parametrize("what", MALFORMED)
