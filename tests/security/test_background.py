@@ -163,5 +163,5 @@ os.pipe = lie
     after = await target.python("witness")
 
     assert execution.error is not None
-    assert "was not begun" in execution.error.message
+    assert "was not started" in execution.error.message
     assert (after.value, after.state) == ("'here'", "kept")
