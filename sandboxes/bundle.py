@@ -9,7 +9,8 @@ import marshal
 import os
 from functools import cache
 from importlib.resources import files
-from importlib.util import MAGIC_NUMBER, find_spec
+from importlib.util import MAGIC_NUMBER, cache_from_source, find_spec
+from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, cast
 
@@ -27,6 +28,10 @@ PROGRAM = tuple(
 """The packages that every backend ships, beside the jobs of the tools."""
 
 JOB_TABLE = "bellglass.sandboxes.supervisor.job_table"
+
+LIBRARIES = {"bellglass.sandboxes.saving.inside.cloudpickle": ("cloudpickle", "cloudpickle.py")}
+"""Files of libraries that are shipped if they are installed here, by the names they have inside:
+their own names would hide what a session has installed."""
 
 CONFINEMENT = "bellglass.sandboxes.confinement"
 """Packages for backends that put a sandbox on a kernel that others use too."""
@@ -87,6 +92,8 @@ def bundle(*packages: str) -> bytes:
             LOG.warning("The job %s (%s) cannot be shipped: %r", operation, value, exc)
             continue
         jobs[operation] = value
+    for name, (library, file) in LIBRARIES.items():
+        _add_library(modules, name, library, file)
     modules[JOB_TABLE] = (False, f"JOBS = {jobs!r}\n", b"")
     return marshal.dumps((MAGIC_NUMBER, modules))
 
@@ -118,6 +125,19 @@ def _add(modules: dict[str, tuple[bool, str, bytes]], package: str, folder: Trav
             modules[name] = (False, file.read_text("utf-8"), _compiled(name))
         elif file.joinpath("__init__.py").is_file():
             _add(modules, f"{package}.{file.name}", file)
+
+
+def _add_library(
+    modules: dict[str, tuple[bool, str, bytes]], name: str, library: str, file: str
+) -> None:
+    found = find_spec(library)
+    if found is not None and found.origin is not None:
+        path = Path(found.origin).with_name(file)
+        cached = Path(cache_from_source(str(path)))
+        # Found without importing it; the header of a cached module has 16 bytes.
+        code = marshal.loads(cached.read_bytes()[16:]) if cached.is_file() else None
+        compiled = b"" if code is None else marshal.dumps(_renamed(code, f"<{name}>"))
+        modules[name] = (False, path.read_text("utf-8"), compiled)
 
 
 def _compiled(name: str) -> bytes:

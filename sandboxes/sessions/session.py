@@ -193,6 +193,16 @@ class Session:
             self.used_at = time.time()
             self._waiting -= 1
 
+    @asynccontextmanager
+    async def reserved(self) -> AsyncGenerator[Connection]:
+        """Hold the turn for work of ours; yield the connection to the sandbox, made if need be."""
+        self._waiting += 1
+        try:
+            async with self._turn:
+                yield await self._holder.connected()
+        finally:
+            self._waiting -= 1
+
     async def begin(self, op: str, arguments: dict[str, Any], *, timeout: float) -> Execution:
         """Begin a background run; `runs` of the execution names it, unless it was refused.
 
