@@ -67,6 +67,9 @@ class Backend(ABC):
     is_paid = False
     """Whether sandboxes cost money as long as they exist: none is kept unless it is needed."""
 
+    saves_sessions = True
+    """Whether its sandboxes run our worker and jobs, by which a session is saved and revived."""
+
     silence_seconds = 15.0
     """The supervisor of a sandbox may be silent for this long while a call or a background run goes
     on; then the sandbox is ended. It sends something every second, and is late when a machine is

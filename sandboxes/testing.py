@@ -96,6 +96,8 @@ class InMemoryBackend(Backend):
     code that the mapping does not have, the call ends with an error that says so.
     """
 
+    saves_sessions = False
+
     name = "in-memory"
 
     def __init__(

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -17,6 +18,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp.types import ToolAnnotations
 
 from bellglass.sandboxes.backend import Backend
+from bellglass.sandboxes.saving.store import SessionStore
 from bellglass.sandboxes.sessions.durations import duration
 from bellglass.sandboxes.sessions.sessions import Sessions
 from bellglass.sandboxes.setup.packages import Packages
@@ -25,6 +27,7 @@ from bellglass.server import programs, tool_schemas
 from bellglass.server.middleware import BellglassServer
 from bellglass.server.settings import Settings
 from bellglass.server.tasks import Tasks
+from bellglass.server.user_cache import default_store
 from bellglass.tools.context import Listener, ToolContext
 from bellglass.tools.entry import ToolEntry
 from bellglass.tools.execute.hints.networks import ASIDE, MANUAL
@@ -77,6 +80,7 @@ def build_server(
                 pool=settings.warm_sessions,
                 choose_for_checks=_chooser_for_checks(settings),
                 short_ids=settings.http is None,
+                store=_store(settings),
             ) as sessions,
             anyio.create_task_group() as tasks,
         ):
@@ -130,6 +134,13 @@ def build_server(
         subscriptions=updates,
         middleware=[_after_answer(preparation.request)],
     )
+
+
+def _store(settings: Settings) -> SessionStore | None:
+    if settings.store is not None:
+        return SessionStore(Path(settings.store).expanduser()) if settings.store else None
+    folder = default_store() if settings.http is None else None
+    return SessionStore(folder) if folder is not None else None
 
 
 def _preparation(settings: Settings, *, allowed: bool) -> Preparation:

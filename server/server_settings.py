@@ -83,6 +83,12 @@ class ServerSettings(BaseModel):
         allow_inf_nan=False,
         description="A legacy connection's session lives on for this time after the connection.",
     )
+    store: str | None = Field(
+        None,
+        description="Folder where sessions are saved that are idle, or whose server stops; the "
+        "next call with their `session_id` revives them. Empty: none is saved. Default: on stdio "
+        "`~/.local/state/bellglass/sessions`, over HTTP none.",
+    )
     memory_mb: int = Field(
         DEFAULTS.memory_bytes // MIB,
         ge=64,

@@ -24,6 +24,7 @@ pytest.register_assert_rewrite(
 
 # Servers that tests start leave nothing, unless a test says otherwise.
 os.environ.setdefault("BELLGLASS_DETACHED_SECONDS", "0")
+os.environ.setdefault("BELLGLASS_STORE", "")
 
 EXIT_STATUS = pytest.StashKey[int]()
 
@@ -33,6 +34,12 @@ LIMITS = Limits(
     scratch_bytes=32 * 1024**2,
     files=4096,
 )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _state_of_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what servers in this process save out of the user's home."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import anyio
@@ -28,6 +29,8 @@ REVIVE_TIMEOUT_SECONDS = 120.0
 
 STEP_TIMEOUT_SECONDS = 15.0
 """For one request of an exchange, which takes milliseconds."""
+
+STOP_TIMEOUT_SECONDS = 2.0
 
 PIECE_BYTES = 4 * 1024**2
 """Bytes that one request puts into a new sandbox."""
@@ -107,7 +110,10 @@ class Revived(_Claim):
         """Return a notice for the next result; `how` says where the session comes from."""
         text = f"{how}: {_count(self.variables, 'variable')} and {_count(self.files, 'file')}."
         if self.lost:
-            named = [f"{name} ({kind}: {why})" for name, kind, why in self.lost[:MAX_NAMED]]
+            named = [
+                f"{name} ({kind}{': ' if why else ''}{why})"
+                for name, kind, why in self.lost[:MAX_NAMED]
+            ]
             more = len(self.lost) - len(named)
             rest = f" and {more} more" if more else ""
             text += f" Not kept, make them anew: {', '.join(named)}{rest}."
@@ -158,8 +164,7 @@ async def _save(connection: Connection, take: Callable[[bytes], Awaitable[None]]
             if taken.end:
                 return
     finally:
-        with anyio.CancelScope(shield=True):
-            await _stopped(connection, run)
+        await _stop(connection, run)
 
 
 async def revive(session: Session, archive: Callable[[], AsyncIterable[bytes]]) -> Revived:
@@ -179,9 +184,7 @@ async def revive(session: Session, archive: Callable[[], AsyncIterable[bytes]]) 
             raise NotRevived(f"it took longer than {REVIVE_TIMEOUT_SECONDS:.0f} s") from exc
 
 
-async def _revive(
-    connection: Connection, archive: Callable[[], AsyncIterable[bytes]]
-) -> Revived:
+async def _revive(connection: Connection, archive: Callable[[], AsyncIterable[bytes]]) -> Revived:
     status = ""
     for _ in range(MAX_ATTEMPTS):
         await _unpack(connection, archive)
@@ -197,9 +200,7 @@ async def _revive(
     raise NotRevived(f"loading it ended {MAX_ATTEMPTS} times with: {status}")
 
 
-async def _unpack(
-    connection: Connection, archive: Callable[[], AsyncIterable[bytes]]
-) -> None:
+async def _unpack(connection: Connection, archive: Callable[[], AsyncIterable[bytes]]) -> None:
     code = f"{_PROGRAM}.unpack()"
     run = await _begun(connection, code, REVIVE_TIMEOUT_SECONDS)
     try:
@@ -211,8 +212,7 @@ async def _unpack(
         if ended.status != "ok":
             raise NotRevived(_told(ended))
     finally:
-        with anyio.CancelScope(shield=True):
-            await _stopped(connection, run)
+        await _stop(connection, run)
 
 
 async def _put(connection: Connection, run: Run, data: bytes) -> None:
@@ -252,12 +252,10 @@ async def _begun(connection: Connection, code: str, seconds: float) -> Run:
     return run
 
 
-async def _stopped(connection: Connection, run: Run) -> None:
+async def _stop(connection: Connection, run: Run) -> None:
     if run.lives:
-        try:
+        with anyio.move_on_after(STOP_TIMEOUT_SECONDS, shield=True), suppress(SandboxError):
             await connection.ask_run(run.id, "stop", None)
-        except SandboxError:
-            pass  # with its sandbox
 
 
 async def _why(connection: Connection, run: Run) -> str:

@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -58,12 +58,51 @@ class Stored:
     def name(self) -> str:
         return self.path.name.removesuffix(SUFFIX)
 
+    def remove(self) -> None:
+        """Delete it."""
+        self.path.unlink(missing_ok=True)
+        self.path.with_suffix(LOCK).unlink(missing_ok=True)
+
     def pieces(self) -> Iterator[bytes]:
         """Return the archive in pieces."""
         with self.path.open("rb") as file:
             file.readline(MAX_RECORD_BYTES)
             while piece := file.read(PIECE_BYTES):
                 yield piece
+
+
+class Draft:
+    """An archive that is being written; call `keep` at its end, and `drop` in any case."""
+
+    def __init__(self, store: SessionStore, target: Path, record: Record) -> None:
+        self._store = store
+        self._target = target
+        self._part = target.with_suffix(f".{os.getpid()}.{time.monotonic_ns()}{UNFINISHED}")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        self._file = open(os.open(self._part, flags, 0o600), "wb")  # noqa: SIM115 - see `drop`
+        self.write(record.model_dump_json().encode() + b"\n")
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+
+    def keep(self) -> None:
+        """Put it in the place of what was saved before."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._part.replace(self._target)
+        folder = os.open(self._store.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        self._store.trim(keep=self._target)
+
+    def drop(self) -> None:
+        """Close it, and delete what was not kept."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._part.unlink()
 
 
 class SessionStore:
@@ -83,17 +122,9 @@ class SessionStore:
         self.max_bytes = max_bytes
         self.max_seconds = max_seconds
 
-    @contextlib.contextmanager
-    def writing(
-        self, session_id: str, owner: str | None, created_at: float, calls: int
-    ) -> Iterator[BinaryIO]:
-        """Yield a file for an archive, which replaces what is saved of the session at the end.
-
-        If the context is left by an exception, what was saved before stays.
-        """
+    def begin(self, session_id: str, owner: str | None, created_at: float, calls: int) -> Draft:
+        """Begin to save a session: what is saved of it already stays until the draft is kept."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        target = self._path(session_id)
-        part = target.with_suffix(f".{os.getpid()}.{time.monotonic_ns()}{UNFINISHED}")
         record = Record(
             version=VERSION,
             caller=hash_of_caller(session_id, owner),
@@ -101,18 +132,7 @@ class SessionStore:
             saved_at=time.time(),
             calls=calls,
         )
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        try:
-            with open(os.open(part, flags, 0o600), "wb") as file:
-                file.write(record.model_dump_json().encode() + b"\n")
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
-        self._sync()
-        self.trim(keep=target)
+        return Draft(self, self._path(session_id), record)
 
     def find(self, session_id: str, owner: str | None) -> Stored | None:
         """Return what is saved of the session, if it is that owner's."""
@@ -120,13 +140,6 @@ class SessionStore:
         if stored is None or stored.record.caller != hash_of_caller(session_id, owner):
             return None
         return stored if self._is_young(stored) else None
-
-    def remove(self, session_id: str, owner: str | None) -> bool:
-        """Delete what is saved of the session; tell if there was something of that owner's."""
-        stored = self.find(session_id, owner)
-        if stored is not None:
-            stored.path.unlink(missing_ok=True)
-        return stored is not None
 
     def listed(self) -> Iterator[Stored]:
         """Return all saved sessions, one after the other."""
@@ -188,10 +201,3 @@ class SessionStore:
 
     def _is_young(self, stored: Stored) -> bool:
         return time.time() - stored.record.saved_at <= self.max_seconds
-
-    def _sync(self) -> None:
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 KEPT_SECONDS = 3600.0
 GONE = "Its variables and files are gone."
+SAVED = "It is saved: call again with its session_id to go on."
 MAX_ENDED_SESSIONS = 2048
 """The oldest are forgotten first. Each takes about 400 bytes."""
 
@@ -46,12 +47,12 @@ class EndedSessions:
     def __contains__(self, session_id: object) -> bool:
         return session_id in self._ended
 
-    def note(self, session_id: str, owner: str | None, reason: str) -> str:
+    def note(self, session_id: str, owner: str | None, reason: str, became: str = GONE) -> str:
         """Keep why a session ends, and return it for the calls that it ends."""
         self._ended[session_id] = _Ended(owner, reason, self._clock())
         while len(self._ended) > MAX_ENDED_SESSIONS or self._is_old(next(iter(self._ended))):
             self._ended.popitem(last=False)
-        return f"Session {session_id} ended during this call: {reason}. {GONE}"
+        return f"Session {session_id} ended during this call: {reason}. {became}"
 
     def not_found(self, session_id: str, owner: str | None) -> SessionNotFound:
         """Return the error for the owner, about a session that is not there."""

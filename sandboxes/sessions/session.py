@@ -9,16 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import anyio
 
-from bellglass.sandboxes.errors import (
-    RunNotFound,
-    SessionLost,
-    SessionNotFound,
-    SessionUnreachable,
-)
+from bellglass.sandboxes.errors import SessionLost, SessionNotFound, SessionUnreachable
 from bellglass.sandboxes.execution import Execution
 from bellglass.sandboxes.lifecycle import lifecycle_of
 from bellglass.sandboxes.sessions import notices
 from bellglass.sandboxes.sessions.background_runs import Run, Runs
+from bellglass.sandboxes.sessions.run_requests import ask_run
 from bellglass.sandboxes.sessions.sandbox_holder import SandboxHolder
 from bellglass.sandboxes.sessions.session_ids import ID_BYTES
 
@@ -65,6 +61,8 @@ class Session:
         """Whether it was reattached to another server's sandbox, and no result has said so yet."""
         self.replaces: str | None = None
         """Why the session that it replaces had ended, if no result has said so yet."""
+        self.news: list[str] = []
+        """Notices about the session for its next result that a model sees."""
 
     def reattach(self, created_at: float) -> None:
         """Continue a session that another server began at that time, and left."""
@@ -91,6 +89,12 @@ class Session:
                 yield session
             finally:
                 tasks.cancel_scope.cancel()
+
+    @property
+    def can_be_saved(self) -> bool:
+        """Whether there is something in its sandbox that can be saved without waking it."""
+        lives = not self.failed and not self.resting
+        return self.backend.saves_sessions and self.calls > 0 and lives
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -195,13 +199,9 @@ class Session:
 
     @asynccontextmanager
     async def reserved(self) -> AsyncGenerator[Connection]:
-        """Hold the turn for work of ours; yield the connection to the sandbox, made if need be."""
-        self._waiting += 1
-        try:
-            async with self._turn:
-                yield await self._holder.connected()
-        finally:
-            self._waiting -= 1
+        """Hold the turn of a call; yield the connection to the sandbox, made if need be."""
+        async with self._called():
+            yield await self._holder.connected()
 
     async def begin(self, op: str, arguments: dict[str, Any], *, timeout: float) -> Execution:
         """Begin a background run; `runs` of the execution names it, unless it was refused.
@@ -243,25 +243,9 @@ class Session:
                 self.resting = False
         self._waiting += 1
         try:
-            return await self._look(run, do, seconds)
+            return await ask_run(self._holder.connection, self.runs, run, do, seconds)
         finally:
             self._waiting -= 1
-
-    async def _look(
-        self, run: Run, do: Literal["read", "stop", "watch"], seconds: float | None
-    ) -> Execution:
-        connection = self._holder.connection
-        if run.state != "lost" and connection is not None:
-            try:
-                execution = await connection.ask_run(run.id, do, seconds)
-            except SessionLost:
-                run.become("lost")
-            else:
-                if not execution.runs or execution.runs[0].id != run.id:
-                    self.runs.remove(run.id)
-                    raise RunNotFound(run.id, [known.id for known in self.runs])
-                return execution
-        return Execution(status="lost", notices=[notices.RUN_LOST])
 
     def _note_outcome(self, run: Run) -> None:
         # A client has as long to fetch the result as after a call.
@@ -293,8 +277,11 @@ class Session:
                 status="lost", state="lost", notices=[exc.reason], wall_seconds=seconds
             )
         self.cpu_seconds += execution.cpu_seconds
-        told = self._reattaches or self._restarted or self.replaces
-        if told and op not in (*UNSEEN, "write"):  # the tools of these show no notices
+        if op in (*UNSEEN, "write"):  # the tools of these show no notices
+            return execution
+        execution = execution.model_copy(update={"notices": [*self.news, *execution.notices]})
+        self.news = []
+        if self._reattaches or self._restarted or self.replaces:
             words = notices.REATTACHED if self._reattaches else notices.REACHED_AGAIN
             lost = f"{self.replaces}{notices.REPLACED}" if self.replaces else notices.RESTARTED
             self._reattaches = self._restarted = False

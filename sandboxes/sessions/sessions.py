@@ -5,31 +5,35 @@ from __future__ import annotations
 import time
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, Unpack
 
 import anyio
 
 from bellglass.sandboxes.errors import SessionNotFound
 from bellglass.sandboxes.lifecycle import lifecycle_of
+from bellglass.sandboxes.saving.resting import Resting
 from bellglass.sandboxes.sessions.backends import Backends
 from bellglass.sandboxes.sessions.capacity import Tenancy, to_make_room
 from bellglass.sandboxes.sessions.check_sessions import CheckSessions
-from bellglass.sandboxes.sessions.ended_sessions import EndedSessions, idle, too_many, too_old
+from bellglass.sandboxes.sessions.ended_sessions import GONE, SAVED, EndedSessions, too_many
+from bellglass.sandboxes.sessions.expiry import Expiry
 from bellglass.sandboxes.sessions.pool import Pool
 from bellglass.sandboxes.sessions.session import Session
 from bellglass.sandboxes.sessions.session_ids import SessionIds
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
     from anyio.abc import TaskGroup
 
     from bellglass.sandboxes.backend import Backend
+    from bellglass.sandboxes.saving.store import Stored
     from bellglass.sandboxes.sessions.callers import Caller
+    from bellglass.sandboxes.sessions.options import SessionOptions
 
 
-MAX_PAID_IDLE_SECONDS = 30.0
-"""Seconds without a check after which a session for checks ends if its sandbox costs money."""
+STOP_SECONDS = 1.2
+"""For saving sessions when the server ends: a client kills it after two."""
 
 
 class Sessions:
@@ -39,71 +43,44 @@ class Sessions:
         self,
         tasks: TaskGroup,
         choose: Callable[[], Awaitable[Backend]],
-        *,
-        max_sessions: int,
-        idle_seconds: float,
-        age_seconds: float,
-        detached_seconds: float = 0.0,
-        pool: int | None = None,
-        choose_for_checks: Callable[[], Awaitable[Backend | None]] | None = None,
-        short_ids: bool = False,
-        clock: Callable[[], float] = time.time,
+        **options: Unpack[SessionOptions],
     ) -> None:
-        self.idle_seconds = idle_seconds
-        self.age_seconds = age_seconds
-        self._detached_seconds = min(detached_seconds, idle_seconds)
+        self.idle_seconds = options["idle_seconds"]
+        self.age_seconds = options["age_seconds"]
+        self._detached_seconds = min(options.get("detached_seconds", 0.0), self.idle_seconds)
         self._tasks = tasks
-        self._backends = Backends(tasks, choose, choose_for_checks, self._keep_warm)
+        self._backends = Backends(tasks, choose, options.get("choose_for_checks"), self._keep_warm)
         self._reattaching = anyio.Lock()
-        self._max_sessions = max_sessions
-        self._pool_size = pool
+        self._max_sessions = options["max_sessions"]
+        self._pool_size = options.get("pool")
         self._pool: Pool | None = None
-        self._ids = SessionIds(short=short_ids)
-        self._clock = clock
+        self._ids = SessionIds(short=options.get("short_ids", False))
+        self._clock = options.get("clock", time.time)
         self._live: dict[str, Tenancy] = {}
-        self.ended = EndedSessions(clock)
+        self.ended = EndedSessions(self._clock)
         self._scopes: dict[str, anyio.CancelScope] = {}
-        self._retiring: set[str] = set()
+        self._at_rest = Resting(options.get("store"))
+        self._expiry = Expiry(
+            self.idle_seconds, self.age_seconds, self._clock, self._listed, self._rest
+        )
+        self.seconds_left = self._expiry.seconds_left
         self.checking = CheckSessions(self._made_for_checks, self._drop)
 
     @classmethod
     @asynccontextmanager
     async def open_all(
-        cls,
-        choose: Callable[[], Awaitable[Backend]],
-        *,
-        max_sessions: int,
-        idle_seconds: float,
-        age_seconds: float,
-        detached_seconds: float = 0.0,
-        pool: int | None = None,
-        choose_for_checks: Callable[[], Awaitable[Backend | None]] | None = None,
-        short_ids: bool = False,
+        cls, choose: Callable[[], Awaitable[Backend]], **options: Unpack[SessionOptions]
     ) -> AsyncGenerator[Self]:
-        """Serve sessions until the context is left; then every sandbox is destroyed.
-
-        `detached_seconds`: how long one that a client may name to another server lives on, if the
-        backend can. `pool`: how many are kept ready; None for the backend's default. `short_ids`:
-        knowing an id permits nothing. `choose_for_checks` makes a backend for checks, or None.
-        """
+        """Serve sessions until the context is left; then every sandbox is destroyed."""
         sessions: Self | None = None
         try:
             async with anyio.create_task_group() as tasks:
-                sessions = cls(
-                    tasks,
-                    choose,
-                    max_sessions=max_sessions,
-                    idle_seconds=idle_seconds,
-                    age_seconds=age_seconds,
-                    detached_seconds=detached_seconds,
-                    pool=pool,
-                    choose_for_checks=choose_for_checks,
-                    short_ids=short_ids,
-                )
-                tasks.start_soon(sessions._expire)
+                sessions = cls(tasks, choose, **options)
+                tasks.start_soon(sessions._expiry.watch, tasks, sessions.checking)
                 try:
                     yield sessions
                 finally:
+                    await sessions._stop()
                     tasks.cancel_scope.cancel()
         finally:
             # Done when no sandbox is left, also if an error ended them.
@@ -133,7 +110,7 @@ class Sessions:
             SessionLimit, CallerLimit: Every session that could make room is busy.
         """
         backend = await self.backend()
-        self._make_room(owner, caller)
+        await self._make_room(owner, caller)
         session = self._taken(backend)
         session.owner = owner
         session.created_at = session.used_at = self._clock()
@@ -146,16 +123,35 @@ class Sessions:
             session.on_abandoned = partial(self._end, session, "its first call was cancelled")
         return session
 
-    def _make_room(self, owner: str | None, caller: Caller | None) -> None:
-        session = to_make_room(list(self._live.values()), owner, caller, self._max_sessions)
-        if session is not None:
-            self._end(session, too_many(self._max_sessions))
+    async def _make_room(self, owner: str | None, caller: Caller | None) -> None:
+        while session := to_make_room(list(self._live.values()), owner, caller, self._max_sessions):
+            await self._rest(session, too_many(self._max_sessions))
+
+    async def _rest(self, session: Session, reason: str) -> None:
+        """Save a session, if sessions are saved here, and end it."""
+        self._at_rest.depart(session)
+        del self._live[session.id]
+        saved = await self._at_rest.save(session)
+        self._finish(session, reason, SAVED if saved else GONE)
 
     def _end(self, session: Session, reason: str) -> None:
         if self._live.pop(session.id, None) is not None:
-            session.tell_end(self.ended.note(session.id, session.owner, reason))
-            session.lifecycle.on_session_end(session.id)
-            self._scopes[session.id].cancel()
+            self._finish(session, reason, GONE)
+
+    def _finish(self, session: Session, reason: str, became: str) -> None:
+        session.tell_end(self.ended.note(session.id, session.owner, reason, became))
+        session.lifecycle.on_session_end(session.id)
+        self._drop(session)
+
+    async def _stop(self) -> None:
+        """Save the sessions, those used last first, and then end all of them."""
+        sessions = sorted(self._listed(), key=lambda session: session.used_at, reverse=True)
+        with anyio.move_on_after(STOP_SECONDS, shield=True):
+            async with anyio.create_task_group() as tasks:
+                for session in sessions:
+                    tasks.start_soon(self._at_rest.save, session)
+        for scope in self._scopes.values():
+            scope.cancel()
 
     def _taken(self, backend: Backend) -> Session:
         """Return a session of the pool, or else a new one."""
@@ -164,7 +160,8 @@ class Sessions:
 
     def _made(self, backend: Backend, session_id: str | None = None) -> Session:
         session = Session(session_id or self._ids.unused(self._scopes, self.ended), backend)
-        self._scopes[session.id] = anyio.CancelScope()
+        # Shielded: they end in `_stop`, after they were saved.
+        self._scopes[session.id] = anyio.CancelScope(shield=True)
         self._tasks.start_soon(self._hold, session, self._scopes[session.id])
         return session
 
@@ -191,46 +188,78 @@ class Sessions:
         """
         if session_id not in self._live and self._ids.has_form(session_id):
             backend = await self.backend()
+            stored = await self._at_rest.find(session_id, owner)
+            new = None
             async with self._reattaching:
                 if session_id not in self._live and session_id not in self._scopes:
-                    await self._reattach(backend, session_id, owner, caller)
+                    new = await self._taken_up(backend, session_id, owner, caller, stored)
+            if new is not None and stored is not None:
+                await self._revive(new, stored)
         session = self.get(session_id, owner)
         session.outlive(self._detached_seconds, self.age_seconds)
         await session.join()
         return session
 
-    async def _reattach(
-        self, backend: Backend, session_id: str, owner: str | None, caller: Caller | None
-    ) -> None:
+    async def _taken_up(
+        self,
+        backend: Backend,
+        session_id: str,
+        owner: str | None,
+        caller: Caller | None,
+        stored: Stored | None,
+    ) -> Session | None:
+        """Take up a session that is not here; return it if it is new, and has to be revived."""
         created_at = await lifecycle_of(backend).reattach(session_id, owner)
+        if created_at is None and stored is None:
+            return None
+        await self._make_room(owner, caller)
+        session = self._made(backend, session_id)
+        session.owner, session.used_at = owner, self._clock()
+        # No await from here until it is revived: other calls must wait for that.
+        self._live[session_id] = Tenancy(session, caller)
         if created_at is not None:
-            self._make_room(owner, caller)
-            session = self._made(backend, session_id)
-            session.owner = owner
             session.reattach(created_at)
-            session.used_at = self._clock()
-            self._live[session_id] = Tenancy(session, caller)
+            return None
+        session.lifecycle.on_session_start(session.id, owner, session.created_at)
+        return session
+
+    async def _revive(self, session: Session, stored: Stored) -> None:
+        try:
+            await self._at_rest.revive(session, stored)
+        except BaseException:
+            if self._live.pop(session.id, None) is not None:
+                self._at_rest.depart(session)
+                self._finish(session, "it could not be revived", SAVED)
+            raise
 
     def list(self, owner: str | None = None) -> list[Session]:
-        sessions = (tenancy.session for tenancy in self._live.values())
-        return [session for session in sessions if session.owner == owner]
+        return [session for session in self._listed() if session.owner == owner]
+
+    def _listed(self) -> Sequence[Session]:
+        return [tenancy.session for tenancy in self._live.values()]
 
     async def close(self, session_id: str, owner: str | None, reason: str) -> None:
-        """End the session and destroy its sandbox; `reason` is told to who asks for it later.
+        """End the session, destroy its sandbox, and delete what is saved of it.
+
+        `reason` is told to who asks for it later.
 
         Raises:
             SessionNotFound: As `get`.
         """
-        self._end(self.get(session_id, owner), reason)
+        saved = await self._at_rest.remove(session_id, owner)
+        try:
+            self._end(await self.find(session_id, owner), reason)
+        except SessionNotFound:
+            if not saved:
+                raise
 
-    def seconds_left(self, session: Session) -> float:
-        """Return how long the session lives if nobody calls it."""
-        now = self._clock()
-        idle = max(session.used_at + self.idle_seconds, session.runs.over_at) - now
-        age = session.created_at + self.age_seconds - now
-        if session.resting:
-            return max(0.0, age)
-        return max(0.0, min(idle, age))
+    async def rest(self, session_id: str, owner: str | None, reason: str) -> None:
+        """End the session, and save it if sessions are saved here: its next call revives it.
+
+        Raises:
+            SessionNotFound: As `get`.
+        """
+        await self._rest(self.get(session_id, owner), reason)
 
     @property
     def checks_elsewhere(self) -> bool:
@@ -263,37 +292,4 @@ class Sessions:
                 if self._live.pop(session.id, None) is not None:
                     self.ended.note(session.id, session.owner, "its sandbox ended")
                 del self._scopes[session.id]
-
-    async def _retire(self, session: Session) -> None:
-        """Pause an idle session, or close it."""
-        try:
-            old = session.created_at + self.age_seconds <= self._clock()
-            if not old and await session.pause():
-                return
-            if not session.busy and self.seconds_left(session) == 0:
-                reason = too_old(self.age_seconds) if old else idle(self.idle_seconds)
-                await self.close(session.id, session.owner, reason)
-        except SessionNotFound:
-            pass  # closed meanwhile
-        finally:
-            self._retiring.discard(session.id)
-
-    def _is_over(self, session: Session) -> bool:
-        """Tell if a session for checks has been idle for long enough."""
-        idle = self._clock() - session.used_at
-        return self.seconds_left(session) == 0 or (
-            session.backend.is_paid and idle > MAX_PAID_IDLE_SECONDS
-        )
-
-    async def _expire(self) -> None:
-        while True:
-            for tenancy in list(self._live.values()):
-                session = tenancy.session
-                known = session.busy or session.id in self._retiring
-                if not known and self.seconds_left(session) == 0:
-                    self._retiring.add(session.id)
-                    self._tasks.start_soon(self._retire, session)
-            self.checking.end_idle(self._is_over)
-            waits = [self.seconds_left(tenancy.session) for tenancy in self._live.values()]
-            # A session opened meanwhile lives at least a minute, or as long as it may be idle.
-            await anyio.sleep(max(0.5, min([*waits, MAX_PAID_IDLE_SECONDS, self.idle_seconds])))
+                self._at_rest.gone(session.id)

@@ -22,7 +22,6 @@ async def close_session(
         whose = f" by a client at {caller.peer}" if caller is not None else ""
         reason = f"it was closed with close_session{whose}"
         try:
-            await sessions.find(session_id, owner)  # also one that another server has left
             await sessions.close(session_id, owner, reason)
         except SessionNotFound as exc:
             raise SessionNotFound(exc.reason, "There is nothing to close.") from exc

@@ -152,6 +152,6 @@ async def _close_after_grace(context: ToolContext, session_id: str, owner: str |
             await session.runs.live[0].outcome(end=True)
             await anyio.sleep(context.grace_seconds)
         if session.calls == calls and not session.busy:
-            await context.sessions.close(session_id, owner, "its connection had ended")
+            await context.sessions.rest(session_id, owner, "its connection had ended")
     except SessionNotFound:
         return

@@ -107,6 +107,8 @@ class RestrictedBackend(Backend):
         ("no_new_privs", "system_call_filter", "no_network"),
         "the code is evaluated by an interpreter that has no system call, program or socket in it",
     )
+    saves_sessions = False
+
     unsupported_checks: Mapping[str, str] = {
         check: why for why, checks in LACKS.items() for check in checks
     }

@@ -15,7 +15,7 @@ import sys
 import tarfile
 import termios
 import time
-from typing import Any
+from typing import IO, Any, cast
 
 from bellglass.sandboxes.common.packages import LIBRARY
 from bellglass.sandboxes.saving.inside import places, session_files, variables
@@ -35,15 +35,13 @@ def save(namespace: dict[str, Any], max_bytes: int) -> None:
     pipe = _opened_pipe()
     out = Writer(lambda data: _write(pipe, data))
     lost: list[variables.Lost] = []
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:  # type: ignore[call-overload]
-        archive.copybufsize = PIPE_BYTES
+    with tarfile.open(fileobj=cast("IO[bytes]", out), mode="w") as archive:
+        vars(archive)["copybufsize"] = PIPE_BYTES
         files, left_out = session_files.add_all(archive, max_bytes)
         _add(archive, places.SHELL, _shell())
         _add(archive, places.REQUIREMENTS, _requirements())
         kept = 0
-        for number, item in enumerate(
-            variables.values(namespace, lambda: max_bytes - out.written)
-        ):
+        for number, item in enumerate(variables.values(namespace, lambda: max_bytes - out.written)):
             if isinstance(item, variables.Lost):
                 lost.append(item)
                 continue
@@ -53,7 +51,7 @@ def save(namespace: dict[str, Any], max_bytes: int) -> None:
             content = [memoryview(f"{header}\n".encode()), *item.parts]
             info = archive.tarinfo(f"{places.VARIABLES}/{number:06}")
             info.size = sum(part.nbytes for part in content)
-            archive.addfile(info, _Parts(content))  # type: ignore[arg-type]
+            archive.addfile(info, cast("IO[bytes]", _Parts(content)))
         summary = {
             "files": files,
             "left_out": left_out[:MAX_LOST],
@@ -154,7 +152,7 @@ def unpack() -> None:
     os.makedirs(places.VARIABLES, mode=0o700)
     pipe = open(_opened_pipe(), "rb", PIPE_BYTES)  # noqa: SIM115 - it is open as long as we are
     reader = Reader(pipe.read)
-    with tarfile.open(fileobj=reader, mode="r|", bufsize=PIPE_BYTES) as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=cast("IO[bytes]", reader), mode="r|", bufsize=PIPE_BYTES) as archive:
         for info in archive:
             if info.name.startswith(session_files.PREFIX):
                 session_files.extract(archive, info)
@@ -202,17 +200,14 @@ def load(namespace: dict[str, Any]) -> None:
                 loading.truncate(0)
         finally:
             sys.stdout = out
-    print(
-        json.dumps(
-            {
-                "files": summary["files"],
-                "left_out": summary["left_out"],
-                "variables": summary["variables"],
-                "lost": lost[:MAX_LOST],
-                "not_installed": _text(places.NOT_INSTALLED).split(),
-            }
-        )
-    )
+    report = {
+        "files": summary["files"],
+        "left_out": summary["left_out"],
+        "variables": summary["variables"],
+        "lost": lost[:MAX_LOST],
+        "not_installed": _text(places.NOT_INSTALLED).split(),
+    }
+    sys.stdout.write(json.dumps(report))
     shutil.rmtree(places.SCRATCH, ignore_errors=True)
     _remove(places.LOADING)
     _remove(f"{places.LOADING}.failed")

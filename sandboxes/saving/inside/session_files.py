@@ -7,7 +7,7 @@ import re
 import stat
 import tarfile
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import IO, BinaryIO, cast
 
 from bellglass.sandboxes.common.packages import OWN
 from bellglass.sandboxes.saving.inside.places import SCRATCH
@@ -44,13 +44,12 @@ def add_all(archive: tarfile.TarFile, max_bytes: int) -> tuple[int, list[str]]:
     Raises:
         TooLarge: They are more than the archive may have.
     """
-    count = entries = total = 0
+    count = total = 0
     left_out: list[str] = []
-    for path, about in _found():
+    for entries, (path, about) in enumerate(_found(), 1):
         info = archive.tarinfo(f"{PREFIX}{path}")
         info.mode, info.mtime = stat.S_IMODE(about.st_mode), int(about.st_mtime)
         count += not stat.S_ISDIR(about.st_mode)
-        entries += 1
         total += about.st_size
         if entries > MAX_ENTRIES:
             raise TooLarge(f"more than {MAX_ENTRIES:,} files")
@@ -66,7 +65,7 @@ def add_all(archive: tarfile.TarFile, max_bytes: int) -> tuple[int, list[str]]:
             elif stat.S_ISREG(about.st_mode):
                 with open(path, "rb") as file:
                     info.size = about.st_size
-                    archive.addfile(info, _Content(file, info.size))  # type: ignore[arg-type]
+                    archive.addfile(info, cast("IO[bytes]", _Content(file, info.size)))
             else:
                 left_out.append(path)  # a socket, a pipe: it is nothing without its process
         except PermissionError:

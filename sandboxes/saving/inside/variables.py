@@ -168,6 +168,8 @@ def _reason(exc: BaseException) -> str:
         return f"it took longer than {SECONDS} s"
     if isinstance(exc, _Full):
         return "it is too large"
+    if isinstance(exc, (TypeError, pickle.PicklingError)):
+        return ""  # its type says it: it cannot be written down
     try:
         text = str(exc)
     except BaseException:
