@@ -15,6 +15,7 @@ from bellglass.sandboxes.conformance import (
     isolation,
     endings,
     background,
+    saving,
     testing,
     limits,
     hostile,
@@ -31,6 +32,7 @@ __all__ = [
     "isolation",
     "limits",
     "running",
+    "saving",
     "showing",
     "testing",
 ]

@@ -66,6 +66,10 @@ class NotSaved(SandboxError):
     """A session could not be saved; the text says why."""
 
 
+class TryAgain(NotSaved):
+    """The process that saves it has ended: the next one leaves out what ended it."""
+
+
 class NotRevived(SandboxError):
     """A saved session could not be revived now; it is still saved."""
 
@@ -154,7 +158,7 @@ async def _save(connection: Connection, take: Callable[[bytes], Awaitable[None]]
             over = not run.lives
             taken = _report(_Taken, await _asked(connection, "transfer", {}))
             if taken is None or (over and not taken.data and not taken.end):
-                raise NotSaved(await _why(connection, run))
+                raise TryAgain(await _why(connection, run))
             data = base64.b64decode(taken.data)
             size += len(data)
             if size > MAX_ARCHIVE_BYTES:

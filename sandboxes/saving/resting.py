@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from functools import partial
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import anyio
@@ -52,24 +52,25 @@ class Resting:
             return False
         try:
             async with self._turns:
-                begin = partial(
-                    self._store.begin,
-                    session.id,
-                    session.owner,
-                    session.created_at,
-                    session.calls,
-                )
-                draft = await run_sync(begin)
-                try:
-                    await exchange.save(session, lambda piece: run_sync(draft.write, piece))
-                    await run_sync(draft.keep)
-                finally:
-                    draft.drop()
+                for _ in range(exchange.MAX_ATTEMPTS - 1):
+                    with suppress(exchange.TryAgain):
+                        await self._save(session, self._store)
+                        return True
+                await self._save(session, self._store)
         except (SandboxError, OSError) as exc:
             reason = exc.strerror if isinstance(exc, OSError) else exc
             logger.warning("A session could not be saved: %s", reason)
             return False
         return True
+
+    async def _save(self, session: Session, store: SessionStore) -> None:
+        facts = session.id, session.owner, session.created_at, session.calls
+        draft = await run_sync(store.begin, *facts)
+        try:
+            await exchange.save(session, lambda piece: run_sync(draft.write, piece))
+            await run_sync(draft.keep)
+        finally:
+            draft.drop()
 
     def gone(self, session_id: str) -> None:
         """Note that a session has ended, with its sandbox."""

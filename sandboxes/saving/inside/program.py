@@ -35,13 +35,16 @@ def save(namespace: dict[str, Any], max_bytes: int) -> None:
     pipe = _opened_pipe()
     out = Writer(lambda data: _write(pipe, data))
     lost: list[variables.Lost] = []
+    tries = _Tries()
     with tarfile.open(fileobj=cast("IO[bytes]", out), mode="w") as archive:
         vars(archive)["copybufsize"] = PIPE_BYTES
         files, left_out = session_files.add_all(archive, max_bytes)
         _add(archive, places.SHELL, _shell())
         _add(archive, places.REQUIREMENTS, _requirements())
         kept = 0
-        for number, item in enumerate(variables.values(namespace, lambda: max_bytes - out.written)):
+        for number, item in enumerate(
+            variables.values(namespace, lambda: max_bytes - out.written, tries.begin)
+        ):
             if isinstance(item, variables.Lost):
                 lost.append(item)
                 continue
@@ -63,6 +66,7 @@ def save(namespace: dict[str, Any], max_bytes: int) -> None:
         _add(archive, places.SUMMARY, json.dumps(summary).encode())
     out.finish()
     _wait_until_read(pipe)
+    tries.forget()
     open(places.DONE, "w").close()
 
 
@@ -170,8 +174,8 @@ def load(namespace: dict[str, Any]) -> None:
     with open(places.SUMMARY, encoding="utf-8") as file:
         summary = json.load(file)
     lost = [variables.Lost(*each) for each in summary["lost"]]
-    tried = _tried()
-    with open(os.devnull, "w") as nowhere, open(places.LOADING, "a", encoding="utf-8") as loading:
+    tries = _Tries()
+    with open(os.devnull, "w") as nowhere:
         out, sys.stdout = sys.stdout, nowhere
         try:
             os.chdir(summary["directory"])
@@ -185,19 +189,11 @@ def load(namespace: dict[str, Any]) -> None:
                 except BaseException as exc:
                     lost.append(variables.Lost(name, f"module {module}", type(exc).__name__))
 
-            def begin(names: list[str]) -> bool:
-                if any(name in tried for name in names):
-                    return False
-                loading.write(f"{json.dumps(names)}\n")
-                loading.flush()
-                return True
-
             for path in sorted(glob.glob(f"{places.VARIABLES}/*")):
-                failed = variables.load(path, namespace, begin)
+                failed = variables.load(path, namespace, tries.begin)
                 os.unlink(path)
                 lost += failed
                 summary["variables"] -= len(failed)
-                loading.truncate(0)
         finally:
             sys.stdout = out
     report = {
@@ -209,17 +205,29 @@ def load(namespace: dict[str, Any]) -> None:
     }
     sys.stdout.write(json.dumps(report))
     shutil.rmtree(places.SCRATCH, ignore_errors=True)
-    _remove(places.LOADING)
-    _remove(f"{places.LOADING}.failed")
+    tries.forget()
 
 
-def _tried() -> set[str]:
-    """Return the names whose loading has ended an earlier attempt."""
-    failed = f"{places.LOADING}.failed"
-    with open(failed, "a", encoding="utf-8") as file:
-        file.write(_text(places.LOADING))
-    _remove(places.LOADING)
-    return {name for line in _text(failed).splitlines() for name in json.loads(line)}
+class _Tries:
+    """Values whose saving or loading has ended an earlier process like this one."""
+
+    def __init__(self) -> None:
+        last = _text(places.TRYING)
+        with open(places.FAILED, "a", encoding="utf-8") as file:
+            file.write(last)
+        self._failed = [json.loads(line) for line in _text(places.FAILED).splitlines()]
+
+    def begin(self, names: list[str]) -> bool:
+        """Note that a value is next; tell if it is to be tried."""
+        with open(places.TRYING, "w", encoding="utf-8") as file:
+            if names not in self._failed:
+                file.write(f"{json.dumps(names)}\n")
+        return names not in self._failed
+
+    def forget(self) -> None:
+        """Note that this process has tried all of them."""
+        _remove(places.TRYING)
+        _remove(places.FAILED)
 
 
 def _text(path: str) -> str:

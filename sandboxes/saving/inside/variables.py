@@ -121,7 +121,13 @@ def modules(namespace: Namespace) -> dict[str, str]:
     }
 
 
-def values(namespace: Namespace, max_bytes: Callable[[], int]) -> Iterator[Value | Lost]:
+Begin = Callable[["list[str]"], bool]
+"""Notes that a value with these names is next; tells if it is to be tried."""
+
+
+def values(
+    namespace: Namespace, max_bytes: Callable[[], int], begin: Begin
+) -> Iterator[Value | Lost]:
     """Yield each value with its names, or why it is not kept."""
     names: dict[int, list[str]] = {}
     found = {name: value for name, value in namespace.items() if not _OURS.fullmatch(name)}
@@ -132,6 +138,9 @@ def values(namespace: Namespace, max_bytes: Callable[[], int]) -> Iterator[Value
         value = found[same[0]]
         kind = type(value)
         known = kind.__qualname__ if kind.__module__ == "builtins" else _path(kind)
+        if not begin(same):
+            yield from (Lost(name, known, "saving it ended the process") for name in same)
+            continue
         try:
             with bounded_time():
                 parts = _pickled(value, namespace, max_bytes())
@@ -193,8 +202,8 @@ def bounded_time() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def load(path: str, namespace: Namespace, begin: Callable[[list[str]], bool]) -> list[Lost]:
-    """Load the value in a file; return what of it is lost. `begin` tells if it is to be tried."""
+def load(path: str, namespace: Namespace, begin: Begin) -> list[Lost]:
+    """Load the value in a file; return what of it is lost."""
     with open(path, "rb") as file:
         header = json.loads(file.readline())
         names, kind = header["names"], header["kind"]
