@@ -77,6 +77,10 @@ LACKS = {
         "a_test_that_ends_its_process_has_failed_and_the_rest_runs",
         "a_case_is_judged_where_the_code_does_not_run",
     ),
+    "variables are no values of Python outside it, so they cannot be saved": (
+        "a_saved_session_is_revived_with_variables_files_and_shell",
+        "a_variable_that_cannot_be_saved_or_loaded_costs_only_itself",
+    ),
     "nothing runs in the background": (
         "a_background_run_outlives_its_call_and_is_read_in_parts",
         "a_background_run_leaves_the_variables_alone",
