@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bellglass.sandboxes.errors import SandboxError
 from bellglass.sandboxes.execution import CleanStr
-from bellglass.sandboxes.sessions.background_runs import Run
+from bellglass.sandboxes.sessions.background_runs import OUR_RUN, Run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable
@@ -42,9 +42,6 @@ MAX_NAMED = 20
 """Variables that a notice names."""
 
 SCRATCH = "/tmp/.bellglass-saved"
-
-_RUN = "r0"
-"""The background run that does our part; runs of clients begin with r1."""
 
 _PROGRAM = "__import__('bellglass.sandboxes.saving.inside.program', fromlist=['save'])"
 
@@ -249,7 +246,7 @@ def _report(kind: type[_Kind], execution: Execution) -> _Kind | None:
 
 
 async def _begun(connection: Connection, code: str, seconds: float) -> Run:
-    run = Run(_RUN, "python", seconds)
+    run = Run(OUR_RUN, "python", seconds)
     await connection.request("python", {"code": code}, seconds, None, run)
     if not run.begun:
         raise NotSaved("no background run could be started in it")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 State = Literal["running", "returned", "ended", "lost"]
 
+OUR_RUN = "r0"
+"""A run of ours, which saves or revives the session; runs of clients begin with r1."""
+
 MAX_KNOWN_RUNS = MAX_RUNS + MAX_ENDED_RUNS
 """Runs of a session that can be queried: at most those that the supervisor has."""
 

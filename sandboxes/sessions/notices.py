@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bellglass.sandboxes.sessions.background_runs import OUR_RUN
+
 if TYPE_CHECKING:
     from bellglass.sandboxes.execution import Execution
     from bellglass.sandboxes.frame_models import Ready
@@ -50,9 +52,10 @@ def added(execution: Execution, words: str, lost: str, ready: Ready | None) -> E
     text = words.format(state=_STATES[ready.state])
     if ready.unanswered is not None:
         text += _UNANSWERED[ready.unanswered]
-    if ready.runs:
-        runs = [f"{known.run.id} {_RUNS[known.run.state]}" for known in ready.runs]
-        text += f" Background runs: {'; '.join(runs)}."
+    runs = [known.run for known in ready.runs if known.run.id != OUR_RUN]
+    if runs:
+        told = [f"{run.id} {_RUNS[run.state]}" for run in runs]
+        text += f" Background runs: {'; '.join(told)}."
     changed: dict[str, object] = {"notices": [text, *execution.notices]}
     if ready.state == "lost":
         changed["state"] = "lost"

@@ -11,9 +11,9 @@ import anyio
 
 from bellglass.sandboxes.errors import SessionLost, SessionNotFound, SessionUnreachable
 from bellglass.sandboxes.execution import Execution
-from bellglass.sandboxes.lifecycle import lifecycle_of
+from bellglass.sandboxes.lifecycle import Lifecycle, lifecycle_of
 from bellglass.sandboxes.sessions import notices
-from bellglass.sandboxes.sessions.background_runs import Run, Runs
+from bellglass.sandboxes.sessions.background_runs import OUR_RUN, Run, Runs
 from bellglass.sandboxes.sessions.run_requests import ask_run
 from bellglass.sandboxes.sessions.sandbox_holder import SandboxHolder
 from bellglass.sandboxes.sessions.session_ids import ID_BYTES
@@ -61,6 +61,8 @@ class Session:
         """Whether it was reattached to another server's sandbox, and no result has said so yet."""
         self.replaces: str | None = None
         """Why the session that it replaces had ended, if no result has said so yet."""
+        self.outlives = False
+        """Whether the backend may keep its sandbox for another server."""
         self.news: list[str] = []
         """Notices about the session for its next result that a model sees."""
 
@@ -76,6 +78,7 @@ class Session:
     def outlive(self, seconds: float, age_seconds: float) -> None:
         """Have its sandbox outlive this server: a client may name the session to another one."""
         if seconds:
+            self.outlives = type(self.lifecycle).outlive is not Lifecycle.outlive
             self.lifecycle.outlive(self.id, seconds, self.created_at + age_seconds)
 
     @classmethod
@@ -120,6 +123,8 @@ class Session:
 
     def _note_ready(self, connection: Connection, ready: Ready) -> None:
         for known in ready.runs:
+            if known.run.id == OUR_RUN:
+                continue
             run = self.runs.restore(known.run)
             run.on_outcome = self._note_outcome
             if run.lives:

@@ -143,6 +143,15 @@ class Sessions:
         session.lifecycle.on_session_end(session.id)
         self._drop(session)
 
+    def leave(self) -> None:
+        """Let go of sessions that outlive this server and run a call, before it is cancelled.
+
+        The next server then finds the call unanswered, and tells that it was interrupted.
+        """
+        for session in self._listed():
+            if session.outlives and session.busy:
+                self._drop(session)
+
     async def _stop(self) -> None:
         """Save the sessions, those used last first, and then end all of them."""
         sessions = sorted(self._listed(), key=lambda session: session.used_at, reverse=True)

@@ -7,6 +7,7 @@ can be repaired and answers the rest; and it can be cancelled, because it is not
 import fcntl
 import os
 from collections.abc import AsyncGenerator, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import anyio
@@ -57,7 +58,7 @@ async def serve_stdio(server: BellglassServer, stop: Stop) -> None:
             ) as (unused, sent),
         ):
             await unused.aclose()
-            tasks.start_soon(stop.on_signal, tasks.cancel_scope.cancel)
+            tasks.start_soon(stop.on_signal, partial(_end, server, tasks.cancel_scope))
             tasks.start_soon(Control(lambda: server.context).serve)
             await server.run_on(
                 _Requests(wire, sent, at_end=lambda: stop.within(EOF_TIMEOUT_SECONDS)), sent
@@ -67,6 +68,12 @@ async def serve_stdio(server: BellglassServer, stop: Stop) -> None:
         pass  # the client has gone, and needs no answer
     finally:
         out.close()
+
+
+def _end(server: BellglassServer, scope: anyio.CancelScope) -> None:
+    if server.context is not None:
+        server.context.sessions.leave()
+    scope.cancel()
 
 
 class _Requests:

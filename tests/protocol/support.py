@@ -49,7 +49,11 @@ def environment(settings: dict[str, str]) -> dict[str, str]:
     Sessions end with their server, unless a test is about those that do not.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("BELLGLASS_")}
-    ours = {"BELLGLASS_SETUP": "off", "BELLGLASS_DETACHED_SECONDS": "0"}
+    ours = {
+        "BELLGLASS_SETUP": "off",
+        "BELLGLASS_DETACHED_SECONDS": "0",
+        "BELLGLASS_STORE": "",
+    }
     return {**kept, **ours, **settings}
 
 
