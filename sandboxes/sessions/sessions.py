@@ -144,10 +144,7 @@ class Sessions:
         self._drop(session)
 
     def leave(self) -> None:
-        """Let go of sessions that outlive this server and run a call, before it is cancelled.
-
-        The next server then finds the call unanswered, and tells that it was interrupted.
-        """
+        """Let go of what outlives this server and runs a call: the next one tells of that call."""
         for session in self._listed():
             if session.outlives and session.busy:
                 self._drop(session)
@@ -263,11 +260,7 @@ class Sessions:
                 raise
 
     async def rest(self, session_id: str, owner: str | None, reason: str) -> None:
-        """End the session, and save it if sessions are saved here: its next call revives it.
-
-        Raises:
-            SessionNotFound: As `get`.
-        """
+        """End the session as `close` does, but save it, if sessions are saved here."""
         await self._rest(self.get(session_id, owner), reason)
 
     @property

@@ -6,10 +6,10 @@ import signal
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import pytest
 from conftest import LIMITS
 from protocol.support import Wire
+from security.support import until
 from security.test_outliving import Conversation, session_of
 
 from bellglass.sandboxes.backends.embedded import EmbeddedBackend
@@ -44,8 +44,8 @@ first, second = Opener(), Flood()
 
 @asynccontextmanager
 async def server(store: Path, **settings: str) -> AsyncGenerator[Conversation]:
-    given = {"BELLGLASS_SANDBOX": "embedded", "BELLGLASS_LAUNCHER": "zygote", **settings}
-    with Wire(BELLGLASS_STORE=str(store), **given) as wire:
+    given = {"BELLGLASS_SANDBOX": "embedded", "BELLGLASS_STORE": str(store), **settings}
+    with Wire(**given) as wire:
         await wire.initialize()
         yield Conversation(wire)
         if wire.process.poll() is None:
@@ -141,9 +141,7 @@ async def test_a_session_that_is_idle_is_saved_and_closing_it_deletes_that(
     async with sessions(backend, store, idle_seconds=0.5) as opened:
         session = await opened.open("ann")
         await run(session, "x = 41")
-        with anyio.fail_after(30):
-            while store.find(session.id, "ann") is None:
-                await anyio.sleep(0.05)
+        await until(lambda: store.find(session.id, "ann") is not None)
         with pytest.raises(SessionNotFound):
             await opened.close(session.id, "bob", "test")
         assert store.find(session.id, "ann") is not None
@@ -170,7 +168,9 @@ async def test_an_archive_without_an_end_is_broken_off_and_nothing_is_kept(
 
 
 @pytest.mark.parametrize(
-    "archive", [b"", b"z\0\0\0\4junk", b"s\0\0\0\1x" * 9, b"s\xff\xff\xff\xff"]
+    "archive",
+    [b"", b"z\0\0\0\4junk", b"s\0\0\0\1x" * 9, b"s\xff\xff\xff\xff"],
+    ids=["empty", "no zlib", "no tar", "too long"],
 )
 async def test_an_archive_that_is_none_is_told_and_stays(
     backend: EmbeddedBackend,
@@ -183,6 +183,7 @@ async def test_an_archive_that_is_none_is_told_and_stays(
     draft = store.begin(session_id, None, 0.0, 1)
     draft.write(archive)
     draft.keep()
+    draft.drop()
 
     async with sessions(backend, store) as opened:
         with pytest.raises(SandboxError, match="It stays saved"):
