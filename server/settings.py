@@ -26,6 +26,9 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _REPEATED = {"folders": "folder"}
 
+_MAY_BE_EMPTY = ("store",)
+"""Settings that an empty variable sets; other empty ones are as if they were not there."""
+
 _MAY_HOLD_A_PASSWORD = ("package_index",)
 
 
@@ -174,7 +177,7 @@ def _of_environ(environ: Mapping[str, str]) -> dict[str, Given]:
             if name not in known_settings() or variable != variable.upper():
                 known = [setting.variable for setting in known_settings().values()]
                 raise SettingsError(unknown(variable, variable.upper(), known))
-            if value != "":
+            if value != "" or name in _MAY_BE_EMPTY:
                 given[name] = Given(value, variable)
     return given
 
