@@ -130,7 +130,7 @@ def _explained(error: str, step: Step, tail: deque[str], recipe: Recipe) -> str:
     if _FULL in lower:
         return (
             "The disk of the engine is full. `docker system prune` removes what nothing uses; "
-            "the image takes 0.7 GB, and twice that while it is built."
+            "the image takes 0.9 GB, and twice that while it is built."
         )
     if step.instruction.startswith("FROM") or step.number == 0:
         return (
