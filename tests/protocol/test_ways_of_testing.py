@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from mcp import Client
-from protocol.support import text_of
+from protocol.support import record_of, text_of
 
 DOUBLE = "n = int(input())\nprint(n * 2)\n"
 ADD = "def add(a, b):\n    return a + b\n"
@@ -104,3 +104,28 @@ async def test_test_files_of_the_session_are_run(client: Client) -> None:
     )
 
     assert text_of(result).startswith("The test passed"), text_of(result)
+
+
+CONFTEST = """
+import sys
+from pathlib import Path
+
+def pytest_unconfigure(config):
+    Path("loaded").write_text(str("hypothesis" in sys.modules))
+"""
+
+
+async def test_a_library_that_no_test_uses_is_not_loaded(client: Client) -> None:
+    """The plugin of Hypothesis would import it for its summary, which takes longer than a run."""
+    write = (
+        "from pathlib import Path\n"
+        f"Path('conftest.py').write_text({CONFTEST!r})\n"
+        "Path('test_it.py').write_text('def test(): assert True')"
+    )
+    session_id = record_of(await client.call_tool("execute_python", {"code": write}))["session_id"]
+    of_session = {"session_id": session_id}
+    result = await client.call_tool("run_tests", {"paths": ["test_it.py"], **of_session})
+    loaded = await client.call_tool("execute_bash", {"command": "cat loaded", **of_session})
+
+    assert text_of(result).startswith("The test passed"), text_of(result)
+    assert text_of(loaded).startswith("False")

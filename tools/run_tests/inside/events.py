@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -143,7 +144,10 @@ class Events:
                 self._send(self._ended)
             self._ended = {"test": test, "name": nodeid}
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: Any) -> None:
+        if "hypothesis" not in sys.modules:
+            # Its plugin imports all of it for the summary, which takes 0.7 s.
+            session.config.pluginmanager.unregister(name="hypothesispytest")
         if self._ended:
             self._send(self._ended)
             self._ended = {}
