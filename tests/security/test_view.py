@@ -46,7 +46,8 @@ WRITABLE = {"/work", "/tmp", "/dev/shm", "/proc"}
 ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT", "HOME", "LANG", "MPLBACKEND", "MPLCONFIGDIR", "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS", "PATH", "PIP_DISABLE_PIP_VERSION_CHECK", "PIP_RETRIES",
-    "PYTHONDONTWRITEBYTECODE", "TMPDIR", "USER", "VIMINIT", "npm_config_fetch_retries",
+    "PYTHONDONTWRITEBYTECODE", "TMPDIR", "USER", "VIMINIT",
+    "npm_config_cache", "npm_config_fetch_retries", "npm_config_offline",
 }  # fmt: skip
 
 HELPERS = """
