@@ -52,7 +52,12 @@ async def connected(
             command=sys.executable,
             args=["-P", "-m", "bellglass.server.cli"],
             # Nobody comes back to its sessions, so they end with it.
-            env={"BELLGLASS_DETACHED_SECONDS": "0", **_passed_on(environ), **(settings or {})},
+            env={
+                "BELLGLASS_DETACHED_SECONDS": "0",
+                "BELLGLASS_STORE": "",
+                **_passed_on(environ),
+                **(settings or {}),
+            },
         )
         client = Client(stdio_client(parameters, errlog=log))
         try:

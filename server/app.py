@@ -7,7 +7,6 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -27,7 +26,6 @@ from bellglass.server import programs, tool_schemas
 from bellglass.server.middleware import BellglassServer
 from bellglass.server.settings import Settings
 from bellglass.server.tasks import Tasks
-from bellglass.server.user_cache import default_store
 from bellglass.tools.context import Listener, ToolContext
 from bellglass.tools.entry import ToolEntry
 from bellglass.tools.execute.hints.networks import ASIDE, MANUAL
@@ -56,10 +54,12 @@ def build_server(
     listener: Listener | None = None,
     *,
     prepare: bool = False,
+    store: SessionStore | None = None,
 ) -> BellglassServer:
     """Return the server; `choose` makes the backend on first use.
 
-    `prepare`: install the packages for sandboxes if they are missing.
+    `prepare`: install the packages for sandboxes if they are missing. `store`: where sessions are
+    saved before they end.
     """
     preparation = _preparation(settings, allowed=prepare)
     choose = choose or _chooser(settings)
@@ -80,7 +80,7 @@ def build_server(
                 pool=settings.warm_sessions,
                 choose_for_checks=_chooser_for_checks(settings),
                 short_ids=settings.http is None,
-                store=_store(settings),
+                store=store,
             ) as sessions,
             anyio.create_task_group() as tasks,
         ):
@@ -134,13 +134,6 @@ def build_server(
         subscriptions=updates,
         middleware=[_after_answer(preparation.request)],
     )
-
-
-def _store(settings: Settings) -> SessionStore | None:
-    if settings.store is not None:
-        return SessionStore(Path(settings.store).expanduser()) if settings.store else None
-    folder = default_store() if settings.http is None else None
-    return SessionStore(folder) if folder is not None else None
 
 
 def _preparation(settings: Settings, *, allowed: bool) -> Preparation:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from bellglass.sandboxes.backend_settings import BackendSettings
+from bellglass.sandboxes.saving.store import SessionStore
 from bellglass.sandboxes.session_limits import MIB, Limits
 from bellglass.server.backend_settings import declared, may_be_secret
 from bellglass.server.config_file import ConfigError, config_path, read_config
@@ -19,6 +20,7 @@ from bellglass.server.setting_types import (
     unknown,
     unknown_backend,
 )
+from bellglass.server.user_cache import default_store
 
 PREFIX = "BELLGLASS_"
 
@@ -69,6 +71,13 @@ class Settings(ServerSettings):
             if name is not None and (model := declared()[name].model) is not None
         }
         return ours.model_copy(update={"backends": backends})
+
+    def session_store(self) -> SessionStore | None:
+        """Return the store of saved sessions; None if none are saved."""
+        if self.store is not None:
+            return SessionStore(Path(self.store).expanduser()) if self.store else None
+        folder = default_store() if self.http is None else None
+        return SessionStore(folder) if folder is not None else None
 
     def of_backend(self, name: str) -> BackendSettings | None:
         """Return the settings of the backend `name`; None if it declares none."""

@@ -36,12 +36,6 @@ LIMITS = Limits(
 )
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _state_of_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep what servers in this process save out of the user's home."""
-    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
-
-
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"

@@ -148,6 +148,11 @@ class SessionStore:
                 if entry.name.endswith(SUFFIX) and (stored := self._read(Path(entry.path))):
                     yield stored
 
+    def named(self, name: str) -> Stored | None:
+        """Return what is saved under an id, or under the beginning of a name that is listed."""
+        found = [each for each in self.listed() if len(name) >= 8 and each.name.startswith(name)]
+        return self._read(self._path(name)) or (found[0] if len(found) == 1 else None)
+
     def claim(self, session_id: str) -> int | None:
         """Reserve the session for this server while the returned descriptor is open.
 

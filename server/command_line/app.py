@@ -40,6 +40,7 @@ COMMANDS = {
         "put": "Send a file to a session.",
         "get": "Fetch a file of a session.",
         "ls": "List sessions on this machine, or the files of one.",
+        "sessions": "List saved sessions, or delete some.",
         "diff": "Show what a session has changed in its copies of folders.",
         "apply": "Write what a session has changed to the folders of this machine.",
     },

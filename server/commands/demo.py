@@ -192,7 +192,7 @@ def _server(flags: list[str]) -> StdioServerParameters:
     return StdioServerParameters(
         command=sys.executable,
         args=["-P", "-m", "bellglass.server.cli", *flags],
-        env={f"{PREFIX}DETACHED_SECONDS": "0", **wanted, "NO_COLOR": "1"},
+        env={f"{PREFIX}DETACHED_SECONDS": "0", f"{PREFIX}STORE": "", **wanted, "NO_COLOR": "1"},
     )
 
 

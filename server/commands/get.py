@@ -14,7 +14,7 @@ from bellglass.sandboxes.errors import SandboxError
 from bellglass.sandboxes.files import read_part
 from bellglass.server.command_line.feedback import bar
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
-from bellglass.server.commands.transfer import (
+from bellglass.server.command_line.transfer import (
     MAX_ATTEMPTS,
     RETRY_DELAY_SECONDS,
     TRANSFER_PIECE_BYTES,

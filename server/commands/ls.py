@@ -6,7 +6,7 @@ import click
 from bellglass.sandboxes.errors import SandboxError
 from bellglass.sandboxes.files import read_part
 from bellglass.server.command_line.parsing import Invocation, SettingsCommand
-from bellglass.server.commands.transfer import TransferError
+from bellglass.server.command_line.transfer import TransferError
 from bellglass.server.console import printable, say
 from bellglass.server.control import client
 

@@ -65,7 +65,7 @@ def serve(settings: Settings) -> int:
     _allow_descriptors()
     stop = Stop()
     try:
-        server = build_server(settings, prepare=True)
+        server = build_server(settings, prepare=True, store=settings.session_store())
     except ToolUnavailable as exc:
         raise CannotServe(f"BELLGLASS_EXTRA_TOOLS: {exc}") from exc
     if settings.http is None:
