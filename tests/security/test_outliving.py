@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from conftest import LIMITS
-from protocol.support import Wire, adopt_orphans, sandbox_processes
+from mcp.client.streamable_http import streamable_http_client
+from protocol.support import (
+    Wire,
+    adopt_orphans,
+    connected,
+    http_server,
+    record_of,
+    sandbox_processes,
+    text_of,
+)
 from security.support import until
 
 from bellglass.sandboxes.backends.embedded import EmbeddedBackend
@@ -26,6 +35,9 @@ from bellglass.sandboxes.sessions.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+
+    from mcp import Client
+    from protocol.support import Server
 
     from bellglass.sandboxes.backend import Backend
 
@@ -106,6 +118,22 @@ class Host:
                 assert wire.process.stdin is not None
                 wire.process.stdin.close()
                 await wire.ended(20)
+
+    @asynccontextmanager
+    async def client(self) -> AsyncGenerator[tuple[Server, Client]]:
+        """Serve HTTP, and connect in the modern era."""
+        settings = {
+            "XDG_RUNTIME_DIR": str(self._runtime),
+            "BELLGLASS_SANDBOX": "embedded",
+            "BELLGLASS_LAUNCHER": "zygote",
+            "BELLGLASS_DETACHED_SECONDS": "120",
+        }
+        with http_server(**settings) as (server, url):
+            self._servers.append(server.process.pid)
+            async with connected(streamable_http_client(url), "modern") as client:
+                yield server, client
+            server.process.terminate()
+            await server.ended(20)
 
     async def kept(self, **settings: str) -> str:
         """Have a session on a server that is killed; return its id."""
@@ -232,6 +260,24 @@ async def test_an_idle_session_outlives_the_end_of_input_and_its_run_can_be_read
     assert "from the run" in run
     assert "42" in first
     assert "interrupted" not in first
+
+
+async def test_over_http_a_killed_server_is_followed_by_one_that_goes_on(host: Host) -> None:
+    async with host.client() as (server, client):
+        session_id = record_of(await client.call_tool("execute_python", {"code": "x = 41"}))[
+            "session_id"
+        ]
+        await host.keeper()
+        server.process.kill()
+        await server.ended(20)
+
+    async with host.client() as (_, client):
+        arguments = {"code": "x + 1", "session_id": session_id}
+        first = text_of(await client.call_tool("execute_python", arguments))
+        await client.call_tool("close_session", {"session_id": session_id})
+
+    assert "42" in first
+    assert "its variables and files are kept" in first
 
 
 async def test_what_is_not_the_session_of_the_caller_looks_like_one_that_never_was(
