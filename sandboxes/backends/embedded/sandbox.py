@@ -30,6 +30,8 @@ class Sandbox:
         """Descriptors of others that stay open as long as it exists."""
         self.may_be_left = False
         """Whether its launcher, too, can outlive this server."""
+        self.held = False
+        """Whether the keeper has it, too."""
         self.left = False
         """Whether it is left to another server, so that `end` does not end it."""
 

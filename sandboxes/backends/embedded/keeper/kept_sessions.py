@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 from anyio import to_thread
 
 from bellglass.sandboxes.backends.embedded.cgroups import Group
@@ -65,8 +66,6 @@ class KeptSessions:
         self._on_shared = on_shared
         self._sessions: dict[str, _Session] = {}
         self._sandboxes: dict[str, Sandbox] = {}
-        self._held: set[str] = set()
-        """Sessions whose sandbox the keeper has."""
         self._claimed: dict[str, Sandbox] = {}
         """Sandboxes of other servers that no call has used yet."""
         self._doomed: list[Sandbox] = []
@@ -97,10 +96,11 @@ class KeptSessions:
     async def placed(self, session_id: str, sandbox: Sandbox) -> AsyncGenerator[None]:
         """Use a sandbox for the session; a context that is cancelled leaves it to the keeper."""
         self._sandboxes[session_id] = sandbox
-        self._held.discard(session_id)
         self._changed.set()
         try:
             yield
+            # A call that the end of the server cancels may have given the sandbox up before.
+            await anyio.lowlevel.checkpoint_if_cancelled()
         except anyio.get_cancelled_exc_class():
             with anyio.CancelScope(shield=True):
                 sandbox.left = await self._hold(session_id)
@@ -108,7 +108,6 @@ class KeptSessions:
         finally:
             if self._sandboxes.get(session_id) is sandbox:
                 del self._sandboxes[session_id]
-                self._held.discard(session_id)
 
     async def run(self) -> None:
         """Give the keeper what is new, and all of it again to another one if it has ended."""
@@ -129,7 +128,8 @@ class KeptSessions:
         assert self._keeper is not None
         while True:
             await self._keeper.lost()
-            self._held.clear()
+            for sandbox in (*self._sandboxes.values(), *self._claimed.values()):
+                sandbox.held = False
             for session_id in list(self._sandboxes):
                 await self._hold(session_id)
             while not self._keeper.connected:
@@ -141,12 +141,12 @@ class KeptSessions:
         session = self._sessions.get(session_id)
         if self._keeper is None or session is None or not session.seconds:
             return False
-        if session_id in self._held:
-            return True
         terms = await to_thread.run_sync(self._terms)
         sandbox = self._sandboxes.get(session_id)
         if sandbox is None or not sandbox.may_be_left or sandbox.pidfd is None:
             return False
+        if sandbox.held:
+            return True
         request = {
             "op": "hold",
             "session": hash_of_session(session_id),
@@ -169,10 +169,8 @@ class KeptSessions:
                 logger.warning("A session ends with this server: %s", exc.strerror)
                 return False
             answer = await self._keeper.ask(request, given, start=True)
-        held = answer is not None and answer[0]["held"] is True
-        if held and self._sandboxes.get(session_id) is sandbox:
-            self._held.add(session_id)
-        return held
+        sandbox.held = answer is not None and answer[0]["held"] is True
+        return sandbox.held
 
     # --- sessions of others
 
@@ -201,7 +199,8 @@ class KeptSessions:
         group = Group()
         group.directories = [Path(directory) for directory in facts["directories"]]
         sandbox = Sandbox(SignedStream(ours), socket.socket(fileno=attach), group)
-        sandbox.pidfd, sandbox.needed, sandbox.may_be_left = pidfd, needed, True
+        sandbox.pidfd, sandbox.needed = pidfd, needed
+        sandbox.may_be_left = sandbox.held = True
         self._claimed[session_id] = sandbox
         self._sessions[session_id] = _Session(caller, facts["created_at"])
         return float(facts["created_at"])

@@ -124,7 +124,8 @@ class Keeper:
                 elif fd == LISTENER:
                     self._accept()
                 elif fd in pidfds:
-                    self._drop(pidfds[fd])
+                    if pidfds[fd] in self._held:  # not replaced just now
+                        self._drop(pidfds[fd])
                 else:
                     self._serve(fd)
             self._expire()
@@ -256,17 +257,17 @@ class Keeper:
                     held.kill()
 
     def _hold(self, fd: int, request: dict[str, Any], descriptors: list[int]) -> None:
-        facts = {
-            "session": str(request["session"]),
-            "caller": str(request["caller"]),
-            "terms": str(request["terms"]),
-            "created_at": float(request["created_at"]),
-            "until": float(request["until"]),
-            "seconds": float(request["seconds"]),
-            "directories": [str(directory) for directory in request["directories"]],
+        facts: dict[str, Any] = {
+            **{name: str(request[name]) for name in ("session", "caller", "terms")},
+            **{name: float(request[name]) for name in ("created_at", "until", "seconds")},
+            "directories": list(map(str, request["directories"])),
         }
         if len(descriptors) < 2:
             raise ValueError
+        for held in list(self._held):  # it was given before, or is replaced by this one
+            if held.server == fd and held.facts["session"] == facts["session"]:
+                self._held.remove(held)
+                list(map(os.close, held.descriptors))
         self._held.append(Held(facts, descriptors, fd))
         self._answer(self._servers[fd], {"held": True}, [])
 
