@@ -454,3 +454,17 @@ async def sessions_of(folder: Path) -> AsyncGenerator[Sessions]:
         choose, max_sessions=4, idle_seconds=600, age_seconds=3600, detached_seconds=60
     ) as sessions:
         yield sessions
+
+
+async def test_a_session_is_held_once_however_many_servers_had_it(host: Host) -> None:
+    session_id = await left_by_alice(host.folder)
+    for number in range(3):
+        async with sessions_of(host.folder) as sessions:
+            session = await sessions.find(session_id, "alice")
+            assert (await session.run("python", {"code": f"x + {number}"}, timeout=10)).value
+
+    keeper = await host.keeper()
+    await until(lambda: open_files(keeper).count("anon_inode:[pidfd]") == 1)
+    async with sessions_of(host.folder) as sessions:
+        await sessions.find(session_id, "alice")
+        await sessions.close(session_id, "alice", "the test is over")
