@@ -12,6 +12,7 @@ from bellglass.tools.execute.execute_python import execute_python
 from bellglass.tools.files.read_file import read_file
 from bellglass.tools.files.write_file import write_file
 from bellglass.tools.run_tests.tool import run_tests
+from bellglass.tools.sessions.branch_session import branch_session
 from bellglass.tools.sessions.close_session import close_session
 from bellglass.tools.sessions.list_sessions import list_sessions
 from bellglass.tools.validate_code.tool import validate_code
@@ -39,6 +40,7 @@ calls that pass the same session_id. A session is deleted {idle} after its last 
 Code that fails is a normal result: its first line says how, and whether variables were kept.""",
     "execute_bash": "Not available: this server evaluates a subset of Python and has no shell.",
     "background_run": "Not available: this server has no background runs.",
+    "branch_session": "Not available: this server cannot copy sessions.",
     "run_tests": """Test code in a subset of Python with cases and return what failed, and why.
 
 Cases are calls with the value they return or the exception they raise. There is no pytest, so
@@ -63,6 +65,7 @@ TOOLS = (
     ToolEntry(read_file, "Read a file", _READ_ONLY),
     ToolEntry(write_file, "Write a file", _in_sandbox(destructive=True, idempotent=True)),
     ToolEntry(background_run, "Background run", _in_sandbox(destructive=True)),
+    ToolEntry(branch_session, "Branch a session", _in_sandbox()),
 )
 """The order of the listing, which clients cache: add at the end."""
 

@@ -56,14 +56,12 @@ async def saved(session: Session) -> list[bytes]:
     async def take(piece: bytes) -> None:
         pieces.append(piece)
 
-    for _ in range(exchange.MAX_ATTEMPTS):
-        try:
-            await exchange.save(session, take)
-        except exchange.TryAgain:
-            pieces.clear()
-        else:
-            return pieces
-    raise AssertionError("it could not be saved")
+    async def attempt() -> None:
+        pieces.clear()
+        await exchange.save(session, take)
+
+    await exchange.until_saved(attempt)
+    return pieces
 
 
 async def revived(session: Session, pieces: list[bytes]) -> Revived:

@@ -145,6 +145,18 @@ async def save(session: Session, take: Callable[[bytes], Awaitable[None]]) -> No
             raise NotSaved(f"it took longer than {SAVE_TIMEOUT_SECONDS:.0f} s") from exc
 
 
+async def until_saved(attempt: Callable[[], Awaitable[None]]) -> None:
+    """Make attempts at saving a session, each without what ended the last one.
+
+    Raises:
+        NotSaved, SandboxError: As the last attempt.
+    """
+    for _ in range(MAX_ATTEMPTS - 1):
+        with suppress(TryAgain):
+            return await attempt()
+    return await attempt()
+
+
 async def _save(connection: Connection, take: Callable[[bytes], Awaitable[None]]) -> None:
     await _asked(connection, "bash", {"command": _SHELL})
     code = f"{_PROGRAM}.save(globals(), {MAX_ARCHIVE_BYTES})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -52,11 +52,7 @@ class Resting:
             return False
         try:
             async with self._turns:
-                for _ in range(exchange.MAX_ATTEMPTS - 1):
-                    with suppress(exchange.TryAgain):
-                        await self._save(session, self._store)
-                        return True
-                await self._save(session, self._store)
+                await exchange.until_saved(partial(self._save, session, self._store))
         except (SandboxError, OSError) as exc:
             reason = exc.strerror if isinstance(exc, OSError) else exc
             logger.warning("A session could not be saved: %s", reason)

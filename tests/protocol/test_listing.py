@@ -16,6 +16,7 @@ NAMES = [
     "read_file",
     "write_file",
     "background_run",
+    "branch_session",
 ]
 
 

@@ -52,6 +52,30 @@ async def test_session_is_named_in_text_and_record(client: Client) -> None:
     assert text_of(result).splitlines()[-1] == f"session_id: {record_of(result)['session_id']}"
 
 
+async def test_a_branch_begins_with_what_the_session_holds_and_then_diverges(
+    client: Client,
+) -> None:
+    code = "x = [1]; lock = __import__('threading').Lock(); open('note', 'w').write('here')"
+    session_id = await session_of(client, code)
+
+    told = text_of(await client.call_tool("branch_session", {"session_id": session_id}))
+    branch = told.rpartition("session_id: ")[2]
+    there = text_of(await run(client, "x.append(2); [x, open('note').read()]", branch))
+    here = text_of(await run(client, "x", session_id))
+
+    assert told.startswith(f"A copy of {session_id}: 1 variable and 1 file. Not kept")
+    assert "lock (_thread.lock)" in told
+    assert there.startswith("[[1, 2], 'here']\n")
+    assert here.startswith("[1]\n")
+
+
+async def test_what_cannot_be_branched_is_refused_and_leaves_no_session(client: Client) -> None:
+    wrong = await client.call_tool("branch_session", {"session_id": "0" * 32})
+
+    assert wrong.is_error
+    assert "No such session" in text_of(wrong)
+
+
 async def test_explicit_sessions_are_new_for_every_call(explicit: Client) -> None:
     first, second = await session_of(explicit), await session_of(explicit)
 

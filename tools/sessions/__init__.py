@@ -1,1 +1,1 @@
-"""The tools `list_sessions` and `close_session`, and which session a call works in."""
+"""The tools about sessions, and which session a call works in."""

@@ -72,6 +72,16 @@ async def known_session_for(ctx: Context[ToolContext], session_id: str | None) -
     return await session_for(ctx, session_id)
 
 
+async def new_session_for(ctx: Context[ToolContext]) -> Session:
+    """Start a session for the caller, which ends if this call is cancelled."""
+    request = ctx.request_context
+    sessions = request.lifespan_context.sessions
+    session = await sessions.open(owner_of(request), current_caller(), of_one_call=True)
+    if connection := legacy_connection(request):
+        _opened(connection).add(session.id)
+    return session
+
+
 def owner_of(request: Request) -> str | None:
     """Return the owner that the call acts for, or None if the transport does not tell."""
     return authenticated_principal(request)
