@@ -22,7 +22,6 @@ async def copy(session: Session, branch: Session) -> exchange.Revived:
 
     Raises:
         NotSaved: It cannot be copied.
-        NotRevived: The copy cannot be loaded.
         SandboxError: As `Session.run`.
     """
     if not session.can_be_saved:
@@ -43,4 +42,7 @@ async def copy(session: Session, branch: Session) -> exchange.Revived:
                 yield piece
 
         await exchange.until_saved(write)
-        return await exchange.revive(branch, pieces)
+        try:
+            return await exchange.revive(branch, pieces)
+        except exchange.NotRevived as exc:
+            raise exchange.NotSaved(exc.reason) from exc

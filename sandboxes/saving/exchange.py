@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bellglass.sandboxes.errors import SandboxError
 from bellglass.sandboxes.execution import CleanStr
+from bellglass.sandboxes.saving.inside import places
 from bellglass.sandboxes.sessions.background_runs import OUR_RUN, Run
 
 if TYPE_CHECKING:
@@ -41,21 +42,19 @@ MAX_ATTEMPTS = 4
 MAX_NAMED = 20
 """Variables that a notice names."""
 
-SCRATCH = "/tmp/.bellglass-saved"
-
 _PROGRAM = "__import__('bellglass.sandboxes.saving.inside.program', fromlist=['save'])"
 
 # What the shell has; Python adds it to the archive.
 _SHELL = (
-    f"command rm -rf {SCRATCH}; command mkdir -p {SCRATCH} && "
+    f"command rm -rf {places.SCRATCH}; command mkdir -p {places.SCRATCH} && "
     f"{{ builtin printf 'cd -- %q\\n' \"$PWD\"; builtin alias -p; builtin declare -f; }} "
-    f">{SCRATCH}/shell && command env -0 >{SCRATCH}/environment"
+    f">{places.SHELL} && command env -0 >{places.ENVIRONMENT}"
 )
 
 _RESTORE = (
-    f"builtin source {SCRATCH}/shell; if [[ -s {SCRATCH}/requirements ]]; then "
-    f"command timeout 100 pip install -qq -r {SCRATCH}/requirements || "
-    f"command cp {SCRATCH}/requirements {SCRATCH}/not-installed; fi"
+    f"builtin source {places.SHELL}; if [[ -s {places.REQUIREMENTS} ]]; then "
+    f"command timeout 100 pip install -qq -r {places.REQUIREMENTS} || "
+    f"command cp {places.REQUIREMENTS} {places.NOT_INSTALLED}; fi"
 )
 
 
@@ -75,6 +74,7 @@ class NotRevived(SandboxError):
             f"The session is saved, and could not be revived: {reason}. It stays saved: call again "
             "with its session_id to try once more, or without one to start a new session."
         )
+        self.reason = reason
 
 
 class _Claim(BaseModel):
@@ -195,6 +195,8 @@ async def revive(session: Session, archive: Callable[[], AsyncIterable[bytes]]) 
                 return await _revive(connection, archive)
         except TimeoutError as exc:
             raise NotRevived(f"it took longer than {REVIVE_TIMEOUT_SECONDS:.0f} s") from exc
+        except NotSaved as exc:
+            raise NotRevived(str(exc)) from exc
 
 
 async def _revive(connection: Connection, archive: Callable[[], AsyncIterable[bytes]]) -> Revived:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 import tracemalloc
 from typing import TYPE_CHECKING
 
@@ -69,6 +70,19 @@ def test_a_save_that_breaks_off_leaves_what_was_saved_before(store: SessionStore
 
     assert (seen_meanwhile, content(store)) == (b"old", b"old")
     assert len(list(store.folder.iterdir())) == 1
+
+
+def test_what_a_killed_server_was_writing_goes_after_an_hour(store: SessionStore) -> None:
+    put(store, ID, b"old")
+    draft = store.begin(ID, None, 0.0, 2)
+    (part,) = store.folder.glob("*.part")
+
+    os.utime(part, (1, time.time() - 3_700))
+    put(store, "9876543210", b"another")
+
+    assert not part.exists()
+    assert content(store) == b"old"
+    draft.drop()
 
 
 def test_a_full_disk_leaves_what_was_saved_before(
