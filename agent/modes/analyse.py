@@ -36,7 +36,7 @@ numbers with a relative tolerance of 1e-6."""
 
 WORKBOOKS = (".xlsx", ".xlsm")
 
-_PROFILER = source("profile")
+_PROFILER = source("tables", "profile")
 
 
 class Analyse(Compute):
