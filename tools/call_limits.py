@@ -16,7 +16,7 @@ DEFAULT_BACKGROUND_SECONDS = 3600
 MAX_BACKGROUND_SECONDS = 86_400
 """The longest background run that an operator may allow."""
 
-MAX_CODE_CHARACTERS = 1_000_000
+MAX_CODE_CHARACTERS = 1 << 20
 """Characters of code, or of another text, in one argument."""
 
 MAX_CHECKED_BYTES = 100_000

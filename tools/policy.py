@@ -13,7 +13,11 @@ from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field, ValidationError
 
 from bellglass.tools.arguments import utf8_length
-from bellglass.tools.call_limits import CHECK_TIMEOUT_SECONDS, MAX_CHECKED_BYTES
+from bellglass.tools.call_limits import (
+    CHECK_TIMEOUT_SECONDS,
+    MAX_CHECKED_BYTES,
+    MAX_CODE_CHARACTERS,
+)
 from bellglass.tools.callers import current_caller, owner_of_request
 from bellglass.tools.errors import reported_to_model
 
@@ -55,7 +59,7 @@ class Policy:
 
     risks: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
-    longer_than: int = 1_000_000
+    longer_than: int = MAX_CODE_CHARACTERS
 
     async def admit(self, sessions: Sessions, *programs: Program) -> None:
         """Return if all of the programs may run.

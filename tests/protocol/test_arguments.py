@@ -12,7 +12,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"code": ["1"]}, "code must be a string, not an array"),
     ({"code": None}, "code must be a string, not null"),
     ({"code": "x = '\0'"}, "NUL character in line 1"),
-    ({"code": "x" * 1_000_001}, "1,000,001 characters, of which it may have 1,000,000"),
+    ({"code": "x" * (2**20 + 1)}, "1,048,577 characters, of which it may have 1,048,576"),
     ({"code": "1", "timeout": -1}, "above 0 and at most 300, not -1"),
     ({"code": "1", "timeout": 0}, "above 0 and at most 300, not 0"),
     ({"code": "1", "timeout": 301}, "above 0 and at most 300, not 301"),
