@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.sessions.options import SessionOptions
 
 
-STOP_SECONDS = 1.2
-"""For saving sessions when the server ends: a client kills it after two."""
+STOP_SECONDS, SIGNAL_STOP_SECONDS = 1.2, 2.8
+"""For saving sessions when the server ends, below the bounds of `server/shutdown.py`."""
 
 
 class Sessions:
@@ -59,6 +59,7 @@ class Sessions:
         self._live: dict[str, Tenancy] = {}
         self.ended = EndedSessions(self._clock)
         self._scopes: dict[str, anyio.CancelScope] = {}
+        self._stop_seconds = STOP_SECONDS
         self._at_rest = Resting(options.get("store"))
         self._expiry = Expiry(
             self.idle_seconds, self.age_seconds, self._clock, self._listed, self._rest
@@ -144,7 +145,8 @@ class Sessions:
         self._drop(session)
 
     def leave(self) -> None:
-        """Let go of what outlives this server and runs a call: the next one tells of that call."""
+        """Expect the end by a signal; let go of calls of which the next server is to tell."""
+        self._stop_seconds = SIGNAL_STOP_SECONDS
         for session in self._listed():
             if session.outlives and session.busy:
                 self._drop(session)
@@ -152,7 +154,7 @@ class Sessions:
     async def _stop(self) -> None:
         """Save the sessions, those used last first, and then end all of them."""
         sessions = sorted(self._listed(), key=lambda session: session.used_at, reverse=True)
-        with anyio.move_on_after(STOP_SECONDS, shield=True):
+        with anyio.move_on_after(self._stop_seconds, shield=True):
             async with anyio.create_task_group() as tasks:
                 for session in sessions:
                     tasks.start_soon(self._at_rest.save, session)
