@@ -110,7 +110,7 @@ def test_closed_standard_files_are_an_answer(closed: str) -> None:
     )
 
     assert done.returncode == 2
-    assert "stdin and stdout are closed" in done.stderr
+    assert "stdin or stdout is closed" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
