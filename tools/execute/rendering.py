@@ -211,8 +211,8 @@ def _notes(execution: Execution) -> Iterator[str]:
         )
     if execution.killed_processes:
         count = execution.killed_processes
-        were = "process was" if count == 1 else "processes were"
-        yield f"Note: {count} {were} still running at the end of the call, and stopped."
+        were, they = ("process was", "it was") if count == 1 else ("processes were", "they were")
+        yield f"Note: {count} {were} still running at the end of the call; {they} stopped."
 
 
 def _untold_cuts(execution: Execution, parts: list[str | ImageContent]) -> Iterator[str]:
