@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from bellglass.sandboxes.saving import exchange
 from bellglass.sandboxes.sessions.durations import duration
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Generator
 
     from bellglass.sandboxes.saving.store import SessionStore, Stored
     from bellglass.sandboxes.sessions.session import Session
@@ -89,6 +90,31 @@ class Resting:
             logger.warning("Saved sessions cannot be read: %s", exc.strerror)
             return None
 
+    @contextmanager
+    def claimed(self, session_id: str, stored: Stored | None) -> Generator[None]:
+        """Keep other servers from reviving what is saved, until it is `gone`, or on an exception.
+
+        Raises:
+            NotRevived: Another server goes on with it.
+        """
+        if stored is not None:
+            self._claims[session_id] = self._claim(session_id)
+        try:
+            yield
+        except BaseException:
+            self.gone(session_id)
+            raise
+
+    def _claim(self, session_id: str) -> int:
+        assert self._store is not None
+        try:
+            claim = self._store.claim(session_id)
+        except OSError as exc:
+            raise exchange.NotRevived(exc.strerror or "it cannot be read") from exc
+        if claim is None:
+            raise exchange.NotRevived(ELSEWHERE)
+        return claim
+
     async def revive(self, session: Session, stored: Stored) -> None:
         """Load what is saved into a session that is new; its next result tells what came back.
 
@@ -96,11 +122,6 @@ class Resting:
             NotRevived: It cannot be loaded, and is still saved.
             SandboxError: As `Session.run`.
         """
-        assert self._store is not None
-        claim = self._store.claim(session.id)
-        if claim is None:
-            raise exchange.NotRevived(ELSEWHERE)
-        self._claims[session.id] = claim
 
         async def pieces() -> AsyncGenerator[bytes]:
             source = stored.pieces()
@@ -112,7 +133,8 @@ class Resting:
         except OSError as exc:
             raise exchange.NotRevived(exc.strerror or "it cannot be read") from exc
         ago = duration(time.time() - stored.record.saved_at)
-        session.news.append(revived.told(f"This session was saved {ago} ago, and has been revived"))
+        how = f"This session was saved {ago} ago, and has been revived as it was then"
+        session.news.append(revived.told(how))
 
     async def remove(self, session_id: str, owner: str | None) -> bool:
         """Delete what is saved of a session; tell if there was something of that owner's."""

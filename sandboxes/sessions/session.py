@@ -97,7 +97,8 @@ class Session:
     def can_be_saved(self) -> bool:
         """Whether there is something in its sandbox that can be saved without waking it."""
         lives = not self.failed and not self.resting
-        return self.backend.saves_sessions and self.calls > 0 and lives
+        used = self.calls > 0 or self._begun_elsewhere_at is not None
+        return self.backend.saves_sessions and used and lives
 
     @property
     def metadata(self) -> dict[str, str]:

@@ -217,10 +217,11 @@ class Sessions:
         stored: Stored | None,
     ) -> Session | None:
         """Take up a session that is not here; return it if it is new, and has to be revived."""
-        created_at = await lifecycle_of(backend).reattach(session_id, owner)
-        if created_at is None and stored is None:
-            return None
-        await self._make_room(owner, caller)
+        with self._at_rest.claimed(session_id, stored):
+            created_at = await lifecycle_of(backend).reattach(session_id, owner)
+            if created_at is None and stored is None:
+                return None
+            await self._make_room(owner, caller)
         session = self._made(backend, session_id)
         session.owner, session.used_at = owner, self._clock()
         # No await from here until it is revived: other calls must wait for that.

@@ -43,6 +43,13 @@ if TYPE_CHECKING:
 
 UNKNOWN = "0" * 32
 
+MODERN = {
+    "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+    "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+"""In each request, instead of `initialize`."""
+
 ENDLESS = "y = 2\nprint('on', flush=True)\nwhile True: pass"
 
 COUNTING = """
@@ -56,8 +63,9 @@ for number in range(10**6):
 class Conversation:
     """Calls on one server, each with a session of its own unless it names one."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, meta: dict[str, Any] | None = None) -> None:
         self.wire = wire
+        self._meta = meta or {}
         self._calls = 100
 
     def send(self, tool: str, **arguments: Any) -> int:
@@ -65,7 +73,7 @@ class Conversation:
         params = {
             "name": tool,
             "arguments": arguments,
-            "_meta": {"progressToken": f"p{self._calls}"},
+            "_meta": {**self._meta, "progressToken": f"p{self._calls}"},
         }
         message = {"jsonrpc": "2.0", "id": self._calls, "method": "tools/call", "params": params}
         self.wire.send(message)
@@ -100,7 +108,7 @@ class Host:
         self._servers: list[int] = []
 
     @asynccontextmanager
-    async def server(self, **settings: str) -> AsyncGenerator[Conversation]:
+    async def server(self, era: str = "legacy", **settings: str) -> AsyncGenerator[Conversation]:
         """Serve stdio as a desktop application has it; end the server politely."""
         given = {
             "XDG_RUNTIME_DIR": str(self._runtime),
@@ -112,25 +120,27 @@ class Host:
         }
         with Wire(**given) as wire:
             self._servers.append(wire.process.pid)
-            await wire.initialize()
-            yield Conversation(wire)
+            if era == "legacy":
+                await wire.initialize()
+            yield Conversation(wire, MODERN if era == "modern" else None)
             if wire.process.poll() is None:
                 assert wire.process.stdin is not None
                 wire.process.stdin.close()
                 await wire.ended(20)
 
     @asynccontextmanager
-    async def client(self) -> AsyncGenerator[tuple[Server, Client]]:
-        """Serve HTTP, and connect in the modern era."""
+    async def client(self, era: str) -> AsyncGenerator[tuple[Server, Client]]:
+        """Serve HTTP, and connect."""
         settings = {
             "XDG_RUNTIME_DIR": str(self._runtime),
             "BELLGLASS_SANDBOX": "embedded",
             "BELLGLASS_LAUNCHER": "zygote",
+            "BELLGLASS_SESSION_SCOPE": "explicit",
             "BELLGLASS_DETACHED_SECONDS": "120",
         }
         with http_server(**settings) as (server, url):
             self._servers.append(server.process.pid)
-            async with connected(streamable_http_client(url), "modern") as client:
+            async with connected(streamable_http_client(url), era) as client:
                 yield server, client
             server.process.terminate()
             await server.ended(20)
@@ -216,18 +226,22 @@ def session_of(text: str) -> str:
     return text.rpartition("session_id: ")[2].strip()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+@pytest.mark.parametrize(
+    ("era", "number"),
+    [("legacy", signal.SIGKILL), ("modern", signal.SIGKILL), ("legacy", signal.SIGTERM)],
+    ids=["killed", "killed, modern", "stopped"],
+)
 async def test_the_next_server_goes_on_with_variables_files_and_runs(
-    host: Host, number: signal.Signals
+    host: Host, era: str, number: signal.Signals
 ) -> None:
-    async with host.server() as talk:
+    async with host.server(era) as talk:
         session_id = session_of(await talk.run("x = 41; print(file=open('kept', 'w'))"))
         assert "Started r1" in await talk.run(COUNTING, session_id=session_id, background=True)
         await talk.start(ENDLESS, session_id=session_id)
         talk.wire.process.send_signal(number)
         await talk.wire.ended(20)
 
-    async with host.server() as talk:
+    async with host.server(era) as talk:
         first = await talk.run("import os; print(x + y, os.listdir())", session_id=session_id)
         run = await talk.ask("background_run", session_id=session_id, run_id="r1", wait=0)
         another = await talk.run(COUNTING, session_id=session_id, background=True)
@@ -262,8 +276,11 @@ async def test_an_idle_session_outlives_the_end_of_input_and_its_run_can_be_read
     assert "interrupted" not in first
 
 
-async def test_over_http_a_killed_server_is_followed_by_one_that_goes_on(host: Host) -> None:
-    async with host.client() as (server, client):
+@pytest.mark.parametrize("era", ["legacy", "modern"])
+async def test_over_http_a_killed_server_is_followed_by_one_that_goes_on(
+    host: Host, era: str
+) -> None:
+    async with host.client(era) as (server, client):
         session_id = record_of(await client.call_tool("execute_python", {"code": "x = 41"}))[
             "session_id"
         ]
@@ -271,7 +288,7 @@ async def test_over_http_a_killed_server_is_followed_by_one_that_goes_on(host: H
         server.process.kill()
         await server.ended(20)
 
-    async with host.client() as (_, client):
+    async with host.client(era) as (_, client):
         arguments = {"code": "x + 1", "session_id": session_id}
         first = text_of(await client.call_tool("execute_python", arguments))
         await client.call_tool("close_session", {"session_id": session_id})

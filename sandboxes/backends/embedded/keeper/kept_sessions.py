@@ -71,6 +71,11 @@ class KeptSessions:
         self._doomed: list[Sandbox] = []
         self._changed = anyio.Event()
 
+    @property
+    def possible(self) -> bool:
+        """Whether there may be a keeper."""
+        return self._keeper is not None
+
     # --- sessions of this server
 
     def start(self, session_id: str, owner: str | None, created_at: float) -> None:
@@ -85,9 +90,10 @@ class KeptSessions:
 
     def end(self, session_id: str) -> None:
         """Note that the session has ended: nothing of it is to wait."""
-        self._sessions.pop(session_id, None)
-        if self._keeper is not None:
-            self._keeper.tell({"op": "end", "session": hash_of_session(session_id)})
+        session = self._sessions.pop(session_id, None)
+        if self._keeper is not None and session is not None:
+            names = {"session": hash_of_session(session_id), "caller": session.caller}
+            self._keeper.tell({"op": "end", **names})
         if (sandbox := self._claimed.pop(session_id, None)) is not None:
             self._doomed.append(sandbox)
             self._changed.set()

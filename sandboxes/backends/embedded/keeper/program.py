@@ -7,8 +7,8 @@ sends. Servers are its clients; each request is a packet of JSON, with descripto
 hold      the server has this sandbox, and the keeper gets copies of its descriptors: first the
           socket that brings process 1 another server, then its pidfd, then whatever else has to be
           open as long as the sandbox exists
-end       the server ends this sandbox: should it be killed meanwhile, the keeper ends it. This has
-          no answer
+end       the server ends this session: should it be killed meanwhile, the keeper ends the sandbox,
+          and in any case one that a server with other terms has left. This has no answer
 attach    the server wants a sandbox that another one left. The keeper passes on the packet and the
           stream to process 1, and answers with the descriptors
 
@@ -84,11 +84,8 @@ class Held:
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
         self.deadline = float("inf")
 
-    def matches(self, wanted: dict[str, Any]) -> bool:
-        return all(
-            hmac.compare_digest(str(self.facts[name]), str(wanted[name]))
-            for name in ("session", "caller", "terms")
-        )
+    def matches(self, wanted: dict[str, Any], *names: str) -> bool:
+        return all(hmac.compare_digest(str(self.facts[name]), str(wanted[name])) for name in names)
 
 
 class Keeper:
@@ -236,7 +233,7 @@ class Keeper:
                 self._attach(fd, request, descriptors)
             else:
                 for held in self._held:
-                    if held.server == fd and held.facts["session"] == request["session"]:
+                    if held.server in (fd, None) and held.matches(request, "session", "caller"):
                         held.kill()
         except BlockingIOError:
             return
@@ -274,7 +271,8 @@ class Keeper:
     def _attach(self, fd: int, request: dict[str, Any], descriptors: list[int]) -> None:
         [stream] = descriptors
         packet = str(request["packet"]).encode()
-        held = next((held for held in self._waiting() if held.matches(request)), None)
+        names = ("session", "caller", "terms")
+        held = next((held for held in self._waiting() if held.matches(request, *names)), None)
         if held is None or not held.passes_on(packet, stream):
             self._answer(self._servers[fd], {"held": False}, [])
         else:
