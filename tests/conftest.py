@@ -15,6 +15,7 @@ from bellglass.sandboxes.session_limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from pathlib import Path
 
     from bellglass.sandboxes.backend import Backend
 
@@ -59,21 +60,25 @@ async def embedded(launcher: Literal["zygote", "bubblewrap"]) -> AsyncGenerator[
 
 
 @pytest.fixture(scope="module", params=["zygote", "bubblewrap", "docker"])
-async def backend(request: pytest.FixtureRequest) -> AsyncGenerator[Backend]:
+async def backend(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[Backend]:
     """Every sandbox that has the kernel of this machine under it."""
-    backend = made(request.param, LIMITS)
+    backend = made(request.param, LIMITS, keeper=tmp_path_factory.mktemp("keeper"))
     yield backend
     await backend.aclose()
 
 
-def made(name: Literal["zygote", "bubblewrap", "docker"], limits: Limits) -> Backend:
+def made(
+    name: Literal["zygote", "bubblewrap", "docker"], limits: Limits, keeper: Path | None = None
+) -> Backend:
     """Return the backend with these limits; skip the test if it cannot be used here."""
     if name == "docker":
         need_engine()
         return DockerBackend(limits)
     if name == "bubblewrap":
         need("bwrap", "bubblewrap")
-    return EmbeddedBackend(limits, launcher=name)
+    return EmbeddedBackend(limits, launcher=name, keeper=keeper)
 
 
 @pytest.hookimpl(trylast=True)

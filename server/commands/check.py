@@ -93,9 +93,10 @@ async def _run(check: Check, backend_name: str, settings: Settings) -> str | Non
 
     backend = create(backend_name, settings)
     try:
-        if check.__name__ in backend.unsupported_checks:
-            return backend.unsupported_checks[check.__name__]
         with anyio.fail_after(CHECK_TIMEOUT_SECONDS):
+            await backend.start()  # which may find out what it cannot keep here
+            if check.__name__ in backend.unsupported_checks:
+                return backend.unsupported_checks[check.__name__]
             await check(backend)
     finally:
         await backend.aclose()

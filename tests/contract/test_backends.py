@@ -14,4 +14,12 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 async def test_backend(backend: Backend, check: Check) -> None:
-    await check(backend)
+    await backend.start()
+    if check.__name__ not in backend.unsupported_checks:
+        await check(backend)
+
+
+async def test_only_zygote_lets_sessions_outlive_their_server(backend: Backend) -> None:
+    await backend.start()
+
+    assert len(backend.unsupported_checks) == (backend.metadata.get("launcher") != "zygote")

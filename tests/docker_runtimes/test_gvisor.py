@@ -1,4 +1,4 @@
-"""The contract under gVisor, and the three of its checks that end differently there."""
+"""The contract under gVisor, and those of its checks that end differently there."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bellglass.sandboxes.conformance import CHECKS, Check, background, limits
+from bellglass.sandboxes.conformance import CHECKS, Check, background, limits, outliving
 from bellglass.sandboxes.conformance.check import python
 from bellglass.sandboxes.conformance.hostile import the_supervisor_cannot_be_read_or_killed
 from bellglass.sandboxes.sessions.session import Session
@@ -19,6 +19,8 @@ OTHERWISE = {
     the_supervisor_cannot_be_read_or_killed,
     # Its kernel gives the orphans of a run to process 1: they pass for a call's, and are ended.
     background.a_sweep_spares_background_runs_and_nothing_else,
+    # No container outlives its server.
+    outliving.a_session_outlives_its_server,
 }
 
 

@@ -58,6 +58,11 @@ class E2BBackend(Backend, Lifecycle):
 
     is_paid = True
     waivers = WAIVERS
+    unsupported_checks: Mapping[str, str] = {
+        "a_session_outlives_its_server": (
+            "a session outlives a server that was killed, and no other"
+        ),
+    }
     patience_seconds = MAX_UNREACHABLE_SECONDS
     silence_seconds = Backend.silence_seconds + MAX_UNREACHABLE_SECONDS
 

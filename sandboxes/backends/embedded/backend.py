@@ -27,7 +27,7 @@ from bellglass.sandboxes.backends.embedded.launch import (
     receive_frame,
 )
 from bellglass.sandboxes.backends.embedded.uids import Uids
-from bellglass.sandboxes.backends.embedded.waivers import WAIVERS
+from bellglass.sandboxes.backends.embedded.waivers import ENDING_WITH_THE_SERVER, WAIVERS
 from bellglass.sandboxes.backends.embedded.zygote import Zygote
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.folders.lender import Lender
@@ -106,7 +106,9 @@ class EmbeddedBackend(Backend, KeeperLifecycle):
 
     async def start(self) -> None:
         """Find a launcher that works, by making a sandbox with it."""
-        await self.launcher()
+        launcher = await self.launcher()
+        if launcher.control is None or self.network is not None or not self._kept.possible:
+            self.unsupported_checks = ENDING_WITH_THE_SERVER
 
     @asynccontextmanager
     async def connect(self, session_id: str) -> AsyncGenerator[ByteStream]:

@@ -1,4 +1,4 @@
-"""Limits that are in force in embedded sandboxes, but cannot be seen from inside."""
+"""What embedded sandboxes do without, or have and cannot see from inside; each with the reason."""
 
 from __future__ import annotations
 
@@ -12,4 +12,9 @@ if TYPE_CHECKING:
 WAIVERS: Mapping[Protection, str] = {
     "memory_limit": "control groups are not visible inside; one limits it, or else a watcher",
     "process_limit": "control groups are not visible inside; a resource limit applies",
+}
+
+ENDING_WITH_THE_SERVER: Mapping[str, str] = {
+    "a_session_outlives_its_server": "only sessions of the launcher "
+    "zygote outlive their server, where they have no network",
 }

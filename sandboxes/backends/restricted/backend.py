@@ -97,6 +97,7 @@ LACKS = {
         "the_code_has_no_privileges",
     ),
     "there is no sys.exit and no input": ("an_exit_code_is_told", "standard_input_is_empty"),
+    "a session ends with its server": ("a_session_outlives_its_server",),
     "stopping a call restores the variables to their values before it": (
         "a_time_limit_keeps_the_variables",
     ),
