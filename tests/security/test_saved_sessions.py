@@ -98,7 +98,10 @@ async def test_the_next_server_revives_what_the_last_one_saved(
         closed = await talk.ask("close_session", session_id=session_id)
 
     assert "42 ['kept']" in first
-    assert "has been revived: 1 variable and 1 file. Not kept, make them anew: lock (" in first
+    assert (
+        "has been revived as it was then: 1 variable and 1 file. Not kept, make them anew: lock ("
+        in first
+    )
     assert "revived" not in second
     assert "deleted" in closed
     assert not list((tmp_path / "s").iterdir())

@@ -29,7 +29,7 @@ from bellglass.sandboxes.backends.e2b.patience import MAX_UNREACHABLE_SECONDS
 from bellglass.sandboxes.backends.e2b.program.launch_supervisor import launch_supervisor
 from bellglass.sandboxes.backends.e2b.session_store import SessionStore
 from bellglass.sandboxes.backends.e2b.settings import E2BSettings
-from bellglass.sandboxes.backends.embedded.waivers import WAIVERS
+from bellglass.sandboxes.backends.embedded.waivers import ENDING_WITH_A_STOPPED_SERVER, WAIVERS
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.lifecycle import Lifecycle
 
@@ -58,11 +58,7 @@ class E2BBackend(Backend, Lifecycle):
 
     is_paid = True
     waivers = WAIVERS
-    unsupported_checks: Mapping[str, str] = {
-        "a_session_outlives_its_server": (
-            "a session outlives a server that was killed, and no other"
-        ),
-    }
+    unsupported_checks = ENDING_WITH_A_STOPPED_SERVER
     patience_seconds = MAX_UNREACHABLE_SECONDS
     silence_seconds = Backend.silence_seconds + MAX_UNREACHABLE_SECONDS
 

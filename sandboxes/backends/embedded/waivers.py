@@ -15,6 +15,10 @@ WAIVERS: Mapping[Protection, str] = {
 }
 
 ENDING_WITH_THE_SERVER: Mapping[str, str] = {
-    "a_session_outlives_its_server": "only sessions of the launcher "
-    "zygote outlive their server, where they have no network",
+    "a_session_outlives_its_server": "with the launcher zygote it does, if it has no network",
 }
+
+ENDING_WITH_A_STOPPED_SERVER: Mapping[str, str] = {
+    "a_session_outlives_its_server": "it does only if that was killed",
+}
+"""Of the E2B backend."""
