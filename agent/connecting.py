@@ -56,6 +56,7 @@ async def connected(
                 "BELLGLASS_DETACHED_SECONDS": "0",
                 "BELLGLASS_STORE": "",
                 **_passed_on(environ),
+                "BELLGLASS_TOOLS": "files,sessions",  # those of OURS that are not always listed
                 **(settings or {}),
             },
         )
@@ -106,7 +107,8 @@ async def _must_be_ours(client: Client) -> None:
     names = {tool.name for tool in (await client.list_tools()).tools}
     if missing := OURS - names:
         raise ServerUnavailable(
-            f"The server has no {', '.join(sorted(missing))}: it is not bellglass, or an old one."
+            f"The server has no {', '.join(sorted(missing))}: it is not bellglass, an old "
+            "one, or one whose BELLGLASS_TOOLS leaves out files or sessions."
         )
 
 

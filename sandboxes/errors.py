@@ -50,7 +50,7 @@ class SessionLimit(SandboxError):
         super().__init__(
             f"All {limit} sessions are busy: code runs in them, also in the background, or other "
             "callers go on with them. Pass the session_id of one you have, close one or stop its "
-            "background run (list_sessions names them), or try again when a call has ended."
+            "background run, or try again when a call has ended."
         )
 
 
@@ -61,7 +61,7 @@ class CallerLimit(SandboxError):
         super().__init__(
             f"All {limit} sessions that one client may have are busy: code runs in them, also in "
             "the background. Pass the session_id of one you have, close one or stop its background "
-            "run (list_sessions names them), or try again when a call has ended."
+            "run, or try again when a call has ended."
         )
 
 

@@ -28,10 +28,13 @@ from bellglass.server.settings import Settings
 from bellglass.server.tasks import Tasks
 from bellglass.tools.context import Listener, ToolContext
 from bellglass.tools.entry import ToolEntry
+from bellglass.tools.execute.execute_bash import execute_bash
+from bellglass.tools.execute.execute_python import execute_python
 from bellglass.tools.execute.hints.networks import ASIDE, MANUAL
 from bellglass.tools.files.updates import Updates
+from bellglass.tools.groups import left_out
 from bellglass.tools.lent_folders import named
-from bellglass.tools.listing import RESTRICTED, RUNNING, with_extra
+from bellglass.tools.listing import RESTRICTED, RUNNING, listed
 from bellglass.tools.policy import Policy
 from bellglass.tools.view import VIEW, view_extension
 
@@ -66,6 +69,7 @@ def build_server(
     found = programs.sentence(settings)
     packages = preparation.packages.manual()
 
+    background = "background" in settings.tools
     updates = Updates()
 
     @asynccontextmanager
@@ -99,7 +103,8 @@ def build_server(
                 save_to=settings.save_to,
                 packages=preparation.packages,
                 timeout_seconds=settings.timeout_seconds,
-                background_seconds=settings.background_seconds,
+                background_seconds=settings.background_seconds if background else 0,
+                left_out=left_out(settings.tools),
                 explicit_sessions=settings.session_scope == "explicit",
                 grace_seconds=settings.grace_seconds,
                 listener=listener,
@@ -126,7 +131,8 @@ def build_server(
             )
         ],
         tools=[
-            _tool(entry, settings, found, packages) for entry in with_extra(settings.extra_tools)
+            _tool(entry, settings, found, packages)
+            for entry in listed(settings.tools, settings.extra_tools)
         ],
         extensions=[view_extension(), Tasks()],
         cache_hints={"tools/list": CacheHint(ttl_ms=3_600_000, scope="public")},
@@ -196,6 +202,7 @@ def _tool(entry: ToolEntry, settings: Settings, found: str, packages: str) -> To
         "{programs}": found,
         "{lent}": " or /folders" if settings.folders else "",
         "{packages}": packages,
+        "{kept}": "; background=true keeps them" if "background" in settings.tools else "",
     }
 
     def filled(text: str) -> str:
@@ -214,6 +221,8 @@ def _tool(entry: ToolEntry, settings: Settings, found: str, packages: str) -> To
         meta={"ui": {"resourceUri": VIEW}} if entry.shown else None,
     )
     parameters = tool_schemas.for_arguments(tool.parameters)
+    if "background" not in settings.tools and entry.function in (execute_python, execute_bash):
+        del parameters["properties"]["background"]  # nothing could read what it starts
     tool.parameters = json.loads(filled(json.dumps(parameters)))
     tool.fn_metadata.output_schema = tool_schemas.for_results(tool.fn_metadata.output_schema)
     return tool

@@ -13,6 +13,7 @@ from bellglass.server.setting_types import (
     LogLevels,
     Origins,
     RiskKinds,
+    ToolGroups,
     WebAddress,
 )
 from bellglass.tools.call_limits import (
@@ -22,6 +23,7 @@ from bellglass.tools.call_limits import (
     MAX_CODE_CHARACTERS,
     MAX_TIMEOUT_SECONDS,
 )
+from bellglass.tools.groups import ALL
 
 DEFAULTS = Limits()
 
@@ -177,6 +179,11 @@ class ServerSettings(BaseModel):
         ge=1,
         le=MAX_CODE_CHARACTERS,
         description="Maximum number of characters of code; longer code is not run.",
+    )
+    tools: ToolGroups = Field(
+        ALL,
+        description="Groups of tools to list, comma-separated, for models that read fewer: "
+        "`files`, `sessions`, `background`. The four tools of `core` are always listed.",
     )
     extra_tools: Names = Field(
         (),

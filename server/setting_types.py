@@ -15,6 +15,7 @@ from bellglass.sandboxes.common.risk_kinds import KINDS
 from bellglass.sandboxes.folders.folder import Folder, parse_all
 from bellglass.sandboxes.folders.refusals import reason_of_key
 from bellglass.server.backend_settings import declared
+from bellglass.tools.groups import ALL
 
 
 def _lower(value: object) -> object:
@@ -28,6 +29,15 @@ def _known_kinds(given: tuple[str, ...]) -> tuple[str, ...]:
         hint = f"is {near[0]!r} meant?" if near else f"there are: {', '.join(KINDS)}"
         raise PydanticCustomError("kind", "name kinds of risk: {hint}", {"hint": hint})
     return kinds
+
+
+def _known_groups(given: tuple[str, ...]) -> tuple[str, ...]:
+    groups = tuple(group.lower() for group in given)
+    if unknown := [group for group in groups if group not in ALL]:
+        near = difflib.get_close_matches(unknown[0], ALL, n=1)
+        hint = f"is {near[0]!r} meant?" if near else f"there are: {', '.join(ALL)}"
+        raise PydanticCustomError("group", "name groups of tools: {hint}", {"hint": hint})
+    return groups
 
 
 def _readable_hosts(given: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
@@ -85,7 +95,8 @@ def objection(error: ErrorDetails) -> str:
     """Return what is wrong with a value, as a text that follows the name of its variable."""
     if error["type"] in ("value_error", "assertion_error"):  # the message of a validator
         return f": {error['msg'].partition(', ')[2].rstrip('.')}."
-    return f" should {re.sub('^[A-Z][a-z]+ should ', '', error['msg']).rstrip('.')}."
+    wanted = re.sub("^[A-Z][a-z]+ should ", "", error["msg"]).rstrip(".")
+    return f" should {wanted}{'' if wanted.endswith('?') else '.'}"
 
 
 def unknown(given: str, name: str, known: Collection[str]) -> str:
@@ -119,6 +130,7 @@ Folders = Annotated[
 HostPath = Annotated[str, AfterValidator(lambda path: os.path.abspath(os.path.expanduser(path)))]
 Hosts = Annotated[Names, AfterValidator(_readable_hosts)]
 Origins = Annotated[Names, AfterValidator(_origins)]
+ToolGroups = Annotated[Names, AfterValidator(_known_groups)]
 RiskKinds = Annotated[Names, AfterValidator(_known_kinds)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 LogLevels = Annotated[str, BeforeValidator(_lower), AfterValidator(_readable_levels)]

@@ -67,6 +67,9 @@ class ToolContext:
     background_seconds: float = DEFAULT_BACKGROUND_SECONDS
     """The longest and the default time limit of a background run; 0 if there are none."""
 
+    left_out: frozenset[str] = frozenset()
+    """Tools of ours that are not listed, so that no text may name them."""
+
     explicit_sessions: bool = False
     """Whether a call without session_id always starts a new session."""
 
@@ -81,6 +84,7 @@ class ToolContext:
 
     one_block: bool = False
     """Whether all text of a result is in its first block."""
+
     errors_as_tool_errors: bool = False
     """Whether results of code that failed have `isError`."""
 

@@ -11,6 +11,7 @@ from bellglass.tools.execute.execute_bash import execute_bash
 from bellglass.tools.execute.execute_python import execute_python
 from bellglass.tools.files.read_file import read_file
 from bellglass.tools.files.write_file import write_file
+from bellglass.tools.groups import ALL, left_out
 from bellglass.tools.run_tests.tool import run_tests
 from bellglass.tools.sessions.branch_session import branch_session
 from bellglass.tools.sessions.close_session import close_session
@@ -74,8 +75,8 @@ class ToolUnavailable(Exception):
     """A tool that the operator has named cannot be served; the text says why."""
 
 
-def with_extra(names: Sequence[str]) -> tuple[ToolEntry, ...]:
-    """Return TOOLS, followed by the named tools of other distributions.
+def listed(groups: tuple[str, ...] = ALL, extra: Sequence[str] = ()) -> tuple[ToolEntry, ...]:
+    """Return the TOOLS of these groups, followed by the `extra` tools of other distributions.
 
     Raises:
         ToolUnavailable: One of them is not installed, cannot be imported, or has the name of
@@ -83,7 +84,7 @@ def with_extra(names: Sequence[str]) -> tuple[ToolEntry, ...]:
     """
     installed = plugins.installed(plugins.TOOLS)
     entries = list(TOOLS)
-    for name in names:
+    for name in extra:
         if name not in installed:
             known = ", ".join(sorted(installed)) or "none"
             raise ToolUnavailable(f"There is no tool {name!r} to add; installed: {known}.")
@@ -98,4 +99,5 @@ def with_extra(names: Sequence[str]) -> tuple[ToolEntry, ...]:
         if entry.function.__name__ in {known.function.__name__ for known in entries}:
             raise ToolUnavailable(f"There is a tool {entry.function.__name__!r} already.")
         entries.append(entry)
-    return tuple(entries)
+    absent = left_out(groups)
+    return tuple(entry for entry in entries if entry.function.__name__ not in absent)

@@ -1,4 +1,7 @@
-"""Records that validate_code and run_tests return; the text beside them says the same."""
+"""Records that validate_code and run_tests return; the text beside them says the same.
+
+The listing has no schema of them, which would cost some 250 tokens in every conversation.
+"""
 
 from __future__ import annotations
 
@@ -10,24 +13,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 Language = Literal["python", "bash"]
 
 
-def _brief(schema: dict[str, Any]) -> None:
-    """Drop what a client can do without: the listing costs tokens in every conversation.
-
-    A field without a value is left out of the record, so no field is ever null.
-    """
-    for name in ("title", "description"):
-        schema.pop(name, None)
-    for field in schema.get("properties", {}).values():
-        for name in ("title", "default", "minLength", "maxLength"):
-            field.pop(name, None)
-        if options := field.pop("anyOf", None):
-            field.update(options[0])
-            for name in ("minLength", "maxLength"):
-                field.pop(name, None)
-
-
 class _Result(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra=_brief)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Finding(_Result):
@@ -87,7 +74,8 @@ class TestRun(_Result):
     __test__ = False
 
     session_id: str
-    ok: bool = Field(description="Every test ran and none failed.")
+    ok: bool
+    """Every test ran and none failed."""
     total: int
     passed: int
     failed: int
@@ -100,7 +88,8 @@ class TestRun(_Result):
     """Why the run as a whole went wrong."""
     seconds: float
     tests: list[TestOutcome]
-    coverage: list[dict[str, Any]] | None = Field(default=None, description="file, lines, missing.")
+    coverage: list[dict[str, Any]] | None = None
+    """Of each file: file, lines, missing."""
     notes: list[str] = []
 
 

@@ -24,6 +24,7 @@ from bellglass.server.failures import CommandError
 from bellglass.tools.execute.rendering import RECORD
 from bellglass.tools.files.addresses import file_uri
 from bellglass.tools.files.session_files import FILE, PART
+from bellglass.tools.groups import ALL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
@@ -180,7 +181,8 @@ class _Listener:
 
 @asynccontextmanager
 async def _connected(settings: Settings, listener: _Listener) -> AsyncGenerator[Client]:
-    server = build_server(settings, listener=listener)
+    # All tools, whatever the operator lists to models: `put` calls write_file.
+    server = build_server(settings.model_copy(update={"tools": ALL}), listener=listener)
     # With explicit sessions, because each call here names its session.
     async with Client(server, extensions=[_KNOWS_LAYOUT]) as client:
         yield client

@@ -24,6 +24,7 @@ from bellglass.server.command_line.setting_options import spelt
 from bellglass.server.console import paint, printable, say
 from bellglass.server.failures import innermost
 from bellglass.server.settings import PREFIX
+from bellglass.tools.groups import ALL
 
 CALL_TIMEOUT_SECONDS = 60
 
@@ -41,7 +42,8 @@ def command(given: Invocation) -> int:
 
     The exit code is 0 if every answer was as expected.
     """
-    flags = {name: value for name, value in given.passed_on.items() if name != "http"}
+    not_passed = ("http", "tools")
+    flags = {name: value for name, value in given.passed_on.items() if name not in not_passed}
     with tempfile.TemporaryFile("w+") as log:
         try:
             anyio.run(_converse, spelt(flags), log)
@@ -192,7 +194,13 @@ def _server(flags: list[str]) -> StdioServerParameters:
     return StdioServerParameters(
         command=sys.executable,
         args=["-P", "-m", "bellglass.server.cli", *flags],
-        env={f"{PREFIX}DETACHED_SECONDS": "0", f"{PREFIX}STORE": "", **wanted, "NO_COLOR": "1"},
+        env={
+            f"{PREFIX}DETACHED_SECONDS": "0",
+            f"{PREFIX}STORE": "",
+            **wanted,
+            f"{PREFIX}TOOLS": ",".join(ALL),  # the conversation calls tools of several groups
+            "NO_COLOR": "1",
+        },
     )
 
 

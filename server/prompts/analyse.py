@@ -30,9 +30,9 @@ def _write(given: Mapping[str, str]) -> str:
     if path and session_id:
         where = f"Data: {path} in session_id {session_id}.\n"
     elif path:
-        where = f"Data: {path}. If it is not in the session yet, put it there with `write_file`.\n"
+        where = f"Data: {path}. If it is not in the session yet, put it there first.\n"
     else:
-        where = "Put the data into a file of the session with `write_file` first.\n"
+        where = "Put the data into a file of the session first.\n"
     return _TEXT.format(question=given["question"], where=where, honest=HONEST)
 
 

@@ -16,6 +16,8 @@ from agent.support import RECORDINGS, lay_out, recorded
 from agent.test_repair import FAULTS, answer_of, broken
 from protocol.support import COMMAND, environment, gone
 
+from bellglass.agent import connecting
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -36,6 +38,14 @@ def solve(*arguments: str | Path, tmp_path: Path) -> subprocess.CompletedProcess
     return subprocess.run(
         line, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False
     )
+
+
+async def test_its_server_has_the_tools_it_calls_whatever_models_are_listed() -> None:
+    settings = environment({"BELLGLASS_TOOLS": "core"})
+    async with connecting.connected(environ=settings) as client:
+        tools = {tool.name for tool in (await client.list_tools()).tools}
+
+    assert tools >= connecting.OURS
 
 
 def test_run_is_recorded_and_replayed_without_its_model(tmp_path: Path) -> None:

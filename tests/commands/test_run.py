@@ -107,6 +107,17 @@ def test_files_go_in_and_come_out(tmp_path: Path) -> None:
     assert str(out / "copies" / "copy") in done.stderr
 
 
+def test_files_go_in_whatever_tools_models_are_listed(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a")
+    done = bellglass(
+        *("run", "--data", str(tmp_path / "a.txt"), "-"),
+        settings={"BELLGLASS_TOOLS": "core"},
+        input="print(open('a.txt').read())",
+    )
+
+    assert (done.returncode, done.stdout) == (0, "a\n"), done.stderr
+
+
 def test_output_comes_while_it_runs_and_an_interrupt_ends_it() -> None:
     process = subprocess.Popen(
         [*COMMAND, "run", "-"],

@@ -54,6 +54,18 @@ async def test_the_tool_of_the_page_counts_the_words_of_a_file(path: Path) -> No
     assert "'b.txt' could not be read" in text_of(missing)
 
 
+async def test_a_tool_that_was_named_is_served_whatever_groups_are_listed(path: Path) -> None:
+    settings = {
+        "PYTHONPATH": str(path),
+        "BELLGLASS_EXTRA_TOOLS": "count_words",
+        "BELLGLASS_TOOLS": "core",
+    }
+    async with Client(StdioServerParameters(command=COMMAND, env=environment(settings))) as client:
+        tools = [tool.name for tool in (await client.list_tools()).tools]
+
+    assert tools[3:] == ["run_tests", "count_words"]
+
+
 async def test_a_tool_that_nobody_named_is_not_served(path: Path) -> None:
     command = StdioServerParameters(command=COMMAND, env=environment({"PYTHONPATH": str(path)}))
     async with Client(command) as client:

@@ -70,7 +70,7 @@ def files_told(text: str) -> None:
     paths = [part[:9_000] or "x" for part in text.split("\n")[:100]]
     files = [FileChange(path=path, bytes=1, change="new", readable=True) for path in paths]
     execution = Execution(status="ok", files=files)
-    list(changes_line(execution, linked=False))
+    list(changes_line(execution, says_how=True))
     list(links_to_changed(execution, "0" * 32))
     changed_record(execution, "0" * 32)
 

@@ -56,6 +56,26 @@ def test_wrong_value_is_one_line_that_names_variable_and_value(variable: str, va
     assert "\n" not in str(caught.value)
 
 
+def test_groups_of_tools_are_read_in_any_case_and_order() -> None:
+    assert Settings.from_environ({"BELLGLASS_TOOLS": "Files, core"}).tools == ("files", "core")
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        ("core,file", "should name groups of tools: is 'files' meant?"),
+        ("x", "there are: core, files, sessions, background"),
+    ],
+)
+def test_an_unknown_group_of_tools_stops_the_start_with_the_near_name(
+    given: str, hint: str
+) -> None:
+    with pytest.raises(SettingsError, match=re.escape(hint)) as caught:
+        Settings.from_environ({"BELLGLASS_TOOLS": given})
+
+    assert "BELLGLASS_TOOLS" in str(caught.value)
+
+
 def test_token_is_never_shown() -> None:
     settings = Settings.from_environ({"BELLGLASS_HTTP_TOKEN": TOKEN})
 

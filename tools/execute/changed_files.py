@@ -25,10 +25,10 @@ MAX_GROUPS = 6
 _NUMBER = re.compile(r"(\d{1,18})")
 
 
-def changes_line(execution: Execution, *, linked: bool) -> Iterator[str]:
+def changes_line(execution: Execution, *, says_how: bool) -> Iterator[str]:
     """Yield the changes in one line, if there are any.
 
-    Where no links to the files follow, the line says how to read one.
+    `says_how`: the line ends with the call that reads one.
     """
     groups: dict[tuple[str, str], list[FileChange]] = {}
     for file in execution.files:
@@ -39,7 +39,7 @@ def changes_line(execution: Execution, *, linked: bool) -> Iterator[str]:
         named = [text for group in told for text in _told(group)]
         rest = f" and {more:,} more" if more else ""
         readable = any(file.readable for file in execution.files)
-        how = ". Read one with read_file(path=...)." if readable and not linked else ""
+        how = ". Read one with read_file(path=...)." if readable and says_how else ""
         yield f"Files: {', '.join(named)}{rest}{how}"
     if execution.files_unseen:
         yield "Note: the working directory has too many files to look through all for changes."

@@ -31,7 +31,7 @@ async def execute_bash(
     calls. Ordinary user, no sudo. {programs} {network}
 
     A command that fails is a normal result: its first line gives the exit code, signal or time
-    limit. Processes that still run when it returns are stopped; background=true keeps them.
+    limit. Processes that still run when it returns are stopped{kept}.
     """
     context = ctx.request_context.lifespan_context
     command, note = await admitted(context, Program("command", command, "bash"))

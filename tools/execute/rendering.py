@@ -18,6 +18,7 @@ from bellglass.tools.execute import displays
 from bellglass.tools.execute.changed_files import changed_record, changes_line, links_to_changed
 from bellglass.tools.execute.hints.hints import hint_for
 from bellglass.tools.execute.network_text import network_lines, network_record
+from bellglass.tools.execute.reading_on import listed_calls, reads_on
 from bellglass.tools.execute.run_text import begun, more_time, went
 from bellglass.tools.execute.text_layout import Part
 from bellglass.tools.files.addresses import file_uri
@@ -74,8 +75,8 @@ def rendered(
     context = request.lifespan_context
     if context.listener is not None:
         context.listener.end(execution)
-    parts: list[str | ImageContent] = list(_parts(execution, context, timeout))
-    notes = [*_untold_cuts(execution, parts), *_notes(execution)]
+    parts = listed_calls(_parts(execution, context, timeout), execution, context)
+    notes = [*_untold_cuts(execution, parts, context), *_notes(execution)]
     shown = execution.stdout.text or execution.stderr.text or execution.value is not None
     if execution.runs:
         quiet = execution.status in ("ok", "running", "cancelled")
@@ -86,7 +87,8 @@ def rendered(
     if note:
         notes.append(f"Note: {note}")
     linked = takes_links(request)
-    notes += changes_line(execution, linked=linked)
+    says_how = not linked and "read_file" not in context.left_out
+    notes += changes_line(execution, says_how=says_how)
     notes += [saved] if saved else []
     hint = hint_for(
         execution,
@@ -215,13 +217,15 @@ def _notes(execution: Execution) -> Iterator[str]:
         yield f"Note: {count} {were} still running at the end of the call; {they} stopped."
 
 
-def _untold_cuts(execution: Execution, parts: list[str | ImageContent]) -> Iterator[str]:
+def _untold_cuts(
+    execution: Execution, parts: list[str | ImageContent], context: ToolContext
+) -> Iterator[str]:
     """Yield what was cut where the text does not say so, as the program erased it from a screen."""
     text = "\n".join(part for part in parts if isinstance(part, str))
     for name, output in (("stdout", execution.stdout), ("stderr", execution.stderr)):
         cut = f"{output.cut_bytes:,} of {output.total_bytes:,} bytes omitted"
         if output.cut_bytes and f"[… {cut}" not in text:
-            how = f': read_file(path="{output.file}")' if output.file else ""
+            how = reads_on(output.file, context) if output.file else ""
             yield f"Note: {name}: {cut}{how}"
 
 

@@ -94,7 +94,7 @@ async def run_tests(
             description="Seconds, for all tests.",
         ),
     ] = DEFAULT_TESTS_TIMEOUT_SECONDS,
-) -> Annotated[CallToolResult, TestRun]:
+) -> CallToolResult:
     """Run tests of Python code; returns which failed, with expected and actual values.
 
     Give code and one of: tests (a pytest or unittest module that imports it as `solution`), cases

@@ -22,7 +22,7 @@ PACKAGES_FULL = (
 )
 NO_TERMINAL = (
     "there is no terminal for full-screen programs: print with cat or sed -n, change with sed -i, "
-    "write with write_file or a here-document, and pass a message by an option (git commit -m)."
+    "write with a here-document, and pass a message by an option (git commit -m)."
 )
 NO_INPUT = (
     "nobody can type here: input() and getpass() have nothing to read. Put the values in the code."
