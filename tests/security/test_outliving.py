@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from protocol.support import Server
 
     from bellglass.sandboxes.backend import Backend
+    from bellglass.sandboxes.saving.store import SessionStore
 
 UNKNOWN = "0" * 32
 
@@ -460,7 +461,7 @@ async def left_by_alice(folder: Path) -> str:
 
 
 @asynccontextmanager
-async def sessions_of(folder: Path) -> AsyncGenerator[Sessions]:
+async def sessions_of(folder: Path, store: SessionStore | None = None) -> AsyncGenerator[Sessions]:
     """Serve sessions as a server does; leaving the context is its end."""
     backend = EmbeddedBackend(LIMITS, launcher="zygote", keeper=folder)
 
@@ -468,7 +469,12 @@ async def sessions_of(folder: Path) -> AsyncGenerator[Sessions]:
         return backend
 
     async with Sessions.open_all(
-        choose, max_sessions=4, idle_seconds=600, age_seconds=3600, detached_seconds=60
+        choose,
+        max_sessions=4,
+        idle_seconds=600,
+        age_seconds=3600,
+        detached_seconds=60,
+        store=store,
     ) as sessions:
         yield sessions
 

@@ -12,9 +12,10 @@ import anyio
 import pytest
 from protocol.support import adopt_orphans
 from security.support import until
-from security.test_outliving import Host, session_of
+from security.test_outliving import Host, left_by_alice, session_of, sessions_of
 
 import bellglass.sandboxes
+from bellglass.sandboxes.saving.store import SessionStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -120,6 +121,21 @@ async def test_what_a_killed_keeper_held_is_revived_as_it_was_saved(
     assert "another server goes on with it" in elsewhere
     assert "41" in saved
     assert "and has been revived as it was then: 1 variable" in saved
+
+
+async def test_a_session_that_was_only_found_again_is_saved_when_it_is_idle(
+    host: Host, tmp_path: Path
+) -> None:
+    session_id = await left_by_alice(host.folder)
+
+    async with sessions_of(host.folder, SessionStore(tmp_path / "store")) as sessions:
+        await sessions.find(session_id, "alice")
+        await sessions.rest(session_id, "alice", "it was idle")
+        session = await sessions.find(session_id, "alice")
+        revived = await session.run("python", {"code": "x + 1"}, timeout=10)
+        await sessions.close(session_id, "alice", "the test is over")
+
+    assert revived.value == "42"
 
 
 async def test_a_copy_of_a_lent_folder_goes_on_with_its_session(host: Host, tmp_path: Path) -> None:
