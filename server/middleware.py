@@ -4,7 +4,7 @@ import logging
 import re
 import time
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyio import get_cancelled_exc_class
 from mcp.server import MCPServer
@@ -23,6 +23,8 @@ from mcp.types import (
     Completion,
     GetPromptResult,
     InputRequiredResult,
+    ListToolsResult,
+    PaginatedRequestParams,
     Prompt,
     PromptReference,
     Resource,
@@ -46,13 +48,14 @@ from bellglass.tools.execute.text_layout import LAYOUT
 from bellglass.tools.files import session_files, watching
 from bellglass.tools.files.addresses import TEMPLATES
 from bellglass.tools.files.completions import complete
-from bellglass.tools.sessions.session_resolver import legacy_connection
+from bellglass.tools.sessions.session_resolver import FIRST_MODERN_VERSION, legacy_connection
 
 log = logging.getLogger(__name__)
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 Result = CallToolResult | InputRequiredResult
+Signed = TypeVar("Signed", bound=CallToolResult | InputRequiredResult | ListToolsResult)
 
 if TYPE_CHECKING:
     from mcp.shared._stream_protocols import ReadStream, WriteStream
@@ -73,7 +76,7 @@ class BellglassServer(MCPServer[ToolContext]):
         middleware: Sequence[ServerMiddleware[Any]] = (),
         **options: Any,
     ) -> None:
-        middleware = [guard, self._sign, *middleware]
+        middleware = [guard, *middleware]
         super().__init__(name, tools=list(tools), middleware=middleware, **options)
         self._arguments = {tool.name: frozenset(tool.parameters["properties"]) for tool in tools}
         self._required = {tool.name: tool.parameters.get("required", ()) for tool in tools}
@@ -99,7 +102,7 @@ class BellglassServer(MCPServer[ToolContext]):
                 _join_text(result)
             status, session_id = _summary(result)
             asked = counted((getattr(result, "meta", None) or {}).get(RECORD, {}))
-            return result
+            return self._signed(result, request)
         except ToolError as exc:
             # An unexpected exception has the SDK's wrapper, which is a ToolError too.
             status = "refused" if type(exc) is ToolError else "internal error"
@@ -113,15 +116,21 @@ class BellglassServer(MCPServer[ToolContext]):
                 (f" session {short_hash(session_id)}" if session_id else "") + asked,
             )
 
-    async def _sign(
-        self, ctx: ServerRequestContext[Any, Any], call_next: CallNext
-    ) -> HandlerResult:
-        """Identify the server in few words, where the SDK has put the icon into a result too."""
-        result = await call_next(ctx)
-        if ctx.method != "server/discover" and isinstance(result, dict):
-            meta = result.get("_meta")
-            if isinstance(meta, dict) and SERVER_INFO_META_KEY in meta:
-                result["_meta"] = {**meta, SERVER_INFO_META_KEY: self._signature}
+    async def _handle_list_tools(
+        self,
+        ctx: ServerRequestContext[ToolContext, Any],
+        params: PaginatedRequestParams | None,
+    ) -> ListToolsResult:
+        return self._signed(await super()._handle_list_tools(ctx, params), ctx)
+
+    def _signed(self, result: Signed, request: Request | None) -> Signed:
+        """Identify the server in a result, if the protocol wants it: without the long icon.
+
+        The SDK would put everything that `server/discover` returns into every result.
+        """
+        if request is None or request.protocol_version < FIRST_MODERN_VERSION:
+            return result
+        result.meta = {**(result.meta or {}), SERVER_INFO_META_KEY: self._signature}
         return result
 
     async def list_resources(self) -> list[Resource]:

@@ -24,20 +24,22 @@ def _lower(value: object) -> object:
 
 def _known_kinds(given: tuple[str, ...]) -> tuple[str, ...]:
     kinds = tuple(kind.lower() for kind in given)
-    if unknown := [kind for kind in kinds if kind not in KINDS]:
-        near = difflib.get_close_matches(unknown[0], KINDS, n=1)
-        hint = f"is {near[0]!r} meant?" if near else f"there are: {', '.join(KINDS)}"
-        raise PydanticCustomError("kind", "name kinds of risk: {hint}", {"hint": hint})
+    _refuse_unknown("kinds of risk", kinds, KINDS)
     return kinds
 
 
 def _known_groups(given: tuple[str, ...]) -> tuple[str, ...]:
     groups = tuple(group.lower() for group in given)
-    if unknown := [group for group in groups if group not in ALL]:
-        near = difflib.get_close_matches(unknown[0], ALL, n=1)
-        hint = f"is {near[0]!r} meant?" if near else f"there are: {', '.join(ALL)}"
-        raise PydanticCustomError("group", "name groups of tools: {hint}", {"hint": hint})
+    _refuse_unknown("groups of tools", groups, ALL)
     return groups
+
+
+def _refuse_unknown(what: str, given: tuple[str, ...], known: Collection[str]) -> None:
+    if unknown := [name for name in given if name not in known]:
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        hint = f"is {near[0]!r} meant?" if near else f"there are: {', '.join(known)}"
+        message = "name {what}: {hint}"
+        raise PydanticCustomError("name", message, {"what": what, "hint": hint})
 
 
 def _readable_hosts(given: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
