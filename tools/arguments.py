@@ -16,7 +16,7 @@ SessionId = Annotated[
     ),
 ]
 
-SessionOfFile = Annotated[str | None, Field(max_length=200, description="From an earlier result.")]
+EarlierSession = Annotated[str | None, Field(max_length=200, description="From an earlier result.")]
 
 
 def _no_boolean(value: object) -> object:
@@ -40,7 +40,7 @@ RunTimeout = Annotated[
 
 Background = Annotated[
     bool,
-    Field(description="Return at once, for servers and long work: see background_run."),
+    Field(description="For servers and long work: see background_run."),
 ]
 
 

@@ -59,7 +59,7 @@ _READ_ONLY = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 TOOLS = (
     ToolEntry(execute_python, "Run Python", _in_sandbox(), shown=True),
     ToolEntry(execute_bash, "Run Bash", _in_sandbox(), shown=True),
-    ToolEntry(validate_code, "Check code without running it", _READ_ONLY, shown=True),
+    ToolEntry(validate_code, "Check code", _READ_ONLY, shown=True),
     ToolEntry(run_tests, "Run tests", _in_sandbox(), shown=True),
     ToolEntry(list_sessions, "List sessions", _READ_ONLY),
     ToolEntry(close_session, "Close a session", _in_sandbox(destructive=True, idempotent=True)),

@@ -1,7 +1,4 @@
-"""Records that validate_code and run_tests return; the text beside them says the same.
-
-The listing has no schema of them, which would cost some 250 tokens in every conversation.
-"""
+"""Records that validate_code and run_tests return; the text beside them says the same."""
 
 from __future__ import annotations
 
@@ -13,8 +10,21 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 Language = Literal["python", "bash"]
 
 
+def _brief(schema: dict[str, Any]) -> None:
+    """Leave what programs decide by, with JSON types: every conversation pays for the listing.
+
+    A field without a value is left out of the record, so no field is ever null.
+    """
+    schema.pop("description", None)
+    schema["properties"] = {
+        name: {"type": field["type"]}
+        for name, field in schema.get("properties", {}).items()
+        if "type" in field and name not in ("language", "notes", "seconds", "session_id")
+    }
+
+
 class _Result(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", json_schema_extra=_brief)
 
 
 class Finding(_Result):

@@ -6,7 +6,7 @@ from mcp.types import CallToolResult, ContentBlock, ImageContent, ResourceLink, 
 from pydantic import Field
 
 from bellglass.sandboxes.files import MAX_PATH_CHARACTERS, Part, read_part, shown
-from bellglass.tools.arguments import SessionOfFile
+from bellglass.tools.arguments import EarlierSession
 from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.execute.changed_files import size_of
@@ -39,7 +39,7 @@ PICTURES = {
 async def read_file(
     path: Annotated[str, Field(max_length=MAX_PATH_CHARACTERS)],
     ctx: Context[ToolContext],
-    session_id: SessionOfFile = None,
+    session_id: EarlierSession = None,
     offset: Annotated[
         int, Field(ge=-(1 << 50), le=1 << 50, description="Negative: from the end.")
     ] = 0,

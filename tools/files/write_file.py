@@ -8,7 +8,7 @@ from mcp.types import CallToolResult, TextContent
 from pydantic import Field
 
 from bellglass.sandboxes.files import MAX_PATH_CHARACTERS, shown, write_part
-from bellglass.tools.arguments import SessionOfFile
+from bellglass.tools.arguments import EarlierSession
 from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.execute.changed_files import size_of
@@ -28,7 +28,7 @@ async def write_file(
     offset: Annotated[
         int, Field(ge=0, le=1 << 50, description="Of a later part: bytes written so far.")
     ] = 0,
-    session_id: SessionOfFile = None,
+    session_id: EarlierSession = None,
 ) -> CallToolResult:
     """Create or replace a file in /work, with its folders. Better than a heredoc.
 

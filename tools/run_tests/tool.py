@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from bellglass.sandboxes.common.case_names import names_of
 from bellglass.sandboxes.folders.folder import Folder
 from bellglass.tools.admission import admitted
-from bellglass.tools.arguments import SessionId, refuse_nul
+from bellglass.tools.arguments import EarlierSession, refuse_nul
 from bellglass.tools.call_limits import (
     DEFAULT_TESTS_TIMEOUT_SECONDS,
     MAX_CASES,
@@ -84,7 +84,7 @@ async def run_tests(
         float | None,
         Field(gt=0, le=MAX_TIMEOUT_SECONDS, allow_inf_nan=False, description="Seconds each."),
     ] = None,
-    session_id: SessionId = None,
+    session_id: EarlierSession = None,
     timeout: Annotated[
         float,
         Field(
@@ -94,7 +94,7 @@ async def run_tests(
             description="Seconds, for all tests.",
         ),
     ] = DEFAULT_TESTS_TIMEOUT_SECONDS,
-) -> CallToolResult:
+) -> Annotated[CallToolResult, TestRun]:
     """Run tests of Python code; returns which failed, with expected and actual values.
 
     Give code and one of: tests (a pytest or unittest module that imports it as `solution`), cases

@@ -4,13 +4,15 @@ from mcp.types import CallToolResult, TextContent
 
 from bellglass.sandboxes.saving import branching
 from bellglass.sandboxes.saving.exchange import NotSaved
-from bellglass.tools.arguments import SessionId
+from bellglass.tools.arguments import EarlierSession
 from bellglass.tools.context import ToolContext
 from bellglass.tools.errors import reported_to_model
 from bellglass.tools.sessions.session_resolver import known_session_for, new_session_for, owner_of
 
 
-async def branch_session(ctx: Context[ToolContext], session_id: SessionId = None) -> CallToolResult:
+async def branch_session(
+    ctx: Context[ToolContext], session_id: EarlierSession = None
+) -> CallToolResult:
     """Start a new session with the variables and files of this one, to try something out."""
     request = ctx.request_context
     with reported_to_model():

@@ -34,7 +34,7 @@ async def validate_code(
     code: Annotated[str, Field(max_length=MAX_CODE_CHARACTERS)],
     ctx: Context[ToolContext],
     language: Language = "python",
-) -> CallToolResult:
+) -> Annotated[CallToolResult, Validation]:
     """Check Python or Bash without running it.
 
     Returns syntax errors, likely bugs, modules missing in the sandbox, and risky operations, each
