@@ -220,7 +220,7 @@ async def test_a_machine_that_stands_still_is_waited_for(double: Double, when: s
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the patience at its end after two seconds."""
-    monkeypatch.setattr(stream, "UNREACHABLE_TIMEOUT_SECONDS", 2.0)
+    monkeypatch.setattr(stream, "MAX_UNREACHABLE_SECONDS", 2.0)
 
 
 @pytest.mark.usefixtures("impatient")

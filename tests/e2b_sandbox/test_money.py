@@ -79,6 +79,6 @@ async def test_an_account_that_is_blocked_is_not_told_as_a_wrong_key(double: Dou
     double.engine.faults.add(Fault(CREATE, status=403, message=text))
     backend = on(double)
     async with Session.open(backend) as session:
-        with pytest.raises(SandboxUnavailable, match="no fault of the key"):
+        with pytest.raises(SandboxUnavailable, match="the key is not at fault"):
             await python(session, "1")
     await backend.aclose()

@@ -20,15 +20,16 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def sessions_on(double: Double, **options: Any) -> AsyncGenerator[Sessions]:
-    """Sessions that are idle after half a second."""
+async def sessions_on(
+    double: Double, *, idle_seconds: float = 0.5, **options: Any
+) -> AsyncGenerator[Sessions]:
     backend = on(double, **options)
 
     async def choose() -> Backend:
         return backend
 
     async with Sessions.open_all(
-        choose, max_sessions=10, idle_seconds=0.5, age_seconds=600
+        choose, max_sessions=10, idle_seconds=idle_seconds, age_seconds=600
     ) as sessions:
         yield sessions
 
@@ -153,8 +154,7 @@ async def test_a_paused_sandbox_is_not_renewed_and_not_paid_for(double: Double) 
 
 
 async def test_a_sandbox_that_somebody_else_paused_is_woken(double: Double) -> None:
-    async with sessions_on(double, pause=True) as sessions:
-        sessions.idle_seconds = 60
+    async with sessions_on(double, pause=True, idle_seconds=60) as sessions:
         session = await sessions.open()
         await python(session, "x = 41")
         await settled(session)

@@ -74,7 +74,7 @@ async def test_a_caller_has_no_more_checks_waiting_than_a_bound(url: str) -> Non
     async def check(client: Client) -> None:
         result = await client.call_tool("validate_code", {"code": LONG_TO_CHECK})
         answers.append(text_of(result))
-        if f"{MAX_WAITING_CHECKS} checks of yours wait already" in answers[-1]:
+        if f"{MAX_WAITING_CHECKS} checks of yours are waiting already" in answers[-1]:
             tasks.cancel_scope.cancel()
 
     async with caller(url) as client:
@@ -83,7 +83,7 @@ async def test_a_caller_has_no_more_checks_waiting_than_a_bound(url: str) -> Non
                 for _ in range(2 * MAX_WAITING_CHECKS):
                     tasks.start_soon(check, client)
 
-    assert f"{MAX_WAITING_CHECKS} checks of yours wait already" in answers[-1]
+    assert f"{MAX_WAITING_CHECKS} checks of yours are waiting already" in answers[-1]
 
 
 @ERAS

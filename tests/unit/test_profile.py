@@ -25,7 +25,7 @@ _RUN = "\nimport json, sys\nprint(json.dumps(main(sys.argv[1:])))"
 
 def profile(path: Path) -> str:
     """Return the text on a file, made as it is in the sandbox, by its Python."""
-    program = source("profile") + _RUN
+    program = source("tables", "profile") + _RUN
     done = subprocess.run(
         [find_python(), "-I", "-c", program, path.name],
         cwd=path.parent,
