@@ -2,8 +2,10 @@
 
 import os
 import pty
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from commands.support import COMMAND, bellglass
@@ -21,6 +23,9 @@ def terminal(*arguments: str, prompt: str = ">>> ") -> Generator[Tell]:
         os.execv(COMMAND[0], [*COMMAND, "shell", *arguments])
 
     def tell(text: str, until: str = prompt) -> str:
+        # An interrupt that comes before readline waits for a key is seen at the next key only.
+        while text == "\x03" and ") S " not in Path(f"/proc/{pid}/stat").read_text():
+            time.sleep(0.01)
         os.write(terminal, text.encode())
         shown = ""
         while not shown.endswith(until):
