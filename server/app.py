@@ -83,7 +83,6 @@ def build_server(
                 detached_seconds=settings.detached_seconds,
                 pool=settings.warm_sessions,
                 choose_for_checks=_chooser_for_checks(settings),
-                short_ids=settings.http is None,
                 store=store,
             ) as sessions,
             anyio.create_task_group() as tasks,

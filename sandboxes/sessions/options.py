@@ -27,8 +27,6 @@ class SessionOptions(TypedDict, total=False):
     """How many are kept ready; None for the backend's default."""
     choose_for_checks: Callable[[], Awaitable[Backend | None]] | None
     """Makes another backend for checks of code, or returns None."""
-    short_ids: bool
-    """Whether the server has one user, so that knowing an id permits nothing."""
     store: SessionStore | None
     """Where sessions are saved before they end."""
     clock: Callable[[], float]

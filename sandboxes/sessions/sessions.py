@@ -19,7 +19,7 @@ from bellglass.sandboxes.sessions.ended_sessions import GONE, SAVED, EndedSessio
 from bellglass.sandboxes.sessions.expiry import Expiry
 from bellglass.sandboxes.sessions.pool import Pool
 from bellglass.sandboxes.sessions.session import Session
-from bellglass.sandboxes.sessions.session_ids import SessionIds
+from bellglass.sandboxes.sessions.session_ids import has_form, unused_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -54,7 +54,6 @@ class Sessions:
         self._max_sessions = options["max_sessions"]
         self._pool_size = options.get("pool")
         self._pool: Pool | None = None
-        self._ids = SessionIds(short=options.get("short_ids", False))
         self._clock = options.get("clock", time.time)
         self._live: dict[str, Tenancy] = {}
         self.ended = EndedSessions(self._clock)
@@ -167,7 +166,7 @@ class Sessions:
         return warm or self._made(backend)
 
     def _made(self, backend: Backend, session_id: str | None = None) -> Session:
-        session = Session(session_id or self._ids.unused(self._scopes, self.ended), backend)
+        session = Session(session_id or unused_id(self._scopes, self.ended), backend)
         # Shielded: they end in `_stop`, after they were saved.
         self._scopes[session.id] = anyio.CancelScope(shield=True)
         self._tasks.start_soon(self._hold, session, self._scopes[session.id])
@@ -194,7 +193,7 @@ class Sessions:
             SessionNotFound: As `get`.
             SandboxUnavailable, SessionLimit, CallerLimit: As `open`, if another server left it.
         """
-        if session_id not in self._live and self._ids.has_form(session_id):
+        if session_id not in self._live and has_form(session_id):
             backend = await self.backend()
             stored = await self._at_rest.find(session_id, owner)
             new = None
