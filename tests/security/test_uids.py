@@ -15,7 +15,11 @@ from bellglass.sandboxes.backends.embedded.uids import Uids
 if TYPE_CHECKING:
     from pathlib import Path
 
-FEW = range(65_520, 65_524)
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+FIRST = 65_470 - 64 * WORKER
+"""Workers beside this one run processes of these users too."""
+FEW = range(FIRST, FIRST + 4)
+MANY = range(FIRST, FIRST + 64)
 """No process of this machine has one: sandboxes of other tests take theirs of `UIDS`."""
 
 
@@ -59,14 +63,13 @@ async def test_another_server_has_others_until_the_first_has_ended(
 
 
 async def test_a_server_keeps_few_of_those_that_ended_to_itself(tmp_path: Path) -> None:
-    many = range(FEW[0], FEW[0] + 64)
-    busy, another = Uids(many, tmp_path), Uids(many, tmp_path)
+    busy, another = Uids(MANY, tmp_path), Uids(MANY, tmp_path)
     async with contextlib.AsyncExitStack() as places:
-        for _ in many:
+        for _ in MANY:
             await places.enter_async_context(busy.taken())
 
     async with contextlib.AsyncExitStack() as places:
-        for _ in range(len(many) // 2):
+        for _ in range(len(MANY) // 2):
             await places.enter_async_context(another.taken())
     busy.close()
     another.close()
@@ -90,7 +93,7 @@ async def test_one_that_a_process_still_has_is_passed_over(uids: Uids) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root starts processes of other users")
 async def test_sandboxes_that_are_yet_ending_keep_no_new_one_out(tmp_path: Path) -> None:
-    uids = Uids(range(FEW[0], FEW[0] + 64), tmp_path)
+    uids = Uids(MANY, tmp_path)
     had: set[int] = set()
     ending: list[subprocess.Popen[bytes]] = []
     try:
