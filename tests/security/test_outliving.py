@@ -158,8 +158,10 @@ class Host:
     async def keeper(self) -> int:
         """Wait until the keeper holds a sandbox; return its process id."""
         await until((self.folder / "socket").exists)
+        folder = os.open(self.folder, os.O_PATH)  # the path of a socket may have 107 bytes
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
-            client.connect(str(self.folder / "socket"))
+            client.connect(f"/proc/self/fd/{folder}/socket")
+            os.close(folder)
             answer = await anyio.to_thread.run_sync(client.recv, 100)
         number: int = json.loads(answer)["pid"]
         await until(lambda: "anon_inode:[pidfd]" in open_files(number))
