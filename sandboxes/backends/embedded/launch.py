@@ -120,6 +120,7 @@ async def _launch(
         finally:
             with anyio.CancelScope(shield=True):
                 await sandbox.end()
+                group.close()
                 await sandbox.remove_group()
 
 
