@@ -83,6 +83,7 @@ def test_without_tests_those_in_the_code_run_with_explained_assertions(
         ("class A:\n    def f(self):\n        assert self\n", 0, []),
         ("if __name__ == '__main__':\n    assert 1\n", 0, []),
         ("TEXT = '''\nassert 1\n'''\n# assert 2\n", 0, []),
+        ("if 0: pass\n" + 900 * "elif 0: pass\n" + "else: assert 1\n", 1, []),
     ],
 )
 def test_asserts_of_a_module_without_tests_are_counted(

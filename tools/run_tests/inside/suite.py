@@ -6,8 +6,7 @@ run the code. Only it can report, and it is not dumpable, like every job that ru
 Its messages: `collected` with the names of cases and tests; `tests` that have finished, by their
 positions in that list, and the one that `started`; `problem` if the run as a whole failed;
 `coverage`, `warnings`; `asserts` of a module without tests; `finished` with the exit status of
-pytest. The server makes the verdict from
-them.
+pytest. The server makes the verdict from them.
 """
 
 from __future__ import annotations
@@ -126,8 +125,9 @@ class _Run:
         if lent is not None and (problem := lent.problem()):
             self._send({"problem": problem})
             return 4
-        done = self._run_pytest(settings, lent, lent.interpreter() if lent is not None else None)
-        if done.missing and lent is not None and lent.packages() is not None:
+        python = lent.interpreter() if lent is not None else None
+        done = self._run_pytest(settings, lent, python)
+        if done.missing and python is not None and lent is not None and lent.packages() is not None:
             done = self._run_pytest(settings, lent, None)  # its environment has no pytest
         if done.missing:
             self._send({"missing": True})
@@ -184,9 +184,14 @@ def _asserts(source: str) -> dict[str, Any]:
         count = sum(isinstance(node, ast.Assert) for node in ast.walk(statement))
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
             uncalled += [statement.name] if count else []
-        elif not isinstance(statement, ast.ClassDef) and "__name__" not in ast.dump(statement):
+        elif not isinstance(statement, ast.ClassDef) and not _names_itself(statement):
             ran += count
     return {"asserts": ran, "uncalled": uncalled[:MAX_UNCALLED_NAMES]}
+
+
+def _names_itself(statement: ast.stmt) -> bool:
+    """Return whether it reads `__name__`, as what runs in the main program only does."""
+    return any(isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(statement))
 
 
 def _worse(one: int, other: int) -> int:
