@@ -70,7 +70,7 @@ class _Event(BaseModel):
 
 
 class Report:
-    """The events of a run, assembled. Of what is said twice the first counts."""
+    """The events of a run, assembled. If a test has two results, the first counts."""
 
     def __init__(self, execution: Execution, cases: list[str]) -> None:
         """`cases` are the names of the requested cases, in case nothing is reported about them."""

@@ -158,7 +158,7 @@ def _reason(run: TestRun, select: str | None, paths: list[str] | None) -> str | 
         return f"select={select[:100]!r} fits the name of no test: it is compared as by pytest -k."
     if paths and not run.tests and "file or directory not found" in (run.error or ""):
         named = ", ".join(paths)[:300]
-        return f"No such file, or none that pytest reads: {named}. Name files or folders in /work."
+        return f"No such file, or none that pytest reads: {named}. Paths are relative to /work."
     return run.error
 
 
@@ -168,6 +168,6 @@ def refuse_path(path: str) -> None:
     if len(path) > 1_000:
         raise ToolError("A path in paths is longer than 1,000 characters. Pass a path of a file.")
     if not path:
-        raise ToolError("A path in paths is empty. Name a file or a folder in /work.")
+        raise ToolError("A path in paths is empty. Name a file or a folder of the session.")
     if path.startswith("-"):
         raise ToolError(f"{path!r} in paths is an option. Write ./{path} if it is a file.")
