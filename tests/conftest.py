@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bellglass.sandboxes.backend import Backend
 
 pytest.register_assert_rewrite(
-    "bellglass.sandboxes.conformance", "security.lying", "security.support"
+    "bellglass.sandboxes.conformance", "security.lying", "security.outliving", "security.support"
 )
 
 # Servers that tests start leave nothing, unless a test says otherwise.

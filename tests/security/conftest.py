@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from security.outliving import Host
 from security.support import Target
 
 from bellglass.sandboxes.sessions.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from pathlib import Path
 
     from bellglass.sandboxes.backend import Backend
 
@@ -44,3 +46,11 @@ async def lasting(backend: Backend) -> AsyncGenerator[Target]:
         target = Target(session, backend.limits)
         await target.settle()
         yield target
+
+
+@pytest.fixture
+async def host(tmp_path: Path) -> AsyncGenerator[Host]:
+    """A user whose sessions outlive their servers; nothing of them is left after the test."""
+    host = Host(tmp_path)
+    yield host
+    await host.is_clean()

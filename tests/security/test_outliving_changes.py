@@ -8,35 +8,21 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anyio
 import pytest
-from protocol.support import adopt_orphans
+from security.outliving import left_by_alice, session_of, sessions_of
 from security.support import until
-from security.test_outliving import Host, left_by_alice, session_of, sessions_of
 
 import bellglass.sandboxes
 from bellglass.sandboxes.saving.store import SessionStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from security.outliving import Host
 
 FOLDER = """
 import pathlib
 before = pathlib.Path('/folders/app/a.txt').read_text()
 pathlib.Path('/folders/app/a.txt').write_text('changed')
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def orphans_are_ours() -> None:
-    adopt_orphans()
-
-
-@pytest.fixture
-async def host(tmp_path: Path) -> AsyncGenerator[Host]:
-    host = Host(tmp_path)
-    yield host
-    await host.is_clean()
 
 
 @pytest.fixture
@@ -111,8 +97,7 @@ async def test_what_a_killed_keeper_held_is_revived_as_it_was_saved(
 
     os.kill(await host.keeper(), signal.SIGKILL)
 
-    with anyio.fail_after(20):
-        await until(lambda: not host.sandboxes())
+    await until(lambda: not host.sandboxes())
     async with host.server(**store) as talk:
         saved = await talk.run("x", session_id=session_id)
         await talk.ask("close_session", session_id=session_id)

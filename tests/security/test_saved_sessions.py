@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conftest import LIMITS
 from protocol.support import Wire
+from security.outliving import Conversation, session_of
 from security.support import until
-from security.test_outliving import Conversation, session_of
 
 from bellglass.sandboxes.backends.embedded import EmbeddedBackend
 from bellglass.sandboxes.errors import SandboxError, SessionNotFound
