@@ -39,6 +39,14 @@ def lender(name: str, folders: str) -> Backend:
     return backend
 
 
+def owned(project: Path) -> Path:
+    """Give the project, and all that is in it, to its owner."""
+    for path in (project, *project.rglob("*")):
+        if os.geteuid() != OWNER:
+            os.chown(path, OWNER, OWNER, follow_symlinks=False)
+    return project
+
+
 def bound(server: socket.socket, project: Path, name: str) -> None:
     """Listen on a socket in the project that everybody may connect to."""
     folder = os.open(project, os.O_RDONLY)  # the path may be too long for an address

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from typing import TYPE_CHECKING
 
 import pytest
 from conftest import LIMITS
-from security.lending import BACKENDS, OWNER, bash, bound, lender, python
+from security.lending import BACKENDS, bash, bound, lender, owned, python
 
 from bellglass.sandboxes.errors import SandboxUnavailable
 from bellglass.sandboxes.sessions.session import Session
@@ -36,10 +35,7 @@ def project(tmp_path: Path) -> Path:
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text(text)
     (project / "src/app.py").chmod(0o600)
-    for path in (project, *project.rglob("*")):
-        if os.geteuid() != OWNER:
-            os.chown(path, OWNER, OWNER)
-    return project
+    return owned(project)
 
 
 @pytest.fixture(params=BACKENDS)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from typing import TYPE_CHECKING
 
 import pytest
-from security.lending import BACKENDS, OWNER, bash, bound, lender, python
+from security.lending import BACKENDS, OWNER, bash, bound, lender, owned, python
 
 from bellglass.sandboxes.sessions.session import Session
 
@@ -24,10 +23,7 @@ def project(tmp_path: Path) -> Path:
     (project / "src").mkdir(parents=True)
     for name in ("src/app.py", "src/old.py", ".env"):
         (project / name).write_text("a secret\n" if name == ".env" else "x = 1\n")
-    for path in (project, *project.rglob("*")):
-        if os.geteuid() != OWNER:
-            os.chown(path, OWNER, OWNER)
-    return project
+    return owned(project)
 
 
 @pytest.fixture(params=BACKENDS)
