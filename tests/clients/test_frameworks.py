@@ -7,22 +7,16 @@ from __future__ import annotations
 
 import os
 import re
-import select
 import shutil
 import subprocess
 import venv
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 from absent import need
 from clients.scripted_model import ANSWER, CALLS, TASK, served
-from protocol.support import COMMAND
+from protocol.support import COMMAND, http_server
 from readme.blocks import ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(900)]
 
@@ -43,21 +37,6 @@ def python_with(requirements: str) -> Path:
         subprocess.run([folder / "bin/pip", "install", "--quiet", *names], check=True)
         ready.touch()
     return folder / "bin/python"
-
-
-@contextmanager
-def serving() -> Iterator[str]:
-    """Run a server on HTTP; yield the URL of its endpoint."""
-    command = [COMMAND, "--http", "127.0.0.1:0", "--timeout-seconds", "25"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE) as server:
-        assert server.stderr is not None
-        try:
-            assert select.select([server.stderr], [], [], 60)[0], "the server said nothing"
-            found = re.search(r"http://\S+", server.stderr.readline().decode())
-            assert found is not None
-            yield found[0]
-        finally:
-            server.terminate()
 
 
 def run(command: list[str | Path], tmp_path: Path, **more: str) -> str:
@@ -97,7 +76,7 @@ def test_example_for_python_runs_as_it_stands(example: str, tmp_path: Path) -> N
     python = python_with(wanted[1])
 
     if example in OVER_HTTP:
-        with serving() as url:
+        with http_server(BELLGLASS_TIMEOUT_SECONDS="25") as (_, url):
             told = run([python, path], tmp_path, BELLGLASS=url)
     else:
         told = run([python, path], tmp_path)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from overlapping import call_within_a_call_is_refused
 
 from bellglass.sandboxes import (
     PROTECTIONS,
@@ -17,10 +18,7 @@ from bellglass.sandboxes import (
     Session,
     registry,
 )
-from bellglass.sandboxes.frame_models import call_of
-from bellglass.sandboxes.frame_stream import Frames
 from bellglass.sandboxes.testing import CONFINED, InMemoryBackend, Request, SandboxDied
-from bellglass.sandboxes.wire.legal_orders import OutOfOrder
 
 if TYPE_CHECKING:
     from bellglass.sandboxes.frame_models import Stream
@@ -166,21 +164,7 @@ def test_no_setting_of_a_server_can_choose_it() -> None:
 
 
 async def test_a_call_within_a_call_is_out_of_order() -> None:
-    backend = InMemoryBackend(_hang)
-    first = call_of("python", {"code": "1"}, {"id": 1, "nonce": "n"}, timeout=30)
-    second = call_of("python", {"code": "2"}, {"id": 2, "nonce": "n"}, timeout=30)
-
-    async def overlap() -> None:
-        async with backend.connect("0" * 32) as stream:
-            frames = Frames(stream, on_torn=lambda: None)
-            await frames.send(first, seconds=10)
-            await frames.send(second, seconds=10)
-            await anyio.sleep_forever()
-
-    with anyio.fail_after(30), pytest.raises(BaseExceptionGroup) as caught:
-        await overlap()
-
-    assert caught.group_contains(OutOfOrder, match="'call' in the state 'busy'")
+    await call_within_a_call_is_refused(InMemoryBackend(_hang))
 
 
 async def _hang(request: Request) -> Execution:

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from overlapping import call_within_a_call_is_refused
 from security.support import until
 
 from bellglass.sandboxes.backends.restricted import RestrictedBackend
-from bellglass.sandboxes.frame_models import call_of
-from bellglass.sandboxes.frame_stream import Frames
 from bellglass.sandboxes.session_limits import Limits
 from bellglass.sandboxes.sessions.session import Session
-from bellglass.sandboxes.wire.legal_orders import OutOfOrder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -203,18 +201,5 @@ def text_if_there(path: str | Path) -> str:
 
 async def test_a_call_within_a_call_is_out_of_order() -> None:
     backend = RestrictedBackend(Limits())
-    first = call_of("python", {"code": "while True: pass"}, {"id": 1, "nonce": "n"}, timeout=30)
-    second = call_of("python", {"code": "2"}, {"id": 2, "nonce": "n"}, timeout=30)
-
-    async def overlap() -> None:
-        async with backend.connect("0" * 32) as stream:
-            frames = Frames(stream, on_torn=lambda: None)
-            await frames.send(first, seconds=10)
-            await frames.send(second, seconds=10)
-            await anyio.sleep_forever()
-
-    with anyio.fail_after(30), pytest.raises(BaseExceptionGroup) as caught:
-        await overlap()
-
-    assert caught.group_contains(OutOfOrder, match="'call' in the state 'busy'")
+    await call_within_a_call_is_refused(backend)
     await backend.aclose()
