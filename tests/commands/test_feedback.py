@@ -17,6 +17,7 @@ CLOCK = r"{} .*\d:\d\d:\d\d"
 
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
+    """A program that runs long enough for a clock to be drawn at least once."""
     program = tmp_path / "program.py"
     program.write_text("import time\ntime.sleep(0.5)\nprint('first')\nprint('second')\n")
     return program

@@ -23,7 +23,8 @@ def terminal(*arguments: str, prompt: str = ">>> ") -> Generator[Tell]:
         os.execv(COMMAND[0], [*COMMAND, "shell", *arguments])
 
     def tell(text: str, until: str = prompt) -> str:
-        # An interrupt that comes before readline waits for a key is seen at the next key only.
+        # An interrupt that comes before readline waits for a key is seen at the next key only, and
+        # the kernel has no event for a process that begins to wait.
         while text == "\x03" and ") S " not in Path(f"/proc/{pid}/stat").read_text():
             time.sleep(0.01)
         os.write(terminal, text.encode())
